@@ -1,0 +1,64 @@
+"""Errors a person can act on.
+
+Every message says what was given, what was expected, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class VibeVoiceError(Exception):
+    """Base of every error this package raises on purpose.
+
+    Parameters
+    ----------
+    got : str
+        What was given, as the person wrote it.
+    expected : str
+        What would have been accepted.
+    remedy : str
+        What to do now.
+
+    Examples
+    --------
+    >>> print(VibeVoiceError("cfg_scale=0.2", "a number from 1.0 to 10.0", "use 1.3, the default"))
+    cfg_scale=0.2. Expected a number from 1.0 to 10.0. To fix it: use 1.3, the default.
+    """
+
+    def __init__(self, got: str, expected: str, remedy: str) -> None:
+        self.got = got
+        self.expected = expected
+        self.remedy = remedy
+        super().__init__(
+            f"{got.rstrip('.')}. Expected {expected.rstrip('.')}. To fix it: {remedy.rstrip('.')}."
+        )
+
+    def __reduce__(self) -> tuple[type[VibeVoiceError], tuple[str, str, str]]:
+        return type(self), (self.got, self.expected, self.remedy)
+
+
+class ScriptError(VibeVoiceError):
+    """The script can't be spoken as written."""
+
+
+class VoiceError(VibeVoiceError):
+    """A voice recording is missing, unreadable or unfit."""
+
+
+class AudioError(VibeVoiceError):
+    """Audio can't be read or written."""
+
+
+class CheckpointError(VibeVoiceError):
+    """A model folder or file can't be loaded."""
+
+
+class ConfigError(CheckpointError):
+    """A model's config.json is incomplete or contradicts itself."""
+
+
+class OptionError(VibeVoiceError, ValueError):
+    """An option of ours has an unknown name or a value out of range."""
+
+
+class DeviceError(VibeVoiceError):
+    """The device asked for isn't there, or has too little memory."""
