@@ -1,0 +1,88 @@
+# The only commands a newcomer needs. Each target sets up what it needs, once.
+#
+#   make demo         a two-speaker conversation in demo.wav, spoken by the embedded voice
+#   make test         every test, doctests included, on the newest libraries
+#   make test-oldest  the engine's tests on the oldest supported libraries
+#   make lab          JupyterLab
+#   make bench        speed against transformers' own VibeVoice
+#   make bench-voice  how well the embedded voice is understood
+#   make check        ruff and mypy
+#   make clean        remove what make made
+#
+# Choose another interpreter with PYTHON=/path/to/python (3.10 to 3.13).
+
+VENV ?= .venv
+VENV_OLDEST ?= .venv-oldest
+TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+
+RIGHT_VERSION := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.10 python3 python; do \
+	"$$p" -c '$(RIGHT_VERSION)' 2>/dev/null && { echo "$$p"; break; }; done)
+
+# On Linux the ordinary torch wheel brings gigabytes of CUDA. Where there is no NVIDIA card the CPU build is
+# pinned instead; `make demo CPU_TORCH=` takes the ordinary wheel anyway.
+CPU_TORCH := $(if $(filter Linux,$(shell uname -s)),$(if $(shell command -v nvidia-smi),,-c constraints/cpu.txt))
+
+# $(call new_venv,DIR): an empty environment with torch in it. The CPU build isn't on PyPI: pip's own
+# configuration is asked first (a company mirror may have it), then PyTorch's index.
+define new_venv
+	@test -n "$(PYTHON)" || { echo "No Python 3.10 to 3.13 found. Install one, or say PYTHON=/path/to/python."; exit 1; }
+	@"$(PYTHON)" -c '$(RIGHT_VERSION)' || { echo "$(PYTHON) is not Python 3.10 to 3.13."; exit 1; }
+	"$(PYTHON)" -m venv --clear $(1)
+	$(1)/bin/pip install -q $(CPU_TORCH) torch $(if $(CPU_TORCH),2>/dev/null || \
+		$(1)/bin/pip install -q $(CPU_TORCH) --extra-index-url $(TORCH_CPU_INDEX) torch)
+	@touch $(1)/.torch
+endef
+
+.PHONY: demo test test-oldest lab bench bench-voice check clean
+
+demo: $(VENV)/.base
+	$(VENV)/bin/vibevoice-nb speak vibevoice_nb/examples/two_speakers.txt --out demo.wav --force
+	@echo "The conversation is in $(CURDIR)/demo.wav"
+
+test: $(VENV)/.dev
+	$(VENV)/bin/pytest
+
+test-oldest: $(VENV_OLDEST)/.test
+	$(VENV_OLDEST)/bin/pytest tests/engine vibevoice_nb/engine
+
+lab: $(VENV)/.lab
+	$(VENV)/bin/jupyter lab
+
+bench: $(VENV)/.base
+	$(VENV)/bin/vibevoice-nb bench
+
+bench-voice: $(VENV)/.dev
+	$(VENV)/bin/python -m vibevoice_nb.bench_voice
+
+check: $(VENV)/.dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+clean:
+	rm -rf $(VENV) $(VENV_OLDEST) build dist demo.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find vibevoice_nb tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: made again when what they were made from changes.
+$(VENV)/.torch: constraints/cpu.txt
+	$(call new_venv,$(VENV))
+
+$(VENV)/.base: $(VENV)/.torch pyproject.toml
+	$(VENV)/bin/pip install -q $(CPU_TORCH) -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	$(VENV)/bin/pip install -q $(CPU_TORCH) -e ".[dev]"
+	@touch $@
+
+$(VENV)/.lab: $(VENV)/.base
+	$(VENV)/bin/pip install -q $(CPU_TORCH) -e ".[lab]"
+	@touch $@
+
+$(VENV_OLDEST)/.torch: constraints/cpu.txt
+	$(call new_venv,$(VENV_OLDEST))
+
+$(VENV_OLDEST)/.test: $(VENV_OLDEST)/.torch constraints/oldest.txt pyproject.toml
+	$(VENV_OLDEST)/bin/pip install -q $(CPU_TORCH) -c constraints/oldest.txt -e ".[test]"
+	@touch $@

@@ -1,0 +1,67 @@
+"""Importing the package costs nothing and brings no torch; its public names are where it says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import vibevoice_nb
+
+IMPORT = """
+import sys, time
+start = time.perf_counter()
+import vibevoice_nb
+seconds = time.perf_counter() - start
+print(seconds, "torch" in sys.modules)
+"""
+
+# These stand below the engine and must work, and be quick, where torch isn't installed.
+WITHOUT_TORCH = ["vibevoice_nb.errors", "vibevoice_nb.script", "vibevoice_nb.audio"]
+
+
+def python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+def test_import_is_quick_and_brings_no_torch() -> None:
+    # The best of five: on a busy machine a single run measures the neighbours.
+    runs = [python(IMPORT).split() for _ in range(5)]
+    assert {torch for _, torch in runs} == {"False"}
+    assert min(float(seconds) for seconds, _ in runs) < 0.3
+
+
+@pytest.mark.parametrize("module", WITHOUT_TORCH)
+def test_lower_modules_bring_no_torch(module: str) -> None:
+    assert python(f"import sys, {module}; print('torch' in sys.modules)").strip() == "False"
+
+
+def test_parsing_a_script_brings_no_torch() -> None:
+    code = "from vibevoice_nb import parse_script; parse_script('Speaker 1: Hi.')"
+    assert python(f"import sys; {code}; print('torch' in sys.modules)").strip() == "False"
+
+
+def test_lazy_names_and_all_agree() -> None:
+    assert set(vibevoice_nb.__all__) == {*vibevoice_nb._HOME, "__version__"}
+    assert set(vibevoice_nb.__all__) <= set(dir(vibevoice_nb))
+
+
+@pytest.mark.parametrize("name", sorted(vibevoice_nb._HOME))
+def test_every_public_name_comes_from_its_module(name: str) -> None:
+    value = getattr(vibevoice_nb, name)
+    assert value is getattr(sys.modules[f"vibevoice_nb.{vibevoice_nb._HOME[name]}"], name)
+    assert value.__doc__
+
+
+def test_every_error_is_public() -> None:
+    from vibevoice_nb import errors
+
+    classes = [value for value in vars(errors).values() if isinstance(value, type)]
+    ours = {value.__name__ for value in classes if value.__module__ == errors.__name__}
+    assert ours == {name for name, module in vibevoice_nb._HOME.items() if module == "errors"}
+
+
+def test_unknown_name_is_named() -> None:
+    with pytest.raises(AttributeError, match=r"'vibevoice_nb' has no attribute 'Engin'"):
+        _ = vibevoice_nb.Engin

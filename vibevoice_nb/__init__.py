@@ -1,0 +1,84 @@
+r"""Scripts in, conversations out: VibeVoice for Python, the command line and notebooks.
+
+The names below are imported when they are first used, so that `import vibevoice_nb` costs milliseconds and
+brings no torch. A script can be read and checked where torch isn't even installed.
+
+Examples
+--------
+>>> from vibevoice_nb import parse_script
+>>> [turn.text for turn in parse_script("Speaker 1: Hello.\nSpeaker 2: Good morning!").turns]
+['Hello.', 'Good morning!']
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vibevoice_nb.engine_api import Engine, GenerationOptions, Speech
+    from vibevoice_nb.errors import (
+        AudioError,
+        CheckpointError,
+        ConfigError,
+        DeviceError,
+        OptionError,
+        ScriptError,
+        VibeVoiceError,
+        VoiceError,
+    )
+    from vibevoice_nb.script import Script, Turn, load_script, parse_script
+    from vibevoice_nb.voices import Voice, VoiceLibrary, load_voice
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AudioError",
+    "CheckpointError",
+    "ConfigError",
+    "DeviceError",
+    "Engine",
+    "GenerationOptions",
+    "OptionError",
+    "Script",
+    "ScriptError",
+    "Speech",
+    "Turn",
+    "VibeVoiceError",
+    "Voice",
+    "VoiceError",
+    "VoiceLibrary",
+    "__version__",
+    "load_script",
+    "load_voice",
+    "parse_script",
+]
+
+_MODULES = {
+    "engine_api": ("Engine", "GenerationOptions", "Speech"),
+    "errors": (
+        "AudioError",
+        "CheckpointError",
+        "ConfigError",
+        "DeviceError",
+        "OptionError",
+        "ScriptError",
+        "VibeVoiceError",
+        "VoiceError",
+    ),
+    "script": ("Script", "Turn", "load_script", "parse_script"),
+    "voices": ("Voice", "VoiceLibrary", "load_voice"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value  # the next use finds it without coming here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
