@@ -1,0 +1,137 @@
+"""The acoustic codec (a sigma-VAE) and the semantic encoder: stacks of causal convolutional stages.
+
+Shapes: B rows, N samples, T latents (N = 3200 T as published), C channels. Inside, time-major [B, steps, C];
+at the border audio is [B, 1, N] and latents are [B, T, 64]. Source: VibeVoice, arXiv 2508.19205, section 2.1.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import AcousticConfig, StackConfig
+from .conv import CausalConv, DepthwiseConv, Downsample, StreamState, Upsample, number_slots, streaming_convs
+from .layers import RMSNorm
+from .linear import Linear
+
+
+class FeedForward(nn.Module):
+    """Two linear layers, four times as wide inside, exact GELU between: [..., C] -> [..., C]."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.linear1 = Linear(size, 4 * size, bias=True)
+        self.linear2 = Linear(4 * size, size, bias=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear2(F.gelu(self.linear1(x)))
+
+
+class Block(nn.Module):
+    """Depthwise convolution, then feed-forward; each with a norm, a layer scale and a residual."""
+
+    def __init__(self, size: int, eps: float) -> None:
+        super().__init__()
+        self.norm = RMSNorm(size, eps)
+        self.mixer = DepthwiseConv(size)
+        self.gamma = nn.Parameter(torch.empty(size))
+        self.ffn_norm = RMSNorm(size, eps)
+        self.ffn = FeedForward(size)
+        self.ffn_gamma = nn.Parameter(torch.empty(size))
+
+    def forward(self, x: Tensor, state: StreamState | None) -> Tensor:
+        x = x + self.gamma * self.mixer(self.norm(x), state)
+        return x + self.ffn_gamma * self.ffn(self.ffn_norm(x))
+
+
+class Stage(nn.Module):
+    """A convolution that changes rate or width, then blocks."""
+
+    def __init__(self, entry: CausalConv | Downsample | Upsample, blocks: list[Block]) -> None:
+        super().__init__()
+        self.entry = entry
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, x: Tensor, state: StreamState | None) -> Tensor:
+        x = self.entry(x, state)
+        for block in self.blocks:
+            x = block(x, state)
+        return x
+
+
+class _Stack(nn.Module):
+    """Stages and a last convolution; subclasses say what the stages are."""
+
+    def __init__(self, stages: list[Stage], head: CausalConv) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(stages)
+        self.head = head
+        number_slots(self)
+
+    def new_state(self, batch: int) -> StreamState:
+        """Make the state of `batch` streams that have heard only silence (zeros)."""
+        like = self.head.bias
+        return [like.new_zeros(batch, conv.context, conv.channels) for conv in streaming_convs(self)]
+
+    def _run(self, x: Tensor, state: StreamState | None) -> Tensor:
+        for stage in self.stages:
+            x = stage(x, state)
+        return self.head(x, state)
+
+
+class Encoder(_Stack):
+    """Audio to latents (the sigma-VAE's mean) or to semantic features."""
+
+    def __init__(self, config: StackConfig) -> None:
+        widths = [config.filters * 2**i for i in range(len(config.depths))]
+        entries: list[CausalConv | Downsample] = [CausalConv(1, widths[0])]
+        entries += [Downsample(w // 2, w, r) for w, r in zip(widths[1:], config.ratios, strict=True)]
+        super().__init__(
+            [
+                Stage(entry, [Block(width, config.norm_eps) for _ in range(depth)])
+                for entry, width, depth in zip(entries, widths, config.depths, strict=True)
+            ],
+            CausalConv(widths[-1], config.size),
+        )
+
+    def forward(self, audio: Tensor, state: StreamState | None = None) -> Tensor:
+        """Encode audio [B, 1, N] to [B, ceil(N / hop), size]; with a state, N is a multiple of the hop."""
+        return self._run(audio.transpose(1, 2), state)
+
+
+class Decoder(_Stack):
+    """Latents to audio."""
+
+    def __init__(self, config: StackConfig) -> None:
+        widths = [config.filters * 2**i for i in reversed(range(len(config.depths)))]
+        entries: list[CausalConv | Upsample] = [CausalConv(config.size, widths[0])]
+        entries += [Upsample(2 * w, w, r) for w, r in zip(widths[1:], config.ratios, strict=True)]
+        super().__init__(
+            [
+                Stage(entry, [Block(width, config.norm_eps) for _ in range(depth)])
+                for entry, width, depth in zip(entries, widths, config.depths, strict=True)
+            ],
+            CausalConv(widths[-1], 1),
+        )
+
+    def forward(self, latent: Tensor, state: StreamState | None = None) -> Tensor:
+        """Decode latents [B, T, size] to audio [B, 1, T * hop]."""
+        return self._run(latent, state).transpose(1, 2)
+
+
+class AcousticCodec(nn.Module):
+    """The sigma-VAE: `encode` gives the mean of the latents, `decode` gives audio back."""
+
+    def __init__(self, config: AcousticConfig) -> None:
+        super().__init__()
+        self.encoder = Encoder(config.encoder)
+        self.decoder = Decoder(config.decoder)
+
+    def encode(self, audio: Tensor, state: StreamState | None = None) -> Tensor:
+        """Encode audio [B, 1, N] to latent means [B, T, 64]."""
+        return self.encoder(audio, state)
+
+    def decode(self, latent: Tensor, state: StreamState | None = None) -> Tensor:
+        """Decode latents [B, T, 64] to audio [B, 1, T * hop]."""
+        return self.decoder(latent, state)

@@ -1,0 +1,58 @@
+"""Small layers shared by codec, language model and head.
+
+Shapes: x is [..., C] throughout.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .linear import Linear, fused
+
+
+def rms_normalise(x: Tensor, eps: float) -> Tensor:
+    """Divide x [..., C] by its root mean square over C, computed in fp32 as the reference does."""
+    wide = x.float()
+    return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)).to(x.dtype)
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square norm with a weight: Zhang and Sennrich, 2019 (arXiv 1910.07467)."""
+
+    def __init__(self, size: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(size))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight * rms_normalise(x, self.eps)
+
+
+class SwiGLU(nn.Module):
+    """Gated feed-forward layer: Shazeer, 2020 (arXiv 2002.05202)."""
+
+    def __init__(self, size: int, hidden: int) -> None:
+        super().__init__()
+        self.gate_proj = Linear(size, hidden, bias=False)
+        self.up_proj = Linear(size, hidden, bias=False)
+        self.down_proj = Linear(hidden, size, bias=False)
+        self.gate_and_up = fused(self.gate_proj, self.up_proj)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate, up = self.gate_and_up(x).chunk(2, dim=-1)
+        return self.down_proj(F.silu(gate) * up)
+
+
+class Connector(nn.Module):
+    """From codec space to the language model: [..., size_in] -> [..., size_out]."""
+
+    def __init__(self, size_in: int, size_out: int) -> None:
+        super().__init__()
+        self.fc1 = Linear(size_in, size_out, bias=True)
+        self.norm = RMSNorm(size_out, eps=1e-6)
+        self.fc2 = Linear(size_out, size_out, bias=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(self.norm(self.fc1(x)))

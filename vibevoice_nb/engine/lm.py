@@ -1,0 +1,125 @@
+"""The language model: a Qwen2 decoder over embeddings, with a preallocated grouped-query cache.
+
+Shapes: R rows, T new positions, P live positions, H hidden size, A attention heads, K key-value heads, D head
+size. Hidden states are [R, T, H]. Source: Qwen2.5, arXiv 2412.15115.
+
+Three ways through it: `forward` without a cache (training; the uncached oracle), `prefill` (one row, many
+positions) and `step` (many rows, one position each, every row at its own length).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .attention import attend_causal, attend_step
+from .cache import KVCache
+from .config import LanguageConfig
+from .layers import RMSNorm, SwiGLU
+from .linear import Linear, fused
+
+
+class Attention(nn.Module):
+    """Grouped-query attention with rotary positions."""
+
+    def __init__(self, config: LanguageConfig) -> None:
+        super().__init__()
+        self.heads, self.kv_heads, self.head_dim = config.num_heads, config.num_kv_heads, config.head_dim
+        self.q_proj = Linear(config.hidden_size, self.heads * self.head_dim, bias=True)
+        self.k_proj = Linear(config.hidden_size, self.kv_heads * self.head_dim, bias=True)
+        self.v_proj = Linear(config.hidden_size, self.kv_heads * self.head_dim, bias=True)
+        self.o_proj = Linear(self.heads * self.head_dim, config.hidden_size, bias=False)
+        self.qkv = fused(self.q_proj, self.k_proj, self.v_proj)
+
+    def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Make rotated queries [R, A, T, D], rotated keys [R, K, T, D] and values [R, K, T, D]."""
+        rows, steps, _ = x.shape
+        qkv = self.qkv(x).view(rows, steps, self.heads + 2 * self.kv_heads, self.head_dim).transpose(1, 2)
+        qk, v = qkv.split((self.heads + self.kv_heads, self.kv_heads), dim=1)
+        qk = rotate(qk, cos, sin)
+        q, k = qk.split((self.heads, self.kv_heads), dim=1)
+        return q, k, v
+
+    def merge(self, attended: Tensor) -> Tensor:
+        """Bring attended heads [R, A, T, D] back to [R, T, H]."""
+        return self.o_proj(attended.transpose(1, 2).flatten(2))
+
+
+class Layer(nn.Module):
+    """Attention and feed-forward, each with a norm before and a residual around."""
+
+    def __init__(self, config: LanguageConfig) -> None:
+        super().__init__()
+        self.input_layernorm = RMSNorm(config.hidden_size, config.norm_eps)
+        self.self_attn = Attention(config)
+        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.norm_eps)
+        self.mlp = SwiGLU(config.hidden_size, config.intermediate_size)
+
+    def finish(self, x: Tensor, attended: Tensor) -> Tensor:
+        x = x + self.self_attn.merge(attended)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class LanguageModel(nn.Module):
+    """Embeddings in, hidden states (after the last norm) out."""
+
+    def __init__(self, config: LanguageConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_layers))
+        self.norm = RMSNorm(config.hidden_size, config.norm_eps)
+
+    def forward(self, embeds: Tensor) -> Tensor:
+        """Run whole rows from position 0 without a cache: [R, T, H] -> [R, T, H]."""
+        cos, sin = self.rotary(torch.arange(embeds.shape[1], device=embeds.device), embeds.dtype)
+        x = embeds
+        for layer in self.layers:
+            q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos, sin)
+            x = layer.finish(x, attend_causal(q, k, v))
+        return self.norm(x)
+
+    def prefill(self, embeds: Tensor, cache: KVCache, row: int) -> Tensor:
+        """Append T positions [1, T, H] to one row of the cache; returns hidden states [1, T, H]."""
+        start, count = cache.lengths[row], embeds.shape[1]
+        cache.reserve(start + count)
+        cos, sin = self.rotary(torch.arange(start, start + count, device=embeds.device), embeds.dtype)
+        x = embeds
+        for index, layer in enumerate(self.layers):
+            q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos, sin)
+            k, v = cache.append(index, row, k, v)
+            x = layer.finish(x, attend_causal(q, k, v))
+        cache.lengths[row] += count
+        return self.norm(x)
+
+    def step(self, embeds: Tensor, cache: KVCache, rows: list[int]) -> Tensor:
+        """Append one position to each of `rows`: [R, 1, H] -> [R, 1, H].
+
+        Lengths advance here; a caller that turns out not to want a row's position sets the length back.
+        """
+        lengths = [cache.lengths[row] for row in rows]
+        cache.reserve(max(lengths) + 1)
+        cos, sin = self.rotary(torch.tensor(lengths, device=embeds.device)[:, None], embeds.dtype)
+        x = embeds
+        for index, layer in enumerate(self.layers):
+            q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos[:, None], sin[:, None])
+            cache.write_step(index, rows, lengths, k, v)
+            x = layer.finish(x, attend_step(q, cache, index, rows, lengths))
+        for row in rows:
+            cache.lengths[row] += 1
+        return self.norm(x)
+
+    def rotary(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Compute cosines and sines [..., D] of positions [...]; Su et al., 2021 (arXiv 2104.09864)."""
+        dim = self.config.head_dim
+        index = torch.arange(0, dim, 2, dtype=torch.int64, device=positions.device).float() / dim
+        angles = positions[..., None].float() * (1.0 / self.config.rope_theta**index)
+        angles = torch.cat((angles, angles), dim=-1)
+        return angles.cos().to(dtype), angles.sin().to(dtype)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate x [R, A, T, D] by cos and sin [T, D] or [R, 1, T, D]."""
+    half = x.shape[-1] // 2
+    swapped = torch.cat((-x[..., half:], x[..., :half]), dim=-1)
+    return x * cos + swapped * sin

@@ -1,0 +1,58 @@
+"""VibeVoice, composed. Source: VibeVoice Technical Report, arXiv 2508.19205.
+
+Shapes: B rows, T positions or frames, H hidden size, Z latent size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .codec import AcousticCodec, Encoder
+from .config import ModelConfig
+from .head import DiffusionHead
+from .layers import Connector
+from .linear import Linear
+from .lm import LanguageModel
+
+
+class VibeVoiceModel(nn.Module):
+    """All weights of a VibeVoice; what moves during generation lives in `GenerationState`."""
+
+    def __init__(self, config: ModelConfig, *, tied: bool) -> None:
+        super().__init__()
+        self.config = config
+        hidden = config.language.hidden_size
+        self.language_model = LanguageModel(config.language)
+        self.lm_head = None if tied else Linear(hidden, config.language.vocab_size, bias=False)
+        self.acoustic = AcousticCodec(config.acoustic)
+        self.semantic = Encoder(config.semantic)
+        self.acoustic_connector = Connector(config.head.latent_size, hidden)
+        self.semantic_connector = Connector(config.semantic.size, hidden)
+        self.head = DiffusionHead(config.head)
+        self.latent_scale = nn.Parameter(torch.empty(()), requires_grad=False)
+        self.latent_bias = nn.Parameter(torch.empty(()), requires_grad=False)
+
+    def token_logits(self, hidden: Tensor, tokens: Sequence[int]) -> Tensor:
+        """Score only `tokens`: hidden [..., H] -> fp32 [..., len(tokens)]."""
+        output = self.language_model.embed_tokens if self.lm_head is None else self.lm_head
+        return F.linear(hidden, output.weight[list(tokens)]).float()
+
+    def embed_tokens(self, ids: Tensor) -> Tensor:
+        """Embed token ids [...] as [..., H]."""
+        return self.language_model.embed_tokens(ids)
+
+    def embed_frames(self, latent_norm: Tensor, semantic: Tensor) -> Tensor:
+        """Embed generated frames: latent_norm [B, T, Z] and semantic features -> [B, T, H]."""
+        return self.acoustic_connector(latent_norm) + self.semantic_connector(semantic)
+
+    def normalise_latent(self, latent: Tensor) -> Tensor:
+        """From codec space to the space the head denoises in."""
+        return (latent + self.latent_bias) * self.latent_scale
+
+    def denormalise_latent(self, latent_norm: Tensor) -> Tensor:
+        """From the head's space back to codec space."""
+        return latent_norm / self.latent_scale - self.latent_bias
