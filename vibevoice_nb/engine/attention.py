@@ -1,45 +1,83 @@
-"""Attention: causal over many positions, and one position against a cache.
+"""Attention: causal over many positions, and one new position per row against its cache.
 
-Shapes: R rows, A heads, K key-value heads (A = K * G), T queries, P keys, D head size. Queries [R, A, T, D],
-keys and values [R, K, P, D]; the result is [R, A, T, D].
+Shapes: R rows, A heads, K key-value heads (A = K * G), T queries, P keys, D head size. Queries are
+[R, A, T, D], keys and values [R, K, P, D], the result [R, A, T, D].
+
+flash-attn is used when it is installed and the tensors are half precision on CUDA; otherwise torch's
+scaled-dot-product attention, and for single positions on a CPU two grouped products, which read the keys once
+for all query heads that share them.
 """
 
 from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .cache import KVCache
+LiveKeys = tuple[Tensor, Tensor]
+"""One row's keys and values [K, P, D]."""
 
 
 def attend_causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attend from the last T of P positions, each to itself and what is before it."""
+    """Attend from the last T of P positions, each to itself and to what is before it."""
+    flash = _flash_attn()
+    if flash is not None and _fits_flash(q):
+        q, k, v = (tensor.transpose(1, 2) for tensor in (q, k, v))
+        return flash.flash_attn_func(q, k, v, causal=True).transpose(1, 2)
     queries, keys = q.shape[2], k.shape[2]
     groups = q.shape[1] // k.shape[1]
-    # Repeated heads: torch's own grouped option is slower on a CPU and absent from some kernels.
     if groups > 1:
         k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
     if queries == keys:
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
-    if queries == 1:
-        return F.scaled_dot_product_attention(q, k, v)
     mask = torch.ones(queries, keys, dtype=torch.bool, device=q.device).tril(keys - queries)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
 
 
-def attend_step(q: Tensor, cache: KVCache, layer: int, rows: list[int], positions: list[int]) -> Tensor:
-    """Attend from one new position per row, read at the row's own length.
-
-    Keys are read once for all the query heads that share them, and never beyond the live length.
-    """
-    out = torch.empty_like(q)
-    scale = q.shape[-1] ** -0.5
-    for index, (row, position) in enumerate(zip(rows, positions, strict=True)):
-        keys = cache.keys[layer][row, :, : position + 1]  # [K, P, D]
-        values = cache.values[layer][row, :, : position + 1]
-        grouped = q[index, :, 0].unflatten(0, (keys.shape[0], -1))  # [K, G, D]
-        scores = torch.matmul(grouped * scale, keys.transpose(1, 2))  # [K, G, P]
+def attend_step(q: Tensor, live: Sequence[LiveKeys]) -> Tensor:
+    """Attend from one position per row, q [R, A, 1, D], to that row's own live keys."""
+    if q.device.type != "cpu":
+        rows = [attend_causal(q[i : i + 1], k[None], v[None]) for i, (k, v) in enumerate(live)]
+        return torch.cat(rows)
+    scaled = q[:, :, 0] * q.shape[-1] ** -0.5
+    rows = []
+    for query, (keys, values) in zip(scaled, live, strict=True):
+        grouped = query.unflatten(0, (keys.shape[0], -1))  # [K, G, D]
+        scores = torch.matmul(grouped, keys.transpose(1, 2))  # [K, G, P]
         weights = scores.softmax(-1, dtype=torch.float32).to(q.dtype)
-        out[index, :, 0] = torch.matmul(weights, values).flatten(0, 1)
-    return out
+        rows.append(torch.matmul(weights, values).flatten(0, 1))  # [A, D]
+    return torch.stack(rows)[:, :, None]
+
+
+def attention_name(device: torch.device, dtype: torch.dtype) -> str:
+    """Say which attention runs for tensors of this kind: ``"flash-attn"`` or ``"sdpa"``."""
+    probe = torch.empty(0, device="meta", dtype=dtype)
+    usable = device.type == "cuda" and _flash_attn() is not None and probe.dtype in _FLASH_DTYPES
+    return "flash-attn" if usable and _flash_capable(device) else "sdpa"
+
+
+_FLASH_DTYPES = (torch.float16, torch.bfloat16)
+
+
+def _fits_flash(q: Tensor) -> bool:
+    return q.is_cuda and q.dtype in _FLASH_DTYPES and q.shape[-1] <= 256 and _flash_capable(q.device)
+
+
+@functools.cache
+def _flash_capable(device: torch.device) -> bool:
+    # flash-attn 2 needs Ampere or later.
+    return torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+@functools.cache
+def _flash_attn() -> Any | None:
+    """Find flash-attn once; an installed but broken one counts as absent, `doctor` shows why."""
+    try:
+        return importlib.import_module("flash_attn")
+    except (ImportError, OSError, RuntimeError):
+        return None

@@ -1,75 +1,70 @@
-"""Keys and values of every position so far, in blocks allocated ahead.
+"""Keys and values of one row's positions so far, in blocks allocated ahead.
 
-Shapes: L layers, R rows, K key-value heads, D head size. `keys` and `values` are lists of L tensors
-[R, K, capacity, D]; row r is live up to `lengths[r]`.
+Shapes: L layers, K key-value heads, P live positions, D head size. `keys` and `values` are lists of L tensors
+[K, capacity, D], live up to `length`.
 """
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from collections.abc import Sequence
 
-from .config import LanguageConfig
+from torch import Tensor
 
 BLOCK = 256
 
 
 class KVCache:
-    """A cache whose rows have lengths of their own and that grows in blocks.
+    """The cache of one row; it grows in blocks and never looks beyond its live length.
 
-    Growing copies once per doubling, so a long run costs O(length) copying in all.
+    Parameters
+    ----------
+    likes : sequence of Tensor
+        One tensor per layer that gives device and dtype.
+    kv_heads, head_dim : int
+    capacity : int
+        Positions to allocate at once.
     """
 
-    def __init__(self, config: LanguageConfig, rows: int, like: Tensor | list[Tensor]) -> None:
-        likes = [like] * config.num_layers if isinstance(like, Tensor) else like
-        shape = (rows, config.num_kv_heads, 0, config.head_dim)
-        self.keys = [tensor.new_zeros(shape) for tensor in likes]
-        self.values = [tensor.new_zeros(shape) for tensor in likes]
-        self.lengths = [0] * rows
+    def __init__(self, likes: Sequence[Tensor], kv_heads: int, head_dim: int, capacity: int = 0) -> None:
+        self.keys = [like.new_zeros(kv_heads, capacity, head_dim) for like in likes]
+        self.values = [like.new_zeros(kv_heads, capacity, head_dim) for like in likes]
+        self.length = 0
 
     @property
     def capacity(self) -> int:
-        """Positions a row can hold before the cache grows."""
-        return self.keys[0].shape[2]
+        """Positions it can hold before it grows."""
+        return self.keys[0].shape[1]
 
     def reserve(self, length: int) -> None:
-        """Make room for `length` positions per row."""
+        """Make room for `length` positions."""
         if length <= self.capacity:
             return
-        # Half as much again, so that copies stay rare and little memory lies idle.
-        capacity = -(-max(length, self.capacity * 3 // 2) // BLOCK) * BLOCK
-        live = max(self.lengths)
+        # A quarter more, so that copies stay rare and little memory lies idle.
+        capacity = -(-max(length, self.capacity * 5 // 4) // BLOCK) * BLOCK
         for tensors in (self.keys, self.values):
             for index, old in enumerate(tensors):
-                new = old.new_zeros(old.shape[0], old.shape[1], capacity, old.shape[3])
-                new[:, :, :live] = old[:, :, :live]
+                new = old.new_zeros(old.shape[0], capacity, old.shape[2])
+                new[:, : self.length] = old[:, : self.length]
                 tensors[index] = new
 
-    def append(self, layer: int, row: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Write T positions [1, K, T, D] behind a row; returns all its live keys and values."""
-        start = self.lengths[row]
-        end = start + keys.shape[2]
-        self.keys[layer][row : row + 1, :, start:end] = keys
-        self.values[layer][row : row + 1, :, start:end] = values
-        return self.keys[layer][row : row + 1, :, :end], self.values[layer][row : row + 1, :, :end]
+    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Write T positions [K, T, D] behind the live ones; returns all of them [K, P + T, D].
 
-    def write_step(
-        self, layer: int, rows: list[int], positions: list[int], keys: Tensor, values: Tensor
-    ) -> None:
-        """Write one position [R, K, 1, D] at `positions[i]` of `rows[i]`."""
-        for index, (row, position) in enumerate(zip(rows, positions, strict=True)):
-            self.keys[layer][row, :, position] = keys[index, :, 0]
-            self.values[layer][row, :, position] = values[index, :, 0]
+        `length` is the caller's to advance, once every layer has been written.
+        """
+        end = self.length + keys.shape[1]
+        self.keys[layer][:, self.length : end] = keys
+        self.values[layer][:, self.length : end] = values
+        return self.keys[layer][:, :end], self.values[layer][:, :end]
 
     def clone(self) -> KVCache:
-        """Copy, without the room allocated ahead."""
-        live = max(self.lengths)
+        """Copy, room allocated ahead included, so that both go on alike."""
         copy = object.__new__(KVCache)
-        copy.keys = [tensor[:, :, :live].clone() for tensor in self.keys]
-        copy.values = [tensor[:, :, :live].clone() for tensor in self.values]
-        copy.lengths = list(self.lengths)
+        copy.keys = [tensor.clone() for tensor in self.keys]
+        copy.values = [tensor.clone() for tensor in self.values]
+        copy.length = self.length
         return copy
 
     def nbytes(self) -> int:
         """Bytes held, the room allocated ahead included."""
-        return sum(t.numel() * t.element_size() for t in self.keys + self.values)
+        return sum(tensor.numel() * tensor.element_size() for tensor in self.keys + self.values)

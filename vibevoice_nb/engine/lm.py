@@ -1,6 +1,6 @@
 """The language model: a Qwen2 decoder over embeddings, with a preallocated grouped-query cache.
 
-Shapes: R rows, T new positions, P live positions, H hidden size, A attention heads, K key-value heads, D head
+Shapes: R rows, T new positions, H hidden size, A attention heads, K key-value heads, D head
 size. Hidden states are [R, T, H]. Source: Qwen2.5, arXiv 2412.15115.
 
 Three ways through it: `forward` without a cache (training; the uncached oracle), `prefill` (one row, many
@@ -8,6 +8,8 @@ positions) and `step` (many rows, one position each, every row at its own length
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -75,39 +77,48 @@ class LanguageModel(nn.Module):
         cos, sin = self.rotary(torch.arange(embeds.shape[1], device=embeds.device), embeds.dtype)
         x = embeds
         for layer in self.layers:
+            x, cos, sin = follow(layer, x, cos, sin)
             q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos, sin)
             x = layer.finish(x, attend_causal(q, k, v))
-        return self.norm(x)
+        return self.norm(x.to(self.norm.weight.device))
 
-    def prefill(self, embeds: Tensor, cache: KVCache, row: int) -> Tensor:
-        """Append T positions [1, T, H] to one row of the cache; returns hidden states [1, T, H]."""
-        start, count = cache.lengths[row], embeds.shape[1]
+    def new_cache(self, capacity: int = 0) -> KVCache:
+        """Make an empty cache for one row, each layer's part on that layer's device."""
+        likes = [layer.input_layernorm.weight for layer in self.layers]
+        return KVCache(likes, self.config.num_kv_heads, self.config.head_dim, capacity)
+
+    def prefill(self, embeds: Tensor, cache: KVCache) -> Tensor:
+        """Append T positions [1, T, H] to a row; returns hidden states [1, T, H]."""
+        start, count = cache.length, embeds.shape[1]
         cache.reserve(start + count)
         cos, sin = self.rotary(torch.arange(start, start + count, device=embeds.device), embeds.dtype)
         x = embeds
         for index, layer in enumerate(self.layers):
+            x, cos, sin = follow(layer, x, cos, sin)
             q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos, sin)
-            k, v = cache.append(index, row, k, v)
-            x = layer.finish(x, attend_causal(q, k, v))
-        cache.lengths[row] += count
-        return self.norm(x)
+            k, v = cache.append(index, k[0], v[0])
+            x = layer.finish(x, attend_causal(q, k[None], v[None]))
+        cache.length += count
+        return self.norm(x.to(self.norm.weight.device))
 
-    def step(self, embeds: Tensor, cache: KVCache, rows: list[int]) -> Tensor:
-        """Append one position to each of `rows`: [R, 1, H] -> [R, 1, H].
+    def step(self, embeds: Tensor, caches: Sequence[KVCache]) -> Tensor:
+        """Append one position to each of R rows: [R, 1, H] -> [R, 1, H]; weights are read once for all.
 
-        Lengths advance here; a caller that turns out not to want a row's position sets the length back.
+        A caller that turns out not to want a row's position takes one off its cache's length.
         """
-        lengths = [cache.lengths[row] for row in rows]
-        cache.reserve(max(lengths) + 1)
-        cos, sin = self.rotary(torch.tensor(lengths, device=embeds.device)[:, None], embeds.dtype)
+        for cache in caches:
+            cache.reserve(cache.length + 1)
+        positions = torch.tensor([[[cache.length]] for cache in caches], device=embeds.device)
+        cos, sin = self.rotary(positions, embeds.dtype)  # [R, 1, 1, D]
         x = embeds
         for index, layer in enumerate(self.layers):
-            q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos[:, None], sin[:, None])
-            cache.write_step(index, rows, lengths, k, v)
-            x = layer.finish(x, attend_step(q, cache, index, rows, lengths))
-        for row in rows:
-            cache.lengths[row] += 1
-        return self.norm(x)
+            x, cos, sin = follow(layer, x, cos, sin)
+            q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos, sin)
+            live = [cache.append(index, k[row], v[row]) for row, cache in enumerate(caches)]
+            x = layer.finish(x, attend_step(q, live))
+        for cache in caches:
+            cache.length += 1
+        return self.norm(x.to(self.norm.weight.device))
 
     def rotary(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Compute cosines and sines [..., D] of positions [...]; Su et al., 2021 (arXiv 2104.09864)."""
@@ -116,6 +127,12 @@ class LanguageModel(nn.Module):
         angles = positions[..., None].float() * (1.0 / self.config.rope_theta**index)
         angles = torch.cat((angles, angles), dim=-1)
         return angles.cos().to(dtype), angles.sin().to(dtype)
+
+
+def follow(layer: Layer, *tensors: Tensor) -> list[Tensor]:
+    """Bring tensors to the layer's device; nothing happens while all layers share one."""
+    device = layer.input_layernorm.weight.device
+    return [tensor.to(device) for tensor in tensors]
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

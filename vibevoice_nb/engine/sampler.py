@@ -1,0 +1,175 @@
+"""DPM-Solver++ of second order (midpoint), as a short loop of precomputed scalars.
+
+Shapes: B rows, Z latent size, S solver steps. Lu et al., 2022 (arXiv 2211.01095). The noise schedule (times,
+sigmas) comes from diffusers' `DPMSolverMultistepScheduler`; its step is affine in the sample x, the predicted
+clean sample m, the previous one and fresh noise, so each step is four scalars.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from ..errors import OptionError
+from .head import DiffusionHead
+
+Solver = Literal["dpmsolver++", "sde-dpmsolver++"]
+SOLVERS: tuple[Solver, ...] = get_args(Solver)
+
+
+@dataclass(frozen=True)
+class SolverStep:
+    """x <- keep x + clean m + previous m' + noise e, where m = alpha x - sigma v."""
+
+    timestep: int
+    alpha: float
+    sigma: float
+    keep: float
+    clean: float
+    previous: float
+    noise: float
+
+
+@functools.lru_cache(maxsize=32)
+def solver_steps(num_steps: int, solver: Solver, train_steps: int = 1000) -> tuple[SolverStep, ...]:
+    """Compute the scalars of every step.
+
+    Parameters
+    ----------
+    num_steps : int
+        Solver steps, from 1.
+    solver : {"dpmsolver++", "sde-dpmsolver++"}
+        Deterministic or stochastic.
+    train_steps : int
+        Timesteps of the training schedule.
+
+    Raises
+    ------
+    OptionError
+        Unknown solver, or a number of steps out of range.
+
+    Examples
+    --------
+    >>> [step.timestep for step in solver_steps(10, "dpmsolver++")]
+    [999, 899, 799, 699, 599, 500, 400, 300, 200, 100]
+    """
+    if solver not in SOLVERS:
+        raise OptionError(f"solver={solver!r}", f"one of {', '.join(SOLVERS)}", "leave it out for dpmsolver++")
+    if not 1 <= num_steps <= train_steps:
+        raise OptionError(f"num_steps={num_steps}", f"a number from 1 to {train_steps}", "use 10, the default")
+    from diffusers import DPMSolverMultistepScheduler
+
+    scheduler = DPMSolverMultistepScheduler(
+        num_train_timesteps=train_steps,
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        algorithm_type=solver,
+        solver_type="midpoint",
+    )
+    scheduler.set_timesteps(num_steps)
+    sigmas = [float(sigma) for sigma in scheduler.sigmas]
+    steps = []
+    for index, timestep in enumerate(scheduler.timesteps.tolist()):
+        # The first step has no history and the last one ends at sigma 0: both are of first order.
+        before = sigmas[index - 1] if 0 < index < num_steps - 1 else None
+        steps.append(_step(timestep, before, sigmas[index], sigmas[index + 1], stochastic="sde" in solver))
+    return tuple(steps)
+
+
+def _step(timestep: int, before: float | None, now: float, after: float, *, stochastic: bool) -> SolverStep:
+    alpha, sigma = _alpha_sigma(now)
+    alpha_next, sigma_next = _alpha_sigma(after)
+    h = _half_log_snr(after) - _half_log_snr(now)
+    decay = math.exp(-2 * h if stochastic else -h)
+    keep = sigma_next / sigma * (math.exp(-h) if stochastic else 1.0)
+    clean, previous = alpha_next * (1 - decay), 0.0
+    if before is not None:
+        ratio = (_half_log_snr(now) - _half_log_snr(before)) / h
+        correction = 0.5 * clean / ratio
+        clean, previous = clean + correction, -correction
+    noise = sigma_next * math.sqrt(1 - decay) if stochastic else 0.0
+    return SolverStep(int(timestep), alpha, sigma, keep, clean, previous, noise)
+
+
+def _alpha_sigma(sigma: float) -> tuple[float, float]:
+    alpha = 1 / math.sqrt(1 + sigma**2)
+    return alpha, sigma * alpha
+
+
+def _half_log_snr(sigma: float) -> float:
+    return math.inf if sigma == 0 else -math.log(sigma)
+
+
+class Sampler:
+    """Draws latents from the diffusion head under classifier-free guidance.
+
+    Parameters
+    ----------
+    head : DiffusionHead
+    steps : sequence of SolverStep
+    cfg_scale : float
+        Guidance scale s: v = null + s (cond - null); 1 switches guidance off. Ho and Salimans, 2022
+        (arXiv 2207.12598).
+    """
+
+    def __init__(self, head: DiffusionHead, steps: Sequence[SolverStep], cfg_scale: float) -> None:
+        self.head, self.steps, self.cfg_scale = head, steps, cfg_scale
+        timesteps = torch.tensor([step.timestep for step in steps], device=head.final.weight.device)
+        self.time = head.time(timesteps)  # [S, H]
+
+    @property
+    def guided(self) -> bool:
+        """Whether the null condition is used at all."""
+        return self.cfg_scale != 1.0
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether a step adds fresh noise."""
+        return any(step.noise for step in self.steps)
+
+    def __call__(
+        self, cond: Tensor, cond_null: Tensor | None, noise: Tensor, step_noise: Tensor | None = None
+    ) -> Tensor:
+        """Denoise.
+
+        Parameters
+        ----------
+        cond : Tensor [B, H]
+        cond_null : Tensor [B, H] or None
+            Needed while `guided`.
+        noise : Tensor [B, Z]
+            Standard normal, fp32.
+        step_noise : Tensor [S, B, Z] or None
+            Needed while `stochastic`.
+
+        Returns
+        -------
+        Tensor [B, Z]
+            latent_norm, in the dtype of `cond`.
+        """
+        condition = cond if cond_null is None else torch.cat((cond, cond_null))
+        modulations = self.head.modulations(condition, self.time)
+        x, previous = noise.to(cond), None
+        for index, step in enumerate(self.steps):
+            v = self._velocity(x, modulations[index], guided=cond_null is not None)
+            # As in the reference: the clean sample in the model's dtype, the update in fp32, rounded after.
+            clean = step.alpha * x - step.sigma * v
+            wide = step.keep * x.float() + step.clean * clean.float()
+            if previous is not None and step.previous:
+                wide += step.previous * previous.float()
+            if step_noise is not None and step.noise:
+                wide += step.noise * step_noise[index].to(wide)
+            x, previous = wide.to(cond.dtype), clean
+        return x
+
+    def _velocity(self, x: Tensor, modulation: Tensor, *, guided: bool) -> Tensor:
+        if not guided:
+            return self.head.denoise(x, modulation)
+        v, v_null = self.head.denoise(torch.cat((x, x)), modulation).chunk(2)
+        return v_null + self.cfg_scale * (v - v_null)
