@@ -1,0 +1,180 @@
+"""Everything that moves while one script is spoken.
+
+Shapes: C conv channels, K key-value heads, P live positions, D head size, H hidden size.
+
+A state can be cloned (two takes from one point), saved to disk and loaded; generation goes on from it
+bit-identically in fp32 on a CPU.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ..errors import CheckpointError
+from .cache import KVCache
+from .config import ModelConfig
+from .conv import StreamState
+from .model import VibeVoiceModel
+
+FORMAT = 1
+
+
+@dataclass
+class GenerationState:
+    """One script under way.
+
+    Attributes
+    ----------
+    cond, null : KVCache
+        The conditional row and its unconditional twin.
+    acoustic, semantic : StreamState
+        Convolution buffers [1, context, C] of the decoder and of the semantic encoder.
+    pending : Tensor [1, 1, H]
+        The embedding that the next step feeds to both rows.
+    generator : torch.Generator
+        Source of the noise; on the CPU, so that a seed means the same everywhere.
+    steps, frames : int
+        Language-model steps and frames made so far.
+    """
+
+    cond: KVCache
+    null: KVCache
+    acoustic: StreamState
+    semantic: StreamState
+    pending: Tensor
+    generator: torch.Generator
+    steps: int = 0
+    frames: int = 0
+    finished: bool = False
+
+    @classmethod
+    def new(cls, model: VibeVoiceModel, seed: int) -> GenerationState:
+        """Make the state of a script of which nothing has been read yet."""
+        hidden = model.config.language.hidden_size
+        return cls(
+            cond=model.language_model.new_cache(),
+            null=model.language_model.new_cache(),
+            acoustic=model.acoustic.decoder.new_state(1),
+            semantic=model.semantic.new_state(1),
+            pending=model.language_model.norm.weight.new_zeros(1, 1, hidden),
+            generator=torch.Generator("cpu").manual_seed(seed),
+        )
+
+    def clone(self) -> GenerationState:
+        """Copy; both go on alike from here."""
+        generator = torch.Generator("cpu")
+        generator.set_state(self.generator.get_state())
+        return GenerationState(
+            cond=self.cond.clone(),
+            null=self.null.clone(),
+            acoustic=[buffer.clone() for buffer in self.acoustic],
+            semantic=[buffer.clone() for buffer in self.semantic],
+            pending=self.pending.clone(),
+            generator=generator,
+            steps=self.steps,
+            frames=self.frames,
+            finished=self.finished,
+        )
+
+    def silence(self) -> None:
+        """Forget the sound so far, as the reference does at the end of speech."""
+        for buffer in self.acoustic + self.semantic:
+            buffer.zero_()
+
+    def nbytes(self) -> int:
+        """Bytes held by caches and buffers."""
+        buffers = sum(b.numel() * b.element_size() for b in self.acoustic + self.semantic)
+        return self.cond.nbytes() + self.null.nbytes() + buffers
+
+    def save(self, folder: str | Path, config: ModelConfig) -> None:
+        """Write the state as state.safetensors and state.json.
+
+        The JSON is replaced last and names the tensor file by its hash, so a broken write is noticed.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {"pending": self.pending, "generator": self.generator.get_state()}
+        for name, cache in (("cond", self.cond), ("null", self.null)):
+            # Only what is live is worth keeping; the room ahead is allocated again on loading.
+            tensors |= {f"{name}.keys.{i}": t[:, : cache.length] for i, t in enumerate(cache.keys)}
+            tensors |= {f"{name}.values.{i}": t[:, : cache.length] for i, t in enumerate(cache.values)}
+        for name, buffers in (("acoustic", self.acoustic), ("semantic", self.semantic)):
+            tensors |= {f"{name}.{i}": t for i, t in enumerate(buffers)}
+        new = folder / "state.safetensors.new"
+        save_file({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, new)
+        about = {
+            "format": FORMAT,
+            "model": fingerprint(config),
+            "sha256": hashlib.sha256(new.read_bytes()).hexdigest(),
+            "cond": [self.cond.length, self.cond.capacity],
+            "null": [self.null.length, self.null.capacity],
+            "steps": self.steps,
+            "frames": self.frames,
+            "finished": self.finished,
+        }
+        os.replace(new, folder / "state.safetensors")
+        about_new = folder / "state.json.new"
+        about_new.write_text(json.dumps(about, indent=1))
+        os.replace(about_new, folder / "state.json")
+
+    @classmethod
+    def load(cls, folder: str | Path, model: VibeVoiceModel) -> GenerationState:
+        """Read a state written by `save`.
+
+        Raises
+        ------
+        CheckpointError
+            Missing or damaged files, or a state of another model.
+        """
+        folder = Path(folder)
+        about = _read_about(folder, model.config)
+        state = cls.new(model, seed=0)
+        with safe_open(folder / "state.safetensors", framework="pt") as file:
+            for name, cache in (("cond", state.cond), ("null", state.null)):
+                cache.length = 0
+                length, capacity = about[name]
+                cache.reserve_exactly(capacity)
+                for index, (keys, values) in enumerate(zip(cache.keys, cache.values, strict=True)):
+                    keys[:, :length] = file.get_tensor(f"{name}.keys.{index}")
+                    values[:, :length] = file.get_tensor(f"{name}.values.{index}")
+                cache.length = length
+            for name, buffers in (("acoustic", state.acoustic), ("semantic", state.semantic)):
+                for index, buffer in enumerate(buffers):
+                    buffer.copy_(file.get_tensor(f"{name}.{index}"))
+            state.pending.copy_(file.get_tensor("pending"))
+            state.generator.set_state(file.get_tensor("generator"))
+        state.steps, state.frames, state.finished = about["steps"], about["frames"], about["finished"]
+        return state
+
+
+def fingerprint(config: ModelConfig) -> str:
+    """Hash a model's configuration, to tell whether a state belongs to it."""
+    return hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode()).hexdigest()
+
+
+def _read_about(folder: Path, config: ModelConfig) -> dict[str, Any]:
+    from .checkpoint import read_json
+
+    about = read_json(folder / "state.json")
+    remedy = "start the script again, or load the state with the model it was made with"
+    if about.get("format") != FORMAT:
+        raise CheckpointError(f"{folder} has format {about.get('format')!r}", f"format {FORMAT}", remedy)
+    if about.get("model") != fingerprint(config):
+        raise CheckpointError(f"{folder} was made with another model", "a state of this model", remedy)
+    try:
+        digest = hashlib.sha256((folder / "state.safetensors").read_bytes()).hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{folder}: {error.strerror}", "state.safetensors", remedy) from error
+    if digest != about.get("sha256"):
+        raise CheckpointError(f"{folder}/state.safetensors is damaged", "the file that was saved", remedy)
+    return about

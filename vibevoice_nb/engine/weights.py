@@ -1,0 +1,225 @@
+"""Weights from safetensors files into a model: strictly, every key by name.
+
+The model is built on the meta device (no memory), tensors are read one by one, cast and put on their device.
+Pickled weights are never opened: unpickling runs code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from ..errors import CheckpointError
+from .checkpoint import read_json
+from .config import ModelConfig, parse_config
+from .keys import published_name
+from .model import VibeVoiceModel
+
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_NAMED = 12
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """Where a tensor is and how large."""
+
+    file: Path
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """Read and check a checkpoint's config.json."""
+    return parse_config(read_json(folder / "config.json"))
+
+
+def list_tensors(folder: Path) -> dict[str, TensorInfo]:
+    """Name every tensor of a checkpoint, reading only the files' headers.
+
+    Raises
+    ------
+    CheckpointError
+        No safetensors file, a damaged one, or one listed in the index that is absent.
+    """
+    found: dict[str, TensorInfo] = {}
+    for file in _weight_files(folder):
+        with _open(file) as handle:
+            for key in handle.keys():
+                part = handle.get_slice(key)
+                found[key] = TensorInfo(file, tuple(part.get_shape()), str(part.get_dtype()))
+    return found
+
+
+def build_model(config: ModelConfig, tensors: Mapping[str, TensorInfo]) -> VibeVoiceModel:
+    """Build the model on the meta device and check that the tensors fit it, key by key.
+
+    Embeddings are tied when, and only when, the file has no `lm_head.weight`.
+
+    Raises
+    ------
+    CheckpointError
+        Names every missing, unexpected and mis-shaped key.
+    """
+    with torch.device("meta"):
+        model = VibeVoiceModel(config, tied="lm_head.weight" not in tensors)
+    wanted = {
+        published_name(name, config.layout): tuple(tensor.shape)
+        for name, tensor in model.state_dict().items()
+    }
+    missing = [key for key in wanted if key not in tensors]
+    unexpected = [key for key in tensors if key not in wanted]
+    shapes = [
+        f"{key} is {list(tensors[key].shape)}, not {list(shape)}"
+        for key, shape in wanted.items()
+        if key in tensors and not _same_shape(tensors[key].shape, shape)
+    ]
+    parts = (("missing", missing), ("unexpected", unexpected), ("of another shape", shapes))
+    problems = [f"{len(keys)} {what}: {_name(keys)}" for what, keys in parts if keys]
+    if problems:
+        raise CheckpointError(
+            f"the weights do not fit config.json; {'; '.join(problems)}",
+            f"the {len(wanted)} tensors that config.json describes",
+            "take config.json and all weight files from one revision of one repository",
+        )
+    return model
+
+
+def load_model(folder: Path, placement: Mapping[str, torch.device] | torch.device, dtype: torch.dtype) -> VibeVoiceModel:
+    """Load a checkpoint.
+
+    Parameters
+    ----------
+    folder : Path
+    placement : torch.device, or mapping from module-name prefix to torch.device
+        Where each part goes; see `placement.place`.
+    dtype : torch.dtype
+
+    Returns
+    -------
+    VibeVoiceModel
+        In eval mode, without gradients.
+
+    Raises
+    ------
+    CheckpointError, ConfigError
+    """
+    config = read_config(folder)
+    tensors = list_tensors(folder)
+    model = build_model(config, tensors)
+    ours = {published_name(name, config.layout): name for name in model.state_dict()}
+    loaded: dict[str, Tensor] = {}
+    for file in dict.fromkeys(info.file for info in tensors.values()):
+        with _open(file) as handle:
+            for key in (key for key, info in tensors.items() if info.file == file):
+                name = ours[key]
+                shape = model.get_parameter(name).shape
+                tensor = handle.get_tensor(key).reshape(shape)
+                loaded[name] = _checked(key, tensor).to(device_of(name, placement), dtype)
+    model.load_state_dict(loaded, strict=True, assign=True)
+    return model.eval().requires_grad_(False)
+
+
+def device_of(name: str, placement: Mapping[str, torch.device] | torch.device) -> torch.device:
+    """Find the device of a parameter: that of the longest module-name prefix."""
+    if isinstance(placement, torch.device):
+        return placement
+    prefixes = [prefix for prefix in placement if prefix == "" or (name + ".").startswith(prefix + ".")]
+    return placement[max(prefixes, key=len)]
+
+
+def weights_of(model: nn.Module, layout: str) -> dict[str, Tensor]:
+    """Name a model's weights as a published layout does, ready to be saved."""
+    assert layout in ("original", "native")
+    return {
+        published_name(name, layout): tensor.detach().contiguous()  # type: ignore[arg-type]
+        for name, tensor in model.state_dict().items()
+    }
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    if (folder / SINGLE).exists():
+        return [folder / SINGLE]
+    if (folder / INDEX).exists():
+        listed = read_json(folder / INDEX).get("weight_map")
+        names = sorted(set(listed.values())) if isinstance(listed, dict) else []
+        # A name from a file we were given: it may not lead out of the folder.
+        odd = [name for name in names if not isinstance(name, str) or Path(name).name != name]
+        if odd or not names:
+            raise CheckpointError(
+                f"{folder / INDEX} lists {_name(map(str, odd)) or 'no files'}",
+                "plain names of .safetensors files in the same folder",
+                "fetch the checkpoint again from a repository you trust",
+            )
+        absent = [name for name in names if not (folder / name).exists()]
+        if absent:
+            raise CheckpointError(
+                f"{folder} lacks {_name(absent)}", "every file named in the index", "fetch the missing files"
+            )
+        return [folder / name for name in names]
+    pickles = [path.name for pattern in _PICKLES for path in sorted(folder.glob(pattern))]
+    if pickles:
+        raise CheckpointError(
+            f"{folder} holds pickled weights ({_name(pickles)})",
+            "safetensors files; opening a pickle can run any code hidden in it",
+            "use a repository with .safetensors files, or convert the file on a machine you can afford to lose",
+        )
+    raise CheckpointError(
+        f"{folder} holds no {SINGLE} and no {INDEX}",
+        "a checkpoint folder with safetensors weights",
+        "check the path, or fetch the checkpoint again",
+    )
+
+
+def _open(file: Path) -> safe_open:
+    try:
+        if file.stat().st_size < 8:
+            raise CheckpointError(
+                f"{file} has {file.stat().st_size} bytes", "a safetensors file", "fetch it again"
+            )
+        with file.open("rb") as start:
+            magic = start.read(2)
+        if magic in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+            raise CheckpointError(
+                f"{file} is a pickle, whatever its name says",
+                "a safetensors file; opening a pickle can run any code hidden in it",
+                "use a repository with real .safetensors files",
+            )
+        return safe_open(file, framework="pt")
+    except OSError as error:
+        raise CheckpointError(
+            f"{file} can't be read ({error.strerror or error})", "a readable file", "check its permissions"
+        ) from error
+    except SafetensorError as error:
+        raise CheckpointError(
+            f"{file} is damaged ({error})",
+            "a whole safetensors file",
+            "fetch it again; the download probably broke off",
+        ) from error
+
+
+def _checked(key: str, tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point() or not torch.isfinite(tensor).all():
+        raise CheckpointError(
+            f"{key} holds values that are not finite numbers",
+            "finite floating-point weights",
+            "fetch the checkpoint again, or train it again with a lower learning rate",
+        )
+    return tensor
+
+
+def _same_shape(got: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    # Scalars are stored both as [] and as [1].
+    return got == wanted or (wanted == () and got == (1,))
+
+
+def _name(keys: Iterable[str]) -> str:
+    names = list(keys)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
