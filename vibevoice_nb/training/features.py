@@ -1,0 +1,286 @@
+"""Latents for nano, worked out from the corpus: log-mel frames, reduced to 64 numbers by PCA.
+
+A codec trained from nothing on a CPU takes days to find a latent space. This one is found in a minute: nano's decoder
+learns to turn it back into audio, its encoder to work it out from audio, and its language model to write it, each on
+its own. ``python -m vibevoice_nb.training.features --work-dir nano-work``
+
+T frames of 3200 samples (133 ms), 16 mel columns a frame, 64 latent dimensions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import librosa
+import numpy as np
+import scipy.fft
+
+from vibevoice_nb.errors import OptionError
+from vibevoice_nb.nano.english import PHONES
+from vibevoice_nb.training.corpus import HOP_LENGTH, SAMPLE_RATE
+
+N_FFT, MEL_HOP, N_MELS, F_MIN, F_MAX = 1024, 200, 80, 40.0, 8000.0
+COLUMNS = HOP_LENGTH // MEL_HOP
+LATENT_DIM = 64
+FLOOR = 1e-4
+PHONE_SLOTS = 4
+# Silence is 0.
+PHONE_NAMES = ("pau", *PHONES)
+_PHONE_IDS = {name: i for i, name in enumerate(PHONE_NAMES)}
+
+
+@functools.cache
+def mel_filters() -> np.ndarray:
+    """Mel filters [80, 513] float32, each with sum 1."""
+    filters = librosa.filters.mel(
+        sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=N_MELS, fmin=F_MIN, fmax=F_MAX, htk=True, norm=None
+    )
+    centres = librosa.mel_frequencies(N_MELS + 2, fmin=F_MIN, fmax=F_MAX, htk=True)[1:-1]
+    # The lowest filters can fall between two bins: they take the nearest one.
+    for row, centre in zip(filters, centres, strict=True):
+        if row.sum() < 1e-3:
+            row[round(centre * N_FFT / SAMPLE_RATE)] = 1.0
+    return (filters / filters.sum(1, keepdims=True)).astype(np.float32)
+
+
+def log_mel(audio: np.ndarray) -> np.ndarray:
+    """Log-mel frames of `audio`.
+
+    Parameters
+    ----------
+    audio : ndarray [T * 3200] float32
+        24 kHz.
+
+    Returns
+    -------
+    ndarray [T, 1280] float32
+        16 columns of 80 bands for each frame, natural logarithm of magnitude, floor 1e-4.
+
+    Examples
+    --------
+    >>> log_mel(np.zeros(6400, np.float32)).shape
+    (2, 1280)
+    """
+    padded = np.pad(audio.astype(np.float32), N_FFT // 2, mode="reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[: len(audio) : MEL_HOP]
+    hann = np.hanning(N_FFT + 1)[:-1].astype(np.float32)
+    spectrum = scipy.fft.rfft(windows * hann, axis=1)
+    magnitude = np.sqrt(spectrum.real**2 + spectrum.imag**2 + 1e-10) / (N_FFT / 4)
+    return np.log(np.maximum(magnitude @ mel_filters().T, FLOOR)).reshape(-1, COLUMNS * N_MELS)
+
+
+class LatentSpace:
+    """The affine map from log-mel frames to latents.
+
+    Parameters
+    ----------
+    mean : ndarray [1280]
+    components : ndarray [64, 1280]
+        Orthonormal rows, by falling variance.
+    scale : ndarray [64]
+        A latent is the projection divided by it.
+    """
+
+    def __init__(self, mean: np.ndarray, components: np.ndarray, scale: np.ndarray) -> None:
+        self.mean, self.components, self.scale = mean, components, scale
+
+    @classmethod
+    def fit(cls, batches: Iterator[np.ndarray]) -> tuple[LatentSpace, float]:
+        """PCA of log-mel frames [T, 1280]; also the fraction of the variance that 64 dimensions keep."""
+        count, total, square = 0, np.zeros(COLUMNS * N_MELS), np.zeros((COLUMNS * N_MELS,) * 2)
+        for frames in batches:
+            count += len(frames)
+            total += frames.sum(0, dtype=np.float64)
+            square += (frames.T @ frames).astype(np.float64)
+        mean = total / count
+        values, vectors = np.linalg.eigh(square / count - np.outer(mean, mean))
+        values, vectors = values[::-1], vectors[:, ::-1]
+        spread = np.sqrt(values[:LATENT_DIM])
+        # Dividing by the root of each deviation keeps loud components loud, but not as loud as they are;
+        # the second factor gives all of them together a deviation of 1.
+        weight = np.sqrt(spread)
+        gain = np.sqrt(np.mean((spread / weight) ** 2))
+        space = cls(
+            mean.astype(np.float32), vectors[:, :LATENT_DIM].T.astype(np.float32), (weight * gain).astype(np.float32)
+        )
+        return space, float(values[:LATENT_DIM].sum() / values.sum())
+
+    @classmethod
+    def load(cls, path: Path) -> LatentSpace:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as data:
+            return cls(data["mean"], data["components"], data["scale"])
+
+    def save(self, path: Path) -> None:
+        """Write an ``.npz`` file."""
+        np.savez(path, mean=self.mean, components=self.components, scale=self.scale)
+
+    def encode(self, frames: np.ndarray) -> np.ndarray:
+        """Log-mel frames [T, 1280] to latents [T, 64]."""
+        return ((frames - self.mean) @ self.components.T / self.scale).astype(np.float32)
+
+    def decode(self, latents: np.ndarray) -> np.ndarray:
+        """Latents [T, 64] to log-mel frames [T, 1280], as near as 64 numbers come."""
+        return (latents * self.scale) @ self.components + self.mean
+
+
+def phone_labels(phones: list[tuple[str, float]], frames: int) -> np.ndarray:
+    """The phone in the middle of each quarter of a frame.
+
+    Parameters
+    ----------
+    phones : list of (str, float)
+        With end times in seconds.
+    frames : int
+        T.
+
+    Returns
+    -------
+    ndarray [T, 4] int8
+        Indices into `PHONE_NAMES`.
+
+    Examples
+    --------
+    >>> [PHONE_NAMES[i] for i in phone_labels([("pau", 0.05), ("ay", 0.1)], 1)[0]]
+    ['pau', 'ay', 'ay', 'pau']
+    """
+    step = HOP_LENGTH / PHONE_SLOTS / SAMPLE_RATE
+    middles = (np.arange(frames * PHONE_SLOTS) + 0.5) * step
+    ids = np.array([_PHONE_IDS.get(name, 0) for name, _ in phones] + [0], np.int8)
+    # Rounding of 1e-6: a middle exactly on a boundary belongs to what follows.
+    return ids[np.searchsorted([end for _, end in phones], middles + 1e-6)].reshape(frames, PHONE_SLOTS)
+
+
+def _utterances(stem: Path) -> tuple[np.ndarray, list[dict[str, Any]]]:
+    pcm = np.memmap(stem.with_suffix(".pcm"), np.int16, "r")
+    return pcm, json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))["utterances"]
+
+
+def _shard_frames(stem: Path) -> np.ndarray:
+    """Log-mel frames [T, 1280] of a whole shard, each utterance on its own."""
+    pcm, meta = _utterances(stem)
+    parts = [log_mel(pcm[m["offset"] : m["offset"] + m["samples"]] / np.float32(32767)) for m in meta]
+    return np.concatenate(parts)
+
+
+def make(work_dir: Path, fit_shards: int = 6) -> dict[str, float]:
+    """Write latents and phone labels beside every finished shard that has none.
+
+    Parameters
+    ----------
+    work_dir : Path
+        That of the corpus. ``pca.npz`` is made there once, from the first `fit_shards` shards, and kept: latents made
+        before more shards came stay what they are.
+    fit_shards : int
+        How many.
+
+    Returns
+    -------
+    dict
+        ``frames`` and, when the PCA was made now, ``variance_kept``.
+
+    Raises
+    ------
+    OptionError
+        There is no corpus.
+    """
+    stems = [p.with_suffix("") for p in sorted((work_dir / "shards").glob("[0-9]*.json"))]
+    if not stems:
+        raise OptionError(f"no shards in {work_dir.name}", "a corpus", "run vibevoice_nb.training.corpus first")
+    report: dict[str, float] = {}
+    path = work_dir / "pca.npz"
+    if not path.exists():
+        space, report["variance_kept"] = LatentSpace.fit(_shard_frames(s) for s in stems[:fit_shards])
+        space.save(path)
+    space = LatentSpace.load(path)
+    report["frames"] = 0
+    for stem in stems:
+        target = stem.with_suffix(".latents.npy")
+        if not target.exists():
+            latents = space.encode(_shard_frames(stem)).astype(np.float16)
+            _, meta = _utterances(stem)
+            labels = [phone_labels(m["phones"], m["samples"] // HOP_LENGTH) for m in meta]
+            np.save(stem.with_suffix(".phones.npy"), np.concatenate(labels))
+            # Latents come last, under a temporary name: where they are, they are whole.
+            temporary = stem.with_suffix(".tmp.npy")
+            np.save(temporary, latents)
+            temporary.replace(target)
+        report["frames"] += len(np.load(target, mmap_mode="r"))
+    return report
+
+
+class Corpus:
+    """What `corpus` and `features` wrote, as the trainers read it.
+
+    Parameters
+    ----------
+    work_dir : Path
+        Shards without latents are left out, so a corpus can be used while it grows.
+
+    Attributes
+    ----------
+    meta : list of dict
+        For each utterance: ``text``, ``voice`` (index into `voices`), ``frames``, ``samples``, ``phones``
+        (name and end time), ``shard``, ``offset`` (samples into the shard).
+    voices : list of str
+        Their names.
+    held_out, train : list of int
+        About 1 % of the utterances and the rest. An utterance never changes sides.
+    """
+
+    def __init__(self, work_dir: Path | str) -> None:
+        work_dir = Path(work_dir)
+        config = json.loads((work_dir / "corpus.json").read_text(encoding="utf-8"))
+        self.voices: list[str] = [v["name"] for v in config["voices"]]
+        self.phone_names = PHONE_NAMES
+        self.space = LatentSpace.load(work_dir / "pca.npz")
+        self.meta: list[dict[str, Any]] = []
+        self._pcm: list[np.ndarray] = []
+        self._latents: list[np.ndarray] = []
+        self._phones: list[np.ndarray] = []
+        for path in sorted((work_dir / "shards").glob("*.latents.npy")):
+            stem = path.with_suffix("").with_suffix("")
+            pcm, meta = _utterances(stem)
+            self.meta += [m | {"shard": len(self._pcm), "frames": m["samples"] // HOP_LENGTH} for m in meta]
+            self._pcm.append(pcm)
+            self._latents.append(np.load(path))
+            self._phones.append(np.load(stem.with_suffix(".phones.npy")))
+        sides = [zlib.crc32(m["text"].encode()) % 100 == 0 for m in self.meta]
+        self.held_out = [i for i, out in enumerate(sides) if out]
+        self.train = [i for i, out in enumerate(sides) if not out]
+
+    def __len__(self) -> int:
+        return len(self.meta)
+
+    def latents(self, i: int) -> np.ndarray:
+        """Latents [T, 64] float32 of utterance `i`."""
+        m = self.meta[i]
+        first = m["offset"] // HOP_LENGTH
+        return self._latents[m["shard"]][first : first + m["frames"]].astype(np.float32)
+
+    def audio(self, i: int) -> np.ndarray:
+        """Audio [T * 3200] float32 of utterance `i`, 24 kHz."""
+        m = self.meta[i]
+        return self._pcm[m["shard"]][m["offset"] : m["offset"] + m["samples"]] / np.float32(32767)
+
+    def phones(self, i: int) -> np.ndarray:
+        """Phone labels [T, 4] int8 of utterance `i`, indices into `phone_names`."""
+        m = self.meta[i]
+        first = m["offset"] // HOP_LENGTH
+        return self._phones[m["shard"]][first : first + m["frames"]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work-dir", type=Path, required=True)
+    print(json.dumps(make(parser.parse_args().work_dir)))
+
+
+if __name__ == "__main__":
+    main()
