@@ -15,6 +15,7 @@ from pathlib import Path
 
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.nano.english import LETTER_NAMES, PHONES
+from vibevoice_nb.training.texts import NAMES, PLACES
 
 # Contractions, titles and newer words that a spelling dictionary leaves out.
 EXTRA = (
@@ -34,8 +35,17 @@ EXTRA = (
     "shanghai tokyo osaka kyoto seoul bangkok hanoi jakarta sydney melbourne auckland nairobi lagos cairo casablanca"
 ).split()
 
-# What flite's rules get wrong, or say otherwise inside a sentence.
-CORRECTIONS: dict[str, str] = {}
+# Where flite has one reading for the noun and one for the verb, and the verb is the likelier; flite's slips.
+CORRECTIONS = {
+    "aged": "eʤd", "certificate": "sɝtɪfəkət", "collect": "kəlɛkt", "combine": "kəmbán", "combines": "kəmbánz",
+    "compress": "kəmprɛs", "conduct": "kəndʌkt", "confine": "kənfán", "convert": "kənvɝt", "converts": "kənvɝts",
+    "decrease": "dɪkris", "defects": "difɛkts", "does": "dʌz", "excuse": "ɪkskjuz", "exploit": "ɪksplót",
+    "hmm": "hʌm", "initiate": "ɪnɪʃiet", "insert": "ɪnsɝt", "kai": "ká", "katie": "keti", "live": "lɪv",
+    "minute": "mɪnət", "miz": "mɪz", "proceed": "prəsid", "proceeds": "prəsidz", "produce": "prədus",
+    "produces": "prədusəz", "putting": "pʊtɪŋ", "reading": "ridɪŋ", "refuse": "rəfjuz", "reject": "rɪʤɛkt",
+    "rejects": "rɪʤɛkts", "sam": "sæm", "suspect": "səspɛkt", "tear": "tɛr", "upset": "əpsɛt", "use": "juz",
+    "uses": "juzɪz",
+}  # fmt: skip
 
 
 def read_words(path: Path) -> list[str]:
@@ -56,7 +66,7 @@ def read_words(path: Path) -> list[str]:
     # A name in capitals such as "NATO" is spelled or spoken as flite sees fit; keep mixed case only.
     shouted = {w.lower() for w in lines if w.isupper() and len(w) > 1}
     lower = {w for w in lines if w.islower()}
-    return sorted((plain - (shouted - lower)) | set(EXTRA))
+    return sorted((plain - (shouted - lower)) | set(EXTRA) | {n.lower() for n in NAMES + PLACES})
 
 
 def look_up(words: list[str]) -> list[str]:
