@@ -32,7 +32,7 @@ EXTRA = (
     "ravi anika mei chen yuki sofia elena ivan igor fatima omar hassan aisha nadia lars ingrid bjorn ruben alasdair "
     "berlin munich zurich vienna prague warsaw budapest lisbon barcelona amsterdam brussels copenhagen stockholm oslo "
     "helsinki reykjavik edinburgh glasgow dublin manchester liverpool bristol leeds mumbai delhi kolkata beijing "
-    "shanghai tokyo osaka kyoto seoul bangkok hanoi jakarta sydney melbourne auckland nairobi lagos cairo casablanca"
+    "shanghai tokyo osaka kyoto seoul bangkok hanoi jakarta sydney melbourne auckland nairobi lagos cairo casablanca covid et cetera"
 ).split()
 
 # Where flite has one reading for the noun and one for the verb, and the verb is the likelier; flite's slips.
@@ -40,7 +40,7 @@ CORRECTIONS = {
     "aged": "eʤd", "certificate": "sɝtɪfəkət", "collect": "kəlɛkt", "combine": "kəmbán", "combines": "kəmbánz",
     "compress": "kəmprɛs", "conduct": "kəndʌkt", "confine": "kənfán", "convert": "kənvɝt", "converts": "kənvɝts",
     "decrease": "dɪkris", "defects": "difɛkts", "does": "dʌz", "excuse": "ɪkskjuz", "exploit": "ɪksplót",
-    "hmm": "hʌm", "initiate": "ɪnɪʃiet", "insert": "ɪnsɝt", "kai": "ká", "katie": "keti", "live": "lɪv",
+    "audio": "ɔdio", "covid": "kovɪd", "hmm": "hʌm", "lead": "lid", "leads": "lidz", "read": "rid", "initiate": "ɪnɪʃiet", "insert": "ɪnsɝt", "kai": "ká", "katie": "keti", "live": "lɪv",
     "minute": "mɪnət", "miz": "mɪz", "proceed": "prəsid", "proceeds": "prəsidz", "produce": "prədus",
     "produces": "prədusəz", "putting": "pʊtɪŋ", "reading": "ridɪŋ", "refuse": "rəfjuz", "reject": "rɪʤɛkt",
     "rejects": "rɪʤɛkts", "sam": "sæm", "suspect": "səspɛkt", "tear": "tɛr", "upset": "əpsɛt", "use": "juz",
