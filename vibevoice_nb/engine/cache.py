@@ -40,7 +40,10 @@ class KVCache:
         if length <= self.capacity:
             return
         # A quarter more, so that copies stay rare and little memory lies idle.
-        capacity = -(-max(length, self.capacity * 5 // 4) // BLOCK) * BLOCK
+        self.grow(-(-max(length, self.capacity * 5 // 4) // BLOCK) * BLOCK)
+
+    def grow(self, capacity: int) -> None:
+        """Allocate room for exactly `capacity` positions, keeping the live ones."""
         for tensors in (self.keys, self.values):
             for index, old in enumerate(tensors):
                 new = old.new_zeros(old.shape[0], capacity, old.shape[2])

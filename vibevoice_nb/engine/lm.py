@@ -9,7 +9,7 @@ positions) and `step` (many rows, one position each, every row at its own length
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -74,13 +74,20 @@ class LanguageModel(nn.Module):
 
     def forward(self, embeds: Tensor) -> Tensor:
         """Run whole rows from position 0 without a cache: [R, T, H] -> [R, T, H]."""
+        *_, last = self.hidden_states(embeds)
+        return last
+
+    def hidden_states(self, embeds: Tensor) -> Iterator[Tensor]:
+        """Yield [R, T, H] after every layer, the last one normed, without a cache."""
         cos, sin = self.rotary(torch.arange(embeds.shape[1], device=embeds.device), embeds.dtype)
         x = embeds
-        for layer in self.layers:
+        for index, layer in enumerate(self.layers, start=1):
             x, cos, sin = follow(layer, x, cos, sin)
             q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos, sin)
             x = layer.finish(x, attend_causal(q, k, v))
-        return self.norm(x.to(self.norm.weight.device))
+            if index < len(self.layers):
+                yield x
+        yield self.norm(x.to(self.norm.weight.device))
 
     def new_cache(self, capacity: int = 0) -> KVCache:
         """Make an empty cache for one row, each layer's part on that layer's device."""

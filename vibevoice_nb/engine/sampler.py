@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -129,14 +129,22 @@ class Sampler:
         return self.cfg_scale != 1.0
 
     @property
-    def stochastic(self) -> bool:
-        """Whether a step adds fresh noise."""
-        return any(step.noise for step in self.steps)
+    def draws_per_frame(self) -> int:
+        """Normal draws that one latent takes: the initial one, and one per step of a stochastic solver."""
+        return 1 + len(self.steps) * any(step.noise for step in self.steps)
 
     def __call__(
         self, cond: Tensor, cond_null: Tensor | None, noise: Tensor, step_noise: Tensor | None = None
     ) -> Tensor:
-        """Denoise.
+        """Denoise to the end: `path`'s last sample, latent_norm [B, Z] in the dtype of `cond`."""
+        for x in self.path(cond, cond_null, noise, step_noise):
+            latent_norm = x
+        return latent_norm
+
+    def path(
+        self, cond: Tensor, cond_null: Tensor | None, noise: Tensor, step_noise: Tensor | None = None
+    ) -> Iterator[Tensor]:
+        """Denoise, one sample per solver step.
 
         Parameters
         ----------
@@ -146,13 +154,14 @@ class Sampler:
         noise : Tensor [B, Z]
             Standard normal, fp32.
         step_noise : Tensor [S, B, Z] or None
-            Needed while `stochastic`.
+            Needed by a stochastic solver, empty or None otherwise.
 
-        Returns
-        -------
+        Yields
+        ------
         Tensor [B, Z]
-            latent_norm, in the dtype of `cond`.
+            The sample after each step.
         """
+        assert (cond_null is not None) == self.guided
         condition = cond if cond_null is None else torch.cat((cond, cond_null))
         modulations = self.head.modulations(condition, self.time)
         x, previous = noise.to(cond), None
@@ -163,10 +172,11 @@ class Sampler:
             wide = step.keep * x.float() + step.clean * clean.float()
             if previous is not None and step.previous:
                 wide += step.previous * previous.float()
-            if step_noise is not None and step.noise:
+            if step.noise:
+                assert step_noise is not None
                 wide += step.noise * step_noise[index].to(wide)
             x, previous = wide.to(cond.dtype), clean
-        return x
+            yield x
 
     def _velocity(self, x: Tensor, modulation: Tensor, *, guided: bool) -> Tensor:
         if not guided:

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from ..errors import CheckpointError
 from .cache import KVCache
+from .checkpoint import read_json
 from .config import ModelConfig
 from .conv import StreamState
 from .model import VibeVoiceModel
@@ -86,6 +87,11 @@ class GenerationState:
             finished=self.finished,
         )
 
+    @property
+    def latent_size(self) -> int:
+        """Width Z of a latent, which is also that of its noise."""
+        return self.acoustic[0].shape[-1]
+
     def silence(self) -> None:
         """Forget the sound so far, as the reference does at the end of speech."""
         for buffer in self.acoustic + self.semantic:
@@ -115,7 +121,7 @@ class GenerationState:
         about = {
             "format": FORMAT,
             "model": fingerprint(config),
-            "sha256": hashlib.sha256(new.read_bytes()).hexdigest(),
+            "sha256": _sha256(new),
             "cond": [self.cond.length, self.cond.capacity],
             "null": [self.null.length, self.null.capacity],
             "steps": self.steps,
@@ -141,9 +147,8 @@ class GenerationState:
         state = cls.new(model, seed=0)
         with safe_open(folder / "state.safetensors", framework="pt") as file:
             for name, cache in (("cond", state.cond), ("null", state.null)):
-                cache.length = 0
                 length, capacity = about[name]
-                cache.reserve_exactly(capacity)
+                cache.grow(capacity)
                 for index, (keys, values) in enumerate(zip(cache.keys, cache.values, strict=True)):
                     keys[:, :length] = file.get_tensor(f"{name}.keys.{index}")
                     values[:, :length] = file.get_tensor(f"{name}.values.{index}")
@@ -162,9 +167,15 @@ def fingerprint(config: ModelConfig) -> str:
     return hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode()).hexdigest()
 
 
-def _read_about(folder: Path, config: ModelConfig) -> dict[str, Any]:
-    from .checkpoint import read_json
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
+
+def _read_about(folder: Path, config: ModelConfig) -> dict[str, Any]:
     about = read_json(folder / "state.json")
     remedy = "start the script again, or load the state with the model it was made with"
     if about.get("format") != FORMAT:
@@ -172,7 +183,7 @@ def _read_about(folder: Path, config: ModelConfig) -> dict[str, Any]:
     if about.get("model") != fingerprint(config):
         raise CheckpointError(f"{folder} was made with another model", "a state of this model", remedy)
     try:
-        digest = hashlib.sha256((folder / "state.safetensors").read_bytes()).hexdigest()
+        digest = _sha256(folder / "state.safetensors")
     except OSError as error:
         raise CheckpointError(f"{folder}: {error.strerror}", "state.safetensors", remedy) from error
     if digest != about.get("sha256"):

@@ -1,0 +1,134 @@
+"""From turns and voices to the token ids the model reads before it speaks.
+
+Shapes: P prompt positions, N samples of a voice, n = ceil(N / hop) frames it takes.
+
+The pieces and their spelling are those the model was trained on; each is tokenised on its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import ScriptError
+from .model import VibeVoiceModel
+from .tokenizer import Tokenizer
+
+SYSTEM = (
+    " Transform the text provided by various speakers into speech output, "
+    "utilizing the distinct voice of each respective speaker.\n"
+)
+VOICES = " Voice input:\n"
+TEXT = " Text input:\n"
+SPEECH = " Speech output:\n"
+
+
+@dataclass(frozen=True)
+class VoiceSlot:
+    """Where a voice's frames stand in the prompt."""
+
+    start: int
+    audio: Tensor
+    """Samples [N], float32, 24 kHz."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Token ids and the voices that fill some of their places."""
+
+    ids: tuple[int, ...]
+    voices: tuple[VoiceSlot, ...]
+
+
+def build_prompt(
+    turns: Sequence[tuple[int, str]], voices: Mapping[int, Tensor], tokenizer: Tokenizer, hop_length: int
+) -> Prompt:
+    """Lay out the prompt.
+
+    Parameters
+    ----------
+    turns : sequence of (speaker, text)
+        Speakers numbered from 0.
+    voices : mapping from speaker to Tensor [N]
+        Reference recordings, 24 kHz; may be empty, the model then invents the voices.
+    tokenizer : Tokenizer
+    hop_length : int
+        Samples per frame.
+
+    Returns
+    -------
+    Prompt
+
+    Raises
+    ------
+    ScriptError
+        Nothing to say, or a speaker without a voice while others have one.
+    """
+    if not turns:
+        raise ScriptError("a script without turns", "at least one line such as 'Speaker 1: Hello.'", "write one")
+    silent = sorted({speaker for speaker, _ in turns} - set(voices))
+    if voices and silent:
+        names = ", ".join(f"Speaker {speaker + 1}" for speaker in silent)
+        raise ScriptError(f"no voice for {names}", "a voice for every speaker of the script", "give each one a voice")
+    ids = tokenizer.encode(SYSTEM)
+    special, slots = tokenizer.special, []
+    if voices:
+        ids += tokenizer.encode(VOICES)
+        for speaker, audio in sorted(voices.items()):
+            ids += [*tokenizer.encode(f" Speaker {speaker}:"), special.start]
+            slots.append(VoiceSlot(len(ids), audio))
+            ids += [special.frame] * -(-len(audio) // hop_length)
+            ids += [special.end, *tokenizer.encode("\n")]
+    ids += tokenizer.encode(TEXT)
+    for speaker, text in turns:
+        ids += tokenizer.encode(f" Speaker {speaker}: {text}\n")
+    ids += [*tokenizer.encode(SPEECH), special.start]
+    return Prompt(tuple(ids), tuple(slots))
+
+
+def encode_voices(model: VibeVoiceModel, voices: Sequence[Tensor], generator: torch.Generator) -> list[Tensor]:
+    """Encode recordings as the frames the language model reads.
+
+    The sigma-VAE's spread is drawn once per voice and for all voices padded to the longest, in the order in
+    which the reference draws it, so that the same seed gives the same prompt.
+
+    Parameters
+    ----------
+    voices : sequence of Tensor [N]
+    generator : torch.Generator
+        On the CPU.
+
+    Returns
+    -------
+    list of Tensor [n, Z]
+        latent_norm of each voice.
+    """
+    if not voices:
+        return []
+    weight = model.acoustic.encoder.head.weight
+    longest = max(len(audio) for audio in voices)
+    frames = -(-longest // model.config.hop_length)
+    size = model.config.head.latent_size
+    spread = torch.randn(len(voices), generator=generator) * model.config.acoustic.noise_scale
+    noise = torch.randn(len(voices), frames, size, generator=generator)
+    encoded = []
+    for index, audio in enumerate(voices):
+        count = -(-len(audio) // model.config.hop_length)
+        # Zeros up to the longest, as in the reference's batch: its last frame sees them.
+        padded = torch.nn.functional.pad(audio, (0, longest - len(audio))).to(weight)
+        mean = model.acoustic.encode(padded[None, None, : count * model.config.hop_length])[0]
+        latent = mean + (spread[index] * noise[index, :count]).to(mean)
+        encoded.append(model.normalise_latent(latent))
+    return encoded
+
+
+def embed_prompt(model: VibeVoiceModel, prompt: Prompt, voices: Sequence[Tensor]) -> Tensor:
+    """Embed a prompt [1, P, H], its frame places filled with encoded voices [n, Z]."""
+    device = model.language_model.embed_tokens.weight.device
+    embeds = model.embed_tokens(torch.tensor(prompt.ids, device=device))
+    for slot, latent in zip(prompt.voices, voices, strict=True):
+        embeds[slot.start : slot.start + len(latent)] = model.acoustic_connector(latent).to(embeds)
+    return embeds[None]
