@@ -1,0 +1,420 @@
+"""Reading what people have, writing without harm, and the loudness VibeVoice was trained with."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from audio_helpers import file_size_limit, nobody, small_disk, tone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vibevoice_nb.audio import (
+    SAMPLE_RATE,
+    AudioError,
+    clipped_fraction,
+    dbfs,
+    normalise_loudness,
+    read_audio,
+    rms,
+    write_audio,
+)
+
+GOLDEN = np.load(Path(__file__).parents[1] / "data" / "golden_norm.npz")
+
+
+def encode(path: Path, audio: np.ndarray, rate: int, codec: str) -> None:
+    """Write through PyAV what soundfile can't: AAC in MP4, Opus in WebM."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(audio[None], format="fltp", layout="mono")
+        frame.sample_rate = rate
+        resampler = av.AudioResampler(stream.format.name, "mono", rate, frame_size=stream.frame_size or 960)
+        for piece in [*resampler.resample(frame), *resampler.resample(None), None]:
+            container.mux(stream.encode(piece))
+
+
+def wav_bytes(data: bytes, claimed: int | None = None, rate: int = SAMPLE_RATE, channels: int = 1) -> bytes:
+    size = len(data) if claimed is None else claimed
+    fmt = struct.pack("<HHIIHH", 1, channels, rate, 2 * rate * channels, 2 * channels, 16)
+    riff = struct.pack("<4sI4s", b"RIFF", min(36 + size, 0xFFFFFFFF), b"WAVE")
+    return riff + struct.pack("<4sI", b"fmt ", 16) + fmt + struct.pack("<4sI", b"data", size) + data
+
+
+# Loudness
+
+
+@pytest.mark.parametrize("case", range(5))
+def test_loudness_agrees_with_the_reference(case: int) -> None:
+    given_, expected = GOLDEN[f"norm{case}_in"], GOLDEN[f"norm{case}_out"]
+    before = given_.copy()
+    out = normalise_loudness(given_)
+    assert out.dtype == np.float32
+    np.testing.assert_allclose(out, expected, rtol=1e-6, atol=1e-7)
+    np.testing.assert_array_equal(given_, before)
+
+
+def test_loudness_is_the_formula_and_a_high_peak_is_scaled_down() -> None:
+    clicks = np.zeros(24000, dtype=np.float32)
+    clicks[::8000] = 0.5
+    scaled = clicks * (10 ** (-25 / 20) / (rms(clicks) + 1e-6))
+    peak = scaled.max()
+    assert peak > 1
+    np.testing.assert_allclose(normalise_loudness(clicks), scaled / (peak + 1e-6), rtol=1e-6)
+    assert normalise_loudness(clicks).max() <= 1
+
+
+def test_levels() -> None:
+    assert rms(np.zeros(0)) == 0.0
+    assert dbfs(np.zeros(10)) == -120.0
+    assert rms(tone()) == pytest.approx(0.3 / np.sqrt(2), rel=1e-3)
+    assert dbfs(np.full(10, 1e30, dtype=np.float32)) == pytest.approx(600)
+
+
+def test_clipping_is_told_from_a_loud_float_recording() -> None:
+    loud = tone(level=3.0)
+    assert clipped_fraction(np.clip(loud, -1, 1)) > 0.5
+    assert clipped_fraction(loud, floating=True) < 0.001
+    assert clipped_fraction(np.clip(loud, -1, 1), floating=True) > 0.5
+    assert clipped_fraction(np.zeros(0)) == 0
+
+
+# Reading
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 22050, 24000, 44100, 48000])
+def test_any_rate_becomes_24_khz(tmp_path: Path, rate: int) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(2.0, rate), rate, subtype="FLOAT")
+    audio, info = read_audio(tmp_path / "a.wav")
+    assert audio.dtype == np.float32
+    assert abs(audio.size - 2 * SAMPLE_RATE) <= 1
+    assert (info.sample_rate, info.channels, info.decoder, info.seconds) == (rate, 1, "soundfile", 2.0)
+    middle = slice(2400, 40000)
+    np.testing.assert_allclose(audio[middle], tone(2.0)[middle], atol=2e-3)
+
+
+def test_resampling_block_by_block_equals_all_at_once(tmp_path: Path) -> None:
+    import soxr
+
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 44100 * 15).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", noise, 44100, subtype="FLOAT")
+    audio, _ = read_audio(tmp_path / "a.wav")
+    np.testing.assert_allclose(audio, soxr.resample(noise, 44100, SAMPLE_RATE), atol=1e-5)
+
+
+def test_channels_are_averaged_and_counted(tmp_path: Path) -> None:
+    left, right = tone(hz=300), tone(hz=700)
+    soundfile.write(tmp_path / "a.wav", np.stack([left, right], 1), SAMPLE_RATE, subtype="FLOAT")
+    audio, info = read_audio(tmp_path / "a.wav")
+    assert info.channels == 2
+    np.testing.assert_allclose(audio, (left + right) / 2, atol=1e-7)
+
+
+@pytest.mark.parametrize("suffix", ["flac", "mp3", "ogg", "aiff", "w64", "rf64"])
+def test_formats_of_soundfile(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, tone(2.0), SAMPLE_RATE)
+    audio, info = read_audio(path)
+    assert info.decoder == "soundfile"
+    assert abs(audio.size / SAMPLE_RATE - 2.0) < 0.1
+    assert dbfs(audio) == pytest.approx(dbfs(tone()), abs=0.5)
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("m4a", "aac"), ("mp4", "aac"), ("webm", "libopus")])
+def test_formats_of_pyav(tmp_path: Path, suffix: str, codec: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    encode(path, tone(2.0, 48000), 48000, codec)
+    audio, info = read_audio(path)
+    assert (info.decoder, info.sample_rate, info.channels) == ("PyAV", 48000, 1)
+    assert abs(audio.size / SAMPLE_RATE - 2.0) < 0.1
+    assert dbfs(audio[4800:-4800]) == pytest.approx(dbfs(tone()), abs=0.5)
+
+
+def test_the_name_does_not_matter_the_content_does(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.flac", tone(), SAMPLE_RATE)
+    for name in ("a.mp3", "a.raw", "a", "ünï 声.wav"):
+        (tmp_path / name).write_bytes((tmp_path / "a.flac").read_bytes())
+        if name != "a.raw":
+            assert read_audio(tmp_path / name)[1].format == "FLAC"
+        else:
+            assert read_audio(tmp_path / name)[0].size == SAMPLE_RATE
+
+
+def test_files_that_are_not_audio(tmp_path: Path) -> None:
+    (tmp_path / "empty.wav").write_bytes(b"")
+    (tmp_path / "text.wav").write_text("Speaker 1: grüß dich\n" * 300, encoding="utf-8")
+    (tmp_path / "list.mp3").write_text("#EXTM3U\n#EXTINF:1,\nhttp://localhost/a.mp3\n")
+    (tmp_path / "noise.mp3").write_bytes(np.random.default_rng(0).bytes(5000))
+    (tmp_path / "header.wav").write_bytes(wav_bytes(b""))
+    os.mkfifo(tmp_path / "pipe.wav")
+    for name, words in {
+        "missing.wav": "no such file",
+        ".": "a folder",
+        "empty.wav": "0 bytes",
+        "text.wav": "a text file",
+        "list.mp3": "a text file",
+        "noise.mp3": "decoded",
+        "header.wav": "no samples",
+        "pipe.wav": "not a plain file",
+        "text.wav/inside.wav": "can't be opened",
+        "nul\0.wav": "can't be opened",
+        "x" * 5000: "can't be opened",
+    }.items():
+        with pytest.raises(AudioError, match=words):
+            read_audio(tmp_path / name)
+
+
+def test_a_video_without_sound(tmp_path: Path) -> None:
+    import av
+
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 64
+        for _ in range(5):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))))
+        container.mux(stream.encode(None))
+    with pytest.raises(AudioError, match="no sound in it"):
+        read_audio(tmp_path / "a.mp4")
+
+
+def test_a_file_without_permission(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(), SAMPLE_RATE)
+    path.chmod(0)
+    with nobody(), pytest.raises(AudioError, match="no permission"):
+        read_audio(path)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "aiff", "rf64", "mp3"])
+@pytest.mark.parametrize("kept", [0.9, 0.5, 0.1])
+def test_truncated_files(tmp_path: Path, suffix: str, kept: float) -> None:
+    whole = tmp_path / f"a.{suffix}"
+    soundfile.write(whole, np.random.default_rng(0).uniform(-0.5, 0.5, 120_000), SAMPLE_RATE)
+    data = whole.read_bytes()
+    (tmp_path / f"cut.{suffix}").write_bytes(data[: int(len(data) * kept)])
+    with pytest.raises(AudioError, match="truncated"):
+        read_audio(tmp_path / f"cut.{suffix}")
+
+
+@pytest.mark.parametrize("kept", [0.9, 0.3])
+def test_truncated_m4a(tmp_path: Path, kept: float) -> None:
+    encode(tmp_path / "a.m4a", tone(3.0, 48000), 48000, "aac")
+    data = (tmp_path / "a.m4a").read_bytes()
+    (tmp_path / "cut.m4a").write_bytes(data[: int(len(data) * kept)])
+    with pytest.raises(AudioError):
+        read_audio(tmp_path / "cut.m4a")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_mp3_without_a_length_is_read_to_its_end(tmp_path: Path, order: int) -> None:
+    """Its length can only be guessed from the first bit rate, here far too long or far too short."""
+    quiet, loud = np.zeros(120_000), np.random.default_rng(0).uniform(-0.9, 0.9, 120_000)
+    with soundfile.SoundFile(tmp_path / "a.mp3", "w", SAMPLE_RATE, 1, bitrate_mode="VARIABLE") as file:
+        file.write(np.concatenate([quiet, loud][::order]))
+    data = (tmp_path / "a.mp3").read_bytes()
+    assert b"Xing" in data[:300] or b"Info" in data[:300]
+    (tmp_path / "bare.mp3").write_bytes(
+        data.replace(b"Xing", b"\0\0\0\0", 1).replace(b"Info", b"\0\0\0\0", 1)
+    )
+    audio, _ = read_audio(tmp_path / "bare.mp3")
+    assert abs(audio.size / SAMPLE_RATE - 10.0) < 0.3
+
+
+def test_headers_that_lie(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    pcm = (tone(0.5) * 32767).astype("<i2").tobytes()
+    path.write_bytes(wav_bytes(pcm, claimed=0xFFFFFFF0))
+    with pytest.raises(AudioError, match=r"truncated; its header promises 4295\.0 MB"):
+        read_audio(path)
+    ds64 = struct.pack("<4sIQQQI", b"ds64", 28, 10**10, 10**10, 5 * 10**9, 0)
+    plain = wav_bytes(pcm, claimed=0xFFFFFFFF)
+    path.write_bytes(b"RF64" + plain[4:12] + ds64 + plain[12:])
+    with pytest.raises(AudioError, match=r"promises 10000\.0 MB"):
+        read_audio(path)
+    path.write_bytes(wav_bytes(pcm, claimed=0xFFFFFFFF))  # what a recorder writes into a pipe
+    assert read_audio(path)[0].size == SAMPLE_RATE // 2
+    for rate in (1, 100, 0x7FFFFFFF):
+        path.write_bytes(wav_bytes(pcm, rate=rate))
+        with pytest.raises(AudioError):
+            read_audio(path)
+
+
+def test_limits_on_size_and_length(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.zeros(SAMPLE_RATE * 100), SAMPLE_RATE)  # 100 s in a few kilobytes
+    assert path.stat().st_size < 50_000
+    with pytest.raises(AudioError, match=r"100 s long\. Expected at most 60 s"):
+        read_audio(path, max_seconds=60)
+    with pytest.raises(AudioError, match="Expected at most 0 MB"):
+        read_audio(path, max_bytes=100)
+    assert read_audio(path, max_seconds=100)[0].size == 100 * SAMPLE_RATE
+
+
+def test_samples_that_are_no_numbers(tmp_path: Path) -> None:
+    audio = tone()
+    audio[100] = np.nan
+    soundfile.write(tmp_path / "a.wav", audio, SAMPLE_RATE, subtype="FLOAT")
+    with pytest.raises(AudioError, match="NaN"):
+        read_audio(tmp_path / "a.wav")
+
+
+@pytest.fixture(scope="module")
+def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("seeds")
+    for suffix in ("wav", "flac", "ogg", "aiff"):
+        soundfile.write(folder / f"a.{suffix}", tone(0.3), SAMPLE_RATE)
+    encode(folder / "a.m4a", tone(0.3, 48000), 48000, "aac")
+    encode(folder / "a.webm", tone(0.3, 48000), 48000, "libopus")
+    return {path.suffix[1:]: path.read_bytes() for path in folder.iterdir()}
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kind=st.sampled_from(["wav", "flac", "ogg", "aiff", "m4a", "webm"]),
+    edits=st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), max_size=8),
+    kept=st.integers(1, 100),
+)
+def test_damage_of_any_kind_is_audio_or_an_error_we_chose(
+    seeds: dict[str, bytes], tmp_path: Path, kind: str, edits: list[tuple[int, int]], kept: int
+) -> None:
+    data = bytearray(seeds[kind])
+    for position, value in edits:
+        data[min(position, len(data) - 1)] = value
+    path = tmp_path / f"a.{kind}"
+    path.write_bytes(bytes(data[: max(1, len(data) * kept // 100)]))
+    try:
+        audio, info = read_audio(path, max_seconds=60)
+    except AudioError:
+        return
+    assert audio.ndim == 1 and np.isfinite(audio).all()
+    assert audio.size <= 61 * SAMPLE_RATE and info.seconds <= 60
+
+
+# Writing
+
+
+@pytest.mark.parametrize(
+    ("suffix", "tolerance"), [(".wav", 2**-15), (".flac", 2**-23), (".mp3", None), (".ogg", None)]
+)
+def test_what_is_written_is_read_again(tmp_path: Path, suffix: str, tolerance: float | None) -> None:
+    audio = tone(3.3)
+    path = write_audio(tmp_path / f"a{suffix}", audio)
+    again, info = read_audio(path)
+    assert info.sample_rate == SAMPLE_RATE
+    if tolerance is None:
+        assert abs(again.size - audio.size) < 2400
+        assert dbfs(again) == pytest.approx(dbfs(audio), abs=0.5)
+    else:
+        np.testing.assert_allclose(again, audio, atol=tolerance)
+    assert os.listdir(tmp_path) == [f"a{suffix}"]
+    assert path.stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_minutes_of_ogg_do_not_break_the_encoder(tmp_path: Path) -> None:
+    path = write_audio(tmp_path / "a.ogg", np.zeros(300 * SAMPLE_RATE, dtype=np.float32))
+    assert soundfile.info(path).frames == 300 * SAMPLE_RATE
+
+
+def test_beyond_full_scale_is_clipped_not_wrapped(tmp_path: Path) -> None:
+    write_audio(tmp_path / "a.wav", np.array([2.0, -2.0, 0.5], dtype=np.float32))
+    np.testing.assert_allclose(read_audio(tmp_path / "a.wav")[0], [1, -1, 0.5], atol=1e-4)
+
+
+def test_nothing_is_written_over_without_force(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"precious")
+    with pytest.raises(AudioError, match=r"exists.*force"):
+        write_audio(path, tone())
+    assert path.read_bytes() == b"precious"
+    write_audio(path, tone(), force=True)
+    assert soundfile.info(path).frames == SAMPLE_RATE
+    assert os.listdir(tmp_path) == ["a.wav"]
+
+
+def test_force_writes_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real.wav").write_bytes(b"old")
+    (tmp_path / "link.wav").symlink_to(tmp_path / "real.wav")
+    write_audio(tmp_path / "link.wav", tone(), force=True)
+    assert (tmp_path / "link.wav").is_symlink()
+    assert soundfile.info(tmp_path / "real.wav").frames == SAMPLE_RATE
+
+
+def test_targets_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "device.wav").symlink_to("/dev/full")
+    (tmp_path / "loop.wav").symlink_to("loop.wav")
+    for name, words in {
+        "a.xyz": "ends in .wav",
+        "a": "ends in .wav",
+        "none/a.wav": "doesn't exist",
+        "folder.wav": "not a plain file",
+        "device.wav": "not a plain file",
+        "loop.wav": "a path that can be written",
+        "nul\0.wav": "a path that can be written",
+        "x" * 5000 + ".wav": "a path that can be written",
+    }.items():
+        with pytest.raises(AudioError, match=words):
+            write_audio(tmp_path / name, tone(), force=True)
+    assert sorted(os.listdir(tmp_path)) == ["device.wav", "folder.wav", "loop.wav"]
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [np.zeros(0, np.float32), np.zeros((2, 10), np.float32), np.ones(10, np.int16), np.array([np.inf])],
+)
+def test_audio_that_cannot_be_written(tmp_path: Path, audio: np.ndarray) -> None:
+    with pytest.raises(AudioError):
+        write_audio(tmp_path / "a.wav", audio)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_full_disk_leaves_things_as_they_were(tmp_path: Path, exists: bool) -> None:
+    with small_disk(tmp_path) as disk:
+        path = disk / "a.wav"
+        if exists:
+            path.write_bytes(b"precious")
+        with pytest.raises(AudioError, match="the disk is full"):
+            write_audio(path, tone(30), force=True)
+        assert os.listdir(disk) == (["a.wav"] if exists else [])
+        assert not exists or path.read_bytes() == b"precious"
+
+
+def test_a_file_beyond_the_limit_leaves_things_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"precious")
+    with file_size_limit(100_000), pytest.raises(AudioError, match="the disk is full"):
+        write_audio(path, tone(30), force=True)
+    assert os.listdir(tmp_path) == ["a.wav"] and path.read_bytes() == b"precious"
+
+
+def test_a_folder_that_cannot_be_written() -> None:
+    with tempfile.TemporaryDirectory() as folder:  # not pytest's, which only its owner may enter
+        os.chmod(folder, 0o555)
+        with nobody(), pytest.raises(AudioError, match=r"isn't writable|denied"):
+            write_audio(Path(folder, "a.wav"), tone())
+        assert os.listdir(folder) == []
+
+
+def test_importing_audio_is_light() -> None:
+    program = (
+        "import sys, vibevoice_nb.voices\n"
+        "print([m for m in ('torch', 'librosa', 'av', 'soxr', 'soundfile', 'scipy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,233 @@
+"""Any audio file, decoded in blocks of float32 [n, channels] at its own rate, by soundfile or else by PyAV.
+
+Files are untrusted: nothing is allocated by what a header claims, and a file that lies is an error.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from vibevoice_nb.errors import AudioError
+
+# What PyAV may open: containers that hold audio, never playlists, which lead to other files or the network.
+_CONTAINERS = "aac,ac3,aiff,amr,asf,au,avi,caf,flac,matroska,mov,mp3,mp4,mpegts,ogg,w64,wav,webm"
+_RATES = range(4_000, 768_001)  # a slower file would blow up when it is resampled; a faster one is no audio
+_BLOCK = 1 << 18  # samples decoded at a time, over all channels
+_CHUNKS = 10_000  # looked at before the audio: a real file has a dozen
+_READABLE = "an audio file: WAV, FLAC, MP3, OGG, M4A, WebM and the like"
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A file that a decoder took: its facts, and its samples in blocks of float32 [n, channels]."""
+
+    format: str
+    decoder: str
+    sample_rate: int
+    channels: int
+    floating: bool
+    expected_seconds: float  # 0 when unknown
+    blocks: Iterator[np.ndarray]
+
+
+def open_plain_file(path: Path, max_bytes: int) -> BinaryIO:
+    """Open a file after all the checks that need no decoder; the caller closes it."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise AudioError(f"{path}: a folder", _READABLE, "name a file in it")
+        if not stat.S_ISREG(mode):  # reading a pipe or a device could wait for ever
+            raise AudioError(f"{path}: not a plain file", _READABLE, "save the audio to a file first")
+        file = open(path, "rb")  # noqa: SIM115
+    except FileNotFoundError as exc:
+        raise AudioError(f"{path}: no such file", _READABLE, "check the path") from exc
+    except PermissionError as exc:
+        raise AudioError(
+            f"{path}: no permission to read it", "a readable file", "change its permissions"
+        ) from exc
+    except (OSError, ValueError) as exc:
+        raise AudioError(f"{path!s:.200} can't be opened ({exc})"[:400], _READABLE, "check the path") from exc
+    try:
+        size = os.fstat(file.fileno()).st_size
+        if size == 0:
+            raise AudioError(f"{path}: an empty file (0 bytes)", _READABLE, "copy or record it again")
+        if size > max_bytes:
+            raise AudioError(
+                f"{path}: {size / 1e6:.0f} MB",
+                f"at most {max_bytes / 1e6:.0f} MB",
+                "cut out the part you need",
+            )
+        if _is_text(file.read(4096)):
+            raise AudioError(f"{path}: a text file", _READABLE, "name the recording, not its text")
+        _check_chunks(file, size, path)
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def decode(file: BinaryIO, path: object) -> Decoded:
+    """Open a file with the first decoder that takes it.
+
+    Parameters
+    ----------
+    file : binary file
+        From `open_plain_file`; open until the last block is read.
+    path : object
+        Its name, for the messages.
+
+    Raises
+    ------
+    AudioError
+        When no decoder takes it, there is no sound in it, or its rate is absurd; and from `blocks`
+        when it is damaged.
+    """
+    decoded = _open_soundfile(file, path) or _open_pyav(file, path)
+    if decoded.sample_rate not in _RATES or decoded.channels < 1:
+        raise AudioError(
+            f"{path}: {decoded.sample_rate} Hz, {decoded.channels} channels",
+            "4 to 768 kHz",
+            "convert it to WAV",
+        )
+    return decoded
+
+
+def _is_text(head: bytes) -> bool:
+    if b"\0" in head:
+        return False
+    utf8 = codecs.getincrementaldecoder("utf-8")()  # incremental: the head may end inside a character
+    try:
+        utf8.decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _check_chunks(file: BinaryIO, size: int, path: Path) -> None:
+    """Refuse a WAV or AIFF that holds less than its header promises; libsndfile would cut it silently."""
+    file.seek(0)
+    kind, form = struct.unpack("<4s4x4s", file.read(12).ljust(12, b"\0"))
+    if not (kind in (b"RIFF", b"RF64") and form == b"WAVE") and not (
+        kind == b"FORM" and form in (b"AIFF", b"AIFC")
+    ):
+        return
+    order = ">" if kind == b"FORM" else "<"
+    long_size = 0
+    for _ in range(_CHUNKS):
+        if len(head := file.read(8)) < 8:
+            return
+        name, claimed = struct.unpack(f"{order}4sI", head)
+        if name == b"ds64" and claimed >= 16:
+            long_size = struct.unpack("<8xQ", file.read(16).ljust(16, b"\0"))[0]
+            claimed -= 16
+        if name in (b"data", b"SSND"):
+            if claimed == 0xFFFFFFFF:  # RF64, or a WAV that was written to a pipe, whose length nobody knew
+                claimed = long_size
+            if claimed > size - file.tell():
+                raise AudioError(
+                    f"{path}: truncated; its header promises {claimed / 1e6:.1f} MB of audio and "
+                    f"{max(0, size - file.tell()) / 1e6:.1f} MB are there",
+                    "a complete file",
+                    "copy or record it again",
+                )
+            return
+        file.seek(claimed + claimed % 2, os.SEEK_CUR)
+
+
+def _open_soundfile(file: BinaryIO, path: object) -> Decoded | None:
+    import soundfile
+
+    try:
+        sound = soundfile.SoundFile(file)
+    except (soundfile.LibsndfileError, TypeError):  # TypeError: a name in .raw, which has no header to go by
+        return None
+    if sound.format == "MP3" and not _mp3_tells_length(file):
+        sound.close()  # libsndfile would guess the length, and stop there
+        return None
+
+    def blocks() -> Iterator[np.ndarray]:
+        with sound:
+            try:
+                while len(block := sound.read(max(1, _BLOCK // sound.channels), "float32", always_2d=True)):
+                    yield block
+            except soundfile.LibsndfileError as exc:
+                raise damaged(path, exc) from exc
+
+    return Decoded(
+        format=sound.format,
+        decoder="soundfile",
+        sample_rate=sound.samplerate,
+        channels=sound.channels,
+        floating=sound.subtype in ("FLOAT", "DOUBLE"),
+        expected_seconds=sound.frames / max(1, sound.samplerate),
+        blocks=blocks(),
+    )
+
+
+def _mp3_tells_length(file: BinaryIO) -> bool:
+    """Whether an MP3 has the optional header with its length."""
+    position = file.tell()
+    file.seek(0)
+    tag = file.read(10).ljust(10, b"\0")
+    if tag[:3] == b"ID3":
+        file.seek(10 + (tag[6] << 21 | tag[7] << 14 | tag[8] << 7 | tag[9]))
+    else:
+        file.seek(0)
+    first_frame = file.read(512)
+    file.seek(position)
+    return b"Xing" in first_frame or b"Info" in first_frame
+
+
+def _open_pyav(file: BinaryIO, path: object) -> Decoded:
+    import av
+
+    file.seek(0)
+    try:
+        container = av.open(file, "r", options={"format_whitelist": _CONTAINERS}, metadata_errors="replace")
+    except (av.FFmpegError, ValueError) as exc:
+        raise AudioError(
+            f"{path}: not an audio file that can be decoded ({exc})", _READABLE, "convert it to WAV"
+        ) from exc
+    if not container.streams.audio:
+        raise AudioError(
+            f"{path}: no sound in it ({container.format.name})", _READABLE, "choose another file"
+        )
+    name, stream = container.format.name, container.streams.audio[0]
+
+    def blocks() -> Iterator[np.ndarray]:
+        with container:
+            try:
+                planar = av.AudioResampler(format="fltp")  # type: ignore[no-untyped-call, unused-ignore]
+                for frame in container.decode(stream):
+                    for part in planar.resample(frame):
+                        yield part.to_ndarray().T
+            except (av.FFmpegError, ValueError) as exc:
+                raise damaged(path, exc) from exc
+
+    return Decoded(
+        format=name,
+        decoder="PyAV",
+        sample_rate=stream.rate or 0,
+        channels=stream.channels or 0,
+        floating=False,
+        # Other containers have no length in them, and FFmpeg guesses it from the bit rate.
+        expected_seconds=(container.duration or 0) / 1e6 if name.startswith(("mov", "matroska")) else 0.0,
+        blocks=blocks(),
+    )
+
+
+def damaged(path: object, reason: object) -> AudioError:
+    """The error for a file that ends too early or can't be decoded to its end."""
+    return AudioError(
+        f"{path}: truncated or damaged ({reason})", "a complete file", "copy or record it again"
+    )

@@ -1,0 +1,154 @@
+"""Put files in place safely: checked before the work, whole or not at all, never over another unasked."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from vibevoice_nb.errors import AudioError
+
+
+def check_target(path: str | os.PathLike[str], *, suffixes: tuple[str, ...], force: bool) -> Path:
+    """Check, before any work is done, that a file may be written; nothing is touched.
+
+    Parameters
+    ----------
+    path : path
+        The file to be.
+    suffixes : tuple of str
+        The file types that can be written, such as `(".wav",)`.
+    force : bool
+        Whether an existing file may be replaced.
+
+    Returns
+    -------
+    Path
+        Where to write, links resolved.
+
+    Raises
+    ------
+    AudioError
+        For an unknown type, a folder that is missing or not writable, an existing file without
+        `force`, and whatever isn't a plain file.
+
+    Examples
+    --------
+    >>> check_target("episode.xyz", suffixes=(".wav",), force=False)
+    Traceback (most recent call last):
+    vibevoice_nb.errors.AudioError: episode.xyz. Expected a file name that ends in .wav. To fix it: rename it.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in suffixes:
+        raise AudioError(f"{path}", f"a file name that ends in {', '.join(suffixes)}", "rename it")
+    try:
+        target = target.resolve()
+        exists = target.exists()
+    except (OSError, RuntimeError, ValueError) as exc:  # a loop of links, a name too long, a NUL
+        raise AudioError(f"{path!r} ({exc})", "a path that can be written", "choose another name") from exc
+    if not target.parent.is_dir():
+        raise AudioError(
+            f"{path}: the folder {target.parent} doesn't exist", "an existing folder", "create it first"
+        )
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise AudioError(
+            f"{path}: the folder {target.parent} isn't writable", "a writable folder", "choose another"
+        )
+    if exists and not target.is_file():
+        raise AudioError(
+            f"{path}: not a plain file", "a new file, or a plain file to replace", "choose another name"
+        )
+    if exists and not force:
+        raise exists_error(target)
+    return target
+
+
+def publish(part: Path, target: Path, *, force: bool) -> None:
+    """Give a finished file its name, in one step; without `force` never over another file."""
+    if force:
+        os.replace(part, target)
+    else:
+        try:
+            os.link(part, target)  # unlike a rename, it fails when the name is taken
+        except FileExistsError:
+            raise exists_error(target) from None
+        except OSError:  # a file system without hard links
+            if target.exists():
+                raise exists_error(target) from None
+            os.replace(part, target)
+        else:
+            part.unlink()
+    if os.name == "posix":  # the new name itself reaches the disk
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            with contextlib.suppress(OSError):  # some network file systems can't
+                os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def write_atomically(target: Path, data: bytes | memoryview, *, force: bool) -> None:
+    """Write a file whole or not at all: temporary file beside it, fsync, rename.
+
+    Raises
+    ------
+    AudioError
+        When the disk is full or refuses; nothing is left behind and nothing overwritten.
+    """
+    part: Path | None = None
+    try:
+        part, file = create_beside(target, f".{os.getpid()}.tmp")
+        with file:
+            write_all(file, data)
+            os.fsync(file.fileno())
+        publish(part, target, force=force)
+    except OSError as exc:
+        raise disk_error(target, exc) from exc
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
+
+
+def disk_error(path: Path, exc: OSError, kept: str = "nothing was written") -> AudioError:
+    """What a failed write means to a person; `kept` says what is on the disk now."""
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return AudioError(
+            f"{path}: the disk is full ({exc.strerror}); {kept}",
+            "room for the audio (2.9 MB per minute of WAV)",
+            "free some space or choose another disk",
+        )
+    return AudioError(
+        f"{path}: {exc.strerror or exc}; {kept}", "a disk that can be written", "choose another folder"
+    )
+
+
+def exists_error(path: Path) -> AudioError:
+    """The refusal to write over a file."""
+    return AudioError(f"{path} exists", "a new file name", "choose another name, or force=True (--force)")
+
+
+def create(path: Path) -> BinaryIO:
+    """Create a file that isn't there yet, unbuffered: what was written survives the death of the process."""
+    return open(path, "xb", buffering=0)  # type: ignore[return-value]
+
+
+def create_beside(target: Path, suffix: str) -> tuple[Path, BinaryIO]:
+    """Create a new file `STEM + suffix` next to `target`, numbered when the name is taken."""
+    base, dot, extension = suffix.rpartition(".")
+    stem = target.stem.encode()[:200].decode(errors="ignore")  # file names end at 255 bytes
+    number = 1
+    while True:
+        part = target.with_name(f"{stem}{base}{number if number > 1 else ''}{dot}{extension}")
+        try:
+            return part, create(part)
+        except FileExistsError:
+            number += 1
+
+
+def write_all(file: BinaryIO, data: bytes | memoryview) -> None:
+    """Write all of it: a raw file may take less than it was given, above all when the disk gets full."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]

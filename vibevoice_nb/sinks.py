@@ -1,0 +1,345 @@
+"""Where audio goes while it is made: memory, a WAV file, a queue.
+
+Shapes: a chunk is float32 [n], 24 kHz mono, nominally in [-1, 1].
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import threading
+from collections import deque
+from concurrent.futures import CancelledError
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+
+from vibevoice_nb.errors import AudioError
+from vibevoice_nb.files import (
+    check_target,
+    create,
+    create_beside,
+    disk_error,
+    exists_error,
+    publish,
+    write_all,
+)
+
+SAMPLE_RATE = 24_000
+
+# RIFF keeps its size in 32 bits; 4 GB are 24.8 hours of our audio.
+MAX_WAV_BYTES = 0xFFFFFFFF
+_Self = TypeVar("_Self", bound="Sink")
+_WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
+
+
+def as_samples(audio: np.ndarray) -> np.ndarray:
+    """Return `audio` as float32 [N], or say what is wrong with it.
+
+    Raises
+    ------
+    AudioError
+        When it isn't a one-dimensional array of finite floating-point samples.
+
+    Examples
+    --------
+    >>> as_samples(np.array([0.0, 0.5])).dtype
+    dtype('float32')
+    """
+    audio = np.asarray(audio)
+    if audio.ndim != 1 or not np.issubdtype(audio.dtype, np.floating):
+        raise AudioError(
+            f"audio of shape {list(audio.shape)} and type {audio.dtype}",
+            "floating-point samples of shape [N], mono, in [-1, 1], at 24 kHz",
+            "average the channels, and divide integer samples by their full scale (32768 for int16)",
+        )
+    audio = np.ascontiguousarray(audio, dtype=np.float32)
+    bad = audio.size - int(np.isfinite(audio).sum())
+    if bad:
+        raise AudioError(
+            f"audio with {bad} of {audio.size} samples NaN or infinite",
+            "finite samples",
+            "look for broken weights or an overflow in half precision; try float32",
+        )
+    return audio
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Takes audio as it is made. Use it in a `with` block, or call `close` at the end."""
+
+    def write(self, chunk: np.ndarray) -> None:
+        """Take float32 [n]."""
+
+    def close(self) -> None:
+        """The audio is complete. May be called twice."""
+
+    def abandon(self, reason: BaseException) -> None:
+        """The audio will not be completed, because of `reason`; a `with` block calls it on an exception."""
+        self.close()
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, reason: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if reason is None:
+            self.close()
+        else:
+            self.abandon(reason)
+
+
+class MemorySink(Sink):
+    """Keep the audio in memory.
+
+    Examples
+    --------
+    >>> with MemorySink() as sink:
+    ...     sink.write(np.zeros(3200, dtype=np.float32))
+    ...     sink.write(np.zeros(3200, dtype=np.float32))
+    >>> sink.audio.shape
+    (6400,)
+    """
+
+    def __init__(self) -> None:
+        self._chunks: list[np.ndarray] = []
+
+    def write(self, chunk: np.ndarray) -> None:
+        """Take float32 [n]; a copy, as the generator may use its buffer again."""
+        self._chunks.append(as_samples(chunk).copy())
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+    @property
+    def audio(self) -> np.ndarray:
+        """Everything written so far, float32 [N]."""
+        if len(self._chunks) > 1:
+            self._chunks = [np.concatenate(self._chunks)]
+        return self._chunks[0] if self._chunks else np.zeros(0, dtype=np.float32)
+
+
+class WavSink(Sink):
+    """Write a 16-bit WAV while the audio is made; memory stays flat.
+
+    The header is put right after every chunk, so the file is playable at any moment: during the run,
+    after an exception, after `kill -9`. It appears with the first audio. A new file is written under
+    its own name. Where `force` replaces an existing file, the audio goes to `NAME.part.wav` beside
+    it (`NAME.part2.wav` if an earlier one was left there) and takes the name at `close`, so a run that
+    fails leaves the old file as it was and its own audio in the part file: `working_path` says where.
+
+    Parameters
+    ----------
+    path : path
+        A name that ends in `.wav`.
+    force : bool
+        Whether an existing file may be replaced.
+
+    Attributes
+    ----------
+    path : Path
+        The finished file.
+    working_path : Path or None
+        The file that holds the audio now; None before the first audio.
+    samples : int
+        Samples written; `seconds` is the same in seconds.
+    clipped : int
+        Samples beyond full scale, which 16 bits had to clip.
+
+    Raises
+    ------
+    AudioError
+        At once when the file can't be written there; while writing when the disk is full (what was
+        written before stays, playable), when 4 GB (24.8 hours) are reached, or on samples not finite.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with WavSink(Path(folder) / "episode.wav") as sink:
+    ...         sink.write(np.zeros(3200, dtype=np.float32))
+    ...     sink.path.name, sink.path.stat().st_size
+    ('episode.wav', 6444)
+    """
+
+    def __init__(self, path: str | os.PathLike[str], force: bool = False) -> None:
+        self.path = check_target(path, suffixes=(".wav",), force=force)
+        self.working_path: Path | None = None
+        self.samples = 0
+        self.clipped = 0
+        self._force = force
+        self._file: BinaryIO | None = None
+        self._closed = False
+
+    @property
+    def seconds(self) -> float:
+        """How much audio was written."""
+        return self.samples / SAMPLE_RATE
+
+    def write(self, chunk: np.ndarray) -> None:
+        """Append float32 [n]; when it returns, the file on disk holds it and is playable."""
+        chunk = as_samples(chunk)
+        if self._closed:
+            raise AudioError(f"audio for {self.path}, which is closed", "an open sink", "open a new one")
+        if not chunk.size:
+            return
+        samples = self.samples + chunk.size
+        if _WAV_HEADER.size + 2 * samples > MAX_WAV_BYTES:
+            self._end()
+            raise AudioError(
+                f"{self.working_path}: full at {self.seconds / 3600:.1f} hours",
+                "a WAV file of at most 4 GB",
+                "split the script; everything up to here is in that file",
+            )
+        pcm = np.clip(np.rint(chunk * 32768.0), -32768, 32767).astype("<i2").tobytes()
+        try:
+            if self._file is None:
+                self._file = self._open()
+                write_all(self._file, _wav_header(samples) + pcm)  # in one go: never without a header
+            else:
+                self._file.seek(_WAV_HEADER.size + 2 * self.samples)
+                write_all(self._file, pcm)
+                self._file.seek(0)
+                write_all(self._file, _wav_header(samples))
+        except OSError as exc:
+            self._closed = True
+            raise disk_error(self.path, exc, self._salvage()) from exc
+        self.samples = samples
+        self.clipped += int(np.count_nonzero(np.abs(chunk) > 1.0))
+
+    def close(self) -> None:
+        """Flush to the disk and give the file its name. Without audio there is no file."""
+        if self._closed:
+            return
+        self._end()
+        if self.working_path is not None and self.working_path != self.path:
+            try:
+                publish(self.working_path, self.path, force=True)
+            except OSError as exc:
+                raise disk_error(self.path, exc, f"the audio is in {self.working_path}") from exc
+            self.working_path = self.path
+
+    def abandon(self, reason: BaseException) -> None:
+        """Keep what was written where it is (`working_path`); an existing file is not replaced."""
+        if not self._closed:
+            self._end()
+
+    def _open(self) -> BinaryIO:
+        if self._force and self.path.exists():
+            self.working_path, file = create_beside(self.path, f".part{self.path.suffix}")
+            return file
+        try:
+            file = create(self.path)
+        except FileExistsError:
+            raise exists_error(self.path) from None
+        self.working_path = self.path
+        return file
+
+    def _end(self) -> None:
+        self._closed = True
+        if self._file is None:
+            return
+        try:
+            with self._file:
+                os.fsync(self._file.fileno())
+        except OSError as exc:
+            raise disk_error(self.path, exc, f"the audio is in {self.working_path}") from exc
+
+    def _salvage(self) -> str:
+        """After a failed write: cut the half-written chunk off, keep the rest; say what is left."""
+        if self._file is None:
+            return "nothing was written"
+        assert self.working_path is not None
+        with contextlib.suppress(OSError), self._file:
+            self._file.truncate(_WAV_HEADER.size + 2 * self.samples)
+            self._file.seek(0)
+            write_all(self._file, _wav_header(self.samples))
+        if not self.samples:
+            self.working_path.unlink(missing_ok=True)
+            self.working_path = None
+            return "nothing was written"
+        return f"the first {self.seconds:.1f} s are in {self.working_path}"
+
+
+class QueueSink(Sink):
+    """Hand chunks from the thread that generates to the one that listens; iterate to receive them.
+
+    Bounded: `write` waits while `max_chunks` are unheard. `close` ends the iteration after the last
+    chunk; an exception on the generating side is raised again on the listening side, so a crash is
+    never taken for the end. `cancel`, from any thread, stops both at once: the iteration ends, and
+    `write`, even one that waits, raises `concurrent.futures.CancelledError`.
+
+    Examples
+    --------
+    >>> with QueueSink() as sink:
+    ...     sink.write(np.zeros(3200, dtype=np.float32))
+    >>> [chunk.shape for chunk in sink]
+    [(3200,)]
+    """
+
+    def __init__(self, max_chunks: int = 64) -> None:
+        self.max_chunks = max_chunks
+        self.cancelled = False
+        self._chunks: deque[np.ndarray] = deque()
+        self._ended = False
+        self._reason: BaseException | None = None
+        self._changed = threading.Condition()
+
+    def write(self, chunk: np.ndarray) -> None:
+        """Hand over float32 [n]; wait while the queue is full."""
+        chunk = as_samples(chunk).copy()
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or len(self._chunks) < self.max_chunks)
+            if self.cancelled:
+                raise CancelledError("nobody listens any more")
+            if self._ended:
+                raise AudioError("audio for a queue that is closed", "an open sink", "open a new one")
+            self._chunks.append(chunk)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """The last chunk is in the queue."""
+        with self._changed:
+            self._end()
+
+    def abandon(self, reason: BaseException) -> None:
+        """Raise `reason` on the listening side, after the chunks that are already in the queue."""
+        with self._changed:
+            if not self._ended:
+                self._reason = reason
+            self._end()
+
+    def cancel(self) -> None:
+        """Stop both sides; chunks not yet heard are dropped."""
+        with self._changed:
+            self.cancelled = True
+            self._chunks.clear()
+            self._end()
+
+    def __iter__(self) -> QueueSink:
+        return self
+
+    def __next__(self) -> np.ndarray:
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or len(self._chunks) > 0)
+            if self._chunks:
+                self._changed.notify_all()
+                return self._chunks.popleft()
+            if self._reason is not None and not self.cancelled:
+                raise self._reason
+            raise StopIteration
+
+    def _end(self) -> None:
+        self._ended = True
+        self._changed.notify_all()
+
+
+def _wav_header(samples: int) -> bytes:
+    size = 2 * samples
+    return _WAV_HEADER.pack(
+        b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, 1, SAMPLE_RATE, 2 * SAMPLE_RATE, 2, 16, b"data", size
+    )
