@@ -64,7 +64,7 @@ _SYMBOLS = {"&": " and ", "@": " at ", "%": " percent ", "+": " plus ", "=": " e
             "*": " ", "_": " ", "/": " slash ", "\\": " backslash ", "<": " less than ", ">": " greater than ",
             "~": " about ", "^": " to the ", "|": " ", "×": " times ", "÷": " divided by ", "±": " plus or minus ",
             "©": " copyright ", "™": " ", "®": " ", "§": " section ", "$": " dollars ", "€": " euros ", "£": " pounds ",
-            "¥": " yen ", "₹": " rupees ", "½": " one half ", "¼": " one quarter ", "¾": " three quarters ",
+            "¥": " yen ", "₹": " rupees ", 
             "…": ". ", "æ": "ae", "œ": "oe", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "th", "þ": "th",
             "ı": "i"}  # fmt: skip
 _QUOTES = dict.fromkeys(map(ord, "‘’ʼ`´′"), "'") | dict.fromkeys(map(ord, "“”„«»\"″()[]{}"), " ")
@@ -72,6 +72,7 @@ _QUOTES |= dict.fromkeys(map(ord, "‐‑"), "-") | dict.fromkeys(map(ord, "–�
 # Said weakly inside a sentence, as flite says them there.
 _WEAK = {"a": "ə", "the": "ðə", "to": "tə"}
 _MAX_DIGITS = 15
+_MONTHS = "january february march april may june july august september october november december".split()
 
 
 def _cardinal(number: str) -> str:
@@ -124,16 +125,21 @@ def _money(match: re.Match[str]) -> str:
 
 
 def _time(match: re.Match[str]) -> str:
-    hour, minute = int(match["hour"]), int(match["minute"])
-    half = " ".join(("ay" if c == "a" else c) for c in (match["half"] or "").lower() if c.isalpha())
-    if minute == 0:
-        words = f"{_cardinal(str(hour))}{'' if half or hour > 12 or hour == 0 else chr(32) + OCLOCK}"
-    else:
-        words = f"{_cardinal(str(hour))} {'oh ' if minute < 10 else ''}{_cardinal(str(minute))}"
-    return f" {words} {half} "
+    hour, minute = int(match["hour"]), int(match["minute"] or 0)
+    words = _cardinal(str(hour))
+    if minute:
+        words += f" {'oh ' if minute < 10 else ''}{_cardinal(str(minute))}"
+    elif not match["half"] and 0 < hour <= 12:
+        words += " o'clock"
+    if match["half"]:
+        words += f" {'ay' if match['half'][0] in 'aA' else 'p'} m{_full_stop(match)}"
+    return f" {words} "
 
 
-OCLOCK = "o'clock"
+def _full_stop(match: re.Match[str]) -> str:
+    """A full stop where the match ended in one and a sentence ends with it."""
+    rest = match.string[match.end() :].lstrip()
+    return "." if match[0].endswith(".") and (not rest or rest[0].isupper()) else ""
 
 
 def _unit(match: re.Match[str]) -> str:
@@ -141,13 +147,15 @@ def _unit(match: re.Match[str]) -> str:
     return f" {_number(match['amount'])} {noun if match['amount'] == '1' else _plural(noun)} "
 
 
-def _spell_capitals(match: re.Match[str]) -> str:
-    """U.S.A., A.M., e.g.: letter names; the last full stop stays where a sentence ends."""
-    letters = [c.lower() for c in match[0] if c.isalpha()]
-    words = " ".join("ay" if c == "a" else c for c in letters)
-    rest = match.string[match.end() :].lstrip()
-    ends = not rest or (rest[0].isupper() and letters[-1] != "m" and len(letters) > 1)
-    return f" {words}{'.' if ends else ''} "
+def _letters(word: str) -> str:
+    """Letter names; the name of "a" is written "ay", or it would be the article."""
+    return " ".join("ay" if c == "a" else c for c in word.lower() if c.isalpha())
+
+
+def _date(match: re.Match[str]) -> str:
+    """2024-05-01, the international way to write a date."""
+    year, month, day = match[0].split("-")
+    return f" {_MONTHS[int(month) - 1]} {_ordinal(day)} {_year(year)} "
 
 
 def _capitals(match: re.Match[str]) -> str:
@@ -157,7 +165,7 @@ def _capitals(match: re.Match[str]) -> str:
         return word
     if word in ("it", "who", "am", "us") and match.string.isupper():
         return word
-    return " ".join("ay" if c == "a" else c for c in word)
+    return _letters(word)
 
 
 _AMOUNT = r"(?P<amount>\d[\d,]*(?:\.\d+)?)"
@@ -174,12 +182,16 @@ _RULES: list[tuple[re.Pattern[str], object]] = [
         _money,
     ),
     (
-        re.compile(r"\b(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?!\d|:)(?:\s?(?P<half>[ap]\.?m\b))?", re.I),
+        re.compile(r"\b(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?!\d|:)(?:\s?(?P<half>[ap]\.?m\b)\.?)?", re.I),
         _time,
     ),
-    (re.compile(r"\b(\d{1,2})\s?([ap])\.?m\b", re.I),
-     lambda m: f" {_cardinal(m[1])} {'ay' if m[2].lower() == 'a' else 'p'} m "),
-    (re.compile(r"\b(?:[A-Za-z]\.){2,}"), _spell_capitals),
+    (re.compile(r"\b(?P<hour>\d{1,2})(?P<minute>)\s?(?P<half>[ap]\.?m)\b\.?", re.I), _time),
+    (re.compile(r"\b(?:[A-Za-z]\.){2,}"), lambda m: f" {_letters(m[0])}{_full_stop(m)} "),
+    (re.compile(r"\b(?:1\d|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\b"), _date),
+    (re.compile(r"\b24/7\b"), " twenty four seven "),
+    (re.compile(r"\b(?:\d{3}[-. ])?\d{3}-\d{4}\b"), lambda m: " ".join(m[0].replace("-", ",").replace(".", ","))),
+    (re.compile(rf"\b({'|'.join(_MONTHS)}) (\d\d?)\b(?!\s?[:/%])", re.I), lambda m: f"{m[1]} {_ordinal(m[2])} "),
+    (re.compile(r"(?<=\d)-(?=[A-Za-z])"), " "),
     (re.compile(r"(\d)(?:st|nd|rd|th)\b", re.I), r"\1ORD"),
     (re.compile(r"\b(\d[\d,]*)ORD"), lambda m: " " + _ordinal(m[1]) + " "),
     (re.compile(r"\b(\d{2})(\d)0s\b"),
@@ -239,7 +251,12 @@ def _abbreviations(text: str) -> str:
 def _fold(text: str) -> str:
     """Letters without accents, symbols as words; what has no reading here is named in a warning."""
     out, lost = [], set()
-    for char in unicodedata.normalize("NFKC", text).translate(_QUOTES):
+    # "1½" would become "11/2".
+    text = re.sub(r"(\d?)([½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", lambda m: f"{m[1]}{' and' * bool(m[1])} {m[2]}", text)
+    for char in unicodedata.normalize("NFKC", text).replace("⁄", "/").translate(_QUOTES):
+        if char.isdecimal():
+            out.append(str(unicodedata.decimal(char)))
+            continue
         if char.isascii():
             out.append(_SYMBOLS.get(char, char) if char in "…" else char)
             continue
@@ -282,7 +299,7 @@ def normalise(text: str) -> str:
     'in nineteen ninety nine, fifty percent of the u s ay was online.'
     """
     text = _fold(text)
-    text = re.sub(r"\.{2,}", ". ", text)
+    text = re.sub(r"-{2,}", " - ", re.sub(r"\.{2,}", ". ", text))
     for pattern, spoken in _RULES:
         text = pattern.sub(spoken, text)  # type: ignore[arg-type]
     text = _abbreviations(text)
@@ -315,7 +332,7 @@ def words(text: str) -> list[str]:
 @functools.cache
 def lexicon() -> dict[str, str]:
     """Word to phones, one character a phone. Read once, on first use."""
-    data = resources.files(__package__).joinpath("lexicon.txt.gz").read_bytes()
+    data = resources.files("vibevoice_nb.nano").joinpath("lexicon.txt.gz").read_bytes()
     fields = gzip.decompress(data).decode("utf-8").split()
     return dict(zip(fields[::2], fields[1::2], strict=True))
 

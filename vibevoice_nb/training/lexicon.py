@@ -32,7 +32,7 @@ EXTRA = (
     "ravi anika mei chen yuki sofia elena ivan igor fatima omar hassan aisha nadia lars ingrid bjorn ruben alasdair "
     "berlin munich zurich vienna prague warsaw budapest lisbon barcelona amsterdam brussels copenhagen stockholm oslo "
     "helsinki reykjavik edinburgh glasgow dublin manchester liverpool bristol leeds mumbai delhi kolkata beijing "
-    "shanghai tokyo osaka kyoto seoul bangkok hanoi jakarta sydney melbourne auckland nairobi lagos cairo casablanca covid et cetera"
+    "shanghai tokyo osaka kyoto seoul bangkok hanoi jakarta sydney melbourne auckland nairobi lagos cairo casablanca covid et cetera nasa nato unesco unicef"
 ).split()
 
 # Where flite has one reading for the noun and one for the verb, and the verb is the likelier; flite's slips.
