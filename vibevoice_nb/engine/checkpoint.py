@@ -61,7 +61,9 @@ def find_checkpoint(
         return folder
     if folder.exists():
         raise CheckpointError(
-            f"{folder} is a file", "the folder that holds config.json and the weights", "pass its parent folder"
+            f"{folder} is a file",
+            "the folder that holds config.json and the weights",
+            "pass its parent folder",
         )
     name = str(model)
     if isinstance(model, Path) or not _REPOSITORY.fullmatch(name):

@@ -11,12 +11,14 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ..errors import ConfigError
 
 SAMPLE_RATE = 24_000
 Layout = Literal["original", "native"]
+Solver = Literal["dpmsolver++", "sde-dpmsolver++"]
+SOLVERS: tuple[Solver, ...] = get_args(Solver)
 
 
 @dataclass(frozen=True)
@@ -228,7 +230,9 @@ def _parse_original(top: _Section) -> ModelConfig:
     _original_codec_rest(semantic_section, std_dist_type="none")
     for key, size in (("acoustic_vae_dim", acoustic.decoder.size), ("semantic_vae_dim", semantic.size)):
         if key in top.data and top.number(key) != size:
-            raise top._error(key, f"is {top.data[key]}", f"{size}, the vae_dim of the tokenizer's own section")
+            raise top._error(
+                key, f"is {top.data[key]}", f"{size}, the vae_dim of the tokenizer's own section"
+            )
     language = _language(top.section("decoder_config"))
     section = top.section("diffusion_head_config")
     hidden_size = section.number("hidden_size")
@@ -381,10 +385,15 @@ def _check(config: ModelConfig) -> None:
         clashes.append((f"samples per frame {hops}", "the same number in all three"))
     if head.hidden_size != language.hidden_size:
         clashes.append(
-            (f"diffusion head hidden_size {head.hidden_size}, language model {language.hidden_size}", "equal sizes")
+            (
+                f"diffusion head hidden_size {head.hidden_size}, language model {language.hidden_size}",
+                "equal sizes",
+            )
         )
     if head.latent_size != acoustic.decoder.size:
-        clashes.append((f"diffusion head latent_size {head.latent_size}, codec {acoustic.decoder.size}", "equal"))
+        clashes.append(
+            (f"diffusion head latent_size {head.latent_size}, codec {acoustic.decoder.size}", "equal")
+        )
     if language.num_heads % language.num_kv_heads:
         clashes.append(
             (f"{language.num_heads} heads over {language.num_kv_heads} key-value heads", "a whole multiple")

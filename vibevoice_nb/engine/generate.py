@@ -99,8 +99,9 @@ def generate(
     temperature: float = 1.0,
     choose: Choose = _likeliest,
     draw: Draw = _from_seed,
+    stop: Callable[[int], bool] = lambda row: False,
 ) -> Iterator[Step]:
-    """Speak until every script has ended.
+    """Speak until every script has ended or been stopped.
 
     Scripts end independently; each is equal to its own single run. At every yield the states are whole:
     stop iterating at any point, and go on later from the states, from clones of them, or from disk.
@@ -118,13 +119,15 @@ def generate(
         How a token is taken from the four logits; by default the likeliest.
     draw : callable
         Where noise comes from; by default from the state's own generator.
+    stop : callable
+        Asked for a script's row before each of its steps; true leaves the script where it is.
 
     Yields
     ------
     Step
         In the order of the rows, step after step.
     """
-    while rows := [row for row, state in enumerate(states) if not state.finished]:
+    while rows := [row for row, state in enumerate(states) if not state.finished and not stop(row)]:
         live = [states[row] for row in rows]
         hidden, hidden_null = _advance(model, live, guided=sampler.guided)
         logits = model.token_logits(hidden, special.legal)
@@ -134,7 +137,9 @@ def generate(
         frames: dict[int, Frame] = {}
         if speaking:
             draws = sampler.draws_per_frame
-            fresh = torch.stack([torch.stack([draw(rows[i], live[i]) for _ in range(draws)]) for i in speaking])
+            fresh = torch.stack(
+                [torch.stack([draw(rows[i], live[i]) for _ in range(draws)]) for i in speaking]
+            )
             fresh[:, 0] *= temperature
             frames = _speak(model, live, speaking, hidden, hidden_null, sampler, fresh.transpose(0, 1))
         for i, (state, token) in enumerate(zip(live, tokens, strict=True)):

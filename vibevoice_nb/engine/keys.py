@@ -64,7 +64,11 @@ def _rows() -> Iterable[tuple[str, str, str]]:
             (r"(.+)", r"\3", r"\3"),
         ):
             place = rf"{original}.stages.\1.\2.{original_part}"
-            yield rf"{ours}\.stages\.(0)\.blocks\.(\d+)\.{part}", place, rf"{native}.stem.stage.\2.{native_part}"
+            yield (
+                rf"{ours}\.stages\.(0)\.blocks\.(\d+)\.{part}",
+                place,
+                rf"{native}.stem.stage.\2.{native_part}",
+            )
             yield (
                 rf"{ours}\.stages\.(\d+)\.blocks\.(\d+)\.{part}",
                 place,

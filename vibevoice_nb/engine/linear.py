@@ -28,7 +28,8 @@ class Dense:
 
     def prepare(self) -> None:
         """Derive the matrix once. On a CPU it is also packed for oneDNN, which then reads it once per call
-        however few the rows are."""
+        however few the rows are.
+        """
         weight, bias = self._matrix()
         weight = weight.detach().contiguous()
         bias = None if bias is None else bias.detach().contiguous()

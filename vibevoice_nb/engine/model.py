@@ -15,7 +15,6 @@ from .codec import AcousticCodec, Encoder
 from .config import ModelConfig
 from .head import DiffusionHead
 from .layers import Connector
-from .linear import Linear
 from .lm import LanguageModel
 
 
@@ -27,7 +26,7 @@ class VibeVoiceModel(nn.Module):
         self.config = config
         hidden = config.language.hidden_size
         self.language_model = LanguageModel(config.language)
-        self.lm_head = None if tied else Linear(hidden, config.language.vocab_size, bias=False)
+        self.lm_head = None if tied else nn.Linear(hidden, config.language.vocab_size, bias=False)
         self.acoustic = AcousticCodec(config.acoustic)
         self.semantic = Encoder(config.semantic)
         self.acoustic_connector = Connector(config.head.latent_size, hidden)

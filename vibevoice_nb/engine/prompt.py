@@ -68,11 +68,15 @@ def build_prompt(
         Nothing to say, or a speaker without a voice while others have one.
     """
     if not turns:
-        raise ScriptError("a script without turns", "at least one line such as 'Speaker 1: Hello.'", "write one")
+        raise ScriptError(
+            "a script without turns", "at least one line such as 'Speaker 1: Hello.'", "write one"
+        )
     silent = sorted({speaker for speaker, _ in turns} - set(voices))
     if voices and silent:
         names = ", ".join(f"Speaker {speaker + 1}" for speaker in silent)
-        raise ScriptError(f"no voice for {names}", "a voice for every speaker of the script", "give each one a voice")
+        raise ScriptError(
+            f"no voice for {names}", "a voice for every speaker of the script", "give each one a voice"
+        )
     ids = tokenizer.encode(SYSTEM)
     special, slots = tokenizer.special, []
     if voices:
@@ -89,7 +93,9 @@ def build_prompt(
     return Prompt(tuple(ids), tuple(slots))
 
 
-def encode_voices(model: VibeVoiceModel, voices: Sequence[Tensor], generator: torch.Generator) -> list[Tensor]:
+def encode_voices(
+    model: VibeVoiceModel, voices: Sequence[Tensor], generator: torch.Generator
+) -> list[Tensor]:
     """Encode recordings as the frames the language model reads.
 
     The sigma-VAE's spread is drawn once per voice and for all voices padded to the longest, in the order in
@@ -108,7 +114,7 @@ def encode_voices(model: VibeVoiceModel, voices: Sequence[Tensor], generator: to
     """
     if not voices:
         return []
-    weight = model.acoustic.encoder.head.weight
+    like = model.acoustic.encoder.head.bias
     longest = max(len(audio) for audio in voices)
     frames = -(-longest // model.config.hop_length)
     size = model.config.head.latent_size
@@ -118,7 +124,7 @@ def encode_voices(model: VibeVoiceModel, voices: Sequence[Tensor], generator: to
     for index, audio in enumerate(voices):
         count = -(-len(audio) // model.config.hop_length)
         # Zeros up to the longest, as in the reference's batch: its last frame sees them.
-        padded = torch.nn.functional.pad(audio, (0, longest - len(audio))).to(weight)
+        padded = torch.nn.functional.pad(audio, (0, longest - len(audio))).to(like)
         mean = model.acoustic.encode(padded[None, None, : count * model.config.hop_length])[0]
         latent = mean + (spread[index] * noise[index, :count]).to(mean)
         encoded.append(model.normalise_latent(latent))

@@ -11,16 +11,13 @@ import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from ..errors import OptionError
+from .config import SOLVERS, Solver
 from .head import DiffusionHead
-
-Solver = Literal["dpmsolver++", "sde-dpmsolver++"]
-SOLVERS: tuple[Solver, ...] = get_args(Solver)
 
 
 @dataclass(frozen=True)
@@ -60,9 +57,13 @@ def solver_steps(num_steps: int, solver: Solver, train_steps: int = 1000) -> tup
     [999, 899, 799, 699, 599, 500, 400, 300, 200, 100]
     """
     if solver not in SOLVERS:
-        raise OptionError(f"solver={solver!r}", f"one of {', '.join(SOLVERS)}", "leave it out for dpmsolver++")
+        raise OptionError(
+            f"solver={solver!r}", f"one of {', '.join(SOLVERS)}", "leave it out for dpmsolver++"
+        )
     if not 1 <= num_steps <= train_steps:
-        raise OptionError(f"num_steps={num_steps}", f"a number from 1 to {train_steps}", "use 10, the default")
+        raise OptionError(
+            f"num_steps={num_steps}", f"a number from 1 to {train_steps}", "use 10, the default"
+        )
     from diffusers import DPMSolverMultistepScheduler
 
     scheduler = DPMSolverMultistepScheduler(
@@ -120,7 +121,7 @@ class Sampler:
 
     def __init__(self, head: DiffusionHead, steps: Sequence[SolverStep], cfg_scale: float) -> None:
         self.head, self.steps, self.cfg_scale = head, steps, cfg_scale
-        timesteps = torch.tensor([step.timestep for step in steps], device=head.final.weight.device)
+        timesteps = torch.tensor([step.timestep for step in steps], device=head.layers[0].norm.weight.device)
         self.time = head.time(timesteps)  # [S, H]
 
     @property

@@ -91,7 +91,9 @@ def build_model(config: ModelConfig, tensors: Mapping[str, TensorInfo]) -> VibeV
     return model
 
 
-def load_model(folder: Path, placement: Mapping[str, torch.device] | torch.device, dtype: torch.dtype) -> VibeVoiceModel:
+def load_model(
+    folder: Path, placement: Mapping[str, torch.device] | torch.device, dtype: torch.dtype
+) -> VibeVoiceModel:
     """Load a checkpoint.
 
     Parameters

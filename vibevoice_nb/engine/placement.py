@@ -1,0 +1,141 @@
+"""Which device, which dtype, and what goes where when one device is too small."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from ..errors import DeviceError, OptionError
+from .model import VibeVoiceModel
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+Placement = Mapping[str, torch.device]
+"""From module-name prefix to device; the empty prefix is everything else."""
+
+_SPARE = 0.85
+"""Share of a GPU's free memory that weights may take; the rest is for the cache and activations."""
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """Pick the fastest device there is, or check the one asked for.
+
+    Raises
+    ------
+    DeviceError
+        The device asked for does not exist here.
+
+    Examples
+    --------
+    >>> pick_device("cpu")
+    device(type='cpu')
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", torch.cuda.current_device())
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise DeviceError(f"device {name!r}", "auto, cpu, cuda, cuda:N or mps", "use auto") from error
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not available.get(device.type, False):
+        present = [kind for kind, there in available.items() if there]
+        raise DeviceError(
+            f"device {name!r} is not here",
+            f"one of {', '.join(present)}",
+            "use auto, or see `vibevoice-nb doctor`",
+        )
+    return device
+
+
+def pick_dtype(device: torch.device, name: str = "auto") -> torch.dtype:
+    """Pick the dtype that suits the hardware, or translate the one asked for.
+
+    bfloat16 on Ampere and later, float16 on older CUDA cards, float32 on MPS and on CPUs, except CPUs that
+    multiply bfloat16 in hardware.
+
+    Examples
+    --------
+    >>> pick_dtype(torch.device("cpu"), "float32")
+    torch.float32
+    """
+    if name != "auto":
+        if name not in DTYPES:
+            raise OptionError(f"dtype={name!r}", f"auto or one of {', '.join(DTYPES)}", "use auto")
+        return DTYPES[name]
+    if device.type == "cuda":
+        ampere = torch.cuda.get_device_capability(device) >= (8, 0)
+        return torch.bfloat16 if ampere else torch.float16
+    if device.type == "cpu" and cpu_has_fast_bfloat16():
+        return torch.bfloat16
+    return torch.float32
+
+
+def cpu_has_fast_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 itself (AVX-512 BF16 or AMX) rather than emulating it."""
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
+
+
+def place(model: VibeVoiceModel, device: torch.device, dtype: torch.dtype) -> Placement:
+    """Plan where the parts go; the model may still be on the meta device.
+
+    Everything goes to `device` if it fits. Otherwise the language model's layers that do not are handed, in
+    order, to the other GPUs and at last to the CPU, as accelerate's planner says.
+
+    Raises
+    ------
+    DeviceError
+        Not even the other GPUs and the CPU can hold the rest.
+    """
+    if device.type != "cuda":
+        return {"": device}
+    budgets = {
+        index: int(torch.cuda.mem_get_info(index)[0] * _SPARE) for index in range(torch.cuda.device_count())
+    }
+    return split_layers(model, device, dtype, budgets)
+
+
+def split_layers(
+    model: VibeVoiceModel, device: torch.device, dtype: torch.dtype, budgets: Mapping[int, int]
+) -> Placement:
+    """Spread the language model's layers over GPUs with these bytes each, then over the CPU."""
+    from accelerate import infer_auto_device_map
+
+    width = torch.empty(0, dtype=dtype).element_size()
+    layers = model.language_model.layers
+    whole = sum(p.numel() for p in model.parameters()) * width
+    rest = whole - sum(p.numel() for p in layers.parameters()) * width
+    first = device.index or 0
+    if whole <= budgets[first]:
+        return {"": device}
+    if rest > budgets[first]:
+        raise DeviceError(
+            f"{device} has room for {budgets[first] / 1e9:.1f} GB",
+            f"{rest / 1e9:.1f} GB for the parts that can't be split",
+            "use a smaller model, another dtype, or the CPU",
+        )
+    # The first GPU also holds what can't be split.
+    order = {first: budgets[first] - rest}
+    order |= {index: budget for index, budget in budgets.items() if index != first}
+    memory: dict[int | str, int] = {**order, "cpu": _cpu_memory()}
+    plan = infer_auto_device_map(layers, max_memory=memory, no_split_module_classes=["Layer"], dtype=dtype)
+    if "disk" in plan.values():
+        raise DeviceError(
+            f"a model of {whole / 1e9:.1f} GB",
+            "GPUs and main memory that hold it together",
+            "use a smaller model",
+        )
+    spread = {f"language_model.layers.{name}": torch.device(where) for name, where in plan.items() if name}
+    return {"": device, **spread}
+
+
+def _cpu_memory() -> int:
+    from accelerate.utils import get_max_memory
+
+    return int(get_max_memory()["cpu"])

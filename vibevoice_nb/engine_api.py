@@ -1,0 +1,342 @@
+"""`Engine`: a model ready to speak. Scripts and voices in, audio out.
+
+Everything here is a thin coat over `engine.generate`, the one loop that makes frames.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .engine.attention import attention_name
+from .engine.checkpoint import NANO, find_checkpoint, read_json
+from .engine.config import SAMPLE_RATE
+from .engine.model import VibeVoiceModel
+from .engine.placement import pick_device, pick_dtype, place
+from .engine.prepare import prepare
+from .engine.prompt import Prompt, build_prompt
+from .engine.state import GenerationState
+from .engine.tokenizer import Tokenizer, load_tokenizer
+from .engine.weights import build_model, list_tensors, load_model, read_config
+from .errors import CheckpointError, OptionError, ScriptError
+from .jobs import Cancelled, Job, Passage, Report, run_jobs, speak_jobs
+from .nano.english import to_phonemes
+from .script import Script, Turn, parse_script
+from .sinks import MemorySink, Sink
+from .speech import GenerationOptions, Speech
+from .voices import Voice, builtin_voices, resolve_voice
+
+VoiceSpec = str | Path | Voice | NDArray[np.float32]
+Voices = Mapping[int | str, VoiceSpec] | Sequence[VoiceSpec]
+
+_FRONTENDS: dict[str, Callable[[str], str]] = {"none": str, "english_phonemes": to_phonemes}
+
+
+class Engine:
+    """A loaded model.
+
+    Make one with `Engine.load`.
+
+    Examples
+    --------
+    >>> engine = Engine.load("nano")
+    >>> speech = engine.speak("Speaker 1: Good morning.", seed=1)
+    >>> speech.ended, speech.sample_rate
+    ('finished', 24000)
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: VibeVoiceModel,
+        tokenizer: Tokenizer,
+        defaults: GenerationOptions,
+        frontend: Callable[[str], str] = str,
+    ) -> None:
+        self.name, self.model, self.tokenizer = name, model, tokenizer
+        self.defaults, self._frontend = defaults, frontend
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path = NANO,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        revision: str | None = None,
+        mirrors: Sequence[str] | None = None,
+    ) -> Engine:
+        """Load a model.
+
+        Parameters
+        ----------
+        model : str or Path
+            ``"nano"`` (the embedded voice), a folder, or a hub id such as ``"microsoft/VibeVoice-1.5B"``.
+        device : str
+            ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+        dtype : str
+            ``"auto"``, ``"float32"``, ``"bfloat16"``, ``"float16"``.
+        revision : str, optional
+            Of the hub repository.
+        mirrors : sequence of str, optional
+            Repositories to try when the first can't be fetched.
+
+        Returns
+        -------
+        Engine
+
+        Raises
+        ------
+        CheckpointError, ConfigError, DeviceError, OptionError
+        """
+        where = pick_device(device)
+        width = pick_dtype(where, dtype)
+        folder = find_checkpoint(model, revision=revision, mirrors=mirrors)
+        config = read_config(folder)
+        tokenizer = load_tokenizer(folder, config)
+        defaults, frontend = _generation_settings(folder)
+        placement = place(build_model(config, list_tensors(folder)), where, width)
+        loaded = load_model(folder, placement, width)
+        prepare(loaded)
+        return cls(str(model), loaded, tokenizer, defaults, frontend)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model runs; layers that did not fit may be elsewhere."""
+        return self.model.latent_scale.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the model computes in."""
+        return self.model.latent_scale.dtype
+
+    @property
+    def attention(self) -> str:
+        """Which attention runs: ``"flash-attn"`` or ``"sdpa"``."""
+        return attention_name(self.device, self.dtype)
+
+    def speak(
+        self,
+        script: str | Script,
+        voices: Voices | None = None,
+        *,
+        sink: Sink | None = None,
+        progress: Report | None = None,
+        cancelled: Cancelled | None = None,
+        **options: Any,
+    ) -> Speech:
+        """Speak one script to its end.
+
+        Parameters
+        ----------
+        script : str or Script
+            For example ``"Speaker 1: Hello.\\nSpeaker 2: Hi!"``.
+        voices : mapping from speaker to voice, or sequence of voices, optional
+            A voice is a built-in name, a name in the library, a file, a `Voice` or samples at 24 kHz. A
+            sequence is taken in the order of the speakers' numbers. By default the built-in voices, in
+            order; ``{}`` lets the model invent voices.
+        sink : Sink, optional
+            Gets the audio while it is made, 24 kHz; by default it is kept in the result.
+        progress : callable, optional
+            Called with a `Progress` after every frame.
+        cancelled : callable, optional
+            Asked after every frame; true stops there and keeps what was made.
+        **options
+            Those of `GenerationOptions`.
+
+        Returns
+        -------
+        Speech
+
+        Raises
+        ------
+        ScriptError, VoiceError, OptionError, AudioError
+        """
+        sinks = None if sink is None else [sink]
+        return self.speak_many(
+            [script], voices, sinks=sinks, progress=progress, cancelled=cancelled, **options
+        )[0]
+
+    def speak_many(
+        self,
+        scripts: Sequence[str | Script],
+        voices: Voices | None = None,
+        *,
+        sinks: Sequence[Sink] | None = None,
+        progress: Report | None = None,
+        cancelled: Cancelled | None = None,
+        **options: Any,
+    ) -> list[Speech]:
+        """Speak several scripts at once, in one batch; see `speak`.
+
+        Each comes out as it would alone with the same seed.
+        """
+        if sinks is None:
+            sinks = [MemorySink() for _ in scripts]
+        chosen = self.defaults.updated(options).seeded()
+        jobs = [self._job(script, voices, chosen, sink) for script, sink in zip(scripts, sinks, strict=True)]
+        run_jobs(self.model, jobs, self.tokenizer.special, progress, cancelled)
+        return [self._speech(job) for job in jobs]
+
+    def stream(
+        self, script: str | Script, voices: Voices | None = None, **options: Any
+    ) -> Iterator[NDArray[np.float32]]:
+        """Yield audio frame by frame (float32 [3200], 24 kHz, 133 ms) while it is made; see `speak`.
+
+        Stop iterating to stop generating.
+        """
+        chosen = self.defaults.updated(options).seeded()
+        job = self._job(script, voices, chosen, MemorySink())
+        for _, audio in speak_jobs(self.model, [job], self.tokenizer.special):
+            yield audio
+
+    def resume(
+        self,
+        speech: Speech,
+        *,
+        max_seconds: float,
+        sink: Sink | None = None,
+        progress: Report | None = None,
+        cancelled: Cancelled | None = None,
+    ) -> Speech:
+        """Go on from where a speech ended for its length or was cancelled.
+
+        Parameters
+        ----------
+        speech : Speech
+            It is left as it is; the same one can be resumed again.
+        max_seconds : float
+            Longest audio, what there is already included.
+
+        Returns
+        -------
+        Speech
+            With the whole audio from the start, or with a `sink`, the new part there.
+        """
+        own = MemorySink()
+        if sink is None:
+            own.write(speech.audio)
+        job = speech.job.fork(
+            sink or own, GenerationOptions(max_seconds=max_seconds).max_seconds or max_seconds
+        )
+        run_jobs(self.model, [job], self.tokenizer.special, progress, cancelled)
+        return self._speech(job)
+
+    def prompt(self, turns: Sequence[Turn], voices: Mapping[int, Voice]) -> Prompt:
+        """Lay out the prompt of turns whose speakers, by index, have these voices."""
+        lines = [(turn.speaker_index, self._frontend(turn.text)) for turn in turns]
+        audio = {index: torch.from_numpy(voice.audio) for index, voice in voices.items()}
+        prompt = build_prompt(lines, audio, self.tokenizer, self.model.config.hop_length)
+        room = self.model.config.language.max_positions
+        if len(prompt.ids) >= room:
+            raise ScriptError(
+                f"a script and voices of {len(prompt.ids)} tokens",
+                f"fewer than the {room} positions of {self.name}",
+                "split the script into parts, or use shorter voice recordings",
+            )
+        return prompt
+
+    def _job(
+        self, script: str | Script, voices: Voices | None, options: GenerationOptions, sink: Sink
+    ) -> Job:
+        script = (parse_script(script) if isinstance(script, str) else script).raise_for_errors()
+        cast = self._cast(script, voices)
+        labels = {turn.speaker_index: turn.label for turn in script.turns}
+        estimated = script.estimated_seconds
+        assert options.seed is not None
+        return Job(
+            coming=[
+                Passage(self.prompt(turns, cast), turns[-1].pause_after_ms * SAMPLE_RATE // 1000)
+                for turns in _passages(script.turns)
+            ],
+            cast={labels[index]: voice.name for index, voice in cast.items()},
+            options=options,
+            estimated_seconds=estimated,
+            max_seconds=options.max_seconds or 3 * estimated + 10,
+            sink=sink,
+            state=GenerationState.new(self.model, options.seed),
+        )
+
+    def _cast(self, script: Script, voices: Voices | None) -> dict[int, Voice]:
+        """Find each speaker's voice; nobody gets another's silently."""
+        speakers = {turn.speaker_index: turn for turn in script.turns}
+        if voices is None:
+            return {index: resolve_voice(list(builtin_voices())[index]) for index in speakers}
+        if isinstance(voices, Mapping):
+            wanted = {str(key).casefold(): spec for key, spec in voices.items()}
+            cast = {}
+            for index, turn in speakers.items():
+                names = (str(turn.speaker), turn.label)
+                found = [wanted.pop(name.casefold()) for name in names if name.casefold() in wanted]
+                if found:
+                    cast[index] = resolve_voice(found[0])
+            if wanted:
+                raise ScriptError(
+                    f"a voice for {', '.join(wanted)}, who says nothing in the script",
+                    f"voices for {', '.join(turn.label for turn in speakers.values())}",
+                    "correct the speaker's name",
+                )
+        else:
+            order = sorted(speakers)
+            if len(voices) != len(order):
+                raise ScriptError(
+                    f"{len(voices)} voices for {len(order)} speakers",
+                    "one voice per speaker",
+                    "add or drop voices",
+                )
+            cast = {index: resolve_voice(spec) for index, spec in zip(order, voices, strict=True)}
+        silent = [turn.label for index, turn in speakers.items() if index not in cast]
+        if voices and silent:
+            raise ScriptError(
+                f"no voice for {', '.join(silent)}", "a voice for every speaker", "give each of them a voice"
+            )
+        return cast
+
+    def _speech(self, job: Job) -> Speech:
+        return Speech(
+            audio=job.sink.audio if isinstance(job.sink, MemorySink) else np.zeros(0, np.float32),
+            ended=job.ended(self.model),
+            options=job.options,
+            cast=job.cast,
+            model=self.name,
+            seconds=job.seconds,
+            elapsed=time.perf_counter() - job.started,
+            ttfa=None if job.first is None else job.first - job.started,
+            job=job,
+        )
+
+
+def _passages(turns: Sequence[Turn]) -> Iterator[Sequence[Turn]]:
+    """Split turns after every one that asks for a pause."""
+    begin = 0
+    for end, turn in enumerate(turns, start=1):
+        if turn.pause_after_ms or end == len(turns):
+            yield turns[begin:end]
+            begin = end
+
+
+def _generation_settings(folder: Path) -> tuple[GenerationOptions, Callable[[str], str]]:
+    """Read a checkpoint's own defaults, if it has any (ours: generation.json)."""
+    file = folder / "generation.json"
+    if not file.exists():
+        return GenerationOptions(), str
+    settings = read_json(file)
+    frontend = settings.pop("text_frontend", "none")
+    if frontend not in _FRONTENDS:
+        raise CheckpointError(
+            f"{file} names the text frontend {frontend!r}",
+            f"one of {', '.join(_FRONTENDS)}",
+            "update vibevoice-nb",
+        )
+    try:
+        return GenerationOptions().updated(settings), _FRONTENDS[frontend]
+    except OptionError as error:
+        raise CheckpointError(
+            f"{file}: {error.got}", error.expected, "correct or delete that file"
+        ) from error

@@ -1,0 +1,165 @@
+"""Scripts under way: from prompts to audio at a sink, frame by frame.
+
+A script is spoken in one pass. Where it asks for a pause, the pass ends, silence follows, and the next pass
+begins with the same voices: the model itself can't be told to wait.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .engine.config import SAMPLE_RATE
+from .engine.generate import generate, prefill
+from .engine.model import VibeVoiceModel
+from .engine.prompt import Prompt
+from .engine.sampler import Sampler, solver_steps
+from .engine.state import GenerationState
+from .engine.tokenizer import SpecialTokens
+from .sinks import Sink
+from .speech import Ended, GenerationOptions, Progress
+
+Report = Callable[[Progress], None]
+Cancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Passage:
+    """What is spoken in one pass, and the silence after it."""
+
+    prompt: Prompt
+    pause_samples: int
+
+
+@dataclass
+class Job:
+    """One script under way.
+
+    Attributes
+    ----------
+    coming : list of Passage
+        Passages not begun yet.
+    current : Passage or None
+        The passage being spoken, in `state`.
+    samples : int
+        Audio given to the sink so far, pauses included.
+    """
+
+    coming: list[Passage]
+    cast: dict[str, str]
+    options: GenerationOptions
+    estimated_seconds: float
+    max_seconds: float
+    sink: Sink
+    state: GenerationState
+    current: Passage | None = None
+    samples: int = 0
+    started: float = field(default_factory=time.perf_counter)
+    first: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Length of the audio so far."""
+        return self.samples / SAMPLE_RATE
+
+    @property
+    def done(self) -> bool:
+        """Whether everything has been said."""
+        return self.current is None and not self.coming
+
+    def full(self, model: VibeVoiceModel) -> bool:
+        """Whether another frame would pass the length limit or the model's context."""
+        over = self.samples + model.config.hop_length > self.max_seconds * SAMPLE_RATE
+        return over or self.state.cond.length >= model.config.language.max_positions
+
+    def ended(self, model: VibeVoiceModel) -> Ended:
+        """Say why it stands still, once it does."""
+        return "finished" if self.done else "length" if self.full(model) else "cancelled"
+
+    def fork(self, sink: Sink, max_seconds: float) -> Job:
+        """Copy, to go on with a new limit and leave this one as it is."""
+        return replace(
+            self,
+            coming=list(self.coming),
+            state=self.state.clone(),
+            sink=sink,
+            options=self.options.updated({"max_seconds": max_seconds}),
+            max_seconds=max_seconds,
+            started=time.perf_counter(),
+            first=None,
+        )
+
+
+def speak_jobs(
+    model: VibeVoiceModel, jobs: Sequence[Job], special: SpecialTokens
+) -> Iterator[tuple[Job, NDArray[np.float32]]]:
+    """Make audio for all jobs in one batch: (job, samples), a frame or a pause at a time.
+
+    All jobs share the options of the first, except the seed.
+    """
+    if not jobs:
+        return
+    options = jobs[0].options
+    steps = solver_steps(options.num_steps, options.solver, model.config.head.train_steps)
+    sampler = Sampler(model.head, steps, options.cfg_scale)
+    while speaking := [job for job in jobs if not job.done and not job.full(model)]:
+        for job in speaking:
+            if job.current is None:
+                _begin(model, job)
+        walk = generate(
+            model,
+            [job.state for job in speaking],
+            sampler,
+            special,
+            temperature=options.temperature,
+            stop=lambda row, jobs=speaking: jobs[row].full(model),  # type: ignore[misc]
+        )
+        for step in walk:
+            job = speaking[step.row]
+            if step.frame is not None:
+                yield job, _deliver(job, step.frame.audio.float().cpu().numpy())
+            elif job.state.finished and job.current is not None:
+                pause, job.current = job.current.pause_samples, None
+                # A pause at the very end of a limit is cut like any other audio.
+                pause = min(pause, int(job.max_seconds * SAMPLE_RATE) - job.samples)
+                if pause > 0:
+                    yield job, _deliver(job, np.zeros(pause, np.float32))
+
+
+def run_jobs(
+    model: VibeVoiceModel,
+    jobs: Sequence[Job],
+    special: SpecialTokens,
+    progress: Report | None = None,
+    cancelled: Cancelled | None = None,
+) -> None:
+    """Let jobs fill their sinks until they end or `cancelled` says so; reports after every frame."""
+    before = sum(job.seconds for job in jobs)
+    begun = time.perf_counter()
+    for job, audio in speak_jobs(model, jobs, special):
+        job.sink.write(audio)
+        if progress is not None:
+            done = sum(job.seconds for job in jobs)
+            estimated = sum(max(job.estimated_seconds, job.seconds) for job in jobs)
+            progress(Progress(done - before, estimated - before, time.perf_counter() - begun))
+        if cancelled is not None and cancelled():
+            break
+
+
+def _begin(model: VibeVoiceModel, job: Job) -> None:
+    """Read the next passage's prompt; noise goes on from the job's own generator."""
+    job.current = job.coming.pop(0)
+    generator = job.state.generator
+    job.state = GenerationState.new(model, seed=0)
+    job.state.generator = generator
+    prefill(model, job.current.prompt, job.state)
+
+
+def _deliver(job: Job, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+    job.samples += len(audio)
+    job.first = job.first or time.perf_counter()
+    return audio

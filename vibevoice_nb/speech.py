@@ -1,0 +1,206 @@
+"""How to speak and what came of it: options, progress, results."""
+
+from __future__ import annotations
+
+import difflib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .engine.config import SAMPLE_RATE, SOLVERS, Solver
+from .errors import AudioError, OptionError
+
+if TYPE_CHECKING:
+    from .jobs import Job
+
+Ended = Literal["finished", "length", "cancelled"]
+"""The model said all it had to; the length limit was reached; somebody stopped it."""
+
+_RANGES = {
+    "cfg_scale": (1.0, 10.0, "a number from 1.0 (guidance off) to 10.0"),
+    "num_steps": (1, 1000, "a whole number from 1 to 1000"),
+    "temperature": (0.0, 2.0, "a number from 0.0 to 2.0"),
+    "max_seconds": (0.1, 86_400.0, "seconds of audio, from 0.1 to 86400"),
+    "seed": (0, 2**63 - 1, "a whole number, not negative"),
+}
+
+
+@dataclass(frozen=True)
+class GenerationOptions:
+    """How to speak.
+
+    Parameters
+    ----------
+    cfg_scale : float
+        Strength of classifier-free guidance; 1 switches it off and saves its cost.
+    num_steps : int
+        Solver steps per frame. Fewer are faster, 5 is usable.
+    seed : int, optional
+        Of the noise; drawn when not given, and always told in the result.
+    solver : {"dpmsolver++", "sde-dpmsolver++"}
+    temperature : float
+        Scales the initial noise; 1.0 as published, less is steadier and flatter.
+    max_seconds : float, optional
+        Longest audio; by default three times what the script is estimated to take, and 10 s.
+
+    Raises
+    ------
+    OptionError
+        A value out of range.
+
+    Examples
+    --------
+    >>> GenerationOptions().updated({"cfg_scale": 2.0}).cfg_scale
+    2.0
+    >>> GenerationOptions().updated({"cfg": 2.0})
+    Traceback (most recent call last):
+    vibevoice_nb.errors.OptionError: unknown option 'cfg'. Expected ...
+    """
+
+    cfg_scale: float = 1.3
+    num_steps: int = 10
+    seed: int | None = None
+    solver: Solver = "dpmsolver++"
+    temperature: float = 1.0
+    max_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, (low, high, expected) in _RANGES.items():
+            value = getattr(self, name)
+            if value is None and name in ("seed", "max_seconds"):
+                continue
+            whole = name in ("num_steps", "seed")
+            number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+            if not number or not low <= value <= high:
+                default = {f.name: f.default for f in fields(self)}[name]
+                raise OptionError(f"{name}={value!r}", expected, f"leave it out; the default is {default}")
+        if self.solver not in SOLVERS:
+            raise OptionError(
+                f"solver={self.solver!r}", f"one of {', '.join(SOLVERS)}", "leave it out for dpmsolver++"
+            )
+
+    def updated(self, changes: Mapping[str, Any]) -> GenerationOptions:
+        """Return a copy with changes, a name that is no option being an error; None changes nothing."""
+        known = [f.name for f in fields(self)]
+        for name in changes:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+                remedy = f"did you mean {near[0]!r}?" if near else "use one of these names"
+                raise OptionError(f"unknown option {name!r}", f"one of {', '.join(known)}", remedy)
+        return replace(self, **{name: value for name, value in changes.items() if value is not None})
+
+    def seeded(self) -> GenerationOptions:
+        """Return a copy whose seed is drawn if there was none."""
+        return self if self.seed is not None else replace(self, seed=secrets.randbelow(2**31))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a generation is.
+
+    Attributes
+    ----------
+    seconds : float
+        Audio made so far, over all scripts.
+    estimated_seconds : float
+        What the scripts will probably take, never less than `seconds`.
+    elapsed : float
+        Seconds of work so far.
+    """
+
+    seconds: float
+    estimated_seconds: float
+    elapsed: float
+
+    @property
+    def rtf(self) -> float:
+        """Real-time factor: work over audio; below 1 is faster than listening."""
+        return self.elapsed / self.seconds if self.seconds else 0.0
+
+    @property
+    def remaining(self) -> float:
+        """Seconds of work to come, as far as one can tell."""
+        return max(0.0, self.estimated_seconds - self.seconds) * self.rtf
+
+
+@dataclass
+class Speech:
+    """What came of one script.
+
+    Attributes
+    ----------
+    audio : float32 [N]
+        24 kHz mono in [-1, 1]; empty when the audio went to a sink of the caller's.
+    ended : {"finished", "length", "cancelled"}
+        Why it ended.
+    options : GenerationOptions
+        As used, the seed included.
+    cast : mapping from speaker label to voice name
+    seconds : float
+        Length of the audio made.
+    elapsed : float
+        Seconds of work, reading the prompt included.
+    ttfa : float or None
+        Seconds from the request to the first audio.
+    job : Job
+        Where generation can go on from, see `Engine.resume`.
+    """
+
+    audio: NDArray[np.float32]
+    ended: Ended
+    options: GenerationOptions
+    cast: dict[str, str]
+    model: str
+    seconds: float
+    elapsed: float
+    ttfa: float | None
+    job: Job = field(repr=False)
+    sample_rate: int = SAMPLE_RATE
+
+    @property
+    def rtf(self) -> float:
+        """Real-time factor: work over audio; below 1 is faster than listening."""
+        return self.elapsed / self.seconds if self.seconds else 0.0
+
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write the audio to a file, its format given by the suffix.
+
+        Raises
+        ------
+        AudioError
+            The file exists and `force` is off, the disk is full, or there is no audio here.
+        """
+        from .audio import write_audio
+
+        if not self.audio.size:
+            raise AudioError("a speech without audio", "audio", "it was empty, or a sink of yours has it")
+        return write_audio(path, self.audio, force=force)
+
+    def summary(self) -> dict[str, Any]:
+        """Flatten to what a log or a JSON line can hold."""
+        return {
+            "model": self.model,
+            "ended": self.ended,
+            "seconds": round(self.seconds, 3),
+            "elapsed": round(self.elapsed, 3),
+            "rtf": round(self.rtf, 4),
+            "ttfa": None if self.ttfa is None else round(self.ttfa, 3),
+            **{f.name: getattr(self.options, f.name) for f in fields(self.options)},
+            "cast": self.cast,
+        }
+
+    def _repr_html_(self) -> str:
+        """Show a player in a notebook."""
+        from html import escape
+
+        from IPython.display import Audio
+
+        about = f"{self.seconds:.1f} s, {self.model}, seed {self.options.seed}, {self.ended}"
+        if not self.audio.size:
+            return f"<p>{escape(about)}</p>"
+        return f"{Audio(self.audio, rate=self.sample_rate)._repr_html_()}<p>{escape(about)}</p>"
