@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vibevoice_nb.engine_api import Engine, GenerationOptions, Speech
+    from vibevoice_nb.engine_api import Engine
     from vibevoice_nb.errors import (
         AudioError,
         CheckpointError,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         VoiceError,
     )
     from vibevoice_nb.script import Script, Turn, load_script, parse_script
+    from vibevoice_nb.speech import GenerationOptions, Speech
     from vibevoice_nb.voices import Voice, VoiceLibrary, load_voice
 
 __version__ = "0.1.0"
@@ -55,7 +56,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "engine_api": ("Engine", "GenerationOptions", "Speech"),
+    "engine_api": ("Engine",),
     "errors": (
         "AudioError",
         "CheckpointError",
@@ -67,6 +68,7 @@ _MODULES = {
         "VoiceError",
     ),
     "script": ("Script", "Turn", "load_script", "parse_script"),
+    "speech": ("GenerationOptions", "Speech"),
     "voices": ("Voice", "VoiceLibrary", "load_voice"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -131,12 +131,12 @@ class Engine:
         cancelled: Cancelled | None = None,
         **options: Any,
     ) -> Speech:
-        """Speak one script to its end.
+        r"""Speak one script to its end.
 
         Parameters
         ----------
         script : str or Script
-            For example ``"Speaker 1: Hello.\\nSpeaker 2: Hi!"``.
+            For example ``"Speaker 1: Hello.\nSpeaker 2: Hi!"``.
         voices : mapping from speaker to voice, or sequence of voices, optional
             A voice is a built-in name, a name in the library, a file, a `Voice` or samples at 24 kHz. A
             sequence is taken in the order of the speakers' numbers. By default the built-in voices, in

@@ -198,7 +198,7 @@ class Speech:
         """Show a player in a notebook."""
         from html import escape
 
-        from IPython.display import Audio
+        from IPython.display import Audio  # type: ignore[import-not-found,unused-ignore]
 
         about = f"{self.seconds:.1f} s, {self.model}, seed {self.options.seed}, {self.ended}"
         if not self.audio.size:

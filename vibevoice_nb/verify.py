@@ -1,8 +1,8 @@
 """Replay a recorded run through this engine and compare every array.
 
-A folder holds config.json, model.safetensors, meta.json, inputs.npz and expected.npz. Arrays are recognised by
-name; whatever the config's sizes are, each recorded array is computed from its recorded inputs. This is also
-how a new device or dtype is checked.
+A folder holds config.json, model.safetensors, meta.json, inputs.npz and expected.npz. Arrays are recognised
+by name; whatever the config's sizes are, each recorded array is computed from its recorded inputs. This is
+also how a new device or dtype is checked.
 """
 
 from __future__ import annotations

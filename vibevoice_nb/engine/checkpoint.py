@@ -91,8 +91,8 @@ def _fetch(repositories: list[str], revision: str | None) -> Path:
     raise CheckpointError(
         "no repository could be fetched: " + "; ".join(failures),
         "a hub repository that can be reached, or a copy already fetched",
-        "check the connection and the id, log in with `hf auth login` if it is private, name a mirror, or pass "
-        "the folder of a local copy",
+        "check the connection and the id, log in with `hf auth login` if it is private, name a mirror, or "
+        "pass the folder of a local copy",
     )
 
 

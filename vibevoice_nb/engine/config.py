@@ -213,10 +213,8 @@ def parse_config(data: Mapping[str, Any]) -> ModelConfig:
     vibevoice_nb.errors.ConfigError: config.json: acoustic_tokenizer_config is missing. Expected ...
     """
     top = _Section(data, "")
-    if "audio_config" in data or "text_config" in data:
-        config = _parse_native(top)
-    else:
-        config = _parse_original(top)
+    native = "audio_config" in data or "text_config" in data
+    config = _parse_native(top) if native else _parse_original(top)
     top.unused(*_BOOKKEEPING)
     top.finish()
     _check(config)

@@ -65,12 +65,16 @@ class DiffusionHead(nn.Module):
         self.x_proj = Linear(config.latent_size, size, bias=False)
         self.cond_proj = Linear(size, size, bias=False)
         self.time = TimestepEmbedding(size)
-        self.layers = nn.ModuleList(
-            HeadLayer(size, config.ffn_size, config.norm_eps) for _ in range(config.num_layers)
-        )
+        layers = [HeadLayer(size, config.ffn_size, config.norm_eps) for _ in range(config.num_layers)]
+        self.layers = nn.ModuleList(layers)
         self.final_modulation = Linear(size, 2 * size, bias=False)
         self.final = Linear(size, config.latent_size, bias=False)
-        self.all_modulations = fused(*(layer.modulation for layer in self.layers), self.final_modulation)
+        self.all_modulations = fused(*(layer.modulation for layer in layers), self.final_modulation)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return next(self.parameters()).device
 
     def modulations(self, cond: Tensor, time: Tensor) -> Tensor:
         """Compute every layer's shift, scale and gate.

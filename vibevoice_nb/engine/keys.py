@@ -1,7 +1,7 @@
-"""One declarative table between our parameter names and the published ones.
+r"""One declarative table between our parameter names and the published ones.
 
 A row is (our name as a regular expression, original name, name inside transformers). Group references are
-``\\1``; ``{prev}`` is the first group less one, because transformers calls stage 0 the stem and counts on
+``\1``; ``{prev}`` is the first group less one, because transformers calls stage 0 the stem and counts on
 from there. The first row that matches wins.
 """
 

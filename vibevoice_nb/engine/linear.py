@@ -65,8 +65,9 @@ def fused(*layers: Linear) -> Dense:
     """One product for several layers of the same input; outputs side by side."""
 
     def matrix() -> Matrix:
-        weight = torch.cat([layer.weight for layer in layers])
-        biases = [layer.bias for layer in layers if layer.bias is not None]
+        weights: list[Tensor] = [layer.weight for layer in layers]
+        weight = torch.cat(weights)
+        biases: list[Tensor] = [layer.bias for layer in layers if layer.bias is not None]
         return weight, torch.cat(biases) if biases else None
 
     return Dense(matrix)

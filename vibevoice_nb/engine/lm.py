@@ -69,7 +69,8 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.config = config
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_layers))
+        # The list is typed for its items; torch types a ModuleList's as any module.
+        self.layers: Sequence[Layer] = nn.ModuleList(Layer(config) for _ in range(config.num_layers))  # type: ignore[assignment]
         self.norm = RMSNorm(config.hidden_size, config.norm_eps)
 
     def forward(self, embeds: Tensor) -> Tensor:

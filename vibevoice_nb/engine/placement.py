@@ -108,7 +108,7 @@ def split_layers(
     from accelerate import infer_auto_device_map
 
     width = torch.empty(0, dtype=dtype).element_size()
-    layers = model.language_model.layers
+    layers = model.language_model.get_submodule("layers")
     whole = sum(p.numel() for p in model.parameters()) * width
     rest = whole - sum(p.numel() for p in layers.parameters()) * width
     first = device.index or 0
@@ -121,9 +121,9 @@ def split_layers(
             "use a smaller model, another dtype, or the CPU",
         )
     # The first GPU also holds what can't be split.
-    order = {first: budgets[first] - rest}
-    order |= {index: budget for index, budget in budgets.items() if index != first}
-    memory: dict[int | str, int] = {**order, "cpu": _cpu_memory()}
+    memory: dict[int | str, int] = {first: budgets[first] - rest}
+    memory.update((index, budget) for index, budget in budgets.items() if index != first)
+    memory["cpu"] = _cpu_memory()
     plan = infer_auto_device_map(layers, max_memory=memory, no_split_module_classes=["Layer"], dtype=dtype)
     if "disk" in plan.values():
         raise DeviceError(

@@ -121,7 +121,7 @@ class Sampler:
 
     def __init__(self, head: DiffusionHead, steps: Sequence[SolverStep], cfg_scale: float) -> None:
         self.head, self.steps, self.cfg_scale = head, steps, cfg_scale
-        timesteps = torch.tensor([step.timestep for step in steps], device=head.layers[0].norm.weight.device)
+        timesteps = torch.tensor([step.timestep for step in steps], device=head.device)
         self.time = head.time(timesteps)  # [S, H]
 
     @property

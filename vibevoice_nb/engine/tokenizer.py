@@ -66,15 +66,17 @@ class FileTokenizer:
             from transformers import AutoTokenizer
 
             self._backend = AutoTokenizer.from_pretrained(str(folder)).backend_tokenizer
-        ids = [self._backend.token_to_id(token) for token in (START, END, FRAME, EOS)]
-        if None in ids:
-            lacking = [t for t, i in zip((START, END, FRAME, EOS), ids, strict=True) if i is None]
+        found = {token: self._backend.token_to_id(token) for token in (START, END, FRAME, EOS)}
+        lacking = [token for token, id_ in found.items() if id_ is None]
+        if lacking:
             raise CheckpointError(
                 f"the tokenizer in {folder} lacks {', '.join(lacking)}",
                 "Qwen2.5's tokenizer, whose vision tokens VibeVoice uses for speech",
                 "put tokenizer.json of Qwen/Qwen2.5-1.5B into the folder",
             )
-        self.special = SpecialTokens(*ids)
+        self.special = SpecialTokens(
+            **dict(zip(("start", "end", "frame", "eos"), found.values(), strict=True))
+        )
 
     def encode(self, text: str) -> list[int]:
         return self._backend.encode(text, add_special_tokens=False).ids

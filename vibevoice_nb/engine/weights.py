@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import CheckpointError
 from .checkpoint import read_json
-from .config import ModelConfig, parse_config
+from .config import Layout, ModelConfig, parse_config
 from .keys import published_name
 from .model import VibeVoiceModel
 
@@ -51,7 +51,7 @@ def list_tensors(folder: Path) -> dict[str, TensorInfo]:
     found: dict[str, TensorInfo] = {}
     for file in _weight_files(folder):
         with _open(file) as handle:
-            for key in handle.keys():
+            for key in handle.keys():  # noqa: SIM118 (not a dict)
                 part = handle.get_slice(key)
                 found[key] = TensorInfo(file, tuple(part.get_shape()), str(part.get_dtype()))
     return found
@@ -136,11 +136,10 @@ def device_of(name: str, placement: Mapping[str, torch.device] | torch.device) -
     return placement[max(prefixes, key=len)]
 
 
-def weights_of(model: nn.Module, layout: str) -> dict[str, Tensor]:
+def weights_of(model: nn.Module, layout: Layout) -> dict[str, Tensor]:
     """Name a model's weights as a published layout does, ready to be saved."""
-    assert layout in ("original", "native")
     return {
-        published_name(name, layout): tensor.detach().contiguous()  # type: ignore[arg-type]
+        published_name(name, layout): tensor.detach().contiguous()
         for name, tensor in model.state_dict().items()
     }
 
@@ -170,7 +169,7 @@ def _weight_files(folder: Path) -> list[Path]:
         raise CheckpointError(
             f"{folder} holds pickled weights ({_name(pickles)})",
             "safetensors files; opening a pickle can run any code hidden in it",
-            "use a repository with .safetensors files, or convert the file on a machine you can afford to lose",
+            "use a repository with .safetensors files, or convert them on a machine you can afford to lose",
         )
     raise CheckpointError(
         f"{folder} holds no {SINGLE} and no {INDEX}",
