@@ -1,0 +1,284 @@
+"""What every trainer of nano shares: its shape, first weights, and a loop that can be interrupted.
+
+A step's data and noise are drawn from generators seeded by the step's number, so a run that was interrupted
+and resumed takes the same steps as one that was not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import random
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from vibevoice_nb.engine.codec import Block
+from vibevoice_nb.engine.config import ModelConfig, parse_config
+from vibevoice_nb.engine.conv import CausalConv, DepthwiseConv, Downsample, Upsample
+from vibevoice_nb.engine.head import DiffusionHead, HeadLayer
+from vibevoice_nb.engine.layers import RMSNorm
+from vibevoice_nb.engine.linear import Linear
+from vibevoice_nb.engine.model import VibeVoiceModel
+from vibevoice_nb.errors import CheckpointError, OptionError
+
+CONFIGS = Path(__file__).parent / "configs"
+LAYER_SCALE = 0.1
+Config = TypeVar("Config")
+
+
+@dataclasses.dataclass(frozen=True)
+class LoopConfig:
+    """How long and how fast to train."""
+
+    seed: int
+    steps: int
+    learning_rate: float
+    final_learning_rate: float
+    warmup: int
+    beta2: float
+    weight_decay: float
+    clip: float
+    ema: float
+    log_every: int
+    save_minutes: float
+
+
+def read_config(cls: type[Config], path: Path) -> Config:
+    """Read a JSON file into a frozen dataclass; ``loop`` becomes a `LoopConfig`.
+
+    Raises
+    ------
+    OptionError
+        A name is missing or unknown.
+    """
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["loop"] = _strict(LoopConfig, data.get("loop", {}), path)
+    return _strict(cls, data, path)
+
+
+def _strict(cls: type[Config], data: dict[str, Any], path: Path) -> Config:
+    names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    if set(data) != names:
+        odd = ", ".join(sorted(set(data) ^ names))
+        raise OptionError(
+            f"{path.name} with {odd} missing or unknown", ", ".join(sorted(names)), "correct the file"
+        )
+    return cls(**data)
+
+
+def nano_config(path: Path = CONFIGS / "nano.json") -> ModelConfig:
+    """The shape of nano, from the config.json it is published with."""
+    return parse_config(json.loads(path.read_text(encoding="utf-8")))
+
+
+@torch.no_grad()
+def initialise(module: nn.Module) -> None:
+    """Give every parameter under `module` its first value; the engine leaves them unset.
+
+    Weights are normal with variance 1 / (3 fan-in), biases zero, norms one. What the diffusion head's
+    condition does, and what the head puts out, start at zero.
+    """
+    for part in module.modules():
+        if isinstance(part, RMSNorm):
+            part.weight.fill_(1.0)
+        elif isinstance(part, nn.Embedding):
+            part.weight.normal_(0, 0.1)
+        elif isinstance(part, (Linear, CausalConv, DepthwiseConv, Downsample, Upsample)):
+            # A transposed convolution adds two taps into each output.
+            fan_in = 2 * part.weight.shape[0] if isinstance(part, Upsample) else part.weight[0].numel()
+            part.weight.normal_(0, (3 * fan_in) ** -0.5)
+            if part.bias is not None:
+                part.bias.zero_()
+        elif isinstance(part, Block):
+            part.gamma.fill_(LAYER_SCALE)
+            part.ffn_gamma.fill_(LAYER_SCALE)
+    for part in module.modules():
+        if isinstance(part, DiffusionHead):
+            layers = [cast(HeadLayer, entry).modulation for entry in part.layers]
+            for layer in (*layers, part.final_modulation, part.final):
+                layer.weight.zero_()
+        elif isinstance(part, VibeVoiceModel):
+            part.latent_scale.fill_(1.0)
+            part.latent_bias.zero_()
+
+
+def step_rng(seed: int, step: int) -> tuple[random.Random, torch.Generator]:
+    """Generators for the data and the noise of one step."""
+    mixed = seed * 1_000_003 + step
+    return random.Random(mixed), torch.Generator().manual_seed(mixed)
+
+
+def learning_rate(config: LoopConfig, step: int) -> float:
+    """Linear warm-up, then half a cosine down to the final rate."""
+    progress = min(1.0, step / config.steps)
+    fall = 0.5 * (1 + math.cos(math.pi * progress))
+    rate = config.final_learning_rate + (config.learning_rate - config.final_learning_rate) * fall
+    return rate * min(1.0, (step + 1) / max(1, config.warmup))
+
+
+class Progress:
+    """The step reached and the running average of the weights, saved with the rest."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.step, self.decay, self.seconds = 0, decay, 0.0
+        self.average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        # The average follows fast while there is little to average.
+        decay = min(self.decay, (1 + self.step) / (10 + self.step))
+        state = model.state_dict()
+        torch._foreach_lerp_(list(self.average.values()), [state[name] for name in self.average], 1 - decay)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"step": self.step, "seconds": self.seconds, "average": self.average}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.step, self.seconds = state["step"], state["seconds"]
+        for name, value in state["average"].items():
+            self.average[name].copy_(value)
+
+
+class Trainer:
+    """The loop: AdamW, clipping, averaged weights, a log, and checkpoints to resume from.
+
+    Parameters
+    ----------
+    model : nn.Module
+        What is trained; it is moved to the accelerator's device.
+    name : str
+        ``{work_dir}/{name}.state`` is the checkpoint, ``{name}.safetensors`` the averaged weights and
+        ``{name}.log.jsonl`` the log.
+    work_dir : Path
+    config : LoopConfig
+    """
+
+    def __init__(self, model: nn.Module, name: str, work_dir: Path, config: LoopConfig) -> None:
+        self.accelerator = Accelerator()
+        self.config, self.name, self.work_dir = config, name, work_dir
+        trained = [p for p in model.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(
+            trained, config.learning_rate, betas=(0.9, config.beta2), weight_decay=config.weight_decay
+        )
+        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+        self.progress = Progress(self.accelerator.unwrap_model(self.model), config.ema)
+        self.accelerator.register_for_checkpointing(self.progress)
+        work_dir.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def device(self) -> torch.device:
+        return self.accelerator.device
+
+    @property
+    def state_dir(self) -> Path:
+        return self.work_dir / f"{self.name}.state"
+
+    @property
+    def weights_path(self) -> Path:
+        return self.work_dir / f"{self.name}.safetensors"
+
+    def resume(self) -> None:
+        """Go on from the last checkpoint.
+
+        Raises
+        ------
+        CheckpointError
+            There is none.
+        """
+        if not self.state_dir.is_dir():
+            raise CheckpointError(
+                f"no {self.state_dir.name} to resume", "a checkpoint", "start without --resume"
+            )
+        self.accelerator.load_state(str(self.state_dir))
+
+    def save(self) -> None:
+        """Write checkpoint and averaged weights; a reader finds the old ones or the new ones, never half."""
+        fresh = self.state_dir.with_suffix(".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        self.accelerator.save_state(str(fresh))
+        shutil.rmtree(self.state_dir, ignore_errors=True)
+        fresh.rename(self.state_dir)
+        save_weights(self.progress.average, self.weights_path)
+
+    def fit(
+        self, losses: Callable[[int], dict[str, Tensor]], until: int | None = None
+    ) -> list[dict[str, float]]:
+        """Train.
+
+        Parameters
+        ----------
+        losses : callable
+            Given the step's number, returns named scalars; ``loss`` is what is minimised.
+        until : int, optional
+            Stop before this step; the schedule stays that of all `steps`.
+
+        Returns
+        -------
+        list of dict
+            The log's lines.
+        """
+        started = saved = time.monotonic()
+        seconds_before, log, sums, counted = self.progress.seconds, [], dict[str, float](), 0
+        while self.progress.step < (self.config.steps if until is None else until):
+            values = self._step(losses)
+            for key, value in values.items():
+                sums[key] = sums.get(key, 0.0) + value
+            counted += 1
+            self.progress.seconds = seconds_before + time.monotonic() - started
+            if self.progress.step % self.config.log_every == 0:
+                line = {"step": self.progress.step, "seconds": round(self.progress.seconds, 1)}
+                line |= {key: round(value / counted, 4) for key, value in sums.items()}
+                sums, counted = {}, 0
+                log.append(line)
+                self._report(line)
+            if time.monotonic() - saved > 60 * self.config.save_minutes:
+                self.save()
+                saved = time.monotonic()
+        self.save()
+        return log
+
+    def _step(self, losses: Callable[[int], dict[str, Tensor]]) -> dict[str, float]:
+        step = self.progress.step
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.config, step)
+        values = losses(step)
+        self.optimizer.zero_grad()
+        self.accelerator.backward(values["loss"])
+        self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.optimizer.step()
+        self.progress.step += 1
+        self.progress.update(self.accelerator.unwrap_model(self.model))
+        return {key: value.item() for key, value in values.items()}
+
+    def _report(self, line: dict[str, float]) -> None:
+        text = json.dumps(line)
+        print(text, flush=True)
+        with (self.work_dir / f"{self.name}.log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+
+def save_weights(state: dict[str, Tensor], path: Path) -> None:
+    """Write tensors as safetensors, whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, str(temporary))
+    temporary.replace(path)
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Load what `save_weights` wrote, strictly."""
+    module.load_state_dict(load_file(str(path)))
+
+
+def load_part(module: nn.Module, path: Path, prefix: str) -> None:
+    """Load the tensors whose names start with `prefix`, and no others."""
+    state = load_file(str(path))
+    module.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})

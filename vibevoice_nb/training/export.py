@@ -1,0 +1,134 @@
+"""Put nano's parts together into a checkpoint folder in the original layout.
+
+``python -m vibevoice_nb.training.export --work-dir nano-work --out vibevoice_nb/nano``
+
+Writes config.json, model.safetensors (fp16), tokenizer.json, generation.json, voices/ and TRAINING_LOG.jsonl.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from vibevoice_nb.engine.config import SAMPLE_RATE, ModelConfig
+from vibevoice_nb.engine.model import VibeVoiceModel
+from vibevoice_nb.engine.weights import weights_of
+
+from .common import CONFIGS, initialise, load_part, load_weights, nano_config, save_weights
+from .corpus import HOP_LENGTH
+from .features import Corpus
+from .language import UNUSED_PARTS
+from .tokens import build_tokenizer
+
+DESCRIPTIONS = {
+    "Ada": "a woman's voice, clear and even (American English)",
+    "Ruben": "a man's voice, deep and calm (American English)",
+    "Alasdair": "a man's voice with a Scottish accent",
+    "Kai": "a man's voice, light and quick (American English)",
+}
+CLIP_FRAMES = 8
+LOG_LINES = 60
+
+
+def assemble(work_dir: Path, config: ModelConfig) -> VibeVoiceModel:
+    """Build the model out of what the trainers wrote into `work_dir`.
+
+    An encoder that was not trained yet keeps its first values. Untrained semantic features go unused, because
+    their connector's output is zero; without the acoustic encoder, voices can only be given as latents.
+    """
+    torch.manual_seed(0)
+    model = VibeVoiceModel(config, tied=True)
+    initialise(model)
+    load_weights(model.acoustic.decoder, work_dir / "decoder.safetensors")
+    if (work_dir / "encoder.safetensors").exists():
+        load_weights(model.acoustic.encoder, work_dir / "encoder.safetensors")
+    if (work_dir / "semantic.safetensors").exists():
+        load_part(model.semantic, work_dir / "semantic.safetensors", "encoder.")
+    parts = {name: getattr(model, name) for name in UNUSED_PARTS}
+    for name in UNUSED_PARTS:
+        delattr(model, name)
+    load_part(model, work_dir / "language.safetensors", "model.")
+    for name, part in parts.items():
+        setattr(model, name, part)
+    return model
+
+
+def half_weights(model: VibeVoiceModel) -> dict[str, Tensor]:
+    """Weights in fp16 under their original names."""
+    return {name: tensor.half() for name, tensor in weights_of(model, "original").items()}
+
+
+def pick_clip(corpus: Corpus, voice: int) -> np.ndarray:
+    """About a second of a voice [N], from the utterances training used as its prompts, without a pause."""
+    best, most = np.zeros(0, np.float32), -1.0
+    candidates = [i for i in corpus.train if corpus.meta[i]["voice"] == voice][:200]
+    for index in candidates:
+        if corpus.meta[index]["frames"] <= CLIP_FRAMES + 2:
+            continue
+        spoken = (corpus.phones(index)[:CLIP_FRAMES] != 0).mean()
+        variety = len(set(corpus.phones(index)[:CLIP_FRAMES].ravel().tolist())) / 100
+        if spoken + variety > most:
+            most = spoken + variety
+            best = corpus.audio(index)[: CLIP_FRAMES * HOP_LENGTH]
+    return best
+
+
+def write_voices(corpus: Corpus, folder: Path) -> None:
+    """Write a clip of each voice and the list of them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = []
+    for voice, name in enumerate(corpus.voices):
+        file = f"{name.lower()}.flac"
+        soundfile.write(folder / file, pick_clip(corpus, voice), SAMPLE_RATE, subtype="PCM_16")
+        entries.append({"name": name, "description": DESCRIPTIONS[name], "file": file})
+    (folder / "voices.json").write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
+
+
+def write_log(work_dir: Path, path: Path) -> None:
+    """Gather the trainers' logs, thinned out."""
+    lines = []
+    for part in ("decoder", "encoder", "semantic", "language"):
+        log = work_dir / f"{part}.log.jsonl"
+        if log.exists():
+            rows = log.read_text(encoding="utf-8").splitlines()
+            kept = rows[:: max(1, len(rows) // LOG_LINES)] + rows[-1:]
+            lines += [json.dumps({"part": part} | json.loads(row)) for row in dict.fromkeys(kept)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def export(work_dir: Path, out: Path) -> int:
+    """Write the checkpoint.
+
+    Returns
+    -------
+    int
+        Bytes of model.safetensors.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    save_weights(half_weights(assemble(work_dir, nano_config())), out / "model.safetensors")
+    shutil.copyfile(CONFIGS / "nano.json", out / "config.json")
+    shutil.copyfile(CONFIGS / "generation.json", out / "generation.json")
+    build_tokenizer().save(str(out / "tokenizer.json"))
+    write_voices(Corpus(work_dir), out / "voices")
+    write_log(work_dir, out / "TRAINING_LOG.jsonl")
+    return (out / "model.safetensors").stat().st_size
+
+
+def main() -> None:
+    """Export."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work-dir", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    print(json.dumps({"bytes": export(options.work_dir, options.out)}))
+
+
+if __name__ == "__main__":
+    main()

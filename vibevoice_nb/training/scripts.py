@@ -1,0 +1,229 @@
+"""Training examples for nano's language model: prompts in VibeVoice's format, followed by frames.
+
+An example is one or several utterances of the corpus said one after the other, as a script with voices would
+have them. Shapes: T positions of an example, F frames said in it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vibevoice_nb.nano.english import to_phonemes
+
+from .alignment import spoken_characters
+from .corpus import HOP_LENGTH
+from .features import PHONE_SLOTS, Corpus, log_mel
+from .tokens import (
+    END,
+    EOS,
+    FRAME,
+    SPEAKERS,
+    SPEECH_OUTPUT,
+    START,
+    SYSTEM,
+    TEXT_INPUT,
+    VOICE_INPUT,
+    build_tokenizer,
+    speaker_piece,
+)
+
+SPARE_VOICE = 0.15  # of the examples with room list a voice that says nothing
+LONG_VOICE = 0.1  # of the voice prompts are long
+CANNED_VOICE = 0.6  # of the voice prompts come from the same few utterances
+
+
+@dataclasses.dataclass(frozen=True)
+class ExampleConfig:
+    """How examples are made; a part of ``configs/language.json``."""
+
+    null: float
+    """Share of null branches: frames without a prompt, for guidance."""
+    spelled: float
+    """Share of known words that are spelled all the same."""
+    voice_frames: tuple[int, int, int]
+    """Fewest and usually most frames of a voice, and the most of the few long ones."""
+    canned_prompts: int
+    """How many utterances of each voice serve as the usual voice prompts."""
+
+
+@dataclasses.dataclass
+class Example:
+    """One training sequence.
+
+    `ids` [T] holds the frame token wherever a latent is fed in; `latents` are those, in order, voices first.
+    The last `said` of them are frames the model has to say: `phones` [F, 4], `pointers` [F, 4] (positions in
+    the sequence whose character is being spoken; -1 for the null branch) and `semantic` [F, C] (features of
+    their sound; C is 0 without) belong to them.
+    """
+
+    ids: np.ndarray
+    latents: np.ndarray
+    said: int
+    phones: np.ndarray
+    pointers: np.ndarray
+    semantic: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Utterance:
+    """What the language model needs of an utterance: its text's tokens, with and without spelled words, and
+    for both the character spoken in each quarter of a frame.
+    """
+
+    tokens: tuple[np.ndarray, ...]
+    spoken: tuple[np.ndarray, ...]
+
+
+class ExampleMaker:
+    """Makes examples out of a corpus.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    config : ExampleConfig
+    semantic : list of ndarray [frames, C], optional
+        Semantic features of the corpus's shards; `train` below keeps to the shards that have them.
+    """
+
+    def __init__(
+        self, corpus: Corpus, config: ExampleConfig, semantic: list[np.ndarray] | None = None
+    ) -> None:
+        self.corpus, self.config, self.semantic = corpus, config, semantic
+        self.train = corpus.train
+        if semantic is not None:
+            self.train = [i for i in corpus.train if corpus.meta[i]["shard"] < len(semantic)]
+        self.tokenizer = build_tokenizer()
+        pieces = (SYSTEM, VOICE_INPUT, TEXT_INPUT, SPEECH_OUTPUT, "\n", " ")
+        self.piece = {text: self._ids(text) for text in pieces}
+        self.speaker = [self._ids(speaker_piece(k)) for k in range(SPEAKERS)]
+        self.start, self.end, self.frame, self.eos = (self._id(t) for t in (START, END, FRAME, EOS))
+        self.silence = corpus.space.encode(log_mel(np.zeros(2 * HOP_LENGTH, np.float32)))[0]
+        self.by_voice: list[list[int]] = [[] for _ in corpus.voices]
+        for index in corpus.train:
+            if corpus.meta[index]["frames"] >= config.voice_frames[2]:
+                self.by_voice[corpus.meta[index]["voice"]].append(index)
+        self._cache: dict[int, Utterance] = {}
+
+    def _id(self, token: str) -> int:
+        found: int | None = self.tokenizer.token_to_id(token)
+        if found is None:
+            raise AssertionError(f"{token!r} is not in the vocabulary")
+        return found
+
+    def _ids(self, text: str) -> np.ndarray:
+        return np.array(self.tokenizer.encode(text).ids)
+
+    def utterance(self, index: int) -> Utterance:
+        """Text tokens and alignment of one utterance, worked out once."""
+        if index not in self._cache:
+            meta = self.corpus.meta[index]
+            # One of the two is used at a time, so the second spells twice as much.
+            spelled, rng = 2 * self.config.spelled, random.Random(index)
+            texts = [
+                to_phonemes(meta["text"]),
+                to_phonemes(meta["text"], spell_probability=spelled, rng=rng),
+            ]
+            spoken = [spoken_characters(t, meta["phones"], meta["frames"]) for t in texts]
+            self._cache[index] = Utterance(tuple(self._ids(t) for t in texts), tuple(spoken))
+        return self._cache[index]
+
+    def length(self, indices: list[int]) -> int:
+        """About how many positions an example of these utterances takes."""
+        metas = [self.corpus.meta[i] for i in indices]
+        voices = len({m["voice"] for m in metas}) * (sum(self.config.voice_frames[:2]) // 2 + 4)
+        text = sum(len(self.utterance(i).tokens[0]) + 3 for i in indices)
+        return 10 + voices + text + sum(m["frames"] for m in metas)
+
+    def voice_prompt(self, voice: int, rng: random.Random, exclude: list[int]) -> np.ndarray:
+        """Latents [n, 64] of a voice: mostly out of the same few utterances, as built-in voices are."""
+        shortest, usual, longest = self.config.voice_frames
+        pool = self.by_voice[voice]
+        index = pool[rng.randrange(min(len(pool), self.config.canned_prompts))]
+        if rng.random() > CANNED_VOICE or index in exclude:
+            index = rng.choice(pool)
+        count = rng.randint(usual, longest) if rng.random() < LONG_VOICE else rng.randint(shortest, usual)
+        first = rng.randint(0, self.corpus.meta[index]["frames"] - count) if rng.random() < 0.5 else 0
+        return self.corpus.latents(index)[first : first + count]
+
+    def sounds(self, index: int) -> np.ndarray:
+        """Semantic features [frames, C] of an utterance."""
+        meta = self.corpus.meta[index]
+        if self.semantic is None:
+            return np.zeros((meta["frames"], 0), np.float32)
+        first = meta["offset"] // HOP_LENGTH
+        return self.semantic[meta["shard"]][first : first + meta["frames"]].astype(np.float32)
+
+    def make(self, indices: list[int], rng: random.Random) -> Example:
+        """One example of the utterances `indices`, in this order."""
+        if rng.random() < self.config.null:
+            return self._finish([np.array([self.start])], [], indices, None, rng)
+        voices = list(dict.fromkeys(self.corpus.meta[i]["voice"] for i in indices))
+        spare = [v for v in range(len(self.corpus.voices)) if v not in voices]
+        while spare and len(voices) < SPEAKERS and rng.random() < SPARE_VOICE:
+            voices.append(spare.pop(rng.randrange(len(spare))))
+        rng.shuffle(voices)
+        ids: list[Any] = [self.piece[SYSTEM], self.piece[VOICE_INPUT]]
+        latents: list[np.ndarray] = []
+        for label, voice in enumerate(voices):
+            prompt = self.voice_prompt(voice, rng, indices)
+            latents.append(prompt)
+            frames = np.full(len(prompt), self.frame)
+            ids += [self.speaker[label], [self.start], frames, [self.end], self.piece["\n"]]
+        ids.append(self.piece[TEXT_INPUT])
+        firsts, variants = [], []
+        for index in indices:
+            variant = int(rng.random() < 0.5)
+            ids += [self.speaker[voices.index(self.corpus.meta[index]["voice"])], self.piece[" "]]
+            firsts.append(sum(map(len, ids)))
+            variants.append(variant)
+            ids += [self.utterance(index).tokens[variant], self.piece["\n"]]
+        ids += [self.piece[SPEECH_OUTPUT], [self.start]]
+        return self._finish(ids, latents, indices, (firsts, variants), rng)
+
+    def _finish(
+        self, ids: list[Any], latents: list[np.ndarray], indices: list[int],
+        text: tuple[list[int], list[int]] | None, rng: random.Random,
+    ) -> Example:  # fmt: skip
+        """Append the frames to say, then end and eos."""
+        prompt_frames = sum(map(len, latents))
+        phones: list[np.ndarray] = []
+        pointers: list[np.ndarray] = []
+        semantic: list[np.ndarray] = []
+        for turn, index in enumerate(indices):
+            frames = self.corpus.meta[index]["frames"]
+            if text is None:
+                aim = np.full((frames, PHONE_SLOTS), -1)
+            else:
+                aim = self.utterance(index).spoken[text[1][turn]] + text[0][turn]
+            if turn:
+                gap = rng.randint(0, 2)
+                latents.append(np.tile(self.silence, (gap, 1)))
+                phones.append(np.zeros((gap, PHONE_SLOTS), np.int64))
+                pointers.append(np.tile(aim[:1, :1], (gap, PHONE_SLOTS)))
+                # An utterance ends in silence: its last frame sounds like the gap.
+                semantic.append(np.tile(semantic[-1][-1:], (gap, 1)))
+            latents.append(self.corpus.latents(index))
+            phones.append(self.corpus.phones(index))
+            pointers.append(aim)
+            semantic.append(self.sounds(index))
+        everything = np.concatenate(latents).astype(np.float32)
+        said = len(everything) - prompt_frames
+        ids += [np.full(said, self.frame), [self.end, self.eos]]
+        joined = [np.concatenate(parts) for parts in (phones, pointers, semantic)]
+        return Example(np.concatenate(ids), everything, said, *joined)
+
+
+def load_semantic(work_dir: Path) -> list[np.ndarray]:
+    """Semantic features of the first shards, as many as have them."""
+    found = []
+    for path in sorted((work_dir / "shards").glob("*.latents.npy")):
+        target = path.with_name(path.name.replace(".latents.", ".semantic."))
+        if not target.exists():
+            break
+        found.append(np.load(target))
+    return found
