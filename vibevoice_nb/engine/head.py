@@ -74,7 +74,7 @@ class DiffusionHead(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where it runs."""
-        return next(self.parameters()).device
+        return self.layers[0].get_parameter("norm.weight").device
 
     def modulations(self, cond: Tensor, time: Tensor) -> Tensor:
         """Compute every layer's shift, scale and gate.

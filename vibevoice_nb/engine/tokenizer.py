@@ -74,9 +74,7 @@ class FileTokenizer:
                 "Qwen2.5's tokenizer, whose vision tokens VibeVoice uses for speech",
                 "put tokenizer.json of Qwen/Qwen2.5-1.5B into the folder",
             )
-        self.special = SpecialTokens(
-            **dict(zip(("start", "end", "frame", "eos"), found.values(), strict=True))
-        )
+        self.special = SpecialTokens(*(id_ for id_ in found.values() if id_ is not None))
 
     def encode(self, text: str) -> list[int]:
         return self._backend.encode(text, add_special_tokens=False).ids
