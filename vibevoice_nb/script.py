@@ -1,0 +1,187 @@
+r"""The script language: what is said, by whom, and the pauses in between.
+
+    # a line that begins with "#" is a comment
+    Speaker 1: Welcome back. [pause:500] Shall we start?
+    [2]: Yes, let's.
+    This line has no label, so speaker 2 goes on.
+    [pause]
+
+* `Speaker N:` and `[N]:` name a speaker by number, `Anna:` by a name of the `cast`. Case doesn't matter.
+* Without a cast, names are speakers only if *every* line begins with one, and a warning says so for each.
+  Anywhere else "Note: remember" is ordinary text, and a warning says that too.
+* `[pause]` is one second, `[pause:500]` is 500 ms; at most a minute between two turns. A pause ends the turn,
+  what follows it is a new turn of the same speaker.
+* A line without a label continues the turn above. Above the first label it goes to speaker 1, with a warning;
+  with a cast it is an error, because nobody can tell whose it is.
+* The same in JSON: `[{"speaker": 1, "text": "Welcome back."}, {"speaker": "Anna", "text": "Hello."}]`.
+
+Nothing is dropped silently: every word ends in a turn, a comment or a diagnostic.
+
+The model knows speakers 0 to 3. A name's index is its place in the cast; a number's is the number itself if
+somebody has number 0, else the number less one (so speakers 1 and 3 are 0 and 2), as in the published code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from vibevoice_nb.errors import OptionError, ScriptError
+from vibevoice_nb.script_json import looks_like_json, read_json
+from vibevoice_nb.script_lines import is_name, name_key, speaker_number
+from vibevoice_nb.script_reader import MAX_SPEAKERS, TOP, ScriptReader, read_text
+from vibevoice_nb.script_turns import Diagnostic, Script, Severity, Turn, label_of
+
+__all__ = [
+    "MAX_SPEAKERS",
+    "SUFFIXES",
+    "Diagnostic",
+    "Script",
+    "Severity",
+    "Turn",
+    "load_script",
+    "parse_script",
+]
+
+MAX_SCRIPT_CHARS = 1_000_000
+SUFFIXES = (".txt", ".vvscript", ".json")
+
+
+def parse_script(
+    text: str, *, cast: Iterable[str | int] | None = None, format: Literal["auto", "text", "json"] = "auto"
+) -> Script:
+    r"""Read a script. Whatever is wrong with it becomes a diagnostic; nothing is raised for it.
+
+    Parameters
+    ----------
+    text : str
+        The script; the module's docstring has the language.
+    cast : iterable of str or int, optional
+        The speakers' names in the order of the model's indices; a dictionary from names to voices will do. A
+        number (`1`, "1" or "Speaker 1") only keeps a place: numbered speakers need no cast.
+    format : {"auto", "text", "json"}
+        "auto" takes for JSON what begins like a JSON list or object.
+
+    Returns
+    -------
+    Script
+        Call `raise_for_errors()` before speaking it.
+
+    Raises
+    ------
+    OptionError
+        For a cast or a format that can't be used; never for the script's content.
+
+    Examples
+    --------
+    >>> script = parse_script("Anna: Hello! [pause:300]\nBen: Hi.", cast=["Anna", "Ben"])
+    >>> [(turn.speaker, turn.speaker_index, turn.text, turn.pause_after_ms) for turn in script.turns]
+    [('Anna', 0, 'Hello!', 300), ('Ben', 1, 'Hi.', 0)]
+    >>> print(parse_script("Speaker 1: Hello.\nNote: remember the milk.").diagnostics[0])
+    line 2, column 1: warning: 'Note:' names no speaker, so the line continues the turn of Speaker 1
+    (if Note is a speaker, pass a cast with all the names)
+    """
+    reader = ScriptReader(_checked_cast(cast))
+    if not isinstance(text, str):
+        raise OptionError(
+            f"a script of type {type(text).__name__}", "text (str)", "use load_script for a file"
+        )
+    if format not in ("auto", "text", "json"):
+        raise OptionError(f"format={format!r}", "'auto', 'text' or 'json'", "leave it out")
+    if text.startswith("\ufeff"):  # the mark some editors put first; a space keeps the columns right
+        text = " " + text[1:]
+    if len(text) > MAX_SCRIPT_CHARS:
+        message = f"the script has {len(text):,} characters"
+        reader.remark("error", TOP, message, f"at most {MAX_SCRIPT_CHARS:,}", "split it into episodes")
+    elif format == "json" or (format == "auto" and looks_like_json(text)):
+        read_json(text, reader)
+    else:
+        read_text(text, reader)
+    return reader.script()
+
+
+def load_script(path: str | os.PathLike[str], *, cast: Iterable[str | int] | None = None) -> Script:
+    """Read a script from a `.txt`, `.vvscript` or `.json` file in UTF-8.
+
+    Parameters
+    ----------
+    path : path
+        The file, at most 4 MB.
+    cast : iterable of str or int, optional
+        As in `parse_script`.
+
+    Returns
+    -------
+    Script
+        With diagnostics; what is wrong *in* the script is not raised here.
+
+    Raises
+    ------
+    ScriptError
+        When the file is missing, unreadable, too large, no plain file or not text.
+
+    Examples
+    --------
+    >>> load_script("no-such-file.txt")
+    Traceback (most recent call last):
+    vibevoice_nb.errors.ScriptError: no-such-file.txt: No such file or directory.
+    Expected a script file that can be read. To fix it: check the path and the permissions.
+    """
+    file = Path(path)
+    suffix = file.suffix.lower()
+    if suffix not in SUFFIXES:
+        expected = f"a script in plain text or JSON ({', '.join(SUFFIXES)})"
+        raise ScriptError(f"{path}", expected, "save the script as plain text and name it so")
+    try:
+        data = _read_limited(file, 4 * MAX_SCRIPT_CHARS)
+    except (OSError, ValueError) as exc:  # ValueError: a path with a NUL in it
+        reason = exc.strerror if isinstance(exc, OSError) else exc
+        raise ScriptError(
+            f"{path}: {reason}", "a script file that can be read", "check the path and the permissions"
+        ) from exc
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ScriptError(f"{path}: text in UTF-16", "text in UTF-8", "save it again with the encoding UTF-8")
+    if b"\0" in data:
+        raise ScriptError(f"{path}: binary data, not text", "text in UTF-8", "give the script's own file")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        line = data.count(b"\n", 0, exc.start) + 1
+        raise ScriptError(
+            f"{path}: not UTF-8 (byte 0x{data[exc.start]:02x} in line {line})",
+            "text in UTF-8",
+            "save it again with the encoding UTF-8",
+        ) from exc
+    return parse_script(text, cast=cast, format="json" if suffix == ".json" else "auto")
+
+
+def _read_limited(file: Path, limit: int) -> bytes:
+    if file.exists() and not file.is_file():  # opening a pipe would wait for ever
+        raise ScriptError(
+            f"{file}: not a plain file", "a script file", "name a file, not a folder or a device"
+        )
+    with open(file, "rb") as stream:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise ScriptError(f"{file}: more than {limit:,} bytes", "a script", "split it into episodes")
+    return data
+
+
+def _checked_cast(cast: Iterable[object] | None) -> tuple[str, ...]:
+    """The names of a cast, spaces put right; a cast of numbers only is none."""
+    if isinstance(cast, str) or not (cast is None or isinstance(cast, Iterable)):
+        raise OptionError(f"cast={cast!r}", "a list of names", f"write cast=[{cast!r}]")
+    names: dict[str, str] = {}
+    for entry in cast or ():
+        name = " ".join(str(entry).split()) if isinstance(entry, str | int) else ""
+        if not is_name(name):
+            expected = "names of 1 to 40 characters without a colon, brackets or asterisks"
+            raise OptionError(f"{entry!r} in the cast", expected, "rename it")
+        name = label_of(int(name)) if name.isdecimal() else name
+        if name_key(name) in names:
+            raise OptionError(f"{entry!r} twice in the cast", "each name once", "remove or rename one")
+        names[name_key(name)] = name
+    only_numbers = all(speaker_number(name) is not None for name in names.values())
+    return () if only_numbers else tuple(names.values())

@@ -1,0 +1,158 @@
+"""What a script is once it has been read: turns, and remarks on what was read."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal
+
+from vibevoice_nb.errors import ScriptError
+
+Severity = Literal["error", "warning", "info"]
+
+# LJ Speech, 24 hours of one person reading aloud, has 1,308,678 characters in 86,117 s: 15.2 per second.
+# Characters are counted, not words, because that carries over to long words and to languages without spaces.
+# A digit is read as a word of about four letters, a Chinese, Japanese or Korean character as a long syllable.
+CHARS_PER_SECOND = 15.0
+_DIGIT_CHARS, _WIDE_CHARS = 4.0, 3.5
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """A remark on one place of a script.
+
+    Lines and columns count from 1; columns count characters (code points, not UTF-16 units), and `end_column`
+    is exclusive. `fix`, where there is one, is the text to put in place of `[column, end_column)`.
+    """
+
+    severity: Severity
+    message: str
+    line: int
+    column: int
+    end_column: int
+    expected: str = ""
+    suggestion: str = ""
+    fix: str | None = None
+
+    def __str__(self) -> str:
+        remedy = f" ({self.suggestion})" if self.suggestion else ""
+        return f"line {self.line}, column {self.column}: {self.severity}: {self.message}{remedy}"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one speaker says in one go.
+
+    `speaker` is the label, a number or a name; `speaker_index` is the model's, 0 to 3 (4 and above only in a
+    script with errors, so that nobody else's voice is taken by mistake). `pause_after_ms` is the silence that
+    follows. The turn reaches from `(line, column)`, where its label stands, to `(end_line, end_column)`; its
+    words begin at `text_column`. Places count as in `Diagnostic`.
+    """
+
+    speaker: int | str
+    text: str
+    speaker_index: int
+    pause_after_ms: int = 0
+    line: int = 1
+    column: int = 1
+    text_column: int = 1
+    end_line: int = 1
+    end_column: int = 1
+
+    @property
+    def label(self) -> str:
+        """The speaker as written before the colon: "Speaker 1" or "Anna"."""
+        return label_of(self.speaker)
+
+    @property
+    def estimated_seconds(self) -> float:
+        """About how long the text takes to say, without the pause after it.
+
+        >>> round(Turn(1, "Welcome back to the programme.", 0).estimated_seconds, 1)
+        2.0
+        """
+        chars = len(self.text) + (_DIGIT_CHARS - 1) * sum(map(str.isdigit, self.text))
+        if not self.text.isascii():
+            chars += (_WIDE_CHARS - 1) * sum(map(_is_syllable, self.text))
+        return chars / CHARS_PER_SECOND
+
+
+@dataclass(frozen=True)
+class Script:
+    """The turns of a conversation, and what was remarked while reading them.
+
+    `cast` holds the names that give the speakers their indices, empty in a script of numbered speakers.
+    """
+
+    turns: tuple[Turn, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+    cast: tuple[str, ...] = ()
+
+    @property
+    def speakers(self) -> tuple[int | str, ...]:
+        """The labels that occur, in the order of the model's indices."""
+        indices = {turn.speaker: turn.speaker_index for turn in self.turns}
+        return tuple(sorted(indices, key=indices.__getitem__))
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics that keep the script from being spoken."""
+        return tuple(item for item in self.diagnostics if item.severity == "error")
+
+    @property
+    def estimated_seconds(self) -> float:
+        """About how long the script will last, pauses included."""
+        return sum(turn.estimated_seconds + turn.pause_after_ms / 1000 for turn in self.turns)
+
+    def raise_for_errors(self) -> Script:
+        """Return the script itself, or raise when it can't be spoken.
+
+        Raises
+        ------
+        ScriptError
+            Names line and column of the first error, and says how many more there are.
+
+        Examples
+        --------
+        >>> from vibevoice_nb.script import parse_script
+        >>> parse_script("Speaker one: Hello.").raise_for_errors()
+        Traceback (most recent call last):
+        vibevoice_nb.errors.ScriptError: line 1, column 1: 'Speaker one:' names no speaker.
+        Expected 'Speaker N:' with a whole number. To fix it: write 'Speaker 1:'.
+        """
+        if not self.errors:
+            return self
+        first, more = self.errors[0], len(self.errors) - 1
+        others = f" (and {more} more error{'s' * (more > 1)})" if more else ""
+        got = f"line {first.line}, column {first.column}: {first.message}{others}"
+        raise ScriptError(got, first.expected, first.suggestion)
+
+    def to_text(self) -> str:
+        r"""Write the script out, one line per turn; comments are not kept.
+
+        `parse_script(script.to_text(), cast=script.cast)` has the same turns, but for their places.
+
+        Examples
+        --------
+        >>> from vibevoice_nb.script import parse_script
+        >>> parse_script("[1]: So [pause:200]\nthis is it.").to_text()
+        'Speaker 1: So [pause:200]\nSpeaker 1: this is it.\n'
+        """
+        lines = []
+        for turn in self.turns:
+            pause = f" [pause:{turn.pause_after_ms}]" if turn.pause_after_ms else ""
+            lines.append(f"{turn.label}: {turn.text}{pause}\n")
+        return "".join(lines)
+
+
+def label_of(speaker: int | str) -> str:
+    """How a speaker is written in a script, and called in a message.
+
+    >>> label_of(1), label_of("Anna")
+    ('Speaker 1', 'Anna')
+    """
+    return f"Speaker {speaker}" if isinstance(speaker, int) else speaker
+
+
+def _is_syllable(char: str) -> bool:
+    return char.isalpha() and unicodedata.east_asian_width(char) == "W"
