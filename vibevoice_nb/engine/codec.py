@@ -7,42 +7,54 @@ at the border audio is [B, 1, N] and latents are [B, T, 64]. Source: VibeVoice, 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import AcousticConfig, StackConfig
 from .conv import CausalConv, DepthwiseConv, Downsample, StreamState, Upsample, number_slots, streaming_convs
-from .layers import RMSNorm
-from .linear import Linear
+from .layers import RMSNorm, rms_normalise
+from .linear import Affine, Dense, Derived, LinearWeights
 
 
 class FeedForward(nn.Module):
-    """Two linear layers, four times as wide inside, exact GELU between: [..., C] -> [..., C]."""
+    """Weights of two linear layers, four times as wide between them; `Block` computes with them."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self.linear1 = Linear(size, 4 * size, bias=True)
-        self.linear2 = Linear(4 * size, size, bias=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.linear2(F.gelu(self.linear1(x)))
+        self.linear1 = LinearWeights(size, 4 * size, bias=True)
+        self.linear2 = LinearWeights(4 * size, size, bias=True)
 
 
 class Block(nn.Module):
-    """Depthwise convolution, then feed-forward; each with a norm, a layer scale and a residual."""
+    """Depthwise convolution, then feed-forward with an exact GELU, each with a norm and a residual.
+
+    The norms' weights and the layer scales are folded into the convolution and the matrices.
+    """
 
     def __init__(self, size: int, eps: float) -> None:
         super().__init__()
+        self.eps = eps
         self.norm = RMSNorm(size, eps)
         self.mixer = DepthwiseConv(size)
         self.gamma = nn.Parameter(torch.empty(size))
         self.ffn_norm = RMSNorm(size, eps)
         self.ffn = FeedForward(size)
         self.ffn_gamma = nn.Parameter(torch.empty(size))
+        self.filters = Derived(self._filters)
+        self.up = Dense(lambda: (self.ffn.linear1.weight * self.ffn_norm.weight, self.ffn.linear1.bias))
+        self.down = Dense(self._down)
+
+    def _filters(self) -> Affine:
+        gain = self.gamma * self.norm.weight
+        return self.mixer.weight * gain[:, None, None], self.mixer.bias * self.gamma
+
+    def _down(self) -> Affine:
+        linear = self.ffn.linear2
+        assert linear.bias is not None
+        return linear.weight * self.ffn_gamma[:, None], linear.bias * self.ffn_gamma
 
     def forward(self, x: Tensor, state: StreamState | None) -> Tensor:
-        x = x + self.gamma * self.mixer(self.norm(x), state)
-        return x + self.ffn_gamma * self.ffn(self.ffn_norm(x))
+        x = x + self.mixer(rms_normalise(x, self.eps), self.filters(), state)
+        return self.down.add_to(x, self.up.gelu(rms_normalise(x, self.eps)))
 
 
 class Stage(nn.Module):

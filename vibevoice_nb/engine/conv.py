@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .linear import Dense, Matrix
+from .linear import Affine, Dense
 
 KERNEL = 7
 
@@ -55,7 +55,7 @@ class CausalConv(StreamingConv):
         self.single = channels_out == 1
         self.dense = Dense(self._matrix)
 
-    def _matrix(self) -> Matrix:
+    def _matrix(self) -> Affine:
         if self.single:
             return self.weight[0].t(), None
         return self.weight.flatten(1), self.bias
@@ -63,17 +63,20 @@ class CausalConv(StreamingConv):
     def forward(self, x: Tensor, state: StreamState | None = None) -> Tensor:
         x = self.extend(x, state)
         if self.single:
-            taps = self.dense(x).contiguous()  # [B, T + 6, 7]
+            taps = self.dense.product(x).contiguous()  # [B, T + 6, 7]
             batch, steps = len(taps), taps.shape[1] - self.context
             stride = taps.stride()
             diagonals = taps.as_strided((batch, steps, KERNEL), (stride[0], stride[1], stride[1] + 1))
             return diagonals.sum(-1, keepdim=True) + self.bias
         windows = x.unfold(1, KERNEL, 1).flatten(2)  # [B, T, C_in * 7]
-        return self.dense(windows)
+        return self.dense.product(windows)
 
 
 class DepthwiseConv(StreamingConv):
-    """One filter per channel, stride 1: [B, T, C] -> [B, T, C]."""
+    """One filter per channel, stride 1: [B, T, C] -> [B, T, C].
+
+    The caller says which filters: its own, with what is around them folded in.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -81,11 +84,12 @@ class DepthwiseConv(StreamingConv):
         self.weight = nn.Parameter(torch.empty(channels, 1, KERNEL))
         self.bias = nn.Parameter(torch.empty(channels))
 
-    def forward(self, x: Tensor, state: StreamState | None = None) -> Tensor:
+    def forward(self, x: Tensor, filters: Affine, state: StreamState | None = None) -> Tensor:
         x = self.extend(x, state)
+        weight, bias = filters
         # [B, T, C] in memory is the channels-last picture [B, C, 1, T]: no copy on either side.
         image = x.transpose(1, 2).unsqueeze(2)
-        out = F.conv2d(image, self.weight.unsqueeze(2), self.bias, groups=self.channels)
+        out = F.conv2d(image, weight.unsqueeze(2), bias, groups=self.channels)
         return out.squeeze(2).transpose(1, 2)
 
 
@@ -99,7 +103,7 @@ class Downsample(StreamingConv):
         self.bias = nn.Parameter(torch.empty(channels_out))
         self.dense = Dense(self._matrix)
 
-    def _matrix(self) -> Matrix:
+    def _matrix(self) -> Affine:
         return self.weight.transpose(1, 2).flatten(1), self.bias
 
     def forward(self, x: Tensor, state: StreamState | None = None) -> Tensor:
@@ -107,7 +111,7 @@ class Downsample(StreamingConv):
         x = F.pad(x, (0, 0, 0, -x.shape[1] % self.ratio))
         x = self.extend(x, state)
         blocks = x.reshape(len(x), -1, self.ratio * self.channels)  # [B, 1 + T / r, r * C_in]
-        return self.dense(torch.cat((blocks[:, :-1], blocks[:, 1:]), dim=-1))
+        return self.dense.product(torch.cat((blocks[:, :-1], blocks[:, 1:]), dim=-1))
 
 
 class Upsample(StreamingConv):
@@ -124,12 +128,12 @@ class Upsample(StreamingConv):
         self.bias = nn.Parameter(torch.empty(channels_out))
         self.dense = Dense(self._matrix)
 
-    def _matrix(self) -> Matrix:
+    def _matrix(self) -> Affine:
         return self.weight.permute(2, 1, 0).flatten(0, 1), None
 
     def forward(self, x: Tensor, state: StreamState | None = None) -> Tensor:
         batch, steps, _ = x.shape
-        pair = self.dense(x).view(batch, steps, 2, self.ratio, self.channels)
+        pair = self.dense.product(x).view(batch, steps, 2, self.ratio, self.channels)
         blocks = torch.cat(
             (x.new_zeros(batch, 1, self.ratio, self.channels), pair[:, :-1, 1])
             if state is None

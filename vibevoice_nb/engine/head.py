@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .config import HeadConfig
 from .layers import RMSNorm, SwiGLU, rms_normalise
-from .linear import Linear, fused
+from .linear import Linear, LinearWeights, fused
 
 FREQUENCIES = 128
 
@@ -49,7 +49,7 @@ class HeadLayer(nn.Module):
         super().__init__()
         self.norm = RMSNorm(size, eps)
         self.ffn = SwiGLU(size, ffn_size)
-        self.modulation = Linear(size, 3 * size, bias=False)
+        self.modulation = LinearWeights(size, 3 * size, bias=False)
 
     def forward(self, x: Tensor, shift: Tensor, scale: Tensor, gate: Tensor) -> Tensor:
         return x + gate * self.ffn(self.norm(x) * (1 + scale) + shift)
@@ -67,7 +67,7 @@ class DiffusionHead(nn.Module):
         self.time = TimestepEmbedding(size)
         layers = [HeadLayer(size, config.ffn_size, config.norm_eps) for _ in range(config.num_layers)]
         self.layers = nn.ModuleList(layers)
-        self.final_modulation = Linear(size, 2 * size, bias=False)
+        self.final_modulation = LinearWeights(size, 2 * size, bias=False)
         self.final = Linear(size, config.latent_size, bias=False)
         self.all_modulations = fused(*(layer.modulation for layer in layers), self.final_modulation)
 
@@ -89,7 +89,7 @@ class DiffusionHead(nn.Module):
         -------
         Tensor [S, B, (3 L + 2) H]
         """
-        return self.all_modulations(F.silu(self.cond_proj(cond) + time[:, None]))
+        return self.all_modulations.product(F.silu(self.cond_proj(cond) + time[:, None]))
 
     def denoise(self, x: Tensor, modulation: Tensor) -> Tensor:
         """Predict the velocity v [B, Z] of x [B, Z] under one step's modulation [B, (3 L + 2) H]."""
@@ -106,4 +106,4 @@ class DiffusionHead(nn.Module):
         The plain form, for training and as the oracle of the hoisted one.
         """
         c = F.silu(self.cond_proj(cond) + self.time(t))
-        return self.denoise(x, self.all_modulations(c))
+        return self.denoise(x, self.all_modulations.product(c))

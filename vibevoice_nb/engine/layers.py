@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .linear import Linear, fused
+from .linear import Linear, LinearWeights, fused
 
 
 def rms_normalise(x: Tensor, eps: float) -> Tensor:
@@ -35,13 +35,13 @@ class SwiGLU(nn.Module):
 
     def __init__(self, size: int, hidden: int) -> None:
         super().__init__()
-        self.gate_proj = Linear(size, hidden, bias=False)
-        self.up_proj = Linear(size, hidden, bias=False)
+        self.gate_proj = LinearWeights(size, hidden, bias=False)
+        self.up_proj = LinearWeights(size, hidden, bias=False)
         self.down_proj = Linear(hidden, size, bias=False)
         self.gate_and_up = fused(self.gate_proj, self.up_proj)
 
     def forward(self, x: Tensor) -> Tensor:
-        gate, up = self.gate_and_up(x).chunk(2, dim=-1)
+        gate, up = self.gate_and_up.product(x).chunk(2, dim=-1)
         return self.down_proj(F.silu(gate) * up)
 
 

@@ -1,9 +1,9 @@
 """Matrix products, plain for training and prepared for inference.
 
-Shapes: [..., in] -> [..., out]. Modules hold parameters in their published shape; a `Dense` is told how they
-make one matrix [out, in]. Unprepared, the matrix is derived at every call, so gradients flow to the
-parameters; that is also the oracle for the prepared path. `Dense.prepare` derives it once, in the layout the
-device multiplies fastest.
+Shapes: [..., in] -> [..., out]. Modules hold parameters in their published shape. A `Derived` value says how
+parameters make what is really computed with: several matrices side by side, a norm's weight and a layer scale
+folded in. Unprepared it is derived at every call, so gradients flow to the parameters; that is also the
+oracle for the prepared path. `prepare` derives it once, in the layout the device multiplies fastest.
 """
 
 from __future__ import annotations
@@ -14,71 +14,100 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Matrix = tuple[Tensor, Tensor | None]
-"""Weight [out, in] and bias [out]."""
+Affine = tuple[Tensor, Tensor | None]
+"""A weight and a bias."""
 
 
-class Dense:
-    """The product of activations with a matrix that parameters make."""
+class Derived:
+    """A weight and a bias that parameters make, kept once prepared."""
 
-    def __init__(self, matrix: Callable[[], Matrix]) -> None:
-        self._matrix = matrix
-        self._prepared: Matrix | None = None
-        self._packed = False
+    def __init__(self, derive: Callable[[], Affine]) -> None:
+        self._derive = derive
+        self._kept: Affine | None = None
 
     def prepare(self) -> None:
-        """Derive the matrix once. On a CPU it is also packed for oneDNN, which then reads it once per call
-        however few the rows are.
-        """
-        weight, bias = self._matrix()
-        weight = weight.detach().contiguous()
-        bias = None if bias is None else bias.detach().contiguous()
-        self._packed = _can_pack(weight)
-        if self._packed:
-            weight = torch.ops.mkldnn._reorder_linear_weight(weight)
-        self._prepared = (weight, bias)
+        """Derive once and keep."""
+        weight, bias = self._derive()
+        self._kept = (weight.detach().contiguous(), None if bias is None else bias.detach().contiguous())
 
-    def __call__(self, x: Tensor) -> Tensor:
-        if self._prepared is None or torch.is_grad_enabled():
-            weight, bias = self._matrix()
-            return F.linear(x, weight, bias)
-        weight, bias = self._prepared
-        if self._packed:
+    def __call__(self) -> Affine:
+        return self._derive() if self._kept is None or torch.is_grad_enabled() else self._kept
+
+
+class Dense(Derived):
+    """The product of activations with a derived matrix [out, in].
+
+    Prepared on a CPU, the matrix is packed for oneDNN, which then reads it once per call however few the rows
+    are, and what follows the product is done while its result is still in the processor's cache.
+    """
+
+    packed = False
+
+    def prepare(self) -> None:
+        super().prepare()
+        assert self._kept is not None
+        weight, bias = self._kept
+        self.packed = _can_pack(weight)
+        if self.packed:
+            self._kept = (torch.ops.mkldnn._reorder_linear_weight(weight), bias)
+
+    def product(self, x: Tensor) -> Tensor:
+        """Multiply: [..., in] -> [..., out]."""
+        weight, bias = self()
+        if self.packed and not torch.is_grad_enabled():
             return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
         return F.linear(x, weight, bias)
 
+    def gelu(self, x: Tensor) -> Tensor:
+        """Multiply and apply the exact GELU."""
+        weight, bias = self()
+        if self.packed and not torch.is_grad_enabled():
+            return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "gelu", [], "none")
+        return F.gelu(F.linear(x, weight, bias))
 
-class Linear(nn.Module):
-    """Plain linear layer [..., in] -> [..., out] whose product can be prepared."""
+    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        """Multiply and add to `residual` [..., out]."""
+        weight, bias = self()
+        if self.packed and not torch.is_grad_enabled():
+            return torch.ops.mkldnn._linear_pointwise(x, residual, weight, bias, "add")
+        return residual + F.linear(x, weight, bias)
+
+
+class LinearWeights(nn.Module):
+    """Parameters of a linear layer that is only ever multiplied together with what is around it."""
 
     def __init__(self, features_in: int, features_out: int, *, bias: bool) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(features_out, features_in))
         self.bias = nn.Parameter(torch.empty(features_out)) if bias else None
+
+
+class Linear(LinearWeights):
+    """Plain linear layer [..., in] -> [..., out] whose product can be prepared."""
+
+    def __init__(self, features_in: int, features_out: int, *, bias: bool) -> None:
+        super().__init__(features_in, features_out, bias=bias)
         self.dense = Dense(lambda: (self.weight, self.bias))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.dense(x)
+        return self.dense.product(x)
 
 
-def fused(*layers: Linear) -> Dense:
+def fused(*layers: LinearWeights) -> Dense:
     """One product for several layers of the same input; outputs side by side."""
 
-    def matrix() -> Matrix:
+    def derive() -> Affine:
         weights: list[Tensor] = [layer.weight for layer in layers]
-        weight = torch.cat(weights)
         biases: list[Tensor] = [layer.bias for layer in layers if layer.bias is not None]
-        return weight, torch.cat(biases) if biases else None
+        return torch.cat(weights), torch.cat(biases) if biases else None
 
-    return Dense(matrix)
+    return Dense(derive)
 
 
-def dense_products(model: nn.Module) -> Iterator[tuple[nn.Module, Dense]]:
-    """Every product under `model` with the module that holds it."""
+def derived_values(model: nn.Module) -> Iterator[Derived]:
+    """Every derived value under `model`."""
     for module in model.modules():
-        for value in vars(module).values():
-            if isinstance(value, Dense):
-                yield module, value
+        yield from (value for value in vars(module).values() if isinstance(value, Derived))
 
 
 def _can_pack(weight: Tensor) -> bool:

@@ -18,7 +18,7 @@ from .attention import attend_causal, attend_step
 from .cache import KVCache
 from .config import LanguageConfig
 from .layers import RMSNorm, SwiGLU
-from .linear import Linear, fused
+from .linear import Linear, LinearWeights, fused
 
 
 class Attention(nn.Module):
@@ -27,16 +27,20 @@ class Attention(nn.Module):
     def __init__(self, config: LanguageConfig) -> None:
         super().__init__()
         self.heads, self.kv_heads, self.head_dim = config.num_heads, config.num_kv_heads, config.head_dim
-        self.q_proj = Linear(config.hidden_size, self.heads * self.head_dim, bias=True)
-        self.k_proj = Linear(config.hidden_size, self.kv_heads * self.head_dim, bias=True)
-        self.v_proj = Linear(config.hidden_size, self.kv_heads * self.head_dim, bias=True)
+        self.q_proj = LinearWeights(config.hidden_size, self.heads * self.head_dim, bias=True)
+        self.k_proj = LinearWeights(config.hidden_size, self.kv_heads * self.head_dim, bias=True)
+        self.v_proj = LinearWeights(config.hidden_size, self.kv_heads * self.head_dim, bias=True)
         self.o_proj = Linear(self.heads * self.head_dim, config.hidden_size, bias=False)
         self.qkv = fused(self.q_proj, self.k_proj, self.v_proj)
 
     def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Make rotated queries [R, A, T, D], rotated keys [R, K, T, D] and values [R, K, T, D]."""
         rows, steps, _ = x.shape
-        qkv = self.qkv(x).view(rows, steps, self.heads + 2 * self.kv_heads, self.head_dim).transpose(1, 2)
+        qkv = (
+            self.qkv.product(x)
+            .view(rows, steps, self.heads + 2 * self.kv_heads, self.head_dim)
+            .transpose(1, 2)
+        )
         qk, v = qkv.split((self.heads + self.kv_heads, self.kv_heads), dim=1)
         qk = rotate(qk, cos, sin)
         q, k = qk.split((self.heads, self.kv_heads), dim=1)

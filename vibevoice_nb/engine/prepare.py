@@ -6,19 +6,19 @@ import torch
 from torch import nn
 
 from .conv import CausalConv, Downsample, Upsample
-from .linear import Linear, dense_products
+from .linear import LinearWeights, derived_values
 from .model import VibeVoiceModel
 
 
 def prepare(model: VibeVoiceModel) -> None:
-    """Fuse and pack every matrix for inference, and let go of the originals.
+    """Fuse, fold and pack every matrix for inference, and let go of the originals.
 
     The model computes the same as before, without gradients. The originals' memory is freed: they become
     tensors on the meta device, which keep their names and shapes and refuse to be computed with.
     """
-    for _, dense in dense_products(model):
-        dense.prepare()
+    for value in derived_values(model):
+        value.prepare()
     for module in model.modules():
-        if isinstance(module, (Linear, CausalConv, Downsample, Upsample)):
+        if isinstance(module, (LinearWeights, CausalConv, Downsample, Upsample)):
             weight = torch.empty_like(module.weight, device="meta")
             module.weight = nn.Parameter(weight, requires_grad=False)
