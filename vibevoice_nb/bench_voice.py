@@ -1,9 +1,9 @@
 """How well nano is understood: word error rate by an independent recogniser, and what its voices sound like.
 
-``make bench-voice``, which is ``python -m vibevoice_nb.bench_voice``, speaks every held-out sentence in every voice, has
-pocketsphinx (its stock US English models, which know nothing of nano) write down what it hears, and does the same
-with flite's own recordings of the sentences: nano learned from those, so their error is the floor. The last line is
-one flat JSON object.
+``make bench-voice``, which is ``python -m vibevoice_nb.bench_voice``, speaks every held-out sentence in every
+voice, has pocketsphinx (its stock US English models, which know nothing of nano) write down what it hears,
+and does the same with flite's own recordings of the sentences: nano learned from flite, so their error is
+the floor. The last line is one flat JSON object.
 """
 
 from __future__ import annotations
@@ -170,7 +170,9 @@ def spectral_centroid(audio: Sequence[np.ndarray]) -> float:
 
     def one(sound: np.ndarray) -> float:
         spectrum = np.abs(librosa.stft(sound, n_fft=1024))
-        return float((spectrum.sum(1) * librosa.fft_frequencies(sr=SAMPLE_RATE, n_fft=1024)).sum() / spectrum.sum())
+        return float(
+            (spectrum.sum(1) * librosa.fft_frequencies(sr=SAMPLE_RATE, n_fft=1024)).sum() / spectrum.sum()
+        )
 
     values = [one(s) for s in audio if len(s) >= 1024 and np.abs(s).max() > 0]
     return float(np.mean(values)) if values else 0.0
@@ -194,7 +196,7 @@ def flite_recordings(texts: Sequence[str], name: str) -> list[np.ndarray]:
 
 
 def flite_scores(texts: Sequence[str], names: Sequence[str], recogniser: Recogniser) -> dict[str, float]:
-    """Word error rate of flite's recordings per voice and in ``total``; the recorded ones where flite is missing."""
+    """Word error rate of flite's recordings per voice and in ``total``; where flite is missing, on record."""
     if shutil.which("flite") is None:
         recorded: dict[str, float] = json.loads(RECORDED.read_text(encoding="utf-8"))
         return recorded
@@ -233,7 +235,9 @@ def read_sentences(path: Path, limit: int | None = None) -> list[str]:
         No such file, or nothing in it.
     """
     if not path.is_file():
-        raise OptionError(f"no file {path.name}", "a list of sentences", "run this in a checkout, or give --sentences")
+        raise OptionError(
+            f"no file {path.name}", "a list of sentences", "run this in a checkout, or give --sentences"
+        )
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     if not lines:
         raise OptionError(f"{path.name} is empty", "one sentence a line", "give another --sentences")
@@ -247,7 +251,9 @@ def voice_names() -> list[str]:
     return [v.name for v in CorpusConfig.load(DEFAULT_CONFIG).voices]
 
 
-def measure(model: str, texts: Sequence[str], names: Sequence[str], seed: int) -> dict[str, float | int | str]:
+def measure(
+    model: str, texts: Sequence[str], names: Sequence[str], seed: int
+) -> dict[str, float | int | str]:
     """Speak, listen and compare; a line is printed for each voice.
 
     Parameters
@@ -270,7 +276,11 @@ def measure(model: str, texts: Sequence[str], names: Sequence[str], seed: int) -
 
     engine, recogniser = Engine.load(model), Recogniser()
     floor = flite_scores(texts, names, recogniser)
-    report: dict[str, float | int | str] = {"model": model, "seed": seed, "sentences": len(texts) * len(names)}
+    report: dict[str, float | int | str] = {
+        "model": model,
+        "seed": seed,
+        "sentences": len(texts) * len(names),
+    }
     total, spoken = Score(0, 0, ()), []
     for name in names:
         voice = speak(engine, texts, name, seed)
@@ -296,13 +306,18 @@ def measure(model: str, texts: Sequence[str], names: Sequence[str], seed: int) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Word error rate, pitch, endings and speed of nano's voices.")
+    """Run the benchmark from the command line."""
+    parser = argparse.ArgumentParser(
+        description="Word error rate, pitch, endings and speed of nano's voices."
+    )
     parser.add_argument("--model", default="nano")
     parser.add_argument("--sentences", type=Path, default=SENTENCES)
     parser.add_argument("--limit", type=int, help="only the first so many sentences")
     parser.add_argument("--voice", action="append", help="only this voice; can be given again")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--flite-only", action="store_true", help="measure flite's recordings and nothing else")
+    parser.add_argument(
+        "--flite-only", action="store_true", help="measure flite's recordings and nothing else"
+    )
     options = parser.parse_args()
     texts = read_sentences(options.sentences, options.limit)
     names = options.voice or voice_names()

@@ -17,9 +17,11 @@ from vibevoice_nb.nano.english import lexicon, words
 pytest.importorskip("librosa")
 pytest.importorskip("soxr")
 
-from vibevoice_nb.training import corpus, features, texts  # noqa: E402
+from vibevoice_nb.training import corpus, features, texts
 
-HELD_OUT = (Path(__file__).parents[1] / "data" / "heldout_sentences.txt").read_text(encoding="utf-8").splitlines()
+HELD_OUT = (
+    (Path(__file__).parents[1] / "data" / "heldout_sentences.txt").read_text(encoding="utf-8").splitlines()
+)
 LIGHT = {"template": 0.7, "rare": 0.3}
 needs_flite = pytest.mark.skipif(shutil.which("flite") is None, reason="flite isn't installed")
 
@@ -58,7 +60,11 @@ def test_chains_are_common_words() -> None:
 
 
 def test_the_benchmark_set_is_forty_sentences() -> None:
-    assert len(HELD_OUT) == 40 and HELD_OUT[0].startswith("Welcome back") and HELD_OUT[39].startswith("Good night")
+    assert (
+        len(HELD_OUT) == 40
+        and HELD_OUT[0].startswith("Welcome back")
+        and HELD_OUT[39].startswith("Good night")
+    )
 
 
 def config(**changes: object) -> corpus.CorpusConfig:
@@ -82,7 +88,9 @@ def test_an_unknown_name_in_a_configuration_is_an_error(tmp_path: Path) -> None:
 
 def test_finishing_trims_levels_and_pads() -> None:
     rate = corpus.SAMPLE_RATE
-    tone = np.concatenate([np.zeros(rate), 0.01 * np.sin(np.arange(rate) * 0.1), np.zeros(rate)]).astype(np.float32)
+    tone = np.concatenate([np.zeros(rate), 0.01 * np.sin(np.arange(rate) * 0.1), np.zeros(rate)]).astype(
+        np.float32
+    )
     audio, phones = corpus.finish(tone, [("pau", 1.0), ("aa", 2.0), ("pau", 3.0)], config())
     assert audio.dtype == np.int16 and len(audio) % corpus.HOP_LENGTH == 0
     assert len(audio) < 1.4 * rate
@@ -99,7 +107,16 @@ def test_finishing_silence_gives_nothing() -> None:
 
 def test_phone_labels_name_the_middle_of_each_quarter() -> None:
     labels = features.phone_labels([("pau", 0.034), ("s", 0.09), ("iy", 0.5)], 2)
-    assert [features.PHONE_NAMES[i] for i in labels.ravel()] == ["pau", "s", "s", "iy", "iy", "iy", "iy", "iy"]
+    assert [features.PHONE_NAMES[i] for i in labels.ravel()] == [
+        "pau",
+        "s",
+        "s",
+        "iy",
+        "iy",
+        "iy",
+        "iy",
+        "iy",
+    ]
 
 
 def test_a_latent_covers_its_own_samples() -> None:

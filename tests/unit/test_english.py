@@ -161,14 +161,15 @@ def test_every_time_is_read_as_known_words(hour: int, minute: int) -> None:
 
 
 def test_punctuation_is_kept() -> None:
-    assert [c for c in to_phonemes("one, two. three? four! five; six: seven - eight") if c in PUNCTUATION] == list(
-        ",.?!;:-"
-    )
+    assert [
+        c for c in to_phonemes("one, two. three? four! five; six: seven - eight") if c in PUNCTUATION
+    ] == list(",.?!;:-")
 
 
 def test_import_is_light() -> None:
     code = (
-        "import sys, vibevoice_nb.nano.english as e; assert 'torch' not in sys.modules; assert e.lexicon.cache_info().currsize == 0"
+        "import sys, vibevoice_nb.nano.english as e; assert 'torch' not in sys.modules; "
+        "assert e.lexicon.cache_info().currsize == 0"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     lexicon.cache_clear()

@@ -16,58 +16,24 @@ from importlib import resources
 
 from num2words import num2words
 
-# flite's US English phones, one lower-case character each.
-PHONES: dict[str, str] = {
-    "aa": "ɑ", "ae": "æ", "ah": "ʌ", "ao": "ɔ", "aw": "å", "ax": "ə", "ay": "á", "eh": "ɛ", "er": "ɝ", "ey": "e",
-    "ih": "ɪ", "iy": "i", "ow": "o", "oy": "ó", "uh": "ʊ", "uw": "u", "b": "b", "ch": "ʧ", "d": "d", "dh": "ð",
-    "f": "f", "g": "g", "hh": "h", "jh": "ʤ", "k": "k", "l": "l", "m": "m", "n": "n", "ng": "ŋ", "p": "p",
-    "r": "r", "s": "s", "sh": "ʃ", "t": "t", "th": "θ", "v": "v", "w": "w", "y": "j", "z": "z", "zh": "ʒ",
-}  # fmt: skip
+from vibevoice_nb.nano.english_tables import (
+    ABBREVIATIONS,
+    CURRENCIES,
+    DOTTED_ONLY,
+    PHONES,
+    PLURALS,
+    SCALES,
+    SYMBOLS,
+    UNITS,
+)
+
 VOWELS = "ɑæʌɔåəáɛɝeɪioóʊu"
 PUNCTUATION = ",.?!;:-"
 LETTER_NAMES = "abcdefghijklmnopqrstuvwxyz"
-# Every character `to_phonemes` can give: a space, an apostrophe inside spelled words, punctuation, phones, letters.
+# Every character `to_phonemes` can give; the apostrophe stands in spelled words.
 ALPHABET = " '" + PUNCTUATION + "".join(PHONES.values()) + LETTER_NAMES.upper()
 
-_ABBREVIATIONS = {
-    "mr": "mister", "mrs": "missus", "ms": "miz", "dr": "doctor", "prof": "professor", "st": "saint", "jr": "junior",
-    "sr": "senior", "vs": "versus", "etc": "et cetera", "approx": "approximately", "dept": "department",
-    "est": "established", "inc": "incorporated", "ltd": "limited", "co": "company", "corp": "corporation",
-    "gen": "general", "sen": "senator", "rep": "representative", "capt": "captain", "lt": "lieutenant",
-    "sgt": "sergeant", "col": "colonel", "gov": "governor", "hon": "honorable", "rev": "reverend", "ave": "avenue",
-    "blvd": "boulevard", "rd": "road", "mt": "mount", "ft": "fort", "fig": "figure", "vol": "volume", "ch": "chapter",
-    "pp": "pages", "ed": "edition", "eds": "editors", "jan": "january", "feb": "february", "mar": "march",
-    "apr": "april", "jun": "june", "jul": "july", "aug": "august", "sep": "september", "sept": "september",
-    "oct": "october", "nov": "november", "dec": "december", "mon": "monday", "tue": "tuesday", "tues": "tuesday",
-    "wed": "wednesday", "thu": "thursday", "thurs": "thursday", "fri": "friday", "sat": "saturday",
-}  # fmt: skip
-# Common words too: an abbreviation only with its full stop, and not at the end of the text.
-_DOTTED_ONLY = frozenset(
-    "co st gen rep col hon rev est mar jun mon wed sat sun fri ed fig sen inc ave mt ft ch oct sr jan dec".split()
-)
-_UNITS = {
-    "km": "kilometer", "m": "meter", "cm": "centimeter", "mm": "millimeter", "kg": "kilogram", "g": "gram",
-    "mg": "milligram", "l": "liter", "ml": "milliliter", "lb": "pound", "lbs": "pound", "oz": "ounce", "mi": "mile",
-    "ft": "foot", "in": "inch", "h": "hour", "hr": "hour", "hrs": "hour", "min": "minute", "s": "second",
-    "sec": "second", "ms": "millisecond", "kb": "kilobyte", "mb": "megabyte", "gb": "gigabyte", "tb": "terabyte",
-    "hz": "hertz", "khz": "kilohertz", "mhz": "megahertz", "ghz": "gigahertz", "w": "watt", "kw": "kilowatt",
-    "v": "volt", "mph": "mile per hour", "km/h": "kilometer per hour", "°c": "degree celsius",
-    "°f": "degree fahrenheit", "°": "degree",
-}  # fmt: skip
-_PLURALS = {"foot": "feet", "inch": "inches", "hertz": "hertz", "kilohertz": "kilohertz", "megahertz": "megahertz",
-            "gigahertz": "gigahertz"}  # fmt: skip
-_CURRENCIES = {"$": ("dollar", "cent"), "€": ("euro", "cent"), "£": ("pound", "penny"), "¥": ("yen", "sen"),
-               "₹": ("rupee", "paisa")}  # fmt: skip
-_SCALES = {"k": "thousand", "m": "million", "b": "billion", "bn": "billion", "t": "trillion", "thousand": "thousand",
-           "million": "million", "billion": "billion", "trillion": "trillion"}  # fmt: skip
-_SYMBOLS = {"&": " and ", "@": " at ", "%": " percent ", "+": " plus ", "=": " equals ", "#": " number ", "°": " degrees ",
-            "*": " ", "_": " ", "/": " slash ", "\\": " backslash ", "<": " less than ", ">": " greater than ",
-            "~": " about ", "^": " to the ", "|": " ", "×": " times ", "÷": " divided by ", "±": " plus or minus ",
-            "©": " copyright ", "™": " ", "®": " ", "§": " section ", "$": " dollars ", "€": " euros ", "£": " pounds ",
-            "¥": " yen ", "₹": " rupees ", 
-            "…": ". ", "æ": "ae", "œ": "oe", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "th", "þ": "th",
-            "ı": "i"}  # fmt: skip
-_QUOTES = dict.fromkeys(map(ord, "‘’ʼ`´′"), "'") | dict.fromkeys(map(ord, "“”„«»\"″()[]{}"), " ")
+_QUOTES = dict.fromkeys(map(ord, "‘’ʼ`´′"), "'") | dict.fromkeys(map(ord, '“”„«»"″()[]{}'), " ")
 _QUOTES |= dict.fromkeys(map(ord, "‐‑"), "-") | dict.fromkeys(map(ord, "–—―−"), " - ")
 # Said weakly inside a sentence, as flite says them there.
 _WEAK = {"a": "ə", "the": "ðə", "to": "tə"}
@@ -105,19 +71,23 @@ def _plural(noun: str) -> str:
     head, per, rest = noun.partition(" per ")
     if head.startswith("degree "):
         return head.replace("degree", "degrees", 1)
-    return _PLURALS.get(head, head + "s") + per + rest
+    return PLURALS.get(head, head + "s") + per + rest
 
 
 def _money(match: re.Match[str]) -> str:
-    unit, small = _CURRENCIES[match["sign"]]
+    unit, small = CURRENCIES[match["sign"]]
     whole, _, cents = match["amount"].replace(",", "").partition(".")
     plural = unit if unit == "yen" else unit + "s"
     if match["scale"]:
-        return f" {_number(match['amount'])} {_SCALES[match['scale'].lower()]} {plural} "
+        return f" {_number(match['amount'])} {SCALES[match['scale'].lower()]} {plural} "
     if len(cents) != 2:
         one = match["amount"] == "1"
         return f" {_number(match['amount'])} {unit if one else plural} "
-    words = [f"{_cardinal(whole)} {unit if whole == '1' else plural}"] if int(whole or 0) or not int(cents) else []
+    words = (
+        [f"{_cardinal(whole)} {unit if whole == '1' else plural}"]
+        if int(whole or 0) or not int(cents)
+        else []
+    )
     if int(cents):
         smalls = {"penny": "pence", "sen": "sen", "paisa": "paise"}.get(small, small + "s")
         words.append(f"{_cardinal(str(int(cents)))} {small if int(cents) == 1 else smalls}")
@@ -143,7 +113,7 @@ def _full_stop(match: re.Match[str]) -> str:
 
 
 def _unit(match: re.Match[str]) -> str:
-    noun = _UNITS[match["unit"].lower()]
+    noun = UNITS[match["unit"].lower()]
     return f" {_number(match['amount'])} {noun if match['amount'] == '1' else _plural(noun)} "
 
 
@@ -161,7 +131,7 @@ def _date(match: re.Match[str]) -> str:
 def _capitals(match: re.Match[str]) -> str:
     """A word in capitals: a known word is said, any other is spelled."""
     word = match[0].lower()
-    if word in lexicon() and word not in ("us", "it", "who", "am") or len(word) > 5:
+    if (word in lexicon() and word not in ("us", "it", "who", "am")) or len(word) > 5:
         return word
     if word in ("it", "who", "am", "us") and match.string.isupper():
         return word
@@ -177,34 +147,60 @@ _RULES: list[tuple[re.Pattern[str], object]] = [
     (re.compile(r"\b(?:No|Nos)\.\s*(?=\d)"), " number "),
     (re.compile(r"https?://|www\.", re.I), " "),
     (
-        re.compile(r"(?P<sign>[$€£¥₹])\s?(?P<amount>\d[\d,]*(?:\.\d+)?)(?:\s?(?P<scale>k|m|bn?|t|thousand|million|"
-                   r"billion|trillion)\b)?", re.I),
+        re.compile(
+            r"(?P<sign>[$€£¥₹])\s?(?P<amount>\d[\d,]*(?:\.\d+)?)(?:\s?(?P<scale>k|m|bn?|t|thousand|million|"
+            r"billion|trillion)\b)?",
+            re.I,
+        ),
         _money,
     ),
     (
-        re.compile(r"\b(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?!\d|:)(?:\s?(?P<half>[ap]\.?m\b)\.?)?", re.I),
+        re.compile(
+            r"\b(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?!\d|:)(?:\s?(?P<half>[ap]\.?m\b)\.?)?", re.I
+        ),
         _time,
     ),
     (re.compile(r"\b(?P<hour>\d{1,2})(?P<minute>)\s?(?P<half>[ap]\.?m)\b\.?", re.I), _time),
     (re.compile(r"\b(?:[A-Za-z]\.){2,}"), lambda m: f" {_letters(m[0])}{_full_stop(m)} "),
     (re.compile(r"\b(?:1\d|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\b"), _date),
     (re.compile(r"\b24/7\b"), " twenty four seven "),
-    (re.compile(r"\b(?:\d{3}[-. ])?\d{3}-\d{4}\b"), lambda m: " ".join(m[0].replace("-", ",").replace(".", ","))),
-    (re.compile(rf"\b({'|'.join(_MONTHS)}) (\d\d?)\b(?!\s?[:/%])", re.I), lambda m: f"{m[1]} {_ordinal(m[2])} "),
+    (
+        re.compile(r"\b(?:\d{3}[-. ])?\d{3}-\d{4}\b"),
+        lambda m: " ".join(m[0].replace("-", ",").replace(".", ",")),
+    ),
+    (
+        re.compile(rf"\b({'|'.join(_MONTHS)}) (\d\d?)\b(?!\s?[:/%])", re.I),
+        lambda m: f"{m[1]} {_ordinal(m[2])} ",
+    ),
     (re.compile(r"(?<=\d)-(?=[A-Za-z])"), " "),
     (re.compile(r"(\d)(?:st|nd|rd|th)\b", re.I), r"\1ORD"),
     (re.compile(r"\b(\d[\d,]*)ORD"), lambda m: " " + _ordinal(m[1]) + " "),
-    (re.compile(r"\b(\d{2})(\d)0s\b"),
-     lambda m: f" {_cardinal(m[1]) if int(m[1]) % 10 else _cardinal(m[1] + '00')} {_decade(m[2])} "),
+    (
+        re.compile(r"\b(\d{2})(\d)0s\b"),
+        lambda m: f" {_cardinal(m[1]) if int(m[1]) % 10 else _cardinal(m[1] + '00')} {_decade(m[2])} ",
+    ),
     (re.compile(r"(?<![\d.,])'?(\d)0s\b"), lambda m: f" {_decade(m[1])} "),
-    (re.compile(_AMOUNT + r"\s?(?P<unit>km/h|°c|°f|°|" + "|".join(sorted((u for u in _UNITS if u.isalpha()), key=len,
-                reverse=True)) + r")(?![\w/])", re.I), _unit),
-    (re.compile(r"(?<![\w.,/])(\d{1,3})/(\d{1,3})(?![\w/])"), lambda m: " " + _fraction(int(m[1]), int(m[2])) + " "),
+    (
+        re.compile(
+            _AMOUNT
+            + r"\s?(?P<unit>km/h|°c|°f|°|"
+            + "|".join(sorted((u for u in UNITS if u.isalpha()), key=len, reverse=True))
+            + r")(?![\w/])",
+            re.I,
+        ),
+        _unit,
+    ),
+    (
+        re.compile(r"(?<![\w.,/])(\d{1,3})/(\d{1,3})(?![\w/])"),
+        lambda m: " " + _fraction(int(m[1]), int(m[2])) + " ",
+    ),
     (re.compile(r"(?<=\d)\s?[-–]\s?(?=\d)"), " to "),
     (re.compile(r"(?<![\w.])-(?=\d)"), " minus "),
     (re.compile(r"(?<![\d.,$])(1[1-9]|20)(\d\d)(?![\d,]*\d|\.\d)"), lambda m: f" {_year(m[1] + m[2])} "),
-    (re.compile(r"\d[\d,]*\.\d+(?:\.\d+)+"),
-     lambda m: " " + " point ".join(_cardinal(p) for p in m[0].replace(",", "").split(".")) + " "),
+    (
+        re.compile(r"\d[\d,]*\.\d+(?:\.\d+)+"),
+        lambda m: " " + " point ".join(_cardinal(p) for p in m[0].replace(",", "").split(".")) + " ",
+    ),
     (re.compile(r"\d[\d,]*(?:\.\d+)?"), lambda m: f" {_number(m[0].rstrip(','))}{',' * m[0].endswith(',')} "),
     (re.compile(r"\b([A-Za-z]+)\.com\b"), r"\1 dot com"),
     (re.compile(r"(?<=\w)\.(?=[A-Za-z]{2})"), " dot "),
@@ -237,13 +233,13 @@ def _fraction(top: int, bottom: int) -> str:
 def _abbreviations(text: str) -> str:
     def spoken(match: re.Match[str]) -> str:
         word, dot = match[1].lower(), match[2]
-        if word not in _ABBREVIATIONS or (word in _DOTTED_ONLY and not (dot and match[1][0].isupper())):
+        if word not in ABBREVIATIONS or (word in DOTTED_ONLY and not (dot and match[1][0].isupper())):
             return match[0]
         rest = text[match.end() :].strip()
         if word == "st" and dot and not rest[:1].isupper():
             return "street" + ("" if rest else ".")
-        ends = dot and (not rest or word == "etc" and rest[0].isupper())
-        return _ABBREVIATIONS[word] + ("." if ends else "")
+        ends = dot and (not rest or (word == "etc" and rest[0].isupper()))
+        return ABBREVIATIONS[word] + ("." if ends else "")
 
     return re.sub(r"\b([A-Za-z]{2,6})\b(\.?)", spoken, text)
 
@@ -258,12 +254,12 @@ def _fold(text: str) -> str:
             out.append(str(unicodedata.decimal(char)))
             continue
         if char.isascii():
-            out.append(_SYMBOLS.get(char, char) if char in "…" else char)
+            out.append(SYMBOLS.get(char, char) if char in "…" else char)
             continue
-        if char in _CURRENCIES or char == "°":
+        if char in CURRENCIES or char == "°":
             out.append(char)
             continue
-        lower = _SYMBOLS.get(char) or _SYMBOLS.get(char.lower())
+        lower = SYMBOLS.get(char) or SYMBOLS.get(char.lower())
         plain = lower or "".join(c for c in unicodedata.normalize("NFKD", char) if c.isascii())
         if not plain and unicodedata.category(char)[0] in "LNS":
             name = unicodedata.name(char, "")
@@ -303,7 +299,7 @@ def normalise(text: str) -> str:
     for pattern, spoken in _RULES:
         text = pattern.sub(spoken, text)  # type: ignore[arg-type]
     text = _abbreviations(text)
-    text = "".join(_SYMBOLS.get(c, c) for c in text).lower()
+    text = "".join(SYMBOLS.get(c, c) for c in text).lower()
     text = re.sub(r"[^a-z',.?!;:\- ]", " ", text)
     text = re.sub(r"(?<![a-z])'+|'+(?![a-z])", " ", text)
     text = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text)
@@ -346,7 +342,14 @@ def _suffixed(word: str, table: dict[str, str]) -> str | None:
     if word.endswith("ed") and (word[:-2] in table or word[:-1] in table):
         stem = table.get(word[:-1]) or table[word[:-2]]
         return stem + ("əd" if stem[-1] in "td" else "t" if stem[-1] in "pkfθsʃʧ" else "d")
-    for ending, spoken in (("ing", "ɪŋ"), ("ly", "li"), ("ness", "nəs"), ("less", "ləs"), ("er", "ɝ"), ("like", "lák")):
+    for ending, spoken in (
+        ("ing", "ɪŋ"),
+        ("ly", "li"),
+        ("ness", "nəs"),
+        ("less", "ləs"),
+        ("er", "ɝ"),
+        ("like", "lák"),
+    ):
         stem = word.removesuffix(ending)
         for base in (stem, stem + "e" if ending in ("ing", "er") else stem):
             if stem != word and len(base) > 2 and base in table:
@@ -372,7 +375,7 @@ def to_phonemes(text: str, *, spell_probability: float = 0.0, rng: random.Random
     Returns
     -------
     str
-        Only characters of `ALPHABET`: phones for known words, capital letters for others, punctuation, spaces.
+        Characters of `ALPHABET`: phones for known words, capitals for others, punctuation, spaces.
 
     Examples
     --------

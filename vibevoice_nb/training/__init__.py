@@ -1,0 +1,1 @@
+"""Training: the corpus, the codec and the language model of nano; adapters for published models."""

@@ -1,8 +1,8 @@
 """Speech to train nano on: sentences said by flite's voices, in resumable shards.
 
-``python -m vibevoice_nb.training.corpus --work-dir nano-work`` writes ``shards/0000.pcm`` (int16, 24 kHz, mono)
-and ``shards/0000.json`` (what is said in it, by whom, where, and each phone with its times). A shard that is there
-is not made again.
+``python -m vibevoice_nb.training.corpus --work-dir nano-work`` writes ``shards/0000.pcm`` (int16, 24 kHz,
+mono) and ``shards/0000.json`` (what is said in it, by whom, where, and each phone with its times). A shard
+that is there is not made again.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class FliteVoice:
 
 @dataclasses.dataclass(frozen=True)
 class CorpusConfig:
-    """What ``configs/corpus.json`` holds. `shard` counts utterances; every fourth one is of the same voice."""
+    """What ``configs/corpus.json`` holds. `shard` counts utterances; the voices take turns."""
 
     seed: int
     utterances: int
@@ -69,7 +69,9 @@ class CorpusConfig:
         names = {f.name for f in dataclasses.fields(cls)}
         if set(data) != names:
             odd = ", ".join(sorted(set(data) ^ names))
-            raise OptionError(f"{path.name} with {odd} missing or unknown", ", ".join(sorted(names)), "correct the file")
+            raise OptionError(
+                f"{path.name} with {odd} missing or unknown", ", ".join(sorted(names)), "correct the file"
+            )
         data["voices"] = tuple(FliteVoice(**v) for v in data["voices"])
         return cls(**data)
 
@@ -98,13 +100,17 @@ def say(text: str, voice: FliteVoice) -> tuple[np.ndarray, list[tuple[str, float
     """
     flite = shutil.which("flite")
     if flite is None:
-        raise OptionError("no flite on this machine", "the flite program", "install it: apt-get install flite")
+        raise OptionError(
+            "no flite on this machine", "the flite program", "install it: apt-get install flite"
+        )
     handle, name = tempfile.mkstemp(suffix=".wav")
     os.close(handle)
     try:
         command = [flite, "-voice", voice.flite, "--setf", f"duration_stretch={voice.stretch}", "-psdur"]
         # The leading space: flite takes a text without one for the name of a file.
-        listing = subprocess.run([*command, "-t", " " + text, "-o", name], capture_output=True, text=True, check=True)
+        listing = subprocess.run(
+            [*command, "-t", " " + text, "-o", name], capture_output=True, text=True, check=True
+        )
         audio, rate = soundfile.read(name, dtype="float32")
     finally:
         os.unlink(name)
@@ -226,6 +232,7 @@ def make(config: CorpusConfig, work_dir: Path, held_out: list[str]) -> float:
 
 
 def main() -> None:
+    """Make a corpus from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
     parser.add_argument("--work-dir", type=Path, required=True)

@@ -1,8 +1,8 @@
 """Latents for nano, worked out from the corpus: log-mel frames, reduced to 64 numbers by PCA.
 
-A codec trained from nothing on a CPU takes days to find a latent space. This one is found in a minute: nano's decoder
-learns to turn it back into audio, its encoder to work it out from audio, and its language model to write it, each on
-its own. ``python -m vibevoice_nb.training.features --work-dir nano-work``
+A codec trained from nothing on a CPU takes days to find a latent space. This one is found in a minute: nano's
+decoder learns to turn it back into audio, its encoder to work it out from audio, and its language model to
+write it, each on its own. ``python -m vibevoice_nb.training.features --work-dir nano-work``
 
 T frames of 3200 samples (133 ms), 16 mel columns a frame, 64 latent dimensions.
 """
@@ -107,7 +107,9 @@ class LatentSpace:
         weight = np.sqrt(spread)
         gain = np.sqrt(np.mean((spread / weight) ** 2))
         space = cls(
-            mean.astype(np.float32), vectors[:, :LATENT_DIM].T.astype(np.float32), (weight * gain).astype(np.float32)
+            mean.astype(np.float32),
+            vectors[:, :LATENT_DIM].T.astype(np.float32),
+            (weight * gain).astype(np.float32),
         )
         return space, float(values[:LATENT_DIM].sum() / values.sum())
 
@@ -175,8 +177,8 @@ def make(work_dir: Path, fit_shards: int = 6) -> dict[str, float]:
     Parameters
     ----------
     work_dir : Path
-        That of the corpus. ``pca.npz`` is made there once, from the first `fit_shards` shards, and kept: latents made
-        before more shards came stay what they are.
+        That of the corpus. ``pca.npz`` is made there once, from the first `fit_shards` shards, and kept:
+        latents made before more shards came stay what they are.
     fit_shards : int
         How many.
 
@@ -192,7 +194,9 @@ def make(work_dir: Path, fit_shards: int = 6) -> dict[str, float]:
     """
     stems = [p.with_suffix("") for p in sorted((work_dir / "shards").glob("[0-9]*.json"))]
     if not stems:
-        raise OptionError(f"no shards in {work_dir.name}", "a corpus", "run vibevoice_nb.training.corpus first")
+        raise OptionError(
+            f"no shards in {work_dir.name}", "a corpus", "run vibevoice_nb.training.corpus first"
+        )
     report: dict[str, float] = {}
     path = work_dir / "pca.npz"
     if not path.exists():
@@ -277,6 +281,7 @@ class Corpus:
 
 
 def main() -> None:
+    """Work out latents from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work-dir", type=Path, required=True)
     print(json.dumps(make(parser.parse_args().work_dir)))

@@ -15,36 +15,40 @@ from pathlib import Path
 
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.nano.english import LETTER_NAMES, PHONES
-from vibevoice_nb.training.texts import NAMES, PLACES
+from vibevoice_nb.training.vocabulary import NAMES, PLACES
 
 # Contractions, titles and newer words that a spelling dictionary leaves out.
 EXTRA = (
-    "i'm i've i'll i'd you're you've you'll you'd he's he'll he'd she's she'll she'd it's it'll it'd we're we've "
-    "we'll we'd they're they've they'll they'd that's that'll that'd there's there'll here's what's what're what'll "
-    "who's who'll who'd where's when's why's how's let's isn't aren't wasn't weren't don't doesn't didn't won't "
-    "wouldn't can't couldn't shouldn't mustn't haven't hasn't hadn't ain't needn't could've should've would've "
-    "might've y'all ma'am o'clock podcast podcasts podcaster blog blogs blogger email emails online offline website "
-    "websites wifi smartphone smartphones app apps selfie startup startups laptop laptops hashtag livestream playlist "
-    "playlists mister missus doctor professor saint okay hey hmm wow yeah yep nope uh um oh ah kilometer kilometers "
-    "kilometre milliliter centimeter centimeters gigabyte gigabytes megabyte megabytes kilobyte terabyte hertz "
-    "kilohertz megahertz google youtube facebook twitter instagram wikipedia python jupyter notebook github linux "
-    "emma olivia liam noah sophia isabella mia amelia ava luna mateo aiden ethan logan lucas owen leo hugo felix priya "
-    "ravi anika mei chen yuki sofia elena ivan igor fatima omar hassan aisha nadia lars ingrid bjorn ruben alasdair "
-    "berlin munich zurich vienna prague warsaw budapest lisbon barcelona amsterdam brussels copenhagen stockholm oslo "
-    "helsinki reykjavik edinburgh glasgow dublin manchester liverpool bristol leeds mumbai delhi kolkata beijing "
-    "shanghai tokyo osaka kyoto seoul bangkok hanoi jakarta sydney melbourne auckland nairobi lagos cairo casablanca covid et cetera nasa nato unesco unicef"
+    "i'm i've i'll i'd you're you've you'll you'd he's he'll he'd she's she'll she'd it's it'll it'd "
+    "we're we've we'll we'd they're they've they'll they'd that's that'll that'd there's there'll here's "
+    "what's what're what'll who's who'll who'd where's when's why's how's let's isn't aren't wasn't "
+    "weren't don't doesn't didn't won't wouldn't can't couldn't shouldn't mustn't haven't hasn't hadn't "
+    "ain't needn't could've should've would've might've y'all ma'am o'clock podcast podcasts podcaster "
+    "blog blogs blogger email emails online offline website websites wifi smartphone smartphones app apps "
+    "selfie startup startups laptop laptops hashtag livestream playlist playlists mister missus doctor "
+    "professor saint okay hey hmm wow yeah yep nope uh um oh ah kilometer kilometers kilometre milliliter "
+    "centimeter centimeters gigabyte gigabytes megabyte megabytes kilobyte terabyte hertz kilohertz "
+    "megahertz google youtube facebook twitter instagram wikipedia python jupyter notebook github linux "
+    "emma olivia liam noah sophia isabella mia amelia ava luna mateo aiden ethan logan lucas owen leo "
+    "hugo felix priya ravi anika mei chen yuki sofia elena ivan igor fatima omar hassan aisha nadia lars "
+    "ingrid bjorn ruben alasdair berlin munich zurich vienna prague warsaw budapest lisbon barcelona "
+    "amsterdam brussels copenhagen stockholm oslo helsinki reykjavik edinburgh glasgow dublin manchester "
+    "liverpool bristol leeds mumbai delhi kolkata beijing shanghai tokyo osaka kyoto seoul bangkok hanoi "
+    "jakarta sydney melbourne auckland nairobi lagos cairo casablanca covid et cetera nasa nato unesco "
+    "unicef "
 ).split()
 
-# Where flite has one reading for the noun and one for the verb, and the verb is the likelier; flite's slips.
+# Where flite reads the noun one way and the verb another, and the verb is the likelier; flite's slips.
 CORRECTIONS = {
-    "aged": "eʤd", "certificate": "sɝtɪfəkət", "collect": "kəlɛkt", "combine": "kəmbán", "combines": "kəmbánz",
-    "compress": "kəmprɛs", "conduct": "kəndʌkt", "confine": "kənfán", "convert": "kənvɝt", "converts": "kənvɝts",
-    "decrease": "dɪkris", "defects": "difɛkts", "does": "dʌz", "excuse": "ɪkskjuz", "exploit": "ɪksplót",
-    "audio": "ɔdio", "covid": "kovɪd", "hmm": "hʌm", "lead": "lid", "leads": "lidz", "read": "rid", "initiate": "ɪnɪʃiet", "insert": "ɪnsɝt", "kai": "ká", "katie": "keti", "live": "lɪv",
-    "minute": "mɪnət", "miz": "mɪz", "proceed": "prəsid", "proceeds": "prəsidz", "produce": "prədus",
-    "produces": "prədusəz", "putting": "pʊtɪŋ", "reading": "ridɪŋ", "refuse": "rəfjuz", "reject": "rɪʤɛkt",
-    "rejects": "rɪʤɛkts", "sam": "sæm", "suspect": "səspɛkt", "tear": "tɛr", "upset": "əpsɛt", "use": "juz",
-    "uses": "juzɪz",
+    "aged": "eʤd", "audio": "ɔdio", "certificate": "sɝtɪfəkət", "collect": "kəlɛkt", "combine": "kəmbán",
+    "combines": "kəmbánz", "compress": "kəmprɛs", "conduct": "kəndʌkt", "confine": "kənfán",
+    "convert": "kənvɝt", "converts": "kənvɝts", "covid": "kovɪd", "decrease": "dɪkris",
+    "defects": "difɛkts", "does": "dʌz", "excuse": "ɪkskjuz", "exploit": "ɪksplót", "hmm": "hʌm",
+    "initiate": "ɪnɪʃiet", "insert": "ɪnsɝt", "kai": "ká", "katie": "keti", "lead": "lid", "leads": "lidz",
+    "live": "lɪv", "minute": "mɪnət", "miz": "mɪz", "proceed": "prəsid", "proceeds": "prəsidz",
+    "produce": "prədus", "produces": "prədusəz", "putting": "pʊtɪŋ", "read": "rid", "reading": "ridɪŋ",
+    "refuse": "rəfjuz", "reject": "rɪʤɛkt", "rejects": "rɪʤɛkts", "sam": "sæm", "suspect": "səspɛkt",
+    "tear": "tɛr", "upset": "əpsɛt", "use": "juz", "uses": "juzɪz",
 }  # fmt: skip
 
 
@@ -92,7 +96,9 @@ def look_up(words: list[str]) -> list[str]:
         ctypes.CDLL("libflite_usenglish.so.1", mode=ctypes.RTLD_GLOBAL)
         cmulex = ctypes.CDLL("libflite_cmulex.so.1")
     except OSError as error:
-        raise OptionError(str(error), "flite 2.2 and its libraries", "install it: apt-get install flite") from error
+        raise OptionError(
+            str(error), "flite 2.2 and its libraries", "install it: apt-get install flite"
+        ) from error
     pointer, string = ctypes.c_void_p, ctypes.c_char_p
     for function in (flite.val_car, flite.val_cdr, flite.lex_lookup, cmulex.cmu_lex_init):
         function.restype = pointer
@@ -113,10 +119,12 @@ def look_up(words: list[str]) -> list[str]:
 
 
 def speak(words: list[str]) -> list[str]:
-    """Phones of each word as flite says it alone: for contractions, which it takes apart before looking them up."""
+    """Phones of each word as flite says it alone; contractions it takes apart before looking them up."""
     flite = shutil.which("flite")
     if flite is None:
-        raise OptionError("no flite on this machine", "the flite program", "install it: apt-get install flite")
+        raise OptionError(
+            "no flite on this machine", "the flite program", "install it: apt-get install flite"
+        )
     spoken = []
     for word in words:
         command = [flite, "-voice", "rms", "-t", f" {word}.", "-ps", "-o", "none"]
@@ -141,12 +149,15 @@ def build(words: list[str]) -> dict[str, str]:
     plain = [w for w in words if "'" not in w]
     contracted = [w for w in words if "'" in w]
     letters = ["ay" if c == "a" else c for c in LETTER_NAMES]
-    table = dict(zip(plain, look_up(plain), strict=True)) | dict(zip(contracted, speak(contracted), strict=True))
+    table = dict(zip(plain, look_up(plain), strict=True)) | dict(
+        zip(contracted, speak(contracted), strict=True)
+    )
     table = {w: p for w, p in table.items() if 0 < len(p) <= len(w) + 3}
     return table | dict(zip(LETTER_NAMES, look_up(letters), strict=True)) | CORRECTIONS
 
 
 def main() -> None:
+    """Build the lexicon from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--words", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
