@@ -27,6 +27,7 @@ from .engine.weights import build_model, list_tensors, load_model, read_config
 from .errors import CheckpointError, OptionError, ScriptError
 from .jobs import Cancelled, Job, Passage, Report, run_jobs, speak_jobs
 from .nano.english import to_phonemes
+from .passages import cut
 from .script import Script, Turn, parse_script
 from .sinks import MemorySink, Sink
 from .speech import GenerationOptions, Speech
@@ -228,11 +229,17 @@ class Engine:
         run_jobs(self.model, [job], self.tokenizer.special, progress, cancelled)
         return self._speech(job)
 
-    def prompt(self, turns: Sequence[Turn], voices: Mapping[int, Voice]) -> Prompt:
-        """Lay out the prompt of turns whose speakers, by index, have these voices."""
-        lines = [(turn.speaker_index, self._frontend(turn.text)) for turn in turns]
-        audio = {index: torch.from_numpy(voice.audio) for index, voice in voices.items()}
-        prompt = build_prompt(lines, audio, self.tokenizer, self.model.config.hop_length)
+    def prompt(self, turns: Sequence[Turn], cast: Mapping[int, Voice]) -> Prompt:
+        """Lay out the prompt of a passage, given each speaker's voice.
+
+        Speakers who say nothing here are left out, and the others numbered without gaps, as in training.
+        """
+        order = sorted({turn.speaker_index for turn in turns})
+        lines = [(order.index(turn.speaker_index), self._frontend(turn.text)) for turn in turns]
+        voices = {
+            number: torch.from_numpy(cast[index].audio) for number, index in enumerate(order) if index in cast
+        }
+        prompt = build_prompt(lines, voices, self.tokenizer, self.model.config.hop_length)
         room = self.model.config.language.max_positions
         if len(prompt.ids) >= room:
             raise ScriptError(
@@ -253,7 +260,7 @@ class Engine:
         return Job(
             coming=[
                 Passage(self.prompt(turns, cast), turns[-1].pause_after_ms * SAMPLE_RATE // 1000)
-                for turns in _passages(script.turns)
+                for turns in cut(script.turns, options.passage_seconds)
             ],
             cast={labels[index]: voice.name for index, voice in cast.items()},
             options=options,
@@ -310,15 +317,6 @@ class Engine:
             ttfa=None if job.first is None else job.first - job.started,
             job=job,
         )
-
-
-def _passages(turns: Sequence[Turn]) -> Iterator[Sequence[Turn]]:
-    """Split turns after every one that asks for a pause."""
-    begin = 0
-    for end, turn in enumerate(turns, start=1):
-        if turn.pause_after_ms or end == len(turns):
-            yield turns[begin:end]
-            begin = end
 
 
 def _generation_settings(folder: Path) -> tuple[GenerationOptions, Callable[[str], str]]:

@@ -1,7 +1,7 @@
 """Scripts under way: from prompts to audio at a sink, frame by frame.
 
-A script is spoken in one pass. Where it asks for a pause, the pass ends, silence follows, and the next pass
-begins with the same voices: the model itself can't be told to wait.
+A script is spoken passage by passage (see `passages`), each in one pass of the model and with the same
+voices; the pause a passage asks for is silence put between.
 """
 
 from __future__ import annotations

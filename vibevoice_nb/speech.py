@@ -26,8 +26,10 @@ _RANGES = {
     "num_steps": (1, 1000, "a whole number from 1 to 1000"),
     "temperature": (0.0, 2.0, "a number from 0.0 to 2.0"),
     "max_seconds": (0.1, 86_400.0, "seconds of audio, from 0.1 to 86400"),
+    "passage_seconds": (1.0, 86_400.0, "seconds of speech, from 1 to 86400"),
     "seed": (0, 2**63 - 1, "a whole number, not negative"),
 }
+_OPTIONAL = ("seed", "max_seconds", "passage_seconds")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ class GenerationOptions:
         Scales the initial noise; 1.0 as published, less is steadier and flatter.
     max_seconds : float, optional
         Longest audio; by default three times what the script is estimated to take, and 10 s.
+    passage_seconds : float, optional
+        Longest stretch, by estimate, to speak in one pass; by default the whole script. Small models speak
+        short stretches best.
 
     Raises
     ------
@@ -68,11 +73,12 @@ class GenerationOptions:
     solver: Solver = "dpmsolver++"
     temperature: float = 1.0
     max_seconds: float | None = None
+    passage_seconds: float | None = None
 
     def __post_init__(self) -> None:
         for name, (low, high, expected) in _RANGES.items():
             value = getattr(self, name)
-            if value is None and name in ("seed", "max_seconds"):
+            if value is None and name in _OPTIONAL:
                 continue
             whole = name in ("num_steps", "seed")
             number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,42 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vibevoice_nb.passages import cut
+from vibevoice_nb.script import Turn
+
+words = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12)
+texts = st.lists(st.tuples(words, st.sampled_from(["", ",", ".", "?"])), min_size=1, max_size=40).map(
+    lambda pairs: " ".join(word + mark for word, mark in pairs)
+)
+turns = st.lists(
+    st.builds(Turn, st.just(1), texts, st.integers(0, 3), st.sampled_from([0, 0, 0, 500])),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(turns, st.one_of(st.none(), st.floats(1.0, 30.0)))
+def test_nothing_is_lost_and_pauses_stay_at_the_ends(script, seconds):
+    passages = cut(script, seconds)
+    said = [(t.speaker_index, word) for passage in passages for t in passage for word in t.text.split()]
+    assert said == [(t.speaker_index, word) for t in script for word in t.text.split()]
+    assert all(t.pause_after_ms == 0 for passage in passages for t in passage[:-1])
+    assert sum(passage[-1].pause_after_ms for passage in passages) == sum(t.pause_after_ms for t in script)
+
+
+@given(turns, st.floats(2.0, 30.0))
+def test_passages_are_short_unless_a_word_is_longer(script, seconds):
+    for passage in cut(script, seconds):
+        too_long = sum(t.estimated_seconds for t in passage) > seconds * 1.3
+        assert not too_long or (len(passage) == 1 and " " not in passage[0].text)
+
+
+def test_without_a_limit_only_pauses_cut():
+    script = [Turn(1, "One. Two.", 0), Turn(2, "Three.", 1, 250), Turn(1, "Four.", 0)]
+    assert [[t.text for t in passage] for passage in cut(script)] == [["One. Two.", "Three."], ["Four."]]
+
+
+def test_sentences_are_kept_whole_where_they_fit():
+    sentence = "This is a sentence of some length, as it were."
+    passages = cut([Turn(1, " ".join([sentence] * 6), 0)], seconds=4.0)
+    assert [t.text for passage in passages for t in passage] == [sentence] * 6

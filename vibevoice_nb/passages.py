@@ -1,0 +1,88 @@
+"""How a script is cut into passages, each spoken in one pass of the model.
+
+The published models speak a whole script in one pass. It is cut only where it asks for a pause, since the
+model can't be told to wait, and, for a model that speaks short stretches best, wherever a stretch gets longer
+than it likes: between turns if possible, else between sentences, else at a comma or a space.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from .script import Turn
+
+_BREAKS = (re.compile(r"(?<=[.?!…])\s+"), re.compile(r"(?<=[,;:])\s+"), re.compile(r"\s+"))
+
+
+def cut(turns: Sequence[Turn], seconds: float | None = None) -> list[list[Turn]]:
+    """Cut turns into passages.
+
+    Parameters
+    ----------
+    turns : sequence of Turn
+    seconds : float, optional
+        Longest passage by estimate; by default as long as there is no pause.
+
+    Returns
+    -------
+    list of list of Turn
+        Only the last turn of a passage may have a pause after it.
+
+    Examples
+    --------
+    >>> turns = [Turn(1, "Hello there. How are you?", 0), Turn(2, "Fine.", 1, 500), Turn(1, "Good.", 0)]
+    >>> [[turn.text for turn in passage] for passage in cut(turns)]
+    [['Hello there. How are you?', 'Fine.'], ['Good.']]
+    >>> [[turn.text for turn in passage] for passage in cut(turns, seconds=1.3)]
+    [['Hello there.'], ['How are you?', 'Fine.'], ['Good.']]
+    """
+    passages: list[list[Turn]] = []
+    open_, length = False, 0.0
+    for piece in _pieces(turns, seconds):
+        if not open_ or (seconds is not None and length + piece.estimated_seconds > seconds):
+            passages.append([])
+            length = 0.0
+        passages[-1].append(piece)
+        length += piece.estimated_seconds
+        open_ = piece.pause_after_ms == 0
+    return [_joined(passage) for passage in passages]
+
+
+def _pieces(turns: Sequence[Turn], seconds: float | None) -> Iterator[Turn]:
+    """Split turns that are too long; the pause stays behind the last piece."""
+    for turn in turns:
+        if seconds is None or turn.estimated_seconds <= seconds:
+            yield turn
+            continue
+        *pieces, last = _split(turn, seconds)
+        yield from (replace(piece, pause_after_ms=0) for piece in pieces)
+        yield last
+
+
+def _split(turn: Turn, seconds: float) -> Iterator[Turn]:
+    """Split at the strongest kind of break there is, and the parts again while they are too long."""
+    for pattern in _BREAKS:
+        parts = pattern.split(turn.text)
+        if len(parts) > 1:
+            for part in parts:
+                piece = replace(turn, text=part)
+                if piece.estimated_seconds > seconds:
+                    yield from _split(piece, seconds)
+                else:
+                    yield piece
+            return
+    yield turn
+
+
+def _joined(passage: list[Turn]) -> list[Turn]:
+    """Put neighbouring pieces of one speaker together again."""
+    joined: list[Turn] = []
+    for piece in passage:
+        if joined and joined[-1].speaker_index == piece.speaker_index:
+            text = f"{joined[-1].text} {piece.text}"
+            joined[-1] = replace(joined[-1], text=text, pause_after_ms=piece.pause_after_ms)
+        else:
+            joined.append(piece)
+    return joined
