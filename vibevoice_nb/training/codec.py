@@ -125,7 +125,9 @@ class Crops:
         return latents, audio, phones
 
 
-def train_decoder(corpus: Corpus, work_dir: Path, config: CodecConfig, *, resume: bool = False) -> Trainer:
+def train_decoder(
+    corpus: Corpus, work_dir: Path, config: CodecConfig, *, resume: bool = False, until: int | None = None
+) -> Trainer:
     """Train the decoder; weights go to ``{work_dir}/decoder.safetensors``."""
     decoder = Decoder(nano_config().acoustic.decoder)
     initialise(decoder)
@@ -144,11 +146,13 @@ def train_decoder(corpus: Corpus, work_dir: Path, config: CodecConfig, *, resume
         spoken = trainer.model(latents.to(trainer.device)).squeeze(1)
         return {"loss": distance(spoken, audio.to(trainer.device))}
 
-    trainer.fit(losses)
+    trainer.fit(losses, until)
     return trainer
 
 
-def train_encoder(corpus: Corpus, work_dir: Path, config: CodecConfig, *, resume: bool = False) -> Trainer:
+def train_encoder(
+    corpus: Corpus, work_dir: Path, config: CodecConfig, *, resume: bool = False, until: int | None = None
+) -> Trainer:
     """Train the acoustic encoder; weights go to ``{work_dir}/encoder.safetensors``."""
     encoder = Encoder(nano_config().acoustic.encoder)
     initialise(encoder)
@@ -165,7 +169,7 @@ def train_encoder(corpus: Corpus, work_dir: Path, config: CodecConfig, *, resume
         heard = trainer.model((audio + noise).unsqueeze(1).to(trainer.device))
         return {"loss": (heard - latents.to(trainer.device)).square().mean()}
 
-    trainer.fit(losses)
+    trainer.fit(losses, until)
     return trainer
 
 

@@ -26,7 +26,7 @@ from vibevoice_nb.engine.config import ModelConfig, parse_config
 from vibevoice_nb.engine.conv import CausalConv, DepthwiseConv, Downsample, Upsample
 from vibevoice_nb.engine.head import DiffusionHead, HeadLayer
 from vibevoice_nb.engine.layers import RMSNorm
-from vibevoice_nb.engine.linear import Linear
+from vibevoice_nb.engine.linear import LinearWeights
 from vibevoice_nb.engine.model import VibeVoiceModel
 from vibevoice_nb.errors import CheckpointError, OptionError
 
@@ -92,7 +92,7 @@ def initialise(module: nn.Module) -> None:
             part.weight.fill_(1.0)
         elif isinstance(part, nn.Embedding):
             part.weight.normal_(0, 0.1)
-        elif isinstance(part, (Linear, CausalConv, DepthwiseConv, Downsample, Upsample)):
+        elif isinstance(part, (LinearWeights, CausalConv, DepthwiseConv, Downsample, Upsample)):
             # A transposed convolution adds two taps into each output.
             fan_in = 2 * part.weight.shape[0] if isinstance(part, Upsample) else part.weight[0].numel()
             part.weight.normal_(0, (3 * fan_in) ** -0.5)

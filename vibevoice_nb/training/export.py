@@ -21,10 +21,11 @@ from vibevoice_nb.engine.config import SAMPLE_RATE, ModelConfig
 from vibevoice_nb.engine.model import VibeVoiceModel
 from vibevoice_nb.engine.weights import weights_of
 
-from .common import CONFIGS, initialise, load_part, load_weights, nano_config, save_weights
+from .common import CONFIGS, initialise, load_part, load_weights, nano_config, read_config, save_weights
 from .corpus import HOP_LENGTH
 from .features import Corpus
-from .language import UNUSED_PARTS
+from .language import UNUSED_PARTS, LanguageTrainingConfig
+from .scripts import voice_pools
 from .tokens import build_tokenizer
 
 DESCRIPTIONS = {
@@ -33,6 +34,7 @@ DESCRIPTIONS = {
     "Alasdair": "a man's voice with a Scottish accent",
     "Kai": "a man's voice, light and quick (American English)",
 }
+MODEL_CONFIG = CONFIGS / "nano.json"
 CLIP_FRAMES = 8
 LOG_LINES = 60
 
@@ -66,18 +68,15 @@ def half_weights(model: VibeVoiceModel) -> dict[str, Tensor]:
 
 
 def pick_clip(corpus: Corpus, voice: int) -> np.ndarray:
-    """About a second of a voice [N], from the utterances training used as its prompts, without a pause."""
-    best, most = np.zeros(0, np.float32), -1.0
-    candidates = [i for i in corpus.train if corpus.meta[i]["voice"] == voice][:200]
-    for index in candidates:
-        if corpus.meta[index]["frames"] <= CLIP_FRAMES + 2:
-            continue
-        spoken = (corpus.phones(index)[:CLIP_FRAMES] != 0).mean()
-        variety = len(set(corpus.phones(index)[:CLIP_FRAMES].ravel().tolist())) / 100
-        if spoken + variety > most:
-            most = spoken + variety
-            best = corpus.audio(index)[: CLIP_FRAMES * HOP_LENGTH]
-    return best
+    """About a second of a voice [N] without a pause, out of what training used as its prompts."""
+    config = read_config(LanguageTrainingConfig, CONFIGS / "language.json")
+    canned = voice_pools(corpus, config.voice_frames[2])[voice][: config.canned_prompts]
+
+    def richness(index: int) -> tuple[float, int]:
+        phones = corpus.phones(index)[:CLIP_FRAMES]
+        return float((phones != 0).mean()), len(np.unique(phones))
+
+    return corpus.audio(max(canned, key=richness))[: CLIP_FRAMES * HOP_LENGTH]
 
 
 def write_voices(corpus: Corpus, folder: Path) -> None:
@@ -113,7 +112,7 @@ def export(work_dir: Path, out: Path) -> int:
     """
     out.mkdir(parents=True, exist_ok=True)
     save_weights(half_weights(assemble(work_dir, nano_config())), out / "model.safetensors")
-    shutil.copyfile(CONFIGS / "nano.json", out / "config.json")
+    shutil.copyfile(MODEL_CONFIG, out / "config.json")
     shutil.copyfile(CONFIGS / "generation.json", out / "generation.json")
     build_tokenizer().save(str(out / "tokenizer.json"))
     write_voices(Corpus(work_dir), out / "voices")

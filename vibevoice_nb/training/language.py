@@ -29,12 +29,15 @@ from vibevoice_nb.engine.attention import attend_causal
 from vibevoice_nb.engine.config import ModelConfig
 from vibevoice_nb.engine.lm import LanguageModel, Layer
 from vibevoice_nb.engine.model import VibeVoiceModel
+from vibevoice_nb.engine.sampler import Sampler, solver_steps
 
 from .common import CONFIGS, LoopConfig, Trainer, initialise, load_weights, nano_config, read_config, step_rng
 from .features import PHONE_NAMES, PHONE_SLOTS, Corpus
 from .scripts import Example, ExampleConfig, ExampleMaker, load_semantic
 
 UNUSED_PARTS = ("acoustic", "semantic")
+# How the model speaks to itself: in a few steps, from less noise, as small models sound best.
+SELF_STEPS, SELF_TEMPERATURE = 3, 0.7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +60,8 @@ class LanguageTrainingConfig:
     noise: tuple[float, float]
     """Largest deviation of the noise on what is fed back, before and after `noise_from` of the steps."""
     noise_from: float
+    self_fed: float
+    """Share of batches, from then on, in which what is fed back is partly what the model itself would say."""
     phone_weight: float
     pointer_weight: float
     pointer_layers: tuple[int, ...]
@@ -107,6 +112,7 @@ class Batch:
     phones: Tensor  # [F, 4]
     pointers: Tensor  # [F, 4]
     semantic: Tensor  # [F, C]
+    heard: Tensor  # [F], whether there are semantic features
 
     def to(self, device: torch.device) -> Batch:
         """Copy to a device."""
@@ -135,6 +141,7 @@ def collate(examples: list[Example], maker: ExampleMaker) -> Batch:
         [e.phones.astype(np.int64) for e in examples],
         [e.pointers for e in examples],
         [e.semantic for e in examples],
+        [e.heard for e in examples],
     ]
     arrays = [ids, latents, is_frame, generated, *map(np.concatenate, of_frames)]
     return Batch(*map(torch.from_numpy, arrays))
@@ -145,7 +152,7 @@ class Batches:
 
     def __init__(self, maker: ExampleMaker, config: LanguageTrainingConfig) -> None:
         self.maker, self.config = maker, config
-        self.indices = maker.train
+        self.indices = maker.corpus.train
         # A stand-in for the length that needs no text work.
         self.sizes = np.array([maker.corpus.meta[i]["frames"] for i in self.indices])
         self.order = np.argsort(self.sizes, kind="stable")
@@ -252,8 +259,8 @@ class Losses:
         model, config = student.model, self.config
         embeds = self.embed(model, batch, noise, generator)
         rows, columns, classes = token_targets(batch, self.tokens)
-        pointer_layers = tuple(config.pointer_layers)
-        hidden, kept = hidden_states(model.language_model, embeds, rows, columns, pointer_layers)
+        layers = tuple(config.pointer_layers)
+        hidden, kept = hidden_states(model.language_model, embeds, rows, columns, layers)
         saying = hidden[classes == 0]  # [F, H]
 
         diffusion = self.diffusion(model, saying, batch.target, generator)
@@ -273,6 +280,25 @@ class Losses:
             "pointer": pointer,
         }
 
+    @torch.no_grad()
+    def feed_self(
+        self, model: VibeVoiceModel, batch: Batch, noise: float, generator: torch.Generator
+    ) -> Batch:
+        """Move the latents fed back towards what the model says after the true ones, by a random part a row.
+
+        While speaking, the model hears its own frames, never the corpus's. Learning to go on from them keeps
+        its small errors from growing.
+        """
+        embeds = self.embed(model, batch, noise, generator)
+        hidden, _ = hidden_states(model.language_model, embeds, batch.rows, batch.columns, ())
+        start = torch.randn(batch.target.shape, generator=generator).to(hidden.device)
+        sampler = Sampler(model.head, solver_steps(SELF_STEPS, "dpmsolver++", len(self.alphas)), 1.0)
+        said = sampler(hidden, None, SELF_TEMPERATURE * start)
+        part = torch.rand(len(batch.ids), 1, generator=generator).to(hidden.device)
+        latents = batch.latents.clone()
+        latents[batch.rows, batch.columns + 1] = torch.lerp(batch.target, said, part[batch.rows])
+        return dataclasses.replace(batch, latents=latents)
+
     def embed(self, model: VibeVoiceModel, batch: Batch, noise: float, generator: torch.Generator) -> Tensor:
         """Embed a batch [B, T, H]; what the model said itself is imperfect, and so are encoded voices."""
         config, device = self.config, batch.ids.device
@@ -289,9 +315,9 @@ class Losses:
         frames = model.acoustic_connector(batch.latents + spread * normal(*batch.latents.shape))
         if batch.semantic.shape[1]:
             spread = config.semantic_noise * uniform(count, 1)
-            kept = (uniform(count, 1) >= config.semantic_drop).float()
+            kept = (uniform(count) >= config.semantic_drop)[batch.rows] & batch.heard
             heard = batch.semantic + spread[batch.rows] * normal(*batch.semantic.shape)
-            heard = kept[batch.rows] * model.semantic_connector(heard)
+            heard = kept[:, None] * model.semantic_connector(heard)
             frames = frames.index_put((batch.rows, batch.columns + 1), heard, accumulate=True)
         return torch.where(batch.is_frame[..., None], frames, model.embed_tokens(batch.ids))
 
@@ -356,8 +382,11 @@ def train_language(
     def losses(step: int) -> dict[str, Tensor]:
         rng, generator = step_rng(config.loop.seed, step)
         batch = batches.draw(step, rng).to(trainer.device)
-        noise = config.noise[step >= config.noise_from * config.loop.steps]
-        return losses_of(trainer.accelerator.unwrap_model(trainer.model), batch, noise, generator)
+        late = step >= config.noise_from * config.loop.steps
+        noise, model = config.noise[late], trainer.accelerator.unwrap_model(trainer.model)
+        if late and rng.random() < config.self_fed:
+            batch = losses_of.feed_self(model.model, batch, noise, generator)
+        return losses_of(model, batch, noise, generator)
 
     trainer.fit(losses, until)
     return trainer

@@ -57,8 +57,8 @@ class Example:
 
     `ids` [T] holds the frame token wherever a latent is fed in; `latents` are those, in order, voices first.
     The last `said` of them are frames the model has to say: `phones` [F, 4], `pointers` [F, 4] (positions in
-    the sequence whose character is being spoken; -1 for the null branch) and `semantic` [F, C] (features of
-    their sound; C is 0 without) belong to them.
+    the sequence whose character is being spoken; -1 for the null branch), `semantic` [F, C] (features of
+    their sound; C is 0 without) and `heard` [F] (whether it has features) belong to them.
     """
 
     ids: np.ndarray
@@ -67,6 +67,7 @@ class Example:
     phones: np.ndarray
     pointers: np.ndarray
     semantic: np.ndarray
+    heard: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,26 +88,20 @@ class ExampleMaker:
     corpus : Corpus
     config : ExampleConfig
     semantic : list of ndarray [frames, C], optional
-        Semantic features of the corpus's shards; `train` below keeps to the shards that have them.
+        Semantic features of the corpus's first shards; the others do without.
     """
 
     def __init__(
         self, corpus: Corpus, config: ExampleConfig, semantic: list[np.ndarray] | None = None
     ) -> None:
         self.corpus, self.config, self.semantic = corpus, config, semantic
-        self.train = corpus.train
-        if semantic is not None:
-            self.train = [i for i in corpus.train if corpus.meta[i]["shard"] < len(semantic)]
         self.tokenizer = build_tokenizer()
         pieces = (SYSTEM, VOICE_INPUT, TEXT_INPUT, SPEECH_OUTPUT, "\n", " ")
         self.piece = {text: self._ids(text) for text in pieces}
         self.speaker = [self._ids(speaker_piece(k)) for k in range(SPEAKERS)]
         self.start, self.end, self.frame, self.eos = (self._id(t) for t in (START, END, FRAME, EOS))
         self.silence = corpus.space.encode(log_mel(np.zeros(2 * HOP_LENGTH, np.float32)))[0]
-        self.by_voice: list[list[int]] = [[] for _ in corpus.voices]
-        for index in corpus.train:
-            if corpus.meta[index]["frames"] >= config.voice_frames[2]:
-                self.by_voice[corpus.meta[index]["voice"]].append(index)
+        self.by_voice = voice_pools(corpus, config.voice_frames[2])
         self._cache: dict[int, Utterance] = {}
 
     def _id(self, token: str) -> int:
@@ -150,13 +145,14 @@ class ExampleMaker:
         first = rng.randint(0, self.corpus.meta[index]["frames"] - count) if rng.random() < 0.5 else 0
         return self.corpus.latents(index)[first : first + count]
 
-    def sounds(self, index: int) -> np.ndarray:
-        """Semantic features [frames, C] of an utterance."""
-        meta = self.corpus.meta[index]
-        if self.semantic is None:
-            return np.zeros((meta["frames"], 0), np.float32)
+    def sounds(self, index: int) -> tuple[np.ndarray, bool]:
+        """Semantic features [frames, C] of an utterance, and whether there are any."""
+        meta, known = self.corpus.meta[index], self.semantic or []
+        if meta["shard"] >= len(known):
+            size = known[0].shape[1] if known else 0
+            return np.zeros((meta["frames"], size), np.float32), False
         first = meta["offset"] // HOP_LENGTH
-        return self.semantic[meta["shard"]][first : first + meta["frames"]].astype(np.float32)
+        return known[meta["shard"]][first : first + meta["frames"]].astype(np.float32), True
 
     def make(self, indices: list[int], rng: random.Random) -> Example:
         """One example of the utterances `indices`, in this order."""
@@ -194,6 +190,7 @@ class ExampleMaker:
         phones: list[np.ndarray] = []
         pointers: list[np.ndarray] = []
         semantic: list[np.ndarray] = []
+        heard: list[np.ndarray] = []
         for turn, index in enumerate(indices):
             frames = self.corpus.meta[index]["frames"]
             if text is None:
@@ -207,15 +204,27 @@ class ExampleMaker:
                 pointers.append(np.tile(aim[:1, :1], (gap, PHONE_SLOTS)))
                 # An utterance ends in silence: its last frame sounds like the gap.
                 semantic.append(np.tile(semantic[-1][-1:], (gap, 1)))
+                heard.append(np.tile(heard[-1][-1:], gap))
             latents.append(self.corpus.latents(index))
             phones.append(self.corpus.phones(index))
             pointers.append(aim)
-            semantic.append(self.sounds(index))
+            sound, has_features = self.sounds(index)
+            semantic.append(sound)
+            heard.append(np.full(frames, has_features))
         everything = np.concatenate(latents).astype(np.float32)
         said = len(everything) - prompt_frames
         ids += [np.full(said, self.frame), [self.end, self.eos]]
-        joined = [np.concatenate(parts) for parts in (phones, pointers, semantic)]
+        joined = [np.concatenate(parts) for parts in (phones, pointers, semantic, heard)]
         return Example(np.concatenate(ids), everything, said, *joined)
+
+
+def voice_pools(corpus: Corpus, frames: int) -> list[list[int]]:
+    """Of each voice, the training utterances of at least so many frames; the first few are canned prompts."""
+    pools: list[list[int]] = [[] for _ in corpus.voices]
+    for index in corpus.train:
+        if corpus.meta[index]["frames"] >= frames:
+            pools[corpus.meta[index]["voice"]].append(index)
+    return pools
 
 
 def load_semantic(work_dir: Path) -> list[np.ndarray]:
