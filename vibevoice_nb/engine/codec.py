@@ -40,12 +40,16 @@ class Block(nn.Module):
         self.ffn = FeedForward(size)
         self.ffn_gamma = nn.Parameter(torch.empty(size))
         self.filters = Derived(self._filters)
-        self.up = Dense(lambda: (self.ffn.linear1.weight * self.ffn_norm.weight, self.ffn.linear1.bias))
+        self.up = Dense(self._up)
         self.down = Dense(self._down)
 
     def _filters(self) -> Affine:
         gain = self.gamma * self.norm.weight
         return self.mixer.weight * gain[:, None, None], self.mixer.bias * self.gamma
+
+    def _up(self) -> Affine:
+        linear = self.ffn.linear1
+        return linear.weight * self.ffn_norm.weight, linear.bias
 
     def _down(self) -> Affine:
         linear = self.ffn.linear2

@@ -8,7 +8,8 @@ oracle for the prepared path. `prepare` derives it once, in the layout the devic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +20,11 @@ Affine = tuple[Tensor, Tensor | None]
 
 
 class Derived:
-    """A weight and a bias that parameters make, kept once prepared."""
+    """A weight and a bias that parameters make, kept once prepared.
+
+    `derive` is a method of the module or a partial over modules, never a closure: a copy of the model then
+    derives from its own parameters.
+    """
 
     def __init__(self, derive: Callable[[], Affine]) -> None:
         self._derive = derive
@@ -31,7 +36,7 @@ class Derived:
         self._kept = (weight.detach().contiguous(), None if bias is None else bias.detach().contiguous())
 
     def __call__(self) -> Affine:
-        return self._derive() if self._kept is None or torch.is_grad_enabled() else self._kept
+        return self._derive() if self._kept is None else self._kept
 
 
 class Dense(Derived):
@@ -54,21 +59,21 @@ class Dense(Derived):
     def product(self, x: Tensor) -> Tensor:
         """Multiply: [..., in] -> [..., out]."""
         weight, bias = self()
-        if self.packed and not torch.is_grad_enabled():
+        if self.packed:
             return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
         return F.linear(x, weight, bias)
 
     def gelu(self, x: Tensor) -> Tensor:
         """Multiply and apply the exact GELU."""
         weight, bias = self()
-        if self.packed and not torch.is_grad_enabled():
+        if self.packed:
             return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "gelu", [], "none")
         return F.gelu(F.linear(x, weight, bias))
 
     def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
         """Multiply and add to `residual` [..., out]."""
         weight, bias = self()
-        if self.packed and not torch.is_grad_enabled():
+        if self.packed:
             return torch.ops.mkldnn._linear_pointwise(x, residual, weight, bias, "add")
         return residual + F.linear(x, weight, bias)
 
@@ -87,7 +92,10 @@ class Linear(LinearWeights):
 
     def __init__(self, features_in: int, features_out: int, *, bias: bool) -> None:
         super().__init__(features_in, features_out, bias=bias)
-        self.dense = Dense(lambda: (self.weight, self.bias))
+        self.dense = Dense(self._own)
+
+    def _own(self) -> Affine:
+        return self.weight, self.bias
 
     def forward(self, x: Tensor) -> Tensor:
         return self.dense.product(x)
@@ -95,13 +103,13 @@ class Linear(LinearWeights):
 
 def fused(*layers: LinearWeights) -> Dense:
     """One product for several layers of the same input; outputs side by side."""
+    return Dense(functools.partial(_side_by_side, layers))
 
-    def derive() -> Affine:
-        weights: list[Tensor] = [layer.weight for layer in layers]
-        biases: list[Tensor] = [layer.bias for layer in layers if layer.bias is not None]
-        return torch.cat(weights), torch.cat(biases) if biases else None
 
-    return Dense(derive)
+def _side_by_side(layers: Sequence[LinearWeights]) -> Affine:
+    weights: list[Tensor] = [layer.weight for layer in layers]
+    biases: list[Tensor] = [layer.bias for layer in layers if layer.bias is not None]
+    return torch.cat(weights), torch.cat(biases) if biases else None
 
 
 def derived_values(model: nn.Module) -> Iterator[Derived]:

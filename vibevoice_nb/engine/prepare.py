@@ -14,7 +14,7 @@ def prepare(model: VibeVoiceModel) -> None:
     """Fuse, fold and pack every matrix for inference, and let go of the originals.
 
     The model computes the same as before, without gradients. The originals' memory is freed: they become
-    tensors on the meta device, which keep their names and shapes and refuse to be computed with.
+    tensors on the meta device, which keep their names and shapes and are not computed with any more.
     """
     for value in derived_values(model):
         value.prepare()
