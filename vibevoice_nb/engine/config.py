@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 from ..errors import ConfigError
 
 SAMPLE_RATE = 24_000
+_LARGEST = 2**31
 Layout = Literal["original", "native"]
 Solver = Literal["dpmsolver++", "sde-dpmsolver++"]
 SOLVERS: tuple[Solver, ...] = get_args(Solver)
@@ -131,7 +132,7 @@ class _Section:
         if value is None:
             raise self._error(key, "is missing", "a number")
         ok = isinstance(value, int) if integer else isinstance(value, (int, float))
-        if isinstance(value, bool) or not ok or not math.isfinite(value) or value < 0:
+        if isinstance(value, bool) or not ok or not 0 <= value <= _LARGEST:
             raise self._error(key, f"is {value!r}", "a whole number" if integer else "a number, not negative")
         if integer and value == 0:
             raise self._error(key, "is 0", "a whole number from 1")
@@ -144,11 +145,12 @@ class _Section:
         if value is None:
             raise self._error(key, "is missing", "a list of whole numbers")
         parts = value.split("-") if isinstance(value, str) else value
+        whole = isinstance(parts, (list, tuple)) and all(type(part) in (int, str) for part in parts)
         try:
-            numbers = tuple(int(part) for part in parts)
-        except (TypeError, ValueError):
+            numbers = tuple(int(part) for part in parts) if whole else ()
+        except ValueError:
             numbers = ()
-        if not numbers or min(numbers) < minimum:
+        if not numbers or min(numbers) < minimum or max(numbers) > _LARGEST:
             raise self._error(key, f"is {value!r}", f"a list of whole numbers from {minimum}")
         return numbers
 
