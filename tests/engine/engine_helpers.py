@@ -1,0 +1,111 @@
+"""What several of the engine's tests need: a model smaller still, prompts for it, forced tokens."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from checkpoints import END, EOS, FRAME, START, original_config, random_model
+from torch import Tensor
+
+from vibevoice_nb.engine.generate import Step, generate, prefill
+from vibevoice_nb.engine.model import VibeVoiceModel
+from vibevoice_nb.engine.prepare import prepare
+from vibevoice_nb.engine.prompt import Prompt, VoiceSlot
+from vibevoice_nb.engine.sampler import Sampler, solver_steps
+from vibevoice_nb.engine.state import GenerationState
+from vibevoice_nb.engine.tokenizer import SpecialTokens
+
+SPECIAL = SpecialTokens(START, END, FRAME, EOS)
+HOP = 240
+"""Samples per frame of `small_config`: 100 frames a second."""
+LATENT, SEMANTIC = 8, 6
+
+
+def small_config() -> dict[str, Any]:
+    """A config.json whose sizes all differ, so that no two can be mistaken for each other."""
+    config = original_config()
+    for section, size in (("acoustic_tokenizer_config", LATENT), ("semantic_tokenizer_config", SEMANTIC)):
+        config[section] |= {
+            "encoder_ratios": [10, 6, 4],
+            "encoder_depths": "1-1-1-2",
+            "encoder_n_filters": 2,
+            "vae_dim": size,
+        }
+    config["acoustic_tokenizer_config"] |= {"decoder_ratios": [10, 6, 4], "decoder_n_filters": 3}
+    config |= {"acoustic_vae_dim": LATENT, "semantic_vae_dim": SEMANTIC}
+    config["decoder_config"] |= {"hidden_size": 48, "num_attention_heads": 6, "intermediate_size": 80}
+    config["diffusion_head_config"] |= {"hidden_size": 48, "latent_size": LATENT, "speech_vae_dim": LATENT}
+    return config
+
+
+def small_model(seed: int = 0, **options: Any) -> VibeVoiceModel:
+    """The model of `small_config`, its weights as published (unprepared)."""
+    return random_model(small_config(), seed=seed, **options)
+
+
+@functools.cache
+def prepared_model(seed: int = 0) -> VibeVoiceModel:
+    """The same, ready for inference; shared, so leave it as it is."""
+    model = small_model(seed)
+    prepare(model)
+    return model
+
+
+def small_prompt(seed: int = 0, *, voices: Sequence[int] = (2 * HOP, 3 * HOP - 7), text: int = 9) -> Prompt:
+    """A short prompt of random bytes with voices of these many samples."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def words(count: int) -> list[int]:
+        return torch.randint(0, 256, (count,), generator=generator).tolist()
+
+    ids, slots = words(3), []
+    for samples in voices:
+        ids += [*words(2), START]
+        slots.append(VoiceSlot(len(ids), 0.1 * torch.randn(samples, generator=generator)))
+        ids += [FRAME] * -(-samples // HOP) + [END]
+    return Prompt((*ids, *words(text), START), tuple(slots))
+
+
+def sampler_of(model: VibeVoiceModel, cfg_scale: float = 1.3, num_steps: int = 3, **options: Any) -> Sampler:
+    solver = options.get("solver", "dpmsolver++")
+    return Sampler(model.head, solver_steps(num_steps, solver, model.config.head.train_steps), cfg_scale)
+
+
+def begun(model: VibeVoiceModel, prompt: Prompt, seed: int = 0) -> GenerationState:
+    """A state that has read a prompt."""
+    state = GenerationState.new(model, seed=seed)
+    prefill(model, prompt, state)
+    return state
+
+
+def forced(*plans: Sequence[int]) -> Callable[[int, Tensor], int]:
+    """Make each row take the tokens of its own plan, one after the other."""
+    walks = [iter(plan) for plan in plans]
+    return lambda row, logits: SPECIAL.legal.index(next(walks[row]))
+
+
+def walk(
+    model: VibeVoiceModel, states: Sequence[GenerationState], sampler: Sampler, **options: Any
+) -> list[Step]:
+    return list(generate(model, states, sampler, SPECIAL, **options))
+
+
+def audio_of(steps: Sequence[Step], row: int = 0) -> Tensor:
+    """The sound of one row, [N]."""
+    frames = [step.frame.audio for step in steps if step.row == row and step.frame is not None]
+    return torch.cat(frames) if frames else torch.zeros(0)
+
+
+def same_steps(left: Sequence[Step], right: Sequence[Step]) -> bool:
+    """Whether two walks of one row are equal bit for bit."""
+
+    def flat(step: Step) -> list[Tensor]:
+        null = [] if step.hidden_null is None else [step.hidden_null]
+        sound = [] if step.frame is None else [step.frame.latent_norm, step.frame.semantic, step.frame.audio]
+        return [torch.tensor(step.token), step.hidden, step.logits, step.embed, *null, *sound]
+
+    pairs = zip(left, right, strict=True)
+    return all(len(flat(a)) == len(flat(b)) and all(map(torch.equal, flat(a), flat(b))) for a, b in pairs)

@@ -1,0 +1,144 @@
+"""The solver against diffusers' own, and guidance against its formula."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from diffusers import DPMSolverMultistepScheduler
+from engine_helpers import LATENT, sampler_of, small_model
+from torch import Tensor
+
+from vibevoice_nb.engine.model import VibeVoiceModel
+from vibevoice_nb.engine.sampler import Sampler, solver_steps
+from vibevoice_nb.errors import OptionError
+
+ODE, SDE = "dpmsolver++", "sde-dpmsolver++"
+
+
+@pytest.fixture(scope="module")
+def model() -> VibeVoiceModel:
+    return small_model()
+
+
+def _inputs(rows: int = 2, num_steps: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(rows)
+    shapes = (rows, 48), (rows, 48), (rows, LATENT), (num_steps, rows, LATENT)
+    return tuple(torch.randn(shape, generator=generator) for shape in shapes)  # type: ignore[return-value]
+
+
+def _by_diffusers(
+    model: VibeVoiceModel,
+    num_steps: int,
+    solver: str,
+    inputs: tuple[Tensor, Tensor, Tensor, Tensor],
+    cfg: float,
+) -> list[Tensor]:
+    """The loop as diffusers means it: a whole forward pass of the head per row and step."""
+    scheduler = DPMSolverMultistepScheduler(
+        num_train_timesteps=1000,
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        algorithm_type=solver,
+        solver_type="midpoint",
+    )
+    scheduler.set_timesteps(num_steps)
+    cond, null, x, fresh = inputs
+    path = []
+    for index, t in enumerate(scheduler.timesteps):
+        times = t.expand(len(x))
+        v, v_null = model.head(x, times, cond), model.head(x, times, null)
+        noise = {"variance_noise": fresh[index]} if solver == SDE else {}
+        x = scheduler.step(v_null + cfg * (v - v_null), t, x, **noise).prev_sample
+        path.append(x)
+    return path
+
+
+@pytest.mark.parametrize("solver", [ODE, SDE])
+@pytest.mark.parametrize("num_steps", [1, 2, 3, 5, 10, 14, 15, 20, 50])
+def test_every_step_is_that_of_diffusers(model: VibeVoiceModel, num_steps: int, solver: str) -> None:
+    inputs = _inputs(rows=3, num_steps=num_steps)
+    sampler = sampler_of(model, 1.7, num_steps, solver=solver)
+    with torch.no_grad():
+        wanted = _by_diffusers(model, num_steps, solver, inputs, 1.7)
+        got = list(sampler.path(*inputs))
+    assert len(got) == num_steps
+    for ours, theirs in zip(got, wanted, strict=True):
+        assert (ours - theirs).norm() <= 1e-5 * theirs.norm()
+
+
+def test_draws_are_what_the_solver_needs(model: VibeVoiceModel) -> None:
+    assert sampler_of(model, 1.3, 10).draws_per_frame == 1
+    assert sampler_of(model, 1.3, 10, solver=SDE).draws_per_frame == 11
+    assert sampler_of(model, 1.3, 1, solver=SDE).draws_per_frame == 1, "its only step ends without noise"
+
+
+@torch.no_grad()
+def test_a_single_step_shows_the_guidance_formula(model: VibeVoiceModel) -> None:
+    cond, null, noise, _ = _inputs()
+    (step,) = solver_steps(1, ODE)
+    t = torch.full((2,), step.timestep)
+    for scale in (1.5, 3.0, 10.0):
+        v, v_null = model.head(noise, t, cond), model.head(noise, t, null)
+        wanted = step.alpha * noise - step.sigma * (v_null + scale * (v - v_null))
+        torch.testing.assert_close(sampler_of(model, scale, 1)(cond, null, noise), wanted)
+
+
+@torch.no_grad()
+def test_without_guidance_the_null_condition_plays_no_part(model: VibeVoiceModel) -> None:
+    inputs = _inputs(num_steps=5)
+    sampler = sampler_of(model, 1.0, 5)
+    assert not sampler.guided and sampler_of(model, 1.3, 5).guided
+    got = sampler(inputs[0], None, inputs[2])
+    torch.testing.assert_close(got, _by_diffusers(model, 5, ODE, inputs, 1.0)[-1], rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_rows_do_not_mix(model: VibeVoiceModel) -> None:
+    cond, null, noise, fresh = _inputs(rows=4, num_steps=5)
+    sampler = sampler_of(model, 2.0, 5, solver=SDE)
+    together = sampler(cond, null, noise, fresh)
+    for row in range(4):
+        part = slice(row, row + 1)
+        alone = sampler(cond[part], null[part], noise[part], fresh[:, part])
+        torch.testing.assert_close(together[part], alone, rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_hoisted_conditioning_equals_the_plain_head(model: VibeVoiceModel) -> None:
+    head = model.head
+    cond, _, x, _ = _inputs(rows=3)
+    t = torch.tensor([999, 500, 100])
+    modulations = head.modulations(cond, head.time(t))
+    for step, timestep in enumerate(t):
+        plain = head(x, timestep.expand(3), cond)
+        torch.testing.assert_close(head.denoise(x, modulations[step]), plain, rtol=1e-5, atol=1e-6)
+
+
+def test_half_precision_keeps_the_models_dtype(model: VibeVoiceModel) -> None:
+    model = small_model().to(torch.bfloat16)
+    with torch.inference_mode():
+        cond, null, noise, _ = _inputs()
+        out = sampler_of(model)(cond.bfloat16(), null.bfloat16(), noise)
+    assert out.dtype == torch.bfloat16 and out.isfinite().all()
+
+
+def test_steps_of_the_reference() -> None:
+    assert [s.timestep for s in solver_steps(5, ODE)] == [999, 799, 599, 400, 200]
+    assert solver_steps(10, ODE)[-1].keep == 0.0, "the last step leaves nothing of the noise"
+
+
+@pytest.mark.parametrize("num_steps", [0, -1, 1001])
+def test_step_counts_out_of_range_are_refused(num_steps: int) -> None:
+    with pytest.raises(OptionError, match=rf"num_steps={num_steps}.*from 1 to 1000"):
+        solver_steps(num_steps, ODE)
+
+
+def test_an_unknown_solver_is_refused() -> None:
+    with pytest.raises(OptionError, match=r"euler.*dpmsolver\+\+, sde-dpmsolver\+\+"):
+        solver_steps(10, "euler")  # type: ignore[arg-type]
+
+
+def test_a_guided_sampler_insists_on_the_null_condition(model: VibeVoiceModel) -> None:
+    cond, _, noise, _ = _inputs()
+    with pytest.raises(AssertionError):
+        Sampler(model.head, solver_steps(2, ODE), 1.3)(cond, None, noise)
