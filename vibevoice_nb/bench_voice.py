@@ -220,9 +220,10 @@ def speak(engine: Any, texts: Sequence[str], name: str, seed: int) -> Spoken:
     takes = [engine.speak(f"Speaker 1: {t}", voices={1: name}, seed=seed + i) for i, t in enumerate(texts)]
     return Spoken(
         audio=[np.asarray(t.audio, np.float32).reshape(-1) for t in takes],
-        ended=sum(bool(t.ended) for t in takes),
+        # The rest was cut off at the length limit.
+        ended=sum(t.ended == "finished" for t in takes),
         rtf=float(np.mean([t.rtf for t in takes])),
-        ttfa=float(np.median([t.ttfa for t in takes])),
+        ttfa=float(np.median([t.ttfa for t in takes if t.ttfa is not None] or [np.nan])),
     )
 
 
@@ -324,7 +325,9 @@ def main() -> None:
     if options.flite_only:
         print(json.dumps(flite_scores(texts, names, Recogniser())))
     else:
-        print(json.dumps(measure(options.model, texts, names, options.seed)))
+        report = measure(options.model, texts, names, options.seed)
+        # JSON has no NaN: what couldn't be measured is null.
+        print(json.dumps({k: None if v != v else v for k, v in report.items()}))
 
 
 if __name__ == "__main__":
