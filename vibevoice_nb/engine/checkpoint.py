@@ -21,13 +21,17 @@ MIRRORS: dict[str, tuple[str, ...]] = {
 }
 """Repositories known to hold the same weights; repositories have vanished before."""
 
-_WANTED = ("*.json", "*.safetensors", "*.txt")
+WANTED = ("*.json", "*.safetensors", "*.txt")
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _CONFIG_LIMIT = 10_000_000
 
 
 def find_checkpoint(
-    model: str | Path, *, revision: str | None = None, mirrors: Sequence[str] | None = None
+    model: str | Path,
+    *,
+    revision: str | None = None,
+    mirrors: Sequence[str] | None = None,
+    wanted: Sequence[str] = WANTED,
 ) -> Path:
     """Find a checkpoint's folder, fetching it from the hub where needed.
 
@@ -39,6 +43,8 @@ def find_checkpoint(
         Branch, tag or commit on the hub. Mirrors are then not tried: a revision names one repository.
     mirrors : sequence of str, optional
         Repositories to try when the first one can't be fetched; by default the known mirrors of it.
+    wanted : sequence of str
+        Patterns of the files to fetch.
 
     Returns
     -------
@@ -56,10 +62,18 @@ def find_checkpoint(
     """
     if str(model) == NANO:
         return NANO_FOLDER
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        return folder
-    if folder.exists():
+    try:
+        folder = Path(model).expanduser()
+        if folder.is_dir():
+            return folder
+        is_file = folder.exists()
+    except (OSError, RuntimeError) as error:  # no such user, a folder above it unreadable, a name too long
+        raise CheckpointError(
+            f"{str(model)[:200]} can't be looked up ({error})",
+            "a folder that can be read",
+            "check the path and the permissions of the folders above it",
+        ) from error
+    if is_file:
         raise CheckpointError(
             f"{folder} is a file",
             "the folder that holds config.json and the weights",
@@ -74,17 +88,17 @@ def find_checkpoint(
         )
     if mirrors is None:
         mirrors = () if revision else MIRRORS.get(name, ())
-    return _fetch([name, *mirrors], revision)
+    return _fetch([name, *mirrors], revision, wanted)
 
 
-def _fetch(repositories: list[str], revision: str | None) -> Path:
+def _fetch(repositories: list[str], revision: str | None, wanted: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     failures = []
     for repository in repositories:
         try:
-            return Path(snapshot_download(repository, revision=revision, allow_patterns=list(_WANTED)))
+            return Path(snapshot_download(repository, revision=revision, allow_patterns=list(wanted)))
         except (OSError, ValueError, HfHubHTTPError, HFValidationError) as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
             failures.append(f"{repository}: {reason[0]}")
@@ -116,7 +130,7 @@ def read_json(path: Path) -> dict[str, Any]:
             "a checkpoint folder with this file",
             "check the path and its permissions, or fetch the checkpoint again",
         ) from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, a number or a nesting beyond sense
         raise CheckpointError(
             f"{path} is not JSON ({error})", "a JSON object", "fetch the checkpoint again"
         ) from error

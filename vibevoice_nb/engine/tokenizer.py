@@ -63,9 +63,16 @@ class FileTokenizer:
                     f"{folder / 'tokenizer.json'} is damaged ({error})", "a tokenizer file", "fetch it again"
                 ) from error
         else:
-            from transformers import AutoTokenizer
+            from transformers import Qwen2TokenizerFast
 
-            self._backend = AutoTokenizer.from_pretrained(str(folder)).backend_tokenizer
+            try:
+                self._backend = Qwen2TokenizerFast.from_pretrained(str(folder)).backend_tokenizer
+            except (OSError, ValueError, TypeError) as error:
+                raise CheckpointError(
+                    f"{folder} holds no tokenizer that can be read ({error})",
+                    "tokenizer.json, or vocab.json and merges.txt",
+                    "put tokenizer.json of Qwen/Qwen2.5-1.5B into the folder",
+                ) from error
         found = {token: self._backend.token_to_id(token) for token in (START, END, FRAME, EOS)}
         lacking = [token for token, id_ in found.items() if id_ is None]
         if lacking:
@@ -96,13 +103,26 @@ def load_tokenizer(folder: Path, config: ModelConfig, mirrors: Sequence[str] = (
     CheckpointError
     """
     if (folder / "tokenizer.json").exists() or (folder / "vocab.json").exists():
-        return FileTokenizer(folder)
+        return _fitting(FileTokenizer(folder), folder, config)
     qwen = "Qwen/Qwen2.5-7B" if config.language.hidden_size >= 3584 else "Qwen/Qwen2.5-1.5B"
     try:
-        return FileTokenizer(find_checkpoint(qwen, mirrors=mirrors))
+        fetched = find_checkpoint(qwen, mirrors=mirrors, wanted=["tokenizer.json"])
+        return _fitting(FileTokenizer(fetched), fetched, config)
     except VibeVoiceError as error:
         raise CheckpointError(
             f"{folder} has no tokenizer, and {qwen} gave none either ({error.got})",
             "tokenizer.json beside the weights",
             f"copy tokenizer.json of {qwen} into {folder}",
         ) from error
+
+
+def _fitting(tokenizer: FileTokenizer, folder: Path, config: ModelConfig) -> FileTokenizer:
+    """Check that the model has an embedding for every special token."""
+    highest, size = max(tokenizer.special.legal), config.language.vocab_size
+    if highest >= size:
+        raise CheckpointError(
+            f"the tokenizer in {folder} has ids up to {highest}",
+            f"ids below {size}, the model's vocab_size",
+            "use the tokenizer that the model was trained with",
+        )
+    return tokenizer

@@ -123,7 +123,7 @@ def load_model(
                 name = ours[key]
                 shape = model.get_parameter(name).shape
                 tensor = handle.get_tensor(key).reshape(shape)
-                loaded[name] = _checked(key, tensor).to(device_of(name, placement), dtype)
+                loaded[name] = _checked(key, tensor, dtype).to(device_of(name, placement))
     model.load_state_dict(loaded, strict=True, assign=True)
     return model.eval().requires_grad_(False)
 
@@ -149,15 +149,16 @@ def _weight_files(folder: Path) -> list[Path]:
         return [folder / SINGLE]
     if (folder / INDEX).exists():
         listed = read_json(folder / INDEX).get("weight_map")
-        names = sorted(set(listed.values())) if isinstance(listed, dict) else []
+        named = list(listed.values()) if isinstance(listed, dict) else []
         # A name from a file we were given: it may not lead out of the folder.
-        odd = [name for name in names if not isinstance(name, str) or Path(name).name != name]
-        if odd or not names:
+        odd = [name for name in named if not _plain_name(name)]
+        if odd or not named:
             raise CheckpointError(
                 f"{folder / INDEX} lists {_name(map(str, odd)) or 'no files'}",
                 "plain names of .safetensors files in the same folder",
                 "fetch the checkpoint again from a repository you trust",
             )
+        names = sorted(set(named))
         absent = [name for name in names if not (folder / name).exists()]
         if absent:
             raise CheckpointError(
@@ -176,6 +177,10 @@ def _weight_files(folder: Path) -> list[Path]:
         "a checkpoint folder with safetensors weights",
         "check the path, or fetch the checkpoint again",
     )
+
+
+def _plain_name(name: object) -> bool:
+    return isinstance(name, str) and Path(name).name == name and name.endswith(".safetensors")
 
 
 def _open(file: Path) -> safe_open:
@@ -205,14 +210,15 @@ def _open(file: Path) -> safe_open:
         ) from error
 
 
-def _checked(key: str, tensor: Tensor) -> Tensor:
-    if not tensor.is_floating_point() or not torch.isfinite(tensor).all():
+def _checked(key: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    cast = tensor.to(dtype)
+    if not tensor.is_floating_point() or not torch.isfinite(cast).all():
         raise CheckpointError(
-            f"{key} holds values that are not finite numbers",
+            f"{key} holds values that are not finite numbers in {str(dtype).removeprefix('torch.')}",
             "finite floating-point weights",
-            "fetch the checkpoint again, or train it again with a lower learning rate",
+            "fetch the checkpoint again, or use float32 if this is half precision",
         )
-    return tensor
+    return cast
 
 
 def _same_shape(got: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
