@@ -14,6 +14,9 @@ from .conv import CausalConv, DepthwiseConv, Downsample, StreamState, Upsample, 
 from .layers import RMSNorm, rms_normalise
 from .linear import Affine, Dense, Derived, LinearWeights
 
+_WIDE = 256
+"""Channels from which a block is wide."""
+
 
 class FeedForward(nn.Module):
     """Weights of two linear layers, four times as wide between them; `Block` computes with them."""
@@ -27,12 +30,14 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     """Depthwise convolution, then feed-forward with an exact GELU, each with a norm and a residual.
 
-    The norms' weights and the layer scales are folded into the convolution and the matrices.
+    In narrow blocks, with many steps and few weights, the norms' weights and the layer scales are folded into
+    the convolution and the matrices. Wide ones have few steps and many weights, which are left as published
+    because they are then kept at half the size (see `kernels`).
     """
 
     def __init__(self, size: int, eps: float) -> None:
         super().__init__()
-        self.eps = eps
+        self.eps, self.folded = eps, size < _WIDE
         self.norm = RMSNorm(size, eps)
         self.mixer = DepthwiseConv(size)
         self.gamma = nn.Parameter(torch.empty(size))
@@ -49,16 +54,20 @@ class Block(nn.Module):
 
     def _up(self) -> Affine:
         linear = self.ffn.linear1
-        return linear.weight * self.ffn_norm.weight, linear.bias
+        return (linear.weight * self.ffn_norm.weight if self.folded else linear.weight), linear.bias
 
     def _down(self) -> Affine:
         linear = self.ffn.linear2
         assert linear.bias is not None
+        if not self.folded:
+            return linear.weight, linear.bias
         return linear.weight * self.ffn_gamma[:, None], linear.bias * self.ffn_gamma
 
     def forward(self, x: Tensor, state: StreamState | None) -> Tensor:
         x = x + self.mixer(rms_normalise(x, self.eps), self.filters(), state)
-        return self.down.add_to(x, self.up.gelu(rms_normalise(x, self.eps)))
+        if self.folded:
+            return self.down.add_to(x, self.up.gelu(rms_normalise(x, self.eps)))
+        return x + self.ffn_gamma * self.down.product(self.up.gelu(self.ffn_norm(x)))
 
 
 class Stage(nn.Module):

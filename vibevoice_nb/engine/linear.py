@@ -12,8 +12,9 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .kernels import Kernel, choose_kernel
 
 Affine = tuple[Tensor, Tensor | None]
 """A weight and a bias."""
@@ -40,42 +41,28 @@ class Derived:
 
 
 class Dense(Derived):
-    """The product of activations with a derived matrix [out, in].
+    """The product of activations with a derived matrix [out, in]; see `kernels`."""
 
-    Prepared on a CPU, the matrix is packed for oneDNN, which then reads it once per call however few the rows
-    are, and what follows the product is done while its result is still in the processor's cache.
-    """
-
-    packed = False
+    _kernel: Kernel | None = None
 
     def prepare(self) -> None:
         super().prepare()
         assert self._kept is not None
-        weight, bias = self._kept
-        self.packed = _can_pack(weight)
-        if self.packed:
-            self._kept = (torch.ops.mkldnn._reorder_linear_weight(weight), bias)
+        self._kernel = choose_kernel(*self._kept)
+        # The kernel holds the matrix in its own way: a second copy would only take memory.
+        self._kept = None
 
     def product(self, x: Tensor) -> Tensor:
         """Multiply: [..., in] -> [..., out]."""
-        weight, bias = self()
-        if self.packed:
-            return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-        return F.linear(x, weight, bias)
+        return (self._kernel or Kernel(*self())).product(x)
 
     def gelu(self, x: Tensor) -> Tensor:
         """Multiply and apply the exact GELU."""
-        weight, bias = self()
-        if self.packed:
-            return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "gelu", [], "none")
-        return F.gelu(F.linear(x, weight, bias))
+        return (self._kernel or Kernel(*self())).gelu(x)
 
     def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
         """Multiply and add to `residual` [..., out]."""
-        weight, bias = self()
-        if self.packed:
-            return torch.ops.mkldnn._linear_pointwise(x, residual, weight, bias, "add")
-        return residual + F.linear(x, weight, bias)
+        return (self._kernel or Kernel(*self())).add_to(residual, x)
 
 
 class LinearWeights(nn.Module):
@@ -116,12 +103,3 @@ def derived_values(model: nn.Module) -> Iterator[Derived]:
     """Every derived value under `model`."""
     for module in model.modules():
         yield from (value for value in vars(module).values() if isinstance(value, Derived))
-
-
-def _can_pack(weight: Tensor) -> bool:
-    return (
-        weight.device.type == "cpu"
-        and weight.dtype in (torch.float32, torch.bfloat16)
-        and torch.backends.mkldnn.is_available()
-        and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
-    )

@@ -1,0 +1,106 @@
+"""How a prepared matrix is multiplied: the fastest exact way the device has.
+
+Shapes: x [..., in], matrix [out, in], bias and residual [..., out].
+
+On a CPU, speech is generated a row or two at a time, so a product costs what it takes to read its matrix. Two
+things help. Published weights are bfloat16, and every one of them is also a float16 once the matrix is scaled
+by a power of two: kept so and widened inside the product, they are read in half the time, and the arithmetic
+is still float32. What is no float16 (a norm folded into a matrix, say) is packed for oneDNN, which reads it
+once however few the rows are and finishes the product while its result is in the processor's cache.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_HALF_FROM = 1 << 14
+"""Elements from which a matrix is worth keeping as float16; smaller ones stay in the cache anyway."""
+
+_HALF_EXPONENT = 14
+_HALF_ROUNDING = 2.0**-25
+"""Scaled to have its largest element in [2^14, 2^15), a bfloat16 matrix differs from float16 at most by this:
+2^-39 of the largest element, far below what float32 sums keep."""
+
+
+class Kernel:
+    """Plain multiplication."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self.weight, self.bias = weight, bias
+
+    def product(self, x: Tensor) -> Tensor:
+        """Multiply: [..., in] -> [..., out]."""
+        return F.linear(x, self.weight, self.bias)
+
+    def gelu(self, x: Tensor) -> Tensor:
+        """Multiply and apply the exact GELU."""
+        return F.gelu(self.product(x))
+
+    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        """Multiply and add to `residual`."""
+        return residual + self.product(x)
+
+
+class OneDnnKernel(Kernel):
+    """A matrix in oneDNN's own layout."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__(torch.ops.mkldnn._reorder_linear_weight(weight), bias)
+
+    def product(self, x: Tensor) -> Tensor:
+        return torch.ops.mkldnn._linear_pointwise.default(x, self.weight, self.bias, "none", [], "")
+
+    def gelu(self, x: Tensor) -> Tensor:
+        return torch.ops.mkldnn._linear_pointwise.default(x, self.weight, self.bias, "gelu", [], "none")
+
+    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        return torch.ops.mkldnn._linear_pointwise.binary(x, residual, self.weight, self.bias, "add")
+
+
+class HalfKernel(Kernel):
+    """A float32 matrix kept, without loss, as float16 times a power of two."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        scale = _half_scale(weight)
+        self.unscale = 1 / scale
+        scaled_bias = None if bias is None else bias * scale
+        self.packed = torch.ops.quantized.linear_prepack_fp16(weight * scale, scaled_bias)
+
+    def product(self, x: Tensor) -> Tensor:
+        return torch.ops.quantized.linear_dynamic_fp16(x, self.packed).mul_(self.unscale)
+
+
+def choose_kernel(weight: Tensor, bias: Tensor | None) -> Kernel:
+    """Take the fastest kernel that multiplies by exactly this matrix."""
+    if weight.device.type == "cpu":
+        if _fits_half(weight):
+            return HalfKernel(weight, bias)
+        if _fits_onednn(weight):
+            return OneDnnKernel(weight, bias)
+    return Kernel(weight, bias)
+
+
+def _half_scale(weight: Tensor) -> float:
+    largest = float(weight.abs().max())
+    return 2.0 ** (_HALF_EXPONENT - math.frexp(largest)[1] + 1) if largest else 1.0
+
+
+def _fits_half(weight: Tensor) -> bool:
+    if weight.dtype != torch.float32 or weight.numel() < _HALF_FROM:
+        return False
+    if "fbgemm" not in torch.backends.quantized.supported_engines:
+        return False
+    scaled = weight * _half_scale(weight)
+    return bool((scaled.half().float() - scaled).abs().max() <= _HALF_ROUNDING)
+
+
+def _fits_onednn(weight: Tensor) -> bool:
+    return (
+        weight.dtype in (torch.float32, torch.bfloat16)
+        and torch.backends.mkldnn.is_available()
+        and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
+    )
