@@ -241,7 +241,7 @@ def write_audio(path: str | os.PathLike[str], audio: np.ndarray, *, force: bool 
             "a format it can write",
             "write .wav or .flac, or install a newer soundfile",
         ) from exc
-    write_atomically(target, encoded.getbuffer(), force=force)
+    write_atomically(target, encoded.getvalue(), force=force)
     return target
 
 

@@ -193,7 +193,7 @@ def _open_pyav(file: BinaryIO, path: object) -> Decoded:
 
     file.seek(0)
     try:
-        container = av.open(file, "r", options={"format_whitelist": _CONTAINERS}, metadata_errors="replace")
+        container = av.open(file, "r", options={"format_whitelist": _CONTAINERS})
     except (av.FFmpegError, ValueError) as exc:
         raise AudioError(
             f"{path}: not an audio file that can be decoded ({exc})", _READABLE, "convert it to WAV"

@@ -45,6 +45,8 @@ def check_target(path: str | os.PathLike[str], *, suffixes: tuple[str, ...], for
         raise AudioError(f"{path}", f"a file name that ends in {', '.join(suffixes)}", "rename it")
     try:
         target = target.resolve()
+        if target.is_symlink():  # Python 3.13 hands a loop of links back instead of raising
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         exists = target.exists()
     except (OSError, RuntimeError, ValueError) as exc:  # a loop of links, a name too long, a NUL
         raise AudioError(f"{path!r} ({exc})", "a path that can be written", "choose another name") from exc
