@@ -196,9 +196,11 @@ def flite_recordings(texts: Sequence[str], name: str) -> list[np.ndarray]:
 
 
 def flite_scores(texts: Sequence[str], names: Sequence[str], recogniser: Recogniser) -> dict[str, float]:
-    """Word error rate of flite's recordings per voice and in ``total``; where flite is missing, on record."""
+    """Word error rate of flite's recordings per voice and in ``total``; without flite, those on record."""
     if shutil.which("flite") is None:
-        recorded: dict[str, float] = json.loads(RECORDED.read_text(encoding="utf-8"))
+        recorded: dict[str, float] = (
+            json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else {}
+        )
         return recorded
     scores = {n: score(flite_recordings(texts, n), texts, recogniser=recogniser) for n in names}
     total = sum(scores.values(), Score(0, 0, ()))
@@ -299,7 +301,7 @@ def measure(
         print(name, " ".join(f"{k.rsplit('_', 1)[0]} {v}" for k, v in figures.items()), flush=True)
     return report | {
         "wer": round(total.wer, 2),
-        "wer_flite": floor["total"],
+        "wer_flite": floor.get("total", float("nan")),
         "ended": sum(v.ended for v in spoken),
         "rtf": round(float(np.mean([v.rtf for v in spoken])), 4),
         "ttfa": round(float(np.median([v.ttfa for v in spoken])), 4),
