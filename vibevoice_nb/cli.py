@@ -1,0 +1,356 @@
+"""The command line, `vibevoice-nb`. What takes time to import is imported by the command that needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vibevoice_nb import __version__, tables, terminal
+from vibevoice_nb.terminal import FAILED, fail, print_json, say, warn
+
+if TYPE_CHECKING:
+    from vibevoice_nb.recordings import VoiceCheck
+
+
+def _examples(*lines: str) -> str:
+    return "\n\n".join(("Examples:", *(f"  {line}" for line in lines)))
+
+
+app = typer.Typer(
+    cls=terminal.Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Scripts in, conversations out: VibeVoice on the command line.",
+    epilog=_examples(
+        'echo "Speaker 1: Hello there." | vibevoice-nb speak - --out hello.wav',
+        "vibevoice-nb speak script.txt --voice 1=me.wav --voice 2=Ada --model vibevoice/VibeVoice-1.5B-hf",
+        "vibevoice-nb doctor",
+    ),
+)
+voices_app = typer.Typer(no_args_is_help=True, help="List, add, remove and check voices.")
+app.add_typer(voices_app, name="voices")
+
+
+def _set_debug(value: bool) -> None:
+    terminal.manner.debug = terminal.manner.debug or value
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        print(f"vibevoice-nb {__version__}")
+        raise typer.Exit
+
+
+Debug = Annotated[
+    bool, typer.Option("--debug", callback=_set_debug, help="Show the traceback of an error.", hidden=True)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and everything else on stderr.")]
+Model = Annotated[
+    str, typer.Option("--model", "-m", help="nano (the default), a folder, or a Hugging Face hub id.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
+Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of the hub repository.")]
+Mirrors = Annotated[
+    list[str] | None,
+    typer.Option("--mirror", help="Hub repository to try when the model can't be fetched; repeatable."),
+]
+
+
+@app.callback()
+def main(
+    debug: Annotated[
+        bool, typer.Option("--debug", callback=_set_debug, help="Show the traceback of an error.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options that every command has."""
+
+
+@app.command(
+    epilog=_examples(
+        "vibevoice-nb speak script.txt",
+        "vibevoice-nb speak script.txt --out episode.mp3 --voice 1=Ada --voice 2=guest.wav",
+        'vibevoice-nb speak talk.txt --voice "Anna=anna.wav" --voice "Ben=ben.wav" --seed 7',
+        "vibevoice-nb speak scripts/*.txt --out-dir episodes",
+        "accelerate launch --module vibevoice_nb.cli speak scripts/*.txt --out-dir episodes",
+    )
+    + "\n\nExit codes: 0 all was said, 1 something failed, 2 bad input, 3 the length limit came first, "
+    "130 interrupted (what was made is kept)."
+)
+def speak(
+    scripts: Annotated[
+        list[str], typer.Argument(metavar="SCRIPT", help="Script files (.txt, .json), or - for stdin.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Audio file, .wav, .flac, .mp3 or .ogg; by default the script's name with .wav, here.",
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out-dir", metavar="DIR", help="Folder for the audio of several scripts.")
+    ] = None,
+    model: Model = "nano",
+    voices: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--voice",
+            "-v",
+            metavar="SPEAKER=VOICE",
+            help="Voice of a speaker: a built-in name, a name in your library, or a recording; repeatable.",
+        ),
+    ] = None,
+    cfg_scale: Annotated[
+        float | None, typer.Option(help="Guidance, 1 (off, quicker) to 10; published default 1.3.")
+    ] = None,
+    num_steps: Annotated[
+        int | None, typer.Option(help="Solver steps per frame; published default 10, 5 is usable.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the noise; drawn when not given.")] = None,
+    solver: Annotated[str | None, typer.Option(help="dpmsolver++ or sde-dpmsolver++.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Scale of the initial noise; published default 1.")
+    ] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(help="Longest audio; by default 3 times the estimate, and 10 s.")
+    ] = None,
+    passage_seconds: Annotated[
+        float | None, typer.Option(help="Longest stretch in one pass; by default what suits the model.")
+    ] = None,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    revision: Revision = None,
+    mirrors: Mirrors = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Scripts spoken at once, of several.")] = 4,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that share several scripts; by default one per visible GPU."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Write over existing files.")] = False,
+    as_json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Speak scripts: one, or several at once.
+
+    The audio is written while it is made. Ctrl-C stops and keeps what was made.
+    """
+    from vibevoice_nb import speak_command
+    from vibevoice_nb.speaking import Settings
+    from vibevoice_nb.speech import GenerationOptions
+
+    terminal.manner.quiet = quiet
+    given: dict[str, float | str | None] = {
+        "cfg_scale": cfg_scale,
+        "num_steps": num_steps,
+        "seed": seed,
+        "solver": solver,
+        "temperature": temperature,
+        "max_seconds": max_seconds,
+        "passage_seconds": passage_seconds,
+    }
+    # A slip is said before anything is loaded; one seed serves all scripts.
+    checked = GenerationOptions().updated(given).seeded()
+    options = {name: value for name, value in given.items() if value is not None} | {"seed": checked.seed}
+    settings = Settings(
+        model=model,
+        device=device,
+        dtype=dtype,
+        revision=revision,
+        mirrors=tuple(mirrors) if mirrors else None,
+        options=options,
+        force=force,
+        batch_size=batch_size,
+    )
+    raise typer.Exit(speak_command.run(scripts, output, folder, voices or [], settings, processes, as_json))
+
+
+@app.command(
+    epilog=_examples(
+        "vibevoice-nb info nano",
+        "vibevoice-nb info vibevoice/VibeVoice-1.5B-hf",
+        "vibevoice-nb info path/to/checkpoint --json",
+    )
+)
+def info(
+    model: Annotated[str, typer.Argument(help="nano, a folder, or a Hugging Face hub id.")],
+    revision: Revision = None,
+    mirrors: Mirrors = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Say what a checkpoint is, what memory it needs, and whether it fits here.
+
+    Weights are neither loaded nor downloaded.
+    """
+    with terminal.phase(f"looking at {model}"):
+        from vibevoice_nb.model_info import describe
+
+        found = describe(model, revision=revision, mirrors=mirrors)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        tables.show_model(found)
+
+
+@app.command()
+def doctor(as_json: Json = False, debug: Debug = False) -> None:
+    """Look at the installation: what is there, what is missing, and the command that mends it.
+
+    Exit code 1 if something is missing that speaking needs.
+    """
+    with terminal.phase("examining"):
+        from vibevoice_nb.doctor import examine
+
+        findings = list(examine())
+    if as_json:
+        print_json({"findings": [vars(finding) for finding in findings]})
+    else:
+        tables.show_findings(findings)
+    if any(finding.status == "missing" for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+@app.command(epilog=_examples("vibevoice-nb verify recording", "vibevoice-nb verify recording --device cuda"))
+def verify(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Recorded run: config, weights, inputs, expected arrays.")
+    ],
+    device: Device = "cpu",
+    dtype: Dtype = "float32",
+    debug: Debug = False,
+) -> None:
+    """Replay a recorded run through this engine and compare every array.
+
+    The last line is JSON. Exit code 1 if an array is beyond tolerance, or if nothing could be compared.
+    """
+    with terminal.phase(f"replaying {folder}"):
+        from vibevoice_nb import verify as replay
+        from vibevoice_nb.engine.placement import pick_device, pick_dtype
+
+        where = pick_device(device)
+        comparisons = replay.verify(folder, device=str(where), dtype=pick_dtype(where, dtype))
+    tables.show_comparisons(comparisons)
+    summary = replay.summary(comparisons)
+    print_json(summary)
+    if not summary["passed"]:
+        raise typer.Exit(FAILED)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+def bench(ctx: typer.Context) -> None:
+    """Measure speed beside transformers' own VibeVoice; --help tells its options."""
+    from vibevoice_nb import bench as benchmark
+
+    benchmark.main(ctx.args)
+
+
+@voices_app.command("list")
+def list_voices(as_json: Json = False, debug: Debug = False) -> None:
+    """List the built-in voices and those of your library."""
+    from vibevoice_nb.voices import VoiceLibrary, builtin_descriptions
+
+    library = VoiceLibrary()
+    builtin, own = builtin_descriptions(), library.list()
+    if as_json:
+        entries = [
+            {"name": name, "description": text, "source": "built-in"} for name, text in builtin.items()
+        ]
+        mine = [{**asdict(voice), "source": "library"} for voice in own]
+        print_json({"voices": [*entries, *mine], "library": str(library.folder)})
+    else:
+        tables.show_voices(builtin, own, library.folder)
+
+
+@voices_app.command("add", epilog=_examples("vibevoice-nb voices add anna.wav --name Anna --consent"))
+def add_voice(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording; 5 to 30 s of speech are best.")],
+    name: Annotated[str | None, typer.Option(help="By default the file's name.")] = None,
+    consent: Annotated[bool, typer.Option("--consent", help="The speaker agrees that it is used.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Keep a voice in your library."""
+    from vibevoice_nb.voices import VoiceLibrary
+
+    library = VoiceLibrary()
+    voice = library.add(file, name=name, consent=consent)
+    for check in voice.checks:
+        warn(f"{check.message} ({check.remedy})")
+    say(f"{voice.name}: {voice.seconds:.1f} s, in {library.folder}", style="green")
+    if not consent:
+        warn("no consent is recorded; add it with --consent when the speaker has agreed")
+
+
+@voices_app.command("remove")
+def remove_voice(
+    name: Annotated[str, typer.Argument(help="Name in your library.")], debug: Debug = False
+) -> None:
+    """Delete a voice from your library."""
+    from vibevoice_nb.voices import VoiceLibrary
+
+    VoiceLibrary().remove(name)
+    say(f"{name} is removed")
+
+
+@voices_app.command("check")
+def check_voices(
+    voices: Annotated[
+        list[str], typer.Argument(metavar="VOICE", help="Recordings, or names of voices in your library.")
+    ],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Judge recordings: length, clipping, silence, noise, sample rate.
+
+    Exit code 1 if one of them can't be used.
+    """
+    from vibevoice_nb.errors import VibeVoiceError
+
+    results: list[dict[str, object]] = []
+    unusable = False
+    for name in voices:
+        try:
+            seconds, checks = _judge(name)
+        except VibeVoiceError as error:
+            fail(error)
+            results.append({"voice": name, "error": str(error)})
+            unusable = True
+            continue
+        results.append({"voice": name, "seconds": seconds, "checks": [asdict(check) for check in checks]})
+        unusable |= any(check.severity == "error" for check in checks)
+        if not as_json:
+            tables.show_checks(name, seconds, checks)
+    if as_json:
+        print_json({"voices": results})
+    if unusable:
+        raise typer.Exit(FAILED)
+
+
+def _judge(name: str) -> tuple[float, Sequence[VoiceCheck]]:
+    """Length of a recording, or of a voice by name, and what was found about it."""
+    from vibevoice_nb.audio import read_audio
+    from vibevoice_nb.voices import check_voice, resolve_voice
+
+    if Path(name).exists():
+        audio, about = read_audio(name)
+        return about.seconds, check_voice(audio, about)
+    voice = resolve_voice(name)
+    return voice.seconds, voice.checks
+
+
+if __name__ == "__main__":
+    app(prog_name="vibevoice-nb")

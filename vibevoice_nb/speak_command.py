@@ -1,0 +1,127 @@
+"""`vibevoice-nb speak`: plan, speak, and say what came of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from vibevoice_nb import terminal
+from vibevoice_nb.errors import AudioError
+from vibevoice_nb.orders import Order, Planner, Refusal, choose_targets, plan, prepare_folder
+from vibevoice_nb.sharing import (
+    launched,
+    processes_for,
+    rank,
+    speak_here,
+    speak_launched,
+    speak_on_processes,
+)
+from vibevoice_nb.speaking import Outcome, Settings
+from vibevoice_nb.terminal import BAD_INPUT, FAILED, INTERRUPTED, LENGTH, fail, print_json, say, warn
+
+
+def run(
+    sources: Sequence[str],
+    output: Path | None,
+    folder: Path | None,
+    voices: Sequence[str],
+    settings: Settings,
+    processes: int | None,
+    as_json: bool,
+) -> int:
+    """Do what the command does; returns the exit code."""
+    terminal.start(terminal.manner, silent=rank() > 0)
+    targets = choose_targets(sources, output, folder)
+    if folder is not None:
+        prepare_folder(folder)
+    planner = Planner(voices, force=settings.force, remark=warn)
+    refusals: list[Refusal] = []
+    if len(sources) == 1:
+        orders = [planner.order(sources[0], targets[0])]
+        planner.check_heard(orders[0].cast)
+    else:
+        orders, refusals = plan(sources, targets, planner)
+    for refusal in refusals:
+        fail(f"{refusal.source}: {refusal.error}")
+    announce(settings, orders)
+    outcomes = _speak(orders, settings, processes)
+    if rank() > 0:
+        return 0  # the first process speaks for all
+    for outcome in outcomes:
+        report(outcome)
+    unspoken = len(orders) - len(outcomes)
+    if unspoken:
+        warn(f"interrupted; {unspoken} scripts were not begun")
+    elif refusals:
+        warn(f"{len(refusals)} of {len(sources)} scripts were not spoken; see above")
+    if as_json:
+        print_json(to_json(settings, outcomes, refusals, alone=len(sources) == 1))
+    return exit_code(outcomes, refusals, unspoken, alone=len(sources) == 1)
+
+
+def _speak(orders: Sequence[Order], settings: Settings, processes: int | None) -> list[Outcome]:
+    if launched():
+        return speak_launched(orders, settings)
+    count = min(processes or processes_for(len(orders), settings.device), max(1, len(orders)))
+    return speak_here(orders, settings) if count == 1 else speak_on_processes(orders, settings, count)
+
+
+def announce(settings: Settings, orders: Sequence[Order]) -> None:
+    """Say which model speaks, and who with which voice."""
+    nano = settings.model == "nano"
+    say(f"model: {settings.model}{', the small model inside this package' if nano else ''}")
+    for order in orders:
+        name = f"{order.source}: " if len(orders) > 1 else ""
+        say(f"cast: {name}{order.describe_cast()}")
+
+
+def report(outcome: Outcome) -> None:
+    """Say what came of a script."""
+    if outcome.error is not None:
+        fail(outcome.error if outcome.source in str(outcome.error) else f"{outcome.source}: {outcome.error}")
+        if outcome.file is not None and str(outcome.file) not in str(outcome.error):
+            warn(f"what was made is in {shown(outcome.file)}")
+        return
+    summary = outcome.summary
+    made = f"{summary['seconds']:.1f} s of audio in {summary['elapsed']:.1f} s (rtf {summary['rtf']:.2f})"
+    if summary["ended"] == "cancelled":
+        warn(f"{outcome.source}: interrupted after {summary['seconds']:.1f} s")
+    if outcome.file is None:
+        warn(f"{outcome.source}: no audio was made")
+    else:
+        say(f"{shown(outcome.file)}: {made}, {summary['model']}, seed {summary['seed']}", style="green")
+    if outcome.limit:
+        warn(f"{outcome.source}: {outcome.limit}")
+    if outcome.clipped:
+        warn(f"{outcome.source}: {outcome.clipped} samples were beyond full scale and were clipped")
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be written from here."""
+    try:
+        return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+    except OSError:  # the folder we are in is gone
+        return str(path)
+
+
+def to_json(
+    settings: Settings, outcomes: Sequence[Outcome], refusals: Sequence[Refusal], *, alone: bool
+) -> dict[str, object]:
+    """Flatten what came of it: one script's summary, or the list of all."""
+    if alone and outcomes:
+        return outcomes[0].to_json()
+    refused = [{"script": refusal.source, "error": str(refusal.error)} for refusal in refusals]
+    return {"model": settings.model, "scripts": [*(outcome.to_json() for outcome in outcomes), *refused]}
+
+
+def exit_code(outcomes: Sequence[Outcome], refusals: Sequence[Refusal], unspoken: int, *, alone: bool) -> int:
+    """Choose the exit code; the help of `speak` says what each means."""
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    if unspoken or any(outcome.summary.get("ended") == "cancelled" for outcome in outcomes):
+        return INTERRUPTED
+    if alone and errors:
+        return FAILED if isinstance(errors[0], AudioError) else BAD_INPUT
+    if errors or refusals:
+        return FAILED
+    return LENGTH if any(outcome.limit for outcome in outcomes) else 0

@@ -1,0 +1,207 @@
+"""What the command line shows: messages, errors without tracebacks, a progress bar, and Ctrl-C.
+
+Results go to stdout; all that is said about the work goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import Any, TextIO
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TextColumn
+from rich.progress import Progress as Bars
+from rich.text import Text
+from typer.core import TyperGroup
+
+from vibevoice_nb.errors import VibeVoiceError
+from vibevoice_nb.speech import Progress
+
+FAILED, BAD_INPUT, LENGTH, INTERRUPTED = 1, 2, 3, 130
+"""Exit codes. FAILED: something went wrong on the way. LENGTH: the length limit came before the end."""
+
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+
+@dataclass
+class Manner:
+    """How much is said."""
+
+    quiet: bool = False
+    debug: bool = False
+
+
+manner = Manner()
+
+
+def say(text: str, style: str = "") -> None:
+    """Tell the person what is going on, unless they asked for quiet; nothing in the text is markup."""
+    if not manner.quiet:
+        err.print(Text(text, style=style))
+
+
+def warn(text: str) -> None:
+    """Tell the person something they should know."""
+    err.print(Text("warning: ", style="yellow").append(text, style="default"))
+
+
+def fail(error: BaseException | str) -> None:
+    """Show an error in red; its traceback only where `--debug` asked for it."""
+    if manner.debug and isinstance(error, BaseException):
+        err.print(Text("".join(traceback.format_exception(error)), style="dim"))
+    err.print(Text(f"error: {error}", style="red"))
+
+
+def print_json(data: Mapping[str, Any]) -> None:
+    """Print one line of JSON on stdout."""
+    print(json.dumps(data, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+class Commands(TyperGroup):
+    """The commands, with what they raise turned into a message and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        manner.quiet = manner.debug = False
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            try:
+                return super().invoke(ctx)
+            except (VibeVoiceError, OSError, RuntimeError, MemoryError, KeyboardInterrupt) as error:
+                code = _exit_code(error)
+                if code is None:
+                    raise
+                raise typer.Exit(code) from error
+
+
+def start(wanted: Manner, *, silent: bool = False) -> None:
+    """Begin in a process of our own; a silent one leaves talking to another."""
+    manner.quiet, manner.debug = wanted.quiet or silent, wanted.debug
+    err.quiet = silent
+    warnings.showwarning = _show_warning
+
+
+def _exit_code(error: BaseException) -> int | None:
+    """Say what happened; None for what is no mistake of the person and no fault of the machine."""
+    if isinstance(error, VibeVoiceError):
+        fail(error)
+        return BAD_INPUT
+    if isinstance(error, KeyboardInterrupt):
+        fail("interrupted")
+        return INTERRUPTED
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        fail(error)
+        return FAILED
+    if is_out_of_memory(error):
+        fail(error)
+        say(
+            "A shorter script, shorter voices, --dtype or a smaller model need less: see `vibevoice-nb info`."
+        )
+        return FAILED
+    return None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, of the machine or of a GPU; torch has no one exception for it."""
+    named = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
+    return named or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    warn(f"{message} ({filename}:{lineno})" if manner.debug else str(message))
+
+
+@contextmanager
+def phase(text: str) -> Iterator[None]:
+    """Show what is being done while it lasts."""
+    live = err.is_terminal and not manner.quiet
+    if not live:
+        say(f"{text} ...")
+    with err.status(f"{text} ...") if live else nullcontext():
+        yield
+
+
+def clock(seconds: float) -> str:
+    """Write a length of time.
+
+    >>> clock(7.4), clock(75), clock(3675)
+    ('0:07', '1:15', '1:01:15')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class SpeakingBar:
+    """A progress bar for the time that is spoken; call it with every `Progress`.
+
+    Nothing is shown where stderr is no terminal.
+    """
+
+    def __init__(self, label: str) -> None:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=None))
+        hidden = manner.quiet or not err.is_terminal
+        self._bars = Bars(*columns, TextColumn("{task.fields[about]}"), console=err, disable=hidden)
+        self._task = self._bars.add_task(label, total=None, about="reading the script and the voices")
+
+    def __enter__(self) -> SpeakingBar:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, reason: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        about = (
+            f"{clock(progress.seconds)} of about {clock(progress.estimated_seconds)}, "
+            f"{clock(progress.elapsed)} elapsed, {clock(progress.remaining)} left, rtf {progress.rtf:.2f}"
+        )
+        self._bars.update(
+            self._task, total=progress.estimated_seconds, completed=progress.seconds, about=about
+        )
+
+
+class Interrupt:
+    """Ctrl-C asks to stop after the frame that is being made; a second one stops at once.
+
+    Within its `with` block; call it to learn whether it was asked.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def __call__(self) -> bool:
+        return self.requested
+
+    def __enter__(self) -> Interrupt:
+        self._before = signal.signal(signal.SIGINT, self._stop)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, reason: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+        say("\nstopping; Ctrl-C again stops at once", style="yellow")
