@@ -297,7 +297,7 @@ def normalise(text: str) -> str:
     text = _fold(text)
     text = re.sub(r"-{2,}", " - ", re.sub(r"\.{2,}", ". ", text))
     for pattern, spoken in _RULES:
-        text = pattern.sub(spoken, text)  # type: ignore[arg-type]
+        text = pattern.sub(spoken, text)  # type: ignore[call-overload]
     text = _abbreviations(text)
     text = "".join(SYMBOLS.get(c, c) for c in text).lower()
     text = re.sub(r"[^a-z',.?!;:\- ]", " ", text)

@@ -22,7 +22,7 @@ import numpy as np
 import scipy.fft
 
 from vibevoice_nb.errors import OptionError
-from vibevoice_nb.nano.english import PHONES
+from vibevoice_nb.nano.english_tables import PHONES
 from vibevoice_nb.training.corpus import HOP_LENGTH, SAMPLE_RATE
 
 N_FFT, MEL_HOP, N_MELS, F_MIN, F_MAX = 1024, 200, 80, 40.0, 8000.0
