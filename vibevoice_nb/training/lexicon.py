@@ -14,7 +14,8 @@ import subprocess
 from pathlib import Path
 
 from vibevoice_nb.errors import OptionError
-from vibevoice_nb.nano.english_tables import LETTER_NAMES, PHONES
+from vibevoice_nb.nano.english import LETTER_NAMES
+from vibevoice_nb.nano.english_tables import PHONES
 from vibevoice_nb.training.vocabulary import NAMES, PLACES
 
 # Contractions, titles and newer words that a spelling dictionary leaves out.
