@@ -47,6 +47,8 @@ class Job:
         The passage being spoken, in `state`.
     samples : int
         Audio given to the sink so far, pauses included.
+    silence : int
+        Samples of a pause still to come.
     """
 
     coming: list[Passage]
@@ -58,6 +60,7 @@ class Job:
     state: GenerationState
     current: Passage | None = None
     samples: int = 0
+    silence: int = 0
     started: float = field(default_factory=time.perf_counter)
     first: float | None = None
 
@@ -68,13 +71,14 @@ class Job:
 
     @property
     def done(self) -> bool:
-        """Whether everything has been said."""
-        return self.current is None and not self.coming
+        """Whether everything has been said, the pause after it included."""
+        return self.current is None and not self.coming and not self.silence
 
     def full(self, model: VibeVoiceModel) -> bool:
         """Whether another frame would pass the length limit or the model's context."""
-        over = self.samples + model.config.hop_length > self.max_seconds * SAMPLE_RATE
-        return over or self.state.cond.length >= model.config.language.max_positions
+        if self.samples + model.config.hop_length > self.max_seconds * SAMPLE_RATE:
+            return True
+        return self.current is not None and self.state.cond.length >= model.config.language.max_positions
 
     def ended(self, model: VibeVoiceModel) -> Ended:
         """Say why it stands still, once it does."""
@@ -95,18 +99,28 @@ class Job:
 
 
 def speak_jobs(
-    model: VibeVoiceModel, jobs: Sequence[Job], special: SpecialTokens
+    model: VibeVoiceModel,
+    jobs: Sequence[Job],
+    special: SpecialTokens,
+    cancelled: Cancelled = lambda: False,
 ) -> Iterator[tuple[Job, NDArray[np.float32]]]:
     """Make audio for all jobs in one batch: (job, samples), a frame or a pause at a time.
 
-    All jobs share the options of the first, except the seed.
+    All jobs share the options of the first, except the seed. Once `cancelled` says so, what the step under
+    way made is still given out, for every job: each can go on later without a gap.
     """
     if not jobs:
         return
     options = jobs[0].options
     steps = solver_steps(options.num_steps, options.solver, model.config.head.train_steps)
     sampler = Sampler(model.head, steps, options.cfg_scale)
-    while speaking := [job for job in jobs if not job.done and not job.full(model)]:
+    while not cancelled():
+        for job in jobs:
+            if not job.full(model):
+                yield from _rest(job)
+        speaking = [job for job in jobs if not job.done and not job.full(model)]
+        if not speaking:
+            return
         for job in speaking:
             if job.current is None:
                 _begin(model, job)
@@ -116,18 +130,15 @@ def speak_jobs(
             sampler,
             special,
             temperature=options.temperature,
-            stop=lambda row, jobs=speaking: jobs[row].full(model),  # type: ignore[misc]
+            stop=lambda row, jobs=speaking: cancelled() or jobs[row].full(model),  # type: ignore[misc]
         )
         for step in walk:
             job = speaking[step.row]
             if step.frame is not None:
                 yield job, _deliver(job, step.frame.audio.float().cpu().numpy())
             elif job.state.finished and job.current is not None:
-                pause, job.current = job.current.pause_samples, None
-                # A pause at the very end of a limit is cut like any other audio.
-                pause = min(pause, int(job.max_seconds * SAMPLE_RATE) - job.samples)
-                if pause > 0:
-                    yield job, _deliver(job, np.zeros(pause, np.float32))
+                job.silence, job.current = job.current.pause_samples, None
+                yield from _rest(job)
 
 
 def run_jobs(
@@ -137,17 +148,18 @@ def run_jobs(
     progress: Report | None = None,
     cancelled: Cancelled | None = None,
 ) -> None:
-    """Let jobs fill their sinks until they end or `cancelled` says so; reports after every frame."""
+    """Let jobs fill their sinks until they end or `cancelled` says so; reports after every frame.
+
+    `cancelled` is asked before every step of the model, also of those that make no sound.
+    """
     before = sum(job.seconds for job in jobs)
     begun = time.perf_counter()
-    for job, audio in speak_jobs(model, jobs, special):
+    for job, audio in speak_jobs(model, jobs, special, cancelled or (lambda: False)):
         job.sink.write(audio)
         if progress is not None:
             done = sum(job.seconds for job in jobs)
             estimated = sum(max(job.estimated_seconds, job.seconds) for job in jobs)
             progress(Progress(done - before, estimated - before, time.perf_counter() - begun))
-        if cancelled is not None and cancelled():
-            break
 
 
 def _begin(model: VibeVoiceModel, job: Job) -> None:
@@ -157,6 +169,14 @@ def _begin(model: VibeVoiceModel, job: Job) -> None:
     job.state = GenerationState.new(model, seed=0)
     job.state.generator = generator
     prefill(model, job.current.prompt, job.state)
+
+
+def _rest(job: Job) -> Iterator[tuple[Job, NDArray[np.float32]]]:
+    """Deliver the pause that is due; the length limit cuts it like any other audio."""
+    count = min(job.silence, int(job.max_seconds * SAMPLE_RATE) - job.samples)
+    if count > 0:
+        job.silence -= count
+        yield job, _deliver(job, np.zeros(count, np.float32))
 
 
 def _deliver(job: Job, audio: NDArray[np.float32]) -> NDArray[np.float32]:

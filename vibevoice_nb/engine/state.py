@@ -16,18 +16,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import CheckpointError
-from .cache import KVCache
+from .cache import BLOCK, KVCache
 from .checkpoint import read_json
 from .config import ModelConfig
 from .conv import StreamState
 from .model import VibeVoiceModel
 
 FORMAT = 1
+_REMEDY = "start the script again, or load the state with the model it was made with"
 
 
 @dataclass
@@ -144,21 +145,41 @@ class GenerationState:
         """
         folder = Path(folder)
         about = _read_about(folder, model.config)
+        try:
+            return cls._filled(model, about, folder / "state.safetensors")
+        except (SafetensorError, RuntimeError, LookupError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"{folder} is damaged ({error})", "a state as it was saved", _REMEDY
+            ) from error
+
+    @classmethod
+    def _filled(cls, model: VibeVoiceModel, about: dict[str, Any], tensors: Path) -> GenerationState:
         state = cls.new(model, seed=0)
-        with safe_open(folder / "state.safetensors", framework="pt") as file:
+        longest = 2 * (model.config.language.max_positions + BLOCK)
+        with safe_open(tensors, framework="pt") as file:
+
+            def fill(target: Tensor, name: str) -> None:
+                tensor = file.get_tensor(name)
+                if tensor.shape != target.shape:
+                    raise ValueError(f"{name} is {list(tensor.shape)}, not {list(target.shape)}")
+                target.copy_(tensor)
+
             for name, cache in (("cond", state.cond), ("null", state.null)):
                 length, capacity = about[name]
+                if not 0 <= length <= capacity <= longest:
+                    raise ValueError(f"{name} of length {length} and capacity {capacity}")
                 cache.grow(capacity)
                 for index, (keys, values) in enumerate(zip(cache.keys, cache.values, strict=True)):
-                    keys[:, :length] = file.get_tensor(f"{name}.keys.{index}")
-                    values[:, :length] = file.get_tensor(f"{name}.values.{index}")
+                    fill(keys[:, :length], f"{name}.keys.{index}")
+                    fill(values[:, :length], f"{name}.values.{index}")
                 cache.length = length
             for name, buffers in (("acoustic", state.acoustic), ("semantic", state.semantic)):
                 for index, buffer in enumerate(buffers):
-                    buffer.copy_(file.get_tensor(f"{name}.{index}"))
-            state.pending.copy_(file.get_tensor("pending"))
+                    fill(buffer, f"{name}.{index}")
+            fill(state.pending, "pending")
             state.generator.set_state(file.get_tensor("generator"))
-        state.steps, state.frames, state.finished = about["steps"], about["frames"], about["finished"]
+        state.steps, state.frames = int(about["steps"]), int(about["frames"])
+        state.finished = bool(about["finished"])
         return state
 
 
@@ -177,15 +198,14 @@ def _sha256(path: Path) -> str:
 
 def _read_about(folder: Path, config: ModelConfig) -> dict[str, Any]:
     about = read_json(folder / "state.json")
-    remedy = "start the script again, or load the state with the model it was made with"
     if about.get("format") != FORMAT:
-        raise CheckpointError(f"{folder} has format {about.get('format')!r}", f"format {FORMAT}", remedy)
+        raise CheckpointError(f"{folder} has format {about.get('format')!r}", f"format {FORMAT}", _REMEDY)
     if about.get("model") != fingerprint(config):
-        raise CheckpointError(f"{folder} was made with another model", "a state of this model", remedy)
+        raise CheckpointError(f"{folder} was made with another model", "a state of this model", _REMEDY)
     try:
         digest = _sha256(folder / "state.safetensors")
     except OSError as error:
-        raise CheckpointError(f"{folder}: {error.strerror}", "state.safetensors", remedy) from error
+        raise CheckpointError(f"{folder}: {error.strerror}", "state.safetensors", _REMEDY) from error
     if digest != about.get("sha256"):
-        raise CheckpointError(f"{folder}/state.safetensors is damaged", "the file that was saved", remedy)
+        raise CheckpointError(f"{folder}/state.safetensors is damaged", "the file that was saved", _REMEDY)
     return about
