@@ -21,6 +21,7 @@ from .engine.model import VibeVoiceModel
 from .engine.placement import pick_device, pick_dtype, place
 from .engine.prepare import prepare
 from .engine.prompt import Prompt, build_prompt
+from .engine.sampler import solver_steps
 from .engine.state import GenerationState
 from .engine.tokenizer import Tokenizer, load_tokenizer
 from .engine.weights import build_model, list_tensors, load_model, read_config
@@ -105,6 +106,8 @@ class Engine:
         placement = place(build_model(config, list_tensors(folder)), where, width)
         loaded = load_model(folder, placement, width)
         prepare(loaded)
+        # The noise schedule's library takes a second to import: better now than before the first sound.
+        solver_steps(defaults.num_steps, defaults.solver, config.head.train_steps)
         return cls(str(model), loaded, tokenizer, defaults, frontend)
 
     @property
