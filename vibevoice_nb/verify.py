@@ -7,7 +7,10 @@ also how a new device or dtype is checked.
 
 from __future__ import annotations
 
+import math
 import re
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -25,6 +28,7 @@ from .engine.checkpoint import read_json
 from .engine.config import Solver
 from .engine.conv import StreamState
 from .engine.generate import Step, generate, prefill
+from .engine.placement import pick_device
 from .engine.prepare import prepare
 from .engine.prompt import Prompt, VoiceSlot, embed_prompt
 from .engine.sampler import Sampler, solver_steps
@@ -45,6 +49,11 @@ OUTLIER = 10
 """How far one element may lie beyond the tolerance of the whole array."""
 
 _SIZE_LIMIT = 2_000_000_000
+_UNREADABLE = (
+    *(OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error, NotImplementedError),
+    *(LookupError, AttributeError, TypeError),  # a single array (.npy) has no names
+)
+_PROMPT = ("input_ids", "speech_input_mask", "speech_tensors", "speech_masks")
 
 
 @dataclass(frozen=True)
@@ -109,11 +118,14 @@ class Recording:
 
     @cached_property
     def runs(self) -> list[str]:
-        """Names of the recorded whole runs, longest first so that no name hides behind its prefix."""
+        """Names of the runs of which noise and prompt were recorded."""
         suffix = "_diffusion_noise"
-        return sorted(
-            (n.removesuffix(suffix) for n in self.inputs if n.endswith(suffix)), key=len, reverse=True
-        )
+        named = [name.removesuffix(suffix) for name in self.inputs if name.endswith(suffix)]
+        return [run for run in named if self.has(*(self.own(run, part) for part in _PROMPT))]
+
+    def own(self, run: str, part: str) -> str:
+        """Name an input of a run; what a run did not record anew it shares with the main one."""
+        return f"{run}_{part}" if self.has(f"{run}_{part}") else f"main_{part}"
 
 
 def verify(
@@ -134,10 +146,10 @@ def verify(
 
     Raises
     ------
-    CheckpointError
-        A file is missing, damaged or contradicts another one.
+    CheckpointError, DeviceError
+        A file is missing, damaged or contradicts another one; the device isn't here.
     """
-    recording = Recording(Path(folder), torch.device(device), dtype)
+    recording = Recording(Path(folder), pick_device(device), dtype)
     computed: dict[str, NDArray[Any]] = {}
     stages: set[str] = set()
     with torch.inference_mode():
@@ -159,14 +171,29 @@ def verify(
 def summary(comparisons: list[Comparison]) -> dict[str, Any]:
     """Flatten the outcome for the JSON line."""
     counts = {s: sum(c.status == s for c in comparisons) for s in ("ok", "beyond", "skipped")}
-    worst = max(comparisons, key=lambda c: c.relative / (c.tolerance or 1))
+    worst = max(comparisons, key=_severity, default=None)
     return {
         **counts,
-        "worst": worst.name,
-        "worst_relative": worst.relative,
+        "worst": worst.name if worst else None,
+        "worst_relative": _finite(worst.relative) if worst else None,
         "passed": counts["beyond"] == 0 and counts["ok"] > 0,
-        "arrays": [asdict(comparison) for comparison in comparisons if comparison.status == "beyond"],
+        "arrays": [
+            {**asdict(c), "max_abs": _finite(c.max_abs), "relative": _finite(c.relative)}
+            for c in comparisons
+            if c.status == "beyond"
+        ],
     }
+
+
+def _finite(number: float) -> float | None:
+    # JSON has no infinity and no NaN.
+    return number if math.isfinite(number) else None
+
+
+def _severity(comparison: Comparison) -> float:
+    """How far beyond or within its tolerance an array is; what is no number is worst."""
+    relative = comparison.relative / (comparison.tolerance or 1)
+    return relative if math.isfinite(relative) else math.inf
 
 
 def _compare(
@@ -221,7 +248,8 @@ def _samplers(rec: Recording) -> Computed:
         yield f"sampler_sigmas_{count}", np.array([step.sigma / step.alpha for step in steps] + [0.0])
         if not rec.has(*noise):
             continue
-        start, cond, cond_null = (rec.tensor(name) for name in noise)
+        start, cond, null = (rec.tensor(name) for name in noise)
+        cond_null = null if rec.cfg_scale != 1.0 else None
         path = list(_sampler(rec, count, "dpmsolver++").path(cond, cond_null, start[:1].float()))
         yield f"sampler_trace_{count}", torch.cat(path)
         yield f"sampler_out_{count}", path[-1]
@@ -296,21 +324,18 @@ def _lm_head(file: Path, rec: Recording) -> torch.nn.Linear:
 
 
 def _prompt(rec: Recording, run: str) -> tuple[Prompt, list[Tensor]]:
-    """Rebuild a run's prompt; what a run did not record anew it shares with the main one."""
-
-    def own(name: str) -> str:
-        return f"{run}_{name}" if rec.has(f"{run}_{name}") else f"main_{name}"
-
-    ids = rec.inputs[own("input_ids")].reshape(-1)
-    places = np.flatnonzero(rec.inputs[own("speech_input_mask")].reshape(-1))
-    audio, masks = rec.tensor(own("speech_tensors")), rec.inputs[own("speech_masks")]
+    """Rebuild a run's prompt."""
+    ids_name, places_name, audio_name, masks_name = (rec.own(run, part) for part in _PROMPT)
+    ids, places = rec.inputs[ids_name].reshape(-1), np.flatnonzero(rec.inputs[places_name].reshape(-1))
+    audio, masks = rec.tensor(audio_name), rec.inputs[masks_name]
     mean = rec.model.acoustic.encode(audio[:, None])
     spread = (
         rec.tensor(f"{run}_vae_std_noise") if rec.has(f"{run}_vae_std_noise") else mean.new_zeros(len(mean))
     )
-    if rec.has(own("vae_noise")):
+    vae_noise = rec.own(run, "vae_noise")
+    if rec.has(vae_noise):
         scale = (spread * rec.model.config.acoustic.noise_scale)[:, None, None]
-        mean = mean + scale * rec.tensor(own("vae_noise"))
+        mean = mean + scale * rec.tensor(vae_noise)
     latents = rec.model.normalise_latent(mean)
     slots, voices, used = [], [], 0
     for index, count in enumerate(masks.sum(axis=1)):
@@ -373,7 +398,8 @@ def _arrays_of_run(run: str, steps: list[Step]) -> Computed:
     yield f"{run}_tokens", np.array([step.token for step in steps])
     yield f"{run}_allowed_logits", torch.stack([step.logits for step in steps])
     yield f"{run}_hidden", torch.stack([step.hidden for step in steps])
-    yield f"{run}_step_embeds", torch.stack([step.embed for step in steps[:-1]])
+    if len(steps) > 1:
+        yield f"{run}_step_embeds", torch.stack([step.embed for step in steps[:-1]])
     frames = [(step, step.frame) for step in steps if step.frame is not None]
     if frames:
         yield f"{run}_pos_cond", torch.stack([step.hidden for step, _ in frames])
@@ -395,7 +421,7 @@ def _arrays(file: Path) -> Mapping[str, NDArray[Any]]:
             )
         with np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError) as error:
+    except _UNREADABLE as error:
         raise CheckpointError(
             f"{file} can't be read ({error})", "an .npz file of plain arrays", "record the run again"
         ) from error
