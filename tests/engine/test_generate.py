@@ -5,14 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from checkpoints import END, EOS, FRAME, START, random_model
-from diffusers import DPMSolverMultistepScheduler
 from engine_helpers import (
     HOP,
     LATENT,
@@ -30,13 +29,14 @@ from engine_helpers import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_loop import PlainLoop
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vibevoice_nb.engine.cache import BLOCK
 from vibevoice_nb.engine.generate import Step, generate, prefill
 from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.prompt import Prompt, embed_prompt, encode_voices
+from vibevoice_nb.engine.prompt import embed_prompt, encode_voices
 from vibevoice_nb.engine.state import GenerationState
 from vibevoice_nb.errors import CheckpointError
 
@@ -59,57 +59,6 @@ def model() -> VibeVoiceModel:
     return prepared_model()
 
 
-# A plain loop: no cache, no stream state, no batch; every step computes everything again from the start.
-
-
-class _Plain:
-    def __init__(
-        self, model: VibeVoiceModel, prompt: Prompt, noise: Sequence[Tensor], cfg_scale: float
-    ) -> None:
-        self.model, self.noise, self.cfg_scale = model, iter(noise), cfg_scale
-        voices = encode_voices(
-            model, [slot.audio for slot in prompt.voices], torch.Generator().manual_seed(0)
-        )
-        self.fed = list(embed_prompt(model, prompt, voices)[0])
-        # What the null row saw at frames since the last start; the sound's latents since the last end.
-        self.null: list[Tensor] = []
-        self.latents: list[Tensor] = []
-
-    def _last(self, fed: Sequence[Tensor]) -> Tensor:
-        return self.model.language_model(torch.stack(list(fed))[None])[0, -1]
-
-    def _denoise(self, cond: Tensor, null: Tensor) -> Tensor:
-        scheduler = DPMSolverMultistepScheduler(
-            beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction", solver_type="midpoint"
-        )
-        scheduler.set_timesteps(STEPS)
-        x = next(self.noise)[None]
-        for t in scheduler.timesteps:
-            v, v_null = (self.model.head(x, t[None], c[None]) for c in (cond, null))
-            x = scheduler.step(v_null + self.cfg_scale * (v - v_null), t, x).prev_sample
-        return x[0]
-
-    def step(self, token: int) -> dict[str, Tensor]:
-        embed = self.fed[-1]
-        cond, null = self._last(self.fed), self._last([*self.null, embed])
-        made = {"hidden": cond, "hidden_null": null, "logits": self.model.token_logits(cond, SPECIAL.legal)}
-        if token == F:
-            self.null.append(embed)
-            latent_norm = self._denoise(cond, null)
-            self.latents.append(latent_norm / self.model.latent_scale - self.model.latent_bias)
-            audio = self.model.acoustic.decode(torch.stack(self.latents)[None])
-            semantic = self.model.semantic(audio)[0, -1]
-            made |= {"latent_norm": latent_norm, "semantic": semantic, "audio": audio[0, 0, -HOP:]}
-            self.fed.append(self.model.embed_frames(latent_norm, semantic))
-        else:
-            if token == S:
-                self.null = []
-            if token == E:
-                self.latents = []
-            self.fed.append(self.model.embed_tokens(torch.tensor(token)))
-        return made | {"embed": self.fed[-1]}
-
-
 def _flat(step: Step) -> dict[str, Tensor]:
     made = {name: getattr(step, name) for name in ("hidden", "hidden_null", "logits", "embed")}
     if step.frame is not None:
@@ -123,7 +72,9 @@ def test_each_number_is_that_of_a_loop_that_remembers_nothing(plan: list[int]) -
     model, prompt = small_model(), small_prompt()
     noise = list(torch.randn(plan.count(F), LATENT, generator=torch.Generator().manual_seed(1)))
     drawn = iter(noise)
-    plain = _Plain(model, prompt, noise, CFG)
+    voices = encode_voices(model, [slot.audio for slot in prompt.voices], torch.Generator().manual_seed(0))
+    embeds = embed_prompt(model, prompt, voices)[0]
+    plain = PlainLoop(model, embeds, noise, SPECIAL, cfg_scale=CFG, num_steps=STEPS)
     wanted = [plain.step(token) for token in plan]
     ready = prepared_model()
     steps = walk(

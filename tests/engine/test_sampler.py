@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from diffusers import DPMSolverMultistepScheduler
 from engine_helpers import LATENT, sampler_of, small_model
+from plain_loop import solve
 from torch import Tensor
 
 from vibevoice_nb.engine.model import VibeVoiceModel
@@ -26,40 +26,15 @@ def _inputs(rows: int = 2, num_steps: int = 0) -> tuple[Tensor, Tensor, Tensor, 
     return tuple(torch.randn(shape, generator=generator) for shape in shapes)  # type: ignore[return-value]
 
 
-def _by_diffusers(
-    model: VibeVoiceModel,
-    num_steps: int,
-    solver: str,
-    inputs: tuple[Tensor, Tensor, Tensor, Tensor],
-    cfg: float,
-) -> list[Tensor]:
-    """The loop as diffusers means it: a whole forward pass of the head per row and step."""
-    scheduler = DPMSolverMultistepScheduler(
-        num_train_timesteps=1000,
-        beta_schedule="squaredcos_cap_v2",
-        prediction_type="v_prediction",
-        algorithm_type=solver,
-        solver_type="midpoint",
-    )
-    scheduler.set_timesteps(num_steps)
-    cond, null, x, fresh = inputs
-    path = []
-    for index, t in enumerate(scheduler.timesteps):
-        times = t.expand(len(x))
-        v, v_null = model.head(x, times, cond), model.head(x, times, null)
-        noise = {"variance_noise": fresh[index]} if solver == SDE else {}
-        x = scheduler.step(v_null + cfg * (v - v_null), t, x, **noise).prev_sample
-        path.append(x)
-    return path
-
-
 @pytest.mark.parametrize("solver", [ODE, SDE])
 @pytest.mark.parametrize("num_steps", [1, 2, 3, 5, 10, 14, 15, 20, 50])
 def test_every_step_is_that_of_diffusers(model: VibeVoiceModel, num_steps: int, solver: str) -> None:
     inputs = _inputs(rows=3, num_steps=num_steps)
     sampler = sampler_of(model, 1.7, num_steps, solver=solver)
     with torch.no_grad():
-        wanted = _by_diffusers(model, num_steps, solver, inputs, 1.7)
+        cond, null, noise, fresh = inputs
+        stochastic = fresh if solver == SDE else None
+        wanted = solve(model, cond, null, noise, stochastic, num_steps=num_steps, cfg_scale=1.7)
         got = list(sampler.path(*inputs))
     assert len(got) == num_steps
     for ours, theirs in zip(got, wanted, strict=True):
@@ -85,11 +60,11 @@ def test_a_single_step_shows_the_guidance_formula(model: VibeVoiceModel) -> None
 
 @torch.no_grad()
 def test_without_guidance_the_null_condition_plays_no_part(model: VibeVoiceModel) -> None:
-    inputs = _inputs(num_steps=5)
+    cond, null, noise, _ = _inputs(num_steps=5)
     sampler = sampler_of(model, 1.0, 5)
     assert not sampler.guided and sampler_of(model, 1.3, 5).guided
-    got = sampler(inputs[0], None, inputs[2])
-    torch.testing.assert_close(got, _by_diffusers(model, 5, ODE, inputs, 1.0)[-1], rtol=1e-5, atol=1e-5)
+    wanted = solve(model, cond, null, noise, num_steps=5, cfg_scale=1.0)[-1]
+    torch.testing.assert_close(sampler(cond, None, noise), wanted, rtol=1e-5, atol=1e-5)
 
 
 @torch.no_grad()

@@ -1,0 +1,112 @@
+"""The frame loop as one would first write it: it remembers nothing and computes everything again each step.
+
+No cache, no stream state, no batch, no hoisting, the solver is diffusers' own: the oracle of the fast one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from diffusers import DPMSolverMultistepScheduler
+from torch import Tensor
+
+from vibevoice_nb.engine.model import VibeVoiceModel
+from vibevoice_nb.engine.tokenizer import SpecialTokens
+
+
+def scheduler_of(num_steps: int, solver: str = "dpmsolver++") -> DPMSolverMultistepScheduler:
+    """The solver as diffusers has it, with VibeVoice's schedule."""
+    scheduler = DPMSolverMultistepScheduler(
+        num_train_timesteps=1000,
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        algorithm_type=solver,
+        solver_type="midpoint",
+    )
+    scheduler.set_timesteps(num_steps)
+    return scheduler
+
+
+def solve(
+    model: VibeVoiceModel,
+    cond: Tensor,
+    null: Tensor,
+    noise: Tensor,
+    fresh: Tensor | None = None,
+    *,
+    num_steps: int,
+    cfg_scale: float,
+) -> list[Tensor]:
+    """Denoise [B, Z], a whole pass of the head per row and step; the sample after every step.
+
+    With `fresh` [S, B, Z] it is the stochastic solver.
+    """
+    scheduler, path, x = (
+        scheduler_of(num_steps, "dpmsolver++" if fresh is None else "sde-dpmsolver++"),
+        [],
+        noise,
+    )
+    for index, t in enumerate(scheduler.timesteps):
+        times = t.expand(len(x))
+        v, v_null = model.head(x, times, cond), model.head(x, times, null)
+        more = {} if fresh is None else {"variance_noise": fresh[index]}
+        x = scheduler.step(v_null + cfg_scale * (v - v_null), t, x, **more).prev_sample
+        path.append(x)
+    return path
+
+
+class PlainLoop:
+    """One script, told which token to take at every step.
+
+    Parameters
+    ----------
+    embeds : Tensor [P, H]
+        The prompt, its last token included.
+    noise : sequence of Tensor [Z]
+        One per frame.
+    """
+
+    def __init__(
+        self,
+        model: VibeVoiceModel,
+        embeds: Tensor,
+        noise: Sequence[Tensor],
+        special: SpecialTokens,
+        *,
+        cfg_scale: float,
+        num_steps: int,
+    ) -> None:
+        self.model, self.special, self.noise = model, special, iter(noise)
+        self.cfg_scale, self.num_steps = cfg_scale, num_steps
+        self.fed = list(embeds)
+        # What the null row saw at frames since the last start; the sound's latents since the last end.
+        self.null: list[Tensor] = []
+        self.latents: list[Tensor] = []
+
+    def step(self, token: int) -> dict[str, Tensor]:
+        """Take a step; what it made, by the names that `Step` and `Frame` have for it."""
+        model, embed = self.model, self.fed[-1]
+        cond, null = self._last(self.fed), self._last([*self.null, embed])
+        logits = model.token_logits(cond, range(model.config.language.vocab_size))
+        made = {"hidden": cond, "hidden_null": null, "logits": logits[list(self.special.legal)]}
+        if token == self.special.frame:
+            self.null.append(embed)
+            options = {"num_steps": self.num_steps, "cfg_scale": self.cfg_scale}
+            latent_norm = solve(model, cond[None], null[None], next(self.noise)[None], **options)[-1][0]
+            self.latents.append(latent_norm / model.latent_scale - model.latent_bias)
+            audio = model.acoustic.decode(torch.stack(self.latents)[None])
+            semantic = model.semantic(audio)[0, -1]
+            made |= {"latent_norm": latent_norm, "semantic": semantic}
+            made["audio"] = audio[0, 0, -model.config.hop_length :]
+            self.fed.append(model.embed_frames(latent_norm, semantic))
+        else:
+            if token == self.special.start:
+                self.null = []
+            if token == self.special.end:
+                self.latents = []
+            self.fed.append(model.embed_tokens(torch.tensor(token)))
+        return made | {"embed": self.fed[-1]}
+
+    def _last(self, fed: Sequence[Tensor]) -> Tensor:
+        return self.model.language_model(torch.stack(list(fed))[None])[0, -1]
