@@ -21,7 +21,7 @@ SPECIAL = ("<|endoftext|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|
 EOS, START, END, FRAME, PAD = range(256, 256 + len(SPECIAL))
 VOCABULARY = 320
 _LOUD = 8.0
-_QUIET = ("o_proj.weight", "down_proj.weight", "decoder.head.weight")
+_SCALES = {"o_proj.weight": 0.2, "down_proj.weight": 0.2, "decoder.head.weight": 0.05}
 
 _RATIOS = [8, 5, 5, 4, 2, 2]
 _DEPTHS = [1, 1, 1, 1, 1, 1, 2]
@@ -205,7 +205,7 @@ def random_model(
         elif weight.ndim < 2:
             weight.copy_(0.02 * noise)
         else:
-            scale = 0.2 if name.endswith(_QUIET) else 1.0
+            scale = next((scale for end, scale in _SCALES.items() if name.endswith(end)), 1.0)
             weight.copy_(scale * noise / math.sqrt(weight[0].numel()))
     model.latent_scale.fill_(0.2)
     model.latent_bias.fill_(-0.05)

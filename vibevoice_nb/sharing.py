@@ -54,11 +54,14 @@ def speak_here(orders: Sequence[Order], settings: Settings) -> list[Outcome]:
 
 def speak_launched(orders: Sequence[Order], settings: Settings) -> list[Outcome]:
     """Speak this process's share under a launcher; every process returns the outcomes of all."""
-    from accelerate.utils import gather_object
+    from accelerate.utils import broadcast_object_list, gather_object
 
     state = _join(settings.device)
     try:
-        state.wait_for_everyone()  # all have checked their files before the first one appears
+        # The seed that the first one drew. All have checked their files before any appears: this waits.
+        (options,) = broadcast_object_list([settings.options])
+        state.wait_for_everyone()
+        settings = replace(settings, options=options)
         return list(gather_object(_speak_share(state, orders, settings)))
     finally:
         state.destroy_process_group()
@@ -113,7 +116,7 @@ def _speak_share(state: PartialState, orders: Sequence[Order], settings: Setting
     with state.split_between_processes(deal(by_length, state.num_processes)) as mine:
         if state.num_processes > 1:
             terminal.say(
-                f"{len(mine)} of {len(orders)} scripts are spoken by the first of {state.num_processes}"
+                f"{state.num_processes} processes; this one speaks {len(mine)} of {len(orders)} scripts"
             )
         return speak_here(mine, replace(settings, device=str(state.device)))
 

@@ -45,7 +45,7 @@ def run(
     for refusal in refusals:
         fail(f"{refusal.source}: {refusal.error}")
     announce(settings, orders)
-    outcomes = _speak(orders, settings, processes)
+    outcomes = sorted(_speak(orders, settings, processes), key=lambda outcome: sources.index(outcome.source))
     if rank() > 0:
         return 0  # the first process speaks for all
     for outcome in outcomes:
