@@ -36,6 +36,11 @@ class Derived:
         weight, bias = self._derive()
         self._kept = (weight.detach().contiguous(), None if bias is None else bias.detach().contiguous())
 
+    @property
+    def prepared(self) -> bool:
+        """Whether it is kept."""
+        return self._kept is not None
+
     def __call__(self) -> Affine:
         return self._derive() if self._kept is None else self._kept
 
@@ -44,6 +49,10 @@ class Dense(Derived):
     """The product of activations with a derived matrix [out, in]; see `kernels`."""
 
     _kernel: Kernel | None = None
+
+    @property
+    def prepared(self) -> bool:
+        return self._kernel is not None
 
     def prepare(self) -> None:
         super().prepare()

@@ -13,12 +13,15 @@ from .model import VibeVoiceModel
 def prepare(model: VibeVoiceModel) -> None:
     """Fuse, fold and pack every matrix for inference, and let go of the originals.
 
-    The model computes the same as before, without gradients. The originals' memory is freed: they become
-    tensors on the meta device, which keep their names and shapes and are not computed with any more.
+    The model computes the same as before, without gradients. The originals' memory is freed, part after part:
+    they become tensors on the meta device, which keep their names and shapes and are not computed with any
+    more.
     """
-    for value in derived_values(model):
-        value.prepare()
-    for module in model.modules():
-        if isinstance(module, (LinearWeights, CausalConv, Downsample, Upsample)):
-            weight = torch.empty_like(module.weight, device="meta")
-            module.weight = nn.Parameter(weight, requires_grad=False)
+    for part in (*model.language_model.layers, *model.children()):
+        for value in derived_values(part):
+            if not value.prepared:
+                value.prepare()
+        for module in part.modules():
+            if isinstance(module, (LinearWeights, CausalConv, Downsample, Upsample)):
+                weight = torch.empty_like(module.weight, device="meta")
+                module.weight = nn.Parameter(weight, requires_grad=False)
