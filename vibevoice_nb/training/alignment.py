@@ -38,7 +38,7 @@ def spoken_characters(text: str, phones: list[tuple[str, float]], frames: int) -
     Examples
     --------
     >>> spoken_characters("ði", [("pau", 0.05), ("dh", 0.1), ("iy", 0.14)], 1)
-    array([[0, 0, 1, 1]])
+    array([[0, 0, 0, 1]])
     """
     said = [PHONES.get(name, "") for name, _ in phones]
     matches = SequenceMatcher(None, said, list(text), autojunk=False).get_matching_blocks()

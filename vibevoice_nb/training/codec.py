@@ -129,6 +129,7 @@ def train_decoder(
     corpus: Corpus, work_dir: Path, config: CodecConfig, *, resume: bool = False, until: int | None = None
 ) -> Trainer:
     """Train the decoder; weights go to ``{work_dir}/decoder.safetensors``."""
+    torch.manual_seed(config.loop.seed)
     decoder = Decoder(nano_config().acoustic.decoder)
     initialise(decoder)
     trainer = Trainer(decoder, "decoder", work_dir, config.loop)
@@ -154,6 +155,7 @@ def train_encoder(
     corpus: Corpus, work_dir: Path, config: CodecConfig, *, resume: bool = False, until: int | None = None
 ) -> Trainer:
     """Train the acoustic encoder; weights go to ``{work_dir}/encoder.safetensors``."""
+    torch.manual_seed(config.loop.seed)
     encoder = Encoder(nano_config().acoustic.encoder)
     initialise(encoder)
     trainer = Trainer(encoder, "encoder", work_dir, config.loop)

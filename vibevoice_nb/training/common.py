@@ -270,6 +270,7 @@ def save_weights(state: dict[str, Tensor], path: Path) -> None:
     """Write tensors as safetensors, whole or not at all."""
     temporary = path.with_suffix(".tmp")
     save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, str(temporary))
+    temporary.chmod(0o644)
     temporary.replace(path)
 
 

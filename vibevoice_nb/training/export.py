@@ -57,6 +57,8 @@ def assemble(work_dir: Path, config: ModelConfig) -> VibeVoiceModel:
     for name in UNUSED_PARTS:
         delattr(model, name)
     load_part(model, work_dir / "language.safetensors", "model.")
+    if (work_dir / "connector.safetensors").exists():
+        load_part(model.semantic_connector, work_dir / "connector.safetensors", "model.semantic_connector.")
     for name, part in parts.items():
         setattr(model, name, part)
     return model
@@ -93,7 +95,7 @@ def write_voices(corpus: Corpus, folder: Path) -> None:
 def write_log(work_dir: Path, path: Path) -> None:
     """Gather the trainers' logs, thinned out."""
     lines = []
-    for part in ("decoder", "encoder", "semantic", "language"):
+    for part in ("decoder", "encoder", "semantic", "language", "connector"):
         log = work_dir / f"{part}.log.jsonl"
         if log.exists():
             rows = log.read_text(encoding="utf-8").splitlines()

@@ -15,9 +15,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import random
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +26,7 @@ from torch import Tensor, nn
 
 from vibevoice_nb.engine.attention import attend_causal
 from vibevoice_nb.engine.config import ModelConfig
-from vibevoice_nb.engine.lm import LanguageModel, Layer
+from vibevoice_nb.engine.lm import LanguageModel
 from vibevoice_nb.engine.model import VibeVoiceModel
 from vibevoice_nb.engine.sampler import Sampler, solver_steps
 
@@ -74,6 +73,8 @@ class LanguageTrainingConfig:
     """Largest deviation of the noise on them."""
     semantic_drop: float
     """Share of examples that go without them."""
+    only: str
+    """Train only the parameters whose names start so; empty for all."""
     loop: LoopConfig
 
     @property
@@ -201,7 +202,7 @@ def hidden_states(
     """
     cos, sin = lm.rotary(torch.arange(embeds.shape[1], device=embeds.device), embeds.dtype)
     kept, x = [], embeds
-    for index, layer in enumerate(cast(Sequence[Layer], lm.layers)):
+    for index, layer in enumerate(lm.layers):
         q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos, sin)
         if index in pointer_layers:
             kept.append((q, k))
@@ -346,9 +347,9 @@ class Losses:
 def train_language(
     corpus: Corpus, work_dir: Path, config: LanguageTrainingConfig, *,
     resume: bool = False, start_from: Path | None = None, shape: ModelConfig | None = None,
-    until: int | None = None,
+    until: int | None = None, name: str = "language",
 ) -> Trainer:  # fmt: skip
-    """Train; weights go to ``{work_dir}/language.safetensors``.
+    """Train; weights go to ``{work_dir}/{name}.safetensors``.
 
     Parameters
     ----------
@@ -363,6 +364,8 @@ def train_language(
         Of the model; nano's own when left out.
     until : int, optional
         Stop before this step.
+    name : str
+        Of checkpoint, weights and log.
 
     Returns
     -------
@@ -373,7 +376,9 @@ def train_language(
     student = Student(shape)
     if start_from is not None:
         load_weights(student, start_from)
-    trainer = Trainer(student, "language", work_dir, config.loop)
+    for parameter_name, parameter in student.named_parameters():
+        parameter.requires_grad_(parameter.requires_grad and parameter_name.startswith(config.only))
+    trainer = Trainer(student, name, work_dir, config.loop)
     if resume:
         trainer.resume()
     maker = ExampleMaker(corpus, config.examples, load_semantic(work_dir) if config.semantic else None)
@@ -399,9 +404,13 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=CONFIGS / "language.json")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--start-from", type=Path, help="weights to start with")
+    parser.add_argument("--name", default="language", help="of checkpoint, weights and log")
     options: Any = parser.parse_args()
     config, corpus = read_config(LanguageTrainingConfig, options.config), Corpus(options.work_dir)
-    train_language(corpus, options.work_dir, config, resume=options.resume, start_from=options.start_from)
+    train_language(
+        corpus, options.work_dir, config,
+        resume=options.resume, start_from=options.start_from, name=options.name,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
