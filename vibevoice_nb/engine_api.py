@@ -35,7 +35,7 @@ from .speech import GenerationOptions, Speech
 from .voices import Voice, builtin_voices, resolve_voice
 
 VoiceSpec = str | Path | Voice | NDArray[np.float32]
-Voices = Mapping[int | str, VoiceSpec] | Sequence[VoiceSpec]
+Voices = Mapping[int | str, VoiceSpec] | Sequence[VoiceSpec] | VoiceSpec
 
 _FRONTENDS: dict[str, Callable[[str], str]] = {"none": str, "english_phonemes": to_phonemes}
 
@@ -143,8 +143,8 @@ class Engine:
             For example ``"Speaker 1: Hello.\nSpeaker 2: Hi!"``.
         voices : mapping from speaker to voice, or sequence of voices, optional
             A voice is a built-in name, a name in the library, a file, a `Voice` or samples at 24 kHz. A
-            sequence is taken in the order of the speakers' numbers. By default the built-in voices, in
-            order; ``{}`` lets the model invent voices.
+            sequence is taken in the order of the speakers' numbers; one voice will do for one speaker. By
+            default the built-in voices, in order; ``{}`` lets the model invent voices.
         sink : Sink, optional
             Gets the audio while it is made, 24 kHz; by default it is kept in the result.
         progress : callable, optional
@@ -183,6 +183,10 @@ class Engine:
         """
         if sinks is None:
             sinks = [MemorySink() for _ in scripts]
+        if len(sinks) != len(scripts):
+            raise OptionError(
+                f"{len(sinks)} sinks for {len(scripts)} scripts", "one per script", "pass as many, or none"
+            )
         chosen = self.defaults.updated(options).seeded()
         jobs = [self._job(script, voices, chosen, sink) for script, sink in zip(scripts, sinks, strict=True)]
         run_jobs(self.model, jobs, self.tokenizer.special, progress, cancelled)
@@ -221,16 +225,17 @@ class Engine:
         Returns
         -------
         Speech
-            With the whole audio from the start, or with a `sink`, the new part there.
+            With the whole audio from the start, or with a `sink` (now or before), the new part.
         """
-        own = MemorySink()
+        options = speech.options.updated({"max_seconds": max_seconds})
         if sink is None:
-            own.write(speech.audio)
-        job = speech.job.fork(
-            sink or own, GenerationOptions(max_seconds=max_seconds).max_seconds or max_seconds
-        )
+            sink = MemorySink()
+            sink.write(speech.audio)
+        job = speech.job.fork(sink, options)
         run_jobs(self.model, [job], self.tokenizer.special, progress, cancelled)
-        return self._speech(job)
+        later = self._speech(job)
+        later.elapsed += speech.elapsed
+        return later
 
     def prompt(self, turns: Sequence[Turn], cast: Mapping[int, Voice]) -> Prompt:
         """Lay out the prompt of a passage, given each speaker's voice.
@@ -278,12 +283,18 @@ class Engine:
         speakers = {turn.speaker_index: turn for turn in script.turns}
         if voices is None:
             return {index: resolve_voice(list(builtin_voices())[index]) for index in speakers}
+        if isinstance(voices, (str, Path, Voice, np.ndarray)):
+            voices = [voices]
         if isinstance(voices, Mapping):
-            wanted = {str(key).casefold(): spec for key, spec in voices.items()}
+            wanted = {str(key).strip().casefold(): spec for key, spec in voices.items()}
             cast = {}
             for index, turn in speakers.items():
                 names = (str(turn.speaker), turn.label)
                 found = [wanted.pop(name.casefold()) for name in names if name.casefold() in wanted]
+                if len(found) > 1:
+                    raise ScriptError(
+                        f"two voices for {turn.label}", "one voice for each speaker", "drop one of them"
+                    )
                 if found:
                     cast[index] = resolve_voice(found[0])
             if wanted:
@@ -329,7 +340,7 @@ def _generation_settings(folder: Path) -> tuple[GenerationOptions, Callable[[str
         return GenerationOptions(), str
     settings = read_json(file)
     frontend = settings.pop("text_frontend", "none")
-    if frontend not in _FRONTENDS:
+    if not isinstance(frontend, str) or frontend not in _FRONTENDS:
         raise CheckpointError(
             f"{file} names the text frontend {frontend!r}",
             f"one of {', '.join(_FRONTENDS)}",

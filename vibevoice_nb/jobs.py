@@ -84,15 +84,16 @@ class Job:
         """Say why it stands still, once it does."""
         return "finished" if self.done else "length" if self.full(model) else "cancelled"
 
-    def fork(self, sink: Sink, max_seconds: float) -> Job:
-        """Copy, to go on with a new limit and leave this one as it is."""
+    def fork(self, sink: Sink, options: GenerationOptions) -> Job:
+        """Copy, to go on with a new limit (and all else as it was) and leave this one as it is."""
+        assert options.max_seconds is not None
         return replace(
             self,
             coming=list(self.coming),
             state=self.state.clone(),
             sink=sink,
-            options=self.options.updated({"max_seconds": max_seconds}),
-            max_seconds=max_seconds,
+            options=options,
+            max_seconds=options.max_seconds,
             started=time.perf_counter(),
             first=None,
         )
