@@ -109,3 +109,13 @@ def same_steps(left: Sequence[Step], right: Sequence[Step]) -> bool:
 
     pairs = zip(left, right, strict=True)
     return all(len(flat(a)) == len(flat(b)) and all(map(torch.equal, flat(a), flat(b))) for a, b in pairs)
+
+
+def restless_model() -> VibeVoiceModel:
+    """A model that ends, and begins anew, by itself, at steps that depend on everything it has read."""
+    model = small_model(1, tied=False)
+    assert model.lm_head is not None
+    rows = 14 * torch.randn(3, 48, generator=torch.Generator().manual_seed(1))
+    rows[:, :2] = 0  # deaf to what makes the other models go on speaking
+    model.lm_head.weight[[START, END, EOS]] = rows
+    return model
