@@ -1,0 +1,128 @@
+"""The random checkpoint that `bench` measures: the published architecture, mid-size, without a meaning.
+
+It is written as a file in the layout of transformers' native model, so that both sides load the very same
+weights the way a user's weights are loaded.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from .engine.config import parse_config
+from .engine.model import VibeVoiceModel
+from .engine.tokenizer import SpecialTokens
+from .engine.weights import SINGLE, weights_of
+
+MID = {"hidden": 896, "layers": 12, "heads": 14, "kv_heads": 2, "ffn": 4864, "vocab": 151_936, "filters": 16}
+TINY = {"hidden": 64, "layers": 2, "heads": 4, "kv_heads": 2, "ffn": 160, "vocab": 320, "filters": 2}
+RATIOS = (2, 2, 4, 5, 5, 8)
+MID_DEPTHS, TINY_DEPTHS = (3, 3, 3, 3, 3, 3, 8), (1, 1, 1, 1, 1, 1, 2)
+LATENT, SEMANTIC = 64, 128
+
+
+def bench_config(*, quick: bool) -> dict[str, Any]:
+    """Make config.json of the mid-size model, or of a tiny one.
+
+    Examples
+    --------
+    >>> bench_config(quick=False)["text_config"]["vocab_size"]
+    151936
+    """
+    size, depths = (TINY, TINY_DEPTHS) if quick else (MID, MID_DEPTHS)
+    codec = {
+        "channels": 1,
+        "depths": list(depths),
+        "downsampling_ratios": list(RATIOS),
+        "ffn_expansion": 4,
+        "hidden_act": "gelu",
+        "kernel_size": 7,
+        "num_filters": size["filters"],
+        "rms_norm_eps": 1e-5,
+    }
+    last = size["vocab"] - 1
+    return {
+        "architectures": ["VibeVoiceForConditionalGeneration"],
+        "model_type": "vibevoice",
+        "audio_config": {
+            "model_type": "vibevoice_acoustic_tokenizer",
+            "hidden_size": LATENT,
+            "vae_std": 0.625,
+            **codec,
+        },
+        "semantic_model_config": {
+            "model_type": "vibevoice_acoustic_tokenizer_encoder",
+            "hidden_size": SEMANTIC,
+            **codec,
+        },
+        "text_config": {
+            "model_type": "qwen2",
+            "hidden_act": "silu",
+            "hidden_size": size["hidden"],
+            "intermediate_size": size["ffn"],
+            "max_position_embeddings": 65_536,
+            "num_attention_heads": size["heads"],
+            "num_hidden_layers": size["layers"],
+            "num_key_value_heads": size["kv_heads"],
+            "rms_norm_eps": 1e-6,
+            "rope_parameters": {"rope_theta": 1_000_000.0, "rope_type": "default"},
+            "tie_word_embeddings": True,
+            "vocab_size": size["vocab"],
+        },
+        "diffusion_head_config": {
+            "hidden_size": size["hidden"],
+            "intermediate_size": 3 * size["hidden"],
+            "latent_size": LATENT,
+            "num_hidden_layers": 4,
+            "rms_norm_eps": 1e-5,
+        },
+        "eos_token_id": last,
+        "pad_token_id": last,
+        "audio_bos_token_id": last - 1,
+        "audio_eos_token_id": last - 2,
+        "audio_token_id": last - 3,
+    }
+
+
+def special_tokens(config: dict[str, Any]) -> SpecialTokens:
+    """Read the four tokens' ids from such a config."""
+    return SpecialTokens(
+        start=config["audio_bos_token_id"],
+        end=config["audio_eos_token_id"],
+        frame=config["audio_token_id"],
+        eos=config["eos_token_id"],
+    )
+
+
+def write_random_checkpoint(folder: Path, config: dict[str, Any], seed: int = 0) -> int:
+    """Write config.json and random weights in bf16, as published checkpoints are.
+
+    Returns
+    -------
+    int
+        Number of parameters.
+    """
+    with torch.device("meta"):
+        model = VibeVoiceModel(parse_config(config), tied=True)
+    generator = torch.Generator().manual_seed(seed)
+    for module in model.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            value = _random(name, parameter.shape, generator).to(torch.bfloat16)
+            setattr(module, name, torch.nn.Parameter(value, requires_grad=False))
+    save_file(weights_of(model, "native"), folder / SINGLE, metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(config, indent=1))
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _random(name: str, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
+    """Draw values that keep activations near 1, with layer scales large enough to be heard."""
+    if shape == ():
+        return torch.tensor({"latent_scale": 0.2, "latent_bias": -0.05}[name])
+    noise = torch.randn(shape, generator=generator)
+    if len(shape) == 1:
+        return 0.1 * noise if name == "bias" else 0.5 + 0.1 * noise
+    return noise / noise[0].numel() ** 0.5
