@@ -106,8 +106,10 @@ class Engine:
         placement = place(build_model(config, list_tensors(folder)), where, width)
         loaded = load_model(folder, placement, width)
         prepare(loaded)
-        # The noise schedule's library takes a second to import: better now than before the first sound.
+        # The noise schedule's library and the pronunciations take a while to read: better now than before the
+        # first sound.
         solver_steps(defaults.num_steps, defaults.solver, config.head.train_steps)
+        frontend("Ready.")
         return cls(str(model), loaded, tokenizer, defaults, frontend)
 
     @property
