@@ -174,8 +174,8 @@ def parse_voice_options(values: Iterable[str]) -> dict[str, str]:
 def read_script(source: str, wanted: Sequence[str]) -> Script:
     """Read a script whose speakers may be names.
 
-    Names are told from ordinary words by the cast. It is everyone the script itself shows to be a speaker,
-    and those the person chose voices for.
+    Names are told from ordinary words by the cast: everyone the script itself shows to be a speaker, and
+    those the person chose voices for.
 
     Raises
     ------
@@ -183,15 +183,17 @@ def read_script(source: str, wanted: Sequence[str]) -> Script:
     """
     read = _reader(source)
     first = read([])
-    shown = [speaker for speaker in first.speakers if isinstance(speaker, str)]
-    known = {name_key(label_of(speaker)) for speaker in first.speakers}
-    more = [label for label in wanted if speaker_number(label) is None and name_key(label) not in known]
-    if not shown and not more:
+    named = [label for label in wanted if speaker_number(label) is None]
+    if not named:
         return first
+    if first.errors:  # as a rule because not every line begins with a name: the person knows the names
+        return read(named)
+    shown = [speaker for speaker in first.speakers if isinstance(speaker, str)]
+    more = [name for name in named if name_key(name) not in map(name_key, shown)]
     second = read([*shown, *more])
-    # A name nobody speaks under would only turn lines that are fine into errors.
     spoken = {name_key(turn.label) for turn in second.turns}
-    return second if all(name_key(label) in spoken for label in more) else first
+    # A name nobody speaks under would turn other lines into errors; who speaks is checked later.
+    return second if all(name_key(name) in spoken for name in more) else first
 
 
 def default_voice(label: str, index: int, taken: Sequence[str]) -> str:

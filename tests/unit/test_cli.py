@@ -1,0 +1,320 @@
+"""The command line: what it writes, what it says, how it ends."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from audio_helpers import small_disk
+from cli_helpers import Bench, bench, interrupt, last_json, models, wait_for_audio, wav_seconds
+
+from vibevoice_nb import voices as voices_module
+from vibevoice_nb.audio import read_audio, write_audio
+
+__all__ = ["bench", "models"]  # fixtures
+
+FRAME = 3200 / 24_000
+
+
+# --- help ---------------------------------------------------------------------------------------------------
+
+
+def test_help_brings_no_torch() -> None:
+    code = """
+import sys
+from typer.testing import CliRunner
+from vibevoice_nb.cli import app
+for command in ([], ["speak"], ["voices"], ["info"], ["doctor"], ["verify"]):
+    result = CliRunner().invoke(app, [*command, "--help"])
+    assert result.exit_code == 0, result.output
+print("torch" in sys.modules, "transformers" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_version_and_unknown_command(bench: Bench) -> None:
+    assert bench.run("--version").stdout.startswith("vibevoice-nb ")
+    assert bench.run("sing").exit_code == 2
+
+
+# --- one script ---------------------------------------------------------------------------------------------
+
+
+def test_speaks_and_says_with_what(bench: Bench) -> None:
+    result = bench.speak()
+    assert result.exit_code == 0, result.output
+    assert wav_seconds(bench.folder / "talk.wav") == pytest.approx(FRAME)
+    assert "Speaker 1 -> hum" in result.stderr and "by default" not in result.stderr
+    assert str(bench.brief) in result.stderr and "nano" not in result.stderr
+    assert "talk.wav" in result.stderr and result.stdout == ""
+
+
+def test_json_is_one_line_and_everything_else_is_on_stderr(bench: Bench) -> None:
+    result = bench.speak("--json", "--cfg-scale", 2, "--num-steps", 4, "--temperature", 0.5)
+    (line,) = result.stdout.splitlines()
+    summary = json.loads(line)
+    assert summary["ended"] == "finished" and summary["seed"] == 1
+    assert (summary["cfg_scale"], summary["num_steps"], summary["temperature"]) == (2.0, 4, 0.5)
+    assert Path(summary["file"]) == bench.folder / "talk.wav" and summary["cast"]["Speaker 2"] == "hum"
+
+
+def test_quiet_says_nothing(bench: Bench) -> None:
+    result = bench.speak("--quiet")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_length_limit_is_said_with_what_raises_it(bench: Bench) -> None:
+    result = bench.speak("--max-seconds", 0.5, model=bench.endless)
+    assert result.exit_code == 3
+    assert "length limit of 0.5 s" in result.stderr and "--max-seconds 1" in result.stderr
+    assert wav_seconds(bench.folder / "talk.wav") == pytest.approx(3 * FRAME)
+
+
+def test_stdin_and_encoded_output(bench: Bench) -> None:
+    result = bench.speak("--out", "hello.flac", script="-", stdin="Speaker 1: Hello.\nSpeaker 2: Hi!\n")
+    assert result.exit_code == 0, result.output
+    audio, info = read_audio(bench.folder / "hello.flac")
+    assert info.format == "FLAC" and len(audio) == 3200
+    assert sorted(path.name for path in bench.folder.iterdir()) == ["hello.flac", "hum.wav", "talk.txt"]
+
+
+def test_stdin_is_called_out_by_default(bench: Bench) -> None:
+    assert bench.speak(script="-", stdin="Speaker 1: A.\nSpeaker 2: B.\n").exit_code == 0
+    assert (bench.folder / "out.wav").exists()
+
+
+def test_named_speakers_become_known_through_their_voices(bench: Bench) -> None:
+    script = bench.write("names.txt", "Anna: Good day.\nThis goes on.\nBen: Hello.\n")
+    assert bench.speak(script=script).exit_code == 2
+    voices = ("--voice", f"Anna={bench.voice}", "--voice", f"ben={bench.voice}")
+    result = bench.speak(*voices, "--json", script=script)
+    assert result.exit_code == 0, result.output
+    assert set(last_json(result.stdout)["cast"]) == {"Anna", "ben"}
+    script.write_text("Anna: Good day.\nBen: Hello.\n")  # here the script itself shows who speaks
+    assert "no cast" not in bench.speak(*voices, "--force", script=script).stderr
+    script.write_text("Anna: Good day.\nThis goes on.\nBem: Hello.\n")
+    assert "'Bem:' is not in the cast" in bench.speak(*voices, "--force", script=script).stderr
+
+
+def test_defaults_are_said_plainly_and_nobody_shares_a_voice(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built_in = {name: bench.voice for name in ("Una", "Duo", "Tria")}
+    for module in ("vibevoice_nb.voices", "vibevoice_nb.orders"):
+        monkeypatch.setattr(f"{module}.builtin_voices", lambda: built_in)
+    assert voices_module.resolve_voice("duo").name == "Duo"
+    result = bench.speak("--voice", "1=Duo")
+    assert result.exit_code == 0, result.output
+    assert "Speaker 1 -> Duo (built-in)" in result.stderr
+    assert "Speaker 2 -> Tria (built-in by default)" in result.stderr
+
+
+def test_existing_file_needs_force(bench: Bench) -> None:
+    target = bench.folder / "talk.wav"
+    target.write_bytes(b"precious")
+    refused = bench.speak()
+    assert refused.exit_code == 2 and "--force" in refused.stderr
+    assert "loading" not in refused.stderr and target.read_bytes() == b"precious"
+    assert bench.speak("--force").exit_code == 0
+    assert wav_seconds(target) == pytest.approx(FRAME)
+
+
+def test_same_seed_same_file(bench: Bench) -> None:
+    for name in ("a.wav", "b.wav"):
+        assert bench.speak("--out", name).exit_code == 0
+    assert (bench.folder / "a.wav").read_bytes() == (bench.folder / "b.wav").read_bytes()
+
+
+# --- several scripts ----------------------------------------------------------------------------------------
+
+
+def test_several_scripts_and_one_bad_one(bench: Bench) -> None:
+    good = [bench.write(f"{name}.txt", "Speaker 1: A.\nSpeaker 2: B.\n") for name in ("c", "a", "b")]
+    bad = bench.write("bad.txt", "[pause:500]\n")
+    args = bench.command("--out-dir", "made", "--batch-size", 2, "--json", *good[1:], bad, script=good[0])
+    result = bench.run(*args)
+    assert result.exit_code == 1, result.output
+    assert sorted(path.name for path in (bench.folder / "made").iterdir()) == ["a.wav", "b.wav", "c.wav"]
+    summary = last_json(result.stdout)
+    assert [Path(entry["script"]).name for entry in summary["scripts"]] == [
+        "c.txt",
+        "a.txt",
+        "b.txt",
+        "bad.txt",
+    ]
+    assert "error" in summary["scripts"][3] and "bad.txt" in result.stderr
+    # Each comes out as it would alone.
+    assert bench.speak("--out", "alone.wav", script=good[2]).exit_code == 0
+    assert (bench.folder / "alone.wav").read_bytes() == (bench.folder / "made" / "b.wav").read_bytes()
+
+
+def test_a_script_that_fails_in_its_batch_leaves_the_others(bench: Bench) -> None:
+    long = bench.write("long.txt", "Speaker 1: " + "long " * 1000 + "\nSpeaker 2: B.\n")
+    result = bench.run(*bench.command("--out-dir", "made", long, "--json"))
+    assert result.exit_code == 1 and "positions" in result.stderr
+    assert [path.name for path in (bench.folder / "made").iterdir()] == ["talk.wav"]
+
+
+def test_two_outputs_of_one_name_are_refused(bench: Bench) -> None:
+    (bench.folder / "more").mkdir()
+    other = bench.write("more/talk.json", '[{"speaker": 1, "text": "Hi."}]')
+    result = bench.run(*bench.command(other))
+    assert result.exit_code == 2 and "both become" in result.stderr
+    assert not list(bench.folder.rglob("talk.wav"))
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--out", "x.wav", "talk.txt"), "--out-dir"),
+        (("-",), "stdin"),
+        (("talk.txt",), "twice"),
+        (("--out", "x.wav", "--out-dir", "d"), "one of them"),
+    ],
+)
+def test_contradictions_are_refused(bench: Bench, args: tuple[str, ...], message: str) -> None:
+    result = bench.run(*bench.command(*args, script="talk.txt"))
+    assert result.exit_code == 2 and message in result.stderr
+
+
+@pytest.mark.slow
+def test_processes_share_the_scripts(bench: Bench) -> None:
+    scripts = [bench.write(f"{name}.txt", "Speaker 1: A.\nSpeaker 2: B.\n") for name in "abc"]
+    process = bench.start(
+        *bench.command("--processes", 2, "--out-dir", "made", "--json", *scripts[1:], script=scripts[0])
+    )
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
+    assert [Path(entry["file"]).name for entry in last_json(out)["scripts"]] == ["a.wav", "b.wav", "c.wav"]
+    made = {path.read_bytes() for path in (bench.folder / "made").iterdir()}
+    assert len(made) == 1  # one text, one seed: the same in either process
+
+
+@pytest.mark.slow
+def test_a_launcher_starts_the_processes(bench: Bench) -> None:
+    scripts = [bench.write(f"{name}.txt", "Speaker 1: A.\nSpeaker 2: B.\n") for name in "abc"]
+    launch = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "vibevoice_nb.cli"]
+    args = bench.command("--out-dir", "made", "--json", *scripts[1:], script=scripts[0])
+    done = subprocess.run(
+        [sys.executable, *launch, *map(str, args)],
+        cwd=bench.folder,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(last_json(done.stdout)["scripts"]) == 3 and len(done.stdout.splitlines()) == 1
+    assert sorted(path.name for path in (bench.folder / "made").iterdir()) == ["a.wav", "b.wav", "c.wav"]
+
+
+# --- interrupted, killed, out of room -----------------------------------------------------------------------
+
+
+def test_interrupt_keeps_what_was_made(bench: Bench) -> None:
+    process = bench.start(*bench.command("--max-seconds", 3000, "--json", model=bench.endless))
+    wait_for_audio(process, bench.folder / "talk.wav")
+    code, out, err = interrupt(process)
+    assert code == 130, err
+    assert "talk.wav" in err and "interrupted after" in err
+    summary = last_json(out)
+    assert summary["ended"] == "cancelled"
+    assert wav_seconds(bench.folder / "talk.wav") == pytest.approx(summary["seconds"], abs=1e-3)
+
+
+def test_kill_leaves_a_playable_file_and_the_old_one(bench: Bench) -> None:
+    target, part = bench.folder / "talk.wav", bench.folder / "talk.part.wav"
+    target.write_bytes(b"precious")
+    process = bench.start(*bench.command("--force", "--max-seconds", 3000, model=bench.endless))
+    wait_for_audio(process, part)
+    process.kill()
+    process.communicate()
+    assert wav_seconds(part) >= 3 * FRAME
+    assert target.read_bytes() == b"precious"
+
+
+def test_full_disk(bench: Bench, tmp_path: Path) -> None:
+    with small_disk(tmp_path) as disk:
+        result = bench.speak("--out", disk / "talk.wav", "--max-seconds", 20, model=bench.endless)
+        assert result.exit_code == 1 and "the disk is full" in result.stderr
+        assert wav_seconds(disk / "talk.wav") > 3.0
+
+
+# --- the other commands -------------------------------------------------------------------------------------
+
+
+def test_voices_come_and_go(bench: Bench) -> None:
+    added = bench.run("voices", "add", bench.voice, "--name", "Anna")
+    assert added.exit_code == 0 and "no consent" in added.stderr
+    listed = last_json(bench.run("voices", "list", "--json").stdout)
+    assert [v["name"] for v in listed["voices"] if v["source"] == "library"] == ["Anna"]
+    assert "Anna" in bench.run("voices", "list").stdout
+    spoken = bench.speak("--voice", "1=anna", "--voice", "2=Anna")
+    assert spoken.exit_code == 0 and "Speaker 1 -> Anna (library)" in spoken.stderr
+    assert bench.run("voices", "remove", "anna").exit_code == 0
+    gone = bench.run("voices", "remove", "anna")
+    assert gone.exit_code == 2 and "Anna" not in bench.run("voices", "list").stdout
+
+
+def test_voices_are_judged_in_words(bench: Bench) -> None:
+    silent = write_audio(bench.folder / "silent.wav", read_audio(bench.voice)[0] * 0)
+    text = bench.write("text.wav", "not audio")
+    result = bench.run("voices", "check", bench.voice, silent, text)
+    assert result.exit_code == 1
+    assert "a good recording" in result.stdout and "nothing is heard" in result.stdout
+    assert "a text file" in result.stderr
+    assert bench.run("voices", "check", bench.voice).exit_code == 0
+
+
+def test_verify_ends_in_a_json_line(bench: Bench, golden: Path) -> None:
+    result = bench.run("verify", golden)
+    assert result.exit_code == 0, result.output
+    summary = last_json(result.stdout)
+    assert summary["passed"] and summary["ok"] > 5 and summary["beyond"] == 0
+    assert "main_audio" in result.stdout and "skipped: no inputs" in result.stdout
+
+
+def test_verify_notices_a_changed_weight(bench: Bench, golden: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    copy = bench.folder / "golden"
+    shutil.copytree(golden, copy)
+    weights: dict[str, Any] = load_file(copy / "model.safetensors")
+    weights["model.acoustic_connector.fc1.weight"][0, 0] += 0.1
+    save_file(weights, copy / "model.safetensors")
+    result = bench.run("verify", copy)
+    assert result.exit_code == 1
+    assert "acoustic_connector" in [array["name"] for array in last_json(result.stdout)["arrays"]]
+
+
+def test_verify_refuses_a_broken_folder(bench: Bench) -> None:
+    result = bench.run("verify", bench.folder)
+    assert result.exit_code == 2 and "inputs.npz" in result.stderr
+
+
+def test_bench_gets_its_own_options(bench: Bench) -> None:
+    result = bench.run("bench", "--help")
+    assert result.exit_code == 0 and "--threads" in result.stdout
+
+
+@pytest.fixture(scope="module")
+def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The quick part of a recorded run: its stages, without the whole generations."""
+    recorded = Path(__file__).parents[1] / "data" / "golden"
+    folder = tmp_path_factory.mktemp("golden")
+    for name in ("config.json", "meta.json", "model.safetensors"):
+        shutil.copyfile(recorded / name, folder / name)
+    for name, kept in (
+        ("inputs.npz", "head_|norm|stage_"),
+        ("expected.npz", "head_|norm|.*connector|main_audio"),
+    ):
+        with np.load(recorded / name) as arrays:
+            np.savez(folder / name, **{key: arrays[key] for key in arrays if re.match(kept, key)})
+    return folder
