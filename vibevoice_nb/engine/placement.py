@@ -131,7 +131,13 @@ def split_layers(
             "GPUs and main memory that hold it together",
             "use a smaller model",
         )
-    spread = {f"language_model.layers.{name}": torch.device(where) for name, where in plan.items() if name}
+    # All layers on one device come as a single entry without a name.
+    spread = {
+        f"language_model.layers.{name}".rstrip("."): (
+            torch.device("cuda", where) if isinstance(where, int) else torch.device(where)
+        )
+        for name, where in plan.items()
+    }
     return {"": device, **spread}
 
 
