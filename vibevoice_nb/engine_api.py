@@ -37,6 +37,9 @@ from .voices import Voice, builtin_voices, resolve_voice
 VoiceSpec = str | Path | Voice | NDArray[np.float32]
 Voices = Mapping[int | str, VoiceSpec] | Sequence[VoiceSpec] | VoiceSpec
 
+_BREATH_MS = 200
+"""Silence between passages that the script didn't ask to part: what speakers leave between their turns."""
+
 _FRONTENDS: dict[str, Callable[[str], str]] = {"none": str, "english_phonemes": to_phonemes}
 
 
@@ -267,11 +270,9 @@ class Engine:
         labels = {turn.speaker_index: turn.label for turn in script.turns}
         estimated = script.estimated_seconds
         assert options.seed is not None
+        passages = _with_pauses(cut(script.turns, options.passage_seconds))
         return Job(
-            coming=[
-                Passage(self.prompt(turns, cast), turns[-1].pause_after_ms * SAMPLE_RATE // 1000)
-                for turns in cut(script.turns, options.passage_seconds)
-            ],
+            coming=[Passage(self.prompt(turns, cast), pause) for turns, pause in passages],
             cast={labels[index]: voice.name for index, voice in cast.items()},
             options=options,
             estimated_seconds=estimated,
@@ -333,6 +334,13 @@ class Engine:
             ttfa=None if job.first is None else job.first - job.started,
             job=job,
         )
+
+
+def _with_pauses(passages: Sequence[list[Turn]]) -> Iterator[tuple[list[Turn], int]]:
+    """Add the samples of silence after each: what the script asks for, a breath where it asks for none."""
+    for number, turns in enumerate(passages, start=1):
+        breath = _BREATH_MS if number < len(passages) else 0
+        yield turns, (turns[-1].pause_after_ms or breath) * SAMPLE_RATE // 1000
 
 
 def _generation_settings(folder: Path) -> tuple[GenerationOptions, Callable[[str], str]]:
