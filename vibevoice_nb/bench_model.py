@@ -98,8 +98,15 @@ def special_tokens(config: dict[str, Any]) -> SpecialTokens:
     )
 
 
-def write_random_checkpoint(folder: Path, config: dict[str, Any], seed: int = 0) -> int:
-    """Write config.json and random weights in bf16, as published checkpoints are.
+def write_random_checkpoint(folder: Path, config: dict[str, Any], dtype: torch.dtype) -> int:
+    """Write config.json and random weights.
+
+    Parameters
+    ----------
+    folder : Path
+    config : dict
+    dtype : torch.dtype
+        Of the stored weights; published checkpoints have bfloat16.
 
     Returns
     -------
@@ -108,10 +115,10 @@ def write_random_checkpoint(folder: Path, config: dict[str, Any], seed: int = 0)
     """
     with torch.device("meta"):
         model = VibeVoiceModel(parse_config(config), tied=True)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
-            value = _random(name, parameter.shape, generator).to(torch.bfloat16)
+            value = _random(name, parameter.shape, generator).to(dtype)
             setattr(module, name, torch.nn.Parameter(value, requires_grad=False))
     save_file(weights_of(model, "native"), folder / SINGLE, metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(config, indent=1))
