@@ -157,7 +157,9 @@ class SpeakingBar:
     def __init__(self, label: str) -> None:
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=None))
         hidden = manner.quiet or not err.is_terminal
-        self._bars = Bars(*columns, TextColumn("{task.fields[about]}"), console=err, disable=hidden)
+        self._bars = Bars(
+            *columns, TextColumn("{task.fields[about]}"), console=err, disable=hidden, refresh_per_second=4
+        )
         self._task = self._bars.add_task(label, total=None, about="reading the script and the voices")
 
     def __enter__(self) -> SpeakingBar:
