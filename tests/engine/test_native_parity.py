@@ -263,7 +263,6 @@ def test_a_run_without_guidance_is_that_of_transformers(
     assert max(apart.values()) < TOLERANCE, apart
 
 
-@pytest.mark.xfail(strict=True, reason="the spread's noise is drawn frame by frame, not channel by channel")
 def test_a_seed_gives_the_voices_the_spread_that_transformers_gives_them(
     ours: VibeVoiceModel, native: Any, prompt: Prompt
 ) -> None:

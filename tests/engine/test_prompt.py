@@ -94,8 +94,9 @@ def test_voices_are_drawn_in_the_references_order() -> None:
     model, lengths = small_model(), [3 * HOP, HOP + 1]
     voices = [0.1 * torch.randn(length) for length in lengths]
     got = encode_voices(model, voices, torch.Generator().manual_seed(7))
-    generator = torch.Generator().manual_seed(7)
-    spread, noise = torch.randn(2, generator=generator), torch.randn(2, 3, LATENT, generator=generator)
+    # The reference draws like its encoder's output, which is a view of channels before time.
+    torch.manual_seed(7)
+    spread, noise = torch.randn(2), torch.randn_like(torch.empty(2, LATENT, 3).permute(0, 2, 1))
     padded = torch.nn.utils.rnn.pad_sequence(voices, batch_first=True)
     mean = model.acoustic.encode(padded[:, None])
     latents = mean + 0.625 * spread[:, None, None] * noise
@@ -103,7 +104,7 @@ def test_voices_are_drawn_in_the_references_order() -> None:
     for index, frames in enumerate((3, 2)):
         assert got[index].shape == (frames, LATENT)
         torch.testing.assert_close(got[index], wanted[index, :frames], rtol=1e-4, atol=1e-5)
-    assert encode_voices(model, [], generator) == []
+    assert encode_voices(model, [], torch.Generator()) == []
 
 
 @torch.no_grad()

@@ -119,7 +119,9 @@ def encode_voices(
     frames = -(-longest // model.config.hop_length)
     size = model.config.head.latent_size
     spread = torch.randn(len(voices), generator=generator) * model.config.acoustic.noise_scale
-    noise = torch.randn(len(voices), frames, size, generator=generator)
+    # Into memory laid out channel by channel, as the reference's latents are when it draws noise like them:
+    # torch draws another sequence there.
+    noise = torch.empty(len(voices), size, frames).transpose(1, 2).normal_(generator=generator)
     encoded = []
     for index, audio in enumerate(voices):
         count = -(-len(audio) // model.config.hop_length)

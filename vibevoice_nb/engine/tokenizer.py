@@ -67,7 +67,7 @@ class FileTokenizer:
 
             try:
                 self._backend = Qwen2TokenizerFast.from_pretrained(str(folder)).backend_tokenizer
-            except (OSError, ValueError, TypeError) as error:
+            except (ImportError, OSError, ValueError, TypeError) as error:  # half a tokenizer, by version
                 raise CheckpointError(
                     f"{folder} holds no tokenizer that can be read ({error})",
                     "tokenizer.json, or vocab.json and merges.txt",
