@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vibevoice_nb import __version__, tables, terminal
+from vibevoice_nb.errors import CheckpointError, VibeVoiceError
 from vibevoice_nb.terminal import FAILED, fail, print_json, say, warn
 
 if TYPE_CHECKING:
@@ -240,7 +241,17 @@ def verify(
         from vibevoice_nb.engine.placement import pick_device, pick_dtype
 
         where = pick_device(device)
-        comparisons = replay.verify(folder, device=str(where), dtype=pick_dtype(where, dtype))
+        kind = pick_dtype(where, dtype)
+        try:
+            comparisons = replay.verify(folder, device=str(where), dtype=kind)
+        except (RuntimeError, IndexError) as error:
+            if terminal.is_out_of_memory(error):
+                raise
+            raise CheckpointError(
+                f"{folder} can't be replayed ({error})",
+                "inputs of the shapes and types that config.json asks for",
+                "write the recording again; --debug shows where it stopped",
+            ) from error
     tables.show_comparisons(comparisons)
     summary = replay.summary(comparisons)
     print_json(summary)
@@ -318,8 +329,6 @@ def check_voices(
 
     Exit code 1 if one of them can't be used.
     """
-    from vibevoice_nb.errors import VibeVoiceError
-
     results: list[dict[str, object]] = []
     unusable = False
     for name in voices:

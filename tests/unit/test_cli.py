@@ -331,9 +331,20 @@ def test_verify_notices_a_changed_weight(bench: Bench, golden: Path) -> None:
     assert "acoustic_connector" in [array["name"] for array in last_json(result.stdout)["arrays"]]
 
 
-def test_verify_refuses_a_broken_folder(bench: Bench) -> None:
+def test_verify_refuses_a_broken_folder(bench: Bench, golden: Path) -> None:
     result = bench.run("verify", bench.folder)
     assert result.exit_code == 2 and "inputs.npz" in result.stderr
+    shutil.copytree(golden, bench.folder / "odd")
+    np.savez(bench.folder / "odd" / "inputs.npz", stage_latents=np.zeros((1, 2, 5), np.float32))
+    result = bench.run("verify", bench.folder / "odd")
+    assert result.exit_code == 2 and "can't be replayed" in result.stderr
+
+
+def test_verify_fails_where_nothing_could_be_compared(bench: Bench, golden: Path) -> None:
+    shutil.copytree(golden, bench.folder / "bare")
+    np.savez(bench.folder / "bare" / "inputs.npz")
+    result = bench.run("verify", bench.folder / "bare")
+    assert result.exit_code == 1 and last_json(result.stdout)["passed"] is False
 
 
 def test_bench_gets_its_own_options(bench: Bench) -> None:
