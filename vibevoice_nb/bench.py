@@ -59,12 +59,16 @@ class Plan:
 
 
 class Process:
-    """A process with one side loaded."""
+    """A process that loads one side and keeps it."""
 
     def __init__(self, side: str, folder: Path, dtype: str, threads: int) -> None:
         self.side = side
         self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-        self._pool.submit(open_side, side, str(folder), dtype, threads).result()
+        self._loading = self._pool.submit(open_side, side, str(folder), dtype, threads)
+
+    def wait(self) -> None:
+        """Wait until it is loaded."""
+        self._loading.result()
 
     def run(self, context: int, frames: int, seed: int, *, text_cfg: bool = False) -> Round:
         """Make frames there."""
@@ -88,6 +92,8 @@ def measure(plan: Plan, folder: Path, dtype: str, contexts: Sequence[int], *, na
     width = WIDTHS[dtype]
     sides = ["ours", "native"] if native else ["ours"]
     processes = [Process(side, folder, dtype, plan.threads) for side in sides]
+    for process in processes:
+        process.wait()
     figures: Figures = {}
     for context in contexts:
         rounds = _alternate(plan, processes, context)

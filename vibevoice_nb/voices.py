@@ -92,7 +92,7 @@ class VoiceLibrary:
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
-        self.folder = Path(folder).expanduser() if folder is not None else _defaultfold_nameer()
+        self.folder = Path(folder).expanduser() if folder is not None else _default_folder()
 
     def add(
         self,
@@ -199,7 +199,7 @@ class VoiceLibrary:
     def list(self) -> list[StoredVoice]:
         """All voices, by name; one whose files are damaged is left out with a warning that names it."""
         entries = []
-        for path in self.fold_nameers():
+        for path in self._folders():
             try:
                 entries.append(_read_manifest(path))
             except VoiceError as exc:
@@ -207,9 +207,9 @@ class VoiceLibrary:
         return entries
 
     def __contains__(self, name: str) -> bool:
-        return any(fold_name(path.name) == fold_name(name) for path in self.fold_nameers())
+        return any(fold_name(path.name) == fold_name(name) for path in self._folders())
 
-    def fold_nameers(self) -> tuple[Path, ...]:
+    def _folders(self) -> tuple[Path, ...]:
         with self._disk():
             if not self.folder.is_dir():
                 return ()
@@ -219,7 +219,7 @@ class VoiceLibrary:
             return tuple(sorted(found, key=lambda path: fold_name(path.name)))
 
     def _find(self, name: str) -> Path:
-        folders = self.fold_nameers()
+        folders = self._folders()
         for path in folders:
             if fold_name(path.name) == fold_name(name):
                 return path
@@ -325,7 +325,7 @@ def _catalogue() -> list[dict[str, str]]:
     return json.loads(path.read_text("utf-8")) if path.is_file() else []
 
 
-def _defaultfold_nameer() -> Path:
+def _default_folder() -> Path:
     if home := os.environ.get("VIBEVOICE_NB_HOME"):
         return Path(home).expanduser() / "voices"
     data = Path(os.environ.get("XDG_DATA_HOME") or "")

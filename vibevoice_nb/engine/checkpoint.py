@@ -22,7 +22,7 @@ MIRRORS: dict[str, tuple[str, ...]] = {
 """Repositories known to hold the same weights; repositories have vanished before."""
 
 WANTED = ("*.json", "*.safetensors", "*.txt")
-_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+_REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _CONFIG_LIMIT = 10_000_000
 
 
