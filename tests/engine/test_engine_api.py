@@ -446,7 +446,7 @@ def test_a_length_limit_is_told_and_going_on_is_seamless(engine: Engine) -> None
 
 def test_a_limit_anywhere_loses_nothing(restless: Engine) -> None:
     """Also in the middle of a pause, between passages and after the last word."""
-    options = {"num_steps": 1, "seed": 7}
+    options = {"num_steps": 1, "seed": 30}
     whole = restless.speak(INTERRUPTED, CAST, max_seconds=5.0, **options)
     total = len(whole.audio)
     assert whole.ended == "finished" and total > 6000
@@ -460,7 +460,7 @@ def test_a_limit_anywhere_loses_nothing(restless: Engine) -> None:
 
 @pytest.mark.parametrize("chunks", [0, 1, 2, 5, 9, 10, 17])
 def test_cancelling_anywhere_loses_nothing(restless: Engine, chunks: int) -> None:
-    options = {"num_steps": 1, "seed": 7, "max_seconds": 5.0}
+    options = {"num_steps": 1, "seed": 30, "max_seconds": 5.0}
     whole, seen = restless.speak(INTERRUPTED, CAST, **options), list[Progress]()
     stop = {"progress": seen.append, "cancelled": lambda: len(seen) >= chunks}
     part = restless.speak(INTERRUPTED, CAST, **stop, **options)
