@@ -53,7 +53,7 @@ bench: $(VENV)/.base
 	$(VENV)/bin/vibevoice-nb bench
 
 bench-voice: $(VENV)/.dev
-	$(VENV)/bin/python -m vibevoice_nb.bench_voice
+	$(VENV)/bin/python -m vibevoice_nb.bench.voice
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff check .

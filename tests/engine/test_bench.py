@@ -9,9 +9,9 @@ import pytest
 import torch
 import transformers
 
-from vibevoice_nb import bench
-from vibevoice_nb.bench_model import bench_config, write_random_checkpoint
-from vibevoice_nb.bench_sides import NATIVE_CLASS, PARTS, Meter
+from vibevoice_nb.bench import speed as bench
+from vibevoice_nb.bench.model import bench_config, write_random_checkpoint
+from vibevoice_nb.bench.sides import NATIVE_CLASS, PARTS, Meter
 
 HAS_NATIVE = hasattr(transformers, NATIVE_CLASS)
 SIDES = ("ours", "native") if HAS_NATIVE else ("ours",)

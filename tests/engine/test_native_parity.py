@@ -19,7 +19,7 @@ from checkpoints import END, EOS, FRAME, START, native_config, random_model, sav
 from engine_helpers import SPECIAL, audio_of, forced, sampler_of
 from torch import Tensor
 
-from vibevoice_nb.bench_sides import no_text_cfg
+from vibevoice_nb.bench.sides import no_text_cfg
 from vibevoice_nb.engine.generate import Step, generate, prefill
 from vibevoice_nb.engine.model import VibeVoiceModel
 from vibevoice_nb.engine.prepare import prepare

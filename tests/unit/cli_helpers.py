@@ -19,7 +19,7 @@ from checkpoints import write_checkpoint
 from typer.testing import CliRunner
 
 from vibevoice_nb.audio import write_audio
-from vibevoice_nb.cli import app
+from vibevoice_nb.cli.app import app
 
 SCRIPT = "Speaker 1: Hello.\nSpeaker 2: Hi!\n"
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibevoice_nb import bench_voice
+from vibevoice_nb.bench import voice as bench_voice
 from vibevoice_nb.errors import OptionError
 
 _SENTENCES = st.lists(st.sampled_from("a b c d".split()), max_size=8)

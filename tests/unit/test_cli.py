@@ -19,7 +19,7 @@ from cli_helpers import Bench, bench, interrupt, last_json, models, wait_for_aud
 
 from vibevoice_nb import voices as voices_module
 from vibevoice_nb.audio import read_audio, write_audio
-from vibevoice_nb.terminal import Interrupt
+from vibevoice_nb.cli.terminal import Interrupt
 
 __all__ = ["bench", "models"]  # fixtures
 
@@ -33,7 +33,7 @@ def test_help_brings_no_torch() -> None:
     code = """
 import sys
 from typer.testing import CliRunner
-from vibevoice_nb.cli import app
+from vibevoice_nb.cli.app import app
 for command in ([], ["speak"], ["voices"], ["info"], ["doctor"], ["verify"]):
     result = CliRunner().invoke(app, [*command, "--help"])
     assert result.exit_code == 0, result.output
@@ -111,7 +111,7 @@ def test_defaults_are_said_plainly_and_nobody_shares_a_voice(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built_in = {name: bench.voice for name in ("Una", "Duo", "Tria")}
-    for module in ("vibevoice_nb.voices", "vibevoice_nb.orders"):
+    for module in ("vibevoice_nb.voices", "vibevoice_nb.cli.orders"):
         monkeypatch.setattr(f"{module}.builtin_voices", lambda: built_in)
     assert voices_module.resolve_voice("duo").name == "Duo"
     result = bench.speak("--voice", "1=Duo")
@@ -204,7 +204,7 @@ def test_processes_share_the_scripts(bench: Bench) -> None:
 @pytest.mark.slow
 def test_a_launcher_starts_the_processes(bench: Bench) -> None:
     scripts = [bench.write(f"{name}.txt", "Speaker 1: A.\nSpeaker 2: B.\n") for name in "abc"]
-    launch = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "vibevoice_nb.cli"]
+    launch = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "vibevoice_nb"]
     args = bench.command("--out-dir", "made", "--json", *scripts[1:], script=scripts[0])
     done = subprocess.run(
         [sys.executable, *launch, *map(str, args)],
@@ -243,7 +243,7 @@ def test_a_second_interrupt_stops_at_once() -> None:
 
 
 def test_interrupt_while_loading(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vibevoice_nb.sharing.load_engine", _raise(KeyboardInterrupt()))
+    monkeypatch.setattr("vibevoice_nb.cli.sharing.load_engine", _raise(KeyboardInterrupt()))
     result = bench.speak()
     assert result.exit_code == 130 and "interrupted" in result.stderr
     assert not (bench.folder / "talk.wav").exists()
@@ -251,10 +251,10 @@ def test_interrupt_while_loading(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
 
 def test_out_of_memory_is_no_traceback(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     error = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9e12 bytes.")
-    monkeypatch.setattr("vibevoice_nb.sharing.load_engine", _raise(error))
+    monkeypatch.setattr("vibevoice_nb.cli.sharing.load_engine", _raise(error))
     result = bench.speak()
     assert result.exit_code == 1 and "vibevoice-nb info" in result.stderr
-    monkeypatch.setattr("vibevoice_nb.sharing.load_engine", _raise(RuntimeError("a bug")))
+    monkeypatch.setattr("vibevoice_nb.cli.sharing.load_engine", _raise(RuntimeError("a bug")))
     assert isinstance(bench.speak().exception, RuntimeError)  # our own mistakes keep their traceback
 
 

@@ -19,7 +19,8 @@ import torch
 from checkpoints import write_checkpoint
 from cli_helpers import Bench, bench, last_json, models
 
-from vibevoice_nb import doctor, machine
+from vibevoice_nb import machine
+from vibevoice_nb.cli import doctor
 from vibevoice_nb.engine.state import GenerationState
 from vibevoice_nb.engine.weights import load_model
 from vibevoice_nb.machine import DeviceInfo

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vibevoice_nb.errors import OptionError, ScriptError
-from vibevoice_nb.script import MAX_SCRIPT_CHARS, Script, Turn, load_script, parse_script
-from vibevoice_nb.script_lines import clean_line, find_label, name_key
+from vibevoice_nb.script import Script, Turn, load_script, parse_script
+from vibevoice_nb.script.lines import clean_line, find_label, name_key
+from vibevoice_nb.script.parsing import MAX_SCRIPT_CHARS
 
 GOLDEN = Path(__file__).parents[1] / "data" / "processor_golden.json"
 CAST = ["Anna", "Ben"]

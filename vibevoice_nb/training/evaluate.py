@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vibevoice_nb.bench_voice import Recogniser, Score, score
+from vibevoice_nb.bench.voice import Recogniser, Score, score
 from vibevoice_nb.engine.generate import generate, prefill
 from vibevoice_nb.engine.model import VibeVoiceModel
 from vibevoice_nb.engine.prompt import build_prompt

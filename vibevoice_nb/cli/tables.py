@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from vibevoice_nb.cli.terminal import out
 from vibevoice_nb.machine import in_gigabytes
-from vibevoice_nb.terminal import out
 
 if TYPE_CHECKING:
-    from vibevoice_nb.doctor import Finding
+    from vibevoice_nb.cli.doctor import Finding
     from vibevoice_nb.model_info import ModelInfo
     from vibevoice_nb.recordings import VoiceCheck
     from vibevoice_nb.verify import Comparison

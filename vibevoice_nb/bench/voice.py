@@ -1,6 +1,6 @@
 """How well nano is understood: word error rate by an independent recogniser, and what its voices sound like.
 
-``make bench-voice``, which is ``python -m vibevoice_nb.bench_voice``, speaks every held-out sentence in every
+``make bench-voice``, which is ``python -m vibevoice_nb.bench.voice``, speaks every held-out sentence in every
 voice, has pocketsphinx (its stock US English models, which know nothing of nano) write down what it hears,
 and does the same with flite's own recordings of the sentences: nano learned from flite, so their error is
 the floor. The last line is one flat JSON object.
@@ -25,10 +25,10 @@ from vibevoice_nb.nano.english import words
 SAMPLE_RATE = 24_000
 _RECOGNISER_RATE = 16_000
 _LEVEL = 10 ** (-25 / 20)
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 SENTENCES = _ROOT / "tests" / "data" / "heldout_sentences.txt"
 # What flite's recordings scored where the model was trained; used where flite isn't installed.
-RECORDED = Path(__file__).parent / "nano" / "flite_scores.json"
+RECORDED = Path(__file__).parents[1] / "nano" / "flite_scores.json"
 
 
 def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:

@@ -18,8 +18,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from .errors import VibeVoiceError
-from .machine import find_devices, in_gigabytes, usable_cores
+from vibevoice_nb.errors import VibeVoiceError
+from vibevoice_nb.machine import find_devices, in_gigabytes, usable_cores
 
 Status = Literal["ok", "note", "warning", "missing"]
 
@@ -155,7 +155,7 @@ def _sound() -> Iterator[Finding]:
 def _devices() -> Iterator[Finding]:
     import torch
 
-    from .engine.placement import cpu_has_fast_bfloat16
+    from vibevoice_nb.engine.placement import cpu_has_fast_bfloat16
 
     yield Finding("torch build", "ok", f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU only")
     devices = find_devices()
@@ -177,8 +177,8 @@ def _devices() -> Iterator[Finding]:
 
 
 def _attention() -> Iterator[Finding]:
-    from .engine.attention import attention_name
-    from .engine.placement import pick_device, pick_dtype
+    from vibevoice_nb.engine.attention import attention_name
+    from vibevoice_nb.engine.placement import pick_device, pick_dtype
 
     device = pick_device()
     dtype = pick_dtype(device)
@@ -203,7 +203,7 @@ def flash_attention(device: str) -> Finding:
 
 
 def _library() -> Iterator[Finding]:
-    from .voices import VoiceLibrary
+    from vibevoice_nb.voices import VoiceLibrary
 
     library = VoiceLibrary()
     folder = library.folder
@@ -279,8 +279,8 @@ def hub_problem(endpoint: str, seconds: float = HUB_SECONDS) -> str | None:
 
 def _nano() -> Iterator[Finding]:
     """Load the embedded voice, and let it make half a second of sound."""
-    from .engine_api import Engine
-    from .voices import builtin_voices
+    from vibevoice_nb.engine_api import Engine
+    from vibevoice_nb.voices import builtin_voices
 
     reinstall = f"{Path(sys.executable).name} -m pip install --force-reinstall --no-deps {DISTRIBUTION}"
     try:

@@ -1,6 +1,6 @@
 """Several scripts shared out over processes, one per GPU, with accelerate.
 
-Two ways in: `accelerate launch --module vibevoice_nb.cli speak ...` starts the processes itself; without a
+Two ways in: `accelerate launch --module vibevoice_nb speak ...` starts the processes itself; without a
 launcher, and with more than one GPU in sight, they are started here.
 """
 
@@ -14,9 +14,9 @@ from dataclasses import replace
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, TypeVar
 
-from vibevoice_nb import terminal
-from vibevoice_nb.orders import Order
-from vibevoice_nb.speaking import Outcome, Settings, load_engine, speak_orders
+from vibevoice_nb.cli import terminal
+from vibevoice_nb.cli.orders import Order
+from vibevoice_nb.cli.speaking import Outcome, Settings, load_engine, speak_orders
 
 if TYPE_CHECKING:
     from accelerate import PartialState

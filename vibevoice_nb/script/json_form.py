@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from vibevoice_nb.script_lines import is_name, name_key, speaker_number
-from vibevoice_nb.script_reader import NEW_LINE, Place, ScriptReader, quoted
+from vibevoice_nb.script.lines import is_name, name_key, speaker_number
+from vibevoice_nb.script.reader import NEW_LINE, Place, ScriptReader, quoted
 
 _JSON_LIST = 'a list such as [{"speaker": 1, "text": "Hello."}]'
 _START = re.compile(r'\s*(?:\[\s*(?:[{"“]|\]\s*$)|\{\s*(?:["“]|\}\s*$))')

@@ -29,10 +29,10 @@ from pathlib import Path
 from typing import Literal
 
 from vibevoice_nb.errors import OptionError, ScriptError
-from vibevoice_nb.script_json import looks_like_json, read_json
-from vibevoice_nb.script_lines import is_name, name_key, speaker_number
-from vibevoice_nb.script_reader import MAX_SPEAKERS, TOP, ScriptReader, read_text
-from vibevoice_nb.script_turns import Diagnostic, Script, Severity, Turn, label_of
+from vibevoice_nb.script.json_form import looks_like_json, read_json
+from vibevoice_nb.script.lines import is_name, name_key, speaker_number
+from vibevoice_nb.script.reader import MAX_SPEAKERS, TOP, ScriptReader, read_text
+from vibevoice_nb.script.turns import Diagnostic, Script, Severity, Turn, label_of
 
 __all__ = [
     "MAX_SPEAKERS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from vibevoice_nb.script_lines import (
+from vibevoice_nb.script.lines import (
     MAX_PAUSE_MS,
     Label,
     Line,
@@ -17,7 +17,7 @@ from vibevoice_nb.script_lines import (
     name_key,
     speaker_number,
 )
-from vibevoice_nb.script_turns import Diagnostic, Script, Severity, Turn, label_of
+from vibevoice_nb.script.turns import Diagnostic, Script, Severity, Turn, label_of
 
 MAX_SPEAKERS = 4
 MAX_TURN_CHARS = 20_000

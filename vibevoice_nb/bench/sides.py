@@ -21,13 +21,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from .bench_model import special_tokens
-from .engine.generate import generate
-from .engine.placement import DTYPES
-from .engine.prepare import prepare
-from .engine.sampler import Sampler, solver_steps
-from .engine.state import GenerationState
-from .engine.weights import load_model
+from vibevoice_nb.bench.model import special_tokens
+from vibevoice_nb.engine.generate import generate
+from vibevoice_nb.engine.placement import DTYPES
+from vibevoice_nb.engine.prepare import prepare
+from vibevoice_nb.engine.sampler import Sampler, solver_steps
+from vibevoice_nb.engine.state import GenerationState
+from vibevoice_nb.engine.weights import load_model
 
 CFG_SCALE, NUM_STEPS = 1.3, 10
 PARTS = ("lm", "lm_head", "head", "decode", "semantic")

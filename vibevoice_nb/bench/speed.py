@@ -25,9 +25,9 @@ from statistics import median
 import torch
 import transformers
 
-from .bench_model import bench_config, write_random_checkpoint
-from .bench_sides import NATIVE_CLASS, PARTS, Round, open_side, peak_memory_mb, run_side
-from .engine.placement import DTYPES, cpu_has_fast_bfloat16
+from vibevoice_nb.bench.model import bench_config, write_random_checkpoint
+from vibevoice_nb.bench.sides import NATIVE_CLASS, PARTS, Round, open_side, peak_memory_mb, run_side
+from vibevoice_nb.engine.placement import DTYPES, cpu_has_fast_bfloat16
 
 SHORT, LONG = 300, 8000
 FRAMES, MAX_ROUNDS, MIN_ROUNDS = 4, 6, 2

@@ -6,10 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from vibevoice_nb import terminal
-from vibevoice_nb.errors import AudioError
-from vibevoice_nb.orders import Order, Planner, Refusal, choose_targets, plan, prepare_folder
-from vibevoice_nb.sharing import (
+from vibevoice_nb.cli import terminal
+from vibevoice_nb.cli.orders import Order, Planner, Refusal, choose_targets, plan, prepare_folder
+from vibevoice_nb.cli.sharing import (
     launched,
     processes_for,
     rank,
@@ -17,8 +16,9 @@ from vibevoice_nb.sharing import (
     speak_launched,
     speak_on_processes,
 )
-from vibevoice_nb.speaking import Outcome, Settings
-from vibevoice_nb.terminal import BAD_INPUT, FAILED, INTERRUPTED, LENGTH, fail, print_json, say, warn
+from vibevoice_nb.cli.speaking import Outcome, Settings
+from vibevoice_nb.cli.terminal import BAD_INPUT, FAILED, INTERRUPTED, LENGTH, fail, print_json, say, warn
+from vibevoice_nb.errors import AudioError
 
 
 def run(

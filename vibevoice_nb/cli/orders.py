@@ -14,8 +14,8 @@ from pathlib import Path
 from vibevoice_nb.errors import AudioError, OptionError, ScriptError, VibeVoiceError, VoiceError
 from vibevoice_nb.files import check_target
 from vibevoice_nb.script import Script, load_script, parse_script
-from vibevoice_nb.script_lines import name_key, speaker_number
-from vibevoice_nb.script_turns import label_of
+from vibevoice_nb.script.lines import name_key, speaker_number
+from vibevoice_nb.script.turns import label_of
 from vibevoice_nb.voices import Voice, builtin_voices, resolve_voice
 
 STDIN = "-"

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from .engine.config import parse_config
-from .engine.model import VibeVoiceModel
-from .engine.tokenizer import SpecialTokens
-from .engine.weights import SINGLE, weights_of
+from vibevoice_nb.engine.config import parse_config
+from vibevoice_nb.engine.model import VibeVoiceModel
+from vibevoice_nb.engine.tokenizer import SpecialTokens
+from vibevoice_nb.engine.weights import SINGLE, weights_of
 
 MID = {"hidden": 896, "layers": 12, "heads": 14, "kv_heads": 2, "ffn": 4864, "vocab": 151_936, "filters": 16}
 TINY = {"hidden": 64, "layers": 2, "heads": 4, "kv_heads": 2, "ffn": 160, "vocab": 320, "filters": 2}

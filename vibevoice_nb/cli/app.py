@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vibevoice_nb import __version__, tables, terminal
+from vibevoice_nb import __version__
+from vibevoice_nb.cli import tables, terminal
+from vibevoice_nb.cli.terminal import FAILED, fail, print_json, say, warn
 from vibevoice_nb.errors import CheckpointError, VibeVoiceError
-from vibevoice_nb.terminal import FAILED, fail, print_json, say, warn
 
 if TYPE_CHECKING:
     from vibevoice_nb.recordings import VoiceCheck
@@ -81,7 +82,7 @@ def main(
         "vibevoice-nb speak script.txt --out episode.mp3 --voice 1=Ada --voice 2=guest.wav",
         'vibevoice-nb speak talk.txt --voice "Anna=anna.wav" --voice "Ben=ben.wav" --seed 7',
         "vibevoice-nb speak scripts/*.txt --out-dir episodes",
-        "accelerate launch --module vibevoice_nb.cli speak scripts/*.txt --out-dir episodes",
+        "accelerate launch --module vibevoice_nb speak scripts/*.txt --out-dir episodes",
     )
     + "\n\nExit codes: 0 all was said, 1 something failed, 2 bad input, 3 the length limit came first, "
     "130 interrupted (what was made is kept)."
@@ -147,8 +148,8 @@ def speak(
 
     The audio is written while it is made. Ctrl-C stops and keeps what was made.
     """
-    from vibevoice_nb import speak_command
-    from vibevoice_nb.speaking import Settings
+    from vibevoice_nb.cli import speak
+    from vibevoice_nb.cli.speaking import Settings
     from vibevoice_nb.speech import GenerationOptions
 
     terminal.manner.quiet = quiet
@@ -174,7 +175,7 @@ def speak(
         force=force,
         batch_size=batch_size,
     )
-    raise typer.Exit(speak_command.run(scripts, output, folder, voices or [], settings, processes, as_json))
+    raise typer.Exit(speak.run(scripts, output, folder, voices or [], settings, processes, as_json))
 
 
 @app.command(
@@ -212,7 +213,7 @@ def doctor(as_json: Json = False, debug: Debug = False) -> None:
     Exit code 1 if something is missing that speaking needs.
     """
     with terminal.phase("examining"):
-        from vibevoice_nb.doctor import examine
+        from vibevoice_nb.cli.doctor import examine
 
         findings = list(examine())
     if as_json:
@@ -265,7 +266,7 @@ def verify(
 )
 def bench(ctx: typer.Context) -> None:
     """Measure speed beside transformers' own VibeVoice; --help tells its options."""
-    from vibevoice_nb import bench as benchmark
+    from vibevoice_nb.bench import speed as benchmark
 
     benchmark.main(ctx.args)
 
@@ -359,7 +360,3 @@ def _judge(name: str) -> tuple[float, Sequence[VoiceCheck]]:
         return about.seconds, check_voice(audio, about)
     voice = resolve_voice(name)
     return voice.seconds, voice.checks
-
-
-if __name__ == "__main__":
-    app(prog_name="vibevoice-nb")

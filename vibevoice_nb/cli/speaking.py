@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vibevoice_nb import terminal
 from vibevoice_nb.audio import read_audio, write_audio
+from vibevoice_nb.cli import terminal
+from vibevoice_nb.cli.orders import AUDIO_SUFFIXES, Order
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.files import check_target
-from vibevoice_nb.orders import AUDIO_SUFFIXES, Order
 from vibevoice_nb.sinks import MAX_WAV_BYTES, WavSink
 from vibevoice_nb.speech import Progress
 

@@ -1,0 +1,1 @@
+"""How fast the engine is, and how well the embedded voice is understood."""
