@@ -1,0 +1,207 @@
+/** Numbered messages to and from the kernel, with nothing lost silently. */
+
+import {
+  VERSION,
+  faultToKernel,
+  faultToPage,
+  type Envelope,
+  type Methods,
+  type ToKernel,
+  type ToPage,
+} from './protocol';
+
+/** What carries the messages: an anywidget model, or a test's fake. */
+export interface Transport {
+  send(content: object, buffers: ArrayBuffer[]): void;
+  onMessage(callback: (content: unknown, buffers: DataView[]) => void): void;
+}
+
+export interface Answer {
+  result: Record<string, unknown>;
+  buffers: DataView[];
+}
+
+/** A call that failed: what was given, what would have been accepted, what to do. */
+export class CallError extends Error {
+  override readonly name = 'CallError';
+  constructor(
+    readonly got: string,
+    readonly expected: string,
+    readonly remedy: string,
+  ) {
+    super([got, expected && `Expected ${expected}`, remedy && `To fix it: ${remedy}`].filter(Boolean).join('. '));
+  }
+}
+
+type Listener<K extends keyof ToPage> = (fields: ToPage[K], buffers: DataView[]) => void;
+interface Pending {
+  resolve(answer: Answer): void;
+  reject(error: CallError): void;
+}
+
+// Something is asked for again when the kernel has been silent this long while an answer is due: a server may drop
+// the last message of a burst, and nothing after it would show the hole. Doubled each time, because a kernel that
+// is busy with a cell answers late.
+const FIRST_WAIT_MS = 2_000;
+const LONGEST_WAIT_MS = 60_000;
+
+/** One per widget model; its views share it. */
+export class Channel {
+  /** Whether the kernel has answered, and hasn't been lost since. */
+  connected = false;
+
+  private sent = 0;
+  private received = 0;
+  private instance = '';
+  private catchingUp = true;
+  private wait = FIRST_WAIT_MS;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly pending = new Map<number, Pending>();
+  private readonly listeners = new Map<string, Set<Listener<never>>>();
+  private readonly watchers = new Set<(connected: boolean) => void>();
+  // Two pages may show one widget, and each hears the answers to both: the upper bits tell whose a call is.
+  private nextCall = Math.floor(Math.random() * 2 ** 20) * 2 ** 32 + 1;
+
+  constructor(private readonly transport: Transport) {
+    transport.onMessage((content, buffers) => this.receive(content, buffers));
+    this.hello();
+  }
+
+  /** Ask the kernel for something; rejects with a CallError. */
+  call<M extends keyof Methods>(method: M, params: Methods[M], buffers: ArrayBuffer[] = []): Promise<Answer> {
+    const id = this.nextCall++;
+    return new Promise((resolve, reject) => {
+      this.send('call', { id, method, params }, buffers);
+      this.pending.set(id, { resolve, reject });
+      this.watch();
+    });
+  }
+
+  /** Call back for each message of a kind, in order and once each; returns how to stop that. */
+  on<K extends keyof ToPage>(kind: K, callback: Listener<K>): () => void {
+    const callbacks = this.listeners.get(kind) ?? new Set();
+    this.listeners.set(kind, callbacks.add(callback as Listener<never>));
+    return () => callbacks.delete(callback as Listener<never>);
+  }
+
+  /** Call back when the kernel is found or lost; returns how to stop that. */
+  onConnection(callback: (connected: boolean) => void): () => void {
+    this.watchers.add(callback);
+    return () => this.watchers.delete(callback);
+  }
+
+  /** The kernel is gone, or may be another one by now: calls fail, and it is greeted anew. */
+  interrupted(): void {
+    this.lose();
+    this.hello();
+  }
+
+  /** No more messages; calls fail. */
+  close(): void {
+    this.lose();
+    clearTimeout(this.timer);
+    this.listeners.clear();
+    this.watchers.clear();
+  }
+
+  private lose(): void {
+    this.setConnected(false);
+    const calls = [...this.pending.values()];
+    this.pending.clear();
+    const error = new CallError('the kernel was restarted or stopped', 'a running kernel', 'run the cell again');
+    for (const { reject } of calls) reject(error);
+  }
+
+  private setConnected(connected: boolean): void {
+    if (connected === this.connected) return;
+    this.connected = connected;
+    for (const callback of [...this.watchers]) callback(connected);
+  }
+
+  private hello(): void {
+    this.catchingUp = true;
+    this.send('hello', { received: this.received, instance: this.instance });
+    this.watch();
+  }
+
+  private send<K extends keyof ToKernel>(kind: K, fields: ToKernel[K], buffers: ArrayBuffer[] = []): void {
+    const content = { v: VERSION, n: this.sent + 1, kind, ...fields };
+    const fault = faultToKernel(content);
+    if (fault) throw new CallError(fault, 'a message of protocol.json', 'correct the call');
+    this.sent += 1;
+    this.transport.send(content, buffers);
+  }
+
+  private receive(content: unknown, buffers: DataView[]): void {
+    const fault = faultToPage(content);
+    if (fault) {
+      console.warn(`vibevoice-nb: a message from the kernel was left out: ${fault}`);
+      return;
+    }
+    const message = content as Envelope;
+    const decoded = message.base64 ? message.base64.map(fromBase64) : buffers;
+    this.wait = FIRST_WAIT_MS;
+    if (message.kind === 'welcome') this.welcomed(message as unknown as ToPage['welcome']);
+    else if (message.kind === 'probe') this.probed(message as unknown as ToPage['probe'], decoded);
+    else this.accept(message, decoded);
+    this.watch();
+  }
+
+  private welcomed({ next, instance }: ToPage['welcome']): void {
+    if (instance !== this.instance) {
+      if (this.instance) this.lose();
+      this.instance = instance;
+      this.received = 0;
+    }
+    this.catchingUp = this.received + 1 < next;
+    this.setConnected(true);
+  }
+
+  /** Some hosts lose the buffers; the kernel is told, and repeats what was missed only then. */
+  private probed({ sum }: ToPage['probe'], buffers: DataView[]): void {
+    let total = 0;
+    for (const view of buffers) for (let i = 0; i < view.byteLength; i++) total += view.getUint8(i);
+    this.send('probe_result', { ok: total === sum, received: this.received });
+  }
+
+  private accept(message: Envelope, buffers: DataView[]): void {
+    if (message.n <= this.received || !this.instance) return; // seen already, or not greeted yet
+    if (this.received < (message.after ?? message.n - 1)) {
+      if (!this.catchingUp) this.send('resend', { from: this.received + 1 });
+      this.catchingUp = true;
+      return;
+    }
+    this.received = message.n;
+    this.catchingUp = false;
+    this.settle(message, buffers);
+    const { v: _v, n: _n, kind, after: _after, base64: _base64, ...fields } = message;
+    for (const callback of [...(this.listeners.get(kind) ?? [])]) callback(fields as never, buffers);
+  }
+
+  private settle(message: Envelope, buffers: DataView[]): void {
+    if (message.kind !== 'reply' && message.kind !== 'failed') return;
+    const { id, result, got, expected, remedy } = message as unknown as ToPage['reply'] & ToPage['failed'];
+    const call = this.pending.get(id);
+    this.pending.delete(id);
+    if (message.kind === 'reply') call?.resolve({ result, buffers });
+    else call?.reject(new CallError(got, expected, remedy));
+  }
+
+  private watch(): void {
+    clearTimeout(this.timer);
+    if (!this.catchingUp && this.pending.size === 0) return;
+    this.timer = setTimeout(() => {
+      this.wait = Math.min(2 * this.wait, LONGEST_WAIT_MS);
+      if (this.instance) this.send('resend', { from: this.received + 1 });
+      else this.hello();
+      this.watch();
+    }, this.wait);
+  }
+}
+
+function fromBase64(text: string): DataView {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return new DataView(bytes.buffer);
+}

@@ -1,0 +1,77 @@
+/** An anywidget model as the `Host` our components know. */
+
+import type { AnyModel, AnyWidget } from '@anywidget/types';
+
+import { Channel } from '../core/channel';
+import { Bus, type Host } from '../core/host';
+
+export type Mount = (root: HTMLElement, host: Host, bus: Bus) => () => void;
+type Values = Record<string, unknown>;
+
+/** The widget whose views are mounted by `mount`; `name` becomes a class of their root, beside `vv-root`. */
+export function widget(name: string, mount: Mount): AnyWidget<Values> {
+  return () => {
+    // One channel and one bus for each model. Messages are taken from `initialize` on: under Run All they come
+    // before the first view is there.
+    let host: ModelHost;
+    let bus: Bus;
+    return {
+      initialize({ model }) {
+        host = new ModelHost(model);
+        bus = new Bus();
+        return () => host.dispose();
+      },
+      render({ el }) {
+        el.classList.add('vv-root', `vv-${name}`);
+        const stop = (event: Event): void => event.stopPropagation();
+        el.addEventListener('keydown', stop); // else the notebook takes a letter for a command
+        const unmount = mount(el, host, bus);
+        return () => {
+          el.removeEventListener('keydown', stop);
+          unmount();
+        };
+      },
+    };
+  };
+}
+
+class ModelHost implements Host {
+  readonly channel: Channel;
+  private saving = false;
+
+  constructor(private readonly model: AnyModel<Values>) {
+    this.channel = new Channel({
+      send: (content, buffers) => model.send(content, undefined, buffers),
+      onMessage: (callback) => model.on('msg:custom', callback),
+    });
+    model.on('comm_live_update', this.interrupted); // ipywidgets: the connection came or went
+  }
+
+  get<T>(name: string): T {
+    return this.model.get(name) as T;
+  }
+
+  /** Several values set in one go travel together. */
+  set(name: string, value: unknown): void {
+    this.model.set(name, value);
+    if (this.saving) return;
+    this.saving = true;
+    queueMicrotask(() => {
+      this.saving = false;
+      this.model.save_changes();
+    });
+  }
+
+  on(name: string, callback: () => void): () => void {
+    const listener = (): void => callback();
+    this.model.on(`change:${name}`, listener);
+    return () => this.model.off(`change:${name}`, listener);
+  }
+
+  dispose(): void {
+    this.model.off('comm_live_update', this.interrupted);
+    this.channel.close();
+  }
+
+  private readonly interrupted = (): void => this.channel.interrupted();
+}
