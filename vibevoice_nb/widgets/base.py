@@ -36,18 +36,18 @@ class Answer:
 def call(method: str, *, slow: bool = False) -> Callable[[Function], Function]:
     """Mark a widget's function as what answers a method of `protocol.json`.
 
-    It is given the method's parameters by name, checked against the table (a parameter that may be null should
-    have a default: the page may leave it out), and `buffers`, a list of memoryviews, if it has a parameter of
-    that name. It returns a dict, an `Answer`, or None. A `VibeVoiceError` it raises reaches the person in the
-    page as it is, any other exception as one plain sentence; the rest goes to the log.
+    It is given the method's parameters by name, checked against the table (one that may be null should have a
+    default: the page may leave it out), and `buffers`, a list of memoryviews, if it has a parameter of that
+    name. It returns a dict, an `Answer`, or None. A `VibeVoiceError` it raises reaches the person in the page
+    as it is, any other exception as one plain sentence; the rest goes to the log.
 
     Parameters
     ----------
     method : str
         The name in the table.
     slow : bool
-        Whether it may take more than some milliseconds. It then runs in a thread of its own, so that the kernel
-        stays free for the messages that follow, "cancel" above all; slow calls may end in another order.
+        Whether it may take more than some milliseconds. It then runs in a thread of its own, so that the
+        kernel stays free for the messages that follow; slow calls may end in another order than they began.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def static_text(name: str) -> str:
         raise VibeVoiceError(
             f"the widgets' page code, {name}, is missing in {STATIC}",
             "a package installed by pip, which builds it",
-            "run `pip install -e .` in the repository, or `npm ci && npm run build` in its folder labextension",
+            "run `pip install .` in the repository, or `npm ci && npm run build` in labextension",
         ) from None
 
 
@@ -109,11 +109,8 @@ class VibeVoiceWidget(anywidget.AnyWidget):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         functions = {name: inspect.getattr_static(cls, name, None) for name in dir(cls)}
-        cls._methods = {
-            function._answers.method: name
-            for name, function in functions.items()
-            if hasattr(function, "_answers")
-        }
+        handlers = {name: getattr(function, "_answers", None) for name, function in functions.items()}
+        cls._methods = {handler.method: name for name, handler in handlers.items() if handler}
 
     def __init__(self, **kwargs: Any) -> None:
         # The channel is there before the traits are set: what observes them may have something to say.

@@ -1,10 +1,10 @@
 """Numbered messages between a widget in the kernel and its page, with nothing lost silently.
 
-A page greets the kernel with `hello`, also after a reload; `welcome` tells it who answers and which number comes
-next, `probe` whether buffers arrive whole (some hosts lose them, then they travel as text). Its `probe_result`
-says what it has, and what is still kept of later messages is repeated. A hole in the numbers makes it ask with
-`resend`. Repeats are shortened: progress that later progress made old is left out, the audio of one stream
-is joined. So a repeat carries `after`, the number its reader must have come to before.
+A page greets the kernel with `hello`, also after a reload; `welcome` tells it who answers and which number
+comes next, `probe` whether buffers arrive whole (some hosts lose them, then they travel as text). Its
+`probe_result` says what it has, and what is still kept of later messages is repeated. A hole in the numbers
+makes it ask with `resend`. Repeats are shortened: progress that later progress made old is left out, the audio
+of one stream is joined. So a repeat carries `after`, the number its reader must have come to before.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Channel:
     send : callable
         Takes a content and its buffers to the page.
     on_call : callable
-        Is given each call: id, method, params, buffers. Answer with `send("reply", ...)` or `send("failed", ...)`.
+        Is given each call: id, method, params, buffers. The answer is sent as "reply" or "failed".
     kept_bytes, kept_messages : int
         How much is kept to be repeated; the newest message always is.
 

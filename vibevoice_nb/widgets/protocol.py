@@ -43,7 +43,7 @@ def fault_to_page(content: object) -> str:
 
 
 def fault_to_kernel(content: object) -> str:
-    """Say what is wrong with a message from the page, the parameters of a call included; empty when it is right.
+    """Say what is wrong with a message from the page, a call's parameters included; empty when it is right.
 
     Examples
     --------
