@@ -23,10 +23,12 @@ if TYPE_CHECKING:
         ConfigError,
         DeviceError,
         OptionError,
+        ProjectError,
         ScriptError,
         VibeVoiceError,
         VoiceError,
     )
+    from vibevoice_nb.project import Project, Take
     from vibevoice_nb.script import Script, Turn, load_script, parse_script
     from vibevoice_nb.speech import GenerationOptions, Speech
     from vibevoice_nb.voices import Voice, VoiceLibrary, load_voice
@@ -41,9 +43,12 @@ __all__ = [
     "Engine",
     "GenerationOptions",
     "OptionError",
+    "Project",
+    "ProjectError",
     "Script",
     "ScriptError",
     "Speech",
+    "Take",
     "Turn",
     "VibeVoiceError",
     "Voice",
@@ -63,10 +68,12 @@ _MODULES = {
         "ConfigError",
         "DeviceError",
         "OptionError",
+        "ProjectError",
         "ScriptError",
         "VibeVoiceError",
         "VoiceError",
     ),
+    "project": ("Project", "Take"),
     "script": ("Script", "Turn", "load_script", "parse_script"),
     "speech": ("GenerationOptions", "Speech"),
     "voices": ("Voice", "VoiceLibrary", "load_voice"),

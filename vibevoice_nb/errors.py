@@ -62,3 +62,7 @@ class OptionError(VibeVoiceError, ValueError):
 
 class DeviceError(VibeVoiceError):
     """The device asked for isn't there, or has too little memory."""
+
+
+class ProjectError(VibeVoiceError):
+    """A project folder can't be opened or changed."""

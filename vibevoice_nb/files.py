@@ -82,13 +82,19 @@ def publish(part: Path, target: Path, *, force: bool) -> None:
             os.replace(part, target)
         else:
             part.unlink()
-    if os.name == "posix":  # the new name itself reaches the disk
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            with contextlib.suppress(OSError):  # some network file systems can't
-                os.fsync(folder)
-        finally:
-            os.close(folder)
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Let the names in a folder reach the disk, where the system can do that."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems can't
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_atomically(target: Path, data: bytes | memoryview, *, force: bool) -> None:
