@@ -12,7 +12,8 @@ export interface ToPage {
   welcome: { next: number; instance: string };
   probe: { sum: number };
   stream_begin: { stream: string; sample_rate: number };
-  audio: { stream: string; start: number };
+  /** `made`: when the kernel had its first sample, milliseconds since 1970. */
+  audio: { stream: string; start: number; made?: number | null };
   stream_turn: { stream: string; turn: string; start: number };
   stream_end: { stream: string; samples: number; ended: string };
   progress: {
