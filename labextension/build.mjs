@@ -46,9 +46,10 @@ await build({
 await build({
   ...options,
   stdin: {
+    // One style sheet for all widgets: the room's parts show each other.
     contents: readdirSync(styles)
       .filter((name) => name.endsWith('.css'))
-      .sort()
+      .sort() // so `_tokens.css` and the other foundations come first
       .map((name) => `@import "./${name}";`)
       .join('\n'),
     resolveDir: styles,

@@ -3,8 +3,8 @@
 A page greets the kernel with `hello`, also after a reload; `welcome` tells it who answers and which number
 comes next, `probe` whether buffers arrive whole (some hosts lose them, then they travel as text). Its
 `probe_result` says what it has, and what is still kept of later messages is repeated. A hole in the numbers
-makes it ask with `resend`. Repeats are shortened: progress that later progress made old is left out, the audio
-of one stream is joined. So a repeat carries `after`, the number its reader must have come to before.
+makes it ask with `resend`. Repeats are shortened: progress that later progress made old is left out, audio of
+one stream is joined. So a repeat carries `after`, the number its reader must have come to before.
 """
 
 from __future__ import annotations

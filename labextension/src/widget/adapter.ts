@@ -8,7 +8,7 @@ import { Bus, type Host } from '../core/host';
 export type Mount = (root: HTMLElement, host: Host, bus: Bus) => () => void;
 type Values = Record<string, unknown>;
 
-/** The widget whose views are mounted by `mount`; `name` becomes a class of their root, beside `vv-root`. */
+/** The widget whose views are mounted by `mount`; `name` becomes a class of their root, beside `vvnb`. */
 export function widget(name: string, mount: Mount): AnyWidget<Values> {
   return () => {
     // One channel and one bus for each model. Messages are taken from `initialize` on: under Run All they come
@@ -22,7 +22,7 @@ export function widget(name: string, mount: Mount): AnyWidget<Values> {
         return () => host.dispose();
       },
       render({ el }) {
-        el.classList.add('vv-root', `vv-${name}`);
+        el.classList.add('vvnb', `vvnb-${name}`);
         const stop = (event: Event): void => event.stopPropagation();
         el.addEventListener('keydown', stop); // else the notebook takes a letter for a command
         const unmount = mount(el, host, bus);

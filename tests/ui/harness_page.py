@@ -1,0 +1,159 @@
+"""A built widget in a browser without Jupyter: its model is a fake, its kernel is the test."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vibevoice_nb.errors import VibeVoiceError
+from vibevoice_nb.widgets.base import STATIC, Answer, VibeVoiceWidget
+from vibevoice_nb.widgets.channel import Channel
+
+HARNESS = Path(__file__).parent / "harness"
+# localhost is a secure context, as a page with AudioWorklet or a microphone must be; nothing listens there.
+ADDRESS = "http://localhost:9/"
+THEMES = Path(sys.prefix) / "share/jupyter/lab/themes/@jupyterlab"
+TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+
+Method = Callable[..., "Mapping[str, Any] | Answer | None"]
+
+
+class Mounted:
+    """A widget on a page. `traits` is the kernel's side of its values, `calls` what the page has asked.
+
+    `methods` answers calls: each function is given the parameters by name and `buffers`, and returns a
+    result, an `Answer`, or raises a VibeVoiceError. A call that has no method is noted, and stays unanswered.
+    """
+
+    def __init__(self, page: Any, methods: Mapping[str, Method], traits: Mapping[str, Any]) -> None:
+        self.page = page
+        self.methods, self.traits = dict(methods), dict(traits)
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.changes: list[dict[str, Any]] = []
+        self.errors: list[str] = []
+        self.on_change: Callable[[dict[str, Any]], None] = self.traits.update
+        self.receive: Callable[[Any, list[bytes]], None]
+        self.channel = Channel(self.to_page, self._called)
+        self.receive = self.channel.receive
+        self._waiting: list[dict[str, Any]] = []
+
+    def set(self, **traits: Any) -> None:
+        """Change values as the kernel does."""
+        self.traits.update(traits)
+        self._waiting.append({"traits": traits})
+        self.flush()
+
+    def send(self, kind: str, buffers: Sequence[bytes] = (), /, **fields: Any) -> None:
+        """Send a message as the kernel does."""
+        self.channel.send(kind, buffers, **fields)
+        self.flush()
+
+    def until(self, ready: Callable[[], Any], what: str = "", seconds: float = 5.0) -> Any:
+        """Wait, the page running on, until something is truthy; return it."""
+        deadline = time.monotonic() + seconds
+        while not (value := ready()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not within {seconds:g} s: {what or ready}")
+            self.page.wait_for_timeout(10)
+            self.flush()
+        return value
+
+    def flush(self) -> None:
+        """Let the page have what waits for it."""
+        messages, self._waiting[:] = list(self._waiting), []
+        if messages:
+            self.page.evaluate("messages => harness.receive(messages)", messages)
+
+    def to_page(self, content: dict[str, Any], buffers: Sequence[bytes]) -> None:
+        texts = [base64.b64encode(buffer).decode() for buffer in buffers]
+        self._waiting.append({"content": content, "buffers": texts})
+
+    def to_kernel(self, message: dict[str, Any]) -> list[dict[str, Any]]:
+        """What the page sent, answered with what there is for it."""
+        if "changes" in message:
+            self.changes.append(message["changes"])
+            self.on_change(message["changes"])
+        else:
+            self.receive(message["content"], [base64.b64decode(text) for text in message["buffers"]])
+        messages, self._waiting[:] = list(self._waiting), []
+        return messages
+
+    def _called(self, call_id: int, method: str, params: dict[str, Any], buffers: list[memoryview]) -> None:
+        self.calls.append((method, params))
+        if method not in self.methods:
+            return
+        try:
+            answer = self.methods[method](**params, buffers=buffers)
+        except VibeVoiceError as error:
+            fields = {"got": error.got, "expected": error.expected, "remedy": error.remedy}
+            self.channel.send("failed", id=call_id, **fields)
+            return
+        if not isinstance(answer, Answer):
+            answer = Answer(answer or {})
+        self.channel.send("reply", answer.buffers, id=call_id, result=dict(answer.result))
+
+
+def show(
+    page: Any,
+    widget: str | VibeVoiceWidget,
+    *,
+    traits: Mapping[str, Any] | None = None,
+    methods: Mapping[str, Method] | None = None,
+    theme: str = "light",
+    widths: Sequence[int | None] = (None,),
+    shadow: bool = False,
+) -> Mounted:
+    """Show a built widget, by the name of its module with traits, or a real one, which then is its own kernel."""
+    mounted = Mounted(page, methods or {}, traits or {})
+    page.on("pageerror", lambda error: mounted.errors.append(str(error)))
+    page.on("console", lambda line: line.type == "error" and mounted.errors.append(line.text))
+    if isinstance(widget, VibeVoiceWidget):
+        _connect(mounted, widget)
+    page.route(f"{ADDRESS}**", lambda route: _serve(route, theme))
+    page.expose_function("toKernel", mounted.to_kernel)
+    page.emulate_media(color_scheme=theme)
+    page.goto(f"{ADDRESS}index.html")
+    page.evaluate(
+        "light => document.body.setAttribute('data-jp-theme-light', light)", str(theme == "light").lower()
+    )
+    name = widget._page if isinstance(widget, VibeVoiceWidget) else widget
+    options = {"widget": name, "traits": mounted.traits, "widths": list(widths), "shadow": shadow}
+    page.evaluate("options => harness.mount(options)", json.loads(json.dumps(options)))
+    return mounted
+
+
+def _connect(mounted: Mounted, widget: VibeVoiceWidget) -> None:
+    """Let a real widget be the kernel: its values and its channel go both ways."""
+    hidden = ("_esm", "_css")
+    names = [name for name in widget.keys if name not in hidden and not name.startswith(("_view", "_model"))]
+    mounted.traits = {name: value for name, value in widget.get_state(names).items() if _is_plain(value)}
+
+    def changed(change: Any) -> None:
+        mounted.traits[change.name] = change.new
+        mounted._waiting.append({"traits": {change.name: change.new}})
+
+    widget._to_page = mounted.to_page  # type: ignore[method-assign]
+    widget.channel._send = mounted.to_page
+    mounted.receive = widget.channel.receive
+    mounted.on_change = widget.set_state
+    widget.observe(changed, names=list(mounted.traits))
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, (str, int, float, bool, list, tuple, dict))
+
+
+def _serve(route: Any, theme: str) -> None:
+    path = route.request.url.removeprefix(ADDRESS).split("?")[0]
+    file = STATIC / path.removeprefix("static/") if path.startswith("static/") else HARNESS / path
+    if path == "theme.css":
+        file = THEMES / f"theme-{theme}-extension/index.css"
+    if not file.is_file():
+        route.fulfill(status=404 if path != "theme.css" else 200, body="", content_type=TYPES[".css"])
+        return
+    route.fulfill(body=file.read_bytes(), content_type=TYPES.get(file.suffix, "application/octet-stream"))
