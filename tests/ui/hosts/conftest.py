@@ -1,0 +1,83 @@
+"""The real hosts: one server of each for the run, a page of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_server import JupyterServer
+from notebook_page import NotebookPage
+from playwright.sync_api import Browser
+
+HERE = Path(__file__).parent
+FAILED = pytest.StashKey[bool]()
+
+OpenNotebook = Callable[..., NotebookPage]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.ui)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Any:
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
+def _serve(host: str, factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    server = JupyterServer(host, factory.mktemp(host) / "home")
+    try:
+        yield server.wait()
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    yield from _serve("lab", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def notebook7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    yield from _serve("notebook", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    yield from _serve("voila", tmp_path_factory)
+
+
+@pytest.fixture
+def open_notebook(browser: Browser, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenNotebook]:
+    """Open a new notebook with some cells in a host; afterwards nothing may have gone wrong in its page."""
+    opened: list[NotebookPage] = []
+
+    def open_it(
+        server: JupyterServer, *cells: str, name: str = "", width: int = 1500, height: int = 1000
+    ) -> NotebookPage:
+        name = name or f"{request.node.name.split('[')[0]}.ipynb"
+        if cells:
+            server.write(name, *cells)
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, permissions=["microphone"], accept_downloads=True
+        )
+        context.add_init_script(path=HERE / "ear.js")
+        page = NotebookPage(context.new_page(), server, name)
+        opened.append(page)
+        return page.open()
+
+    yield open_it
+    for number, one in enumerate(opened):
+        if request.node.stash.get(FAILED, False):
+            one.page.screenshot(path=tmp_path / f"page{number}.png", full_page=True)
+        one.page.context.close()
+        if one.server.host != "voila":
+            one.server.close_notebooks()
+    assert not [problem for one in opened for problem in one.problems]

@@ -1,0 +1,100 @@
+"""A notebook in a browser, in whichever host, as a person sees and drives it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from jupyter_server import JupyterServer, Kernel, until
+from playwright.sync_api import ConsoleMessage, Page, Response
+
+# What the hosts themselves complain about with nothing of ours on the page.
+HARMLESS = {
+    "lab": (),
+    "notebook": (r"^Cannot read properties of undefined \(reading 'schema'\)",),
+    "voila": (
+        r"ERR_NAME_NOT_RESOLVED",  # Voila's own icon font is on the web
+        r"shared module",  # JupyterLab's extensions are newer than what Voila is built on
+    ),
+}
+ANYWHERE = (r"ResizeObserver loop",)
+
+READY = "() => window.jupyterapp?.shell?.currentWidget?.context?.isReady"
+CONNECTED = """async () => {
+  const { sessionContext } = window.jupyterapp.shell.currentWidget;
+  await sessionContext.ready;
+  await sessionContext.session?.kernel?.info;
+}"""
+
+
+class NotebookPage:
+    """One notebook, open in one page; `problems` are errors of the page, in words."""
+
+    def __init__(self, page: Page, server: JupyterServer, name: str) -> None:
+        self.page, self.server, self.name = page, server, name
+        self.problems: list[str] = []
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self._note(str(error)))
+        page.on("response", self._on_response)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and "the server responded with a status" not in message.text:
+            self._note(message.text)
+
+    def _on_response(self, response: Response) -> None:
+        if response.status >= 400:
+            self._note(f"{response.status} {response.url}")
+
+    def _note(self, problem: str) -> None:
+        harmless = HARMLESS[self.server.host] + ANYWHERE
+        if not any(re.search(pattern, problem) for pattern in harmless):
+            self.problems.append(problem)
+
+    def open(self) -> NotebookPage:
+        """Go there, and wait until the host and the kernel are ready."""
+        self.page.goto(self.server.page(self.name))
+        return self.connected()
+
+    def reload(self) -> NotebookPage:
+        self.page.reload()
+        return self.connected()
+
+    def connected(self) -> NotebookPage:
+        if self.server.host != "voila":
+            self.page.wait_for_function(READY)
+            self.page.evaluate(CONNECTED)
+        return self
+
+    def command(self, name: str, **options: Any) -> None:
+        """Run one of the host's commands, and wait until it has run."""
+        self.page.evaluate(
+            "([name, options]) => window.jupyterapp.commands.execute(name, options).then(() => null)",
+            [name, options],
+        )
+
+    def run_all(self) -> NotebookPage:
+        self.command("notebook:run-all-cells")
+        return self
+
+    def save(self) -> str:
+        """Save the notebook; return its text."""
+        self.command("docmanager:save")
+        return (self.server.root / self.name).read_text()
+
+    def restart_kernel(self) -> None:
+        """As a person does it: the menu's command, then the button of the question that is asked."""
+        before = self.kernel.pid
+        self.page.evaluate("() => void window.jupyterapp.commands.execute('notebook:restart-kernel')")
+        self.page.locator(".jp-Dialog button.jp-mod-accept").click()
+        until(lambda: self.kernel.pid != before, "another kernel")
+        self.page.evaluate(CONNECTED)
+
+    @property
+    def kernel(self) -> Kernel:
+        return self.server.kernel(self.name)
+
+    def theme(self, name: str) -> None:
+        """`JupyterLab Light` or `JupyterLab Dark`."""
+        self.command("apputils:change-theme", theme=name)
+        wanted = "false" if "Dark" in name else "true"
+        self.page.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg=wanted)
