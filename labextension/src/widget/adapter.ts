@@ -6,10 +6,12 @@ import { Channel } from '../core/channel';
 import { Bus, type Host } from '../core/host';
 
 export type Mount = (root: HTMLElement, host: Host, bus: Bus) => () => void;
+/** What listens from the widget's beginning, before there is a view to hear it; returns how to stop that. */
+export type Prepare = (host: Host, bus: Bus) => () => void;
 type Values = Record<string, unknown>;
 
 /** The widget whose views are mounted by `mount`; `name` becomes a class of their root, beside `vvnb`. */
-export function widget(name: string, mount: Mount): AnyWidget<Values> {
+export function widget(name: string, mount: Mount, prepare?: Prepare): AnyWidget<Values> {
   return () => {
     // One channel and one bus for each model. Messages are taken from `initialize` on: under Run All they come
     // before the first view is there.
@@ -19,7 +21,11 @@ export function widget(name: string, mount: Mount): AnyWidget<Values> {
       initialize({ model }) {
         host = new ModelHost(model);
         bus = new Bus();
-        return () => host.dispose();
+        const stop = prepare?.(host, bus);
+        return () => {
+          stop?.();
+          host.dispose();
+        };
       },
       render({ el }) {
         el.classList.add('vvnb', `vvnb-${name}`);
