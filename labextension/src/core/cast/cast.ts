@@ -1,0 +1,50 @@
+/** The cast: who speaks with which voice. */
+
+import { h } from '../dom';
+import type { Bus, Host } from '../host';
+import { count } from '../kit/format';
+import { note } from '../kit/elements';
+import { Disposers, Keyed, watch } from '../kit/watch';
+import type { Speaker } from '../state';
+import { speakerCard, type SpeakerCard } from './speaker';
+
+export function mountCast(root: HTMLElement, host: Host, bus: Bus): () => void {
+  const list = h('ul', { class: 'vvnb-cast-list', 'aria-label': 'Speakers' });
+  const summary = h('div', { 'aria-live': 'polite' });
+  const empty = h(
+    'div',
+    { class: 'vvnb-empty' },
+    h('strong', null, 'Nobody to cast yet'),
+    h('span', null, 'Each speaker of the script appears here, to be given a voice.'),
+  );
+  const section = h('section', { class: 'vvnb-cast', 'aria-label': 'Cast' }, summary, empty, list);
+  root.append(section);
+
+  const cards = new Keyed<Speaker, SpeakerCard>(
+    list,
+    (speaker) => speaker.label,
+    (speaker) => speakerCard(host, bus, speaker.label),
+  );
+  let told = '';
+  const render = (): void => {
+    const speakers = host.get<Speaker[]>('speakers') ?? [];
+    empty.hidden = speakers.length > 0;
+    cards.update(speakers);
+    const text = missingVoices(speakers);
+    if (text === told) return;
+    told = text;
+    summary.replaceChildren(...(text ? [note('warning', [text])] : []));
+  };
+  const disposers = new Disposers();
+  disposers.add(watch(host, ['speakers', 'voices', 'project'], render), () => cards.dispose(), () => section.remove());
+  return disposers.dispose;
+}
+
+/** Says who has no voice; nobody is ever given one silently. */
+export function missingVoices(speakers: readonly Speaker[]): string {
+  const without = speakers.filter((speaker) => !speaker.voice).map((speaker) => speaker.label);
+  if (!without.length) return '';
+  if (without.length === 1) return `${without[0]} has no voice yet.`;
+  if (without.length > 3) return `${count(without.length, 'speaker')} have no voice yet.`;
+  return `${without.slice(0, -1).join(', ')} and ${without.at(-1)} have no voice yet.`;
+}

@@ -1,0 +1,18 @@
+/** How to speak, with what, and the button that does it. */
+
+import { h } from '../dom';
+import type { Bus, Host } from '../host';
+import { Disposers } from '../kit/watch';
+import { mountModel } from './model';
+import { mountSettings } from './settings';
+import { mountTransport } from './transport';
+
+/** Settings and model; and the generate button, where the widget can generate. */
+export function mountControls(root: HTMLElement, host: Host, bus: Bus): () => void {
+  const place = h('div', { class: 'vvnb-controls' });
+  root.append(place);
+  const disposers = new Disposers();
+  disposers.add(mountSettings(place, host), mountModel(place, host), () => place.remove());
+  if (host.get('job') !== undefined) disposers.add(mountTransport(place, host, bus));
+  return disposers.dispose;
+}

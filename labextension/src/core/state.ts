@@ -1,0 +1,103 @@
+/** The values a widget shares with its kernel, as the traits' table has them. */
+
+export interface Check {
+  severity: 'error' | 'warning' | 'info';
+  message: string;
+  remedy: string;
+}
+
+export type VoiceKind = 'built-in' | 'library' | 'upload' | 'recording' | 'file';
+
+export interface SpeakerVoice {
+  name: string;
+  kind: VoiceKind;
+  seconds: number;
+  checks: Check[];
+  consent: boolean;
+  needs_consent: boolean;
+}
+
+export interface Speaker {
+  label: string;
+  colour: string;
+  voice: SpeakerVoice | null;
+}
+
+export interface KnownVoice {
+  name: string;
+  kind: VoiceKind;
+  description: string;
+  seconds: number;
+}
+
+export interface TurnState {
+  id: string;
+  speaker: string;
+  speaker_index: number;
+  line: number;
+  end_line: number;
+  state: 'unspoken' | 'queued' | 'speaking' | 'spoken' | 'changed';
+  context_changed: boolean;
+  estimated: number;
+  seconds: number | null;
+  gap_ms: number | null;
+  pause_ms: number;
+  takes: string[];
+  chosen: string | null;
+}
+
+export interface TakeState {
+  id: string;
+  turn: string;
+  created: string;
+  seed: number | null;
+  num_steps: number | null;
+  cfg_scale: number | null;
+  solver: string | null;
+  model: string;
+  seconds: number;
+  rtf: number | null;
+  starred: boolean;
+  follows: string | null;
+  context_changed: boolean;
+  ended: string;
+}
+
+export interface ModelState {
+  state: 'unloaded' | 'loading' | 'ready' | 'failed';
+  name: string;
+  device: string;
+  dtype: string;
+  memory: string;
+  message: string;
+}
+
+export interface JobState {
+  id: string;
+  state: 'idle' | 'queued' | 'loading' | 'speaking' | 'finished' | 'cancelled' | 'failed';
+  turns: string[];
+  message: string;
+}
+
+export interface ProjectState {
+  name: string;
+  path: string;
+  read_only: boolean;
+  note: string;
+}
+
+export interface SweepCell {
+  source: string;
+  num_steps: number;
+  cfg_scale: number;
+  seed: number;
+  seconds: number;
+  elapsed: number;
+  rtf: number;
+  loudness: number | null;
+  state: string;
+}
+
+/** Whether a job still has work to do. */
+export const isBusy = (job: JobState | undefined): boolean =>
+  job !== undefined && ['queued', 'loading', 'speaking'].includes(job.state);

@@ -1,0 +1,81 @@
+/** The sweep as a table, sorted by any column. */
+
+import { h } from '../dom';
+import type { Bus } from '../host';
+import { button } from '../kit/elements';
+import type { SweepCell } from '../state';
+import { sorted, type SortKey } from './model';
+
+export interface SweepTable {
+  element: HTMLElement;
+  update(cells: readonly SweepCell[]): void;
+}
+
+type Column = readonly [SortKey, string, (cell: SweepCell) => string];
+
+const number = (digits: number, key: SortKey, always = false) => (cell: SweepCell) =>
+  cell[key] === null || (cell.state !== 'finished' && !always) ? '–' : cell[key]!.toFixed(digits);
+
+const COLUMNS: readonly Column[] = [
+  ['cfg_scale', 'CFG', number(1, 'cfg_scale', true)],
+  ['num_steps', 'Steps', number(0, 'num_steps', true)],
+  ['seed', 'Seed', number(0, 'seed', true)],
+  ['seconds', 'Length, s', number(2, 'seconds')],
+  ['elapsed', 'Time, s', number(2, 'elapsed')],
+  ['rtf', 'RTF', number(3, 'rtf')],
+  ['loudness', 'LUFS', number(1, 'loudness')],
+];
+
+export function sweepTable(bus: Bus): SweepTable {
+  let key: SortKey = 'cfg_scale';
+  let descending = false;
+  let cells: readonly SweepCell[] = [];
+  const body = h('tbody');
+  const heads = COLUMNS.map(([column, label]) => {
+    const head = button({
+      label,
+      kind: 'quiet',
+      size: 'small',
+      onclick: () => {
+        descending = key === column && !descending;
+        key = column;
+        draw();
+      },
+    });
+    return h('th', { scope: 'col', 'data-number': true }, head);
+  });
+  const draw = (): void => {
+    heads.forEach((head, at) => {
+      if (COLUMNS[at]![0] === key) head.setAttribute('aria-sort', descending ? 'descending' : 'ascending');
+      else head.removeAttribute('aria-sort');
+    });
+    body.replaceChildren(
+      ...sorted(cells, key, descending).map((cell) =>
+        h(
+          'tr',
+          null,
+          h('td', null, button({
+            label: `Play CFG ${cell.cfg_scale}, ${cell.num_steps} steps, seed ${cell.seed}`,
+            icon: 'play',
+            bare: true,
+            size: 'small',
+            disabled: cell.state !== 'finished',
+            onclick: () => bus.emit('audition', { source: cell.source, autoplay: true }),
+          })),
+          ...COLUMNS.map(([, , show]) => h('td', { 'data-number': true }, show(cell))),
+        ),
+      ),
+    );
+  };
+  return {
+    element: h(
+      'div',
+      { class: 'vvnb-scroll', tabindex: 0, role: 'region', 'aria-label': 'Table of renderings' },
+      h('table', { class: 'vvnb-table' }, h('thead', null, h('tr', null, h('td'), ...heads)), body),
+    ),
+    update(next) {
+      cells = next;
+      draw();
+    },
+  };
+}
