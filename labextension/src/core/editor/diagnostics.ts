@@ -1,0 +1,55 @@
+/** The kernel's remarks on the script, as squiggles with quick fixes. */
+
+import type { Diagnostic } from '@codemirror/lint';
+import type { ChangeDesc, Text } from '@codemirror/state';
+
+/** As the trait `diagnostics` has them; lines and columns count from 1, columns in code points. */
+export interface Remark {
+  severity: 'error' | 'warning' | 'info';
+  message: string;
+  line: number;
+  column: number;
+  end_column: number;
+  expected: string;
+  suggestion: string;
+  fix: string | null;
+}
+
+/** UTF-16 offset of a column that counts code points. */
+export function offsetOf(line: string, column: number): number {
+  let offset = 0;
+  for (let left = column - 1; left > 0 && offset < line.length; left--) {
+    offset += line.codePointAt(offset)! > 0xffff ? 2 : 1;
+  }
+  return offset;
+}
+
+/** Remarks on the text `before`, at their places in the present one. */
+export function toDiagnostics(remarks: readonly Remark[], before: Text, moved: ChangeDesc): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  for (const remark of remarks) {
+    if (remark.line < 1 || remark.line > before.lines) continue;
+    const line = before.line(remark.line);
+    const from = moved.mapPos(line.from + offsetOf(line.text, remark.column), 1);
+    const to = moved.mapPos(line.from + offsetOf(line.text, remark.end_column), -1);
+    if (to < from) continue; // its words were deleted in the meantime
+    const note = [remark.message, remark.expected && `expected: ${remark.expected}`, remark.suggestion].filter(Boolean);
+    found.push({
+      from,
+      to,
+      severity: remark.severity,
+      message: sentence(note.join('; ')),
+      ...(remark.fix === null ? {} : { actions: [quickFix(remark.fix)] }),
+    });
+  }
+  return found.sort((a, b) => a.from - b.from);
+}
+
+function quickFix(fix: string): NonNullable<Diagnostic['actions']>[number] {
+  return {
+    name: fix ? `Write “${fix}”` : 'Delete it',
+    apply: (view, from, to) => view.dispatch({ changes: { from, to, insert: fix }, userEvent: 'input.fix' }),
+  };
+}
+
+const sentence = (text: string): string => `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}`;

@@ -1,0 +1,138 @@
+/** The editor in the notebook's colours: everything comes from the room's variables, so light and dark need no switch. */
+
+import { EditorView } from '@codemirror/view';
+
+// The colour a speaker chose may be hard to read as text: darker on light ground, lighter on dark.
+const SPEAKER = 'var(--speaker, var(--vvnb-text))';
+const READABLE = `light-dark(color-mix(in oklab, ${SPEAKER} 78%, #000), color-mix(in oklab, ${SPEAKER} 62%, #fff))`;
+
+const button = {
+  font: 'inherit',
+  color: 'var(--vvnb-text)',
+  background: 'var(--vvnb-raised)',
+  border: '1px solid var(--vvnb-edge)',
+  borderRadius: 'var(--vvnb-radius)',
+  padding: '2px 8px',
+  cursor: 'pointer',
+};
+
+export const theme = EditorView.theme({
+  '&': {
+    color: 'var(--vvnb-text)',
+    backgroundColor: 'var(--vvnb-surface)',
+    fontSize: 'var(--vvnb-editor-size, 14px)',
+    maxHeight: 'var(--vvnb-editor-height, 460px)',
+  },
+  '&.cm-focused': { outline: '2px solid var(--vvnb-focus)', outlineOffset: '-2px' },
+  '.cm-scroller': { fontFamily: 'var(--vvnb-font)', lineHeight: '1.6', minHeight: '9em' },
+  '.cm-content': { padding: '8px 0', caretColor: 'var(--vvnb-text)' },
+  '.cm-line': { padding: '1px 12px 1px 6px' },
+  '.cm-placeholder': { color: 'var(--vvnb-muted)' },
+  '.cm-activeLine': { backgroundColor: 'color-mix(in srgb, var(--vvnb-text) 4%, transparent)' },
+  '.cm-line ::selection, .cm-line::selection': {
+    backgroundColor: 'color-mix(in srgb, var(--vvnb-accent) 32%, transparent)',
+  },
+
+  '.cm-vvLabel': { color: READABLE, fontWeight: 650 },
+  '.cm-vvPause': {
+    color: 'var(--vvnb-muted)',
+    backgroundColor: 'var(--vvnb-hover)',
+    borderRadius: '4px',
+    padding: '1px 3px',
+    fontSize: '0.9em',
+  },
+  '.cm-vvComment': { color: 'var(--vvnb-muted)', fontStyle: 'italic' },
+  '.cm-vvLit': { backgroundColor: 'var(--vvnb-accent-soft)', boxShadow: 'inset 3px 0 var(--vvnb-accent)' },
+
+  '.cm-gutters': { backgroundColor: 'transparent', color: 'var(--vvnb-muted)', border: 'none' },
+  '.cm-activeLineGutter': { backgroundColor: 'transparent' },
+  '.cm-vvTurns .cm-gutterElement': { padding: '1px 2px 1px 8px', fontSize: 'var(--vvnb-small)' },
+  '.cm-vvTurn': {
+    display: 'flex',
+    alignItems: 'center',
+    gap: '5px',
+    height: '1.6em',
+    fontSize: '1em',
+    lineHeight: '1',
+    fontVariantNumeric: 'tabular-nums',
+  },
+  '.cm-vvTurn svg': {
+    flex: 'none',
+    fill: 'none',
+    stroke: `light-dark(${SPEAKER}, color-mix(in oklab, ${SPEAKER} 62%, #fff))`,
+    strokeWidth: '1.8',
+    strokeLinecap: 'round',
+    strokeLinejoin: 'round',
+  },
+  '.cm-vvTurn[data-state=queued] svg': { strokeWidth: '3' },
+  '.cm-vvTurn[data-state=changed] svg, .cm-vvTurn[data-state=context] svg': { stroke: 'var(--vvnb-warning)' },
+  '.cm-vvTurn[data-state=spoken], .cm-vvTurn[data-state=context]': { cursor: 'pointer' },
+  '.cm-vvSeconds': { minWidth: '3.4em', textAlign: 'right' },
+
+  '.cm-lintRange-error': wavy('danger'),
+  '.cm-lintRange-warning': wavy('warning'),
+  '.cm-lintRange-info': { backgroundImage: 'none', borderBottom: '1px dotted var(--vvnb-muted)' },
+  '.cm-lintPoint': { display: 'none' },
+  '.cm-diagnostic': { padding: '4px 8px', fontFamily: 'var(--vvnb-font)', borderLeft: '3px solid var(--vvnb-edge)' },
+  '.cm-diagnostic-error': { borderLeftColor: 'var(--vvnb-danger)' },
+  '.cm-diagnostic-warning': { borderLeftColor: 'var(--vvnb-warning)' },
+  '.cm-diagnosticAction': { ...button, marginLeft: '8px' },
+
+  '.cm-tooltip': {
+    color: 'var(--vvnb-text)',
+    backgroundColor: 'var(--vvnb-raised)',
+    border: '1px solid var(--vvnb-line)',
+    borderRadius: 'var(--vvnb-radius)',
+    boxShadow: 'var(--vvnb-shadow)',
+    fontSize: 'var(--vvnb-size)',
+    maxWidth: '36em',
+  },
+  '.cm-tooltip.cm-tooltip-autocomplete > ul': { fontFamily: 'var(--vvnb-font)' },
+  '.cm-tooltip.cm-tooltip-autocomplete > ul > li': { padding: '3px 10px' },
+  '.cm-tooltip-autocomplete ul li[aria-selected]': {
+    color: 'var(--vvnb-on-accent)',
+    backgroundColor: 'var(--vvnb-accent)',
+  },
+
+  '.cm-panels': { color: 'var(--vvnb-text)', backgroundColor: 'var(--vvnb-sunken)', fontSize: 'var(--vvnb-size)' },
+  '.cm-panels.cm-panels-top': { borderBottom: '1px solid var(--vvnb-line)' },
+  '.cm-panels.cm-panels-bottom': { borderTop: '1px solid var(--vvnb-line)' },
+  '.cm-panel.cm-search': { padding: '8px 32px 8px 8px', fontFamily: 'var(--vvnb-font)' },
+  '.cm-panel.cm-search label': { fontSize: 'var(--vvnb-small)', whiteSpace: 'nowrap' },
+  '.cm-textfield': {
+    font: 'inherit',
+    color: 'var(--vvnb-text)',
+    backgroundColor: 'var(--vvnb-surface)',
+    border: '1px solid var(--vvnb-edge)',
+    borderRadius: 'var(--vvnb-radius)',
+    padding: '3px 6px',
+  },
+  '.cm-button': { ...button, backgroundImage: 'none' },
+  '.cm-panel.cm-search [name=close], .cm-panel.cm-panel-lint [name=close]': {
+    color: 'var(--vvnb-text)',
+    fontSize: '18px',
+    width: '24px',
+    height: '24px',
+    cursor: 'pointer',
+  },
+  '.cm-panel.cm-panel-lint ul': { maxHeight: '9em' },
+  '.cm-panel.cm-panel-lint ul [aria-selected]': { backgroundColor: 'var(--vvnb-accent-soft)' },
+  '.cm-panel.cm-panel-lint ul:focus [aria-selected]': {
+    color: 'var(--vvnb-text)',
+    background: 'var(--vvnb-accent-soft)',
+  },
+  '.cm-searchMatch': { backgroundColor: 'var(--vvnb-warning-soft)', outline: '1px solid var(--vvnb-warning)' },
+  '.cm-searchMatch.cm-searchMatch-selected': {
+    backgroundColor: 'color-mix(in srgb, var(--vvnb-warning) 40%, transparent)',
+  },
+  '.cm-selectionMatch': { backgroundColor: 'var(--vvnb-hover)' },
+});
+
+function wavy(tone: string) {
+  return {
+    backgroundImage: 'none',
+    textDecoration: `underline wavy 1px var(--vvnb-${tone})`,
+    textUnderlineOffset: '3px',
+    textDecorationSkipInk: 'none',
+  };
+}

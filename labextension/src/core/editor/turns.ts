@@ -1,0 +1,196 @@
+/** Where the turns are, how each stands, and which one is heard. */
+
+import { MapMode, RangeSet, StateEffect, StateField, type ChangeDesc, type EditorState, type Text } from '@codemirror/state';
+import { Decoration, EditorView, GutterMarker, gutter, type DecorationSet } from '@codemirror/view';
+
+import { h, svg } from '../dom';
+import { clock } from '../kit/format';
+import type { TurnState } from '../state';
+import { labelsField, speakerStyle } from './highlight';
+
+type State = TurnState['state'] | 'context';
+
+const WORDS: Record<State, string> = {
+  unspoken: 'not spoken yet',
+  queued: 'waiting to be spoken',
+  speaking: 'being spoken',
+  spoken: 'spoken',
+  changed: 'changed since it was spoken',
+  context: 'spoken, but what comes before it has changed',
+};
+
+// On a 16 x 16 grid. Shapes differ as well as colours.
+const SHAPES: Record<State, string> = {
+  unspoken: 'M8 4a4 4 0 1 0 0 8a4 4 0 1 0 0 -8',
+  queued: 'M3.5 8v.01M8 8v.01M12.5 8v.01',
+  speaking: 'M3 6.5v3M6.3 4v8M9.7 2.5v11M13 6v4',
+  spoken: 'M3 8.5l3.5 3.5L13 4.5',
+  changed: 'M3 13l.7-3L10.5 3.2l2.3 2.3L6 12.3zM9 4.7l2.3 2.3',
+  context: 'M12.5 6.5A5 5 0 1 0 13 9M13 3v3.5H9.5',
+};
+
+// Where several turns share a line, the line shows the one that wants most attention.
+const URGENCY: State[] = ['speaking', 'queued', 'changed', 'context', 'unspoken', 'spoken'];
+
+interface Placed {
+  at: number;
+  turns: readonly TurnState[];
+}
+
+interface Turns {
+  all: readonly TurnState[];
+  lines: readonly Placed[];
+  markers: RangeSet<GutterMarker>;
+}
+
+/** New turns from the kernel; `moved` says how the text has changed since the one they are from. */
+export const setTurns = StateEffect.define<{ turns: readonly TurnState[]; moved: ChangeDesc; before: Text }>();
+export const setLit = StateEffect.define<string | null>();
+
+export function stateOf(turn: TurnState): State {
+  return turn.state === 'spoken' && turn.context_changed ? 'context' : turn.state;
+}
+
+/** A turn in words, for a tooltip and for who can't see the gutter. */
+export function describe(turn: TurnState): string {
+  const length = turn.seconds === null ? `about ${clock(turn.estimated)}` : clock(turn.seconds, true);
+  return `${turn.speaker}: ${WORDS[stateOf(turn)]}, ${length}`;
+}
+
+export function seconds(turn: TurnState): number {
+  return turn.seconds ?? turn.estimated;
+}
+
+class TurnMarker extends GutterMarker {
+  private readonly key: string;
+  constructor(
+    private readonly turns: readonly TurnState[],
+    private readonly colour: string,
+  ) {
+    super();
+    this.key = JSON.stringify([turns, colour]);
+  }
+  override eq(other: TurnMarker): boolean {
+    return this.key === other.key;
+  }
+  override toDOM(): Node {
+    const state = URGENCY.find((one) => this.turns.some((turn) => stateOf(turn) === one)) ?? 'unspoken';
+    const total = this.turns.reduce((sum, turn) => sum + seconds(turn), 0);
+    const real = this.turns.every((turn) => turn.seconds !== null);
+    return h(
+      'div',
+      { class: 'cm-vvTurn', 'data-state': state, style: speakerStyle(this.colour), title: this.turns.map(describe).join('\n') },
+      svg('svg', { viewBox: '0 0 16 16', width: 14, height: 14 }, svg('path', { d: SHAPES[state] })),
+      h('span', { class: 'cm-vvSeconds' }, real ? clock(total, true) : `~${clock(total)}`),
+    );
+  }
+}
+
+function place(turns: readonly TurnState[], text: Text, moved: ChangeDesc): Placed[] {
+  const lines: Placed[] = [];
+  for (const turn of turns) {
+    if (turn.line > text.lines) continue;
+    const at = text.line(turn.line).from;
+    const last = lines.at(-1);
+    if (last?.at === at) lines[lines.length - 1] = { at, turns: [...last.turns, turn] };
+    else lines.push({ at, turns: [turn] });
+  }
+  return follow(lines, moved);
+}
+
+function follow(lines: readonly Placed[], changes: ChangeDesc): Placed[] {
+  return lines.flatMap(({ at, turns }) => {
+    const to = changes.mapPos(at, 1, MapMode.TrackDel);
+    return to === null ? [] : [{ at: to, turns }];
+  });
+}
+
+function draw(all: readonly TurnState[], lines: readonly Placed[], state: EditorState): Turns {
+  const labels = state.field(labelsField);
+  const markers = lines.map(({ at, turns }) => {
+    const colour = labels.get(turns[0]!.speaker)?.colour ?? '';
+    return new TurnMarker(turns, colour).range(state.doc.lineAt(at).from);
+  });
+  return { all, lines, markers: RangeSet.of(markers, true) };
+}
+
+export const turnsField = StateField.define<Turns>({
+  create: () => ({ all: [], lines: [], markers: RangeSet.empty }),
+  update(turns, transaction) {
+    let { all, lines } = turns;
+    if (transaction.docChanged) lines = follow(lines, transaction.changes);
+    for (const effect of transaction.effects) {
+      if (!effect.is(setTurns)) continue;
+      all = effect.value.turns;
+      lines = place(all, effect.value.before, effect.value.moved);
+    }
+    const recoloured = transaction.startState.field(labelsField) !== transaction.state.field(labelsField);
+    return lines === turns.lines && !recoloured ? turns : draw(all, lines, transaction.state);
+  },
+});
+
+/** The turn a place belongs to. */
+export function turnAt(state: EditorState, position: number): TurnState | undefined {
+  const line = state.doc.lineAt(position);
+  let found: Placed | undefined;
+  for (const placed of state.field(turnsField).lines) {
+    if (placed.at > line.to) break;
+    found = placed;
+  }
+  return found?.turns[0];
+}
+
+/** From where to where a turn's lines reach. */
+export function extentOf(state: EditorState, id: string): { from: number; to: number } | null {
+  for (const { at, turns } of state.field(turnsField).lines) {
+    const turn = turns.find((one) => one.id === id);
+    if (!turn) continue;
+    const first = state.doc.lineAt(at);
+    const last = Math.min(state.doc.lines, first.number + turn.end_line - turn.line);
+    return { from: first.from, to: state.doc.line(last).to };
+  }
+  return null;
+}
+
+const LIT = Decoration.line({ class: 'cm-vvLit' });
+
+const litField = StateField.define<{ turn: string | null; lines: DecorationSet }>({
+  create: () => ({ turn: null, lines: Decoration.none }),
+  update(lit, transaction) {
+    let { turn } = lit;
+    for (const effect of transaction.effects) if (effect.is(setLit)) turn = effect.value;
+    const moved = transaction.docChanged || transaction.effects.some((effect) => effect.is(setTurns));
+    if (turn === lit.turn && !(moved && turn)) return lit;
+    const extent = turn === null ? null : extentOf(transaction.state, turn);
+    if (!extent) return { turn, lines: Decoration.none };
+    const { doc } = transaction.state;
+    const lines = [];
+    for (let number = doc.lineAt(extent.from).number; number <= doc.lineAt(extent.to).number; number++) {
+      lines.push(LIT.range(doc.line(number).from));
+    }
+    return { turn, lines: Decoration.set(lines) };
+  },
+  provide: (field) => EditorView.decorations.from(field, (lit) => lit.lines),
+});
+
+/** The gutter; a click on a turn that has been spoken plays from there. */
+export function turnGutter(onPlay: (turn: TurnState) => void) {
+  const sample = { speaker: '', state: 'unspoken', estimated: 60 } as TurnState;
+  return [
+    turnsField,
+    litField,
+    gutter({
+      class: 'cm-vvTurns',
+      markers: (view) => view.state.field(turnsField).markers,
+      initialSpacer: () => new TurnMarker([{ ...sample, seconds: 60 }], ''),
+      domEventHandlers: {
+        click(view, block) {
+          const turn = view.state.field(turnsField).lines.find(({ at }) => at >= block.from && at <= block.to)?.turns[0];
+          if (!turn || turn.seconds === null) return false;
+          onPlay(turn);
+          return true;
+        },
+      },
+    }),
+  ];
+}
