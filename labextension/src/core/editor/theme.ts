@@ -26,6 +26,7 @@ export const theme = EditorView.theme({
   '&.cm-focused': { outline: '2px solid var(--vvnb-focus)', outlineOffset: '-2px' },
   '.cm-scroller': { fontFamily: 'var(--vvnb-font)', lineHeight: '1.6', minHeight: '9em' },
   '.cm-content': { padding: '8px 0', caretColor: 'var(--vvnb-text)' },
+  '.cm-content:focus-visible': { outline: 'none' }, // the whole editor has one
   '.cm-line': { padding: '1px 12px 1px 6px' },
   '.cm-placeholder': { color: 'var(--vvnb-muted)' },
   '.cm-activeLine': { backgroundColor: 'color-mix(in srgb, var(--vvnb-text) 4%, transparent)' },
@@ -67,7 +68,7 @@ export const theme = EditorView.theme({
   '.cm-vvTurn[data-state=queued] svg': { strokeWidth: '3' },
   '.cm-vvTurn[data-state=changed] svg, .cm-vvTurn[data-state=context] svg': { stroke: 'var(--vvnb-warning)' },
   '.cm-vvTurn[data-state=spoken], .cm-vvTurn[data-state=context]': { cursor: 'pointer' },
-  '.cm-vvSeconds': { minWidth: '3.4em', textAlign: 'right' },
+  '.cm-vvSeconds': { minWidth: '3.6em', textAlign: 'right', whiteSpace: 'nowrap' },
 
   '.cm-lintRange-error': wavy('danger'),
   '.cm-lintRange-warning': wavy('warning'),

@@ -4,7 +4,7 @@ import { MapMode, RangeSet, StateEffect, StateField, type ChangeDesc, type Edito
 import { Decoration, EditorView, GutterMarker, gutter, type DecorationSet } from '@codemirror/view';
 
 import { h, svg } from '../dom';
-import { clock } from '../kit/format';
+import { clock, span } from '../kit/format';
 import type { TurnState } from '../state';
 import { labelsField, speakerStyle } from './highlight';
 
@@ -53,13 +53,16 @@ export function stateOf(turn: TurnState): State {
 
 /** A turn in words, for a tooltip and for who can't see the gutter. */
 export function describe(turn: TurnState): string {
-  const length = turn.seconds === null ? `about ${clock(turn.estimated)}` : clock(turn.seconds, true);
+  const length = turn.seconds === null ? `about ${span(turn.estimated)}` : span(turn.seconds);
   return `${turn.speaker}: ${WORDS[stateOf(turn)]}, ${length}`;
 }
 
 export function seconds(turn: TurnState): number {
   return turn.seconds ?? turn.estimated;
 }
+
+/** Short enough for the gutter. */
+const length = (total: number): string => (total < 59.95 ? `${total.toFixed(1)} s` : clock(total));
 
 class TurnMarker extends GutterMarker {
   private readonly key: string;
@@ -81,7 +84,7 @@ class TurnMarker extends GutterMarker {
       'div',
       { class: 'cm-vvTurn', 'data-state': state, style: speakerStyle(this.colour), title: this.turns.map(describe).join('\n') },
       svg('svg', { viewBox: '0 0 16 16', width: 14, height: 14 }, svg('path', { d: SHAPES[state] })),
-      h('span', { class: 'cm-vvSeconds' }, real ? clock(total, true) : `~${clock(total)}`),
+      h('span', { class: 'cm-vvSeconds' }, `${real ? '' : '~'}${length(total)}`),
     );
   }
 }

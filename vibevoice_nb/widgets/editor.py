@@ -1,0 +1,119 @@
+"""`ScriptEditor`: write a conversation, and see at once how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import traitlets
+
+from vibevoice_nb.project.state import PALETTE
+from vibevoice_nb.script import MAX_SPEAKERS, Script, parse_script
+from vibevoice_nb.script.lines import name_key, speaker_number
+from vibevoice_nb.script.turns import label_of
+from vibevoice_nb.widgets.base import VibeVoiceWidget
+
+
+def diagnostic_rows(script: Script) -> list[dict[str, Any]]:
+    """Give a script's diagnostics as the page has them: plain dictionaries, columns in code points."""
+    return [asdict(item) for item in script.diagnostics]
+
+
+class ScriptEditor(VibeVoiceWidget):
+    r"""An editor for scripts: speakers in colour, remarks with quick fixes, durations, completion.
+
+    Parameters
+    ----------
+    script : str
+        The text to begin with.
+    cast : iterable of str or int, optional
+        The speakers, as in `parse_script`. Without it they are who the script names.
+    **traits
+        Other traits of an ipywidget, such as `layout`.
+
+    Attributes
+    ----------
+    script : str
+        The text as it stands, also while it is typed in; set it to change it.
+    diagnostics, turns : list of dict
+        What is remarked on it and how it is read; made anew with each change.
+    speakers : list of dict
+        A label, a colour (`#rrggbb`) and a voice for each speaker; a colour or voice that is set stays.
+
+    Examples
+    --------
+    >>> editor = ScriptEditor("Anna: Hello!\nBen: Hi.", cast=["Anna", "Ben"])
+    >>> [(turn["speaker"], turn["line"]) for turn in editor.turns]
+    [('Anna', 1), ('Ben', 2)]
+    >>> editor.script = "Ana: Hello!"
+    >>> editor.diagnostics[0]["fix"]
+    'Anna:'
+    """
+
+    _page = "editor"
+
+    script = traitlets.Unicode().tag(sync=True)
+    diagnostics = traitlets.List(traitlets.Dict()).tag(sync=True)
+    turns = traitlets.List(traitlets.Dict()).tag(sync=True)
+    speakers = traitlets.List(traitlets.Dict()).tag(sync=True)
+
+    def __init__(self, script: str = "", *, cast: Iterable[str | int] | None = None, **traits: Any) -> None:
+        self._cast = None if cast is None else tuple(cast)
+        self.parsed: Script = parse_script(script, cast=self._cast)
+        super().__init__(script=script, **traits)
+        self._read()
+        self.observe(lambda _: self._read(), "script")
+
+    def _read(self) -> None:
+        """Read the script, and show the page what comes of it in one message."""
+        script = self.parsed = parse_script(self.script, cast=self._cast)
+        with self.hold_sync():
+            self.speakers = self._speakers(script)
+            self.turns = turn_rows(script)
+            # An empty page is a beginning, not a fault.
+            self.diagnostics = diagnostic_rows(script) if self.script.strip() else []
+
+    def _speakers(self, script: Script) -> list[dict[str, Any]]:
+        labels = dict.fromkeys(map(_as_label, self._cast or ()))
+        # A label that is a fault gets no place beside the speakers.
+        labels |= dict.fromkeys(turn.label for turn in script.turns if turn.speaker_index < MAX_SPEAKERS)
+        known = {name_key(speaker["label"]): speaker for speaker in self.speakers}
+        colours = [known[key].get("colour") for key in map(name_key, labels) if key in known]
+        rows = []
+        for label in labels:
+            speaker = known.get(name_key(label)) or {"voice": None}
+            if not speaker.get("colour"):
+                colours.append(min(PALETTE, key=colours.count))
+                speaker = {**speaker, "colour": colours[-1]}
+            rows.append({**speaker, "label": label})
+        return rows
+
+
+def turn_rows(script: Script) -> list[dict[str, Any]]:
+    """Describe the turns of a script that nobody has spoken yet; their numbers are their ids."""
+    return [
+        {
+            "id": str(number),
+            "speaker": turn.label,
+            "speaker_index": turn.speaker_index,
+            "line": turn.line,
+            "end_line": turn.end_line,
+            "state": "unspoken",
+            "context_changed": False,
+            "estimated": round(turn.estimated_seconds, 2),
+            "seconds": None,
+            "gap_ms": None,
+            "pause_ms": turn.pause_after_ms,
+            "takes": [],
+            "chosen": None,
+        }
+        for number, turn in enumerate(script.turns, 1)
+    ]
+
+
+def _as_label(speaker: str | int) -> str:
+    number = speaker if isinstance(speaker, int) else speaker_number(speaker)
+    if number is None and str(speaker).isdecimal():
+        number = int(speaker)
+    return label_of(str(speaker) if number is None else number)
