@@ -38,27 +38,39 @@ def cut(turns: Sequence[Turn], seconds: float | None = None) -> list[list[Turn]]
     >>> [[turn.text for turn in passage] for passage in cut(turns, seconds=1.3)]
     [['Hello there.'], ['How are you?', 'Fine.'], ['Good.']]
     """
-    passages: list[list[Turn]] = []
+    return [[turn for _, turn in passage] for passage in cut_numbered(turns, seconds)]
+
+
+def cut_numbered(turns: Sequence[Turn], seconds: float | None = None) -> list[list[tuple[int, Turn]]]:
+    """Cut as `cut` does, each piece with the index in `turns` of the turn it is of.
+
+    Examples
+    --------
+    >>> turns = [Turn(1, "Hello there. How are you?", 0), Turn(2, "Fine.", 1)]
+    >>> [[(index, turn.text) for index, turn in passage] for passage in cut_numbered(turns, seconds=1.3)]
+    [[(0, 'Hello there.')], [(0, 'How are you?'), (1, 'Fine.')]]
+    """
+    passages: list[list[tuple[int, Turn]]] = []
     open_, length = False, 0.0
-    for piece in _pieces(turns, seconds):
+    for index, piece in _pieces(turns, seconds):
         if not open_ or (seconds is not None and length + piece.estimated_seconds > seconds):
             passages.append([])
             length = 0.0
-        passages[-1].append(piece)
+        passages[-1].append((index, piece))
         length += piece.estimated_seconds
         open_ = piece.pause_after_ms == 0
     return [_joined(passage) for passage in passages]
 
 
-def _pieces(turns: Sequence[Turn], seconds: float | None) -> Iterator[Turn]:
+def _pieces(turns: Sequence[Turn], seconds: float | None) -> Iterator[tuple[int, Turn]]:
     """Split turns that are too long; the pause stays behind the last piece."""
-    for turn in turns:
+    for index, turn in enumerate(turns):
         if seconds is None or turn.estimated_seconds <= seconds:
-            yield turn
+            yield index, turn
             continue
         *pieces, last = _split(turn, seconds)
-        yield from (replace(piece, pause_after_ms=0) for piece in pieces)
-        yield last
+        yield from ((index, replace(piece, pause_after_ms=0)) for piece in pieces)
+        yield index, last
 
 
 def _split(turn: Turn, seconds: float) -> Iterator[Turn]:
@@ -76,13 +88,13 @@ def _split(turn: Turn, seconds: float) -> Iterator[Turn]:
     yield turn
 
 
-def _joined(passage: list[Turn]) -> list[Turn]:
-    """Put neighbouring pieces of one speaker together again."""
-    joined: list[Turn] = []
-    for piece in passage:
-        if joined and joined[-1].speaker_index == piece.speaker_index:
-            text = f"{joined[-1].text} {piece.text}"
-            joined[-1] = replace(joined[-1], text=text, pause_after_ms=piece.pause_after_ms)
+def _joined(passage: list[tuple[int, Turn]]) -> list[tuple[int, Turn]]:
+    """Put neighbouring pieces of one turn together again; turns stay lines of their own, as in training."""
+    joined: list[tuple[int, Turn]] = []
+    for index, piece in passage:
+        if joined and joined[-1][0] == index:
+            text = f"{joined[-1][1].text} {piece.text}"
+            joined[-1] = (index, replace(piece, text=text))
         else:
-            joined.append(piece)
+            joined.append((index, piece))
     return joined

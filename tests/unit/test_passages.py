@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibevoice_nb.passages import cut
+from vibevoice_nb.passages import cut, cut_numbered
 from vibevoice_nb.script import Turn
 
 words = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12)
@@ -40,3 +40,17 @@ def test_sentences_are_kept_whole_where_they_fit():
     sentence = "This is a sentence of some length, as it were."
     passages = cut([Turn(1, " ".join([sentence] * 6), 0)], seconds=4.0)
     assert [t.text for passage in passages for t in passage] == [sentence] * 6
+
+
+@given(turns, st.floats(1.0, 30.0))
+def test_each_piece_knows_its_turn(script, seconds):
+    pieces = [piece for passage in cut_numbered(script, seconds) for piece in passage]
+    for number, turn in enumerate(script):
+        words = [word for index, piece in pieces if index == number for word in piece.text.split()]
+        assert words == turn.text.split()
+    assert [index for index, _ in pieces] == sorted(index for index, _ in pieces)
+
+
+def test_turns_of_one_speaker_stay_lines_of_their_own():
+    script = [Turn(1, "One.", 0), Turn(1, "Two.", 0), Turn(2, "Three.", 1)]
+    assert cut(script) == [script]

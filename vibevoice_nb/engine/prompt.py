@@ -41,6 +41,8 @@ class Prompt:
 
     ids: tuple[int, ...]
     voices: tuple[VoiceSlot, ...]
+    lines: tuple[tuple[int, int], ...] = ()
+    """Where each line's tokens stand, from the speaker's label to the end of the line."""
 
 
 def build_prompt(
@@ -87,10 +89,13 @@ def build_prompt(
             ids += [special.frame] * -(-len(audio) // hop_length)
             ids += [special.end, *tokenizer.encode("\n")]
     ids += tokenizer.encode(TEXT)
+    lines = []
     for speaker, text in turns:
+        begin = len(ids)
         ids += tokenizer.encode(f" Speaker {speaker}: {text}\n")
+        lines.append((begin, len(ids)))
     ids += [*tokenizer.encode(SPEECH), special.start]
-    return Prompt(tuple(ids), tuple(slots))
+    return Prompt(tuple(ids), tuple(slots), tuple(lines))
 
 
 def encode_voices(
