@@ -23,6 +23,17 @@ _CHUNK = BLOCK * 4096  # 44 s
 _KEEP_BEYOND = 60 * SAMPLE_RATE  # the peaks of a shorter file are measured before they could be read
 
 
+class Readable(Protocol):
+    """Audio of known length that can be read in pieces."""
+
+    @property
+    def samples(self) -> int:
+        """How many there are."""
+
+    def read(self, start: int, count: int) -> NDArray[np.float32]:
+        """Read `[start, start + count)`; what lies beyond the ends is left out."""
+
+
 @runtime_checkable
 class AudioSource(Protocol):
     """Audio of known length, read in pieces from any thread."""
@@ -198,6 +209,19 @@ def chunks_of(source: AudioSource | BlockSource) -> Iterator[NDArray[np.float32]
     """
     for start in range(0, source.samples, _CHUNK):
         yield source.read(start, _CHUNK)
+
+
+def read_padded(source: Readable, start: int, stop: int) -> NDArray[np.float32]:
+    """Read `[start, stop)` in full, with silence before the beginning and after the end.
+
+    Examples
+    --------
+    >>> read_padded(ArraySource(np.ones(2)), -1, 4).tolist()
+    [0.0, 1.0, 1.0, 0.0, 0.0]
+    """
+    low = min(max(start, 0), stop)
+    audio = source.read(low, stop - low) if stop > 0 else np.zeros(0, np.float32)
+    return np.pad(audio, (low - start, stop - low - len(audio)))
 
 
 def blocks_of(source: AudioSource) -> Blocks:

@@ -1,0 +1,332 @@
+"""WAV, FLAC, MP3 and Opus with PyAV, block by block, with metadata and chapters inside.
+
+Shapes: audio is float32 [N], 24 kHz mono. What each format keeps of it:
+
+| format | samples       | metadata        | chapters            |
+|--------|---------------|-----------------|---------------------|
+| WAV    | 16 bit, exact | fixed INFO keys | none                |
+| FLAC   | 24 bit, exact | any key         | CHAPTERxxx comments |
+| MP3    | lossy         | any key         | ID3v2 CHAP and CTOC |
+| Opus   | lossy, 48 kHz | any key         | CHAPTERxxx comments |
+
+All keep the length to the sample: MP3 says in LAME's header what its encoder put before and after the audio
+(a player that ignores it plays up to 0.1 s of silence more), Opus in Ogg's pre-skip and last position.
+WAV has no place for keys of one's own, so there the manifest follows the comment; `read_manifest` knows both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibevoice_nb.errors import AudioError, OptionError
+from vibevoice_nb.sinks import SAMPLE_RATE, as_samples
+
+if TYPE_CHECKING:
+    from .subtitles import Chapter
+
+Format = Literal["wav", "flac", "mp3", "opus"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+BLOCK = 10 * SAMPLE_RATE
+"""Samples that are worked on at a time, wherever a take is read from end to end."""
+
+_MAX_METADATA = 1 << 20  # bytes; readers refuse absurd tags
+
+
+@dataclass(frozen=True)
+class FormatSpec:
+    """How a format is written.
+
+    Attributes
+    ----------
+    suffix, mime : str
+        Of its files.
+    bitrates : (int, int, int) or None
+        Lowest, default and highest, in bits per second; None where the format is lossless.
+    """
+
+    suffix: str
+    mime: str
+    container: str
+    codec: str
+    sample_format: str
+    bitrates: tuple[int, int, int] | None = None
+
+
+SPECS: Mapping[Format, FormatSpec] = {
+    "wav": FormatSpec(".wav", "audio/wav", "wav", "pcm_s16le", "s16"),
+    "flac": FormatSpec(".flac", "audio/flac", "flac", "flac", "s32"),
+    "mp3": FormatSpec(".mp3", "audio/mpeg", "mp3", "libmp3lame", "fltp", (16_000, 96_000, 160_000)),
+    "opus": FormatSpec(".opus", "audio/ogg", "ogg", "libopus", "flt", (6_000, 64_000, 256_000)),
+}
+
+
+def format_spec(format: str) -> FormatSpec:
+    """Look a format up by its name.
+
+    Raises
+    ------
+    OptionError
+        For a name that is none of them.
+
+    Examples
+    --------
+    >>> format_spec("mp3").mime
+    'audio/mpeg'
+    """
+    if format not in FORMATS:
+        raise OptionError(f"format={format!r}", f"one of {', '.join(FORMATS)}", "choose one of them")
+    return SPECS[format]
+
+
+class Encoder:
+    """Write one audio file as its samples come.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for writing, seekable; stays open.
+    format : {"wav", "flac", "mp3", "opus"}
+    metadata : mapping of str
+        Such as title, artist, comment, manifest.
+    chapters : sequence of Chapter
+        Left out of a WAV, which has no place for them.
+    bitrate : int, optional
+        In bits per second, for MP3 and Opus.
+
+    Raises
+    ------
+    OptionError
+        For a format or a bit rate that doesn't exist.
+    AudioError
+        From `write`, for samples that aren't finite floats.
+
+    Examples
+    --------
+    >>> file = io.BytesIO()
+    >>> with Encoder(file, "flac", metadata={"title": "Silence"}) as encoder:
+    ...     encoder.write(np.zeros(2400, dtype=np.float32))
+    >>> file.getvalue()[:4]
+    b'fLaC'
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        format: Format,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        chapters: Sequence[Chapter] = (),
+        bitrate: int | None = None,
+    ) -> None:
+        import av
+
+        self.spec = format_spec(format)
+        rate = _bitrate(format, self.spec, bitrate)
+        self.samples = 0
+        self._container = av.open(file, "w", format=self.spec.container)
+        self._stream = self._container.add_stream(self.spec.codec, rate=SAMPLE_RATE, layout="mono")
+        self._stream.format = self.spec.sample_format
+        self._stream.time_base = Fraction(1, SAMPLE_RATE)
+        if rate is not None:
+            self._stream.bit_rate = rate
+        self._container.metadata.update(_tags(format, metadata or {}, chapters))
+        if format in ("mp3", "opus"):
+            self._container.set_chapters(
+                [_chapter(number, chapter) for number, chapter in enumerate(chapters)]
+            )
+
+    def write(self, audio: NDArray[np.floating[Any]]) -> None:
+        """Take float32 [n]; what is beyond full scale is clipped where the format can't hold it."""
+        audio = as_samples(audio)
+        for start in range(0, audio.size, BLOCK):
+            self._encode(audio[start : start + BLOCK])
+
+    def close(self) -> None:
+        """Write what the encoder still holds, and the parts of the header that only the end knows."""
+        if not self.samples:  # before the first sample the container has no header to complete
+            self._container.close()
+            return
+        for packet in self._stream.encode(None):
+            self._container.mux(packet)
+        self._container.close()
+
+    def abandon(self) -> None:
+        """Let go of the file, which is of no use then."""
+        with contextlib.suppress(OSError, ValueError):
+            self._container.close()
+
+    def __enter__(self) -> Encoder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, reason: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if reason is None:
+            self.close()
+        else:
+            self.abandon()
+
+    def _encode(self, audio: NDArray[np.float32]) -> None:
+        import av
+
+        frame = av.AudioFrame.from_ndarray(
+            _as_stored(audio, self.spec.sample_format)[None], format=self.spec.sample_format, layout="mono"
+        )
+        frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, self.samples, Fraction(1, SAMPLE_RATE)
+        self.samples += audio.size
+        for packet in self._stream.encode(frame):
+            self._container.mux(packet)
+
+
+def encode(
+    audio: NDArray[np.floating[Any]],
+    format: Format,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    chapters: Sequence[Chapter] = (),
+    bitrate: int | None = None,
+) -> bytes:
+    """Encode audio in memory.
+
+    Parameters
+    ----------
+    audio : float32 [N]
+    format, metadata, chapters, bitrate
+        As for `Encoder`.
+
+    Returns
+    -------
+    bytes
+        The file.
+
+    Raises
+    ------
+    AudioError
+        For no samples, or samples that aren't finite floats.
+    OptionError
+        For a format or a bit rate that doesn't exist.
+
+    Examples
+    --------
+    >>> wav = encode(np.zeros(24000, dtype=np.float32), "wav")
+    >>> wav[:4], len(wav) > 48000
+    (b'RIFF', True)
+    """
+    if not np.size(audio):
+        raise AudioError("no audio to encode", "at least one sample", "generate something first")
+    file = io.BytesIO()
+    with Encoder(file, format, metadata=metadata, chapters=chapters, bitrate=bitrate) as encoder:
+        encoder.write(audio)
+    return file.getvalue()
+
+
+def read_manifest(source: str | os.PathLike[str] | BinaryIO) -> dict[str, Any] | None:
+    """Read back the manifest that an exported file carries; None where there is none.
+
+    Parameters
+    ----------
+    source : path or binary file
+
+    Raises
+    ------
+    AudioError
+        When it isn't an audio file.
+
+    Examples
+    --------
+    >>> wav = encode(np.zeros(2400, dtype=np.float32), "wav", metadata={"manifest": '{"seed": 7}'})
+    >>> read_manifest(io.BytesIO(wav))
+    {'seed': 7}
+    """
+    import av
+
+    try:
+        opened = os.fspath(source) if isinstance(source, (str, os.PathLike)) else source
+        # Only the containers this module writes: a playlist could lead to other files or the network.
+        with av.open(opened, "r", options={"format_whitelist": "wav,flac,mp3,ogg"}) as container:
+            tags = dict(container.metadata)
+            for stream in container.streams.audio:  # Ogg keeps them with the stream
+                tags.update(stream.metadata)
+    except (av.FFmpegError, ValueError) as exc:
+        raise AudioError(f"{source}: can't be read ({exc})", "an audio file", "choose another file") from exc
+    lowered = {key.lower(): value for key, value in tags.items()}
+    text = lowered.get("manifest", lowered.get("comment", ""))
+    try:
+        manifest = json.loads(text[text.index("{") :]) if len(text) <= _MAX_METADATA else None
+    except (ValueError, RecursionError):
+        return None
+    return manifest if isinstance(manifest, dict) else None
+
+
+def _bitrate(format: Format, spec: FormatSpec, bitrate: int | None) -> int | None:
+    if spec.bitrates is None:
+        if bitrate is not None:
+            raise OptionError(
+                f"bitrate={bitrate} for {format}", "no bit rate, as it is lossless", "leave it out"
+            )
+        return None
+    low, default, high = spec.bitrates
+    if bitrate is None:
+        return default
+    if type(bitrate) is not int or not low <= bitrate <= high:
+        raise OptionError(
+            f"bitrate={bitrate!r} for {format}",
+            f"a whole number of bits per second from {low} to {high}",
+            f"leave it out for {default}",
+        )
+    return bitrate
+
+
+def _as_stored(audio: NDArray[np.float32], sample_format: str) -> NDArray[Any]:
+    if sample_format == "s16":
+        return np.clip(np.rint(audio * 32768.0), -32768, 32767).astype(np.int16)
+    if sample_format == "s32":  # FLAC takes the upper 24 bits
+        wide = audio.astype(np.float64)
+        return np.clip(np.rint(wide * 2**23), -(2**23), 2**23 - 1).astype(np.int32) << 8
+    return audio
+
+
+def _tags(format: Format, metadata: Mapping[str, str], chapters: Sequence[Chapter]) -> dict[str, str]:
+    tags = {key: _printable(str(value)) for key, value in metadata.items()}
+    size = sum(len(value.encode()) for value in tags.values())
+    if size > _MAX_METADATA:
+        raise AudioError(
+            f"{size} bytes of metadata", f"at most {_MAX_METADATA}", "keep the manifest in its own file"
+        )
+    if format == "wav" and "manifest" in tags:
+        tags["comment"] = f"{tags.get('comment', '')} {tags.pop('manifest')}".strip()
+    if format == "flac":
+        for number, chapter in enumerate(chapters):
+            minutes, milliseconds = divmod(round(chapter.start * 1000 / SAMPLE_RATE), 60_000)
+            hours, minutes = divmod(minutes, 60)
+            tags[f"CHAPTER{number:03d}"] = f"{hours:02d}:{minutes:02d}:{milliseconds / 1000:06.3f}"
+            tags[f"CHAPTER{number:03d}NAME"] = _printable(chapter.title)
+    return tags
+
+
+def _chapter(number: int, chapter: Chapter) -> dict[str, Any]:
+    return {
+        "id": number,
+        "start": round(chapter.start * 1000 / SAMPLE_RATE),
+        "end": round(chapter.stop * 1000 / SAMPLE_RATE),
+        "time_base": Fraction(1, 1000),
+        "metadata": {"title": _printable(chapter.title)},
+    }
+
+
+def _printable(text: str) -> str:
+    """Without control characters (a NUL would cut the rest off) and lone surrogates (no UTF-8 for them)."""
+    return "".join(" " if unicodedata.category(char) in ("Cc", "Cs") else char for char in text).strip()

@@ -1,0 +1,148 @@
+"""Several files that appear together or not at all, and names for them that are safe on every system."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import unicodedata
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from vibevoice_nb.errors import AudioError
+from vibevoice_nb.files import check_target, create_beside, disk_error, publish
+
+_NAME_BYTES = 80
+_HASH_BLOCK = 1 << 20
+
+
+def safe_name(label: str) -> str:
+    """Turn what a person wrote into a part of a file name: letters, digits, `-` and `_`; may be empty.
+
+    Meant to stand behind a number, which keeps names apart and away from those that systems reserve.
+
+    Examples
+    --------
+    >>> safe_name("../../etc/passwd"), safe_name("Dr. Ada  Lovelace"), safe_name("Zoë")
+    ('etc-passwd', 'Dr-Ada-Lovelace', 'Zoë')
+    """
+    text = unicodedata.normalize("NFC", label)
+    kept = "".join(char if unicodedata.category(char)[0] in "LMN" or char == "_" else " " for char in text)
+    return "-".join(kept.split()).encode()[:_NAME_BYTES].decode(errors="ignore")
+
+
+class FileGroup:
+    """Write files under temporary names beside their own; on leaving the `with` block, all get their names.
+
+    After an exception nothing is left: neither a file nor the folder, if it was made for them.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files go; made when it isn't there, its parent must be.
+    force : bool
+        Whether existing files may be replaced.
+
+    Attributes
+    ----------
+    published : list of Path
+        In the order in which they were created.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with FileGroup(Path(folder) / "new", force=False) as files:
+    ...         files.write(files.check("a.txt", ".txt"), b"a")
+    ...     [path.name for path in files.published]
+    ['a.txt']
+    """
+
+    def __init__(self, folder: Path, *, force: bool) -> None:
+        self.published: list[Path] = []
+        self._folder, self._force = folder, force
+        self._parts: list[tuple[Path, Path]] = []
+        self._made_folder = False
+
+    def check(self, name: str, suffix: str) -> Path:
+        """Return where a file will be, or raise AudioError because it can't be written."""
+        return check_target(self._folder / name, suffixes=(suffix,), force=self._force)
+
+    def create(self, target: Path) -> BinaryIO:
+        """Begin a file; the caller closes it."""
+        try:
+            part, file = create_beside(target, f".{os.getpid()}.tmp")
+        except OSError as exc:
+            raise disk_error(target, exc) from exc
+        self._parts.append((part, target))
+        # Encoders take it for granted that all they wrote was taken; only a buffered file is like that.
+        return io.BufferedWriter(file)  # type: ignore[arg-type]
+
+    def write(self, target: Path, data: bytes) -> None:
+        """Write a whole file."""
+        try:
+            with self.create(target) as file:
+                file.write(data)
+        except OSError as exc:
+            raise disk_error(target, exc) from exc
+
+    def holds(self, name: str, data: bytes) -> bool:
+        """Whether the file is there already, with just this in it."""
+        path = self._folder / name
+        try:
+            return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
+        except OSError:
+            return False
+
+    def digests(self) -> dict[str, dict[str, int | str]]:
+        """Size and SHA-256 of each file so far, by name."""
+        found: dict[str, dict[str, int | str]] = {}
+        for part, target in self._parts:
+            digest = hashlib.sha256()
+            with open(part, "rb") as file:
+                while block := file.read(_HASH_BLOCK):
+                    digest.update(block)
+            found[target.name] = {"bytes": part.stat().st_size, "sha256": digest.hexdigest()}
+        return found
+
+    def __enter__(self) -> FileGroup:
+        if not self._folder.exists() and self._folder.parent.is_dir():
+            try:
+                self._folder.mkdir()
+            except (OSError, ValueError) as exc:
+                raise AudioError(
+                    f"{self._folder} ({exc})", "a folder that can be made", "choose another folder"
+                ) from exc
+            self._made_folder = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, reason: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if reason is None:
+                self._publish()
+        finally:
+            for part, _ in self._parts:
+                part.unlink(missing_ok=True)
+            if self._made_folder and not self.published:
+                with contextlib.suppress(OSError):  # somebody put a file into it
+                    self._folder.rmdir()
+
+    def _publish(self) -> None:
+        try:
+            for part, target in self._parts:
+                with open(part, "rb+") as file:
+                    os.fsync(file.fileno())
+                publish(part, target, force=self._force)
+                self.published.append(target)
+        except BaseException as exc:
+            if not self._force:  # what was replaced can't come back, but what is new can go
+                for target in self.published:
+                    target.unlink(missing_ok=True)
+                self.published.clear()
+            if isinstance(exc, OSError):
+                raise disk_error(target, exc) from exc
+            raise

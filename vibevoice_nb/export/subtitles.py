@@ -1,0 +1,328 @@
+"""What is said when: SRT and WebVTT subtitles, and chapters.
+
+A turn becomes one cue or several: at most two lines of about 42 columns (a Chinese, Japanese or Korean
+character takes two), cut after a sentence where there is one. A cue's time is the turn's, shared by the width
+of the text. Chapters begin at a turn: the first one, then the first turn a minute or more after the last
+chapter's beginning, so that an episode of 300 turns has about as many chapters as minutes.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from vibevoice_nb.sinks import SAMPLE_RATE
+
+LINE_WIDTH = 42
+LINES = 2
+CHAPTER_SECONDS = 60.0
+_LAST_CHAPTER_SECONDS = 20.0  # a shorter rest joins the chapter before
+_TITLE_WIDTH = 60
+_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*\s+|[。！？]+[”’」』）]*\s*")
+_WORD_JOINER = "\u2060"  # invisible, and no player takes what it divides for markup
+
+
+class SpokenTurn(Protocol):
+    """What subtitles need of a turn; `start` and `stop` in samples at 24 kHz."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def stop(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A piece of text on the screen.
+
+    Attributes
+    ----------
+    start, stop : int
+        Milliseconds; never empty, never over the next cue.
+    label : str
+        Who speaks.
+    lines : tuple of str
+    """
+
+    start: int
+    stop: int
+    label: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A part of an episode; `start` and `stop` in samples at 24 kHz."""
+
+    start: int
+    stop: int
+    title: str
+
+
+def cues(turns: Iterable[SpokenTurn], *, named: bool = False) -> Iterator[Cue]:
+    """Cut turns into cues, in the order of their times.
+
+    A turn without words, or of less than a millisecond, has none.
+
+    Parameters
+    ----------
+    turns : iterable of TakeTurn
+    named : bool
+        Whether each turn's text begins with its speaker's name.
+
+    Yields
+    ------
+    Cue
+    """
+    free = 0  # milliseconds, from where on the screen is free
+    for turn in sorted(turns, key=lambda turn: (turn.start, turn.stop)):
+        start = max(free, _milliseconds(turn.start))
+        stop = _milliseconds(turn.stop)
+        label, text = _one_line(turn.label), _one_line(turn.text)
+        if not text or stop <= start:
+            continue
+        blocks = _blocks(f"{label}: {text}" if named and label else text)[: stop - start]
+        times = _shares(start, stop, [sum(map(_width, block)) for block in blocks])
+        for number, block in enumerate(blocks):
+            yield Cue(times[number], times[number + 1], label, tuple(block))
+        free = stop
+
+
+def to_srt(turns: Iterable[SpokenTurn]) -> str:
+    r"""Write turns as SubRip; the speaker is named where their turn begins.
+
+    Parameters
+    ----------
+    turns : iterable of TakeTurn
+
+    Returns
+    -------
+    str
+        Text to be saved as UTF-8. SRT knows no escapes: characters that players take for markup are
+        followed by an invisible word joiner.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> print(to_srt([SimpleNamespace(label="Ada", text="Hello!", start=0, stop=36000)]), end="")
+    1
+    00:00:00,000 --> 00:00:01,500
+    Ada: Hello!
+    """
+    return "\n".join(
+        f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.stop, ',')}\n{_srt_text(cue)}\n"
+        for number, cue in enumerate(cues(turns, named=True), 1)
+    )
+
+
+def to_vtt(turns: Iterable[SpokenTurn]) -> str:
+    r"""Write turns as WebVTT, each cue with its speaker as voice.
+
+    Parameters
+    ----------
+    turns : iterable of TakeTurn
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> print(to_vtt([SimpleNamespace(label="Ada", text="1 < 2", start=0, stop=36000)]), end="")
+    WEBVTT
+    <BLANKLINE>
+    00:00:00.000 --> 00:00:01.500
+    <v Ada>1 &lt; 2</v>
+    """
+    return "WEBVTT\n" + "".join(
+        f"\n{_clock(cue.start, '.')} --> {_clock(cue.stop, '.')}\n{_vtt_text(cue)}\n" for cue in cues(turns)
+    )
+
+
+def chapters(
+    turns: Iterable[SpokenTurn], samples: int | None = None, every: float = CHAPTER_SECONDS
+) -> list[Chapter]:
+    """Divide an episode into chapters that begin with a turn.
+
+    Parameters
+    ----------
+    turns : iterable of TakeTurn
+    samples : int, optional
+        Length of the episode; by default the end of the last turn.
+    every : float
+        Seconds after which the next turn begins a new chapter.
+
+    Returns
+    -------
+    list of Chapter
+        Titled with their first words. They follow each other without a hole, from 0 to the end.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> turns = [SimpleNamespace(label="Ada", text=f"Part {n}.", start=n * 960000, stop=(n + 1) * 960000)
+    ...          for n in range(4)]  # 40 s each
+    >>> [(chapter.start // 24000, chapter.title) for chapter in chapters(turns)]
+    [(0, 'Ada: Part 0.'), (80, 'Ada: Part 2.')]
+    """
+    spoken = sorted((turn for turn in turns if turn.stop > turn.start), key=lambda turn: turn.start)
+    if not spoken:
+        return []
+    end = max(samples or 0, spoken[-1].stop)
+    first = [spoken[0]]
+    for turn in spoken[1:]:
+        begun = 0 if len(first) == 1 else first[-1].start
+        rest = end - turn.start
+        if turn.start - begun >= every * SAMPLE_RATE and rest >= _LAST_CHAPTER_SECONDS * SAMPLE_RATE:
+            first.append(turn)
+    starts = [0, *(turn.start for turn in first[1:]), end]
+    return [Chapter(starts[n], starts[n + 1], _title(turn)) for n, turn in enumerate(first)]
+
+
+def chapters_json(parts: Sequence[Chapter], title: str = "") -> str:
+    """Write chapters as the JSON file that podcast players fetch (Podcasting 2.0, version 1.2.0).
+
+    Examples
+    --------
+    >>> print(chapters_json([Chapter(0, 24000, "Opening")]))
+    {
+      "version": "1.2.0",
+      "chapters": [
+        {
+          "startTime": 0.0,
+          "endTime": 1.0,
+          "title": "Opening"
+        }
+      ]
+    }
+    """
+    entries = [
+        {
+            "startTime": round(part.start / SAMPLE_RATE, 3),
+            "endTime": round(part.stop / SAMPLE_RATE, 3),
+            "title": part.title,
+        }
+        for part in parts
+    ]
+    return json.dumps(
+        {"version": "1.2.0", **({"title": title} if title else {}), "chapters": entries},
+        ensure_ascii=False,
+        indent=2,
+    )
+
+
+def _one_line(text: str) -> str:
+    """Without line ends and control characters, which would end a cue or a tag."""
+    return " ".join("".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text).split())
+
+
+def _milliseconds(samples: int) -> int:
+    return round(samples * 1000 / SAMPLE_RATE)
+
+
+def _clock(milliseconds: int, point: str) -> str:
+    seconds, milliseconds = divmod(milliseconds, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}{point}{milliseconds:03d}"
+
+
+def _shares(start: int, stop: int, weights: Sequence[int]) -> list[int]:
+    """Milliseconds at which each cue begins, and the end; at least one for each."""
+    total, spent, times = sum(weights), 0, [start]
+    for number, weight in enumerate(weights[:-1], 1):
+        spent += weight
+        share = start + (stop - start) * spent // total
+        times.append(min(max(share, times[-1] + 1), stop - (len(weights) - number)))
+    return [*times, stop]
+
+
+def _width(text: str) -> int:
+    """Columns that text takes up on the screen."""
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide
+
+
+def _blocks(text: str) -> list[list[str]]:
+    """Cut text into screens of lines; sentences share a screen where they fit."""
+    blocks: list[list[str]] = []
+    held = ""
+    for sentence in _sentences(text):
+        if held and len(_wrap(held + sentence, LINE_WIDTH)) > LINES:
+            blocks.append(_balanced(held))
+            held = ""
+        held += sentence
+        lines = _wrap(held, LINE_WIDTH)
+        if len(lines) > LINES:  # one sentence alone, over several screens
+            screens = [lines[n : n + LINES] for n in range(0, len(lines), LINES)]
+            blocks += screens
+            held = ""
+    return [*blocks, _balanced(held)] if held.strip() else blocks
+
+
+def _sentences(text: str) -> Iterator[str]:
+    """Each with the blanks behind it."""
+    begun = 0
+    for match in _SENTENCE_END.finditer(text):
+        yield text[begun : match.end()]
+        begun = match.end()
+    if begun < len(text):
+        yield text[begun:]
+
+
+def _balanced(text: str) -> list[str]:
+    """Two lines of about the same width read better than a full one and a single word."""
+    lines = _wrap(text, LINE_WIDTH)
+    if len(lines) != LINES:
+        return lines
+    for width in range((_width(text) + 1) // 2, LINE_WIDTH):
+        narrower = _wrap(text, width)
+        if len(narrower) == LINES:
+            return narrower
+    return lines
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Fill lines up to a width; between words, between wide characters, and through endless words."""
+    lines, line = [], ""
+    for piece in _pieces(text, width):
+        if line and _width(line) + _width(piece.rstrip()) > width:
+            lines.append(line.rstrip())
+            line = ""
+        line += piece
+    return [*lines, line.rstrip()] if line.strip() else lines
+
+
+def _pieces(text: str, width: int) -> Iterator[str]:
+    """Parts between which a line may end, the blanks with the word before."""
+    for word in re.findall(r"\S+\s*", text):
+        piece = ""
+        for char in word:
+            wide = unicodedata.east_asian_width(char) in "WF" and unicodedata.category(char)[0] == "L"
+            if piece and (wide or _width(piece) + _width(char) > width) and not char.isspace():
+                yield piece
+                piece = ""
+            piece += char
+        yield piece
+
+
+def _title(turn: SpokenTurn) -> str:
+    label, words = _one_line(turn.label), _wrap(_one_line(turn.text), _TITLE_WIDTH)
+    start = words[0] + ("…" if len(words) > 1 else "") if words else ""
+    return f"{label}: {start}" if label and start else label or start
+
+
+def _srt_text(cue: Cue) -> str:
+    return "\n".join(re.sub(r"([<{]|--(?=>))", rf"\1{_WORD_JOINER}", line) for line in cue.lines)
+
+
+def _vtt_text(cue: Cue) -> str:
+    # html.escape turns > into &gt;, so that neither an arrow nor the end of a tag is left.
+    text = "\n".join(html.escape(line, quote=False) for line in cue.lines)
+    return f"<v {html.escape(cue.label, quote=False)}>{text}</v>" if cue.label else text
