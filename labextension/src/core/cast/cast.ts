@@ -3,14 +3,14 @@
 import { h } from '../dom';
 import type { Bus, Host } from '../host';
 import { count } from '../kit/format';
-import { note } from '../kit/elements';
+import { button, Failures, note } from '../kit/elements';
 import { Disposers, Keyed, watch } from '../kit/watch';
-import type { Speaker } from '../state';
+import type { KnownVoice, Speaker } from '../state';
 import { speakerCard, type SpeakerCard } from './speaker';
 
 export function mountCast(root: HTMLElement, host: Host, bus: Bus): () => void {
   const list = h('ul', { class: 'vvnb-cast-list', 'aria-label': 'Speakers' });
-  const summary = h('div', { 'aria-live': 'polite' });
+  const summary = h('div', { class: 'vvnb-slot', 'aria-live': 'polite' });
   const empty = h(
     'div',
     { class: 'vvnb-empty' },
@@ -25,6 +25,14 @@ export function mountCast(root: HTMLElement, host: Host, bus: Bus): () => void {
     (speaker) => speaker.label,
     (speaker) => speakerCard(host, bus, speaker.label),
   );
+  const failures = new Failures();
+  const fill = button({
+    label: 'Use built-in voices',
+    size: 'small',
+    title: 'Give each speaker without a voice a different built-in one',
+    onclick: () => void failures.during(() => Promise.all(suggestions(host).map((params) => host.channel.call('set_voice', params)))),
+  });
+  section.prepend(failures.element);
   let told = '';
   const render = (): void => {
     const speakers = host.get<Speaker[]>('speakers') ?? [];
@@ -33,11 +41,20 @@ export function mountCast(root: HTMLElement, host: Host, bus: Bus): () => void {
     const text = missingVoices(speakers);
     if (text === told) return;
     told = text;
-    summary.replaceChildren(...(text ? [note('warning', [text])] : []));
+    summary.replaceChildren(...(text ? [note('warning', [h('div', { class: 'vvnb-row' }, h('span', { class: 'vvnb-grow' }, text), fill)])] : []));
   };
   const disposers = new Disposers();
   disposers.add(watch(host, ['speakers', 'voices', 'project'], render), () => cards.dispose(), () => section.remove());
   return disposers.dispose;
+}
+
+/** A built-in voice for each speaker without one, nobody else's while there are enough. */
+function suggestions(host: Host): { speaker: string; voice: string }[] {
+  const speakers = host.get<Speaker[]>('speakers');
+  const all = host.get<KnownVoice[]>('voices').filter((voice) => voice.kind === 'built-in').map((voice) => voice.name);
+  const taken = new Set(speakers.map((speaker) => speaker.voice?.name));
+  const free = [...all.filter((name) => !taken.has(name)), ...all.filter((name) => taken.has(name))];
+  return speakers.filter((speaker) => !speaker.voice).flatMap((speaker, at) => (free.length ? [{ speaker: speaker.label, voice: free[at % free.length]! }] : []));
 }
 
 /** Says who has no voice; nobody is ever given one silently. */

@@ -83,7 +83,7 @@ export function recorderPanel(host: Host, label: string, failures: Failures): Re
   const review = (recording: Blob): void => {
     reset();
     address = URL.createObjectURL(recording);
-    const sending = h('div');
+    const sending = h('div', { class: 'vvnb-slot' });
     const use = button({
       label: 'Use this recording',
       icon: 'check',

@@ -56,7 +56,7 @@ export function speakerCard(host: Host, bus: Bus, label: string): SpeakerCard {
   });
   const about = h('p', { class: 'vvnb-hint' });
   const trim = trimmer(host, label, failures);
-  const checks = h('div', { class: 'vvnb-stack', 'data-tight': true });
+  const checks = h('div', { class: 'vvnb-slot vvnb-findings' });
   const consent = check("I have the right to use this person's voice.", (on) =>
     void failures.during(() => call('set_consent', { speaker: label, consent: on })),
   );

@@ -58,7 +58,7 @@ export async function sendVoice(
 }
 
 export function uploadPanel(host: Host, label: string, failures: Failures): UploadPanel {
-  const element = h('div');
+  const element = h('div', { class: 'vvnb-slot' });
   const send = (file: File | undefined): void => {
     if (file) void failures.during(() => sendVoice(host, label, file, 'file', element));
   };

@@ -54,7 +54,7 @@ export function mountModel(root: HTMLElement, host: Host): () => void {
   const ask = (method: 'load_model' | 'unload_model'): void =>
     void failures.during(() => host.channel.call(method, {}));
   const note = h('p', { class: 'vvnb-hint' });
-  const fault = h('div');
+  const fault = h('div', { class: 'vvnb-slot' });
   const section = h(
     'section',
     { class: 'vvnb-field vvnb-model', 'aria-label': 'Model' },

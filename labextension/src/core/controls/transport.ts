@@ -41,7 +41,7 @@ export function mountTransport(root: HTMLElement, host: Host, bus: Bus): () => v
   let progress: Progress | null = null;
   let asked = false;
 
-  const generate = button({ label: 'Generate', icon: 'play', kind: 'primary', title: 'Ctrl+Enter, ⌘ Enter', onclick: () => void start() });
+  const generate = button({ label: 'Generate', icon: 'play', kind: 'primary', title: 'Ctrl+Enter, ⌘ Enter', onclick: () => bus.emit('act', { action: 'generate' }) });
   const stop = button({ label: 'Stop', icon: 'stop', title: 'Esc: stops within a frame; what was made is kept', onclick: () => void cancel() });
   const why = h('span', { class: 'vvnb-hint' });
   const whole = progressBar('Progress in all');
@@ -55,7 +55,7 @@ export function mountTransport(root: HTMLElement, host: Host, bus: Bus): () => v
     h('div', { class: 'vvnb-stack', 'data-tight': true }, allText, whole.element),
   );
   const status = h('span', { class: 'vvnb-visually-hidden', role: 'status' });
-  const ended = h('div');
+  const ended = h('div', { class: 'vvnb-slot' });
   const section = h(
     'section',
     { class: 'vvnb-transport', 'aria-label': 'Generate' },
@@ -76,6 +76,7 @@ export function mountTransport(root: HTMLElement, host: Host, bus: Bus): () => v
     asked = true;
     progress = null;
     render();
+    await Promise.resolve(); // values set in this very moment are sent at its end, and belong before the call
     await failures.during(() => host.channel.call('generate', { turns: plan(host).turns }));
     asked = false;
     render();

@@ -61,7 +61,7 @@ export function mountExport(root: HTMLElement, host: Host, _bus: Bus): () => voi
   const go = button({ label: 'Export', icon: 'download', kind: 'primary', onclick: () => void run() });
   const stop = button({ label: 'Cancel', size: 'small', kind: 'quiet', onclick: () => working?.abort() });
   const progress = h('div', { class: 'vvnb-stack', 'data-tight': true, hidden: true }, h('div', { class: 'vvnb-row', 'data-nowrap': true }, h('span', { class: 'vvnb-grow' }, working_on), stop), bar.element);
-  const done = h('div', { 'aria-live': 'polite' });
+  const done = h('div', { class: 'vvnb-slot', 'aria-live': 'polite' });
   const why = h('span', { class: 'vvnb-hint' });
   const section = h(
     'section',

@@ -198,7 +198,7 @@ export interface Tabs {
   select(id: string, focus?: boolean): void;
   selected(): string;
   /** A word or number after a tab's label. */
-  mark(id: string, text: string, tone?: Tone): void;
+  mark(id: string, text: string, tone?: Tone, title?: string): void;
 }
 
 /** A row of tabs after the ARIA pattern: arrows move, Home and End go to the ends. */
@@ -245,11 +245,11 @@ export function tabs(label: string, items: readonly Tab[], onselect?: (id: strin
     list,
     select,
     selected: () => current,
-    mark(id, text, tone) {
+    mark(id, text, tone, title) {
       const mark = marks.get(id);
       if (!mark) return;
       mark.hidden = !text;
-      mark.replaceChildren(...(text ? [badge(text, tone)] : []));
+      mark.replaceChildren(...(text ? [badge(text, tone, title)] : []));
     },
   };
 }

@@ -37,11 +37,13 @@ const PATHS = {
   plus: 'M8 3.2v9.6M3.2 8h9.6',
   spectrum: 'M1.8 13.2h12.4M3.4 11V8.4M6 11V4.6M8.6 11V2.6M11.2 11V6.2M13 11V9.2',
   volume: 'M2 6v4h2.6L8.2 13V3L4.6 6zM10.6 5.8a3 3 0 0 1 0 4.4M12.6 3.8a5.9 5.9 0 0 1 0 8.4',
+  next: 'M4 3.2v9.6L10.4 8zM12.4 3.2v9.6',
+  previous: 'M12 3.2v9.6L5.6 8zM3.6 3.2v9.6',
 } as const;
 
 export type IconName = keyof typeof PATHS;
 
-const FILLED: ReadonlySet<IconName> = new Set(['pause', 'play', 'stop']);
+const FILLED: ReadonlySet<IconName> = new Set(['next', 'pause', 'play', 'previous', 'stop']);
 
 export function icon(name: IconName, filled = FILLED.has(name)): SVGSVGElement {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');

@@ -5,7 +5,7 @@ import { button } from './elements';
 import { icon } from './icons';
 
 export interface Popover {
-  element: HTMLElement;
+  open(): void;
   close(): void;
 }
 
@@ -43,13 +43,23 @@ export function popover(anchor: HTMLButtonElement, label: string, content: () =>
   anchor.setAttribute('aria-haspopup', 'dialog');
   anchor.setAttribute('aria-expanded', 'false');
   anchor.popoverTargetElement = element;
-  return { element, close: () => element.hidePopover() };
+  const attach = (): void => {
+    if (!element.isConnected) anchor.after(element);
+  };
+  anchor.addEventListener('click', attach); // the browser opens it after the listeners
+  return {
+    open() {
+      attach();
+      element.showPopover();
+    },
+    close: () => element.hidePopover(),
+  };
 }
 
 /** A "?" that explains the word before it. */
 export function help(subject: string, ...lines: string[]): HTMLElement {
   const anchor = h('button', { type: 'button', class: 'vvnb-help', 'aria-label': `Help: ${subject}` }, icon('help'));
-  const panel = popover(anchor, subject, () => [
+  popover(anchor, subject, () => [
     h(
       'div',
       { class: 'vvnb-stack', 'data-tight': true },
@@ -57,7 +67,7 @@ export function help(subject: string, ...lines: string[]): HTMLElement {
       ...lines.map((line) => h('p', null, line)),
     ),
   ]);
-  return h('span', { class: 'vvnb-help-place' }, anchor, panel.element);
+  return anchor;
 }
 
 /** Messages at the room's lower edge, with at most one thing to do. */

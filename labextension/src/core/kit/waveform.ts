@@ -34,6 +34,7 @@ export function drawPeaks(canvas: HTMLCanvasElement, peaks: Peaks, colour: strin
   canvas.height = Math.round(height * ratio);
   context.scale(ratio, ratio);
   context.fillStyle = colour;
+  if (!peaks.length) return true;
   const buckets = peaks.length / 2;
   let loudest = 1;
   for (const value of peaks) loudest = Math.max(loudest, Math.abs(value));

@@ -1,0 +1,87 @@
+/** The Studio: everything one works with, in one room. */
+
+import { mountCast, missingVoices } from './cast/cast';
+import { mountModel } from './controls/model';
+import { mountSettings } from './controls/settings';
+import { mountTransport } from './controls/transport';
+import { h } from './dom';
+import { mountEditor } from './editor/index';
+import { mountExport } from './export/export';
+import type { Bus, Host } from './host';
+import { tabs } from './kit/elements';
+import { Disposers, watch } from './kit/watch';
+import { mountPlayer } from './player/player';
+import type { Speaker, TurnState } from './state';
+import { mountHeader } from './studio/header';
+import { areaKeys, type Area } from './studio/shortcuts';
+import { mountNews } from './studio/news';
+import { mountWelcome } from './studio/welcome';
+import { mountTakes } from './takes/takes';
+
+export function mountStudio(root: HTMLElement, host: Host, bus: Bus): () => void {
+  const place = (name: string, label: string): HTMLElement =>
+    h('section', { class: `vvnb-area vvnb-area-${name}`, 'aria-label': label });
+  const panel = (): HTMLElement => h('div', { class: 'vvnb-tab-panel' });
+  const [script, player] = [place('script', 'Script'), place('player', 'Player')];
+  const [cast, settings, takes, exported] = [panel(), panel(), panel(), panel()];
+  const side = tabs('Voices and settings', [
+    { id: 'cast', label: 'Cast', icon: 'person', panel: cast },
+    { id: 'settings', label: 'Settings', icon: 'sliders', panel: settings },
+  ]);
+  const results = tabs('Takes and export', [
+    { id: 'takes', label: 'Takes', icon: 'wave', panel: takes },
+    { id: 'export', label: 'Export', icon: 'download', panel: exported },
+  ]);
+  const header = h('header', { class: 'vvnb-header' });
+  const news = h('div', { class: 'vvnb-news' });
+  const transport = h('div', { class: 'vvnb-area vvnb-area-transport' });
+  const room = h(
+    'div',
+    { class: 'vvnb-room', 'data-lm-suppress-shortcuts': 'true' },
+    header,
+    news,
+    h(
+      'div',
+      { class: 'vvnb-desk' },
+      script,
+      h('div', { class: 'vvnb-area vvnb-area-side' }, side.list, cast, settings),
+    ),
+    transport,
+    player,
+    h('div', { class: 'vvnb-area vvnb-area-results' }, results.list, takes, exported),
+  );
+  root.append(room);
+
+  const areas: Area[] = [
+    { label: 'Script', element: script },
+    { label: 'Cast', element: cast, show: () => side.select('cast') },
+    { label: 'Settings', element: settings, show: () => side.select('settings') },
+    { label: 'Player', element: player },
+    { label: 'Takes', element: takes, show: () => results.select('takes') },
+    { label: 'Export', element: exported, show: () => results.select('export') },
+  ];
+  const disposers = new Disposers();
+  const keys = mountHeader(header, host, areas);
+  disposers.add(
+    mountNews(news, host),
+    mountWelcome(script, host),
+    mountEditor(script, host, bus),
+    mountCast(cast, host, bus),
+    mountSettings(settings, host),
+    mountModel(settings, host),
+    mountTransport(transport, host, bus),
+    mountPlayer(player, host, bus),
+    mountTakes(takes, host, bus),
+    mountExport(exported, host, bus),
+    keys.dispose,
+    areaKeys(room, bus, areas, keys.openHelp),
+    watch(host, ['speakers', 'turns'], () => {
+      const silent = (host.get<Speaker[]>('speakers') ?? []).filter((speaker) => !speaker.voice);
+      side.mark('cast', silent.length ? String(silent.length) : '', 'warning', missingVoices(silent));
+      const changed = (host.get<TurnState[]>('turns') ?? []).filter((turn) => turn.context_changed || turn.state === 'changed');
+      results.mark('takes', changed.length ? String(changed.length) : '', 'warning', 'Turns that have changed since they were spoken');
+    }),
+    () => room.remove(),
+  );
+  return disposers.dispose;
+}

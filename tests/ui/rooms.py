@@ -1,0 +1,200 @@
+"""A room in the middle of its work, as the kernel would describe it: six turns, two speakers, some takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from vibevoice_nb.sinks import SAMPLE_RATE
+from vibevoice_nb.widgets.base import Answer
+
+SCRIPT = """Anna: Good morning, and welcome to our little show.
+Ben: Thank you, it is very nice to be here.
+Anna: Tell me, what did you do this morning?
+Ben: I made some coffee and went for a walk by the river. [pause:500]
+Anna: That sounds like a good way to begin the day.
+Ben: It was. Next time you should come with me.
+"""
+COLOURS = {"Anna": "#4c6ef5", "Ben": "#e8590c"}
+SECONDS = (3.2, 2.4, 2.8, 3.6, None, None)
+
+
+def voice(name: str, kind: str = "built-in", **more: Any) -> dict[str, Any]:
+    own = kind in ("upload", "recording")
+    return {
+        "name": name,
+        "kind": kind,
+        "seconds": 8.4,
+        "checks": [],
+        "consent": False,
+        "needs_consent": own,
+        **more,
+    }
+
+
+def take(turn: str, number: int, seconds: float, **more: Any) -> dict[str, Any]:
+    return {
+        "id": f"{turn}-take{number}",
+        "turn": turn,
+        "created": "2026-11-24T10:00:00Z",
+        "seed": 1234567 * number,
+        "num_steps": 10,
+        "cfg_scale": 1.3,
+        "solver": "dpmsolver++",
+        "model": "nano",
+        "seconds": seconds,
+        "rtf": 0.55,
+        "starred": False,
+        "follows": None,
+        "context_changed": False,
+        "ended": "finished",
+        **more,
+    }
+
+
+def turns_and_takes(count: int = 6) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    turns, takes = [], {}
+    for at in range(count):
+        turn = f"t{at + 1}"
+        seconds = SECONDS[at % 6]
+        made = [] if seconds is None else [take(turn, 1, seconds)]
+        if at == 1:
+            made += [
+                take(turn, 2, 2.7, starred=True, seed=99),
+                take(turn, 3, 1.1, context_changed=True, ended="cancelled"),
+            ]
+        takes.update({one["id"]: one for one in made})
+        turns.append(
+            {
+                "id": turn,
+                "speaker": ("Anna", "Ben")[at % 2],
+                "speaker_index": at % 2,
+                "line": at + 1,
+                "end_line": at + 1,
+                "state": "unspoken" if seconds is None else "changed" if at == 2 else "spoken",
+                "context_changed": at == 3,
+                "estimated": 3.0,
+                "seconds": seconds,
+                "gap_ms": None,
+                "pause_ms": 500 if at == 3 else 0,
+                "takes": [one["id"] for one in made],
+                "chosen": made[0]["id"] if made else None,
+            }
+        )
+    return turns, takes
+
+
+def studio_traits(**more: Any) -> dict[str, Any]:
+    turns, takes = turns_and_takes()
+    spans, start = [], 0
+    for turn in turns:
+        if turn["seconds"] is not None:
+            stop = start + round(turn["seconds"] * SAMPLE_RATE)
+            text = SCRIPT.splitlines()[turn["line"] - 1].partition(": ")[2]
+            spans.append(
+                {
+                    "turn": turn["id"],
+                    "label": turn["speaker"],
+                    "text": text,
+                    "colour": COLOURS[turn["speaker"]],
+                    "start": start,
+                    "stop": stop,
+                    "confidence": 1.0,
+                }
+            )
+            start = stop
+    noisy = {
+        "severity": "warning",
+        "message": "speech stands 14 dB above the background, at least 20 dB is clean",
+        "remedy": "record in a quiet room without music; the noise would be copied too",
+    }
+    return {
+        "script": SCRIPT,
+        "diagnostics": [],
+        "turns": turns,
+        "takes": takes,
+        "speakers": [
+            {"label": "Anna", "colour": COLOURS["Anna"], "voice": voice("Ada")},
+            {
+                "label": "Ben",
+                "colour": COLOURS["Ben"],
+                "voice": voice("Ben at home", "recording", checks=[noisy]),
+            },
+        ],
+        "voices": [
+            {"name": "Ada", "kind": "built-in", "description": "a woman's voice, clear and even", "seconds": 8.4},
+            {"name": "Ruben", "kind": "built-in", "description": "a man's voice, deep and calm", "seconds": 7.1},
+            {"name": "Grandfather", "kind": "library", "description": "", "seconds": 12.0},
+        ],
+        "num_steps": 10,
+        "cfg_scale": 1.3,
+        "seed": None,
+        "last_seed": 1827364550,
+        "solver": "dpmsolver++",
+        "mode": "turns",
+        "model": "nano",
+        "models": [
+            {"id": "nano", "note": "the small embedded voice: no download, English, for trying things out"},
+            {"id": "vibevoice/VibeVoice-1.5B-hf", "note": "VibeVoice 1.5B: 5.4 GB, up to 90 minutes"},
+        ],
+        "model_state": {
+            "state": "ready",
+            "name": "nano",
+            "device": "cpu",
+            "dtype": "float32",
+            "memory": "0.1 GB",
+            "message": "",
+        },
+        "take": {
+            "source": "episode",
+            "name": "episode",
+            "samples": start,
+            "sample_rate": SAMPLE_RATE,
+            "revision": 1,
+            "turns": spans,
+        },
+        "position": 0.0,
+        "playing": False,
+        "job": {"id": "", "state": "idle", "turns": [], "message": ""},
+        "project": {"name": "episode", "path": "/work/episode.vibevoice", "read_only": False, "note": ""},
+        "can_undo": "",
+        **more,
+    }
+
+
+def speech_like(start: int, count: int) -> np.ndarray:
+    """Syllables at their place, as int16: a tone under a slow envelope."""
+    at = np.arange(start, start + count) / SAMPLE_RATE
+    envelope = np.clip(np.sin(2 * np.pi * 2.1 * at) + 0.3 * np.sin(2 * np.pi * 0.43 * at), 0, 1)
+    return (9000 * envelope * np.sin(2 * np.pi * 180 * at)).astype(np.int16)
+
+
+def _peaks(source: str, start: int, stop: int, buckets: int, **_: object) -> Answer:
+    audio = speech_like(start, max(1, stop - start))
+    parts = np.array_split(audio, min(buckets, audio.size))
+    return Answer({}, [np.array([(part.min(), part.max()) for part in parts], dtype="<i2").tobytes()])
+
+
+def _samples(source: str, start: int, count: int, **_: object) -> Answer:
+    return Answer({"start": start}, [speech_like(start, count).astype("<i2").tobytes()])
+
+
+def _spectrogram(columns: int, rows: int, **_: object) -> Answer:
+    row, column = np.mgrid[0:rows, 0:columns]
+    levels = 128 + 90 * np.sin(column / 7) * np.exp(-row / max(1, rows) * 2.5)
+    return Answer({"columns": columns, "rows": rows}, [levels.astype(np.uint8).tobytes()])
+
+
+def _describe(source: str, **_: object) -> dict[str, Any]:
+    return {"source": source, "name": source, "samples": 3 * SAMPLE_RATE, "sample_rate": SAMPLE_RATE, "turns": []}
+
+
+SOUND: Mapping[str, Any] = {
+    "peaks": _peaks,
+    "samples": _samples,
+    "spectrogram": _spectrogram,
+    "describe": _describe,
+}
+"""What answers for every source."""
