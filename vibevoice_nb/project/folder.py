@@ -1,0 +1,293 @@
+"""A project's folder: where its files are, and how they are read and written safely.
+
+    NAME.vibevoice/
+        project.json  project.json.bak   what was decided (see `state`), and the last good one before
+        script.txt                       as it was typed
+        voices/NAME.flac  NAME.json
+        takes/ID/audio.flac  audio.flac.peaks  frames.safetensors  take.json
+        takes/.draft-ID/audio.f32        audio that is still being made
+        trash/ID/                        deleted takes that can still come back
+
+Nothing in it is trusted: names are checked, links that lead out are refused, sizes are bounded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from vibevoice_nb import __version__
+from vibevoice_nb.errors import AudioError, ProjectError, VibeVoiceError
+from vibevoice_nb.files import sync_folder, write_atomically
+from vibevoice_nb.sources import FileSource
+
+from .state import FORMAT, State, checked_id
+from .take import Take, TakeTurn
+
+SUFFIX = ".vibevoice"
+DRAFT = ".draft-"
+MAKING = ".making-"
+MAX_SCRIPT_BYTES = 4_000_000
+MAX_STATE_BYTES = 64 * 1024**2
+MAX_MANIFEST_BYTES = 8 * 1024**2
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
+
+class ProjectFolder:
+    """The files of a project.
+
+    Parameters
+    ----------
+    path : Path
+        The folder itself.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._sound = False  # whether project.json was read or written, so that it may become the backup
+
+    @property
+    def takes(self) -> Path:
+        return self.path / "takes"
+
+    @property
+    def trash(self) -> Path:
+        return self.path / "trash"
+
+    @property
+    def voices(self) -> Path:
+        return self.path / "voices"
+
+    def inside(self, path: Path) -> Path:
+        """Return a path of ours if no link leads it out of the folder.
+
+        Raises
+        ------
+        ProjectError
+        """
+        try:
+            fine = path.resolve().is_relative_to(self.path.resolve())
+        except (OSError, RuntimeError):  # a loop of links
+            fine = False
+        if not fine:
+            raise ProjectError(f"{path}, a link that leads out of the project", "a plain file", "remove it")
+        return path
+
+    def read(self, path: Path, limit: int) -> bytes:
+        """Read a file of at most `limit` bytes.
+
+        Raises
+        ------
+        ProjectError
+            A link out of the folder, no plain file, or too large.
+        OSError
+        """
+        self.inside(path)
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise ProjectError(f"{path}", "a plain file", "remove it")
+        with open(path, "rb") as file:
+            data = file.read(limit + 1)
+        if len(data) > limit:
+            raise ProjectError(f"{path}: more than {limit:,} bytes", "a file of ours", "restore it")
+        return data
+
+    def load_script(self) -> str:
+        """Read the script, as it was typed.
+
+        Raises
+        ------
+        ProjectError
+        """
+        path = self.path / "script.txt"
+        try:
+            return self.read(path, MAX_SCRIPT_BYTES).decode("utf-8")
+        except FileNotFoundError:
+            return ""
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ProjectError(f"{path}: {exc}", "text in UTF-8", "save it as UTF-8 text") from exc
+
+    def save_script(self, text: str) -> None:
+        """Write the script."""
+        # A half of a surrogate pair is no text; whoever typed it sees the mark that replaces it.
+        self._write(self.path / "script.txt", text.encode("utf-8", "replace"))
+
+    def load_state(self) -> State:
+        """Read `project.json`; if it is damaged, the last good one before, with a warning.
+
+        Raises
+        ------
+        ProjectError
+            Neither can be read, or it is of a later format.
+        """
+        path, backup = self.path / "project.json", self.path / "project.json.bak"
+        try:
+            state = self._state(path)
+            self._sound = True
+            return state
+        except _UNREADABLE as exc:
+            reason = f"{path}: {_reason(exc)}"
+        try:
+            state = self._state(backup)
+        except _UNREADABLE as exc:
+            raise ProjectError(
+                f"{reason}; project.json.bak: {_reason(exc)}",
+                "the folder of a project",
+                "check the path, or restore project.json from a copy (the other files are independent of it)",
+            ) from exc
+        warnings.warn(f"{reason}; the state before is taken, from project.json.bak", stacklevel=2)
+        return state
+
+    def _state(self, path: Path) -> State:
+        data = json.loads(self.read(path, MAX_STATE_BYTES))
+        number = data["format"]
+        if isinstance(number, int) and number > FORMAT:
+            raise ProjectError(
+                f"{self.path.name}, a project of format {number}",
+                f"at most format {FORMAT}, which vibevoice-nb {__version__} knows",
+                "install a newer vibevoice-nb",
+            )
+        return State.from_json(data)
+
+    def save_state(self, state: State) -> None:
+        """Write `project.json`; what was there before becomes the backup."""
+        path, backup = self.path / "project.json", self.path / "project.json.bak"
+        data = {"made_by": f"vibevoice-nb {__version__}", **state.to_json()}
+        with self.disk():
+            if self._sound:
+                _copy_name(path, backup)
+            elif path.exists():  # damaged: the backup is worth more
+                os.replace(path, path.with_name("project.json.damaged"))
+        self._write(path, json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))
+        self._sound = True
+
+    def load_takes(self) -> dict[str, Take]:
+        """Read every take; a damaged one is left out, with a warning that names it."""
+        takes = {}
+        for path in self._folders(self.takes):
+            try:
+                take = self.load_take(path)
+            except (*_UNREADABLE, VibeVoiceError) as exc:
+                warnings.warn(f"the take in {path} is left out: {_reason(exc)}", stacklevel=2)
+            else:
+                takes[take.id] = take
+        return takes
+
+    def load_take(self, path: Path) -> Take:
+        """Read a take's folder.
+
+        Raises
+        ------
+        ProjectError, AudioError, OSError, ValueError, KeyError, TypeError
+            Damaged.
+        """
+        take_id = checked_id(path.name)
+        manifest = json.loads(self.read(path / "take.json", MAX_MANIFEST_BYTES))
+        audio = self.inside(path / "audio.flac")
+        if audio.stat().st_size != manifest["audio_bytes"]:
+            raise ValueError(f"audio.flac has {audio.stat().st_size} bytes, not {manifest['audio_bytes']}")
+        if not self.inside(path / "frames.safetensors").is_file():
+            raise ValueError("frames.safetensors is missing")
+        source = FileSource(audio)
+        label, text, turn_id = manifest["speaker"], manifest["text"], checked_id(manifest["turn_id"])
+        if not (isinstance(label, str) and isinstance(text, str)):
+            raise ValueError("take.json has no words")
+        confidence = float(manifest.get("confidence", 1.0))
+        turn = TakeTurn(turn_id, label, text, 0, source.samples, confidence)
+        name = f"{label}: {text if len(text) <= 40 else f'{text[:39]}…'}"
+        return Take(take_id, name, source, (turn,), manifest, path)
+
+    def drafts(self) -> list[Path]:
+        """Folders of audio that was never finished."""
+        return [path for path in self._folders(self.takes, hidden=True) if path.name.startswith(DRAFT)]
+
+    def _folders(self, parent: Path, hidden: bool = False) -> list[Path]:
+        if not self.inside(parent).is_dir():
+            return []
+        found = [path for path in parent.iterdir() if path.name.startswith(".") == hidden and path.is_dir()]
+        return sorted(found)
+
+    def throw_away(self, take_id: str) -> None:
+        """Move a take to the trash."""
+        self._move(self.takes / checked_id(take_id), self.trash / take_id)
+
+    def bring_back(self, take_id: str) -> Take | None:
+        """Move a take out of the trash; None if it isn't there any more, or damaged."""
+        path = self.takes / checked_id(take_id)
+        try:
+            self._move(self.trash / take_id, path)
+            return self.load_take(path)
+        except (*_UNREADABLE, VibeVoiceError):
+            return None
+
+    def tidy(self, wanted_trash: set[str], wanted_voices: set[str], known_takes: set[str]) -> None:
+        """Remove what nobody can reach any more."""
+        for path in self._folders(self.trash):
+            if path.name not in wanted_trash:
+                remove_folder(path)
+        for path in self._folders(self.takes, hidden=True):
+            published = path.name.removeprefix(DRAFT) in known_takes
+            if path.name.startswith(MAKING) or (path.name.startswith(DRAFT) and published):
+                remove_folder(path)
+        if self.inside(self.voices).is_dir():
+            for path in self.voices.iterdir():
+                if path.suffix in (".flac", ".json") and path.stem not in wanted_voices:
+                    path.unlink(missing_ok=True)
+
+    def _move(self, path: Path, target: Path) -> None:
+        with self.disk():
+            self.inside(target.parent).mkdir(exist_ok=True)
+            self.inside(path).rename(target)
+            sync_folder(target.parent)
+            sync_folder(path.parent)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        with self.disk():
+            write_atomically(path, data, force=True)
+
+    @contextlib.contextmanager
+    def disk(self) -> Iterator[None]:
+        """Say what a disk refused.
+
+        Raises
+        ------
+        ProjectError
+        """
+        try:
+            yield
+        except AudioError as exc:
+            raise ProjectError(exc.got, exc.expected, exc.remedy) from exc
+        except OSError as exc:
+            got = f"the project {self.path}: {exc.strerror or exc}"
+            raise ProjectError(
+                got, "a folder that can be written", "free some space or mend its permissions"
+            ) from exc
+
+
+def remove_folder(path: Path) -> None:
+    """Delete a folder of ours; a link is removed, not followed."""
+    if path.is_symlink():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _copy_name(path: Path, backup: Path) -> None:
+    """Let `backup` be what `path` is now, in one step."""
+    part = backup.with_name(f"{backup.name}.{os.getpid()}.tmp")
+    part.unlink(missing_ok=True)
+    try:
+        os.link(path, part)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(path, part)
+    os.replace(part, backup)
+
+
+def _reason(exc: BaseException) -> str:
+    if isinstance(exc, FileNotFoundError):
+        return f"{Path(exc.filename).name} is missing" if exc.filename else "a file is missing"
+    return f"it lacks {exc}" if isinstance(exc, KeyError) else str(exc)

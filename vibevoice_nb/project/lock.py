@@ -1,0 +1,150 @@
+"""One writer at a time: a lock the system drops when its process dies, and a note of who holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import getpass
+import json
+import os
+import platform
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from vibevoice_nb.errors import AudioError
+from vibevoice_nb.files import write_atomically
+
+_NOTE_BYTES = 4096
+_WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
+"""What a disk answers that knows no locks."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who has a project open for writing."""
+
+    pid: int
+    started: float  # when that process began: its number may be given again
+    host: str
+    user: str
+    since: float
+
+    @classmethod
+    def here(cls) -> Holder:
+        return cls(os.getpid(), _started(os.getpid()), platform.node(), _user(), time.time())
+
+    def __str__(self) -> str:
+        since = datetime.fromtimestamp(self.since).strftime("%Y-%m-%d %H:%M")
+        if self.is_here:
+            return f"this very process, since {since}"
+        return f"{self.user} on {self.host} (process {self.pid}), since {since}"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this process."""
+        return self.host == platform.node() and self.pid == os.getpid() and self._alive
+
+    @property
+    def may_live(self) -> bool:
+        """Whether the process may still run; of another machine nobody knows."""
+        return self.host != platform.node() or self._alive
+
+    @property
+    def _alive(self) -> bool:
+        return abs(_started(self.pid) - self.started) < 2.0
+
+
+class ProjectLock:
+    """The right to write in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Attributes
+    ----------
+    held : bool
+        Whether we have it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     first, second = ProjectLock(Path(folder)), ProjectLock(Path(folder))
+    ...     first.acquire(), second.acquire(), str(second.holder())[:17]
+    ...     first.release()
+    ...     second.acquire(), second.release()
+    (True, False, 'this very process')
+    (True, None)
+    """
+
+    def __init__(self, folder: Path) -> None:
+        import filelock
+
+        self._lock = filelock.FileLock(folder / ".lock", timeout=0, thread_local=False)
+        self._note = folder / ".holder.json"
+        self.held = False
+
+    def acquire(self) -> bool:
+        """Take it if it is free.
+
+        Raises
+        ------
+        OSError
+            The folder can't be written.
+        """
+        import filelock
+
+        try:
+            self._lock.acquire()
+        except filelock.Timeout:
+            return False
+        except (NotImplementedError, OSError) as exc:
+            if isinstance(exc, OSError) and exc.errno not in _WITHOUT_LOCKS:
+                raise
+            holder = self.holder()
+            if holder is not None and holder.may_live:  # there, the note has to do
+                return False
+        self.held = True
+        note = json.dumps(asdict(Holder.here())).encode()
+        with contextlib.suppress(AudioError):  # a full disk: the lock holds without its note
+            write_atomically(self._note, note, force=True)
+        return True
+
+    def release(self) -> None:
+        """Give it back; nothing happens if we don't have it."""
+        if self.held:
+            self.held = False
+            self._note.unlink(missing_ok=True)
+            self._lock.release()
+
+    def holder(self) -> Holder | None:
+        """Who has it, as the note says; None where there is no note."""
+        try:
+            with open(self._note, "rb") as file:
+                data = json.loads(file.read(_NOTE_BYTES))
+            numbers = float(data["started"]), float(data["since"])
+            return Holder(
+                int(data["pid"]), numbers[0], str(data["host"])[:100], str(data["user"])[:100], numbers[1]
+            )
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            return None
+
+
+def _started(pid: int) -> float:
+    """When a process began, seconds since 1970; 0 if there is none."""
+    import psutil
+
+    try:
+        return float(psutil.Process(pid).create_time())
+    except (psutil.Error, ValueError, OverflowError):
+        return 0.0
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container without a name for its user
+        return "somebody"

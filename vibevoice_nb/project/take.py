@@ -1,0 +1,277 @@
+"""A take: one rendering of a turn or of a whole episode, with all that is known about it.
+
+What a take was made with is its manifest, a dictionary of plain JSON values that whoever spoke it writes. A
+project relies on these keys and leaves all others alone:
+
+* `text`, `speaker`: what was said, and the speaker's label;
+* `voice`: `{"sha256": ...}` of the reference recording, or None;
+* `context`: a list of `{"turn_id", "take_id", "text", "speaker"}`, the turns it was really spoken in the
+  context of, oldest first;
+* `ended`: "cancelled" for a part of a turn, which is then still missing;
+* `confidence`: how sure it is that the audio is this turn's, from 0 to 1; 1 where it is left out;
+* `created`: UTC, ISO 8601.
+
+`TakeWriter` adds `id`, `turn_id`, `number` (the turn's takes are counted), `follows`, `samples`,
+`sample_rate`, `frames`, `clipped` and `audio_bytes`. It fills in text, speaker, voice and date where they are
+missing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibevoice_nb.errors import AudioError
+from vibevoice_nb.sinks import SAMPLE_RATE
+from vibevoice_nb.sources import ArraySource, AudioSource, FileSource
+
+if TYPE_CHECKING:
+    from vibevoice_nb.runs import Frames
+
+LEAD = SAMPLE_RATE * 20 // 1000
+"""Samples of the sound before a take that are kept with it: 20 ms."""
+MAX_FRAMES_BYTES = 256 * 1024**2
+
+
+@dataclass(frozen=True)
+class TakeTurn:
+    """A turn inside a take: samples `[start, stop)`, and how sure that is, from 0 to 1."""
+
+    turn_id: str
+    label: str
+    text: str
+    start: int
+    stop: int
+    confidence: float = 1.0
+    colour: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """One rendering; it never changes.
+
+    Attributes
+    ----------
+    id : str
+    name : str
+        For a person.
+    source : AudioSource
+        Its audio, read in pieces.
+    turns : tuple of TakeTurn
+    manifest : mapping
+        What it was made with; the module's docstring has the keys.
+    path : Path or None
+        The folder or the file it is kept in.
+
+    Examples
+    --------
+    >>> take = Take.from_audio(np.zeros(48000, np.float32), name="silence")
+    >>> take.seconds, take.read(0, 3).tolist()
+    (2.0, [0.0, 0.0, 0.0])
+    """
+
+    id: str
+    name: str
+    source: AudioSource
+    turns: tuple[TakeTurn, ...] = ()
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+
+    @classmethod
+    def from_audio(
+        cls,
+        audio: NDArray[np.float32],
+        *,
+        turns: Sequence[TakeTurn] = (),
+        name: str = "",
+        manifest: Mapping[str, Any] | None = None,
+        sample_rate: int = SAMPLE_RATE,
+    ) -> Take:
+        """Make a take of audio in memory.
+
+        Parameters
+        ----------
+        audio : float32 [N]
+            Mono.
+        turns : sequence of TakeTurn
+        name : str
+        manifest : mapping, optional
+        sample_rate : int
+
+        Raises
+        ------
+        AudioError
+            No one-dimensional array of finite samples.
+        """
+        return cls("", name, ArraySource(audio, sample_rate), tuple(turns), dict(manifest or {}))
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], *, name: str = "") -> Take:
+        """Make a take of an audio file: WAV and FLAC are read in pieces, other formats at once, at 24 kHz.
+
+        Raises
+        ------
+        AudioError
+            The file can't be read.
+        """
+        from vibevoice_nb.audio import read_audio
+
+        file = Path(path)
+        if file.suffix.lower() in (".wav", ".flac"):
+            source: AudioSource = FileSource(file)
+        else:
+            source = ArraySource(read_audio(file)[0])
+        return cls("", name or file.stem, source, path=file)
+
+    @property
+    def samples(self) -> int:
+        """Length in samples."""
+        return self.source.samples
+
+    @property
+    def sample_rate(self) -> int:
+        """In Hz."""
+        return self.source.sample_rate
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return self.samples / self.sample_rate
+
+    @property
+    def audio(self) -> NDArray[np.float32]:
+        """All of it, float32 [N], read when asked for; an episode of 90 minutes takes half a gigabyte."""
+        return self.read(0, self.samples)
+
+    def read(self, start: int, count: int) -> NDArray[np.float32]:
+        """Read samples `[start, start + count)`; what lies beyond the ends is left out."""
+        return self.source.read(start, count)
+
+    def peaks(self, start: int, stop: int, buckets: int) -> NDArray[np.int16]:
+        """Smallest and largest sample of equal stretches, int16 [buckets, 2]; see `AudioSource.peaks`."""
+        return self.source.peaks(start, stop, buckets)
+
+    @property
+    def follows(self) -> str | None:
+        """Id of the take whose sound it goes on from."""
+        follows = self.manifest.get("follows")
+        return follows if isinstance(follows, str) else None
+
+    @property
+    def ended(self) -> str:
+        """Why its speech ended: "finished", "length", "cancelled"; empty where nobody knows."""
+        return str(self.manifest.get("ended") or "")
+
+    @property
+    def lead(self) -> NDArray[np.float32]:
+        """The 20 ms of sound directly before its first sample, float32 [480]; silence if there was none."""
+        return _read_lead(self._frames_file) if self._frames_file else np.zeros(LEAD, np.float32)
+
+    @property
+    def frames(self) -> Frames | None:
+        """The frames it was decoded from; None where they weren't kept.
+
+        Raises
+        ------
+        AudioError
+            Their file is damaged.
+        """
+        if self._frames_file is None:
+            return None
+        from vibevoice_nb.runs import Frames
+
+        tensors = _read_tensors(self._frames_file, ("latent", "semantic"))
+        return Frames(tensors["latent"], tensors["semantic"])
+
+    @property
+    def _frames_file(self) -> Path | None:
+        """Only a project's takes have one."""
+        return (
+            self.path / "frames.safetensors" if self.path is not None and "turn_id" in self.manifest else None
+        )
+
+    def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
+        """Write it to one file, whose suffix says the format; options are those of `export_take`.
+
+        Raises
+        ------
+        AudioError, OptionError
+        """
+        from vibevoice_nb.export.writing import export_take
+
+        return export_take(self, path, **options)[0]
+
+    def export(self, target: str | os.PathLike[str], **options: Any) -> list[Path]:
+        """Write it whole, turn by turn or speaker by speaker; see `vibevoice_nb.export.writing.export_take`.
+
+        Raises
+        ------
+        AudioError, OptionError
+        """
+        from vibevoice_nb.export.writing import export_take
+
+        return export_take(self, target, **options)
+
+    def to_srt(self) -> str:
+        """Subtitles in SubRip's format."""
+        from vibevoice_nb.export.subtitles import to_srt
+
+        return to_srt(self.turns)
+
+    def to_vtt(self) -> str:
+        """Subtitles in WebVTT, with the speakers as voices."""
+        from vibevoice_nb.export.subtitles import to_vtt
+
+        return to_vtt(self.turns)
+
+    def plot_waveform(self, ax: Any = None) -> Any:
+        """Draw the waveform, with the turns in their colours; see `vibevoice_nb.plots.plot_waveform`."""
+        from vibevoice_nb.plots import plot_waveform
+
+        return plot_waveform(self.source, self.sample_rate, self.turns, ax)
+
+    def plot_spectrogram(self, ax: Any = None, scale: Literal["mel", "linear"] = "mel") -> Any:
+        """Draw the spectrogram; see `vibevoice_nb.plots.plot_spectrogram`."""
+        from vibevoice_nb.plots import plot_spectrogram
+
+        return plot_spectrogram(self.source, self.sample_rate, self.turns, ax, scale)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        from vibevoice_nb.display import mimebundle
+
+        return mimebundle(self)
+
+    def __repr__(self) -> str:
+        return f"<Take {self.name or self.id!r}: {self.seconds:.1f} s, {len(self.turns)} turns>"
+
+
+@lru_cache(maxsize=4096)  # 2 KB each
+def _read_lead(path: Path) -> NDArray[np.float32]:
+    lead = _read_tensors(path, ("lead",))["lead"]
+    if lead.shape != (LEAD,) or lead.dtype != np.float32:
+        raise _damaged(path, f"a lead of shape {list(lead.shape)} and type {lead.dtype}")
+    lead.setflags(write=False)
+    return lead
+
+
+def _read_tensors(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        if path.stat().st_size > MAX_FRAMES_BYTES:
+            raise _damaged(path, "too large")
+        with safe_open(path, "np") as file:
+            return {name: file.get_tensor(name) for name in names}
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError) as exc:
+        raise _damaged(path, exc) from exc
+
+
+def _damaged(path: Path, reason: object) -> AudioError:
+    return AudioError(f"{path}: damaged ({reason})", "the frames as they were kept", "speak the turn again")
