@@ -134,8 +134,9 @@ def _connect(mounted: Mounted, widget: VibeVoiceWidget) -> None:
     mounted.traits = {name: value for name, value in widget.get_state(names).items() if _is_plain(value)}
 
     def changed(change: Any) -> None:
-        mounted.traits[change.name] = change.new
-        mounted._waiting.append({"traits": {change.name: change.new}})
+        state = widget.get_state(change.name)  # as it travels: not every value is plain in Python
+        mounted.traits.update(state)
+        mounted._waiting.append({"traits": state})
 
     widget._to_page = mounted.to_page  # type: ignore[method-assign]
     widget.channel._send = mounted.to_page

@@ -3,6 +3,7 @@
 import type { Channel } from '../channel';
 import type { Store } from './pcm';
 import { SAMPLE_RATE, int16Of, toFloat } from './resample';
+import { join } from './stretch';
 
 const FRAME = 3200;
 /** What is waited for before the first sound, and at most after running dry, samples. */
@@ -60,11 +61,14 @@ export class LiveStore implements Store {
     const waiting = this.length - at;
     if (this.holding && this.growing && waiting < this.needed) return new Float32Array(0);
     this.holding = false;
-    const index = Math.floor(at / BLOCK);
-    const offset = at - index * BLOCK;
-    const size = Math.max(0, Math.min(count, waiting, BLOCK - offset));
-    const block = this.blocks.get(index);
-    return block ? toFloat(block.subarray(offset, offset + size)) : new Float32Array(size);
+    return this.piece(at, Math.max(0, Math.min(count, waiting)));
+  }
+
+  /** Samples for looking at: whatever is there, silence elsewhere. */
+  peek(at: number, count: number): Float32Array {
+    const parts: Float32Array[] = [];
+    for (let done = 0; done < count; done += parts.at(-1)!.length) parts.push(this.piece(at + done, count - done));
+    return join(parts);
   }
 
   /** A listener begins at `at`: gather a cushion for it. */
@@ -76,6 +80,15 @@ export class LiveStore implements Store {
   starved(): void {
     this.holding = true;
     this.needed = Math.min(2 * this.needed, LONGEST_PREBUFFER);
+  }
+
+  /** At most `count` samples, to the end of the block; silence where it was dropped. */
+  private piece(at: number, count: number): Float32Array {
+    const index = Math.floor(at / BLOCK);
+    const offset = at - index * BLOCK;
+    const size = Math.min(count, BLOCK - offset);
+    const block = this.blocks.get(index);
+    return block ? toFloat(block.subarray(offset, offset + size)) : new Float32Array(size);
   }
 
   private blockAt(index: number): Int16Array | null {

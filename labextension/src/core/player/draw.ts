@@ -1,0 +1,205 @@
+/** Painting on canvases: ruler, waveform, edges. Everything is in CSS pixels; the canvas is scaled for the screen. */
+
+import { SAMPLE_RATE } from '../audio/resample';
+import { css, legible, parse, type Palette, type Rgb } from './colour';
+import type { Turn } from './model';
+import { levelFor, type PeakSource } from './peaks';
+import type { View } from './view';
+
+/** Make a canvas as fine as the screen and clear it. */
+export function prepare(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
+  const fine = window.devicePixelRatio || 1;
+  const [wide, high] = [Math.max(1, Math.round(width * fine)), Math.max(1, Math.round(height * fine))];
+  if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
+  const context = canvas.getContext('2d')!;
+  context.setTransform(fine, 0, 0, fine, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+const STEPS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
+const LABEL_WIDTH = 76;
+
+/** Seconds between the ruler's labels. */
+export function rulerStep(secondsPerPixel: number): number {
+  return STEPS.find((step) => step / secondsPerPixel >= LABEL_WIDTH) ?? 7200;
+}
+
+/** A time on the ruler, with the decimals its step needs. */
+export function rulerLabel(seconds: number, step: number): string {
+  const decimals = step >= 1 ? 0 : Math.ceil(-Math.log10(step) - 1e-9);
+  const total = Number(seconds.toFixed(decimals));
+  const minutes = Math.floor(total / 60);
+  const rest = (total - 60 * minutes).toFixed(decimals).padStart(decimals ? decimals + 3 : 2, '0');
+  return minutes < 60 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}:${rest}`;
+}
+
+export function drawRuler(context: CanvasRenderingContext2D, view: View, palette: Palette, width: number, height: number): void {
+  const perPixel = view.perPixel / SAMPLE_RATE;
+  const step = rulerStep(perPixel);
+  const small = step / ([2, 20, 0.2, 0.02, 0.002, 120].includes(step) ? 4 : 5);
+  context.font = `11px ${palette.font}`;
+  context.textBaseline = 'top';
+  context.fillStyle = palette.muted;
+  const first = Math.floor(view.start / SAMPLE_RATE / small);
+  const last = Math.ceil(view.sampleAt(width) / SAMPLE_RATE / small);
+  for (let tick = first; tick <= last; tick++) {
+    const x = Math.round((tick * small - view.start / SAMPLE_RATE) / perPixel);
+    const large = tick % Math.round(step / small) === 0;
+    context.fillStyle = large ? palette.muted : palette.line;
+    context.fillRect(x, height - (large ? 6 : 4), 1, large ? 6 : 4);
+    if (large) context.fillText(rulerLabel(tick * small, step), x + 4, 3);
+  }
+}
+
+/** Colours of turns on this ground, worked out once for each. */
+export class TurnColours {
+  private readonly known = new Map<string, Rgb>();
+
+  constructor(readonly palette: Palette) {}
+
+  of(turn: Turn): Rgb {
+    const name = turn.colour || `label ${turn.label}`;
+    let colour = this.known.get(name);
+    if (!colour) {
+      colour = turn.colour ? legible(parse(turn.colour), this.palette.dark) : this.palette.plain;
+      this.known.set(name, colour);
+    }
+    return colour;
+  }
+}
+
+export interface WaveStyle {
+  colours: TurnColours;
+  turns: readonly Turn[];
+  /** Largest sample there is, to fill the height with. */
+  loudest: number;
+  /** Tint the turns' ground. */
+  tinted: boolean;
+}
+
+/** Draw min and max of each device pixel, in the colour of its turn; close by, the line of the samples itself. */
+export function drawWave(
+  context: CanvasRenderingContext2D,
+  peaks: PeakSource,
+  view: View,
+  { colours, turns, loudest, tinted }: WaveStyle,
+  box: { width: number; top: number; height: number },
+): void {
+  const fine = window.devicePixelRatio || 1;
+  const perColumn = view.perPixel / fine;
+  const level = levelFor(perColumn);
+  const first = Math.max(0, Math.floor(view.start / 2 ** level));
+  const count = Math.ceil((box.width * view.perPixel) / 2 ** level) + 3;
+  const values = new Int16Array(2 * count);
+  peaks.fill(level, first, count, values);
+  const scale = (0.46 * box.height) / Math.max(1000, loudest);
+  const middle = box.top + box.height / 2;
+  const spans = spansOf(turns, view, box.width, colours);
+  for (const { from, to, colour, turn } of spans) {
+    if (tinted && turn) {
+      context.fillStyle = css(colour, 0.1);
+      context.fillRect(from, box.top, to - from, box.height);
+      context.fillStyle = css(colour, 0.55);
+      context.fillRect(from, box.top, 1, box.height);
+    }
+    context.fillStyle = context.strokeStyle = css(colour);
+    const draw = perColumn < 2 ? drawLine : drawBars;
+    draw(context, values, { first, level, from, to, view, middle, scale, step: 1 / fine });
+  }
+}
+
+interface Stretch {
+  first: number;
+  level: number;
+  from: number;
+  to: number;
+  view: View;
+  middle: number;
+  scale: number;
+  step: number;
+}
+
+function drawBars(context: CanvasRenderingContext2D, values: Int16Array, stretch: Stretch): void {
+  const { first, level, from, to, view, middle, scale, step } = stretch;
+  context.beginPath();
+  const begin = Math.ceil(from / step);
+  const end = Math.ceil(to / step);
+  for (let column = begin; column < end; column++) {
+    const x = column * step;
+    const a = Math.max(0, Math.floor(view.sampleAt(x) / 2 ** level) - first);
+    const b = Math.max(a + 1, Math.ceil(view.sampleAt(x + step) / 2 ** level) - first);
+    let [low, high] = [32767, -32768];
+    for (let bucket = a; bucket < b && 2 * bucket < values.length; bucket++) {
+      low = Math.min(low, values[2 * bucket]!);
+      high = Math.max(high, values[2 * bucket + 1]!);
+    }
+    if (high < low) continue;
+    const top = middle - high * scale;
+    context.rect(x, top, step, Math.max(step, (high - low) * scale));
+  }
+  context.fill();
+}
+
+function drawLine(context: CanvasRenderingContext2D, values: Int16Array, stretch: Stretch): void {
+  const { first, from, to, view, middle, scale } = stretch;
+  context.save();
+  context.beginPath();
+  context.rect(from, 0, to - from, 2 * middle);
+  context.clip();
+  context.beginPath();
+  const begin = Math.max(0, Math.floor(view.sampleAt(from)) - first);
+  const end = Math.ceil(view.sampleAt(to)) - first;
+  for (let i = begin; i <= end && 2 * i < values.length; i++) {
+    context.lineTo(view.xOf(first + i), middle - values[2 * i + 1]! * scale);
+  }
+  context.lineWidth = 1.2;
+  context.lineJoin = 'round';
+  context.stroke();
+  context.restore();
+}
+
+interface Span {
+  from: number;
+  to: number;
+  colour: Rgb;
+  turn: Turn | null;
+}
+
+/** The view cut into turns and what lies between them, in CSS pixels. */
+function spansOf(turns: readonly Turn[], view: View, width: number, colours: TurnColours): Span[] {
+  const spans: Span[] = [];
+  const { plain } = colours.palette;
+  let at = 0;
+  for (const turn of turns) {
+    if (turn.stop <= view.start) continue;
+    const from = Math.max(at, view.xOf(turn.start));
+    const to = Math.min(width, view.xOf(turn.stop));
+    if (from >= width) break;
+    if (from > at) spans.push({ from: at, to: from, colour: plain, turn: null });
+    if (to > from) spans.push({ from, to, colour: colours.of(turn), turn });
+    at = Math.max(at, to);
+  }
+  if (at < width) spans.push({ from: at, to: width, colour: plain, turn: null });
+  return spans;
+}
+
+/** Frequencies at the left edge of the spectrogram. */
+export function drawFrequencies(
+  context: CanvasRenderingContext2D,
+  marks: readonly { hertz: number; y: number }[],
+  palette: Palette,
+): void {
+  context.font = `10px ${palette.font}`;
+  context.textBaseline = 'middle';
+  context.lineWidth = 3;
+  context.lineJoin = 'round';
+  context.strokeStyle = css(palette.ground, 0.8);
+  context.fillStyle = palette.text;
+  for (const { hertz, y } of marks) {
+    const label = `${hertz / 1000}k`.replace('0.5k', '500');
+    context.strokeText(label, 10, y);
+    context.fillText(label, 10, y);
+    context.fillRect(0, Math.round(y), 6, 1);
+  }
+}

@@ -1,0 +1,35 @@
+import type { LiveStream } from '../audio/live';
+import { SAMPLE_RATE } from '../audio/resample';
+import type { Host } from '../host';
+import type { Summary, Turn } from './model';
+
+interface KnownTurn {
+  id: string;
+  speaker: string;
+}
+
+interface KnownSpeaker {
+  label: string;
+  colour: string;
+}
+
+/** What is shown of a stream: its turns so far, with the names and colours the room knows. */
+export class LiveTurns {
+  constructor(private readonly host: Host) {}
+
+  summary({ id, store, marks }: LiveStream): Summary {
+    const samples = store.length;
+    const turns = marks.map(({ turn, start }, index): Turn => {
+      const stop = marks[index + 1]?.start ?? Math.max(samples, start + 1);
+      return { turn, start, stop, confidence: 1, text: '', ...this.speakerOf(turn) };
+    });
+    return { source: id, name: 'Live', samples, sample_rate: SAMPLE_RATE, revision: 0, turns };
+  }
+
+  private speakerOf(id: string): { label: string; colour: string } {
+    const turn = (this.host.get<KnownTurn[] | undefined>('turns') ?? []).find((one) => one.id === id);
+    const speakers = this.host.get<KnownSpeaker[] | undefined>('speakers') ?? [];
+    const label = turn?.speaker ?? '';
+    return { label, colour: speakers.find((one) => one.label === label)?.colour ?? '' };
+  }
+}

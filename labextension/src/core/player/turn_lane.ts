@@ -1,0 +1,88 @@
+/** The names above the waveform: whose turn it is, with its words on hover and focus. */
+
+import { h } from '../dom';
+import { css } from './colour';
+import { prepare, type TurnColours } from './draw';
+import type { Turn } from './model';
+import type { View } from './view';
+
+const HEIGHT = 24;
+/** Narrower turns are a stripe of colour: there is no room for a name, nor for a finger. */
+const NARROWEST = 24;
+const SURE = 0.5;
+
+export class TurnLane {
+  private readonly stripes = h('canvas', { 'aria-hidden': 'true' });
+  private readonly chips = h('div', { role: 'group', 'aria-label': 'Turns' });
+  private readonly tip = h('div', { class: 'vvnb-deck-tip', role: 'tooltip', hidden: true });
+  private readonly known = new Map<string, HTMLButtonElement>();
+  readonly element = h('div', { class: 'vvnb-deck-turns' }, this.stripes, this.chips, this.tip);
+
+  constructor(private readonly onpick: (turn: Turn) => void) {
+    this.element.addEventListener('pointerleave', () => this.hideTip());
+    this.element.addEventListener('focusout', () => this.hideTip());
+  }
+
+  update(turns: readonly Turn[], view: View, width: number, current: Turn | null, colours: TurnColours): void {
+    this.element.hidden = turns.length === 0;
+    const context = prepare(this.stripes, width, HEIGHT);
+    const wide: { turn: Turn; left: number; right: number }[] = [];
+    for (const turn of turns) {
+      const left = Math.max(0, view.xOf(turn.start));
+      const right = Math.min(width, view.xOf(turn.stop));
+      if (right <= left) continue;
+      if (right - left >= NARROWEST) {
+        wide.push({ turn, left, right });
+        continue;
+      }
+      context.fillStyle = css(colours.of(turn));
+      context.fillRect(left, HEIGHT - 4, Math.max(0.5, right - left - 1), 2);
+    }
+    const kept = new Set(wide.map(({ turn }) => turn.turn));
+    for (const [id, chip] of this.known) if (!kept.has(id)) this.drop(id, chip);
+    wide.forEach((place, index) => {
+      const chip = this.known.get(place.turn.turn) ?? this.make(place.turn);
+      if (this.chips.children[index] !== chip) this.chips.insertBefore(chip, this.chips.children[index] ?? null);
+      const on = place.turn.turn === current?.turn;
+      this.dress(chip, place, on, css(colours.of(place.turn)));
+      chip.tabIndex = on || (!current && index === 0) ? 0 : -1;
+    });
+  }
+
+  private make({ turn }: Turn): HTMLButtonElement {
+    const chip = h('button', { type: 'button', class: 'vvnb-deck-turn' });
+    this.known.set(turn, chip);
+    return chip;
+  }
+
+  private dress(chip: HTMLButtonElement, place: { turn: Turn; left: number; right: number }, on: boolean, colour: string): void {
+    const { turn, left, right } = place;
+    chip.style.left = `${left}px`;
+    chip.style.width = `${right - left - 1}px`;
+    chip.style.setProperty('--turn', colour);
+    if (on) chip.setAttribute('aria-current', 'true');
+    else chip.removeAttribute('aria-current');
+    if (chip.textContent !== turn.label) chip.textContent = turn.label;
+    chip.setAttribute('aria-label', turn.text ? `${turn.label}: ${turn.text}` : turn.label || 'Turn');
+    chip.onclick = () => this.onpick(turn);
+    chip.onpointerenter = chip.onfocus = () => this.showTip(chip, turn);
+  }
+
+  private drop(id: string, chip: HTMLButtonElement): void {
+    this.known.delete(id);
+    if (chip.matches(':hover, :focus')) this.hideTip();
+    chip.remove();
+  }
+
+  private showTip(chip: HTMLElement, { label, text, confidence }: Turn): void {
+    const guess = confidence < SURE && h('em', null, ' (where this turn begins and ends is a guess)');
+    this.tip.replaceChildren(h('strong', null, label), ` ${text}`, guess || '');
+    this.tip.hidden = false;
+    const room = this.element.clientWidth - this.tip.offsetWidth;
+    this.tip.style.left = `${Math.max(0, Math.min(chip.offsetLeft, room))}px`;
+  }
+
+  private hideTip(): void {
+    this.tip.hidden = true;
+  }
+}

@@ -1,0 +1,90 @@
+/** The stretch of a source that is seen, and how it is moved. */
+
+import { SAMPLE_RATE } from '../audio/resample';
+
+/** The least that is shown, samples: 50 ms. */
+const CLOSEST = 0.05 * SAMPLE_RATE;
+/** Following, the view turns the page when the playhead is past this part of it. */
+const PAGE_END = 0.95;
+const PAGE_START = 0.05;
+
+export class View {
+  /** First sample seen. */
+  start = 0;
+  /** Samples in a CSS pixel. */
+  perPixel = 1;
+  private fitted = true;
+
+  constructor(
+    private width = 1,
+    private length = 0,
+  ) {}
+
+  get stop(): number {
+    return this.start + this.width * this.perPixel;
+  }
+
+  /** All of it is seen. */
+  get whole(): boolean {
+    return this.fitted;
+  }
+
+  /** The page or the source has another size; what was fitted stays so. */
+  resize(width: number, length: number): void {
+    const lengthened = length !== this.length;
+    this.width = Math.max(1, width);
+    this.length = length;
+    if (this.fitted || lengthened) this.perPixel = Math.min(this.perPixel, this.widest);
+    if (this.fitted) this.perPixel = this.widest;
+    this.place(this.start);
+  }
+
+  fit(): void {
+    this.perPixel = this.widest;
+    this.place(0);
+  }
+
+  /** Show `factor` times as much, keeping what is at `x` where it is. */
+  zoom(factor: number, x = this.width / 2): void {
+    const anchor = this.sampleAt(x);
+    const closest = Math.min(this.widest, CLOSEST / this.width);
+    this.perPixel = Math.min(this.widest, Math.max(closest, this.perPixel * factor));
+    this.place(anchor - x * this.perPixel);
+  }
+
+  pan(pixels: number): void {
+    this.place(this.start + pixels * this.perPixel);
+  }
+
+  /** Turn the page when the playhead leaves it; true when it did. */
+  follow(sample: number): boolean {
+    const part = this.xOf(sample) / this.width;
+    if (this.fitted || (part >= 0 && part < PAGE_END)) return false;
+    const before = this.start;
+    this.place(sample - PAGE_START * this.width * this.perPixel);
+    return this.start !== before;
+  }
+
+  /** Make sure a sample is seen. */
+  reveal(sample: number): void {
+    const x = this.xOf(sample);
+    if (x < 0 || x > this.width) this.place(sample - 0.5 * this.width * this.perPixel);
+  }
+
+  xOf(sample: number): number {
+    return (sample - this.start) / this.perPixel;
+  }
+
+  sampleAt(x: number): number {
+    return this.start + x * this.perPixel;
+  }
+
+  private get widest(): number {
+    return Math.max(CLOSEST, this.length) / this.width;
+  }
+
+  private place(start: number): void {
+    this.start = Math.max(0, Math.min(start, Math.max(0, this.length - this.width * this.perPixel)));
+    this.fitted = this.perPixel >= this.widest * (1 - 1e-9);
+  }
+}
