@@ -105,6 +105,8 @@ class Encoder:
         Left out of a WAV, which has no place for them.
     bitrate : int, optional
         In bits per second, for MP3 and Opus.
+    quick : bool
+        Whether an MP3 may be a little less refined, for half the work.
 
     Raises
     ------
@@ -130,6 +132,7 @@ class Encoder:
         metadata: Mapping[str, str] | None = None,
         chapters: Sequence[Chapter] = (),
         bitrate: int | None = None,
+        quick: bool = False,
     ) -> None:
         import av
 
@@ -137,7 +140,10 @@ class Encoder:
         rate = _bitrate(format, self.spec, bitrate)
         self.samples = 0
         self._container = av.open(file, "w", format=self.spec.container)
-        self._stream = self._container.add_stream(self.spec.codec, rate=SAMPLE_RATE, layout="mono")
+        options = {"compression_level": "7"} if quick and format == "mp3" else {}
+        self._stream = self._container.add_stream(
+            self.spec.codec, rate=SAMPLE_RATE, layout="mono", options=options
+        )
         self._stream.format = self.spec.sample_format
         self._stream.time_base = Fraction(1, SAMPLE_RATE)
         if rate is not None:
@@ -198,13 +204,14 @@ def encode(
     metadata: Mapping[str, str] | None = None,
     chapters: Sequence[Chapter] = (),
     bitrate: int | None = None,
+    quick: bool = False,
 ) -> bytes:
     """Encode audio in memory.
 
     Parameters
     ----------
     audio : float32 [N]
-    format, metadata, chapters, bitrate
+    format, metadata, chapters, bitrate, quick
         As for `Encoder`.
 
     Returns
@@ -228,7 +235,7 @@ def encode(
     if not np.size(audio):
         raise AudioError("no audio to encode", "at least one sample", "generate something first")
     file = io.BytesIO()
-    with Encoder(file, format, metadata=metadata, chapters=chapters, bitrate=bitrate) as encoder:
+    with Encoder(file, format, metadata=metadata, chapters=chapters, bitrate=bitrate, quick=quick) as encoder:
         encoder.write(audio)
     return file.getvalue()
 
