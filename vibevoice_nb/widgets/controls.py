@@ -1,0 +1,147 @@
+"""`GenerationControls`: how to speak and with what, as traits that other widgets can be linked to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import traitlets
+
+from vibevoice_nb.engine.config import SOLVERS
+from vibevoice_nb.errors import OptionError
+from vibevoice_nb.speech import GenerationOptions
+
+from .base import VibeVoiceWidget, call
+from .models import SUGGESTIONS, ModelKeeper, model_defaults
+
+if TYPE_CHECKING:
+    from vibevoice_nb.engine_api import Engine
+
+MODES = ("turns", "whole")
+MAX_SEED = 2**53 - 1
+"""A page counts in doubles; beyond this they skip numbers."""
+
+_RANGES = {"num_steps": (1, 50), "cfg_scale": (1.0, 5.0), "seed": (0, MAX_SEED)}
+_CHOICES = {"solver": SOLVERS, "mode": MODES}
+
+
+class ControlTraits(traitlets.HasTraits):
+    """The settings of a generation; a value out of range is refused, and what was set stays.
+
+    Attributes
+    ----------
+    num_steps : int
+        1 to 50.
+    cfg_scale : float
+        1.0 to 5.0.
+    seed : int or None
+        None draws one for each generation.
+    last_seed : int or None
+        The one used last.
+    solver : {"dpmsolver++", "sde-dpmsolver++"}
+    mode : {"turns", "whole"}
+        Turn by turn in context, or the whole script in one pass.
+    model : str
+        "nano", a hub id, or a folder.
+    models : list of dict
+        What is suggested: id and note.
+    model_state : dict
+        How the model stands: state, name, device, dtype, memory in bytes, message.
+    """
+
+    num_steps = traitlets.Int(10).tag(sync=True)
+    cfg_scale = traitlets.Float(1.3).tag(sync=True)
+    seed = traitlets.Int(None, allow_none=True).tag(sync=True)
+    last_seed = traitlets.Int(None, allow_none=True).tag(sync=True)
+    solver = traitlets.Unicode("dpmsolver++").tag(sync=True)
+    mode = traitlets.Unicode("turns").tag(sync=True)
+    model = traitlets.Unicode("nano").tag(sync=True)
+    models = traitlets.List(traitlets.Dict(), SUGGESTIONS).tag(sync=True)
+    model_state = traitlets.Dict().tag(sync=True)
+
+    @traitlets.validate("num_steps", "cfg_scale", "seed")
+    def _in_range(self, proposal: Any) -> Any:
+        name, value = proposal["trait"].name, proposal["value"]
+        low, high = _RANGES[name]
+        if value is not None and not low <= value <= high:
+            raise OptionError(f"{name}={value}", f"{low} to {high}", "choose a value in that range")
+        return value
+
+    @traitlets.validate("solver", "mode")
+    def _one_of(self, proposal: Any) -> Any:
+        name, value = proposal["trait"].name, proposal["value"]
+        if value not in _CHOICES[name]:
+            raise OptionError(
+                f"{name}={value!r}", f"one of {', '.join(_CHOICES[name])}", "choose one of them"
+            )
+        return value
+
+    @traitlets.validate("model")
+    def _named(self, proposal: Any) -> str:
+        name = str(proposal["value"]).strip()
+        if not name:
+            raise OptionError("a model without a name", "nano, a hub id, or a folder", "write 'nano'")
+        return name
+
+
+class GenerationControls(ControlTraits, VibeVoiceWidget):
+    """Steps, guidance, seed, solver, mode and model, to be set by hand.
+
+    Parameters
+    ----------
+    model : str
+        "nano", a hub id, or a folder.
+    device, dtype : str
+        As for `Engine.load`.
+    **settings
+        `num_steps`, `cfg_scale`, `seed`, `solver`, `mode`; by default what the model likes best.
+
+    Examples
+    --------
+    >>> controls = GenerationControls(num_steps=5, seed=7)
+    >>> controls.options().num_steps, controls.options().cfg_scale
+    (5, 3.0)
+    >>> speech = controls.engine.speak("Speaker 1: Hello!", **controls.kwargs())  # doctest: +SKIP
+    """
+
+    _page: ClassVar[str] = "controls"
+
+    def __init__(
+        self, model: str = "nano", *, device: str = "auto", dtype: str = "auto", **settings: Any
+    ) -> None:
+        self._keeper = ModelKeeper(self._model_is, device, dtype)
+        own = model_defaults(model)
+        settings = {"num_steps": own.num_steps, "cfg_scale": own.cfg_scale, "solver": own.solver, **settings}
+        super().__init__(model=model, model_state=self._keeper.state(model), **settings)
+        self.observe(self._other_model, "model")
+
+    def options(self) -> GenerationOptions:
+        """Return the settings as `GenerationOptions`."""
+        return GenerationOptions(**self.kwargs())
+
+    def kwargs(self) -> dict[str, Any]:
+        """Return the settings as keyword arguments of `Engine.speak`."""
+        return {name: getattr(self, name) for name in ("num_steps", "cfg_scale", "seed", "solver")}
+
+    @property
+    def engine(self) -> Engine:
+        """The model, loaded now if it isn't."""
+        return self._keeper.engine(self.model)
+
+    @call("load_model")
+    def _load_model(self) -> None:
+        self._keeper.load(self.model)
+
+    @call("unload_model")
+    def _unload_model(self) -> None:
+        self._keeper.unload(self.model)
+
+    def _model_is(self, state: dict[str, Any]) -> None:
+        self.model_state = state
+
+    def _other_model(self, change: Any) -> None:
+        """What was the last model's own way of speaking becomes the new one's; what was chosen stays."""
+        before, now = model_defaults(change["old"]), model_defaults(change["new"])
+        for name in ("num_steps", "cfg_scale"):
+            if getattr(self, name) == getattr(before, name):
+                setattr(self, name, getattr(now, name))
+        self.model_state = self._keeper.state(self.model)

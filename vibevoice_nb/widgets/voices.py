@@ -1,0 +1,370 @@
+"""`VoicePicker`, and the cast panel it shares with the Studio: who speaks with which voice.
+
+The panel works on a cast: a `Project`, or a `Speakers`, which keeps it in memory.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Protocol
+
+import traitlets
+
+from vibevoice_nb.audio import SAMPLE_RATE
+from vibevoice_nb.errors import OptionError, VibeVoiceError, VoiceError
+from vibevoice_nb.names import fold_name
+from vibevoice_nb.project.cast import CastMember, checked_label, trimmed
+from vibevoice_nb.project.state import PALETTE, checked_colour
+from vibevoice_nb.recordings import Voice
+from vibevoice_nb.script import MAX_SPEAKERS
+from vibevoice_nb.script.turns import label_of
+from vibevoice_nb.sources import ArraySource, AudioSource
+from vibevoice_nb.voices import VoiceLibrary, builtin_descriptions, builtin_voices, resolve_voice
+
+from .audio_sources import AudioSources
+from .base import VibeVoiceWidget, call
+from .uploads import Received, Uploads, voice_of
+
+
+class Cast(Protocol):
+    """What the panel edits; a `Project` is one."""
+
+    @property
+    def cast(self) -> Mapping[str, CastMember]:
+        """The speakers by label."""
+
+    def set_voice(
+        self, label: str, voice: Any, kind: str | None = None, consent: bool = False
+    ) -> CastMember: ...
+    def clear_voice(self, label: str) -> None: ...
+    def set_consent(self, label: str, consent: bool) -> None: ...
+    def trim_voice(self, label: str, start_s: float, stop_s: float) -> CastMember: ...
+    def set_colour(self, label: str, colour: str) -> None: ...
+
+
+class Speakers:
+    """A cast in memory; its methods are those of `Project`.
+
+    Examples
+    --------
+    >>> speakers = Speakers(["Anna", 2])
+    >>> speakers.set_voice("Anna", "Ada").voice.name, list(speakers.cast)
+    ('Ada', ['Anna', 'Speaker 2'])
+    """
+
+    def __init__(self, labels: Iterable[str | int]) -> None:
+        names = dict.fromkeys(checked_label(label_of(label)) for label in labels)
+        if not 1 <= len(names) <= MAX_SPEAKERS:
+            raise OptionError(f"{len(names)} speakers", f"1 to {MAX_SPEAKERS}", "name them as in the script")
+        self._cast = {name: CastMember(name, colour) for name, colour in zip(names, PALETTE, strict=False)}
+
+    @property
+    def cast(self) -> Mapping[str, CastMember]:
+        """The speakers by label."""
+        return dict(self._cast)
+
+    def set_voice(self, label: str, voice: Any, kind: str | None = None, consent: bool = False) -> CastMember:
+        """Give a speaker a voice: a `Voice`, or whatever `resolve_voice` makes one of."""
+        member = self._member(label)
+        resolved = voice if isinstance(voice, Voice) else resolve_voice(voice)
+        kind = kind or (resolved.source if resolved.source in ("built-in", "library") else "file")
+        return self._put(replace(member, voice=resolved, kind=kind, consent=bool(consent)))
+
+    def clear_voice(self, label: str) -> None:
+        """Take a speaker's voice away."""
+        self._put(replace(self._member(label), voice=None, kind="", consent=False))
+
+    def set_consent(self, label: str, consent: bool) -> None:
+        """Say whether the right to use a speaker's voice is confirmed."""
+        self._put(replace(self._voiced(label)[0], consent=bool(consent)))
+
+    def trim_voice(self, label: str, start_s: float, stop_s: float) -> CastMember:
+        """Keep only `[start_s, stop_s)` of a speaker's recording, in seconds."""
+        member, voice = self._voiced(label)
+        return self._put(replace(member, voice=trimmed(voice, start_s, stop_s)))
+
+    def set_colour(self, label: str, colour: str) -> None:
+        """Give a speaker a colour, such as "#0072b2"."""
+        self._put(replace(self._member(label), colour=checked_colour(colour)))
+
+    def _put(self, member: CastMember) -> CastMember:
+        self._cast[member.label] = member
+        return member
+
+    def _member(self, label: str) -> CastMember:
+        member = self._cast.get(checked_label(label))
+        if member is None:
+            raise OptionError(f"the speaker {label!r}", f"one of {', '.join(self._cast)}", "name one of them")
+        return member
+
+    def _voiced(self, label: str) -> tuple[CastMember, Voice]:
+        member = self._member(label)
+        if member.voice is None:
+            raise VoiceError(f"{label}, who has no voice", "a speaker with a voice", "give one first")
+        return member, member.voice
+
+
+class CastPanel(Uploads, traitlets.HasTraits):
+    """For a widget with a cast: its traits, and what its page asks; `cast_project` says whose cast it is.
+
+    Attributes
+    ----------
+    speakers : list of dict
+        Label, colour and voice of each speaker.
+    voices : list of dict
+        Name, kind, description and length of each built-in voice and each of the library.
+    """
+
+    speakers = traitlets.List(traitlets.Dict()).tag(sync=True)
+    voices = traitlets.List(traitlets.Dict()).tag(sync=True)
+
+    _library: VoiceLibrary | None = None
+
+    def cast_project(self) -> Cast:
+        """Whose cast is shown."""
+        raise NotImplementedError
+
+    @property
+    def voice_library(self) -> VoiceLibrary:
+        """Where voices are kept; by default the person's own library."""
+        if self._library is None:
+            self._library = VoiceLibrary()
+        return self._library
+
+    @traitlets.default("voices")
+    def _first_voices(self) -> list[dict[str, Any]]:
+        return known_voices(self.voice_library)
+
+    def refresh_cast(self) -> None:
+        """Show the cast as it is now; only what differs travels."""
+        rows = [_row(member) for member in self.cast_project().cast.values()]
+        if rows != self.speakers:
+            self.speakers = rows
+
+    def refresh_voices(self) -> None:
+        """Look again what is in the library."""
+        self.voices = known_voices(self.voice_library)
+
+    def upload_received(self, received: Received, speaker: str) -> dict[str, Any]:
+        """A recording from the page becomes a speaker's voice; the right to use it is yet to be confirmed."""
+        self.cast_project().set_voice(speaker, voice_of(received), kind=received.kind)
+        self.refresh_cast()
+        return {}
+
+    @call("set_voice", slow=True)
+    def _set_voice(self, speaker: str, voice: str) -> None:
+        # Only what is on the list: a page names no files.
+        for name in builtin_voices():
+            if fold_name(name) == fold_name(voice):
+                self.cast_project().set_voice(speaker, resolve_voice(name), kind="built-in")
+                break
+        else:
+            kept = self.voice_library.get(voice)
+            agreed = any(entry.name == kept.name and entry.consent for entry in self.voice_library.list())
+            self.cast_project().set_voice(speaker, kept, kind="library", consent=agreed)
+        self.refresh_cast()
+
+    @call("clear_voice")
+    def _clear_voice(self, speaker: str) -> None:
+        self.cast_project().clear_voice(speaker)
+        self.refresh_cast()
+
+    @call("set_consent")
+    def _set_consent(self, speaker: str, consent: bool) -> None:
+        self.cast_project().set_consent(speaker, consent)
+        self.refresh_cast()
+
+    @call("trim_voice", slow=True)
+    def _trim_voice(self, speaker: str, start: int, stop: int) -> None:
+        self.cast_project().trim_voice(speaker, start / SAMPLE_RATE, stop / SAMPLE_RATE)
+        self.refresh_cast()
+
+    @call("set_colour")
+    def _set_colour(self, speaker: str, colour: str) -> None:
+        self.cast_project().set_colour(speaker, colour)
+        self.refresh_cast()
+
+    @call("keep_voice", slow=True)
+    def _keep_voice(self, speaker: str, name: str) -> dict[str, Any]:
+        member = self.cast_project().cast.get(speaker)
+        if member is None or member.voice is None:
+            raise VoiceError(f"{speaker}, who has no voice", "a speaker with a voice", "give one first")
+        if member.needs_consent and not member.consent:
+            raise VoiceError(
+                f"the voice of {speaker}, which nobody has confirmed the right to use",
+                "a voice that may be used",
+                "tick the box that confirms it first",
+            )
+        kept = self.voice_library.add(member.voice, name=name, consent=member.consent)
+        self.cast_project().set_voice(speaker, kept, kind="library", consent=member.consent)
+        self.refresh_voices()
+        self.refresh_cast()
+        return {"name": kept.name}
+
+
+class VoicePicker(CastPanel, AudioSources, VibeVoiceWidget):
+    r"""Give speakers voices: built-in, from the library, uploaded, recorded; hear, trim and check them.
+
+    Parameters
+    ----------
+    speakers : iterable of str or int
+        Who speaks, as in the script: names, or numbers. One to four.
+    voices : mapping from speaker to voice, optional
+        The voices to begin with: whatever `Engine.speak` takes.
+    library : VoiceLibrary, optional
+        By default the person's own.
+
+    Examples
+    --------
+    >>> picker = VoicePicker(["Anna", "Ben"], voices={"Anna": "Ada"})
+    >>> {label: voice.name for label, voice in picker.cast.items()}, picker.missing
+    ({'Anna': 'Ada'}, ['Ben'])
+    >>> picker.set_voice("Ben", "Kai")
+    >>> speech = engine.speak("Anna: Hello!\nBen: Hi.", picker.cast)  # doctest: +SKIP
+    """
+
+    _page: ClassVar[str] = "voices"
+
+    def __init__(
+        self,
+        speakers: Iterable[str | int] = (1, 2),
+        *,
+        voices: Mapping[str | int, Any] | None = None,
+        library: VoiceLibrary | None = None,
+    ) -> None:
+        self._speakers = Speakers(speakers)
+        self._library = library
+        for label, voice in (voices or {}).items():
+            self._speakers.set_voice(label_of(label), voice)
+        super().__init__()
+        self.refresh_cast()
+
+    @property
+    def cast(self) -> dict[str, Voice]:
+        """The voices by speaker, for `Engine.speak`; a speaker without one is left out, see `missing`."""
+        members = self._speakers.cast.items()
+        return {label: member.voice for label, member in members if member.voice is not None}
+
+    @property
+    def missing(self) -> list[str]:
+        """The speakers who have no voice."""
+        return [label for label, member in self._speakers.cast.items() if member.voice is None]
+
+    @property
+    def unconfirmed(self) -> list[str]:
+        """The speakers with a person's voice that nobody has confirmed the right to use."""
+        members = self._speakers.cast.items()
+        return [label for label, member in members if member.needs_consent and not member.consent]
+
+    def set_voice(self, speaker: str, voice: Any, *, consent: bool = False) -> None:
+        """Give a speaker a voice.
+
+        Parameters
+        ----------
+        speaker : str
+        voice : str, path, float32 [N] or Voice
+            As for `resolve_voice`.
+        consent : bool
+            Whether the right to use it is confirmed.
+
+        Raises
+        ------
+        OptionError
+            Nobody of that name.
+        VoiceError
+            No voice, or one that can't be used.
+        """
+        self._speakers.set_voice(speaker, voice, consent=consent)
+        self.refresh_cast()
+
+    def clear_voice(self, speaker: str) -> None:
+        """Take a speaker's voice away."""
+        self._speakers.clear_voice(speaker)
+        self.refresh_cast()
+
+    def set_consent(self, speaker: str, consent: bool = True) -> None:
+        """Say whether the right to use a speaker's voice is confirmed."""
+        self._speakers.set_consent(speaker, consent)
+        self.refresh_cast()
+
+    def trim_voice(self, speaker: str, start_s: float, stop_s: float) -> None:
+        """Keep only `[start_s, stop_s)` of a speaker's recording, in seconds."""
+        self._speakers.trim_voice(speaker, start_s, stop_s)
+        self.refresh_cast()
+
+    def cast_project(self) -> Cast:
+        """Whose cast is shown."""
+        return self._speakers
+
+    def audio_source(self, name: str) -> AudioSource:
+        """Find what a name of the protocol means: a speaker's voice, or one that could be chosen."""
+        return voice_source(name, self._speakers, self.voice_library)
+
+    def close(self) -> None:
+        """Take the widget down; files on their way are deleted."""
+        self.inbox.close()
+        super().close()
+
+
+def voice_source(name: str, cast: Cast, library: VoiceLibrary) -> AudioSource:
+    """Find the audio of "voice:<speaker>" or "library:<voice>".
+
+    Raises
+    ------
+    VibeVoiceError
+        There is none.
+    """
+    kind, _, rest = name.partition(":")
+    if kind == "voice" and (member := cast.cast.get(rest)) and member.voice is not None:
+        return ArraySource(member.voice.audio)
+    if kind == "library":
+        built_in = any(fold_name(rest) == fold_name(known) for known in builtin_voices())
+        return ArraySource((resolve_voice(rest) if built_in else library.get(rest)).audio)
+    raise VibeVoiceError(f"the sound {name!r}", "a voice that is in this widget", "reload the page")
+
+
+def known_voices(library: VoiceLibrary) -> list[dict[str, Any]]:
+    """Describe the built-in voices and those of a library."""
+    described = builtin_descriptions()
+    rows = [
+        {"name": name, "kind": "built-in", "description": described[name], "seconds": seconds}
+        for name, seconds in _builtin_seconds()
+    ]
+    try:
+        entries = library.list()
+    except VoiceError:  # a library that can't be read takes nothing from the other voices
+        entries = []
+    return rows + [
+        {"name": entry.name, "kind": "library", "description": "", "seconds": round(entry.seconds, 2)}
+        for entry in entries
+    ]
+
+
+@functools.cache
+def _builtin_seconds() -> tuple[tuple[str, float], ...]:
+    import soundfile
+
+    return tuple((name, round(soundfile.info(path).duration, 2)) for name, path in builtin_voices().items())
+
+
+def _row(member: CastMember) -> dict[str, Any]:
+    voice = member.voice
+    return {
+        "label": member.label,
+        "colour": member.colour,
+        "voice": None
+        if voice is None
+        else {
+            "name": voice.name,
+            "kind": member.kind,
+            "seconds": round(voice.seconds, 3),
+            "checks": [
+                {"severity": check.severity, "message": check.message, "remedy": check.remedy}
+                for check in voice.checks
+            ],
+            "consent": member.consent,
+            "needs_consent": member.needs_consent,
+        },
+    }
