@@ -60,33 +60,43 @@ class ScriptEditor(VibeVoiceWidget):
 
     def __init__(self, script: str = "", *, cast: Iterable[str | int] | None = None, **traits: Any) -> None:
         self._cast = None if cast is None else tuple(cast)
-        self.parsed: Script = parse_script(script, cast=self._cast)
+        self._names: tuple[str, ...] = ()
+        self._seen: dict[str, dict[str, Any]] = {}  # every speaker there was, to be known again
+        self.parsed: Script = parse_script("")
         super().__init__(script=script, **traits)
         self._read()
         self.observe(lambda _: self._read(), "script")
 
     def _read(self) -> None:
         """Read the script, and show the page what comes of it in one message."""
-        script = self.parsed = parse_script(self.script, cast=self._cast)
+        script = self.parsed = self._parse()
         with self.hold_sync():
             self.speakers = self._speakers(script)
             self.turns = turn_rows(script)
             # An empty page is a beginning, not a fault.
             self.diagnostics = diagnostic_rows(script) if self.script.strip() else []
 
+    def _parse(self) -> Script:
+        """Read the script; names it had stay names while a new line, half written, has none yet."""
+        script = parse_script(self.script, cast=self._cast)
+        if self._cast is not None or script.cast:
+            self._names = script.cast
+        elif self._names:
+            again = parse_script(self.script, cast=self._names)
+            if any(turn.speaker in self._names for turn in again.turns):
+                return again
+        return script
+
     def _speakers(self, script: Script) -> list[dict[str, Any]]:
         labels = dict.fromkeys(map(_as_label, self._cast or ()))
         # A label that is a fault gets no place beside the speakers.
         labels |= dict.fromkeys(turn.label for turn in script.turns if turn.speaker_index < MAX_SPEAKERS)
-        known = {name_key(speaker["label"]): speaker for speaker in self.speakers}
-        colours = [known[key].get("colour") for key in map(name_key, labels) if key in known]
-        rows = []
-        for label in labels:
-            speaker = known.get(name_key(label)) or {"voice": None}
-            if not speaker.get("colour"):
-                colours.append(min(PALETTE, key=colours.count))
-                speaker = {**speaker, "colour": colours[-1]}
-            rows.append({**speaker, "label": label})
+        self._seen |= {name_key(speaker["label"]): speaker for speaker in self.speakers}
+        rows = [{**self._seen.get(name_key(label), {"voice": None}), "label": label} for label in labels]
+        colours = [row.get("colour") for row in rows]
+        for place, row in enumerate(rows):
+            if not row.get("colour"):
+                colours[place] = row["colour"] = min(PALETTE, key=colours.count)
         return rows
 
 
