@@ -55,10 +55,11 @@ def match_turns(
     >>> match_turns(old, new, lambda: "c")
     ['b', 'a', 'c']
     """
-    head = _common(zip(old, new, strict=False))
-    tail = _common(zip(reversed(old[head:]), reversed(new[head:]), strict=False))
+    before = [words for _, words in old]
+    head = _common(zip(before, new, strict=False))
+    tail = _common(zip(reversed(before[head:]), reversed(new[head:]), strict=False))
     middle = _match_middle(old[head : len(old) - tail], new[head : len(new) - tail], retired)
-    kept = [known[0] for known in old]
+    kept = [turn_id for turn_id, _ in old]
     ids = [*kept[:head], *middle, *kept[len(old) - tail :]]
     return [known or fresh() for known in ids]
 

@@ -1,0 +1,47 @@
+"""What the tests of projects share: takes of tones instead of speech."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from vibevoice_nb.project import Project, Take
+
+FRAME = 3200
+SCRIPT = "Anna: One.\nBen: Two.\nAnna: Three.\nBen: Four.\nAnna: Five.\nBen: Six.\nAnna: Seven.\nBen: Eight."
+
+
+def tone(samples: int, hz: float = 200.0, phase: float = 0.0, level: float = 0.3, at: int = 0) -> np.ndarray:
+    """Float32 [samples], as if it had begun `at` samples before."""
+    angle = 2 * np.pi * hz * (np.arange(samples) + at) / 24_000 + phase
+    return (level * np.sin(angle)).astype(np.float32)
+
+
+def frames(count: int, fill: float = 0.0) -> Any:
+    return SimpleNamespace(
+        latent=np.full((count, 64), fill, np.float32), semantic=np.full((count, 128), fill, np.float32)
+    )
+
+
+def speak(project: Project, turn_id: str, count: int = 3, phase: float = 0.0, **manifest: Any) -> Take:
+    """Make a take as a generation does: in the context of all chosen takes before, going on from the last."""
+    turns = project.turns
+    index = [turn.id for turn in turns].index(turn_id)
+    context = [
+        {"turn_id": turn.id, "take_id": turn.chosen, "text": turn.turn.text, "speaker": turn.turn.label}
+        for turn in turns[:index]
+        if turn.chosen
+    ]
+    writer = project.begin_take(turn_id)
+    for frame in range(count):
+        writer.write(tone(FRAME, phase=phase, at=frame * FRAME))
+    lead = tone(480, phase=phase, at=-480)
+    follows = context[-1]["take_id"] if context else None
+    given = {"context": context, "ended": "finished", "model": "nano", **manifest}
+    return writer.finish(frames(count), lead, given, follows=follows)
+
+
+def speak_all(project: Project, count: int = 3) -> list[Take]:
+    return [speak(project, turn_id, count) for turn_id in project.missing()]
