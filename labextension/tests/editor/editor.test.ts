@@ -1,0 +1,128 @@
+// @vitest-environment jsdom
+import { EditorView } from '@codemirror/view';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import { mountEditor } from '../../src/core/editor';
+import { Bus, type Host } from '../../src/core/host';
+import type { TurnState } from '../../src/core/state';
+
+const turn = (id: string, line: number, more: Partial<TurnState> = {}): TurnState => ({
+  id, line, end_line: line, speaker: 'Anna', speaker_index: 0, state: 'spoken', context_changed: false,
+  estimated: 1, seconds: 2.5, gap_ms: null, pause_ms: 0, takes: [], chosen: null, ...more,
+});
+
+class Values {
+  private readonly callbacks = new Map<string, (() => void)[]>();
+  constructor(readonly values: Record<string, unknown>) {}
+  get = <T>(name: string): T => this.values[name] as T;
+  set(name: string, value: unknown): void {
+    this.values[name] = value;
+    for (const callback of this.callbacks.get(name) ?? []) callback();
+  }
+  on(name: string, callback: () => void): () => void {
+    this.callbacks.set(name, [...(this.callbacks.get(name) ?? []), callback]);
+    return () => undefined;
+  }
+}
+
+let root: HTMLElement;
+let bus: Bus;
+let host: Values;
+let unmount: () => void;
+let view: EditorView;
+let happened: unknown[];
+
+beforeEach(() => {
+  root = document.body.appendChild(document.createElement('div'));
+  bus = new Bus();
+  happened = [];
+  bus.on('act', (detail) => happened.push(detail));
+  bus.on('seek', (detail) => happened.push(detail));
+  host = new Values({
+    script: 'Anna: One.\nmore.\nAnna: Two.\nAnna: Three.',
+    speakers: [{ label: 'Anna', colour: '#0072b2', voice: null }],
+    diagnostics: [],
+    turns: [turn('a', 1, { end_line: 2 }), turn('b', 3), turn('c', 4, { state: 'unspoken', seconds: null })],
+  });
+  unmount = mountEditor(root, host as unknown as Host, bus);
+  view = EditorView.findFromDOM(root.querySelector<HTMLElement>('.cm-editor')!)!;
+});
+afterEach(() => {
+  unmount();
+  root.remove();
+});
+
+const press = (key: string, more: KeyboardEventInit = {}): boolean =>
+  view.contentDOM.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true, ...more }));
+const lit = (): (string | null)[] => [...root.querySelectorAll('.cm-vvLit')].map((line) => line.textContent);
+const states = (): (string | undefined)[] =>
+  [...root.querySelectorAll<HTMLElement>('.cm-gutterElement .cm-vvTurn')]
+    .filter((marker) => marker.closest<HTMLElement>('.cm-gutterElement')!.style.visibility !== 'hidden')
+    .map((marker) => marker.dataset['state']);
+
+describe('keys', () => {
+  test('Ctrl-Enter generates what is seen', () => {
+    view.dispatch({ changes: { from: 6, insert: 'Oh. ' } });
+    press('Enter', { ctrlKey: true });
+    expect(host.get('script')).toMatch(/^Anna: Oh\. One/);
+    expect(happened).toEqual([{ action: 'generate' }]);
+  });
+  test('Escape stops', () => {
+    press('Escape');
+    expect(happened).toEqual([{ action: 'stop' }]);
+  });
+  test('Alt-Enter plays from the turn, if it has been spoken', () => {
+    view.dispatch({ selection: { anchor: 14 } });
+    press('Enter', { altKey: true });
+    expect(happened).toEqual([{ turn: 'a' }]);
+  });
+  test('Tab is left to the page', () => expect(press('Tab')).toBe(true));
+});
+
+describe('turns', () => {
+  test('are marked with their state, and follow their lines', () => {
+    expect(states()).toEqual(['spoken', 'spoken', 'unspoken']);
+    view.dispatch({ changes: { from: 0, insert: '# opening\n' } });
+    expect(states()).toEqual(['spoken', 'spoken', 'unspoken']);
+    press('Enter', { ctrlKey: true }); // the kernel knows the new line now
+    host.set('turns', [turn('a', 2, { end_line: 3 }), turn('b', 4, { state: 'changed' }), turn('c', 5, { state: 'queued' })]);
+    expect(states()).toEqual(['spoken', 'changed', 'queued']);
+  });
+  test('whose context changed differ from those that are spoken', () => {
+    host.set('turns', [turn('a', 1, { context_changed: true }), turn('b', 3, { state: 'changed' })]);
+    expect(states()).toEqual(['context', 'changed']);
+  });
+  test('that are heard are lit, all their lines, wherever they have moved', () => {
+    bus.emit('lit', { turn: 'a' });
+    expect(lit()).toEqual(['Anna: One.', 'more.']);
+    view.dispatch({ changes: { from: 0, insert: '# opening\n' } });
+    expect(lit()).toEqual(['Anna: One.', 'more.']);
+    bus.emit('lit', { turn: null });
+    expect(lit()).toEqual([]);
+  });
+  test('are read out when the cursor comes to another', () => {
+    view.dispatch({ selection: { anchor: view.state.doc.length } });
+    expect(root.querySelector('[role=status]')!.textContent).toBe('Anna: not spoken yet, about 1.0 s');
+  });
+  test('are counted, with what they last', () => {
+    expect(root.querySelector('.vvnb-editor-totals')!.textContent).toBe('3 turns · about 6.0 s · 5.0 s spoken');
+  });
+});
+
+test('turns and script that come together are placed in the new text', () => {
+  host.values['turns'] = [turn('b', 2)];
+  host.values['script'] = '# only this\nAnna: Two.';
+  host.set('turns', host.values['turns']);
+  bus.emit('lit', { turn: 'b' });
+  expect(lit()).toEqual(['Anna: Two.']);
+});
+
+test('a colour is taken for nothing but a colour', () => {
+  host.set('speakers', [{ label: 'Anna', colour: 'red; background: url(//x)', voice: null }]);
+  expect(root.querySelector('.cm-vvLabel')!.getAttribute('style')).toBe('');
+});
+
+test('a project that cannot be written to is read only', () => {
+  host.set('project', { name: '', path: '', read_only: true, note: '' });
+  expect(view.state.readOnly).toBe(true);
+});

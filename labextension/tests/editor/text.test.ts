@@ -1,0 +1,107 @@
+import { Text, ChangeSet } from '@codemirror/state';
+import { describe, expect, test } from 'vitest';
+
+import { offsetOf, toDiagnostics, type Remark } from '../../src/core/editor/diagnostics';
+import { changeBetween } from '../../src/core/editor/diff';
+import { Labels, nameKey } from '../../src/core/editor/labels';
+import { cleanPaste } from '../../src/core/editor/paste';
+
+const speaker = (label: string) => ({ label, colour: '#0072b2', voice: null });
+const labels = new Labels(['Anna', 'Dr. O’Neil', 'Speaker 2'].map(speaker));
+
+describe('what changed between two texts', () => {
+  // A small generator of its own: the same texts on every run.
+  let state = 7;
+  const random = (below: number): number => (state = (state * 48271) % 2147483647) % below;
+  const word = (): string => Array.from({ length: random(9) }, () => ['a', 'b', '\n', '😀', '😁'][random(5)]).join('');
+
+  test('makes one of the other, and cuts no character in two', () => {
+    for (let round = 0; round < 400; round++) {
+      const [head, tail] = [word(), word()];
+      const before = head + word() + tail;
+      const after = head + word() + tail;
+      const change = changeBetween(before, after);
+      expect(change.apply(Text.of(before.split('\n'))).toString()).toBe(after);
+      change.iterChanges((from, to, _a, _b, inserted) => {
+        expect(before.slice(from, to)).not.toMatch(/\p{Surrogate}/u);
+        expect(inserted.toString()).not.toMatch(/\p{Surrogate}/u);
+      });
+    }
+  });
+
+  test('is nothing between equal texts, and as small as can be', () => {
+    expect(changeBetween('abc', 'abc').empty).toBe(true);
+    const change = changeBetween('Anna: Hello.\nBen: Hi.', 'Anna: Hello!\nBen: Hi.');
+    change.iterChanges((from, to) => expect([from, to]).toEqual([11, 12]));
+  });
+});
+
+describe('labels', () => {
+  const kinds = (line: string) => labels.tokens(line).map(({ kind, from, to }) => [kind, line.slice(from, to)]);
+
+  test.each([
+    ['Anna: Hello.', [['label', 'Anna:']]],
+    ['  ANNA : Hello.', [['label', 'ANNA :']]],
+    ['**Anna:** Hello.', [['label', '**Anna:']]],
+    ["Dr. O'Neil: Well", [['label', "Dr. O'Neil:"]]],
+    ['[2]: Yes', [['label', '[2]:']]],
+    ['speaker  2：Yes', [['label', 'speaker  2：']]],
+    ['Note: remember', []],
+    ['So [pause:300] then [PAUSE] and [pause:x]', [['pause', '[pause:300]'], ['pause', '[PAUSE]']]],
+    ['Anna: one [pause]', [['label', 'Anna:'], ['pause', '[pause]']]],
+    [' # Anna: not said [pause]', [['comment', ' # Anna: not said [pause]']]],
+    ['', []],
+  ])('in %j', (line, expected) => expect(kinds(line)).toEqual(expected));
+
+  test('spellings of one name share a key', () => {
+    expect(nameKey(' D’Arcy   Jones')).toBe(nameKey("d'arcy jones"));
+    expect(nameKey('[ 03 ]')).toBe(nameKey('SPEAKER 3'));
+  });
+});
+
+describe('remarks', () => {
+  const remark = (fields: Partial<Remark>): Remark => ({
+    severity: 'error', message: 'wrong', line: 1, column: 1, end_column: 2, expected: '', suggestion: '', fix: null, ...fields,
+  });
+  const text = Text.of(['😀😀 Speaker two: Hi.', 'Ben']);
+
+  test('columns count characters, the editor counts UTF-16', () => {
+    expect(offsetOf('😀a😀b', 4)).toBe(5);
+    expect(offsetOf('ab', 9)).toBe(2);
+    const [found] = toDiagnostics([remark({ column: 4, end_column: 16, fix: 'Speaker 2:' })], text, ChangeSet.empty(text.length).desc);
+    expect(text.sliceString(found!.from, found!.to)).toBe('Speaker two:');
+    expect(found!.actions![0]!.name).toBe('Write “Speaker 2:”');
+  });
+
+  test('move with what was typed since, and go when their words went', () => {
+    const typed = ChangeSet.of([{ from: 0, insert: 'xx' }], text.length);
+    const [moved] = toDiagnostics([remark({ column: 4, end_column: 16 })], text, typed.desc);
+    expect(typed.apply(text).sliceString(moved!.from, moved!.to)).toBe('Speaker two:');
+    const cut = ChangeSet.of([{ from: 0, to: text.length }], text.length);
+    const left = toDiagnostics([remark({ line: 2, end_column: 4 })], text, cut.desc);
+    expect(left.every(({ from, to }) => from === 0 && to === 0)).toBe(true);
+  });
+
+  test('on lines that are gone are left out', () => {
+    expect(toDiagnostics([remark({ line: 3 })], text, ChangeSet.empty(text.length).desc)).toEqual([]);
+  });
+});
+
+describe('pasting from a document', () => {
+  test.each([
+    ['Anna:\u00a0Hello\u200b there. \r\n\r\n\r\n\r\nBen: Hi.', 'Anna: Hello there.\n\nBen: Hi.'],
+    ['“Well,” he said — “no.”', '“Well,” he said — “no.”'],
+    ['Anna – Hello.', 'Anna: Hello.'],
+    ['Anna\tHello.\tAgain.', 'Anna: Hello. Again.'],
+    ['Anna-Marie went.', 'Anna-Marie went.'],
+    ['Zoe - Hello.\nBob - Hi.\nZoe - Oh.', 'Zoe: Hello.\nBob - Hi.\nZoe: Oh.'],
+    ['well - yes\nwell - no', 'well - yes\nwell - no'],
+    ['one\u2028two\vthree', 'one\ntwo\nthree'],
+    ['می\u200cخواهم 👨\u200d👩', 'می\u200cخواهم 👨\u200d👩'],
+  ])('%j', (raw, clean) => expect(cleanPaste(raw, labels)).toBe(clean));
+
+  test('is done once', () => {
+    const clean = cleanPaste('Anna –\u00a0 Hi.\r\n\t\n\n\nx', labels);
+    expect(cleanPaste(clean, labels)).toBe(clean);
+  });
+});
