@@ -28,10 +28,19 @@ if TYPE_CHECKING:
         VibeVoiceError,
         VoiceError,
     )
+    from vibevoice_nb.magic import load_ipython_extension
     from vibevoice_nb.project import Project, Take
     from vibevoice_nb.script import Script, Turn, load_script, parse_script
     from vibevoice_nb.speech import GenerationOptions, Speech
     from vibevoice_nb.voices import Voice, VoiceLibrary, load_voice
+    from vibevoice_nb.widgets import (
+        GenerationControls,
+        Player,
+        ScriptEditor,
+        Studio,
+        SweepGrid,
+        VoicePicker,
+    )
 
 __version__ = "0.1.0"
 
@@ -41,20 +50,27 @@ __all__ = [
     "ConfigError",
     "DeviceError",
     "Engine",
+    "GenerationControls",
     "GenerationOptions",
     "OptionError",
+    "Player",
     "Project",
     "ProjectError",
     "Script",
+    "ScriptEditor",
     "ScriptError",
     "Speech",
+    "Studio",
+    "SweepGrid",
     "Take",
     "Turn",
     "VibeVoiceError",
     "Voice",
     "VoiceError",
     "VoiceLibrary",
+    "VoicePicker",
     "__version__",
+    "load_ipython_extension",
     "load_script",
     "load_voice",
     "parse_script",
@@ -73,10 +89,12 @@ _MODULES = {
         "VibeVoiceError",
         "VoiceError",
     ),
+    "magic": ("load_ipython_extension",),
     "project": ("Project", "Take"),
     "script": ("Script", "Turn", "load_script", "parse_script"),
     "speech": ("GenerationOptions", "Speech"),
     "voices": ("Voice", "VoiceLibrary", "load_voice"),
+    "widgets": ("GenerationControls", "Player", "ScriptEditor", "Studio", "SweepGrid", "VoicePicker"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

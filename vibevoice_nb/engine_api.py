@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .defaults import generation_settings
 from .engine.attention import attention_name
-from .engine.checkpoint import NANO, find_checkpoint, read_json
+from .engine.checkpoint import NANO, find_checkpoint, revision_of
 from .engine.config import SAMPLE_RATE
 from .engine.model import VibeVoiceModel
 from .engine.placement import pick_device, pick_dtype, place
@@ -25,9 +26,8 @@ from .engine.sampler import solver_steps
 from .engine.state import GenerationState
 from .engine.tokenizer import Tokenizer, load_tokenizer
 from .engine.weights import build_model, list_tensors, load_model, read_config
-from .errors import CheckpointError, OptionError, ScriptError
+from .errors import OptionError, ScriptError
 from .jobs import Cancelled, Job, Passage, Report, run_jobs, speak_jobs
-from .nano.english import to_phonemes
 from .passages import cut
 from .script import Script, Turn, parse_script
 from .sinks import MemorySink, Sink
@@ -40,7 +40,6 @@ Voices = Mapping[int | str, VoiceSpec] | Sequence[VoiceSpec] | VoiceSpec
 _BREATH_MS = 200
 """Silence between passages that the script didn't ask to part: what speakers leave between their turns."""
 
-_FRONTENDS: dict[str, Callable[[str], str]] = {"none": str, "english_phonemes": to_phonemes}
 
 
 class Engine:
@@ -63,8 +62,9 @@ class Engine:
         tokenizer: Tokenizer,
         defaults: GenerationOptions,
         frontend: Callable[[str], str] = str,
+        revision: str = "",
     ) -> None:
-        self.name, self.model, self.tokenizer = name, model, tokenizer
+        self.name, self.model, self.tokenizer, self.revision = name, model, tokenizer, revision
         self.defaults, self._frontend = defaults, frontend
 
     @classmethod
@@ -105,7 +105,7 @@ class Engine:
         folder = find_checkpoint(model, revision=revision, mirrors=mirrors)
         config = read_config(folder)
         tokenizer = load_tokenizer(folder, config)
-        defaults, frontend = _generation_settings(folder)
+        defaults, frontend = generation_settings(folder)
         placement = place(build_model(config, list_tensors(folder)), where, width)
         loaded = load_model(folder, placement, width)
         prepare(loaded)
@@ -113,7 +113,7 @@ class Engine:
         # first sound.
         solver_steps(defaults.num_steps, defaults.solver, config.head.train_steps)
         frontend("Ready.")
-        return cls(str(model), loaded, tokenizer, defaults, frontend)
+        return cls(str(model), loaded, tokenizer, defaults, frontend, revision_of(folder))
 
     @property
     def device(self) -> torch.device:
@@ -243,16 +243,14 @@ class Engine:
         return later
 
     def prompt(self, turns: Sequence[Turn], cast: Mapping[int, Voice]) -> Prompt:
-        """Lay out the prompt of a passage, given each speaker's voice.
+        """Lay out the prompt of a passage, given each speaker's voice; see `layout`.
 
-        Speakers who say nothing here are left out, and the others numbered without gaps, as in training.
+        Raises
+        ------
+        ScriptError
+            A speaker without a voice while others have one, or more text than the model has positions.
         """
-        order = sorted({turn.speaker_index for turn in turns})
-        lines = [(order.index(turn.speaker_index), self._frontend(turn.text)) for turn in turns]
-        voices = {
-            number: torch.from_numpy(cast[index].audio) for number, index in enumerate(order) if index in cast
-        }
-        prompt = build_prompt(lines, voices, self.tokenizer, self.model.config.hop_length)
+        prompt = self.layout(turns, cast)
         room = self.model.config.language.max_positions
         if len(prompt.ids) >= room:
             raise ScriptError(
@@ -261,6 +259,18 @@ class Engine:
                 "split the script into parts, or use shorter voice recordings",
             )
         return prompt
+
+    def layout(self, turns: Sequence[Turn], cast: Mapping[int, Voice]) -> Prompt:
+        """Lay out a prompt, however long.
+
+        Speakers who say nothing here are left out, and the others numbered without gaps, as in training.
+        """
+        order = sorted({turn.speaker_index for turn in turns})
+        lines = [(order.index(turn.speaker_index), self._frontend(turn.text)) for turn in turns]
+        voices = {
+            number: torch.from_numpy(cast[index].audio) for number, index in enumerate(order) if index in cast
+        }
+        return build_prompt(lines, voices, self.tokenizer, self.model.config.hop_length)
 
     def _job(
         self, script: str | Script, voices: Voices | None, options: GenerationOptions, sink: Sink
@@ -341,24 +351,3 @@ def _with_pauses(passages: Sequence[list[Turn]]) -> Iterator[tuple[list[Turn], i
     for number, turns in enumerate(passages, start=1):
         breath = _BREATH_MS if number < len(passages) else 0
         yield turns, (turns[-1].pause_after_ms or breath) * SAMPLE_RATE // 1000
-
-
-def _generation_settings(folder: Path) -> tuple[GenerationOptions, Callable[[str], str]]:
-    """Read a checkpoint's own defaults, if it has any (ours: generation.json)."""
-    file = folder / "generation.json"
-    if not file.exists():
-        return GenerationOptions(), str
-    settings = read_json(file)
-    frontend = settings.pop("text_frontend", "none")
-    if not isinstance(frontend, str) or frontend not in _FRONTENDS:
-        raise CheckpointError(
-            f"{file} names the text frontend {frontend!r}",
-            f"one of {', '.join(_FRONTENDS)}",
-            "update vibevoice-nb",
-        )
-    try:
-        return GenerationOptions().updated(settings), _FRONTENDS[frontend]
-    except OptionError as error:
-        raise CheckpointError(
-            f"{file}: {error.got}", error.expected, "correct or delete that file"
-        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -139,3 +140,25 @@ def read_json(path: Path) -> dict[str, Any]:
             f"{path} holds {type(data).__name__}", "a JSON object", "fetch the checkpoint again"
         )
     return data
+
+
+def revision_of(folder: Path) -> str:
+    """Name a checkpoint's state: repository and commit of one from the hub, else a hash of its files.
+
+    The hash is over config.json and the names and sizes of the weights: enough to tell checkpoints apart
+    without reading gigabytes.
+
+    Examples
+    --------
+    >>> revision_of(Path("hub/models--microsoft--VibeVoice-1.5B/snapshots/1904eae3"))
+    'microsoft/VibeVoice-1.5B@1904eae3'
+    >>> revision_of(NANO_FOLDER)[:7]
+    'sha256:'
+    """
+    repository = folder.parent.parent.name
+    if folder.parent.name == "snapshots" and repository.startswith("models--"):
+        return f"{repository.removeprefix('models--').replace('--', '/')}@{folder.name}"
+    digest = hashlib.sha256((folder / "config.json").read_bytes())
+    for file in sorted(folder.glob("*.safetensors")):
+        digest.update(f"{file.name} {file.stat().st_size}".encode())
+    return f"sha256:{digest.hexdigest()[:16]}"

@@ -6,11 +6,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vibevoice_nb.widgets.controls import GenerationControls
     from vibevoice_nb.widgets.editor import ScriptEditor
+    from vibevoice_nb.widgets.player import Player
+    from vibevoice_nb.widgets.studio import Studio
+    from vibevoice_nb.widgets.sweep import SweepGrid
+    from vibevoice_nb.widgets.voices import VoicePicker
 
-__all__ = ["ScriptEditor"]
+__all__ = ["GenerationControls", "Player", "ScriptEditor", "Studio", "SweepGrid", "VoicePicker"]
 
-_MODULES = {"ScriptEditor": "editor"}
+_MODULES = {
+    "GenerationControls": "controls",
+    "Player": "player",
+    "ScriptEditor": "editor",
+    "Studio": "studio",
+    "SweepGrid": "sweep",
+    "VoicePicker": "voices",
+}
 
 
 def __getattr__(name: str) -> object:

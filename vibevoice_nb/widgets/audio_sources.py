@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibevoice_nb.errors import OptionError, VibeVoiceError
+from vibevoice_nb.peaks import to_int16
 from vibevoice_nb.sinks import SAMPLE_RATE
 from vibevoice_nb.sources import AudioSource, read_padded
 
@@ -67,8 +68,8 @@ class AudioSources:
         audio = at_24_khz(self.audio_source(source))
         _check("start", start, 0, audio.samples)
         _check("count", count, 0, MAX_SAMPLES)
-        pcm = to_int16(audio.read(start, min(count, audio.samples - start)))
-        return Answer({"start": start, "count": len(pcm)}, [pcm.tobytes()])
+        heard = np.nan_to_num(audio.read(start, min(count, audio.samples - start)))
+        return Answer({"start": start, "count": len(heard)}, [to_int16(heard).astype("<i2").tobytes()])
 
     @call("spectrogram", slow=True)
     def _spectrogram(self, source: str, start: int, stop: int, columns: int, rows: int, scale: str) -> Answer:
@@ -82,18 +83,6 @@ class AudioSources:
             raise OptionError(f"scale={scale!r}", "mel or linear", "choose one of the two")
         picture = image(audio, start, stop, columns, rows, "mel" if scale == "mel" else "linear")
         return Answer({"columns": columns, "rows": rows}, [picture.tobytes()])
-
-
-def to_int16(audio: NDArray[np.float32]) -> NDArray[np.int16]:
-    """Make 16-bit samples of audio in [-1, 1]; what is louder is clipped, what is no number is silence.
-
-    Examples
-    --------
-    >>> to_int16(np.array([0.5, 2.0, -2.0, np.nan], np.float32)).tolist()
-    [16384, 32767, -32768, 0]
-    """
-    scaled = np.nan_to_num(audio * 32768.0, nan=0.0)
-    return np.clip(np.rint(scaled), -32768, 32767).astype("<i2")
 
 
 def at_24_khz(source: AudioSource) -> AudioSource:

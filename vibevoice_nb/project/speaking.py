@@ -1,0 +1,213 @@
+"""From a project's turns to takes: the model runs, the audio goes to disk as it is made.
+
+Each take is kept with all that is needed to make it again and to go on from it.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibevoice_nb import __version__
+from vibevoice_nb.runs import LEAD_SAMPLES, Frames, TurnRun, WholeRun
+from vibevoice_nb.sinks import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from vibevoice_nb.engine_api import Engine
+    from vibevoice_nb.speech import GenerationOptions
+    from vibevoice_nb.voices import Voice
+
+    from .project import ContextTurn, Project, ProjectTurn
+    from .take import Take
+
+Hear = Callable[[NDArray[np.float32]], None]
+Cancelled = Callable[[], bool]
+
+GENERATED = "generated speech"
+"""Every manifest says so, and so does every exported file."""
+_LIBRARIES = ("torch", "transformers", "diffusers")
+
+
+def speak_turn(
+    project: Project,
+    engine: Engine,
+    turn_id: str,
+    options: GenerationOptions,
+    hear: Hear,
+    cancelled: Cancelled,
+) -> Take | None:
+    """Speak one turn in the context of the takes chosen before it; None if not a frame was made."""
+    turn = project.turn(turn_id)
+    context = project.context_for(turn_id, engine.name)
+    begun = time.perf_counter()
+    run = TurnRun(
+        engine, turn.turn, voices_of(project), [item.spoken for item in context], options, cancelled=cancelled
+    )
+    writer = project.begin_take(turn_id)
+    first: float | None = None
+    try:
+        for audio in run:
+            first = first or time.perf_counter() - begun
+            writer.write(audio)
+            hear(audio)
+    except BaseException:
+        writer.abandon()
+        raise
+    frames = run.frames
+    if not len(frames):
+        writer.abandon()
+        return None
+    used = context[len(context) - run.context_used :]
+    manifest = {
+        **_about(engine, options, mode="turns"),
+        **_said(project, turn),
+        "context": [_context_entry(item) for item in used],
+        "context_dropped": len(context) - len(used),
+        "prefill_sha256": run.prefill_hash,
+        **_effort(frames, engine, time.perf_counter() - begun, first),
+        "ended": run.ended,
+    }
+    # The codec always goes on from the sound before, also where the model read none of its words.
+    follows = context[-1].take_id if context else None
+    return writer.finish(frames, run.lead, manifest, follows=follows)
+
+
+def speak_whole(
+    project: Project, engine: Engine, options: GenerationOptions, hear: Hear, cancelled: Cancelled
+) -> dict[str, Take]:
+    """Speak the whole script in the model's own passes, then cut it into a take for each turn.
+
+    Stopped early, the turns that were reached become takes, the last of them a part.
+    """
+    turns = project.turns
+    begun = time.perf_counter()
+    run = WholeRun(engine, [turn.turn for turn in turns], voices_of(project), options, cancelled=cancelled)
+    first: float | None = None
+    with project.keep_audio() as kept:
+        for audio in run:
+            first = first or time.perf_counter() - begun
+            kept.write(audio)
+            hear(audio)
+    frames = run.frames
+    if not len(frames):
+        return {}
+    shared = {
+        **_about(engine, options, mode="whole"),
+        **_effort(frames, engine, time.perf_counter() - begun, first),
+    }
+    return _cut(project, turns, run, frames, shared)
+
+
+def _cut(
+    project: Project, turns: Sequence[ProjectTurn], run: WholeRun, frames: Frames, shared: dict[str, Any]
+) -> dict[str, Take]:
+    takes: dict[str, Take] = {}
+    context: list[dict[str, Any]] = []
+    follows: str | None = None
+    audio, spans = run.audio, run.spans()
+    hop = len(audio) // len(frames)
+    for turn, span in zip(turns, spans, strict=False):
+        start, stop = span.start_frame, span.stop_frame
+        whole = run.ended != "cancelled" or span is not spans[-1]
+        writer = project.begin_take(turn.id)
+        writer.write(audio[start * hop : stop * hop])
+        manifest = {
+            **shared,
+            **_said(project, turn),
+            "context": list(context),
+            "context_dropped": 0,
+            "confidence": span.confidence,
+            "run_frames": [start, stop],
+            "ended": "finished" if whole else run.ended,
+        }
+        lead = np.zeros(LEAD_SAMPLES, np.float32)
+        if start:
+            lead = audio[start * hop - LEAD_SAMPLES : start * hop]
+        part = Frames(frames.latent[start:stop], frames.semantic[start:stop])
+        take = writer.finish(part, lead, manifest, follows=follows)
+        takes[turn.id], follows = take, take.id
+        context.append({"turn_id": turn.id, "take_id": take.id, **_words(turn)})
+    return takes
+
+
+def voices_of(project: Project) -> dict[int, Voice]:
+    """Each speaker's voice by the model's index; those without one are left out."""
+    cast = project.cast
+    voices = {}
+    for turn in project.turns:
+        member = cast.get(turn.turn.label)
+        if member is not None and member.voice is not None:
+            voices[turn.turn.speaker_index] = member.voice
+    return voices
+
+
+def _about(engine: Engine, options: GenerationOptions, *, mode: str) -> dict[str, Any]:
+    """What made it, and with which settings."""
+    return {
+        "content": GENERATED,
+        "model": engine.name,
+        "revision": engine.revision,
+        "device": str(engine.device),
+        "dtype": str(engine.dtype).removeprefix("torch."),
+        "attention": engine.attention,
+        "mode": mode,
+        "options": asdict(options),
+        "versions": {
+            "vibevoice-nb": __version__,
+            "python": platform.python_version(),
+            **{name: _version(name) for name in _LIBRARIES},
+        },
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def _said(project: Project, turn: ProjectTurn) -> dict[str, Any]:
+    """What was said, and in whose voice."""
+    member = project.cast.get(turn.turn.label)
+    voice = None if member is None else member.voice
+    return {
+        "turn_id": turn.id,
+        **_words(turn),
+        "voice": None
+        if member is None or voice is None
+        else {
+            "name": voice.name,
+            "kind": member.kind,
+            "sha256": voice.sha256,
+            "seconds": round(voice.seconds, 3),
+            "consent": member.consent,
+        },
+    }
+
+
+def _words(turn: ProjectTurn) -> dict[str, str]:
+    return {"speaker": turn.turn.label, "text": turn.turn.text}
+
+
+def _context_entry(item: ContextTurn) -> dict[str, Any]:
+    said = item.spoken.turn
+    return {"turn_id": item.turn_id, "take_id": item.take_id, "speaker": said.label, "text": said.text}
+
+
+def _effort(frames: Frames, engine: Engine, elapsed: float, ttfa: float | None) -> dict[str, Any]:
+    seconds = len(frames.latent) * engine.model.config.hop_length / SAMPLE_RATE
+    return {
+        "elapsed": round(elapsed, 3),
+        "rtf": round(elapsed / seconds, 4),
+        "ttfa": None if ttfa is None else round(ttfa, 3),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

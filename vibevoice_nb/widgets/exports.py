@@ -1,0 +1,85 @@
+"""Finished files for the page: written to a folder, or to a private one from which the page fetches them."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from vibevoice_nb.errors import AudioError, OptionError
+from vibevoice_nb.export.encode import FORMATS, format_spec
+from vibevoice_nb.export.file_group import safe_name
+from vibevoice_nb.export.writing import export_take
+from vibevoice_nb.project import Take
+
+from .base import Answer, call
+
+_MAX_FETCH = 4 * 1024 * 1024
+
+
+class Exports:
+    """What a widget with an export panel answers; it says with `export_take` what is exported.
+
+    Files that the page fetches lie in a folder of their own until the next export, or until the widget goes.
+    """
+
+    _private: tempfile.TemporaryDirectory[str] | None = None
+    _files: dict[str, Path]
+
+    def export_take(self) -> Take:
+        """What is exported."""
+        raise NotImplementedError
+
+    @call("export", slow=True)
+    def _export(
+        self,
+        format: str,
+        parts: str,
+        subtitles: list[Any],
+        chapters: bool,
+        loudness: float | None = None,
+        folder: str | None = None,
+    ) -> dict[str, Any]:
+        if format not in FORMATS:
+            raise OptionError(f"the format {format!r}", f"one of {', '.join(FORMATS)}", "choose one of them")
+        take = self.export_take()
+        target = self._private_folder() if folder is None else Path(folder).expanduser()
+        if parts == "whole":
+            target.mkdir(parents=True, exist_ok=True)
+            target /= f"{safe_name(take.name) or 'episode'}{format_spec(format).suffix}"
+        written = export_take(
+            take,
+            target,
+            format=format,
+            parts=parts,  # type: ignore[arg-type]
+            loudness=loudness,
+            subtitles=tuple(subtitles),
+            chapters=chapters,
+            force=True,
+        )
+        self._files = {secrets.token_hex(8): path for path in written}
+        return {
+            "files": [
+                {"file": token, "name": path.name, "size": path.stat().st_size}
+                for token, path in self._files.items()
+            ],
+            "folder": str((target.parent if parts == "whole" else target).absolute()),
+        }
+
+    @call("fetch")
+    def _fetch(self, file: str, offset: int, count: int) -> Answer:
+        path = getattr(self, "_files", {}).get(file)
+        if path is None:
+            raise AudioError("a file that isn't there any more", "one of the last export", "export it again")
+        if not (offset >= 0 and 0 < count <= _MAX_FETCH):
+            raise OptionError(f"{count} bytes from {offset}", f"1 to {_MAX_FETCH} bytes", "reload the page")
+        with open(path, "rb") as stream:
+            stream.seek(offset)
+            return Answer({}, [stream.read(count)])
+
+    def _private_folder(self) -> Path:
+        if self._private is not None:
+            self._private.cleanup()
+        self._private = tempfile.TemporaryDirectory(prefix="vibevoice-export-")
+        return Path(self._private.name)

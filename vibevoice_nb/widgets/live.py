@@ -1,0 +1,57 @@
+"""From what a generation tells to the messages a page hears it by."""
+
+from __future__ import annotations
+
+import time
+
+from vibevoice_nb.peaks import to_int16
+from vibevoice_nb.project.generation import Event, Generation
+from vibevoice_nb.sinks import SAMPLE_RATE
+
+from .channel import Channel
+
+
+class LiveAudio:
+    """One generation's audio as a stream of messages, sent from the thread that generates."""
+
+    def __init__(self, channel: Channel, job: Generation) -> None:
+        self._channel, self._job = channel, job
+        self._open = False
+
+    def tell(self, event: Event) -> None:
+        """Pass an event on."""
+        if event.kind == "turn":
+            self._begin()
+            self._channel.send("stream_turn", stream=self._job.id, turn=event.turn, start=event.start)
+        elif event.kind == "audio" and event.audio is not None:
+            made = time.time() * 1000
+            pcm = to_int16(event.audio).astype("<i2").tobytes()
+            self._channel.send("audio", [pcm], stream=self._job.id, start=event.start, made=made)
+        elif event.kind == "state" and self._job.done and self._open:
+            samples = round(self._job.progress.seconds * SAMPLE_RATE)
+            self._channel.send("stream_end", stream=self._job.id, samples=samples, ended=self._job.state)
+        if event.kind in ("audio", "take"):
+            self._progress()
+
+    def _begin(self) -> None:
+        if not self._open:
+            self._open = True
+            self._channel.send("stream_begin", stream=self._job.id, sample_rate=SAMPLE_RATE)
+
+    def _progress(self) -> None:
+        progress = self._job.progress
+        self._channel.send(
+            "progress",
+            job=self._job.id,
+            turn=progress.turn,
+            turns_done=progress.turns_done,
+            turns_total=progress.turns_total,
+            turn_seconds=progress.turn_seconds,
+            turn_estimated=progress.turn_estimated,
+            seconds=progress.seconds,
+            estimated=progress.estimated,
+            elapsed=progress.elapsed,
+            remaining=progress.remaining,
+            rtf=progress.rtf,
+            ttfa=progress.ttfa,
+        )

@@ -1,0 +1,106 @@
+"""The model of a room: loaded in the background, its state told, let go of when asked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vibevoice_nb.defaults import generation_settings
+from vibevoice_nb.engine.checkpoint import MIRRORS, NANO, NANO_FOLDER
+from vibevoice_nb.engines import describe, engines
+from vibevoice_nb.errors import VibeVoiceError
+from vibevoice_nb.speech import GenerationOptions
+
+if TYPE_CHECKING:
+    from vibevoice_nb.engine_api import Engine
+
+SUGGESTIONS = [
+    {"id": NANO, "note": "the small embedded voice: no download, English, for trying things out"},
+    {"id": "vibevoice/VibeVoice-1.5B-hf", "note": "VibeVoice 1.5B: 5.4 GB, up to 90 minutes"},
+    {"id": "vibevoice/VibeVoice-7B-hf", "note": "VibeVoice 7B: 18.7 GB, up to 45 minutes"},
+    *({"id": name, "note": "original layout"} for name in MIRRORS),
+]
+
+
+def model_defaults(model: str) -> GenerationOptions:
+    """How a model likes to speak, as far as that is known before it is loaded; nothing is fetched.
+
+    >>> model_defaults("nano").cfg_scale, model_defaults("vibevoice/VibeVoice-1.5B-hf").cfg_scale
+    (3.0, 1.3)
+    """
+    folder = NANO_FOLDER if model == NANO else Path(model).expanduser()
+    try:
+        return generation_settings(folder)[0]
+    except (VibeVoiceError, OSError, ValueError, RuntimeError):  # loading it will say what is wrong with it
+        return GenerationOptions()
+
+
+class ModelKeeper:
+    """Loads one model at a time and says how it stands.
+
+    Parameters
+    ----------
+    tell : callable
+        Called with the state, a plain dict, whenever it changes, from whatever thread.
+    device, dtype : str
+        As for `Engine.load`.
+    """
+
+    def __init__(self, tell: Callable[[dict[str, Any]], None], device: str, dtype: str) -> None:
+        self._tell, self._device, self._dtype = tell, device, dtype
+
+    def state(self, model: str) -> dict[str, Any]:
+        """How a model stands now."""
+        engine = engines.get(model, device=self._device, dtype=self._dtype)
+        return _unloaded(model) if engine is None else _ready(model, engine)
+
+    def engine(self, model: str) -> Engine:
+        """Get the engine, loading it if it isn't there; takes its time, so not in the main thread."""
+        try:
+            engine = engines.load(
+                model,
+                device=self._device,
+                dtype=self._dtype,
+                making=lambda: self._tell(_state("loading", model, message="loading …")),
+            )
+        except VibeVoiceError as error:
+            self._tell(_state("failed", model, message=str(error)))
+            raise
+        except Exception as error:
+            self._tell(_state("failed", model, message=f"{type(error).__name__}: {error}"))
+            raise
+        self._tell(_ready(model, engine))
+        return engine
+
+    def load(self, model: str) -> threading.Thread:
+        """Load in the background; errors become the state."""
+
+        def work() -> None:
+            try:
+                self.engine(model)
+            except Exception:  # the state says it
+                return
+
+        thread = threading.Thread(target=work, name="vibevoice-load", daemon=True)
+        thread.start()
+        return thread
+
+    def unload(self, model: str) -> None:
+        """Let go of it; what still speaks with it keeps it until it is done."""
+        engines.unload(model)
+        self._tell(_unloaded(model))
+
+
+def _state(state: str, model: str, **more: Any) -> dict[str, Any]:
+    return {"state": state, "name": model, "device": "", "dtype": "", "memory": 0, "message": "", **more}
+
+
+def _unloaded(model: str) -> dict[str, Any]:
+    return _state("unloaded", model, message="is loaded when first needed")
+
+
+def _ready(model: str, engine: Engine) -> dict[str, Any]:
+    loaded = describe(engine)
+    return _state("ready", model, device=loaded.device, dtype=loaded.dtype, memory=loaded.nbytes)

@@ -1,0 +1,395 @@
+"""`Studio`: the room in which a conversation is written, cast, spoken, mended and exported.
+
+The work is a `Project` on disk; this widget shows it and does to it what the page asks. What the page can do,
+Python can do too: here, or on `Studio.work`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import traitlets
+
+from vibevoice_nb.errors import OptionError, VibeVoiceError
+from vibevoice_nb.project import Project, Take
+from vibevoice_nb.project.generation import Event, Generation
+from vibevoice_nb.project.shared import shared_project
+from vibevoice_nb.sources import AudioSource
+
+from .audio_sources import AudioSources
+from .base import VibeVoiceWidget, call
+from .controls import ControlTraits
+from .editor import diagnostic_rows
+from .exports import Exports
+from .live import LiveAudio
+from .models import ModelKeeper, model_defaults
+from .project_traits import EPISODE, take_cards, take_summary, turn_states
+from .voices import CastPanel, voice_source
+
+_SETTINGS = ("num_steps", "cfg_scale", "seed", "solver", "mode", "model")
+"""Controls that are kept in the project."""
+_OWN = ("num_steps", "cfg_scale")
+"""Those whose default is the model's own."""
+_DEFAULT_PROJECT = "episode.vibevoice"
+
+
+class Studio(CastPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
+    """A working room for spoken conversations.
+
+    Parameters
+    ----------
+    project : path or Project, optional
+        The folder `NAME.vibevoice` that holds the work; made if it isn't there. By default
+        `episode.vibevoice` in the working directory, so that running the cell again opens the same work.
+    script : str, optional
+        The script; replaces the project's.
+    device, dtype : str
+        As for `Engine.load`.
+    **settings
+        `model`, `num_steps`, `cfg_scale`, `seed`, `solver`, `mode`; by default the project's.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> studio = Studio(folder.name + "/show", script="Anna: Hello!", num_steps=5)
+    >>> [turn["state"] for turn in studio.turns], studio.num_steps, studio.cfg_scale
+    (['unspoken'], 5, 3.0)
+    >>> studio.close(); folder.cleanup()
+    """
+
+    _page: ClassVar[str] = "studio"
+
+    script = traitlets.Unicode().tag(sync=True)
+    diagnostics = traitlets.List(traitlets.Dict()).tag(sync=True)
+    turns = traitlets.List(traitlets.Dict()).tag(sync=True)
+    take = traitlets.Dict().tag(sync=True)
+    position = traitlets.Float(0.0).tag(sync=True)
+    playing = traitlets.Bool(False).tag(sync=True)
+    takes = traitlets.Dict().tag(sync=True)
+    job = traitlets.Dict({"id": "", "state": "idle", "turns": [], "message": ""}).tag(sync=True)
+    project = traitlets.Dict().tag(sync=True)
+    can_undo = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self,
+        project: str | Path | Project | None = None,
+        *,
+        script: str | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        **settings: Any,
+    ) -> None:
+        for name in settings:
+            if name not in _SETTINGS:
+                raise OptionError(f"Studio({name}=...)", f"some of {', '.join(_SETTINGS)}", "leave it out")
+        if not isinstance(project, Project):
+            project = shared_project(project or _DEFAULT_PROJECT)
+        self._project = project
+        self._lock = threading.RLock()
+        self._revision = 0
+        self._heard_before: list[tuple[str | None, int | None]] = []
+        self._generation: Generation | None = None
+        self._live: LiveAudio | None = None
+        self._marks: dict[str, str] = {}
+        self._model = ModelKeeper(self._model_is, device, dtype)
+        super().__init__()
+        if script is not None and not project.read_only:
+            project.script_text = script
+        self._show_settings({**project.settings, **settings})
+        self._refresh()
+        self._unobserve = project.observe(lambda reason: self._refresh())
+        self.observe(self._text_typed, "script")
+        self.observe(self._setting_changed, list(_SETTINGS))
+        self._keep_settings(settings)
+
+    # From Python
+
+    @property
+    def work(self) -> Project:
+        """The project: its script, cast, takes and choices."""
+        return self._project
+
+    @property
+    def episode(self) -> Take:
+        """The chosen takes, assembled; needs no model."""
+        return self._project.assemble()
+
+    @property
+    def generation(self) -> Generation | None:
+        """The generation under way, or the last one."""
+        return self._generation
+
+    def generate(self, turns: Sequence[str] | None = None) -> Generation:
+        """Speak what is missing, in the background; audio plays in the page while it is made.
+
+        Parameters
+        ----------
+        turns : sequence of str, optional
+            Ids of the turns to speak, see `studio.work.turns`. By default those that are unspoken or changed;
+            when there are none, all of them once more.
+
+        Returns
+        -------
+        Generation
+            `await job`, `job.result()`, `for chunk in job`, `job.cancel()`.
+
+        Raises
+        ------
+        ScriptError, VoiceError, ProjectError
+            What keeps it from being spoken.
+        """
+        with self._lock:
+            if self._generation is not None and not self._generation.done:
+                raise VibeVoiceError(
+                    "a second generation in this room",
+                    "one at a time",
+                    "stop the one under way, or wait for it",
+                )
+            model = self.model
+            job = self._project.generation(
+                lambda: self._model.engine(model),
+                turns,
+                mode="whole" if self.mode == "whole" else "turns",
+                listener=self._heard,
+                **self._options(),
+            )
+            self._generation, self._live = job, LiveAudio(self.channel, job)
+            self._marks = dict.fromkeys(job.turns, "queued")
+            self._heard(Event("state"))
+            return job.start()
+
+    def respeak(self, turn: str) -> Generation:
+        """Speak one turn again in its context: a new take, the others stay as they are."""
+        return self.generate([turn])
+
+    def cancel(self) -> None:
+        """Stop within a frame; what was made is kept."""
+        if self._generation is not None:
+            self._generation.cancel()
+
+    def sweep(self, **axes: Sequence[Any]) -> Any:
+        """Speak the script under every combination of settings; shows a grid of players.
+
+        Parameters
+        ----------
+        **axes
+            Lists for `cfg_scale`, `num_steps`, `seed`, `solver`, `temperature`.
+
+        Returns
+        -------
+        SweepGrid
+            `await grid.sweep`, `grid.sweep.to_dataframe()`.
+        """
+        from vibevoice_nb.project.sweep import Sweep
+
+        from .sweep import SweepGrid
+
+        self._project.check_voices()
+        cast = self._project.cast
+        labels = dict.fromkeys(turn.turn.label for turn in self._project.turns)
+        sweep = Sweep(
+            lambda: self._model.engine(self.model),
+            self._project.script,
+            {label: voice for label in labels if (voice := cast[label].voice) is not None},
+            axes,
+            {name: value for name, value in self._options().items() if name not in axes},
+        )
+        grid = SweepGrid(sweep)
+        sweep.start()
+        return grid
+
+    def close(self) -> None:
+        """Take the room down; the project stays as it is."""
+        self.cancel()
+        self._unobserve()
+        self.inbox.close()
+        super().close()
+
+    # From the page
+
+    @call("generate")
+    def _generate(self, turns: list[str] | None = None) -> dict[str, Any]:
+        return {"job": self.generate(turns).id}
+
+    @call("respeak")
+    def _respeak(self, turn: str) -> dict[str, Any]:
+        return {"job": self.respeak(turn).id}
+
+    @call("cancel")
+    def _cancel(self) -> None:
+        self.cancel()
+
+    @call("choose_take")
+    def _choose_take(self, turn: str, take: str) -> None:
+        self._project.choose(turn, take)
+
+    @call("star_take")
+    def _star_take(self, take: str, starred: bool) -> None:
+        self._project.star(take, starred)
+
+    @call("delete_take")
+    def _delete_take(self, take: str) -> None:
+        self._project.delete_take(take)
+
+    @call("undo")
+    def _undo(self) -> dict[str, Any]:
+        return {"undone": self._project.undo()}
+
+    @call("set_gap")
+    def _set_gap(self, turn: str, gap_ms: int | None = None) -> None:
+        self._project.set_gap(turn, gap_ms)
+
+    @call("load_model")
+    def _load_model(self) -> None:
+        self._model.load(self.model)
+
+    @call("unload_model")
+    def _unload_model(self) -> None:
+        self._model.unload(self.model)
+
+    @call("open_project")
+    def _open_project(self, path: str, create: bool) -> None:
+        self.open_project(path, create=create)
+
+    def open_project(self, path: str | Path, *, create: bool = False) -> None:
+        """Change to another project; the one open now stays as it is.
+
+        Raises
+        ------
+        ProjectError
+            It isn't there and `create` is off, or can't be read.
+        """
+        with self._lock:
+            if self._generation is not None and not self._generation.done:
+                raise VibeVoiceError("a project changed while it is spoken", "a quiet room", "stop it first")
+            project = shared_project(path, create=create)
+            self._unobserve()
+            self._project = project
+            self._show_settings(project.settings)
+            self._refresh()
+            self._unobserve = project.observe(lambda reason: self._refresh())
+
+    # What the mixins ask for
+
+    def cast_project(self) -> Project:
+        """Whose cast the voice panel edits."""
+        return self._project
+
+    def audio_source(self, name: str) -> AudioSource:
+        """Find what a name of the protocol means."""
+        kind, _, rest = name.partition(":")
+        if name == EPISODE:
+            return self._project.timeline()
+        if kind == "take":
+            return self._project.take(rest).source
+        return voice_source(name, self._project, self.voice_library)
+
+    def audio_summary(self, name: str) -> dict[str, Any]:
+        """Describe a source, with its turns where it is speech of this project."""
+        kind, _, rest = name.partition(":")
+        if name == EPISODE:
+            return take_summary(self.episode, name, self._revision)
+        if kind == "take":
+            return take_summary(self._project.take(rest), name, 0)
+        return super().audio_summary(name)
+
+    def export_take(self) -> Take:
+        """What the export panel writes."""
+        return self.episode
+
+    # Inside
+
+    def _options(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("num_steps", "cfg_scale", "seed", "solver")}
+
+    def _heard(self, event: Event) -> None:
+        """Tell the page what the generation under way says; from its thread."""
+        job, live = self._generation, self._live
+        assert job is not None and live is not None
+        with self._lock:
+            if event.kind == "turn":
+                self._marks.update({turn: "speaking" for turn in job.turns if event.turn in (turn, "")})
+            elif event.kind == "take":
+                self._marks.pop(event.turn, None)
+            elif event.kind == "state":
+                if job.done:
+                    self._marks = {}
+                if job.options is not None:
+                    self.last_seed = job.options.seed
+                message = "" if job.error is None else str(job.error)
+                self.job = {"id": job.id, "state": job.state, "turns": list(job.turns), "message": message}
+            if event.kind != "audio":
+                self._refresh()
+        live.tell(event)
+
+    def _text_typed(self, change: Any) -> None:
+        if change["new"] != self._project.script_text:
+            self._do(lambda: setattr(self._project, "script_text", change["new"]))
+
+    def _setting_changed(self, change: Any) -> None:
+        if change["name"] == "model":
+            self.model_state = self._model.state(self.model)
+            own = model_defaults(self.model)
+            for name in _OWN:
+                if self._project.settings[name] is None:
+                    setattr(self, name, getattr(own, name))
+        self._keep_settings({change["name"]: change["new"]})
+
+    def _keep_settings(self, changes: dict[str, Any]) -> None:
+        """Keep what a person chose; what is only the model's own default isn't kept as a choice."""
+        own = model_defaults(self.model)
+        kept = {
+            name: None if name in _OWN and value == getattr(own, name) else value
+            for name, value in changes.items()
+        }
+        if not self._project.read_only:
+            self._do(lambda: self._project.settings.update(kept))
+
+    def _show_settings(self, settings: Mapping[str, Any]) -> None:
+        own = model_defaults(settings["model"])
+        for name in _SETTINGS:
+            value = settings[name]
+            setattr(self, name, getattr(own, name) if value is None and name in _OWN else value)
+        self.model_state = self._model.state(self.model)
+
+    def _do(self, action: Callable[[], None]) -> None:
+        """Do something that no call asked for; what is wrong with it is said in the room."""
+        try:
+            action()
+        except VibeVoiceError as error:
+            self.channel.send("notice", severity="error", text=str(error))
+
+    def _model_is(self, state: dict[str, Any]) -> None:
+        self.model_state = state
+
+    def _refresh(self) -> None:
+        """Show the project as it is now; only what differs travels."""
+        with self._lock:
+            project = self._project
+            episode = project.assemble()
+            heard = [(item.chosen, item.gap_ms) for item in project.turns]
+            if heard != self._heard_before:
+                self._heard_before = heard
+                self._revision += 1
+            values = {
+                "script": project.script_text,
+                "diagnostics": diagnostic_rows(project.script) if project.script_text.strip() else [],
+                "turns": turn_states(project, self._marks),
+                "takes": take_cards(project),
+                "take": take_summary(episode, EPISODE, self._revision),
+                "project": {
+                    "name": project.name,
+                    "path": str(project.path),
+                    "read_only": project.read_only,
+                    "note": project.holder,
+                },
+                "can_undo": project.can_undo,
+            }
+            for name, value in values.items():
+                if getattr(self, name) != value:
+                    setattr(self, name, value)
+            self.refresh_cast()

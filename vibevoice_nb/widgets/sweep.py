@@ -1,0 +1,72 @@
+"""`SweepGrid`: the renderings of a sweep side by side, to hear and to compare."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import traitlets
+
+from vibevoice_nb.errors import VibeVoiceError
+from vibevoice_nb.project.sweep import Sweep, SweepCell
+from vibevoice_nb.sources import AudioSource
+
+from .audio_sources import AudioSources
+from .base import VibeVoiceWidget, call
+
+
+class SweepGrid(AudioSources, VibeVoiceWidget):
+    """A grid of players, one for each combination of settings; it fills while the sweep goes on.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        Not begun yet, or under way.
+
+    Attributes
+    ----------
+    sweep : Sweep
+        `await grid.sweep`; `grid.sweep.cancel()`; `grid.sweep.to_dataframe()`; `grid.sweep.cells[0].take`.
+    """
+
+    _page: ClassVar[str] = "sweep"
+
+    cells = traitlets.List(traitlets.Dict()).tag(sync=True)
+    axes = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, sweep: Sweep) -> None:
+        self.sweep = sweep
+        super().__init__(axes=sweep.axes)
+        sweep.changed = lambda cell: self._show()
+        self._show()
+
+    def audio_source(self, name: str) -> AudioSource:
+        """Find the audio of a cell."""
+        kind, _, number = name.partition(":")
+        index = int(number) if kind == "take" and number.isdecimal() else len(self.sweep.cells)
+        take = self.sweep.cells[index].take if index < len(self.sweep.cells) else None
+        if take is None:
+            raise VibeVoiceError(f"the sound {name!r}", "a rendering that is ready", "wait for it")
+        return take.source
+
+    @call("cancel")
+    def _cancel(self) -> None:
+        self.sweep.cancel()
+
+    def _show(self) -> None:
+        self.cells = [self._row(index, cell) for index, cell in enumerate(self.sweep.cells)]
+
+    def _row(self, index: int, cell: SweepCell) -> dict[str, Any]:
+        options = {**self.sweep.fixed, **cell.options}
+        return {
+            "source": f"take:{index}",
+            "num_steps": options.get("num_steps"),
+            "cfg_scale": options.get("cfg_scale"),
+            "seed": options.get("seed"),
+            "solver": options.get("solver"),
+            "temperature": options.get("temperature"),
+            "seconds": round(cell.seconds, 3),
+            "elapsed": round(cell.elapsed, 3),
+            "rtf": round(cell.rtf, 4),
+            "loudness": cell.lufs,
+            "state": cell.state,
+        }
