@@ -124,8 +124,18 @@ def studio_traits(**more: Any) -> dict[str, Any]:
             },
         ],
         "voices": [
-            {"name": "Ada", "kind": "built-in", "description": "a woman's voice, clear and even", "seconds": 8.4},
-            {"name": "Ruben", "kind": "built-in", "description": "a man's voice, deep and calm", "seconds": 7.1},
+            {
+                "name": "Ada",
+                "kind": "built-in",
+                "description": "a woman's voice, clear and even",
+                "seconds": 8.4,
+            },
+            {
+                "name": "Ruben",
+                "kind": "built-in",
+                "description": "a man's voice, deep and calm",
+                "seconds": 7.1,
+            },
             {"name": "Grandfather", "kind": "library", "description": "", "seconds": 12.0},
         ],
         "num_steps": 10,
@@ -144,7 +154,7 @@ def studio_traits(**more: Any) -> dict[str, Any]:
             "name": "nano",
             "device": "cpu",
             "dtype": "float32",
-            "memory": "0.1 GB",
+            "memory": 112_000_000,
             "message": "",
         },
         "take": {
@@ -188,7 +198,13 @@ def _spectrogram(columns: int, rows: int, **_: object) -> Answer:
 
 
 def _describe(source: str, **_: object) -> dict[str, Any]:
-    return {"source": source, "name": source, "samples": 3 * SAMPLE_RATE, "sample_rate": SAMPLE_RATE, "turns": []}
+    return {
+        "source": source,
+        "name": source,
+        "samples": 3 * SAMPLE_RATE,
+        "sample_rate": SAMPLE_RATE,
+        "turns": [],
+    }
 
 
 SOUND: Mapping[str, Any] = {
@@ -198,3 +214,25 @@ SOUND: Mapping[str, Any] = {
     "describe": _describe,
 }
 """What answers for every source."""
+
+
+def sweep_traits() -> dict[str, Any]:
+    axes = {"cfg_scale": [1.0, 1.3, 2.0], "num_steps": [5, 10, 20]}
+    cells = [
+        {
+            "source": f"take:{row * 3 + column}",
+            "cfg_scale": cfg_scale,
+            "num_steps": num_steps,
+            "seed": 7,
+            "solver": None,
+            "temperature": None,
+            "seconds": 3.1 + 0.2 * column,
+            "elapsed": 1.2 + row,
+            "rtf": 0.4 + 0.1 * row,
+            "loudness": -23.4 + row,
+            "state": "waiting" if (row, column) == (2, 2) else "finished",
+        }
+        for row, cfg_scale in enumerate(axes["cfg_scale"])
+        for column, num_steps in enumerate(axes["num_steps"])
+    ]
+    return {"axes": axes, "cells": cells}

@@ -68,7 +68,8 @@ export interface ModelState {
   name: string;
   device: string;
   dtype: string;
-  memory: string;
+  /** Bytes; 0 when it isn't loaded. */
+  memory: number;
   message: string;
 }
 
@@ -88,14 +89,16 @@ export interface ProjectState {
 
 export interface SweepCell {
   source: string;
-  num_steps: number;
-  cfg_scale: number;
-  seed: number;
+  num_steps: number | null;
+  cfg_scale: number | null;
+  seed: number | null;
+  solver?: string | null;
+  temperature?: number | null;
   seconds: number;
   elapsed: number;
   rtf: number;
   loudness: number | null;
-  state: string;
+  state: 'waiting' | 'speaking' | 'finished' | 'cancelled';
 }
 
 /** Whether a job still has work to do. */

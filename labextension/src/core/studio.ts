@@ -13,7 +13,7 @@ import { Disposers, watch } from './kit/watch';
 import { mountPlayer } from './player/player';
 import type { Speaker, TurnState } from './state';
 import { mountHeader } from './studio/header';
-import { areaKeys, type Area } from './studio/shortcuts';
+import { areaKeys, focusArea, type Area } from './studio/shortcuts';
 import { mountNews } from './studio/news';
 import { mountWelcome } from './studio/welcome';
 import { mountTakes } from './takes/takes';
@@ -23,10 +23,11 @@ export function mountStudio(root: HTMLElement, host: Host, bus: Bus): () => void
     h('section', { class: `vvnb-area vvnb-area-${name}`, 'aria-label': label });
   const panel = (): HTMLElement => h('div', { class: 'vvnb-tab-panel' });
   const [script, player] = [place('script', 'Script'), place('player', 'Player')];
-  const [cast, settings, takes, exported] = [panel(), panel(), panel(), panel()];
+  const [cast, settings, model, takes, exported] = [panel(), panel(), panel(), panel(), panel()];
   const side = tabs('Voices and settings', [
     { id: 'cast', label: 'Cast', icon: 'person', panel: cast },
     { id: 'settings', label: 'Settings', icon: 'sliders', panel: settings },
+    { id: 'model', label: 'Model', icon: 'chip', panel: model },
   ]);
   const results = tabs('Takes and export', [
     { id: 'takes', label: 'Takes', icon: 'wave', panel: takes },
@@ -44,7 +45,7 @@ export function mountStudio(root: HTMLElement, host: Host, bus: Bus): () => void
       'div',
       { class: 'vvnb-desk' },
       script,
-      h('div', { class: 'vvnb-area vvnb-area-side' }, side.list, cast, settings),
+      h('div', { class: 'vvnb-area vvnb-area-side' }, side.list, cast, settings, model),
     ),
     transport,
     player,
@@ -56,19 +57,20 @@ export function mountStudio(root: HTMLElement, host: Host, bus: Bus): () => void
     { label: 'Script', element: script },
     { label: 'Cast', element: cast, show: () => side.select('cast') },
     { label: 'Settings', element: settings, show: () => side.select('settings') },
+    { label: 'Model', element: model, show: () => side.select('model') },
     { label: 'Player', element: player },
     { label: 'Takes', element: takes, show: () => results.select('takes') },
     { label: 'Export', element: exported, show: () => results.select('export') },
   ];
   const disposers = new Disposers();
-  const keys = mountHeader(header, host, areas);
+  const keys = mountHeader(header, host, areas, () => focusArea(areas.find((area) => area.element === model)!));
   disposers.add(
     mountNews(news, host),
     mountWelcome(script, host),
     mountEditor(script, host, bus),
     mountCast(cast, host, bus),
     mountSettings(settings, host),
-    mountModel(settings, host),
+    mountModel(model, host),
     mountTransport(transport, host, bus),
     mountPlayer(player, host, bus),
     mountTakes(takes, host, bus),

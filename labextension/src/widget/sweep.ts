@@ -1,8 +1,10 @@
+import { h } from '../core/dom';
 import { mountAudition } from '../core/kit/audition';
 import { mountSweep } from '../core/sweep/sweep';
 import { widget } from './adapter';
 
 export default widget('sweep', (root, host, bus) => {
-  const unmount = [mountSweep(root, host, bus), mountAudition(root, host, bus)];
+  const frame = root.appendChild(h('div', { class: 'vvnb-frame' }));
+  const unmount = [mountSweep(frame, host, bus), mountAudition(frame, host, bus), () => frame.remove()];
   return () => unmount.forEach((stop) => stop());
 });

@@ -6,7 +6,7 @@ const CHUNK = 2 ** 20;
 
 export interface UploadOptions {
   name: string;
-  /** "file" or "recording". */
+  /** "upload" or "recording". */
   kind: string;
   speaker: string;
   /** The part that has arrived, 0 to 1. */

@@ -2,9 +2,9 @@
 
 import { h } from '../dom';
 import type { Bus, Host } from '../host';
-import { button, check, Failures, note, type Tone } from '../kit/elements';
+import { badge, button, check, Failures, note, type Tone } from '../kit/elements';
 import { clock, SAMPLE_RATE, span } from '../kit/format';
-import type { KnownVoice, ProjectState, Speaker, SpeakerVoice, VoiceKind } from '../state';
+import type { KnownVoice, ProjectState, Speaker, SpeakerVoice, TurnState, VoiceKind } from '../state';
 import { keepPanel } from './keep';
 import { recorderPanel } from './record';
 import { trimmer } from './trim';
@@ -54,6 +54,7 @@ export function speakerCard(host: Host, bus: Bus, label: string): SpeakerCard {
     size: 'small',
     onclick: () => void failures.during(() => call('clear_voice', { speaker: label })),
   });
+  const absent = badge('not in the script', undefined, 'Nobody of this name speaks; the voice is kept in case');
   const about = h('p', { class: 'vvnb-hint' });
   const trim = trimmer(host, label, failures);
   const checks = h('div', { class: 'vvnb-slot vvnb-findings' });
@@ -67,7 +68,7 @@ export function speakerCard(host: Host, bus: Bus, label: string): SpeakerCard {
   const element = h(
     'li',
     { class: 'vvnb-card vvnb-speaker' },
-    h('div', { class: 'vvnb-row', 'data-nowrap': true }, colour, h('h3', { class: 'vvnb-ellipsis vvnb-grow' }, label), remove),
+    h('div', { class: 'vvnb-row', 'data-nowrap': true }, colour, h('h3', { class: 'vvnb-ellipsis' }, label), absent, h('span', { class: 'vvnb-grow' }), remove),
     h('div', { class: 'vvnb-row', 'data-nowrap': true }, h('div', { class: 'vvnb-grow' }, select), play),
     detail,
     h('div', { class: 'vvnb-row' }, uploads.button, recorder.button),
@@ -81,6 +82,8 @@ export function speakerCard(host: Host, bus: Bus, label: string): SpeakerCard {
   const update = (speaker: Speaker): void => {
     const voices = host.get<KnownVoice[]>('voices') ?? [];
     const readOnly = host.get<ProjectState | undefined>('project')?.read_only ?? false;
+    const turns = host.get<TurnState[] | undefined>('turns');
+    absent.hidden = !turns || turns.some((turn) => turn.speaker === label);
     const now = JSON.stringify([speaker, voices, readOnly]);
     if (now === shown) return;
     shown = now;

@@ -20,7 +20,7 @@ export async function sendVoice(
   host: Host,
   speaker: string,
   file: Blob & { name?: string },
-  kind: 'file' | 'recording',
+  kind: 'upload' | 'recording',
   place: HTMLElement,
 ): Promise<void> {
   if (file.size > LARGEST) {
@@ -60,7 +60,7 @@ export async function sendVoice(
 export function uploadPanel(host: Host, label: string, failures: Failures): UploadPanel {
   const element = h('div', { class: 'vvnb-slot' });
   const send = (file: File | undefined): void => {
-    if (file) void failures.during(() => sendVoice(host, label, file, 'file', element));
+    if (file) void failures.during(() => sendVoice(host, label, file, 'upload', element));
   };
   const chooser = h('input', {
     type: 'file',

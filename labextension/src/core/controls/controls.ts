@@ -9,7 +9,7 @@ import { mountTransport } from './transport';
 
 /** Settings and model; and the generate button, where the widget can generate. */
 export function mountControls(root: HTMLElement, host: Host, bus: Bus): () => void {
-  const place = h('div', { class: 'vvnb-controls' });
+  const place = h('div', { class: 'vvnb-controls vvnb-frame' });
   root.append(place);
   const disposers = new Disposers();
   disposers.add(mountSettings(place, host), mountModel(place, host), () => place.remove());

@@ -3,6 +3,7 @@
 import { h } from '../dom';
 import type { Host } from '../host';
 import { badge, button, Failures, failureNote, freshId, progressBar, type Tone } from '../kit/elements';
+import { bytes } from '../kit/format';
 import { help } from '../kit/popover';
 import { watch } from '../kit/watch';
 import type { ModelState, ProjectState } from '../state';
@@ -93,7 +94,7 @@ export function mountModel(root: HTMLElement, host: Host): () => void {
     note.hidden = !note.textContent;
     name.disabled = all.disabled = readOnly;
     const [word, tone] = STATES[now.state];
-    const where = now.state === 'ready' ? [now.device, now.dtype, now.memory].filter(Boolean).join(' · ') : now.state === 'failed' ? '' : now.message;
+    const where = now.state === 'ready' ? [now.device, now.dtype, now.memory ? bytes(now.memory) : ''].filter(Boolean).join(' · ') : now.state === 'failed' ? '' : now.message;
     state.replaceChildren(badge(word, tone), h('span', { class: 'vvnb-hint' }, where));
     bar.element.hidden = now.state !== 'loading';
     load.hidden = now.state === 'ready';

@@ -50,12 +50,12 @@ export function mountSettings(root: HTMLElement, host: Host): () => void {
     about: help(
       'Guidance (CFG scale)',
       'How strongly the voice and the text are followed. 1.0 switches guidance off, and is quicker.',
-      '1.3 is the default. Higher sounds clearer and stricter, above 3 it may sound pressed.',
+      'The published models are at their best near 1.3, the embedded voice nano near 3. Higher sounds clearer and stricter, in the end pressed.',
     ),
   });
   const preset = segments<Preset>(
     'Preset',
-    PRESETS.map(([id, name, , title]) => [id, name, title] as const),
+    PRESETS.map(([id, name, steps, title]) => [id, `${name} · ${steps}`, title] as const),
     (id) => host.set('num_steps', PRESETS.find((candidate) => candidate[0] === id)![2]),
   );
   const seed = seedField(host);
@@ -68,7 +68,7 @@ export function mountSettings(root: HTMLElement, host: Host): () => void {
   const fields = h(
     'fieldset',
     { class: 'vvnb-settings', 'aria-label': 'Settings' },
-    h('div', { class: 'vvnb-field' }, preset.element),
+    h('div', { class: 'vvnb-field' }, h('div', { class: 'vvnb-label' }, 'Preset'), preset.element),
     steps.element,
     guidance.element,
     seed.element,

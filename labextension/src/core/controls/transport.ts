@@ -13,11 +13,12 @@ type Progress = ToPage['progress'];
 /** What stands in the way of generating, in words, with what to do; empty when nothing does. */
 export function obstacle(host: Host): string {
   const turns = host.get<TurnState[]>('turns') ?? [];
-  const speakers = host.get<Speaker[]>('speakers') ?? [];
   const faults = (host.get<{ severity: string; line: number }[]>('diagnostics') ?? []).filter((found) => found.severity === 'error');
   if (host.get<ProjectState>('project')?.read_only) return 'This project is open for reading only.';
   if (faults.length) return `Line ${faults[0]!.line} of the script needs a look first.`;
   if (!turns.length) return 'Write a line first, such as “Speaker 1: Hello!”';
+  const present = new Set(turns.map((turn) => turn.speaker));
+  const speakers = (host.get<Speaker[]>('speakers') ?? []).filter((speaker) => present.has(speaker.label));
   const silent = speakers.find((speaker) => !speaker.voice);
   if (silent) return `${silent.label} needs a voice: choose one under Cast.`;
   const unsure = speakers.find((speaker) => speaker.voice?.needs_consent && !speaker.voice.consent);

@@ -72,7 +72,7 @@ export function mountExport(root: HTMLElement, host: Host, _bus: Bus): () => voi
       field('Format', format, format.id),
       field('Parts', parts.element, '', help('Parts', ...PARTS.map(([, label, about]) => `${label}: ${about}.`))),
       field('Loudness', loudness.element, '', help('Loudness', 'Brings the whole to a common loudness (LUFS), with true peaks below −1 dB, so that it sits well beside other programmes.')),
-      field('With it', h('div', { class: 'vvnb-stack', 'data-tight': true }, srt.element, vtt.element, chapters.element)),
+      field('Add', h('div', { class: 'vvnb-stack', 'data-tight': true }, srt.element, vtt.element, chapters.element)),
       field('Where to', h('div', { class: 'vvnb-stack' }, target.element, folder)),
     ),
     h('p', { class: 'vvnb-hint' }, 'A manifest goes with every export: model, seeds, settings and the words “generated speech”, also inside the audio file.'),

@@ -25,14 +25,13 @@ export function colourOf(element: Element, name: string): string {
 
 /** Draw peaks as bars, scaled so that the loudest fills the height; returns whether there was room. */
 export function drawPeaks(canvas: HTMLCanvasElement, peaks: Peaks, colour: string): boolean {
-  const width = canvas.clientWidth;
-  const height = canvas.clientHeight;
+  const { width, height } = canvas.getBoundingClientRect();
   const context = canvas.getContext('2d');
   if (!context || !width || !height) return false;
   const ratio = devicePixelRatio || 1;
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
-  context.scale(ratio, ratio);
+  context.scale(canvas.width / width, canvas.height / height);
   context.fillStyle = colour;
   if (!peaks.length) return true;
   const buckets = peaks.length / 2;

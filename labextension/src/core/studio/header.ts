@@ -2,7 +2,7 @@
 
 import { h } from '../dom';
 import type { Host } from '../host';
-import { badge, button, type Tone } from '../kit/elements';
+import { button, type Tone } from '../kit/elements';
 import { icon } from '../kit/icons';
 import { popover } from '../kit/popover';
 import { watch } from '../kit/watch';
@@ -17,9 +17,9 @@ export interface Header {
 const TONES: Partial<Record<ModelState['state'], Tone>> = { ready: 'good', loading: 'accent', failed: 'danger' };
 const WORDS: Record<ModelState['state'], string> = { ready: 'loaded', loading: 'loading', failed: 'failed to load', unloaded: 'not loaded' };
 
-export function mountHeader(root: HTMLElement, host: Host, areas: readonly Area[]): Header {
+export function mountHeader(root: HTMLElement, host: Host, areas: readonly Area[], showModel: () => void): Header {
   const name = h('h2', { class: 'vvnb-ellipsis' });
-  const model = h('div', { class: 'vvnb-row', 'data-tight': true });
+  const model = h('button', { type: 'button', class: 'vvnb-badge vvnb-model-badge', onclick: showModel });
   const opener = button({ label: 'Keyboard', icon: 'help', bare: true, kind: 'quiet', size: 'small', title: 'Keys (?)' });
   const help = popover(opener, 'Keys', () => [h('h3', { class: 'vvnb-key-title' }, 'Keys'), keyTable(areas)]);
   root.append(h('span', { class: 'vvnb-logo' }, icon('wave')), name, model, opener);
@@ -30,8 +30,12 @@ export function mountHeader(root: HTMLElement, host: Host, areas: readonly Area[
     name.title = project.path;
     // The small voice never passes for the large model: what speaks is named wherever one works.
     const id = host.get<string>('model');
-    const label = id === 'nano' ? 'nano, the small embedded voice' : id;
-    model.replaceChildren(badge(h('span', { class: 'vvnb-model-badge' }, icon('chip'), h('span', { class: 'vvnb-ellipsis' }, label)), TONES[state.state], `Model: ${label}, ${WORDS[state.state]}`));
+    const kind = id === 'nano' ? ', the small embedded voice' : '';
+    const label = `${id}${kind}`;
+    model.replaceChildren(icon('chip'), h('span', { class: 'vvnb-ellipsis' }, id, h('span', { class: 'vvnb-wide' }, kind)));
+    model.setAttribute('aria-label', `Model: ${label}, ${WORDS[state.state]}`);
+    model.dataset['tone'] = TONES[state.state] ?? '';
+    model.title = `Model: ${label}, ${WORDS[state.state]}`;
   });
   return {
     openHelp: help.open,

@@ -6,7 +6,7 @@ import { button } from '../kit/elements';
 import { SAMPLE_RATE, span } from '../kit/format';
 import { waveform, type Waveform } from '../kit/waveform';
 import type { SweepCell } from '../state';
-import { layOut, type Axis, type Block } from './model';
+import { layOut, nameOf, type Axis, type Block } from './model';
 
 export interface SweepGrid {
   element: HTMLElement;
@@ -14,7 +14,7 @@ export interface SweepGrid {
   dispose(): void;
 }
 
-const STATES: Record<string, string> = { queued: 'waiting', speaking: 'speaking…', failed: 'failed', cancelled: 'stopped' };
+const STATES: Partial<Record<SweepCell['state'], string>> = { waiting: 'waiting', speaking: 'speaking…', cancelled: 'stopped' };
 
 export function sweepGrid(host: Host, bus: Bus): SweepGrid {
   const element = h('div', { class: 'vvnb-stack' });
@@ -29,7 +29,7 @@ export function sweepGrid(host: Host, bus: Bus): SweepGrid {
     wave.show(cell.source, Math.round(cell.seconds * SAMPLE_RATE));
     const facts = [span(cell.seconds), `RTF ${cell.rtf.toFixed(2)}`, cell.loudness === null ? '' : `${cell.loudness.toFixed(1)} LUFS`];
     const play = button({
-      label: `Play CFG ${cell.cfg_scale}, ${cell.num_steps} steps, seed ${cell.seed}`,
+      label: `Play ${nameOf(cell)}`,
       icon: 'play',
       bare: true,
       size: 'small',

@@ -4,7 +4,7 @@ import { h } from '../dom';
 import type { Bus } from '../host';
 import { button } from '../kit/elements';
 import type { SweepCell } from '../state';
-import { sorted, type SortKey } from './model';
+import { AXIS_LABELS, nameOf, sorted, type SortKey } from './model';
 
 export interface SweepTable {
   element: HTMLElement;
@@ -13,13 +13,17 @@ export interface SweepTable {
 
 type Column = readonly [SortKey, string, (cell: SweepCell) => string];
 
-const number = (digits: number, key: SortKey, always = false) => (cell: SweepCell) =>
-  cell[key] === null || (cell.state !== 'finished' && !always) ? '–' : cell[key]!.toFixed(digits);
+const number = (digits: number, key: SortKey) => (cell: SweepCell): string => {
+  const value = cell.state === 'finished' || key in AXIS_LABELS ? cell[key] : null;
+  return typeof value === 'number' ? value.toFixed(digits) : (value ?? '–');
+};
 
 const COLUMNS: readonly Column[] = [
-  ['cfg_scale', 'CFG', number(1, 'cfg_scale', true)],
-  ['num_steps', 'Steps', number(0, 'num_steps', true)],
-  ['seed', 'Seed', number(0, 'seed', true)],
+  ['cfg_scale', 'CFG', number(1, 'cfg_scale')],
+  ['num_steps', 'Steps', number(0, 'num_steps')],
+  ['seed', 'Seed', number(0, 'seed')],
+  ['solver', 'Solver', number(0, 'solver')],
+  ['temperature', 'Temperature', number(2, 'temperature')],
   ['seconds', 'Length, s', number(2, 'seconds')],
   ['elapsed', 'Time, s', number(2, 'elapsed')],
   ['rtf', 'RTF', number(3, 'rtf')],
@@ -45,7 +49,9 @@ export function sweepTable(bus: Bus): SweepTable {
     return h('th', { scope: 'col', 'data-number': true }, head);
   });
   const draw = (): void => {
+    const empty = COLUMNS.map(([column]) => column in AXIS_LABELS && cells.every((cell) => (cell[column] ?? null) === null));
     heads.forEach((head, at) => {
+      head.hidden = empty[at]!;
       if (COLUMNS[at]![0] === key) head.setAttribute('aria-sort', descending ? 'descending' : 'ascending');
       else head.removeAttribute('aria-sort');
     });
@@ -55,14 +61,14 @@ export function sweepTable(bus: Bus): SweepTable {
           'tr',
           null,
           h('td', null, button({
-            label: `Play CFG ${cell.cfg_scale}, ${cell.num_steps} steps, seed ${cell.seed}`,
+            label: `Play ${nameOf(cell)}`,
             icon: 'play',
             bare: true,
             size: 'small',
             disabled: cell.state !== 'finished',
             onclick: () => bus.emit('audition', { source: cell.source, autoplay: true }),
           })),
-          ...COLUMNS.map(([, , show]) => h('td', { 'data-number': true }, show(cell))),
+          ...COLUMNS.map(([, , show], at) => h('td', { 'data-number': true, hidden: empty[at] }, show(cell))),
         ),
       ),
     );

@@ -47,7 +47,7 @@ export function comparison(host: Host, failures: Failures): Comparison {
   const prefer = LETTERS.map((letter) => button({ label: `Prefer ${letter}`, icon: 'check', size: 'small', onclick: () => choose(letter) }));
   const show = button({ label: 'Reveal', size: 'small', onclick: () => setPairing(reveal(pairing)) });
   const again = button({ label: 'Shuffle again', size: 'small', kind: 'quiet', onclick: () => restart() });
-  const verdict = h('p', { class: 'vvnb-hint', 'aria-live': 'polite' });
+  const verdict = h('p', { class: 'vvnb-hint vvnb-slot', 'aria-live': 'polite' });
   const close = button({ label: 'Close the comparison', icon: 'close', bare: true, kind: 'quiet', size: 'small', onclick: () => open(false) });
   const choosing = h('div', { class: 'vvnb-compare-picks' }, selects[0]!, h('span', { class: 'vvnb-hint' }, 'and'), selects[1]!);
   const element = h(
@@ -130,7 +130,7 @@ export function comparison(host: Host, failures: Failures): Comparison {
       letter.textContent = title(pairing, LETTERS[at]!, nameOf);
       letter.setAttribute('aria-pressed', String(at === heard && duet !== null));
     });
-    relabel(toggle, duet?.playing ? 'Pause' : 'Play both', duet?.playing ? 'stop' : 'play');
+    relabel(toggle, duet?.playing ? 'Pause' : 'Play both', duet?.playing ? 'pause' : 'play');
     position.max = String(duet?.seconds ?? 1);
     position.value = String(duet?.position ?? 0);
     time.textContent = clock(duet?.position ?? 0, true);
