@@ -27,9 +27,10 @@ _RANGES = {
     "temperature": (0.0, 2.0, "a number from 0.0 to 2.0"),
     "max_seconds": (0.1, 86_400.0, "seconds of audio, from 0.1 to 86400"),
     "passage_seconds": (1.0, 86_400.0, "seconds of speech, from 1 to 86400"),
+    "context_seconds": (0.0, 86_400.0, "seconds of speech, from 0 to 86400"),
     "seed": (0, 2**63 - 1, "a whole number, not negative"),
 }
-_OPTIONAL = ("seed", "max_seconds", "passage_seconds")
+_OPTIONAL = ("seed", "max_seconds", "passage_seconds", "context_seconds")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,9 @@ class GenerationOptions:
     passage_seconds : float, optional
         Longest stretch, by estimate, to speak in one pass; by default the whole script. Small models speak
         short stretches best.
+    context_seconds : float, optional
+        Most of the earlier turns that are read before one spoken turn by turn, only whole ones; by default as
+        much as fits. 0 gives it none.
 
     Raises
     ------
@@ -74,6 +78,7 @@ class GenerationOptions:
     temperature: float = 1.0
     max_seconds: float | None = None
     passage_seconds: float | None = None
+    context_seconds: float | None = None
 
     def __post_init__(self) -> None:
         for name, (low, high, expected) in _RANGES.items():
