@@ -10,10 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.widgets.base import STATIC, Answer, VibeVoiceWidget
 from vibevoice_nb.widgets.channel import Channel
 
+LABEXTENSION = Path(__file__).parents[2] / "labextension"
 HARNESS = Path(__file__).parent / "harness"
 # localhost is a secure context, as a page with AudioWorklet or a microphone must be; nothing listens there.
 ADDRESS = "http://localhost:9/"
@@ -63,6 +66,20 @@ class Mounted:
             self.flush()
         return value
 
+    def faults(self, selector: str = "body") -> list[str]:
+        """What axe-core finds seriously wrong with the accessibility of a part of the page."""
+        axe = LABEXTENSION / "node_modules/axe-core/axe.min.js"
+        if not axe.is_file():
+            pytest.skip("axe-core is not installed (npm ci in labextension)")
+        self.page.evaluate(axe.read_text(encoding="utf-8"))
+        found = self.page.evaluate("part => axe.run(part, { resultTypes: ['violations'] })", selector)
+        return [
+            f"{fault['help']}: {node['html'][:200]}: {node.get('failureSummary', '')}"
+            for fault in found["violations"]
+            for node in fault["nodes"]
+            if fault["impact"] in ("serious", "critical")
+        ]
+
     def flush(self) -> None:
         """Let the page have what waits for it."""
         messages, self._waiting[:] = list(self._waiting), []
@@ -108,7 +125,7 @@ def show(
     widths: Sequence[int | None] = (None,),
     shadow: bool = False,
 ) -> Mounted:
-    """Show a built widget, by the name of its module with traits, or a real one, which then is its own kernel."""
+    """Show a built widget: by its name and traits, or a real one, which then is its own kernel."""
     mounted = Mounted(page, methods or {}, traits or {})
     page.on("pageerror", lambda error: mounted.errors.append(str(error)))
     page.on("console", lambda line: line.type == "error" and mounted.errors.append(line.text))

@@ -2,7 +2,7 @@
 
 import { acceptCompletion, autocompletion, closeCompletion, completionKeymap } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
-import { linter, lintKeymap, openLintPanel, setDiagnostics } from '@codemirror/lint';
+import { linter, nextDiagnostic, setDiagnostics } from '@codemirror/lint';
 import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search';
 import { Compartment, EditorState, type Extension } from '@codemirror/state';
 import { EditorView, highlightActiveLine, keymap, placeholder } from '@codemirror/view';
@@ -15,6 +15,7 @@ import { toDiagnostics, type Remark } from './diagnostics';
 import { Footer } from './footer';
 import { highlight, setSpeakers } from './highlight';
 import { pasteFromDocument } from './paste';
+import { Problems } from './problems';
 import { ScriptSync, normalLines } from './sync';
 import { theme } from './theme';
 import { extentOf, setLit, setTurns, turnAt, turnGutter } from './turns';
@@ -29,7 +30,8 @@ export function mountEditor(root: HTMLElement, host: Host, bus: Bus): () => void
 class ScriptEditor {
   private readonly view: EditorView;
   private readonly sync: ScriptSync;
-  private readonly footer = new Footer(() => openLintPanel(this.view));
+  private readonly problems = new Problems(() => this.view);
+  private readonly footer = new Footer(this.problems.button);
   private readonly readOnly = new Compartment();
   private readonly off: (() => void)[];
 
@@ -40,7 +42,7 @@ class ScriptEditor {
   ) {
     const frame = h('div', { class: 'vvnb-editor' });
     this.view = new EditorView({ parent: frame, doc: normalLines(host.get('script') ?? ''), extensions: this.extensions() });
-    frame.append(this.footer.element);
+    frame.append(this.problems.list, this.footer.element);
     root.append(frame);
     this.sync = new ScriptSync(this.view, host);
     this.off = [
@@ -49,6 +51,7 @@ class ScriptEditor {
       host.on('diagnostics', () => this.showRemarks()),
       host.on('project', () => this.lock()),
       bus.on('lit', ({ turn }) => this.light(turn)),
+      bus.on('act', ({ action }) => action === 'generate' && this.sync.flush()), // what is generated is what is seen
     ];
     this.showSpeakers();
     this.showTurns();
@@ -98,7 +101,8 @@ class ScriptEditor {
       { key: 'Alt-Enter', run: (view) => this.playFrom(turnAt(view.state, view.state.selection.main.head)) },
       { key: 'Tab', run: acceptCompletion },
       ...completionKeymap,
-      ...lintKeymap,
+      { key: 'F8', run: nextDiagnostic },
+      { key: 'Mod-Shift-m', run: () => this.problems.toggle() },
       ...searchKeymap,
       ...historyKeymap,
       { key: 'Escape', run: (view) => closeCompletion(view) || this.act('stop') }, // whatever else it closes comes first
@@ -132,8 +136,9 @@ class ScriptEditor {
   private showRemarks(): void {
     const remarks = this.host.get<Remark[]>('diagnostics') ?? [];
     const { before, moved } = this.sync.known;
-    this.view.dispatch(setDiagnostics(this.view.state, toDiagnostics(remarks, before, moved)));
-    this.footer.showRemarks(remarks);
+    const diagnostics = toDiagnostics(remarks, before, moved);
+    this.view.dispatch(setDiagnostics(this.view.state, diagnostics));
+    this.problems.show(diagnostics);
   }
 
   private lock(): void {

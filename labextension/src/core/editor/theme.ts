@@ -109,22 +109,16 @@ export const theme = EditorView.theme({
     padding: '3px 6px',
   },
   '.cm-button': { ...button, backgroundImage: 'none' },
-  '.cm-panel.cm-search [name=close], .cm-panel.cm-panel-lint [name=close]': {
+  '.cm-panel.cm-search [name=close]': {
     color: 'var(--vvnb-text)',
     fontSize: '18px',
     width: '24px',
     height: '24px',
     cursor: 'pointer',
   },
-  '.cm-panel.cm-panel-lint ul': { maxHeight: '9em' },
-  '.cm-panel.cm-panel-lint ul [aria-selected]': { backgroundColor: 'var(--vvnb-accent-soft)' },
-  '.cm-panel.cm-panel-lint ul:focus [aria-selected]': {
-    color: 'var(--vvnb-text)',
-    background: 'var(--vvnb-accent-soft)',
-  },
   '.cm-searchMatch': { backgroundColor: 'var(--vvnb-warning-soft)', outline: '1px solid var(--vvnb-warning)' },
   '.cm-searchMatch.cm-searchMatch-selected': {
-    backgroundColor: 'color-mix(in srgb, var(--vvnb-warning) 40%, transparent)',
+    backgroundColor: 'color-mix(in srgb, var(--vvnb-warning) 24%, transparent)',
   },
   '.cm-selectionMatch': { backgroundColor: 'var(--vvnb-hover)' },
 });
