@@ -141,7 +141,7 @@ class VoiceShelf:
 
     def __init__(self, folder: ProjectFolder) -> None:
         self._folder = folder
-        self._loaded: dict[str, tuple[Voice, str]] = {}
+        self._loaded: dict[str, tuple[Voice, str] | None] = {}  # None: damaged
 
     def add(self, label: str, voice: Voice, kind: str | None) -> str:
         """Copy a voice in; return its name in the folder.
@@ -189,9 +189,9 @@ class VoiceShelf:
                 self._loaded[record.voice] = self._load(record.voice)
             except (VibeVoiceError, OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
                 warnings.warn(f"the voice of {record.label} is left out, it is damaged: {exc}", stacklevel=3)
-                return bare
-        voice, kind = self._loaded[record.voice]
-        return CastMember(record.label, record.colour, voice, kind, record.consent)
+                self._loaded[record.voice] = None
+        loaded = self._loaded[record.voice]
+        return CastMember(record.label, record.colour, *loaded, record.consent) if loaded else bare
 
     def _load(self, name: str) -> tuple[Voice, str]:
         assert is_file_name(name)

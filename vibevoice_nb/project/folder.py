@@ -23,7 +23,7 @@ from pathlib import Path
 
 from vibevoice_nb import __version__
 from vibevoice_nb.errors import AudioError, ProjectError, VibeVoiceError
-from vibevoice_nb.files import sync_folder, write_atomically
+from vibevoice_nb.files import disk_error, sync_folder, write_atomically
 from vibevoice_nb.sources import FileSource
 
 from .state import FORMAT, State, checked_id
@@ -259,13 +259,9 @@ class ProjectFolder:
         """
         try:
             yield
-        except AudioError as exc:
-            raise ProjectError(exc.got, exc.expected, exc.remedy) from exc
-        except OSError as exc:
-            got = f"the project {self.path}: {exc.strerror or exc}"
-            raise ProjectError(
-                got, "a folder that can be written", "free some space or mend its permissions"
-            ) from exc
+        except (AudioError, OSError) as exc:
+            told = exc if isinstance(exc, AudioError) else disk_error(self.path, exc, "it is as it was")
+            raise ProjectError(told.got, told.expected, told.remedy) from exc
 
 
 def remove_folder(path: Path) -> None:

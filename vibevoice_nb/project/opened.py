@@ -106,6 +106,9 @@ class OpenProject:
         target = given if given.is_dir() else _with_suffix(given)
         if not target.is_dir():
             raise ProjectError(f"{given}: no such folder", "a project's folder", "Project.create makes one")
+        if not any((target / name).exists() for name in ("project.json", "project.json.bak")):
+            got = f"{given}: project.json is missing"
+            raise ProjectError(got, "a project's folder", "check the path, or make one with Project.create")
         lock, holder = None, ""
         if not read_only:
             lock, holder = _lock(target)

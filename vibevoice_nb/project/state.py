@@ -86,7 +86,15 @@ class UndoStep:
 
     def __post_init__(self) -> None:
         _check(type(self.words) is str, "an undo step")
-        _check(all(type(step) is list for step in self.back), "an undo step")
+        for what, key, *before in self.back:
+            if what == "member":
+                MemberRecord(**before[0])
+            elif what == "gap_ms":
+                _check(checked_id(key) == key and (before[0] is None or is_gap(before[0])), "an undo step")
+            else:
+                _check(what in ("restore", "starred", "chosen"), "an undo step")
+                for value in (key, *before):
+                    _check(value is None or checked_id(value) == value, "an undo step")
 
 
 Record = TypeVar("Record", TurnRecord, MemberRecord, UndoStep)

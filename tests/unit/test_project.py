@@ -1,0 +1,394 @@
+"""A project keeps a script, its cast and its takes together through edits, deletions and undo."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from project_helpers import FRAME, SCRIPT, frames, speak, speak_all, tone
+
+from vibevoice_nb.errors import OptionError, ProjectError, ScriptError, VoiceError
+from vibevoice_nb.project import Project, Take, TakeTurn
+from vibevoice_nb.project.cast import cast_names
+from vibevoice_nb.project.state import DEFAULTS, PALETTE
+from vibevoice_nb.voices import load_voice
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Any:
+    with Project.create(tmp_path / "talk", SCRIPT) as project:
+        yield project
+
+
+def voice(hz: float, seconds: float = 4.0) -> Any:
+    return load_voice(tone(int(24_000 * seconds), hz), name=f"{hz:g} Hz")
+
+
+def states(project: Project) -> list[str]:
+    return [turn.state for turn in project.turns]
+
+
+# The script
+
+
+@pytest.mark.parametrize(
+    "text", [SCRIPT, "", "\ufeffAnna: Hi.\r\n\r\n  # note\tBen: x \n", "Speaker 1: 好。\n\x00"]
+)
+def test_the_script_is_kept_to_the_letter(project: Project, text: str) -> None:
+    project.script_text = text
+    assert project.script_text == text
+    assert (project.path / "script.txt").read_bytes() == text.encode()
+    assert Project.open(project.path, read_only=True).script_text == text
+
+
+def test_names_in_the_text_are_the_cast() -> None:
+    assert cast_names("Anna: Hi.\nand more\nBen: Yes.\nCleo: No.\nDan: Oh.") == ("Anna", "Ben", "Cleo", "Dan")
+    assert cast_names("# Note: x\nAnna: Hi.") == ("Anna",)
+    assert cast_names("anna: Hi.", known=["Anna"]) == ("Anna",)
+    assert cast_names("Ben: Hi.\nAnna: Yes.", known=["Anna", "Cleo", "Ben"]) == ("Anna", "Ben")
+    assert cast_names("[1]: Hi.\nNote: this.") == () == cast_names('[{"speaker": "Anna", "text": "Hi."}]')
+
+
+@pytest.mark.parametrize("names", [["Anna"], ["Anna", "Ben"], ["Dr. Ada", "Ben", "Émile"], list("ABCD")])
+def test_a_script_of_names_just_works(project: Project, names: list[str]) -> None:
+    project.script_text = ""
+    project.script_text = "\n".join(f"{name}: Hello there.\nand on it goes" for name in names * 2)
+    assert not project.script.errors
+    assert [turn.turn.speaker_index for turn in project.turns] == [*range(len(names))] * 2
+    assert list(project.cast) == names
+
+
+def test_a_speaker_keeps_the_models_index_when_the_order_changes(project: Project) -> None:
+    project.script_text = "Ben: First.\n" + SCRIPT
+    assert {turn.turn.label: turn.turn.speaker_index for turn in project.turns} == {"Anna": 0, "Ben": 1}
+
+
+def test_a_fifth_speaker_is_an_error_in_words(project: Project) -> None:
+    project.script_text = "\n".join(f"{name}: Hi." for name in "ABCDE")
+    with pytest.raises(ScriptError, match="speaker number 5"):
+        project.script.raise_for_errors()
+
+
+# Turns and takes
+
+
+def test_an_edit_marks_the_line_and_what_depends_on_it(project: Project) -> None:
+    assert states(project) == ["unspoken"] * 8 and len(project.missing()) == 8
+    speak_all(project)
+    assert states(project) == ["spoken"] * 8 and not project.missing()
+    ids = [turn.id for turn in project.turns]
+    project.script_text = SCRIPT.replace("Three", "Thirty-three")
+    assert [turn.id for turn in project.turns] == ids
+    assert states(project) == ["spoken"] * 2 + ["changed"] + ["spoken"] * 5
+    assert [turn.context_changed for turn in project.turns] == [False] * 3 + [True] * 5
+    assert project.missing() == [ids[2]]
+    project.script_text = SCRIPT  # as if nothing had been
+    assert states(project) == ["spoken"] * 8 and not any(turn.context_changed for turn in project.turns)
+
+
+def test_another_take_before_changes_the_context(project: Project) -> None:
+    speak_all(project)
+    ids = [turn.id for turn in project.turns]
+    new = speak(project, ids[1], phase=1.0)
+    assert [turn.context_changed for turn in project.turns] == [False] * 2 + [True] * 6
+    assert project.turns[1].chosen == new.id and len(project.turns[1].takes) == 2
+    project.choose(ids[1], project.turns[1].takes[0])
+    assert not any(turn.context_changed for turn in project.turns)
+    assert project.context_changed(new.id) is False  # what came before it is the same
+
+
+def test_a_line_in_between_changes_the_context(project: Project) -> None:
+    speak_all(project)
+    project.script_text = SCRIPT.replace("Ben: Four.", "Ben: Three and a half.\nBen: Four.")
+    assert [turn.context_changed for turn in project.turns] == [False] * 4 + [True] * 5
+    assert states(project)[3] == "unspoken"
+
+
+def test_a_line_that_was_deleted_and_comes_back_has_its_takes(project: Project) -> None:
+    speak_all(project)
+    before = project.turns
+    for text in ("", "Anna: Something else.", SCRIPT.replace("Ben: Two.\n", "")):
+        project.script_text = text
+        project.script_text = SCRIPT
+        assert project.turns == before
+
+
+def test_another_voice_changes_its_turns(project: Project) -> None:
+    project.set_voice("Anna", voice(200))
+    speak_all(project)
+    project.set_voice("Anna", voice(210))
+    assert states(project) == ["changed", "spoken"] * 4
+    project.undo()
+    assert states(project) == ["spoken"] * 8
+
+
+def test_a_stopped_take_is_still_missing(project: Project) -> None:
+    first = project.turns[0].id
+    part = speak(project, first, 1, ended="cancelled")
+    turn = project.turns[0]
+    assert (turn.chosen, turn.partial, project.missing()[0]) == (part.id, True, first)
+    whole = speak(project, first, 3)
+    speak(project, first, 1, ended="cancelled")
+    assert project.turns[0].chosen == whole.id and first not in project.missing()
+    writer = project.begin_take(first)
+    writer.write(tone(FRAME))
+    assert writer.abandon() is None and len(project.turns[0].takes) == 3
+    kept = project.begin_take(first)
+    kept.write(tone(FRAME))
+    take = kept.abandon(keep=True, frames=frames(1))
+    assert take is not None and take.ended == "cancelled" and len(project.turns[0].takes) == 4
+
+
+def test_a_take_is_what_its_flac_holds(project: Project) -> None:
+    turn_id = project.turns[0].id
+    audio = np.random.default_rng(0).uniform(-1.1, 1.1, 2 * FRAME).astype(np.float32)
+    writer = project.begin_take(turn_id)
+    writer.write(audio[:FRAME])
+    writer.write(audio[FRAME:])
+    take = writer.finish(
+        frames(2, 0.5), tone(100), {"text": "One.", "speaker": "Anna", "seed": 7}, follows="x-1"
+    )
+    again = Project.open(project.path, read_only=True).take(take.id)
+    for one in (take, again):
+        assert np.array_equal(one.audio, take.source.read(0, 2 * FRAME))
+        assert np.abs(one.audio - np.clip(audio, -1, 1)).max() < 2**-22
+        assert one.turns == (TakeTurn(turn_id, "Anna", "One.", 0, 2 * FRAME, 1.0, PALETTE[0]),)
+        assert (one.follows, one.manifest["seed"], one.manifest["number"]) == ("x-1", 7, 1)
+        assert one.manifest["clipped"] == (np.abs(audio) > 1).sum() > 0
+        assert np.array_equal(one.lead, np.concatenate([np.zeros(380, np.float32), tone(100)]))
+    with pytest.raises(ProjectError, match="complete or given up"):
+        writer.write(audio)
+
+
+@pytest.mark.parametrize("manifest", [{"x": object()}, {"x": float("nan")}, {"x": "y" * 9_000_000}])
+def test_a_manifest_must_be_plain(project: Project, manifest: dict[str, Any]) -> None:
+    with project.begin_take(project.turns[0].id) as writer:
+        writer.write(tone(FRAME))
+        with pytest.raises(ProjectError, match="manifest"):
+            writer.finish(frames(1), None, manifest)
+    assert [path.name for path in (project.path / "takes").iterdir()] == []
+
+
+def test_nothing_is_no_take(project: Project) -> None:
+    writer = project.begin_take(project.turns[0].id)
+    with pytest.raises(ProjectError, match="without audio"):
+        writer.finish(frames(0))
+    with pytest.raises(ProjectError, match="hasn't got"):
+        project.begin_take("nobody")
+
+
+def test_the_context_goes_back_to_the_first_gap(project: Project) -> None:
+    pytest.importorskip("torch")
+    speak_all(project, 2)
+    ids = [turn.id for turn in project.turns]
+    context = project.context_for(ids[4])
+    assert [item.turn_id for item in context] == ids[:4]
+    assert [len(item.spoken.frames) for item in context] == [2] * 4
+    project.script_text = SCRIPT.replace("Two.", "Twice.")
+    assert project.context_for(ids[4])[1].spoken.turn.text == "Two."  # what its frames say
+    project.delete_take(project.turns[1].takes[0])
+    assert [item.turn_id for item in project.context_for(ids[4])] == ids[2:4]
+    assert project.context_for(ids[4], model="another") == []
+    assert project.context_for(ids[0]) == []
+
+
+# Deleting, choosing, undoing
+
+
+def test_everything_that_was_done_is_undone(project: Project, tmp_path: Path) -> None:
+    speak_all(project, 1)
+    first = project.turns[0].id
+    second = speak(project, first, 1)
+    project.star(second.id)
+    project.set_voice("Anna", voice(200))
+    seen = [(project.turns, {label: member.voice for label, member in project.cast.items()})]
+
+    def done() -> None:
+        seen.append((project.turns, {label: member.voice for label, member in project.cast.items()}))
+
+    project.delete_take(second.id)
+    done()
+    assert not (project.path / "takes" / second.id).exists() and not project.is_starred(second.id)
+    project.delete_take(project.turns[0].takes[0])
+    done()
+    assert project.turns[0].state == "unspoken" and project.turns[0].chosen is None
+    project.set_gap(project.turns[2].id, 500)
+    done()
+    project.trim_voice("Anna", 0.5, 3.0)
+    done()
+    project.clear_voice("Anna")
+    project.close()
+    with Project.open(project.path) as again:
+        said = []
+        while seen:
+            turns, voices = seen.pop()
+            said.append(again.can_undo)
+            assert again.undo() == said[-1]
+            assert again.turns == turns
+            now = {label: member.voice for label, member in again.cast.items()}
+            assert {k: v and v.sha256 for k, v in now.items()} == {
+                k: v and v.sha256 for k, v in voices.items()
+            }
+        assert said[0] == "took the voice of Anna away" and "deleted a take" in said[-1]
+        assert again.is_starred(second.id)
+        assert again.take(second.id).audio.size == FRAME
+        assert again.undo().startswith("gave Anna") and again.undo() == "" == again.can_undo
+
+
+def test_the_trash_holds_only_what_can_come_back(project: Project) -> None:
+    first = project.turns[0].id
+    take = speak(project, first, 1)
+    project.delete_take(take.id)
+    assert (project.path / "trash" / take.id).is_dir()
+    for number in range(60):
+        project.set_gap(first, number)
+    assert not (project.path / "trash" / take.id).exists()
+    assert len(project._state.undo) == 50
+
+
+def test_a_lost_deletion_is_said(project: Project) -> None:
+    take = speak(project, project.turns[0].id, 1)
+    project.delete_take(take.id)
+    shutil.rmtree(project.path / "trash")
+    with pytest.raises(ProjectError, match="no longer in the project's trash"):
+        project.undo()
+    assert project.can_undo == "" and project.turns[0].takes == ()
+
+
+def test_only_takes_of_a_turn_can_be_chosen_for_it(project: Project) -> None:
+    one, two, *_ = speak_all(project, 1)
+    for wrong in (two.id, "nothing"):
+        with pytest.raises(ProjectError):
+            project.choose(project.turns[0].id, wrong)
+    assert project.turns[0].chosen == one.id
+
+
+# Cast and settings
+
+
+def test_voices_are_copied_in(project: Project) -> None:
+    kept = project.set_voice("Anna", voice(200), kind="upload", consent=True)
+    assert (kept.kind, kept.consent, kept.needs_consent) == ("upload", True, True)
+    assert kept.voice is not None and kept.voice.checks
+    project.set_voice("Ben", "Ada")
+    assert project.cast["Ben"].kind == "built-in" and not project.cast["Ben"].needs_consent
+    project.set_consent("Ben", True)
+    again = Project.open(project.path, read_only=True).cast
+    assert again["Anna"].voice is not None and again["Anna"].voice.sha256 == kept.voice.sha256
+    assert again["Ben"].consent and again["Anna"].kind == "upload"
+    assert str(project.path) not in "".join(
+        path.read_text() for path in (project.path / "voices").glob("*.json")
+    )
+
+
+def test_who_has_no_voice_is_named(project: Project) -> None:
+    with pytest.raises(VoiceError, match="Anna, Ben have no voice"):
+        project.check_voices()
+    project.set_voice("Anna", voice(200))
+    assert project.check_voices([project.turns[0].id])[0].name == "200 Hz"
+    with pytest.raises(VoiceError, match="Ben has no voice"):
+        project.check_voices()
+    project.set_voice("Ben", voice(300))
+    assert [item.name for item in project.check_voices().values()] == ["200 Hz", "300 Hz"]
+
+
+def test_a_speaker_without_lines_is_there_while_it_has_a_voice(project: Project) -> None:
+    project.set_voice("Cleo", voice(200))
+    assert list(project.cast) == ["Anna", "Ben", "Cleo"]
+    project.clear_voice("Cleo")
+    assert list(project.cast) == ["Anna", "Ben"]
+    with pytest.raises(VoiceError, match="Cleo, who has no voice"):
+        project.clear_voice("Cleo")
+
+
+def test_colours_are_apart_and_can_be_set(project: Project) -> None:
+    project.script_text = "\n".join(f"{name}: Hi." for name in "ABCD")
+    assert [member.colour for member in project.cast.values()] == list(PALETTE[:4])
+    project.set_colour("B", "#ABCDEF")
+    assert Project.open(project.path, read_only=True).cast["B"].colour == "#abcdef"
+    for label, colour in (("B", "red"), ("Z", "#000000"), ("B", "url(x)")):
+        with pytest.raises(OptionError):
+            project.set_colour(label, colour)
+
+
+def contrast(one: str, other: str) -> float:
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("colour", PALETTE)
+@pytest.mark.parametrize("ground", ["#ffffff", "#111111"])
+def test_the_palette_shows_on_light_and_dark(colour: str, ground: str) -> None:
+    assert contrast(colour, ground) >= 3.0
+
+
+def test_settings_are_plain_and_kept(project: Project) -> None:
+    assert dict(project.settings) == DEFAULTS
+    project.settings.update(seed=3, cfg_scale=1.5)
+    project.settings["solver"] = "sde-dpmsolver++"
+    again = Project.open(project.path, read_only=True).settings
+    assert (again["seed"], again["cfg_scale"], again["solver"]) == (3, 1.5, "sde-dpmsolver++")
+    for name, value in {
+        "gap_ms": -1,
+        "seed": [],
+        "cfg_scale": float("inf"),
+        "a b": 1,
+        "note": "x" * 2000,
+    }.items():
+        with pytest.raises(OptionError):
+            project.settings[name] = value
+    del project.settings["seed"]
+    assert project.settings["seed"] is None
+
+
+def test_who_observes_is_told(project: Project) -> None:
+    reasons: list[str] = []
+    stop = project.observe(reasons.append)
+    project.observe(lambda reason: 1 / 0)
+    take = speak(project, project.turns[0].id, 1)
+    project.set_voice("Anna", voice(200))
+    project.settings["seed"] = 1
+    project.set_gap(take.turns[0].turn_id, 10)
+    project.script_text = "Anna: New."
+    stop()
+    project.script_text = "Anna: Newer."
+    assert reasons == ["takes", "cast", "settings", "gaps", "script"]
+
+
+def test_three_hundred_turns_are_edited_quickly(project: Project) -> None:
+    lines = [f"{'Anna' if i % 2 else 'Ben'}: This is line {i} of a long conversation." for i in range(300)]
+    project.script_text = "\n".join(lines)
+    quickest = 1.0
+    for _ in range(60):  # on a busy machine most of the time goes to the neighbours
+        lines[150] += " x"
+        text = "\n".join(lines)
+        begun = time.perf_counter()
+        project.script_text = text
+        quickest = min(quickest, time.perf_counter() - begun)
+        if quickest < 0.03:
+            break
+    assert quickest < 0.03
+    begun = time.process_time()
+    assert len(project.turns) == 300 and project.assemble().samples == 0
+    assert time.process_time() - begun < 0.1
+
+
+def test_takes_from_elsewhere(tmp_path: Path) -> None:
+    import soundfile
+
+    soundfile.write(tmp_path / "a.wav", tone(4800), 24_000, subtype="FLOAT")
+    soundfile.write(tmp_path / "b.ogg", tone(48_000), 24_000)
+    take = Take.from_file(tmp_path / "a.wav")
+    assert np.array_equal(take.audio, tone(4800)) and take.name == "a" and take.follows is None
+    assert Take.from_file(tmp_path / "b.ogg", name="b").samples == 48_000
+    assert repr(Take.from_audio(tone(24_000), name="x")) == "<Take 'x': 1.0 s, 0 turns>"
+    assert not Take.from_audio(tone(10)).lead.any() and Take.from_audio(tone(10)).frames is None
