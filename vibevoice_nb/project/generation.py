@@ -273,14 +273,12 @@ def check_ready(project: Project, turns: Sequence[str]) -> None:
     Raises
     ------
     ScriptError
-        The script has errors, nothing is to be said, or a turn isn't in it.
+        The script has errors, or nothing to say, or a turn isn't in it.
     VoiceError
         A speaker has no voice.
     """
     project.script.raise_for_errors()
     known = {turn.id for turn in project.turns}
-    if not known:
-        raise ScriptError("a script without a word", "at least one turn", "write 'Speaker 1: Hello.'")
     unknown = [turn for turn in turns if turn not in known]
     if unknown:
         raise ScriptError(

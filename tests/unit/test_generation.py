@@ -1,0 +1,326 @@
+"""Turns spoken in the background: what is kept, what is told, how it stops, and the context of each turn."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vibevoice_nb import OptionError, Project, ScriptError, VoiceError
+from vibevoice_nb.engine_api import Engine
+from vibevoice_nb.engines import EngineShelf
+from vibevoice_nb.project.generation import Event, Generation
+from vibevoice_nb.project.sweep import Sweep
+from vibevoice_nb.script import parse_script
+
+SCRIPT = "Anna: Hello there.\nBen: Good morning.\nAnna: How are you?\nBen: Very well."
+QUICK = {"num_steps": 2, "seed": 1}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine.load("nano", dtype="float32")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    with Project.create(tmp_path / "talk", SCRIPT) as project:
+        project.set_voice("Anna", "Ada")
+        project.set_voice("Ben", "Kai")
+        yield project
+
+
+def spoken(project: Project, engine: Engine, *turns: str, **options: object) -> Generation:
+    job = project.generate(engine, turns or None, **{**QUICK, **options})
+    job.result(60)
+    return job
+
+
+def own_audio(project: Project) -> dict[str, np.ndarray]:
+    return {turn.id: project.take(turn.chosen).audio for turn in project.turns if turn.chosen}
+
+
+def heard(project: Project) -> dict[str, np.ndarray]:
+    """Each turn's part of the assembled episode."""
+    line = project.timeline()
+    return {part.take.manifest["turn_id"]: line.read(part.start, part.take.samples) for part in line.segments}
+
+
+def test_every_turn_gets_a_take_and_the_episode_is_all_of_them(project: Project, engine: Engine) -> None:
+    events: list[Event] = []
+    job = project.generation(engine, listener=events.append, **QUICK).start()
+    heard = np.concatenate(list(job))
+    episode = job.result(60)
+    assert [turn.state for turn in project.turns] == ["spoken"] * 4
+    assert job.state == "finished" and job.progress.turns_done == 4 and job.progress.ttfa
+    assert len(heard) == sum(take.samples for take in job.takes) == episode.samples
+    # Each turn goes on from the one before it, so the episode is just what was heard.
+    np.testing.assert_allclose(episode.audio, heard, atol=1e-4)
+    assert [event.turn for event in events if event.kind == "take"] == list(job.turns)
+    audio = [event for event in events if event.kind == "audio"]
+    assert [event.start for event in audio] == list(range(0, len(heard), 3200))
+    states = ["loading", "speaking", "finished"]
+    assert [event.kind for event in events if event.kind == "state"] == ["state"] * len(states)
+
+
+def test_a_take_says_how_it_was_made(project: Project, engine: Engine) -> None:
+    spoken(project, engine)
+    takes = [project.take(turn.chosen) for turn in project.turns]
+    for take, before in zip(takes[1:], takes, strict=False):
+        manifest = take.manifest
+        assert manifest["content"] == "generated speech"
+        assert manifest["options"]["seed"] == 1 and manifest["options"]["num_steps"] == 2
+        assert manifest["voice"]["sha256"] == project.cast[manifest["speaker"]].voice.sha256
+        assert manifest["follows"] == before.id
+        assert manifest["versions"]["torch"] and manifest["revision"].startswith("sha256:")
+        assert len(manifest["context"]) + manifest["context_dropped"] == takes.index(take)
+
+
+def test_only_what_is_missing_is_spoken(project: Project, engine: Engine) -> None:
+    spoken(project, engine)
+    before = own_audio(project)
+    project.script_text = SCRIPT.replace("How are you?", "How do you do?")
+    assert project.missing() == [project.turns[2].id]
+    assert [turn.state for turn in project.turns] == ["spoken", "spoken", "changed", "spoken"]
+    job = spoken(project, engine)
+    assert job.turns == (project.turns[2].id,)
+    after = own_audio(project)
+    for turn in project.turns[:2] + project.turns[3:]:
+        np.testing.assert_array_equal(before[turn.id], after[turn.id])
+
+
+def test_a_respoken_turn_leaves_the_samples_of_the_others(project: Project, engine: Engine) -> None:
+    spoken(project, engine)
+    turn = project.turns[1].id
+    before = project.timeline()
+    old = {
+        part.take.manifest["turn_id"]: before.read(part.start, part.take.samples) for part in before.segments
+    }
+    spoken(project, engine, turn, seed=2)
+    after = project.timeline()
+    new = {
+        part.take.manifest["turn_id"]: after.read(part.start, part.take.samples) for part in after.segments
+    }
+    assert len(project.takes(turn)) == 2
+    assert old[turn].shape != new[turn].shape or not np.allclose(old[turn], new[turn])
+    for other in project.turns:
+        if other.id != turn:
+            np.testing.assert_array_equal(old[other.id], new[other.id])
+
+
+def test_the_context_is_really_used(project: Project, engine: Engine) -> None:
+    spoken(project, engine)
+    last = project.turns[1].id
+    first = project.takes(last)[0]
+    spoken(project, engine, last)
+    same = project.takes(last)[-1]
+    assert same.manifest["prefill_sha256"] == first.manifest["prefill_sha256"]
+    np.testing.assert_array_equal(same.audio, first.audio)
+    spoken(project, engine, project.turns[0].id, seed=5)
+    assert project.turn(last).context_changed
+    spoken(project, engine, last)
+    other = project.takes(last)[-1]
+    assert other.manifest["prefill_sha256"] != first.manifest["prefill_sha256"]
+    assert other.audio.shape != first.audio.shape or not np.allclose(other.audio, first.audio)
+    assert not project.turn(last).context_changed
+
+
+def test_a_stop_keeps_what_was_made(project: Project, engine: Engine) -> None:
+    project.script_text = "Anna: " + "This is one long turn that goes on for quite a while. " * 3
+    frames = 0
+
+    def stop_after_three(event: Event) -> None:
+        nonlocal frames
+        frames += event.kind == "audio"
+        if frames == 3:
+            job.cancel()
+
+    job = project.generation(engine, listener=stop_after_three, **QUICK)
+    episode = job.start().result(60)
+    assert job.state == "cancelled" and frames <= 4  # within a frame
+    assert episode.samples == frames * 3200
+    turn = project.turns[0]
+    assert turn.partial and project.missing() == [turn.id]
+    assert project.take(turn.chosen).manifest["ended"] == "cancelled"
+
+
+def test_the_whole_script_in_one_pass_is_cut_into_turns(project: Project, engine: Engine) -> None:
+    job = project.generate(engine, mode="whole", passage_seconds=60.0, **QUICK)
+    episode = job.result(60)
+    takes = [project.take(turn.chosen) for turn in project.turns]
+    assert len(takes) == 4 and sum(take.samples for take in takes) == episode.samples
+    np.testing.assert_allclose(episode.audio, np.concatenate(list(job)), atol=1e-4)
+    for take in takes:
+        assert take.manifest["mode"] == "whole" and 0 <= take.turns[0].confidence <= 1
+
+
+def test_two_generations_take_turns(project: Project, engine: Engine) -> None:
+    first = project.generate(engine, [project.turns[0].id], **QUICK)
+    second = project.generate(engine, [project.turns[1].id], **QUICK)
+    third = project.generate(engine, [project.turns[2].id], **QUICK)
+    third.cancel()
+    assert third.result(60).samples >= 0 and third.state == "cancelled" and not third.takes
+    first.result(60), second.result(60)
+    assert first.state == second.state == "finished"
+
+
+def test_it_can_be_awaited_while_the_loop_goes_on(project: Project, engine: Engine) -> None:
+    async def main() -> tuple[float, int]:
+        job = project.generate(engine, [project.turns[0].id], **QUICK)
+        ticks = 0
+        while not job.done:
+            await asyncio.sleep(0.005)
+            ticks += 1
+        return (await job).seconds, ticks
+
+    seconds, ticks = asyncio.run(main())
+    assert seconds > 0.2 and ticks > 3
+
+
+def test_what_goes_wrong_reaches_whoever_waits(project: Project) -> None:
+    def broken() -> Engine:
+        raise OptionError("no such model", "a model", "choose another")
+
+    job = project.generate(broken)
+    with pytest.raises(OptionError, match="no such model"):
+        job.result(60)
+    with pytest.raises(OptionError, match="no such model"):
+        list(job)
+    assert job.state == "failed"
+
+
+def test_a_listener_that_fails_stops_nobody(
+    project: Project, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(event: Event) -> None:
+        raise RuntimeError("the page is gone")
+
+    job = project.generation(engine, [project.turns[0].id], listener=broken, **QUICK).start()
+    assert job.result(60).samples and "a listener of a generation failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("script", "error", "words"),
+    [
+        ("", ScriptError, "nothing to speak"),
+        ("Speaker one: Hi.", ScriptError, "names no speaker"),
+        ("Cleo: Hi.", VoiceError, "Cleo has no voice"),
+    ],
+)
+def test_what_cannot_be_spoken_is_said_before_anything_is_loaded(
+    project: Project, script: str, error: type[Exception], words: str
+) -> None:
+    project.script_text = script
+    with pytest.raises(error, match=words):
+        project.generate(lambda: pytest.fail("loaded"))
+
+
+def test_an_unknown_turn_or_option_is_named(project: Project, engine: Engine) -> None:
+    with pytest.raises(ScriptError, match="'nobody'"):
+        project.generate(engine, ["nobody"])
+    with pytest.raises(OptionError, match="num_stepz"):
+        project.generate(engine, num_stepz=3).result(60)
+
+
+KILLED = """
+import sys
+from vibevoice_nb import Project
+from vibevoice_nb.engine_api import Engine
+project = Project.open(sys.argv[1])
+turns = [turn.id for turn in project.turns]
+def listen(event):
+    if event.kind == "audio" and event.turn == turns[6]:
+        print("seven", flush=True)
+engine = Engine.load("nano", dtype="float32")
+project.generation(engine, listener=listen, num_steps=1, seed=1).start().result()
+"""
+
+
+def test_a_kernel_killed_in_turn_seven_leaves_six(tmp_path: Path) -> None:
+    lines = [f"Anna: This is turn number {word}." for word in ("one", "two", "three", "four", "five", "six")]
+    script = "\n".join([*lines, "Anna: " + "And this one takes much longer than all the others did. " * 4])
+    with Project.create(tmp_path / "talk", script) as project:
+        project.set_voice("Anna", "Ruben")
+        path = project.path
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "seven\n"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    with Project.open(path) as project:
+        states = [turn.state for turn in project.turns]
+        assert states == ["spoken"] * 6 + ["unspoken"]
+        assert all(np.abs(project.take(turn.chosen).audio).max() > 0.01 for turn in project.turns[:6])
+        assert project.missing() == [project.turns[6].id]
+        assert [take.samples > 0 for take in project.unfinished] == [True]
+
+
+def test_the_shelf_loads_once_and_lets_go() -> None:
+    shelf = EngineShelf()
+    made: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: shelf.load("nano", dtype="float32", making=lambda: made.append(1)))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == [1] and shelf.list()[0].nbytes > 8e6
+    assert shelf.get("nano", dtype="float32") is not None and shelf.get("nano") is None
+    assert shelf.unload("nano") == 1 and shelf.list() == []
+
+
+def test_a_sweep_fills_its_cells_and_its_table(engine: Engine) -> None:
+    script = parse_script("Speaker 1: Hello.")
+    sweep = Sweep(lambda: engine, script, None, {"num_steps": [1, 2], "cfg_scale": [1.0, 3.0]}, {"seed": 3})
+    table = sweep.start().result(60).to_dataframe()
+    assert list(table["num_steps"]) == [1, 1, 2, 2] and list(table["cfg_scale"]) == [1.0, 3.0, 1.0, 3.0]
+    assert (table["seconds"] > 0.2).all() and (table["rtf"] > 0).all() and set(table["state"]) == {"finished"}
+
+
+def test_a_sweep_can_be_stopped(engine: Engine) -> None:
+    sweep = Sweep(
+        lambda: engine, parse_script("Speaker 1: Hello."), None, {"seed": list(range(50))}, {"num_steps": 1}
+    )
+    sweep.changed = lambda cell: sweep.cancel() if cell.state == "finished" else None
+    sweep.start().result(60)
+    states = [cell.state for cell in sweep.cells]
+    assert states[0] == "finished" and set(states[1:]) == {"cancelled"}
+
+
+@pytest.mark.parametrize(
+    ("axes", "words"),
+    [
+        ({}, "0 combinations"),
+        ({"cfg": [1.0]}, "axis 'cfg'"),
+        ({"seed": []}, "seed="),
+        ({"num_steps": [0]}, "num_steps=0"),
+    ],
+)
+def test_a_sweep_that_makes_no_sense_is_refused(axes: dict[str, list[float]], words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        Sweep(lambda: pytest.fail("loaded"), parse_script("Speaker 1: Hi."), None, axes)
+
+
+def test_stop_comes_within_a_frame(project: Project, engine: Engine) -> None:
+    project.script_text = "Anna: " + "This is one long turn that goes on for quite a while. " * 3
+    first = threading.Event()
+    job = project.generation(engine, listener=lambda event: event.kind == "audio" and first.set(), **QUICK)
+    job.start()
+    assert first.wait(60)
+    before = job.progress.seconds
+    job.cancel()
+    asked = time.perf_counter()
+    job.result(60)
+    assert job.progress.seconds - before <= 2 * 3200 / 24000 + 1e-6
+    assert time.perf_counter() - asked < 5
