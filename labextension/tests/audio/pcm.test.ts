@@ -41,7 +41,7 @@ describe('a recorded source', () => {
     const { store } = counting(2 * PIECE + 1000);
     const out = values(await play(new Playback(store), 3 * PIECE));
     expect(out).toHaveLength(2 * PIECE + 1000);
-    expect(out.every((value, i) => value === i % 30_000)).toBe(true);
+    expect(out.findIndex((value, i) => value !== i % 30_000)).toBe(-1);
   });
 
   it('fetches one piece ahead and nothing twice', async () => {
@@ -59,8 +59,8 @@ describe('a recorded source', () => {
   });
 
   it('keeps a bounded number of pieces', async () => {
-    const { store } = counting(20 * PIECE, 3 * 2 * PIECE);
-    await play(new Playback(store), 20 * PIECE);
+    const { store } = counting(6 * PIECE, 3 * 2 * PIECE);
+    await play(new Playback(store), 6 * PIECE);
     expect(store.bytes).toBeLessThanOrEqual(3 * 2 * PIECE);
   });
 
@@ -106,11 +106,11 @@ describe('Playback', () => {
   });
 
   it.each([0.5, 1.5, 2])('at %s x keeps pitch and length, also over pieces, and knows where it is', async (speed) => {
-    const sound = sine(200, 13);
+    const sound = sine(200, 6.6);
     const fetch = async (start: number, count: number): Promise<Int16Array> => toInt16(sound.subarray(start, start + count));
     const store = new PieceStore(sound.length, fetch, () => undefined, () => undefined);
     const playback = new Playback(store, { speed });
-    const out = await play(playback, 30 * SAMPLE_RATE);
+    const out = await play(playback, 15 * SAMPLE_RATE);
     expect(Math.abs(out.length / (sound.length / speed) - 1)).toBeLessThan(0.01);
     expect(Math.abs(pitch(out) / 200 - 1)).toBeLessThan(0.01);
     expect(roughest(out)).toBeLessThan(1.25 * roughest(sound));

@@ -25,7 +25,7 @@ export function vowel(hertz: number, seconds: number): Float32Array {
 
 /** The pitch, from the best of the lags between 60 and 500 Hz, refined by a parabola. */
 export function pitch(samples: Float32Array, rate = SAMPLE_RATE): number {
-  const middle = samples.subarray(samples.length >> 2, (samples.length >> 2) + 6000);
+  const middle = samples.subarray(samples.length >> 2, (samples.length >> 2) + 3000);
   const low = Math.floor(rate / 500);
   const high = Math.ceil(rate / 60);
   const alike = (lag: number): number => {

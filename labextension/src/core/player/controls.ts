@@ -47,11 +47,11 @@ export function controls(transport: Transport, actions: ControlActions): Control
     },
     ...SPEEDS.map((value) => h('option', { value }, `${value}×`)),
   );
-  const loop = button({ ...quiet, label: 'Loop', icon: 'loop', pressed: false, onclick: actions.toggleLoop });
+  const loop = button({ ...quiet, label: 'Loop', icon: 'loop', pressed: false, onclick: () => actions.toggleLoop() });
   const volume = volumeControl(transport);
   const closer = button({ ...quiet, label: 'Zoom in', icon: 'plus', onclick: () => actions.zoom(0.5) });
   const wider = button({ ...quiet, label: 'Zoom out', icon: 'minus', onclick: () => actions.zoom(2) });
-  const all = button({ ...quiet, label: 'Show all', icon: 'fit', onclick: actions.fit });
+  const all = button({ ...quiet, label: 'Show all', icon: 'fit', onclick: () => actions.fit() });
   const follow = button({
     ...quiet,
     label: 'Follow the playhead',
@@ -66,7 +66,7 @@ export function controls(transport: Transport, actions: ControlActions): Control
     pressed: false,
     onclick: () => actions.setSpectrum(spectrum.getAttribute('aria-pressed') !== 'true'),
   });
-  const scale = segments<Scale>('Frequency scale', [['mel', 'Mel'], ['linear', 'Linear']], actions.setScale);
+  const scale = segments<Scale>('Frequency scale', [['mel', 'Mel'], ['linear', 'Linear']], (value) => actions.setScale(value));
   scale.element.classList.add('vvnb-deck-scale');
   const element = h(
     'div',

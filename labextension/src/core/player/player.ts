@@ -11,9 +11,10 @@ import { answerKey } from './keys';
 import { turnAt, type Summary } from './model';
 import { Overview } from './overview';
 import { KernelPeaks, levelFor, type PeakSource } from './peaks';
+import { transportOf } from './shared';
 import { Spectra, type Scale } from './spectra';
 import { Stage } from './stage';
-import { transportOf, type Transport } from './transport';
+import type { Transport } from './transport';
 import { View } from './view';
 
 /** Listen for live audio from the widget's beginning, before a player is seen. */
@@ -67,6 +68,7 @@ class Player implements ControlActions {
       this.overview.element,
       this.stage.element,
     );
+    Object.assign(this.element, { statistics: () => transport.statistics });
   }
 
   start(): void {

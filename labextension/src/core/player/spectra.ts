@@ -64,6 +64,11 @@ export class Spectra {
         this.sketch(context, view, { level, index }, height);
       }
     }
+    if (this.lacking.length && this.tiles.empty) {
+      context.font = `12px ${palette.font}`;
+      context.fillStyle = palette.muted;
+      context.fillText('Working out the spectrogram …', 48, height / 2);
+    }
     this.tiles.want(this.lacking);
     this.lacking = [];
   }

@@ -29,6 +29,11 @@ export class Tiles<T> {
     return this.weight;
   }
 
+  /** Nothing has come yet. */
+  get empty(): boolean {
+    return this.kept.size === 0;
+  }
+
   get(place: Place): T | undefined {
     const key = keyOf(place);
     const tile = this.kept.get(key);

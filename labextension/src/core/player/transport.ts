@@ -8,13 +8,11 @@ import type { Bus, Host } from '../host';
 import { LiveTurns } from './live_turns';
 import { lastBefore, mapped, summaryOf, turnAt, type Summary, type Turn } from './model';
 import { LivePeaks } from './peaks';
+import { Report } from './report';
 
 export type Showing = 'take' | 'audition' | 'live';
 
 export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2] as const;
-
-/** How often the kernel is told the position, milliseconds. */
-const TELL_EVERY = 500;
 /** How long the browser may take to start the sound before we say that it wants a click. */
 const START_MS = 400;
 /** "Previous turn" goes to the beginning of this one first when that is longer ago. */
@@ -41,17 +39,16 @@ export class Transport {
   private liveTurns: LiveTurns | null = null;
   private parked = 0;
   private parkedTake = 0;
-  private lit: string | null = null;
-  private told = { position: 0, playing: false, at: 0 };
-  private later: ReturnType<typeof setTimeout> | undefined;
+  private readonly report: Report;
   private disposed = false;
   private readonly watchers = new Set<() => void>();
   private readonly stops: (() => void)[];
 
   constructor(
     private readonly host: Host,
-    private readonly bus: Bus,
+    bus: Bus,
   ) {
+    this.report = new Report(host, bus);
     this.live = new Live(host.channel, {
       begin: (stream) => this.streamBegins(stream),
       audio: (stream, start, samples) => {
@@ -64,14 +61,13 @@ export class Transport {
     });
     this.stops = [
       host.on('take', () => this.takeChanged()),
-      host.on('playing', () => this.told.playing !== host.get('playing') && void this.obey(host.get('playing'))),
-      host.on('position', () => this.told.position !== host.get('position') && this.moveTo(host.get('position'))),
+      this.report.onPlaying((playing) => void this.obey(playing)),
+      this.report.onPosition((seconds) => this.moveTo(seconds)),
       bus.on('seek', ({ turn }) => void this.playTurn(turn)),
       bus.on('audition', ({ source, autoplay }) => void this.audition(source, autoplay)),
       bus.on('act', ({ action }) => this.act(action)),
     ];
     this.parked = Math.round((host.get<number>('position') || 0) * SAMPLE_RATE);
-    this.told.position = host.get<number>('position') || 0;
     this.takeChanged();
     if (host.get('playing')) void this.play();
   }
@@ -86,8 +82,7 @@ export class Transport {
     this.disposed = true;
     for (const stop of this.stops) stop();
     this.live.dispose();
-    clearTimeout(this.later);
-    this.setLit(null);
+    this.report.dispose();
     void this.output?.close();
   }
 
@@ -211,10 +206,8 @@ export class Transport {
     if (source === take?.source) return this.replay(take, autoplay);
     try {
       const { result } = await this.host.channel.call('describe', { source });
-      const summary = summaryOf(result);
-      if (!summary) return;
       this.pause();
-      this.show('audition', summary, 0);
+      this.show('audition', summaryOf(result), 0);
       if (autoplay) await this.play();
     } catch (error) {
       this.fail(error);
@@ -258,7 +251,6 @@ export class Transport {
   }
 
   private moveTo(seconds: number): void {
-    this.told.position = seconds;
     if (this.showing !== 'take') this.back();
     this.seek(seconds * SAMPLE_RATE);
   }
@@ -289,7 +281,6 @@ export class Transport {
     this.playing = false;
     if (wasLive) this.afterLive(truncated);
     this.changed();
-    this.tell(true);
   }
 
   private show(showing: Showing, summary: Summary | null, position: number): void {
@@ -385,61 +376,24 @@ export class Transport {
   }
 
   private setBlocked(blocked: boolean): void {
-    if (blocked === this.blocked) return;
+    const before = this.blocked;
     this.blocked = blocked;
-    this.changed();
+    if (blocked !== before) this.changed();
   }
 
   private tick(): void {
     if (!this.playback) return;
     if (this.blocked) this.setBlocked(false);
-    this.setLit(turnAt(this.turns, this.position)?.turn ?? null);
-    this.tell(false);
+    this.tell();
   }
 
   private changed(): void {
-    if (!this.playing) this.setLit(null);
-    this.tell(this.told.playing !== this.playing);
+    this.tell();
     for (const callback of [...this.watchers]) callback();
   }
 
-  private setLit(turn: string | null): void {
-    if (turn === this.lit) return;
-    this.lit = turn;
-    this.bus.emit('lit', { turn });
+  private tell(): void {
+    const { position, playing, turns, showing } = this;
+    this.report.tell(showing === 'take' ? position : null, playing, playing ? turnAt(turns, position) : null);
   }
-
-  /** Keep the kernel's `position` and `playing` near the truth. */
-  private tell(now: boolean): void {
-    const early = this.told.at + TELL_EVERY - Date.now();
-    clearTimeout(this.later);
-    if (!now && early > 0) {
-      this.later = setTimeout(() => this.tell(true), early);
-      return;
-    }
-    const seconds = this.showing === 'take' ? this.position / SAMPLE_RATE : this.told.position;
-    const position = Math.round(seconds * 1000) / 1000;
-    if (position === this.told.position && this.playing === this.told.playing) return;
-    this.told = { position, playing: this.playing, at: Date.now() };
-    this.host.set('position', position);
-    this.host.set('playing', this.playing);
-  }
-}
-
-const transports = new WeakMap<Host, { transport: Transport; users: number }>();
-
-/** The transport of a widget model, shared by its views; `release` it when done. */
-export function transportOf(host: Host, bus: Bus): { transport: Transport; release: () => void } {
-  const shared = transports.get(host) ?? { transport: new Transport(host, bus), users: 0 };
-  transports.set(host, shared);
-  shared.users++;
-  let held = true;
-  const release = (): void => {
-    if (!held) return;
-    held = false;
-    if (--shared.users > 0) return;
-    transports.delete(host);
-    shared.transport.dispose();
-  };
-  return { transport: shared.transport, release };
 }

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { fromLab, legible, spectrumMap, toLab, type Rgb } from '../../src/core/player/colour';
+import { rulerLabel, rulerStep } from '../../src/core/player/draw';
+import { lastBefore, mapped, spoken, summaryOf, turnAt, type Turn } from '../../src/core/player/model';
+import { heightOf } from '../../src/core/player/spectra';
+
+const turn = (id: string, start: number, stop: number): Turn => ({
+  turn: id, label: id.toUpperCase(), text: `I am ${id}.`, colour: '', start, stop, confidence: 1,
+});
+const TURNS = [turn('a', 0, 100), turn('b', 120, 300), turn('c', 300, 1_600_000)];
+
+describe('turns', () => {
+  it('are found by what is heard, and not in a pause', () => {
+    expect([0, 99, 100, 119, 120, 299, 300].map((at) => turnAt(TURNS, at)?.turn)).toEqual(['a', 'a', undefined, undefined, 'b', 'b', 'c']);
+    expect(lastBefore(TURNS, 110)?.turn).toBe('a');
+    expect(turnAt([], 5)).toBeNull();
+  });
+
+  it('are the same words in another rendering', () => {
+    const others = [turn('b', 0, 50), turn('c', 50, 90)];
+    expect(mapped(130, TURNS, others)).toBe(10);
+    expect(mapped(290, TURNS, others)).toBe(49);
+    expect(mapped(50, TURNS, others)).toBe(50);
+  });
+
+  it('are said with the time', () => {
+    expect(spoken(63 * 24_000 + 5, TURNS)).toBe('1 minute 3 seconds, C: I am c.');
+    expect(spoken(0, [])).toBe('0 seconds');
+    expect(spoken(3601 * 24_000, [])).toBe('1 hour 1 second');
+  });
+
+  it('may be missing, as the whole summary may', () => {
+    expect(summaryOf({})).toBeNull();
+    expect(summaryOf(null)).toBeNull();
+    expect(summaryOf({ source: 'self', samples: 5 })).toMatchObject({ name: 'self', turns: [], revision: 0 });
+  });
+});
+
+describe('the ruler', () => {
+  it('has room for its labels, and the decimals they need', () => {
+    for (const perPixel of [1e-5, 0.001, 0.02, 1, 5]) expect(rulerStep(perPixel) / perPixel).toBeGreaterThanOrEqual(76);
+    expect(rulerLabel(65, 5)).toBe('1:05');
+    expect(rulerLabel(3725, 5)).toBe('1:02:05');
+    expect(rulerLabel(0.15, 0.05)).toBe('0:00.15');
+    expect(rulerLabel(59.9999999, 0.2)).toBe('1:00.0');
+  });
+});
+
+describe('colours', () => {
+  const lightness = (rgb: Rgb): number => toLab(rgb)[0];
+
+  it('go through OKLab and back', () => {
+    for (const rgb of [[0, 0, 0], [255, 255, 255], [12, 200, 99]] as const) expect(fromLab(toLab(rgb))).toEqual(rgb);
+  });
+
+  it('are dark enough on light ground and light enough on dark', () => {
+    for (const rgb of [[255, 255, 0], [0, 0, 60], [120, 120, 120]] as const) {
+      expect(lightness(legible(rgb, false))).toBeLessThan(0.66);
+      expect(lightness(legible(rgb, true))).toBeGreaterThan(0.66);
+    }
+  });
+
+  it('of the spectrogram go evenly from the ground to its opposite', () => {
+    for (const [ground, dark] of [[[250, 250, 250], false], [[20, 20, 22], true]] as const) {
+      const map = spectrumMap(ground, dark);
+      const steps = Array.from({ length: 256 }, (_, i) => lightness([map[4 * i]!, map[4 * i + 1]!, map[4 * i + 2]!]));
+      expect([map[0], map[1], map[2]]).toEqual(ground);
+      for (let i = 1; i < 256; i++) expect((steps[i]! - steps[i - 1]!) * (dark ? 1 : -1)).toBeGreaterThan(-0.002);
+      expect(Math.abs(steps[255]! - steps[0]!)).toBeGreaterThan(0.6);
+    }
+  });
+});
+
+it('puts frequencies where the kernel draws them', () => {
+  expect([0, 12_000].map((hertz) => heightOf(hertz, 'mel'))).toEqual([0, 1]);
+  expect(heightOf(1000, 'mel')).toBeCloseTo(0.2933, 4); // librosa: 15 of 51.14 mel
+  expect(heightOf(3000, 'linear')).toBe(0.25);
+});

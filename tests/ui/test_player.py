@@ -1,0 +1,346 @@
+"""The player in a real browser, the real widget behind it: what is heard is what was to be played."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from vibevoice_nb.peaks import Blocks, to_int16
+from vibevoice_nb.project.take import Take, TakeTurn
+from vibevoice_nb.sinks import SAMPLE_RATE
+from vibevoice_nb.sources import BlockSource
+from vibevoice_nb.widgets.player import Player
+
+FRAME = 3200
+COLOURS = {"Anna": "#c2410c", "Ben": "#1d4ed8"}
+TEXTS = ("Good morning.", "Thanks for having me!", "So how does it learn?", "It listens.")
+
+
+def sweep(seconds: float) -> np.ndarray:
+    """A tone that rises, so that every place sounds like no other."""
+    time_ = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    return (0.4 * np.cos(2 * np.pi * (200 * time_ + 20 * time_**2))).astype(np.float32)
+
+
+def turns(samples: int, count: int = 4) -> tuple[TakeTurn, ...]:
+    marks = np.linspace(0, samples, count + 1).astype(int).tolist()
+    return tuple(
+        TakeTurn(f"t{at}", label, TEXTS[at % 4], start, stop, 1.0, COLOURS[label])
+        for at, (start, stop) in enumerate(pairwise(marks))
+        for label in ["Anna" if at % 2 == 0 else "Ben"]
+    )
+
+
+def speech(seconds: float = 8.0) -> Take:
+    audio = sweep(seconds)
+    return Take.from_audio(audio, turns=turns(len(audio)), name="Morning show")
+
+
+class Room:
+    """A mounted player, what it plays, and what of it was heard."""
+
+    def __init__(self, mounted: Any, widget: Any) -> None:
+        self.mounted, self.widget, self.page = mounted, widget, mounted.page
+        self.heard = np.zeros(0, np.float32)
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def key(self, key: str) -> None:
+        self.page.locator(".vvnb-deck-overview").press(key)
+
+    def listen(self) -> np.ndarray:
+        new = np.frombuffer(base64.b64decode(self.page.evaluate("() => tap.take()")), np.float32)
+        self.heard = np.concatenate([self.heard, new])
+        return self.heard
+
+    def forget(self) -> None:
+        self.listen()
+        self.heard = np.zeros(0, np.float32)
+
+    def hear(self, seconds: float, within: float = 8.0) -> np.ndarray:
+        """Wait for so much sound; return it from its first sample on."""
+
+        def enough() -> bool:
+            return len(np.trim_zeros(self.listen(), "f")) >= seconds * SAMPLE_RATE
+
+        self.mounted.until(enough, f"{seconds} s of sound", within)
+        return np.trim_zeros(self.heard, "f")
+
+    @property
+    def now(self) -> float:
+        minutes, seconds = self.page.locator(".vvnb-deck-now").inner_text().split(":")[-2:]
+        return 60 * int(minutes) + float(seconds)
+
+    def is_at(self, seconds: float) -> None:
+        self.mounted.until(lambda: abs(self.now - seconds) <= 0.1, f"{seconds} s, not {self.now}")
+
+    @property
+    def statistics(self) -> dict[str, Any]:
+        return self.page.evaluate("() => document.querySelector('.vvnb-deck').statistics()")
+
+
+@pytest.fixture
+def player(page: Any, mount: Callable[..., Any]) -> Callable[..., Room]:
+    page.add_init_script(path=Path(__file__).parent / "tap.js")
+
+    def open_(take: Take | None = None, **options: Any) -> Room:
+        widget = Player(speech() if take is None else take)
+        return Room(mount(widget, **options), widget)
+
+    return open_
+
+
+def place_of(heard: np.ndarray, source: np.ndarray, skip: int = 300, length: int = 2400) -> int:
+    """Where in the source the sound begins that was heard, and that it is it exactly."""
+    sound = heard[skip : skip + length]
+    products = np.correlate(source.astype(np.float64), sound.astype(np.float64), "valid")
+    energy = np.convolve(source.astype(np.float64) ** 2, np.ones(length), "valid")
+    place = int(np.argmin(energy - 2 * products))
+    np.testing.assert_allclose(source[place : place + length], sound, atol=1e-4)
+    return place - skip
+
+
+def test_plays_the_very_samples_and_says_where_it_is(player: Callable[..., Room]) -> None:
+    room = player()
+    room.press("Play")
+    heard = room.hear(1.5)
+    assert abs(place_of(heard, sweep(8))) <= 1
+    np.testing.assert_allclose(heard[300:30_000], sweep(8)[300:30_000], atol=1e-4)
+    assert room.page.evaluate("() => tap.contexts[0].currentTime") > 1
+    assert room.statistics["kind"] == "worklet" and room.statistics["underruns"] == 0
+    assert room.widget.playing and 0.9 <= room.now <= 2.5
+    room.mounted.until(lambda: room.widget.position > 0.5, "the position in the kernel")
+    room.press("Pause")
+    room.mounted.until(lambda: not room.widget.playing)
+    now = room.now
+    room.page.wait_for_timeout(200)
+    room.forget()
+    room.page.wait_for_timeout(200)
+    assert not np.any(room.listen()) and room.now == now
+
+
+def test_plays_where_no_worklet_is_allowed(player: Callable[..., Room], page: Any) -> None:
+    page.add_init_script("tap.withoutWorklet = true")
+    room = player()
+    room.press("Play")
+    heard = room.hear(1.5)
+    np.testing.assert_allclose(heard[300:30_000], sweep(8)[300:30_000], atol=1e-4)
+    assert room.statistics["kind"] == "scheduled" and room.statistics["underruns"] == 0
+
+
+def test_goes_where_mouse_keys_and_python_say(player: Callable[..., Room]) -> None:
+    room = player()
+    box = room.page.locator(".vvnb-deck-wave").bounding_box()
+    room.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 40)
+    room.is_at(4)
+    for key, seconds in [("ArrowRight", 5), ("ArrowLeft", 4), ("Shift+ArrowRight", 8), ("Home", 0), ("]", 2)]:
+        room.key(key)
+        room.is_at(seconds)
+    slider = room.page.get_by_role("slider", name="Position")
+    assert slider.get_attribute("aria-valuetext") == "2 seconds, Ben: Thanks for having me!"
+    room.widget.seek(6.25)
+    room.is_at(6.2)
+    room.widget.play()
+    assert abs(place_of(room.hear(0.3), sweep(8)) - 6.25 * SAMPLE_RATE) <= 1
+    room.widget.pause()
+    room.mounted.until(lambda: room.page.get_by_role("button", name="Play", exact=True).count())
+    room.page.get_by_role("button", name="Anna: So how does it learn?").click()
+    room.is_at(4)
+
+
+def test_loops_a_selection(player: Callable[..., Room]) -> None:
+    room = player()
+    box = room.page.locator(".vvnb-deck-wave").bounding_box()
+    room.page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 40)
+    room.page.mouse.down()
+    room.page.mouse.move(box["x"] + box["width"] * 0.30, box["y"] + 60, steps=4)
+    room.page.mouse.up()
+    room.is_at(2)
+    room.press("Play")
+    heard = room.hear(1.3)
+    period = round(0.05 * 8 * SAMPLE_RATE)
+    shifts = [period + slack for slack in range(-40, 41)]  # a pixel is 8 samples or so
+    faults = [np.abs(heard[2000:8000] - heard[2000 + shift : 8000 + shift]).max() for shift in shifts]
+    assert min(faults) < 1e-4
+    assert np.abs(np.diff(heard)).max() < 0.12, "a click where it jumps back"
+    room.key("Escape")
+    room.mounted.until(lambda: room.now > 2.6, "going on past the selection")
+
+
+def test_plays_slower_at_the_same_pitch(player: Callable[..., Room]) -> None:
+    tone = (0.4 * np.sin(2 * np.pi * 300 * np.arange(8 * SAMPLE_RATE) / SAMPLE_RATE)).astype(np.float32)
+    room = player(Take.from_audio(tone, name="tone"))
+    room.page.get_by_label("Speed").select_option("0.5")
+    room.press("Play")
+    heard = room.hear(1.6)[2400 : 2400 + SAMPLE_RATE]
+    spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
+    assert abs(spectrum.argmax() - 300) <= 3
+    assert 0.5 <= room.now <= 1.3
+    room.page.get_by_label("Speed").select_option("2")
+    before, at = room.now, time.monotonic()
+    room.page.wait_for_timeout(1000)
+    assert abs((room.now - before) / (time.monotonic() - at) - 2) < 0.35
+
+
+def test_shows_another_take_and_its_spectrogram(player: Callable[..., Room]) -> None:
+    room = player()
+    room.press("Spectrogram")
+    mel = room.mounted.until(lambda: painted(room), "a spectrogram")
+    room.page.get_by_label("Linear").check(force=True)
+    room.mounted.until(lambda: painted(room) not in ("", mel), "another scale")
+    room.widget.take = Take.from_audio(sweep(3), name="another")
+    room.mounted.until(lambda: "0:03.0" in room.page.locator(".vvnb-deck-time").inner_text())
+    room.widget.take = None
+    room.mounted.until(lambda: not room.page.locator(".vvnb-deck-stage").is_visible())
+
+
+def painted(room: Room) -> str:
+    """What the spectrogram looks like, once it has more than its ground and its labels."""
+    return room.page.evaluate(
+        """() => {
+          const canvas = document.querySelector('.vvnb-deck-spectrum');
+          const data = canvas.getContext('2d').getImageData(60, 0, canvas.width - 60, canvas.height).data;
+          const colours = new Set(new Uint32Array(data.buffer));
+          return colours.size > 5 ? canvas.toDataURL() : '';
+        }"""
+    )
+
+
+class LongTake(BlockSource):
+    """90 minutes that repeat every 100 s, at no cost of memory."""
+
+    sample_rate = SAMPLE_RATE
+    samples = 90 * 60 * SAMPLE_RATE
+
+    def __init__(self) -> None:
+        super().__init__()
+        envelope = np.clip(np.sin(np.arange(100 * SAMPLE_RATE) / 9000) + 0.4, 0, 1)
+        self._tile = (np.random.default_rng(1).normal(0, 0.1, 100 * SAMPLE_RATE) * envelope).astype(
+            np.float32
+        )
+
+    def read(self, start: int, count: int) -> np.ndarray:
+        first = max(0, start)
+        places = np.arange(first, min(self.samples, start + count))
+        return self._tile[places % len(self._tile)]
+
+    def _measure(self) -> Blocks:
+        one = Blocks.of([self._tile])
+        return Blocks(np.tile(one.low, 54), np.tile(one.high, 54))
+
+
+def test_opens_ninety_minutes_at_once(player: Callable[..., Room], record_property: Any) -> None:
+    source = LongTake()
+    source.peaks(0, source.samples, 1000)  # a project keeps the outline of its takes
+    take = Take("", "episode", source, turns(source.samples, 300))
+    begun = time.monotonic()
+    room = player(take)
+    room.mounted.until(lambda: drawn(room), "a waveform")
+    opened = time.monotonic() - begun
+    room.press("Spectrogram")
+    room.mounted.until(lambda: painted(room), "a spectrogram", 10)
+    for _ in range(14):
+        room.page.keyboard.press("+")
+        room.page.wait_for_timeout(30)
+    room.mounted.until(lambda: drawn(room))
+    room.widget.seek(3600)
+    room.press("Play")
+    assert abs(place_of(room.hear(1.0), source._tile) - 3600 * SAMPLE_RATE % len(source._tile)) <= 1
+    memory = max(
+        process.memory_info().rss
+        for process in psutil.Process().children(recursive=True)
+        if "--type=renderer" in " ".join(process.cmdline())
+    )
+    heap = room.page.evaluate("() => performance.memory.usedJSHeapSize")
+    record_property("opened", opened)
+    record_property("memory", memory)
+    print(f"90 min: {opened:.2f} s to open, {memory / 2**20:.0f} MiB renderer, {heap / 2**20:.1f} MiB heap")
+    assert opened < 2 and memory < 300e6
+
+
+def drawn(room: Room) -> bool:
+    """Whether the waveform is more than a line."""
+    return room.page.evaluate(
+        """() => {
+          const canvas = document.querySelector('.vvnb-deck-wave');
+          const middle = canvas.height >> 1;
+          const data = canvas.getContext('2d').getImageData(0, middle - 12, canvas.width, 1).data;
+          const colours = new Set(new Uint32Array(data.buffer));
+          return colours.size > 2;
+        }"""
+    )
+
+
+@pytest.mark.parametrize("seconds", [4, pytest.param(60, marks=pytest.mark.slow)])
+def test_hears_a_stream_without_a_gap_while_it_is_made(
+    player: Callable[..., Room], seconds: int, record_property: Any
+) -> None:
+    """Frames come at 1.2 times real time, as from a slow machine."""
+    room = player(Take.from_audio(np.zeros(0, np.float32)))
+    audio = sweep(seconds)
+    pcm = to_int16(audio)
+    channel, flush = room.widget.channel, room.mounted.flush
+    channel.send("stream_begin", stream="s", sample_rate=SAMPLE_RATE)
+    channel.send("stream_turn", stream="s", turn="t1", start=0)
+    begun = time.monotonic()
+    for at in range(0, len(pcm), FRAME):
+        due = begun + at / SAMPLE_RATE / 1.2
+        while time.monotonic() < due:
+            room.page.wait_for_timeout(4)
+        made = time.time() * 1000
+        channel.send("audio", [pcm[at : at + FRAME].tobytes()], stream="s", start=at, made=made)
+        flush()
+    channel.send("stream_end", stream="s", samples=len(pcm), ended="finished")
+    flush()
+    heard = room.hear(seconds - 0.01, within=seconds + 5)
+    statistics = room.statistics
+    assert statistics["underruns"] == 0
+    np.testing.assert_allclose(
+        heard[300 : len(audio) - 300], audio[300 : len(heard)][: len(audio) - 600], atol=1e-4
+    )
+    latency = float(np.median(statistics["latencies"]))
+    record_property("latency", latency)
+    print(f"live: {latency:.1f} ms median from the kernel to the buffer")
+    assert latency < 60
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_has_no_serious_fault_of_accessibility(player: Callable[..., Room], theme: str) -> None:
+    room = player(theme=theme, widths=[1000, 320])
+    for view in room.page.get_by_role("button", name="Spectrogram", exact=True).all():
+        view.click()
+    room.page.get_by_role("button", name="Loop", exact=True).first.click()
+    axe = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
+    if not axe.is_file():
+        pytest.skip("axe-core isn't installed")
+    room.page.evaluate("source => { (0, eval)(source) }", axe.read_text())
+    faults = room.page.evaluate("() => axe.run('#views').then(({ violations }) => violations)")
+    serious = [fault for fault in faults if fault["impact"] in ("serious", "critical")]
+    assert not serious, [(fault["id"], [node["html"][:200] for node in fault["nodes"]]) for fault in serious]
+
+
+def test_fits_wide_and_narrow_pages(player: Callable[..., Room]) -> None:
+    room = player(widths=[960, 320])
+    wide, narrow = room.page.locator(".vvnb-deck-bar").all()
+    room.page.get_by_role("button", name="Spectrogram", exact=True).first.click()
+    assert wide.bounding_box()["height"] < 50
+    assert narrow.evaluate("bar => bar.scrollWidth <= bar.clientWidth")
+    assert room.page.locator("#views").evaluate("views => views.scrollWidth <= views.clientWidth")
+
+
+def test_two_views_play_once(player: Callable[..., Room]) -> None:
+    room = player(widths=[500, 400])
+    room.page.get_by_role("button", name="Play", exact=True).first.click()
+    heard = room.hear(1.0)
+    np.testing.assert_allclose(heard[300:20_000], sweep(8)[300:20_000], atol=1e-4)
+    assert len(room.page.get_by_role("button", name="Pause", exact=True).all()) == 2
+    assert room.page.evaluate("() => tap.contexts.length") == 1
