@@ -1,0 +1,438 @@
+"""The room and its panels in a browser: what a person does reaches the kernel, what that says is seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rooms import SOUND, studio_traits, sweep_traits, take, turns_and_takes, voice
+
+from vibevoice_nb.errors import VoiceError
+
+AXE = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
+EXPECTED = ("generate", "cancel", "choose_take", "star_take", "delete_take", "undo", "set_gap", "respeak")
+QUIET = ("set_voice", "clear_voice", "set_consent", "trim_voice", "set_colour", "load_model", "unload_model")
+
+
+STICKS_OUT = """() => document.documentElement.scrollWidth > innerWidth ? ['the page'] :
+  [...document.querySelectorAll('#views button, #views label, #views .vvnb-badge')]
+    .filter((element) => element.checkVisibility() && !element.closest('.vvnb-tabs, .cm-editor'))
+    .filter((element) => element.scrollWidth > element.clientWidth + 1)
+    .filter((element) => !element.querySelector('.vvnb-ellipsis'))
+    .map((element) => element.outerHTML)"""
+
+
+@pytest.fixture
+def room(mount: Callable[..., Any]) -> Callable[..., Any]:
+    """A Studio with a kernel that agrees to everything; `traits` differ from the usual room's."""
+
+    def room(theme: str = "light", methods: dict[str, Any] | None = None, **traits: Any) -> Any:
+        agree = {name: (lambda **_: {}) for name in (*EXPECTED, *QUIET)}
+        return mount(
+            "studio",
+            traits=studio_traits(**traits),
+            methods={**SOUND, **agree, **(methods or {})},
+            theme=theme,
+        )
+
+    return room
+
+
+def asked(mounted: Any, method: str) -> list[dict[str, Any]]:
+    return [params for name, params in mounted.calls if name == method]
+
+
+def wait_for_call(mounted: Any, method: str) -> dict[str, Any]:
+    return mounted.until(lambda: asked(mounted, method), f"call {method}")[-1]
+
+
+def consenting(**more: Any) -> list[dict[str, Any]]:
+    return [
+        {"label": "Anna", "colour": "#0072b2", "voice": voice("Ada")},
+        {"label": "Ben", "colour": "#d55e00", "voice": voice("Ben", "recording", consent=True, **more)},
+    ]
+
+
+def faults(page: Any) -> list[str]:
+    """Serious and critical violations that axe-core finds, in words."""
+    if not page.evaluate("() => 'axe' in window"):
+        page.add_script_tag(path=AXE)
+    found = page.evaluate("() => axe.run('#views', { resultTypes: ['violations'] })")
+    return [
+        f"{fault['id']}: {fault['help']}: {node['html'][:160]} {node['any'][:1]}"
+        for fault in found["violations"]
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_accessibility_faults(room: Callable[..., Any], theme: str) -> None:
+    page = room(theme).page
+    page.get_by_role("button", name="Compare A/B").click()
+    assert faults(page) == []
+    page.get_by_role("tab", name="Settings").click()
+    page.get_by_role("tab", name="Export").click()
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog", name="Keys").is_visible()
+    assert faults(page) == []
+
+
+def test_nothing_sticks_out(room: Callable[..., Any]) -> None:
+    page = room().page
+    for width in (320, 380, 620, 900, 1500):
+        page.set_viewport_size({"width": width, "height": 900})
+        for tab in ("Settings", "Model", "Cast", "Export", "Takes"):
+            page.get_by_role("tab", name=tab).click()
+            assert page.evaluate(STICKS_OUT) == [], (width, tab)
+
+
+def test_generate_says_what_is_in_the_way(room: Callable[..., Any]) -> None:
+    mounted = room()
+    generate = mounted.page.get_by_role("button", name="Generate 3 turns")
+    assert generate.is_disabled()
+    assert mounted.page.get_by_text("Confirm under Cast that you may use the voice of Ben.").is_visible()
+    mounted.page.keyboard.press("Control+Enter")
+    mounted.page.get_by_role("checkbox", name="I have the right to use this person's voice.").check()
+    assert wait_for_call(mounted, "set_consent") == {"speaker": "Ben", "consent": True}
+    assert not asked(mounted, "generate")
+    mounted.set(speakers=consenting())
+    generate.click()
+    assert wait_for_call(mounted, "generate") == {"turns": None}
+
+
+def test_progress_and_stop(room: Callable[..., Any]) -> None:
+    mounted = room(
+        speakers=consenting(),
+        job={"id": "j1", "state": "speaking", "turns": ["t3", "t5", "t6"], "message": ""},
+    )
+    page = mounted.page
+    mounted.send(
+        "progress",
+        job="j1",
+        turn="t5",
+        turns_done=1,
+        turns_total=3,
+        turn_seconds=1.0,
+        turn_estimated=4.0,
+        seconds=4.0,
+        estimated=10.0,
+        elapsed=2.2,
+        remaining=3.3,
+        rtf=0.55,
+        ttfa=0.6,
+    )
+    transport = page.get_by_role("region", name="Generate")
+    assert transport.get_by_text("Turn 2 of 3 · Anna · 1.0 s of about 4.0 s").first.is_visible()
+    assert transport.get_by_text(
+        re.compile("1.8× faster than real time .RTF 0.55. · first sound")
+    ).is_visible()
+    assert transport.get_by_role("progressbar", name="Progress in all").get_attribute("aria-valuenow") == "40"
+    page.get_by_role("tab", name="Takes").focus()
+    page.keyboard.press("Escape")
+    wait_for_call(mounted, "cancel")
+
+
+def test_failure_is_said_in_words_and_can_be_put_away(room: Callable[..., Any]) -> None:
+    def refuse(**_: object) -> None:
+        raise VoiceError("Ben's voice is 0.2 s long", "at least 0.3 s", "record more")
+
+    mounted = room(speakers=consenting(), methods={"generate": refuse})
+    mounted.page.get_by_role("button", name="Generate 3 turns").click()
+    alert = mounted.page.get_by_role("alert")
+    mounted.until(alert.is_visible)
+    assert "What to do: record more." in alert.inner_text()
+    alert.get_by_role("button", name="Dismiss").click()
+    assert alert.count() == 0
+
+
+def test_cast(room: Callable[..., Any]) -> None:
+    mounted = room(
+        speakers=[studio_traits()["speakers"][0], {"label": "Ben", "colour": "#d55e00", "voice": None}]
+    )
+    page = mounted.page
+    assert page.get_by_text("Ben has no voice yet.").is_visible()
+    assert page.get_by_text("Ben needs a voice: choose one under Cast.").is_visible()
+    page.get_by_role("button", name="Use built-in voices").click()
+    assert wait_for_call(mounted, "set_voice") == {"speaker": "Ben", "voice": "Ruben"}
+    page.get_by_label("Voice of Ben", exact=True).select_option("Grandfather")
+    mounted.until(lambda: asked(mounted, "set_voice")[-1]["voice"] == "Grandfather")
+    page.get_by_role("button", name="Remove the voice of Anna").click()
+    assert wait_for_call(mounted, "clear_voice") == {"speaker": "Anna"}
+
+
+def test_trim_with_the_keyboard(room: Callable[..., Any]) -> None:
+    mounted = room()
+    page = mounted.page
+    edge = page.get_by_role("slider", name="Beginning of the voice of Ben")
+    edge.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    assert page.get_by_text("7.9 s of 8.4 s").is_visible()
+    page.get_by_role("button", name="Cut to this").click()
+    assert wait_for_call(mounted, "trim_voice") == {"speaker": "Ben", "start": 12000, "stop": 201600}
+
+
+def test_upload_in_chunks(room: Callable[..., Any]) -> None:
+    arrived: list[int] = []
+    mounted = room(
+        methods={
+            "upload_begin": lambda **_: {"upload": "u"},
+            "upload_chunk": lambda buffers, **_: (
+                arrived.append(len(buffers[0])) or {"received": sum(arrived)}
+            ),
+            "upload_end": lambda **_: {},
+        }
+    )
+    chooser = mounted.page.get_by_label("Recording for Anna")
+    chooser.set_input_files([{"name": "anna.wav", "mimeType": "audio/wav", "buffer": b"x" * 2_500_000}])
+    assert wait_for_call(mounted, "upload_end") == {"upload": "u", "speaker": "Anna"}
+    assert asked(mounted, "upload_begin") == [{"name": "anna.wav", "size": 2_500_000, "kind": "upload"}]
+    assert sum(arrived) == 2_500_000 and max(arrived) <= 2**20
+
+
+def test_record(room: Callable[..., Any]) -> None:
+    sent: list[bytes] = []
+    mounted = room(
+        methods={
+            "upload_begin": lambda **_: {"upload": "u"},
+            "upload_chunk": lambda buffers, **_: sent.append(bytes(buffers[0])) or {},
+            "upload_end": lambda **_: {},
+        }
+    )
+    page = mounted.page
+    page.get_by_role("button", name="Record", exact=True).first.click()
+    meter = page.get_by_role("meter", name="Microphone level")
+    mounted.until(lambda: int(meter.get_attribute("aria-valuenow") or 0) > 0, "a level")  # Chromium's beeps
+    page.get_by_label("Cast").get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Use this recording").click()
+    wait_for_call(mounted, "upload_end")
+    assert asked(mounted, "upload_begin")[0]["kind"] == "recording"
+    assert sent[0][:4] == b"\x1a\x45\xdf\xa3"  # WebM
+
+
+def test_settings(room: Callable[..., Any]) -> None:
+    mounted = room()
+    page = mounted.page
+    page.get_by_role("tab", name="Settings").click()
+    page.get_by_role("radio", name="Draft").check()
+    mounted.until(lambda: mounted.traits["num_steps"] == 5)
+    page.get_by_label("Guidance (CFG scale)", exact=True).last.fill("99")
+    page.keyboard.press("Tab")
+    mounted.until(lambda: mounted.traits["cfg_scale"] == 5)
+    page.get_by_role("button", name="Keep this seed").click()
+    mounted.until(lambda: mounted.traits["seed"] == 1827364550)
+    assert page.get_by_label("Seed", exact=True).last.input_value() == "1827364550"
+    page.get_by_role("radio", name="Whole script in one pass").check()
+    mounted.until(lambda: mounted.traits["mode"] == "whole")
+    assert page.get_by_role("button", name="Generate the script").count() == 1
+
+
+def test_model(room: Callable[..., Any]) -> None:
+    mounted = room()
+    page = mounted.page
+    page.get_by_role("button", name="Model: nano, the small embedded voice, loaded").click()
+    assert page.get_by_text("cpu · float32 · 112 MB").is_visible()
+    page.get_by_role("button", name="Unload").click()
+    wait_for_call(mounted, "unload_model")
+    state = {
+        "state": "unloaded",
+        "name": "nano",
+        "device": "",
+        "dtype": "",
+        "memory": 0,
+        "message": "when needed",
+    }
+    mounted.set(model_state=state)
+    field = page.get_by_role("combobox", name="Model")
+    field.fill("someone/else")
+    field.press("Tab")
+    mounted.until(lambda: mounted.traits["model"] == "someone/else")
+    mounted.set(
+        model_state={**state, "state": "failed", "message": "no such model. Expected a name. To fix it: look"}
+    )
+    assert page.get_by_role("alert").get_by_text("No such model").wait_for() is None
+
+
+def test_takes(room: Callable[..., Any]) -> None:
+    mounted = room()
+    page = mounted.page
+    lane = page.get_by_role("region", name="The selected turn")
+    lane.get_by_role("radio", name="Take 2").check()
+    assert wait_for_call(mounted, "choose_take") == {"turn": "t2", "take": "t2-take2"}
+    lane.get_by_role("button", name="Star take 1").click()
+    assert wait_for_call(mounted, "star_take") == {"take": "t2-take1", "starred": True}
+    lane.get_by_role("button", name="Delete take 3").click()
+    assert wait_for_call(mounted, "delete_take") == {"take": "t2-take3"}
+    turns, takes = turns_and_takes()
+    turns[1]["takes"].remove("t2-take3")
+    mounted.set(turns=turns, takes=takes, can_undo="deleting take 3")
+    page.get_by_text("Take 3 deleted.").locator("..").get_by_role("button", name="Undo").click()
+    wait_for_call(mounted, "undo")
+    gap = lane.get_by_label("Pause after this turn", exact=True)
+    gap.fill("250")
+    gap.press("Tab")
+    assert wait_for_call(mounted, "set_gap") == {"turn": "t2", "gap_ms": 250}
+    lane.get_by_role("button", name="Speak again").click()
+    assert wait_for_call(mounted, "respeak") == {"turn": "t2"}
+
+
+def test_turns_with_the_keyboard(room: Callable[..., Any]) -> None:
+    mounted = room()
+    page = mounted.page
+    page.get_by_role("listbox", name="Turns").get_by_role("option", selected=True).focus()
+    page.keyboard.press("End")
+    assert page.get_by_role("heading", name="Turn 6, Ben").is_visible()
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    assert page.evaluate("() => document.activeElement.type") == "radio"
+
+
+def test_blind_comparison(room: Callable[..., Any]) -> None:
+    mounted = room()
+    page = mounted.page
+    page.get_by_role("button", name="Compare A/B").click()
+    group = page.get_by_role("group", name="Compare two takes")
+    group.get_by_label("Blind: hide which is which").check()
+    assert not group.get_by_label("Take compared as A").is_visible()
+    assert not re.search(r"take \d", group.inner_text())
+    group.get_by_role("button", name="Play both").click()
+    mounted.until(lambda: len(asked(mounted, "samples")) >= 2)
+    group.get_by_role("button", name="Pause").wait_for()
+    group.get_by_role("button", name="Prefer B").click()
+    preferred = wait_for_call(mounted, "choose_take")
+    assert preferred["take"] in ("t2-take1", "t2-take3")
+    number = preferred["take"][-1]
+    assert f"B: take {number}" in group.inner_text()
+
+
+def test_export_reaches_the_downloads(room: Callable[..., Any]) -> None:
+    from vibevoice_nb.widgets.base import Answer
+
+    content = bytes(range(256)) * 9000
+    mounted = room(
+        methods={
+            "export": lambda **_: {
+                "files": [{"file": "f", "name": "episode.mp3", "size": len(content)}],
+                "folder": "",
+            },
+            "fetch": lambda offset, count, **_: Answer({}, [content[offset : offset + count]]),
+        }
+    )
+    page = mounted.page
+    page.get_by_role("tab", name="Export").click()
+    page.get_by_label("Subtitles, SRT").check()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export", exact=True).click()
+        wait_for_call(mounted, "export")
+        mounted.until(lambda: page.get_by_text("1 file downloaded").is_visible())
+    assert download.value.suggested_filename == "episode.mp3"
+    assert Path(download.value.path()).read_bytes() == content
+    assert asked(mounted, "export") == [
+        {
+            "format": "mp3",
+            "parts": "whole",
+            "loudness": -16,
+            "subtitles": ["srt"],
+            "chapters": False,
+            "folder": None,
+        }
+    ]
+
+
+def test_read_only(room: Callable[..., Any]) -> None:
+    project = {"name": "episode", "path": "/work", "read_only": True, "note": "another kernel works on it"}
+    page = room(project=project).page
+    assert page.get_by_text("another kernel works on it").is_visible()
+    assert page.get_by_role("button", name="Delete take 1").is_disabled()
+    assert page.get_by_label("Voice of Anna", exact=True).is_disabled()
+
+
+def test_an_empty_room_says_how_to_begin(room: Callable[..., Any]) -> None:
+    mounted = room(script="", turns=[], takes={}, speakers=[], take={})
+    page = mounted.page
+    page.get_by_role("button", name="Two speakers, ten seconds").click()
+    mounted.until(lambda: mounted.traits["script"].startswith("Speaker 1: Good morning"))
+    assert not page.get_by_role("button", name="Two speakers, ten seconds").is_visible()
+
+
+def test_areas_by_key(room: Callable[..., Any]) -> None:
+    page = room().page
+    page.keyboard.press("Tab")
+    page.locator(".vvnb-model-badge").focus()
+    for key, expected in {
+        "1": ".cm-content",
+        "2": ".vvnb-cast *",
+        "3": ".vvnb-settings *",
+        "4": ".vvnb-model *",
+        "5": ".vvnb-deck *",
+        "6": ".vvnb-takes *",
+        "7": ".vvnb-export *",
+    }.items():
+        page.keyboard.press(f"Alt+{key}")
+        assert page.evaluate("selector => document.activeElement.matches(selector)", expected), key
+
+
+def test_300_turns_stay_quick(room: Callable[..., Any]) -> None:
+    turns, takes = turns_and_takes(300)
+    script = "".join(
+        f"{('Anna', 'Ben')[at % 2]}: This is what is said in turn {at + 1}.\n" for at in range(300)
+    )
+    mounted = room(script=script, turns=turns, takes=takes)
+    page = mounted.page
+    page.get_by_role("listbox", name="Turns").get_by_role("option", selected=True).focus()
+    milliseconds = page.evaluate(
+        """async () => {
+          const times = [];
+          for (let n = 0; n < 12; n += 1) {
+            const before = performance.now();
+            const down = new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true });
+            document.activeElement.dispatchEvent(down);
+            await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+            times.push(performance.now() - before);
+          }
+          return times.sort((a, b) => a - b)[6];
+        }"""
+    )
+    assert milliseconds < 50
+    changed = [{**turn, "state": "speaking" if turn["id"] == "t200" else turn["state"]} for turn in turns]
+    mounted.set(turns=changed, takes={**takes, "t1-take9": take("t1", 9, 1.0)})
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.vvnb-turn')][199].dataset.state === 'speaking'"
+    )
+
+
+def test_sweep(mount: Callable[..., Any]) -> None:
+    mounted = mount("sweep", traits=sweep_traits(), methods=SOUND)
+    page = mounted.page
+    assert faults(page) == []
+    first = page.get_by_role("button", name="Play CFG 1.0, Steps 5, Seed 7")
+    first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    mounted.until(lambda: any(params["source"] == "take:4" for params in asked(mounted, "samples")))
+    page.get_by_role("radio", name="Table").check()
+    page.get_by_role("button", name="RTF").click()
+    page.get_by_role("button", name="RTF").click()
+    values = page.get_by_role("row").locator("td:nth-child(9)").all_inner_texts()
+    assert values[-1] == "–" and values[0] == "0.600"
+    assert faults(page) == []
+
+
+@pytest.mark.parametrize("name", ["voices", "controls"])
+def test_panels_alone(mount: Callable[..., Any], name: str) -> None:
+    traits = studio_traits()
+    for trait in ("job", "project", "turns"):
+        del traits[trait]
+    mounted = mount(name, traits=traits, methods=SOUND)
+    assert faults(mounted.page) == []
+    if name == "voices":
+        mounted.page.get_by_role("button", name="Hear the voice of Anna").click()
+        mounted.until(lambda: asked(mounted, "samples"))
+        mounted.page.get_by_role("button", name="Stop").click()
+    else:
+        assert mounted.page.get_by_role("button", name=re.compile("Generate")).count() == 0
