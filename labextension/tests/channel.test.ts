@@ -9,7 +9,9 @@ class Wire {
   sent: { content: Message; buffers: ArrayBuffer[] }[] = [];
   private callback: (content: unknown, buffers: DataView[]) => void = () => undefined;
 
+  closed = false;
   send(content: object, buffers: ArrayBuffer[]): void {
+    if (this.closed) throw new Error('Cannot send');
     this.sent.push({ content: content as Message, buffers });
   }
   onMessage(callback: (content: unknown, buffers: DataView[]) => void): void {
@@ -184,6 +186,15 @@ describe('calls', () => {
     expect(channel.connected).toBe(false);
     expect(wire.last()).toMatchObject({ kind: 'hello', received: 0, instance: 'one' });
   });
+});
+
+test('a closed connection fails calls, and raises nothing by itself', async () => {
+  welcome();
+  wire.closed = true;
+  channel.interrupted();
+  vi.advanceTimersByTime(10_000);
+  await expect(channel.call('undo', {})).rejects.toThrow(/run the cell again/);
+  expect(channel.connected).toBe(false);
 });
 
 describe('buffers', () => {

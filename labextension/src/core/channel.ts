@@ -109,8 +109,7 @@ export class Channel {
     this.setConnected(false);
     const calls = [...this.pending.values()];
     this.pending.clear();
-    const error = new CallError('the kernel was restarted or stopped', 'a running kernel', 'run the cell again');
-    for (const { reject } of calls) reject(error);
+    for (const { reject } of calls) reject(kernelGone());
   }
 
   private setConnected(connected: boolean): void {
@@ -130,8 +129,14 @@ export class Channel {
     const fault = faultToKernel(content);
     if (fault) throw new CallError(fault, 'a message of protocol.json', 'correct the call');
     this.sent += 1;
-    if (this.asText && buffers.length) this.transport.send({ ...content, base64: buffers.map(toBase64) }, []);
-    else this.transport.send(content, buffers);
+    try {
+      if (this.asText && buffers.length) this.transport.send({ ...content, base64: buffers.map(toBase64) }, []);
+      else this.transport.send(content, buffers);
+    } catch {
+      // A connection that is closed for good. Calls are told; the channel's own messages have nobody to tell.
+      this.setConnected(false);
+      if (kind === 'call') throw kernelGone();
+    }
   }
 
   private receive(content: unknown, buffers: DataView[]): void {
@@ -201,6 +206,9 @@ export class Channel {
     }, this.wait);
   }
 }
+
+const kernelGone = (): CallError =>
+  new CallError('the kernel was restarted or stopped', 'a running kernel', 'run the cell again');
 
 function toBase64(buffer: ArrayBuffer): string {
   const bytes = new Uint8Array(buffer);
