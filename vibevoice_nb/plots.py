@@ -123,6 +123,7 @@ def plot_waveform(
         axes.axvspan(*span, color=colours[turn.label], alpha=0.1, linewidth=0)
     limit = next((step for step in (0.05, 0.1, 0.2, 0.5) if top <= step), 1.0)
     axes.set_ylim(-limit, limit)
+    axes.set_yticks(np.linspace(-limit, limit, 5))
     axes.set_ylabel("Amplitude (full scale = 1)")
     axes.spines[["top", "right"]].set_visible(False)
     _finish(axes, source, turns, colours, small=figure is not None)

@@ -152,7 +152,17 @@ def _bands(scale: Scale, rows: int, size: int, rate: int, top_hz: float) -> tupl
     else:
         bins = np.arange(fft // 2 + 1) * (rate / fft)
         bands = np.maximum(0, 1 - np.abs(bins - corners[1:-1, None]) / (top_hz / rows))
-    return fft, (bands / bands.sum(axis=1, keepdims=True)).astype(np.float32)
+    # A sine at full scale in the middle of a row shall have 0 dB there, however wide the row and the window.
+    weights = _weights(size)
+    lobe = np.square(np.abs(np.fft.rfft(weights, 16 * fft)) / weights.sum())
+    away = np.abs(np.arange(fft // 2 + 1) * 16 - corners[1:-1, None] * (16 * fft / rate))
+    response = (bands * lobe[np.rint(away).astype(np.int64)]).sum(axis=1, keepdims=True)
+    return fft, (bands / response).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=4)
+def _weights(size: int) -> NDArray[np.float32]:
+    return np.hanning(size + 2)[1:-1].astype(np.float32)
 
 
 def _window_starts(start: int, hop: float, columns: int, size: int, apart: bool) -> NDArray[np.int64]:
@@ -179,6 +189,6 @@ def _spectra(windows: NDArray[np.float32], fft: int) -> NDArray[np.float32]:
     """Power of each window's bins, where a sine at full scale has 1: float32 [windows, bins]."""
     from scipy.fft import rfft
 
-    weights = np.hanning(windows.shape[1] + 2)[1:-1].astype(np.float32)
+    weights = _weights(windows.shape[1])
     spectrum = rfft(windows * weights, fft)
     return np.square(np.abs(spectrum) * np.float32(2 / weights.sum()))

@@ -171,7 +171,9 @@ class Encoder:
 
     def abandon(self) -> None:
         """Let go of the file, which is of no use then."""
-        with contextlib.suppress(OSError, ValueError):
+        import av
+
+        with contextlib.suppress(av.FFmpegError, OSError, ValueError):
             self._container.close()
 
     def __enter__(self) -> Encoder:

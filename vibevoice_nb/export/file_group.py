@@ -15,7 +15,7 @@ from vibevoice_nb.errors import AudioError
 from vibevoice_nb.files import check_target, create_beside, disk_error, publish
 
 _NAME_BYTES = 80
-_HASH_BLOCK = 1 << 20
+_HASH_BLOCK = 1 << 18
 
 
 def safe_name(label: str) -> str:
@@ -41,7 +41,9 @@ class FileGroup:
     Parameters
     ----------
     folder : Path
-        Where the files go; made when it isn't there, its parent must be.
+        Where the files go.
+    make_folder : bool
+        Whether the folder may be made when it isn't there; its parent must be.
     force : bool
         Whether existing files may be replaced.
 
@@ -54,15 +56,15 @@ class FileGroup:
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with FileGroup(Path(folder) / "new", force=False) as files:
+    ...     with FileGroup(Path(folder) / "new", make_folder=True, force=False) as files:
     ...         files.write(files.check("a.txt", ".txt"), b"a")
     ...     [path.name for path in files.published]
     ['a.txt']
     """
 
-    def __init__(self, folder: Path, *, force: bool) -> None:
+    def __init__(self, folder: Path, *, make_folder: bool, force: bool) -> None:
         self.published: list[Path] = []
-        self._folder, self._force = folder, force
+        self._folder, self._make_folder, self._force = folder, make_folder, force
         self._parts: list[tuple[Path, Path]] = []
         self._made_folder = False
 
@@ -108,7 +110,7 @@ class FileGroup:
         return found
 
     def __enter__(self) -> FileGroup:
-        if not self._folder.exists() and self._folder.parent.is_dir():
+        if self._make_folder and not self._folder.exists() and self._folder.parent.is_dir():
             try:
                 self._folder.mkdir()
             except (OSError, ValueError) as exc:

@@ -9,15 +9,15 @@ with the length.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vibevoice_nb.sinks import SAMPLE_RATE, as_samples
-from vibevoice_nb.sources import ArraySource
+from vibevoice_nb.sources import ArraySource, Readable
 
 from .encode import BLOCK
 from .levelling import Levelling, levelled
@@ -26,6 +26,10 @@ from .true_peak import REACH, true_peaks
 FLOOR_DB = -120.0
 """What silence measures, as in `vibevoice_nb.audio.dbfs`."""
 
+CORRECTIONS = 2
+"""Passes, at most, that make up for what the limiter takes."""
+
+_MOST_CORRECTION, _GOOD_ENOUGH = 3.0, 0.1  # dB
 _GATE_SECONDS = 0.4
 _HOP = SAMPLE_RATE // 10  # gating blocks overlap by three quarters
 
@@ -164,7 +168,7 @@ def normalise(
     lufs : float
         -16 is usual for podcasts, -14 for streaming.
     true_peak_db : float
-        Where the limiter holds the peaks. Where it has to work, the result is a little less loud.
+        Where the limiter holds the peaks. Where it would have to do very much, the result is less loud.
 
     Returns
     -------
@@ -185,11 +189,50 @@ def normalise(
     >>> print(measure(normalise(quiet, -16.0)))
     -16.0 LUFS, true peak -12.9 dBTP, 3.0 s
     """
+    source = ArraySource(as_samples(audio))
+    blocks = [block * gains for _, block, gains in levelled(source, level(source, lufs, true_peak_db))]
+    return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
+
+
+def level(
+    source: Readable,
+    lufs: float,
+    true_peak_db: float = -1.0,
+    passing: Callable[[NDArray[np.float32]], NDArray[np.float32]] = np.asarray,
+) -> Levelling:
+    """Find the gain that brings audio to a loudness.
+
+    What the limiter takes is made up for by more gain, in up to two more passes, and by at most 3 dB: beyond
+    that it would be heard.
+
+    Parameters
+    ----------
+    source : Readable
+    lufs, true_peak_db : float
+    passing : callable
+        Every block goes through it; it may count them, or raise an exception to end the work.
+
+    Returns
+    -------
+    Levelling
+        For `levelled`.
+
+    Raises
+    ------
+    OptionError
+        For a target out of range.
+    """
     Levelling.check(lufs, true_peak_db)
-    audio = as_samples(audio)
-    levelling = Levelling.plan(measure(audio), lufs, true_peak_db)
-    blocks = [block * gains for _, block, gains in levelled(ArraySource(audio), levelling)]
-    return np.concatenate(blocks) if blocks else audio.copy()
+    plan = first = Levelling.plan(
+        measure(passing(audio) for _, audio, _ in levelled(source, None)), lufs, true_peak_db
+    )
+    for _ in range(CORRECTIONS if plan.limiting and plan.before.lufs is not None else 0):
+        reached = measure(passing(audio) * gains for _, audio, gains in levelled(source, plan)).lufs
+        missing = 0.0 if reached is None else lufs - reached
+        if missing < _GOOD_ENOUGH:
+            break
+        plan = replace(plan, gain_db=min(plan.gain_db + missing, first.gain_db + _MOST_CORRECTION))
+    return plan
 
 
 def _lufs(power: NDArray[np.float64] | np.floating[Any]) -> NDArray[np.float64]:

@@ -99,6 +99,8 @@ def stem_tracks(turns: Sequence[SpokenTurn], samples: int) -> list[Track]:
     falls as the next one's rises.
     """
     ordered = [turn for turn in sorted(turns, key=lambda turn: turn.start) if turn.start < turn.stop]
+    if not ordered:
+        return []
     labels = list(dict.fromkeys(turn.label for turn in ordered))
     times, owners = [0], [ordered[0].label]
     for turn in ordered[1:]:

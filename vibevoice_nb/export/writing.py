@@ -30,7 +30,7 @@ from .about import GENERATED, models, summary
 from .encode import FORMATS, SPECS, Encoder, Format, format_spec
 from .file_group import FileGroup, safe_name
 from .levelling import Levelling, levelled
-from .loudness import LoudnessMeter, measure
+from .loudness import CORRECTIONS, LoudnessMeter, level
 from .tracks import Track, stem_tracks, turn_tracks
 
 Parts = Literal["whole", "turns", "stems"]
@@ -50,6 +50,8 @@ class Exportable(Readable, Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def sample_rate(self) -> int: ...
     @property
     def turns(self) -> Sequence[writers.SpokenTurn]: ...
     @property
@@ -121,10 +123,8 @@ def export_take(
     Examples
     --------
     >>> import tempfile
-    >>> from types import SimpleNamespace
-    >>> silence = np.zeros(48000, dtype=np.float32)
-    >>> take = SimpleNamespace(name="silence", samples=48000, turns=(), manifest={"model": "nano"},
-    ...                        read=lambda start, count: silence[start : start + count])
+    >>> from vibevoice_nb.project.take import Take
+    >>> take = Take.from_audio(np.zeros(48000, np.float32), name="silence", manifest={"model": "nano"})
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     [path.name for path in export_take(take, Path(folder) / "silence.flac")]
     ['silence.flac', 'silence.flac.json']
@@ -133,9 +133,16 @@ def export_take(
     options.check()
     if not take.samples:
         raise AudioError("a take without audio", "at least one frame", "generate it first")
-    pace = _Pace(take.samples * (1 if loudness is None else 2), progress, cancelled)
+    if take.sample_rate != SAMPLE_RATE:
+        raise AudioError(
+            f"a take at {take.sample_rate} Hz",
+            f"{SAMPLE_RATE} Hz",
+            "read_audio resamples",
+        )
+    passes = 1 if loudness is None else 2 + CORRECTIONS
+    pace = _Pace(take.samples, passes, progress, cancelled)
     export = _Export(take, Path(target), format or _format_of(Path(target), parts), options)
-    with FileGroup(export.folder, force=force) as files:
+    with FileGroup(export.folder, make_folder=parts != "whole", force=force) as files:
         export.write(files, pace)
     return files.published
 
@@ -185,7 +192,9 @@ class _Export:
             if not files.holds(name, text)
         }
         about = files.check(self.manifest_name, ".json") if self.options.manifest else None
-        levelling = self._levelling(pace)
+        loudness, limit = self.options.loudness, self.options.true_peak_db
+        levelling = None if loudness is None else level(self.take, loudness, limit, pace.along)
+        pace.last_pass()
         manifest = self._manifest(levelling)
 
         def begin(track: Track) -> tuple[BinaryIO, Encoder]:
@@ -195,7 +204,10 @@ class _Export:
                 file, self.format, metadata=tags, chapters=self.chapters, bitrate=self.options.bitrate
             )
 
-        reached = _write_audio(self.take, self.tracks, levelling, begin, pace)
+        try:
+            reached = _write_audio(self.take, self.tracks, levelling, begin, pace)
+        except OSError as exc:
+            raise disk_error(targets[0], exc) from exc
         if about is not None:
             manifest["export"].update(reached=reached, files=self._listing(files))
             texts[about] = _json(manifest, indent=2)
@@ -213,13 +225,6 @@ class _Export:
         if self.options.chapters:
             texts[f"{self.beside}.chapters.json"] = writers.chapters_json(self.chapters, self.take.name)
         return {name: text.encode() for name, text in texts.items()}
-
-    def _levelling(self, pace: _Pace) -> Levelling | None:
-        if self.options.loudness is None:
-            return None
-        Levelling.check(self.options.loudness, self.options.true_peak_db)
-        measured = measure(pace.along(audio) for _, audio, _ in levelled(self.take, None))
-        return Levelling.plan(measured, self.options.loudness, self.options.true_peak_db)
 
     def _manifest(self, levelling: Levelling | None) -> dict[str, Any]:
         take, options = self.take, self.options
@@ -268,9 +273,13 @@ class _Pace:
     """Tells how far the work is, and asks whether it shall go on."""
 
     def __init__(
-        self, total: int, progress: Callable[[float], None] | None, cancelled: Callable[[], bool] | None
+        self,
+        samples: int,
+        passes: int,
+        progress: Callable[[float], None] | None,
+        cancelled: Callable[[], bool] | None,
     ) -> None:
-        self._total, self._done = total, 0
+        self._samples, self._total, self._done = samples, samples * passes, 0
         self._progress, self._cancelled = progress, cancelled
 
     def along(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -281,6 +290,10 @@ class _Pace:
         if self._progress is not None:
             self._progress(self._done / self._total)
         return audio
+
+    def last_pass(self) -> None:
+        """What there may have been to do before is done."""
+        self._done = self._total - self._samples
 
 
 def _format_of(target: Path, parts: Parts) -> Format:
@@ -317,8 +330,6 @@ def _write_audio(
                 meter.add(audio)
             for track in tracks:
                 track.write(start, audio, begin)
-    except OSError as exc:
-        raise disk_error(Path(take.name or "export"), exc) from exc
     finally:
         for track in tracks:
             track.abandon()
