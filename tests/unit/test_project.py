@@ -367,16 +367,14 @@ def test_who_observes_is_told(project: Project) -> None:
 def test_three_hundred_turns_are_edited_quickly(project: Project) -> None:
     lines = [f"{'Anna' if i % 2 else 'Ben'}: This is line {i} of a long conversation." for i in range(300)]
     project.script_text = "\n".join(lines)
-    quickest = 1.0
-    for _ in range(60):  # on a busy machine most of the time goes to the neighbours
+    work = []  # of this process: the time on the wall is also the neighbours' on the disk
+    for _ in range(10):
         lines[150] += " x"
         text = "\n".join(lines)
-        begun = time.perf_counter()
+        begun = time.process_time()
         project.script_text = text
-        quickest = min(quickest, time.perf_counter() - begun)
-        if quickest < 0.03:
-            break
-    assert quickest < 0.03
+        work.append(time.process_time() - begun)
+    assert min(work) < 0.03
     begun = time.process_time()
     assert len(project.turns) == 300 and project.assemble().samples == 0
     assert time.process_time() - begun < 0.1

@@ -106,7 +106,7 @@ for number in range(10**6):
 """
     target = Project.create(tmp_path / "talk", SCRIPT)
     target.close()
-    rounds = np.random.default_rng(5).uniform(0.0, 0.25, 6)
+    rounds = np.random.default_rng(5).uniform(0.0, 0.25, 4)
     for seconds in rounds:
         process = start(code, target.path)
         said(process), said(process)

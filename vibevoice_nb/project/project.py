@@ -108,7 +108,7 @@ class Project(TakesProject):
             None has it.
         """
         with self._mutex:
-            index = self._state.turns.index(self._record(turn_id))
+            index = self._index(turn_id)
             return self._turn(index, self._lanes().get(turn_id, []), self._voice_hashes())
 
     def missing(self) -> list[str]:
@@ -119,8 +119,9 @@ class Project(TakesProject):
         """Whether a take was spoken after other takes or texts than come before its turn now."""
         with self._mutex:
             take = self._take(take_id)
-            record = self._record_of(take)
-            return record in self._state.turns and self._differs(take, self._state.turns.index(record))
+            ids = [record.id for record in self._state.turns]
+            turn_id = take.manifest["turn_id"]
+            return turn_id in ids and self._differs(take, ids.index(turn_id))
 
     def set_gap(self, turn_id: str, gap_ms: int | None) -> None:
         """Set the silence after a turn, in milliseconds; None leaves it to the script and the settings.
@@ -188,7 +189,7 @@ class Project(TakesProject):
         from vibevoice_nb.runs import Spoken
 
         with self._mutex:
-            index = self._state.turns.index(self._record(turn_id))
+            index = self._index(turn_id)
             before = [
                 (record, turn, self._takes.get(record.chosen or ""))
                 for record, turn in zip(self._state.turns[:index], self._script.turns, strict=False)

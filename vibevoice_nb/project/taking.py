@@ -220,9 +220,12 @@ class TakesProject(CastProject):
 
     def _record(self, turn_id: str) -> TurnRecord:
         """The turn of the script with an id."""
-        for record in self._state.turns:
+        return self._state.turns[self._index(turn_id)]
+
+    def _index(self, turn_id: str) -> int:
+        for index, record in enumerate(self._state.turns):
             if record.id == turn_id:
-                return record
+                return index
         got = f"the turn {turn_id!r}, which the script of {self.name} hasn't got"
         raise ProjectError(got, "the id of a turn", "see project.turns")
 
