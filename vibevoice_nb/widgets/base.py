@@ -128,14 +128,28 @@ class VibeVoiceWidget(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Close the widget in every page that shows it."""
-        self.channel.close()
+        if "channel" in vars(self):  # or else what it was to be made from was refused
+            self.channel.close()
         super().close()
 
     def _to_page(self, content: dict[str, Any], buffers: list[bytes]) -> None:
         self.send(content, buffers)
 
     def _from_page(self, _widget: object, content: object, buffers: Sequence[Buffer]) -> None:
+        values = content.get("values") if isinstance(content, Mapping) else None
+        if isinstance(values, Mapping):
+            self._catch_up(values)
         self.channel.receive(content, buffers)
+
+    def _catch_up(self, values: Mapping[str, Any]) -> None:
+        """Take values the page had set before a call: the call may have overtaken them on the way."""
+        late = {name: value for name, value in values.items() if name in self.keys}
+        late = {name: value for name, value in late.items() if getattr(self, name) != value}
+        try:
+            if late:
+                self.set_state(late)
+        except traitlets.TraitError as error:
+            _log.warning("a value from the page was left out: %s", error)
 
     def _called(self, call_id: int, method: str, params: dict[str, Any], buffers: list[memoryview]) -> None:
         function = getattr(self, self._methods.get(method, ""), None)

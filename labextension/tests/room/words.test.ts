@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+
+import { missingVoices } from '../../src/core/cast/cast';
+import { levelWord, meterPosition } from '../../src/core/cast/record';
+import { fitted, presetOf } from '../../src/core/controls/settings';
+import { obstacle, overallWords, plan } from '../../src/core/controls/transport';
+import { filesOf } from '../../src/core/export/download';
+import type { Host } from '../../src/core/host';
+import { failureOf } from '../../src/core/kit/elements';
+import type { Speaker, TurnState } from '../../src/core/state';
+import { linesOf } from '../../src/core/takes/takes';
+
+const turn = (id: string, state: TurnState['state'] = 'spoken', line = 1, end_line = line): TurnState =>
+  ({ id, speaker: 'Anna', line, end_line, state, takes: [] }) as unknown as TurnState;
+const speaker = (label: string, voice: Partial<Speaker['voice']> | null = {}): Speaker =>
+  ({ label, colour: '#000000', voice }) as Speaker;
+const host = (values: Record<string, unknown>): Host =>
+  ({ get: (name: string) => ({ turns: [turn('1')], speakers: [speaker('Anna')], diagnostics: [], mode: 'turns', ...values })[name] }) as unknown as Host;
+
+describe('what is in the way of generating', () => {
+  it.each([
+    [{}, ''],
+    [{ turns: [] }, 'Write a line first'],
+    [{ diagnostics: [{ severity: 'warning', line: 1 }] }, ''],
+    [{ diagnostics: [{ severity: 'error', line: 3 }] }, 'Line 3'],
+    [{ speakers: [speaker('Anna', null)] }, 'Anna needs a voice'],
+    [{ speakers: [speaker('Anna'), speaker('Gone', null)] }, ''],
+    [{ speakers: [speaker('Anna', { needs_consent: true, consent: false })] }, 'Confirm under Cast'],
+    [{ speakers: [speaker('Anna', { needs_consent: true, consent: true })] }, ''],
+    [{ project: { read_only: true } }, 'reading only'],
+  ])('%o', (values, words) => {
+    if (words) expect(obstacle(host(values))).toContain(words);
+    else expect(obstacle(host(values))).toBe('');
+  });
+});
+
+describe('the button', () => {
+  it('says what it will do', () => {
+    const label = (values: Record<string, unknown>): string => plan(host(values)).label;
+    expect(label({ turns: [turn('1', 'unspoken'), turn('2', 'unspoken')] })).toBe('Generate');
+    expect(label({ turns: [turn('1'), turn('2', 'changed')] })).toBe('Generate 1 turn');
+    expect(label({ turns: [turn('1')], mode: 'whole' })).toBe('Generate the script');
+    expect(plan(host({ turns: [turn('1'), turn('2')] }))).toEqual({ label: 'Speak all again', turns: ['1', '2'] });
+  });
+
+  it('has words for how far it is, also before the first sound', () => {
+    const progress = { job: 'j', turn: 't', turns_done: 0, turns_total: 1, turn_seconds: 0, turn_estimated: 3, seconds: 0, estimated: 3, elapsed: 0.4, remaining: 0, rtf: 0, ttfa: null };
+    expect(overallWords(progress)).toBe('0:00 elapsed');
+    expect(overallWords({ ...progress, seconds: 1, elapsed: 2, remaining: 4, rtf: 2, ttfa: 0.6 })).toBe(
+      '0:02 elapsed · 0:04 left · 2.0× slower than real time (RTF 2.00) · first sound after 0.6 s',
+    );
+  });
+});
+
+describe('fields', () => {
+  it('bring what was typed into their range and onto their grid', () => {
+    const guidance = { min: 1, max: 5, step: 0.1 };
+    expect(['1.34', '1,3', '99', '-2'].map((text) => fitted(text, guidance))).toEqual([1.3, 1.3, 5, 1]);
+    expect(['', ' ', 'abc', 'Infinity'].map((text) => fitted(text, guidance))).toEqual([null, null, null, null]);
+    expect(fitted('7.6', { min: 1, max: 50, step: 1 })).toBe(8);
+  });
+
+  it('know their presets', () => expect([5, 10, 20, 7].map(presetOf)).toEqual(['draft', 'standard', 'quality', '']));
+});
+
+describe('words', () => {
+  it('say who has no voice', () => {
+    const silent = (...labels: string[]): string => missingVoices([speaker('Full'), ...labels.map((label) => speaker(label, null))]);
+    expect([silent(), silent('A'), silent('A', 'B'), silent('A', 'B', 'C', 'D')]).toEqual([
+      '',
+      'A has no voice yet.',
+      'A and B have no voice yet.',
+      '4 speakers have no voice yet.',
+    ]);
+  });
+
+  it('take a turn out of its lines, without the label', () => {
+    const script = 'Anna: Hello: you!\r\nSpeaker 2: So\n this [pause:200] is it.\n[1]: Fine.';
+    const texts = linesOf(script, [turn('a', 'spoken', 1), turn('b', 'spoken', 2, 3), turn('c', 'spoken', 4), turn('gone', 'spoken', 9)]);
+    expect([...texts.values()]).toEqual(['Hello: you!', 'So this [pause:200] is it.', 'Fine.', '']);
+  });
+
+  it('are found in whatever is thrown', () => {
+    expect(failureOf({ got: 'a', expected: 'b', remedy: 'c' })).toEqual({ got: 'a', expected: 'b', remedy: 'c' });
+    expect(failureOf(new Error('broken')).got).toBe('broken');
+    expect(failureOf('text').got).toBe('text');
+    expect(failureOf(undefined).got).toBe('undefined');
+  });
+
+  it('read the meter', () => {
+    expect([0, 0.01, 0.3, 1].map(levelWord)).toEqual(['Too quiet', 'Too quiet', 'Good level', 'Too loud']);
+    expect([0, 1].map(meterPosition)).toEqual([0, 1]);
+    expect(meterPosition(0.5)).toBeGreaterThan(meterPosition(0.1));
+  });
+
+  it('take a list of files for what it is', () => {
+    expect(filesOf({})).toEqual([]);
+    expect(filesOf({ files: [{ file: 'x', name: 'a.mp3', size: 3 }, {}] })).toEqual([
+      { file: 'x', name: 'a.mp3', size: 3 },
+      { file: '', name: 'file', size: 0 },
+    ]);
+  });
+});

@@ -1,0 +1,110 @@
+"""GenerationControls: plain traits that refuse what can't be, and link with any other widget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets
+import pytest
+import traitlets
+from widget_helpers import FakePage
+
+from vibevoice_nb.errors import OptionError
+from vibevoice_nb.speech import GenerationOptions
+from vibevoice_nb.widgets.controls import MAX_SEED, GenerationControls
+
+
+@pytest.fixture
+def controls() -> GenerationControls:
+    return GenerationControls()
+
+
+def test_begin_as_the_model_likes_it(controls: GenerationControls) -> None:
+    assert (controls.num_steps, controls.cfg_scale, controls.seed) == (10, 3.0, None)
+    controls.model = "vibevoice/VibeVoice-1.5B-hf"
+    assert controls.cfg_scale == 1.3
+    assert controls.model_state["state"] == "unloaded"
+
+
+def test_what_was_chosen_stays_with_another_model(controls: GenerationControls) -> None:
+    controls.cfg_scale = 2.0
+    controls.model = "vibevoice/VibeVoice-1.5B-hf"
+    assert controls.cfg_scale == 2.0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("num_steps", 0),
+        ("num_steps", 51),
+        ("cfg_scale", 0.9),
+        ("cfg_scale", 5.1),
+        ("cfg_scale", float("nan")),
+        ("seed", -1),
+        ("seed", MAX_SEED + 1),
+        ("solver", "euler"),
+        ("mode", "backwards"),
+        ("model", "  "),
+    ],
+)
+def test_out_of_range(controls: GenerationControls, name: str, value: Any) -> None:
+    before = getattr(controls, name)
+    with pytest.raises(OptionError, match=name.split("_")[0]):
+        setattr(controls, name, value)
+    assert getattr(controls, name) == before
+
+
+def test_wrong_types(controls: GenerationControls) -> None:
+    for name, value in (("num_steps", 5.5), ("seed", "7"), ("cfg_scale", "high"), ("mode", None)):
+        with pytest.raises(traitlets.TraitError):
+            setattr(controls, name, value)
+
+
+def test_options(controls: GenerationControls) -> None:
+    controls.num_steps, controls.seed, controls.solver = 5, 7, "sde-dpmsolver++"
+    assert controls.options() == GenerationOptions(3.0, 5, 7, "sde-dpmsolver++")
+
+
+def test_link_with_other_widgets(controls: GenerationControls) -> None:
+    slider = ipywidgets.IntSlider(min=1, max=50)
+    ipywidgets.link((slider, "value"), (controls, "num_steps"))
+    slider.value = 33
+    assert controls.num_steps == 33
+    controls.num_steps = 12
+    assert slider.value == 12
+
+
+def test_interactive_output(controls: GenerationControls) -> None:
+    seen: list[float] = []
+    ipywidgets.interactive_output(lambda cfg: seen.append(cfg), {"cfg": _Value(controls, "cfg_scale")})
+    controls.cfg_scale = 1.5
+    assert seen == [3.0, 1.5]
+
+
+class _Value(ipywidgets.ValueWidget):
+    """One of the traits as a widget's value, which is what interactive_output listens to."""
+
+    value = traitlets.Float()
+
+    def __init__(self, controls: GenerationControls, name: str) -> None:
+        super().__init__()
+        traitlets.link((controls, name), (self, "value"))
+
+
+def test_load_and_unload(controls: GenerationControls) -> None:
+    page = FakePage(controls)
+    states: list[str] = []
+    controls.observe(lambda change: states.append(change["new"]["state"]), "model_state")
+    page.call("load_model")
+    page.until(lambda: controls.model_state["state"] == "ready", seconds=60)
+    assert controls.model_state["memory"] > 0 and controls.model_state["device"]
+    page.call("unload_model")
+    page.until(lambda: controls.model_state["state"] == "unloaded")
+    assert states[-2:] == ["ready", "unloaded"]
+
+
+def test_a_model_that_is_not_there_is_said(controls: GenerationControls, tmp_path: Any) -> None:
+    controls.model = str(tmp_path / "nothing")
+    FakePage(controls).call("load_model")
+    FakePage.until(lambda: controls.model_state["state"] == "failed", seconds=60)
+    assert "nothing" in controls.model_state["message"]
