@@ -120,6 +120,24 @@ for number in range(10**6):
             assert all((turn.chosen is None) == (not turn.takes) for turn in project.turns)
 
 
+def test_a_deletion_counts_once_it_is_written(path: Path) -> None:
+    """A crash between moving a take into the trash, or out of it, and saying so."""
+    project = Project.open(path)
+    take = project.turns[0].takes[0]
+    before = (path / "project.json").read_bytes()
+    project.delete_take(take)
+    after = (path / "project.json").read_bytes()
+    project.close()
+    (path / "project.json").write_bytes(before)
+    (path / "trash" / "Somebody's folder").mkdir()
+    with Project.open(path) as again:
+        assert again.turns[0].takes == (take,) and again.turns[0].chosen == take
+    (path / "project.json").write_bytes(after)
+    with Project.open(path) as again:
+        assert again.turns[0].takes == (take,)  # it had been undone
+        assert again.undo().startswith("deleted") and again.turns[0].state == "spoken"
+
+
 def test_audio_of_a_whole_script_is_kept_until_it_is_cut(path: Path) -> None:
     with Project.open(path) as project:
         with project.keep_audio() as kept:
@@ -300,6 +318,14 @@ def truncate(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:100])
 
 
+def promise(file: Path) -> None:
+    """Set the 36 bits that say how many samples there are."""
+    data = bytearray(file.read_bytes())
+    data[21] |= 0x0F
+    data[22:26] = b"\xff" * 4
+    file.write_bytes(bytes(data))
+
+
 DAMAGE: dict[str, Callable[[Path], None]] = {
     "no audio": lambda take: (take / "audio.flac").unlink(),
     "half its audio": lambda take: truncate(take / "audio.flac"),
@@ -307,6 +333,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "no manifest": lambda take: (take / "take.json").unlink(),
     "half its manifest": lambda take: truncate(take / "take.json"),
     "a list for a manifest": lambda take: (take / "take.json").write_text("[]") and None,
+    "a header that promises days": lambda take: promise(take / "audio.flac"),
     "no words": lambda take: (take / "take.json").write_text('{"audio_bytes": 1}') and None,
     "a bad id": lambda take: (
         (take / "take.json").write_text(

@@ -24,6 +24,7 @@ from pathlib import Path
 from vibevoice_nb import __version__
 from vibevoice_nb.errors import AudioError, ProjectError, VibeVoiceError
 from vibevoice_nb.files import disk_error, sync_folder, write_atomically
+from vibevoice_nb.sinks import SAMPLE_RATE
 from vibevoice_nb.sources import FileSource
 
 from .state import FORMAT, State, checked_id
@@ -35,6 +36,7 @@ MAKING = ".making-"
 MAX_SCRIPT_BYTES = 4_000_000
 MAX_STATE_BYTES = 64 * 1024**2
 MAX_MANIFEST_BYTES = 8 * 1024**2
+MAX_TAKE_SAMPLES = 3 * 3600 * SAMPLE_RATE  # twice what any model speaks in one go
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
@@ -156,7 +158,7 @@ class ProjectFolder:
     def save_state(self, state: State) -> None:
         """Write `project.json`; what was there before becomes the backup."""
         path, backup = self.path / "project.json", self.path / "project.json.bak"
-        data = {"made_by": f"vibevoice-nb {__version__}", **state.to_json()}
+        data = {**state.to_json(), "made_by": f"vibevoice-nb {__version__}"}
         with self.disk():
             if self._sound:
                 _copy_name(path, backup)
@@ -193,10 +195,12 @@ class ProjectFolder:
         if not self.inside(path / "frames.safetensors").is_file():
             raise ValueError("frames.safetensors is missing")
         source = FileSource(audio)
+        if source.sample_rate != SAMPLE_RATE or not 0 < source.samples <= MAX_TAKE_SAMPLES:
+            raise ValueError(f"audio.flac has {source.samples} samples at {source.sample_rate} Hz")
         label, text, turn_id = manifest["speaker"], manifest["text"], checked_id(manifest["turn_id"])
         if not (isinstance(label, str) and isinstance(text, str)):
             raise ValueError("take.json has no words")
-        confidence = float(manifest.get("confidence", 1.0))
+        confidence = min(1.0, max(0.0, float(manifest.get("confidence", 1.0))))
         turn = TakeTurn(turn_id, label, text, 0, source.samples, confidence)
         name = f"{label}: {text if len(text) <= 40 else f'{text[:39]}…'}"
         return Take(take_id, name, source, (turn,), manifest, path)
@@ -217,12 +221,16 @@ class ProjectFolder:
 
     def bring_back(self, take_id: str) -> Take | None:
         """Move a take out of the trash; None if it isn't there any more, or damaged."""
-        path = self.takes / checked_id(take_id)
         try:
+            path = self.takes / checked_id(take_id)
             self._move(self.trash / take_id, path)
             return self.load_take(path)
         except (*_UNREADABLE, VibeVoiceError):
             return None
+
+    def thrown_away(self) -> set[str]:
+        """Ids of the takes in the trash."""
+        return {path.name for path in self._folders(self.trash)}
 
     def tidy(self, wanted_trash: set[str], wanted_voices: set[str], known_takes: set[str]) -> None:
         """Remove what nobody can reach any more."""

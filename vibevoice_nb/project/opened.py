@@ -47,6 +47,8 @@ class OpenProject:
         self._text = folder.load_script()
         self._live: set[str] = set()
         self._settings = Settings(self)
+        if lock is not None:
+            self._finish_deletions()
         self._adopt_takes()
         self._read(self._text)
         if lock is not None:
@@ -241,11 +243,20 @@ class OpenProject:
             del steps[: len(steps) - MAX_UNDO]
             self._tidy()
 
+    def _steps_back(self, what: str) -> list[list[Any]]:
+        return [step for undo in self._state.undo for step in undo.back if step[0] == what]
+
+    def _finish_deletions(self) -> None:
+        """Bring back takes that a crash left in the trash before it was written that they are deleted."""
+        for take_id in self._folder.thrown_away() - {step[1] for step in self._steps_back("restore")}:
+            take = self._folder.bring_back(take_id)
+            if take is not None:
+                self._takes[take_id] = take
+
     def _tidy(self) -> None:
-        back = [step for undo in self._state.undo for step in undo.back]
-        trash = {str(step[1]) for step in back if step[0] == "restore"}
-        kept = [step[2] for step in back if step[0] == "member"]
-        voices = {member.voice for member in self._state.cast} | {member["voice"] for member in kept}
+        trash = {step[1] for step in self._steps_back("restore")}
+        voices = {step[2].get("voice") for step in self._steps_back("member")}
+        voices |= {member.voice for member in self._state.cast}
         with self._folder.disk():
             self._folder.tidy(trash, {voice for voice in voices if voice}, set(self._takes))
 

@@ -196,7 +196,7 @@ class TakesProject(CastProject):
     def _take_back(self, what: str, key: str, before: Any = None) -> bool:
         """Do one step of an undo; False if what was deleted is gone."""
         if what == "restore":
-            take = self._folder.bring_back(key)
+            take = self._takes.get(key) or self._folder.bring_back(key)
             if take is not None:
                 self._takes[key] = take
             return take is not None
