@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from scipy.signal import fftconvolve
 
 from vibevoice_nb.peaks import Blocks, to_int16
 from vibevoice_nb.project.take import Take, TakeTurn
@@ -102,8 +103,8 @@ def player(page: Any, mount: Callable[..., Any]) -> Callable[..., Room]:
 def place_of(heard: np.ndarray, source: np.ndarray, skip: int = 300, length: int = 2400) -> int:
     """Where in the source the sound begins that was heard, and that it is it exactly."""
     sound = heard[skip : skip + length]
-    products = np.correlate(source.astype(np.float64), sound.astype(np.float64), "valid")
-    energy = np.convolve(source.astype(np.float64) ** 2, np.ones(length), "valid")
+    products = fftconvolve(source, sound[::-1], "valid")
+    energy = fftconvolve(source**2, np.ones(length), "valid")
     place = int(np.argmin(energy - 2 * products))
     np.testing.assert_allclose(source[place : place + length], sound, atol=1e-4)
     return place - skip
@@ -291,11 +292,12 @@ def test_hears_a_stream_without_a_gap_while_it_is_made(
     channel, flush = room.widget.channel, room.mounted.flush
     channel.send("stream_begin", stream="s", sample_rate=SAMPLE_RATE)
     channel.send("stream_turn", stream="s", turn="t1", start=0)
-    begun = time.monotonic()
+    begun, late = time.monotonic(), 0.0
     for at in range(0, len(pcm), FRAME):
         due = begun + at / SAMPLE_RATE / 1.2
         while time.monotonic() < due:
             room.page.wait_for_timeout(4)
+        late = max(late, time.monotonic() - due)
         made = time.time() * 1000
         channel.send("audio", [pcm[at : at + FRAME].tobytes()], stream="s", start=at, made=made)
         flush()
@@ -303,6 +305,8 @@ def test_hears_a_stream_without_a_gap_while_it_is_made(
     flush()
     heard = room.hear(seconds - 0.01, within=seconds + 5)
     statistics = room.statistics
+    if late > 0.15:
+        pytest.skip(f"this machine was too busy: a frame was {late:.2f} s late before it was sent")
     assert statistics["underruns"] == 0
     np.testing.assert_allclose(
         heard[300 : len(audio) - 300], audio[300 : len(heard)][: len(audio) - 600], atol=1e-4

@@ -89,11 +89,8 @@ class Player(AudioSources, VibeVoiceWidget):
         shown = super()._repr_mimebundle_(**options)
         if self.take is None or not shown:
             return shown
-        # anywidget gives a bundle, or a bundle and its metadata.
-        bundle, *metadata = shown if isinstance(shown, tuple) else (shown,)
-        fallback = self.take._repr_mimebundle_()
-        merged = {**(fallback[0] if isinstance(fallback, tuple) else fallback), **bundle}
-        return (merged, *metadata) if metadata else merged
+        bundle, metadata = shown
+        return {**self.take._repr_mimebundle_(), **bundle}, metadata
 
     @traitlets.validate("take")
     def _take_comes(self, proposal: Any) -> Any:

@@ -21,8 +21,8 @@ const LIST: readonly (readonly [string, string])[] = [
 const MOUSE: readonly (readonly [string, string])[] = [
   ['Click', 'Play from there'],
   ['Drag', 'Select a stretch to loop'],
-  ['Ctrl + wheel', 'Zoom around the pointer'],
-  ['Shift + wheel', 'Move along'],
+  ['Ctrl wheel', 'Zoom around the pointer'],
+  ['Shift wheel', 'Move along'],
 ];
 
 /** The "?" with all keys. */
@@ -30,7 +30,7 @@ export function keysButton(): HTMLElement {
   const anchor = button({ kind: 'quiet', bare: true, label: 'Keys and mouse', icon: 'help' });
   const list = (rows: typeof LIST): HTMLElement =>
     h('dl', { class: 'vvnb-deck-keys' }, ...rows.flatMap(([keys, what]) => [
-      h('dt', null, ...keys.split(' ').map((key) => (key === '+' && keys.includes('wheel') ? '+' : h('kbd', null, key)))),
+      h('dt', null, ...keys.split(' ').map((key) => h('kbd', null, key))),
       h('dd', null, what),
     ]));
   popover(anchor, 'Keys and mouse', () => [
@@ -41,7 +41,8 @@ export function keysButton(): HTMLElement {
 
 /** Answer a key; true when it was one of ours. */
 export function answerKey(event: KeyboardEvent, transport: Transport, actions: ControlActions & { spectrum: boolean }): boolean {
-  if (event.ctrlKey || event.metaKey || event.altKey) return false;
+  const brackets = event.getModifierState('AltGraph'); // where [ and ] are typed so
+  if (!brackets && (event.ctrlKey || event.metaKey || event.altKey)) return false;
   const target = event.target as HTMLElement;
   if (target.closest('select, input, [role="dialog"]')) return false; // these have keys of their own
   if (event.key === ' ' && target.closest('button')) return false;

@@ -195,6 +195,7 @@ class Player implements ControlActions {
     if (state === this.remarked) return;
     this.remarked = state;
     const remarks: Node[] = [];
+    if (!summary) remarks.push(h('span', { class: 'vvnb-hint' }, 'Nothing to hear yet.'));
     if (failure) remarks.push(failureNote(failureOf(failure), () => transport.dismiss()));
     if (showing === 'audition') remarks.push(this.badge('audition', summary?.name ?? '', 'Back to episode'));
     if (showing === 'live') remarks.push(this.badge('live', growing ? 'Live: being made now' : 'Just made', 'Episode'));

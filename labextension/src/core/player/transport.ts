@@ -33,7 +33,7 @@ export class Transport {
   readonly live: Live;
 
   private output: Output | null = null;
-  private opening: Promise<Output> | null = null;
+  private opening: Promise<Output | null> | null = null;
   private store: Store | null = null;
   private playback: Playback | null = null;
   private liveTurns: LiveTurns | null = null;
@@ -122,14 +122,22 @@ export class Transport {
     return this.output?.node ?? null;
   }
 
-  /** Let the browser make sound; call this within a click or a key press. */
-  unlock(): Promise<Output> {
-    this.opening ??= Output.open({ ontick: () => this.tick() }).then((output) => {
-      this.output = output;
-      output.volume = this.volume;
-      if (this.disposed) void output.close();
-      return output;
-    });
+  /** Let the browser make sound; call this within a click or a key press. Null where it can't. */
+  unlock(): Promise<Output | null> {
+    this.opening ??= Output.open({ ontick: () => this.tick() }).then(
+      (output) => {
+        this.output = output;
+        output.volume = this.volume;
+        if (this.disposed) void output.close();
+        return output;
+      },
+      (error: unknown) => {
+        this.opening = null;
+        this.playing = false;
+        this.fail(error);
+        return null;
+      },
+    );
     void this.output?.context.resume();
     return this.opening;
   }
@@ -139,7 +147,7 @@ export class Transport {
     this.playing = true;
     this.changed();
     const output = await this.unlock();
-    if (!this.playing || this.playback) return;
+    if (!output || !this.playing || this.playback) return;
     if (this.parked >= this.length && !this.growing) this.parked = this.loop?.start ?? 0;
     this.begin();
     setTimeout(() => this.setBlocked(this.playing && output.blocked), output.blocked ? START_MS : 0);
@@ -156,7 +164,7 @@ export class Transport {
 
   toggle(): void {
     if (this.playing && !this.blocked) this.pause();
-    else if (this.playing) void this.unlock().then((output) => output.context.resume()).then(() => this.setBlocked(false));
+    else if (this.playing) void this.unlock();
     else void this.play();
   }
 
@@ -203,11 +211,11 @@ export class Transport {
   async audition(source: string, autoplay: boolean): Promise<void> {
     if (autoplay) void this.unlock();
     const take = summaryOf(this.host.get('take'));
-    if (source === take?.source) return this.replay(take, autoplay);
+    const own = source === take?.source;
     try {
-      const { result } = await this.host.channel.call('describe', { source });
+      const summary = own ? take : summaryOf((await this.host.channel.call('describe', { source })).result);
       this.pause();
-      this.show('audition', summaryOf(result), 0);
+      this.show(own ? 'take' : 'audition', summary, 0);
       if (autoplay) await this.play();
     } catch (error) {
       this.fail(error);
@@ -215,14 +223,7 @@ export class Transport {
   }
 
   dismiss(): void {
-    this.failure = null;
-    this.changed();
-  }
-
-  private async replay(take: Summary, autoplay: boolean): Promise<void> {
-    this.pause();
-    this.show('take', take, 0);
-    if (autoplay) await this.play();
+    this.fail(null);
   }
 
   private async playTurn(turn: string): Promise<void> {
@@ -284,6 +285,7 @@ export class Transport {
   }
 
   private show(showing: Showing, summary: Summary | null, position: number): void {
+    if (this.showing === 'take') this.parkedTake = this.parked;
     this.showing = showing;
     this.summary = summary;
     this.loop = null;
@@ -327,7 +329,7 @@ export class Transport {
   }
 
   private streamBegins(stream: LiveStream): void {
-    if (this.showing === 'take') this.parkedTake = this.position;
+    this.parked = this.position;
     this.playback = null;
     this.output?.stop();
     const read = (start: number, count: number): Int16Array => {
