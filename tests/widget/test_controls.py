@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import groupby
 from typing import Any
 
 import ipywidgets
@@ -9,8 +11,10 @@ import pytest
 import traitlets
 from widget_helpers import FakePage
 
+from vibevoice_nb.engines import Loaded
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.speech import GenerationOptions
+from vibevoice_nb.widgets import models
 from vibevoice_nb.widgets.controls import MAX_SEED, GenerationControls
 
 
@@ -91,16 +95,35 @@ class _Value(ipywidgets.ValueWidget):
         traitlets.link((controls, name), (self, "value"))
 
 
-def test_load_and_unload(controls: GenerationControls) -> None:
+class Shelf:
+    """Holds a word for each model, at once."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, str] = {}
+
+    def get(self, model: str, **_: str) -> str | None:
+        return self.held.get(model)
+
+    def load(self, model: str, *, making: Callable[[], None], **_: str) -> str:
+        making()
+        return self.held.setdefault(model, f"engine {model}")
+
+    def unload(self, model: str) -> None:
+        self.held.pop(model)
+
+
+def test_load_and_unload(controls: GenerationControls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "engines", Shelf())
+    monkeypatch.setattr(models, "describe", lambda _: Loaded("nano", "cpu", "float32", 112))
     page = FakePage(controls)
     states: list[str] = []
     controls.observe(lambda change: states.append(change["new"]["state"]), "model_state")
     page.call("load_model")
-    page.until(lambda: controls.model_state["state"] == "ready", seconds=60)
-    assert controls.model_state["memory"] > 0 and controls.model_state["device"]
+    page.until(lambda: controls.model_state["state"] == "ready")
+    assert (controls.model_state["memory"], controls.model_state["device"]) == (112, "cpu")
+    assert controls.engine == "engine nano"
     page.call("unload_model")
-    page.until(lambda: controls.model_state["state"] == "unloaded")
-    assert states[-2:] == ["ready", "unloaded"]
+    assert [state for state, _ in groupby(states)] == ["loading", "ready", "loading", "ready", "unloaded"]
 
 
 def test_a_model_that_is_not_there_is_said(controls: GenerationControls, tmp_path: Any) -> None:

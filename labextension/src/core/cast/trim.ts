@@ -97,6 +97,7 @@ export function trimmer(host: Host, label: string, failures: Failures): Trimmer 
     element: h('div', { class: 'vvnb-stack', 'data-tight': true }, track, bar),
     show(count, voice, readOnly) {
       track.toggleAttribute('data-fixed', voice.kind === 'built-in' || readOnly);
+      wave.redraw();
       const key = `${voice.kind} ${voice.name} ${count}`;
       if (key === shown) return;
       shown = key;

@@ -104,7 +104,8 @@ export function mountExport(root: HTMLElement, host: Host, _bus: Bus): () => voi
     update();
     await failures.during(async () => {
       const { signal } = working!;
-      const { result } = await host.channel.call('export', {
+      const stopped = new Promise<null>((done) => signal.addEventListener('abort', () => done(null)));
+      const written = host.channel.call('export', {
         format: chosen.format,
         parts: chosen.parts,
         loudness: chosen.loudness === 'off' ? null : Number(chosen.loudness),
@@ -112,6 +113,9 @@ export function mountExport(root: HTMLElement, host: Host, _bus: Bus): () => voi
         chapters: chapters.input.checked && chosen.parts === 'whole',
         folder: chosen.target === 'folder' ? folder.value.trim() || 'exports' : null,
       });
+      const answer = await Promise.race([written, stopped]);
+      if (!answer) return;
+      const { result } = answer;
       const files = filesOf(result);
       if (chosen.target === 'browser' && !signal.aborted) {
         await download(host, files, signal, (file, part) => {

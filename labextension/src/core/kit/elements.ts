@@ -100,7 +100,7 @@ export function failureNote(failure: Failure, onclose?: () => void): HTMLDivElem
 
 /** A place for failures, newest only, announced when it appears. */
 export class Failures {
-  readonly element = h('div', { class: 'vvnb-failures', 'aria-live': 'assertive' });
+  readonly element = h('div', { class: 'vvnb-failures' });
 
   show(error: unknown): void {
     this.element.replaceChildren(failureNote(failureOf(error), () => this.clear()));

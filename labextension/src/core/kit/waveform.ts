@@ -58,6 +58,8 @@ export interface Waveform {
   element: HTMLCanvasElement;
   /** Show another source, or the same one again after it changed. */
   show(source: string, samples: number): void;
+  /** Its colour may have changed. */
+  redraw(): void;
   dispose(): void;
 }
 
@@ -102,6 +104,7 @@ export function waveform(host: Host, colour: string, buckets = 240): Waveform {
       wanted = { source, samples };
       void load();
     },
+    redraw: draw,
     dispose() {
       generation += 1;
       visible.disconnect();

@@ -57,8 +57,9 @@ export function areaKeys(room: HTMLElement, bus: Bus, areas: readonly Area[], op
   // What is open (a menu, a search, a popover) has the first word about Escape.
   const late = (event: KeyboardEvent): void => {
     if (event.defaultPrevented) return;
+    if (isText(event.composedPath()[0] ?? null)) return; // Escape and "?" mean something of their own there
     if (event.key === 'Escape') bus.emit('act', { action: 'stop' });
-    else if (event.key === '?' && !isText(event.composedPath()[0] ?? null)) openHelp();
+    else if (event.key === '?') openHelp();
   };
   room.addEventListener('keydown', early, true);
   room.addEventListener('keydown', late);

@@ -90,6 +90,7 @@ export function takeCard(host: Host, bus: Bus, group: string, failures: Failures
       marks.hidden = !marks.childElementCount;
       if (first) wave.show(`take:${take.id}`, Math.round(take.seconds * SAMPLE_RATE));
     },
+    redraw: wave.redraw,
     dispose: wave.dispose,
   };
 }

@@ -20,7 +20,7 @@ export interface Lane {
 
 const LONGEST_GAP_MS = 60_000;
 
-export function lane(host: Host, bus: Bus, failures: Failures, deleted: (words: string) => void): Lane {
+export function lane(host: Host, bus: Bus, failures: Failures, undo: HTMLElement, deleted: (words: string) => void): Lane {
   let turn: TurnState | null = null;
   const call = (work: () => Promise<unknown>): Promise<boolean> => failures.during(work);
   const title = h('h3');
@@ -52,7 +52,7 @@ export function lane(host: Host, bus: Bus, failures: Failures, deleted: (words: 
   const element = h(
     'div',
     { class: 'vvnb-lane', tabindex: -1, role: 'region', 'aria-label': 'The selected turn' },
-    h('div', { class: 'vvnb-row' }, h('span', { class: 'vvnb-dot' }), title, marks),
+    h('div', { class: 'vvnb-row' }, h('span', { class: 'vvnb-dot' }), title, marks, h('span', { class: 'vvnb-grow' }), undo),
     text,
     h('div', { class: 'vvnb-row' }, respeak, play, compare.button),
     compare.element,
@@ -71,13 +71,16 @@ export function lane(host: Host, bus: Bus, failures: Failures, deleted: (words: 
       const all = host.get<Record<string, TakeState>>('takes') ?? {};
       const speakers = host.get<Speaker[]>('speakers') ?? [];
       const readOnly = host.get<ProjectState | undefined>('project')?.read_only ?? false;
-      element.style.setProperty('--speaker', speakers.find((known) => known.label === turn!.speaker)?.colour ?? '');
+      const colour = speakers.find((known) => known.label === turn!.speaker)?.colour ?? '';
+      const recoloured = element.style.getPropertyValue('--speaker') !== colour;
+      element.style.setProperty('--speaker', colour);
       title.textContent = `Turn ${at + 1}, ${turn.speaker}`;
       text.textContent = linesOf(host.get<string>('script') ?? '', [turn]).get(turn.id) ?? '';
       marks.replaceChildren(...marksOf(turn));
       const found = turn.takes.map((take) => all[take]).filter((take) => take !== undefined);
       const chosen = turn.chosen;
       takes.update(found.map((take, index) => ({ take, number: index + 1, chosen: take.id === chosen, readOnly })));
+      if (recoloured) for (const take of found) takes.get(take.id)?.redraw();
       none.hidden = found.length > 0;
       none.textContent = turn.state === 'speaking' ? 'It is being spoken.' : 'Nothing was spoken of this turn yet. Generate speaks it, or press “Speak”.';
       const busy = isBusy(host.get<JobState>('job'));

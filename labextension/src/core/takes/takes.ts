@@ -26,7 +26,7 @@ export function mountTakes(root: HTMLElement, host: Host, bus: Bus): () => void 
     render();
     if (enter) detail.focus();
   });
-  const detail = lane(host, bus, failures, (words) =>
+  const detail = lane(host, bus, failures, undo, (words) =>
     toasts.show(words, { label: 'Undo', run: () => undo.click() }),
   );
   const empty = h(
@@ -39,7 +39,6 @@ export function mountTakes(root: HTMLElement, host: Host, bus: Bus): () => void 
   const section = h(
     'section',
     { class: 'vvnb-takes', 'aria-label': 'Takes' },
-    h('div', { class: 'vvnb-takes-undo' }, undo),
     failures.element,
     empty,
     body,
