@@ -24,6 +24,7 @@ from IPython.display import HTML, DisplayHandle, display
 from .errors import OptionError, VibeVoiceError
 from .project import Project, Take
 from .project.generation import Event, Generation
+from .project.shared import shared_project
 from .script.lines import name_key
 from .voices import builtin_voices, resolve_voice
 
@@ -124,9 +125,7 @@ def speak_cell(
     VibeVoiceError
     """
     if project is not None:
-        where = Path(project).expanduser()
-        with Project.open(where) if where.exists() else Project.create(where) as kept:
-            return _speak_project(kept, text, voices, model, device, mode, options)
+        return _speak_project(shared_project(project), text, voices, model, device, mode, options)
     with tempfile.TemporaryDirectory(prefix="vibevoice-") as folder:
         with Project.create(Path(folder) / "cell.vibevoice") as passing:
             take = _speak_project(passing, text, voices, model, device, mode, options)

@@ -41,7 +41,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 def spoken(project: Project, engine: Engine, *turns: str, **options: object) -> Generation:
     job = project.generate(engine, turns or None, **{**QUICK, **options})
-    job.result(60)
+    job.result(180)
     return job
 
 
@@ -59,7 +59,7 @@ def test_every_turn_gets_a_take_and_the_episode_is_all_of_them(project: Project,
     events: list[Event] = []
     job = project.generation(engine, listener=events.append, **QUICK).start()
     heard = np.concatenate(list(job))
-    episode = job.result(60)
+    episode = job.result(180)
     assert [turn.state for turn in project.turns] == ["spoken"] * 4
     assert job.state == "finished" and job.progress.turns_done == 4 and job.progress.ttfa
     assert len(heard) == sum(take.samples for take in job.takes) == episode.samples
@@ -145,7 +145,7 @@ def test_a_stop_keeps_what_was_made(project: Project, engine: Engine) -> None:
             job.cancel()
 
     job = project.generation(engine, listener=stop_after_three, **QUICK)
-    episode = job.start().result(60)
+    episode = job.start().result(180)
     assert job.state == "cancelled" and frames <= 4  # within a frame
     assert episode.samples == frames * 3200
     turn = project.turns[0]
@@ -155,7 +155,7 @@ def test_a_stop_keeps_what_was_made(project: Project, engine: Engine) -> None:
 
 def test_the_whole_script_in_one_pass_is_cut_into_turns(project: Project, engine: Engine) -> None:
     job = project.generate(engine, mode="whole", passage_seconds=60.0, **QUICK)
-    episode = job.result(60)
+    episode = job.result(180)
     takes = [project.take(turn.chosen) for turn in project.turns]
     assert len(takes) == 4 and sum(take.samples for take in takes) == episode.samples
     np.testing.assert_allclose(episode.audio, np.concatenate(list(job)), atol=1e-4)
@@ -168,8 +168,8 @@ def test_two_generations_take_turns(project: Project, engine: Engine) -> None:
     second = project.generate(engine, [project.turns[1].id], **QUICK)
     third = project.generate(engine, [project.turns[2].id], **QUICK)
     third.cancel()
-    assert third.result(60).samples >= 0 and third.state == "cancelled" and not third.takes
-    first.result(60), second.result(60)
+    assert third.result(180).samples >= 0 and third.state == "cancelled" and not third.takes
+    first.result(180), second.result(180)
     assert first.state == second.state == "finished"
 
 
@@ -192,7 +192,7 @@ def test_what_goes_wrong_reaches_whoever_waits(project: Project) -> None:
 
     job = project.generate(broken)
     with pytest.raises(OptionError, match="no such model"):
-        job.result(60)
+        job.result(180)
     with pytest.raises(OptionError, match="no such model"):
         list(job)
     assert job.state == "failed"
@@ -205,7 +205,7 @@ def test_a_listener_that_fails_stops_nobody(
         raise RuntimeError("the page is gone")
 
     job = project.generation(engine, [project.turns[0].id], listener=broken, **QUICK).start()
-    assert job.result(60).samples and "a listener of a generation failed" in caplog.text
+    assert job.result(180).samples and "a listener of a generation failed" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_an_unknown_turn_or_option_is_named(project: Project, engine: Engine) ->
     with pytest.raises(ScriptError, match="'nobody'"):
         project.generate(engine, ["nobody"])
     with pytest.raises(OptionError, match="num_stepz"):
-        project.generate(engine, num_stepz=3).result(60)
+        project.generate(engine, num_stepz=3).result(180)
 
 
 KILLED = """
@@ -283,7 +283,7 @@ def test_the_shelf_loads_once_and_lets_go() -> None:
 def test_a_sweep_fills_its_cells_and_its_table(engine: Engine) -> None:
     script = parse_script("Speaker 1: Hello.")
     sweep = Sweep(lambda: engine, script, None, {"num_steps": [1, 2], "cfg_scale": [1.0, 3.0]}, {"seed": 3})
-    table = sweep.start().result(60).to_dataframe()
+    table = sweep.start().result(180).to_dataframe()
     assert list(table["num_steps"]) == [1, 1, 2, 2] and list(table["cfg_scale"]) == [1.0, 3.0, 1.0, 3.0]
     assert (table["seconds"] > 0.2).all() and (table["rtf"] > 0).all() and set(table["state"]) == {"finished"}
 
@@ -293,7 +293,7 @@ def test_a_sweep_can_be_stopped(engine: Engine) -> None:
         lambda: engine, parse_script("Speaker 1: Hello."), None, {"seed": list(range(50))}, {"num_steps": 1}
     )
     sweep.changed = lambda cell: sweep.cancel() if cell.state == "finished" else None
-    sweep.start().result(60)
+    sweep.start().result(180)
     states = [cell.state for cell in sweep.cells]
     assert states[0] == "finished" and set(states[1:]) == {"cancelled"}
 
@@ -317,10 +317,10 @@ def test_stop_comes_within_a_frame(project: Project, engine: Engine) -> None:
     first = threading.Event()
     job = project.generation(engine, listener=lambda event: event.kind == "audio" and first.set(), **QUICK)
     job.start()
-    assert first.wait(60)
+    assert first.wait(180)
     before = job.progress.seconds
     job.cancel()
     asked = time.perf_counter()
-    job.result(60)
+    job.result(180)
     assert job.progress.seconds - before <= 2 * 3200 / 24000 + 1e-6
     assert time.perf_counter() - asked < 5

@@ -96,14 +96,14 @@ def speak_whole(
             first = first or time.perf_counter() - begun
             kept.write(audio)
             hear(audio)
-    frames = run.frames
-    if not len(frames):
-        return {}
-    shared = {
-        **_about(engine, options, mode="whole"),
-        **_effort(frames, engine, time.perf_counter() - begun, first),
-    }
-    return _cut(project, turns, run, frames, shared)
+        frames = run.frames
+        if not len(frames):
+            return {}
+        shared = {
+            **_about(engine, options, mode="whole"),
+            **_effort(frames, engine, time.perf_counter() - begun, first),
+        }
+        return _cut(project, turns, run, frames, shared)
 
 
 def _cut(

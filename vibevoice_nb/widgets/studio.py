@@ -6,6 +6,7 @@ Python can do too: here, or on `Studio.work`.
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -62,6 +63,7 @@ class Studio(CastPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
     """
 
     _page: ClassVar[str] = "studio"
+    _project: Project = None  # type: ignore[assignment]
 
     script = traitlets.Unicode().tag(sync=True)
     diagnostics = traitlets.List(traitlets.Dict()).tag(sync=True)
@@ -123,7 +125,7 @@ class Studio(CastPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
         """The generation under way, or the last one."""
         return self._generation
 
-    def generate(self, turns: Sequence[str] | None = None) -> Generation:
+    def generate(self, turns: Sequence[str] | None = None, **options: Any) -> Generation:
         """Speak what is missing, in the background; audio plays in the page while it is made.
 
         Parameters
@@ -131,6 +133,8 @@ class Studio(CastPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
         turns : sequence of str, optional
             Ids of the turns to speak, see `studio.work.turns`. By default those that are unspoken or changed;
             when there are none, all of them once more.
+        **options
+            Those of `GenerationOptions`, for this once; by default the room's controls.
 
         Returns
         -------
@@ -155,7 +159,7 @@ class Studio(CastPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
                 turns,
                 mode="whole" if self.mode == "whole" else "turns",
                 listener=self._heard,
-                **self._options(),
+                **{**self._options(), **options},
             )
             self._generation, self._live = job, LiveAudio(self.channel, job)
             self._marks = dict.fromkeys(job.turns, "queued")
@@ -163,8 +167,14 @@ class Studio(CastPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
             return job.start()
 
     def respeak(self, turn: str) -> Generation:
-        """Speak one turn again in its context: a new take, the others stay as they are."""
-        return self.generate([turn])
+        """Speak one turn again in its context: a new take, the others stay as they are.
+
+        Where the seed is fixed and this turn has a take of it, another is drawn: the same would only make the
+        same take again.
+        """
+        seeds = {(take.manifest.get("options") or {}).get("seed") for take in self._project.takes(turn)}
+        fresh = {"seed": secrets.randbelow(2**31)} if self.seed in seeds else {}
+        return self.generate([turn], **fresh)
 
     def cancel(self) -> None:
         """Stop within a frame; what was made is kept."""
@@ -204,9 +214,10 @@ class Studio(CastPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
 
     def close(self) -> None:
         """Take the room down; the project stays as it is."""
-        self.cancel()
-        self._unobserve()
-        self.inbox.close()
+        if self._project is not None:  # else it never came to be
+            self.cancel()
+            self._unobserve()
+            self.inbox.close()
         super().close()
 
     # From the page

@@ -1,0 +1,230 @@
+"""The Studio without a page: what its traits show, what its calls do, what survives."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from vibevoice_nb import OptionError, Project, Studio, VibeVoiceError, VoiceError
+from vibevoice_nb.sinks import SAMPLE_RATE
+
+SCRIPT = "Anna: Hello there.\nBen: Good morning."
+
+
+class Page:
+    """A page of the test's own: it keeps what it is sent, and calls."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.messages: list[tuple[dict[str, Any], list[bytes]]] = []
+        studio.send = lambda content, buffers=None: self.messages.append((content, list(buffers or [])))
+        self._studio, self._number = studio, 0
+
+    def call(self, method: str, **params: Any) -> tuple[dict[str, Any], list[bytes]]:
+        self._number += 1
+        content = {
+            "v": 1,
+            "n": self._number,
+            "kind": "call",
+            "id": self._number,
+            "method": method,
+            "params": params,
+        }
+        self._studio.channel.receive(content)
+        for _ in range(9000):
+            for message, buffers in self.messages:
+                if message.get("id") == self._number and message["kind"] in ("reply", "failed"):
+                    return message, buffers
+            time.sleep(0.01)
+        raise AssertionError(f"{method} was never answered")
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [message for message, _ in self.messages if message["kind"] == kind]
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    studio = Studio(tmp_path / "show", script=SCRIPT, dtype="float32", num_steps=2, seed=1)
+    studio.work.set_voice("Anna", "Ada")
+    studio.work.set_voice("Ben", "Kai")
+    yield studio
+    studio.close()
+    studio.work.close()
+
+
+@pytest.fixture
+def page(studio: Studio) -> Page:
+    return Page(studio)
+
+
+def states(studio: Studio) -> list[str]:
+    return [turn["state"] for turn in studio.turns]
+
+
+def test_the_room_shows_the_project(studio: Studio) -> None:
+    assert states(studio) == ["unspoken", "unspoken"]
+    assert [(row["label"], row["voice"]["name"]) for row in studio.speakers] == [
+        ("Anna", "Ada"),
+        ("Ben", "Kai"),
+    ]
+    assert studio.project["name"] == "show" and not studio.project["read_only"]
+    assert studio.take["samples"] == 0 and studio.model_state["name"] == "nano"
+
+
+def test_typing_is_kept_at_once(studio: Studio) -> None:
+    studio.script = SCRIPT + "\nAnna: One more."
+    assert len(studio.turns) == 3
+    studio.work.close()
+    with Project.open(studio.work.path) as again:
+        assert again.script_text == studio.script
+
+
+def test_generate_from_the_page_plays_live_and_keeps_takes(studio: Studio, page: Page) -> None:
+    answer, _ = page.call("generate")
+    assert answer["result"]["job"] == studio.generation.id
+    studio.generation.result(180)
+    assert states(studio) == ["spoken", "spoken"] and studio.job["state"] == "finished"
+    assert [message["turn"] for message in page.of("stream_turn")] == [turn["id"] for turn in studio.turns]
+    chunks = [
+        (message["start"], len(buffers[0]) // 2)
+        for message, buffers in page.messages
+        if message["kind"] == "audio"
+    ]
+    ends = [start + count for start, count in chunks]
+    assert [0, *ends[:-1]] == [start for start, _ in chunks]  # no hole
+    (end,) = page.of("stream_end")
+    assert ends[-1] == end["samples"] == studio.take["samples"] and end["ended"] == "finished"
+    assert page.of("progress")[-1]["turns_done"] == 2 and page.of("progress")[-1]["ttfa"] > 0
+    assert studio.last_seed == 1
+    assert {row["takes"][0] for row in studio.turns} == set(studio.takes)
+
+
+def test_respeak_choose_star_delete_undo(studio: Studio, page: Page) -> None:
+    studio.generate().result(180)
+    turn = studio.turns[0]
+    page.call("respeak", turn=turn["id"])
+    studio.generation.result(180)
+    first, second = studio.turns[0]["takes"]
+    # The seed is fixed and was used for this turn already: the same again would be no new take.
+    assert studio.takes[first]["seed"] == 1 != studio.takes[second]["seed"]
+    assert studio.turns[0]["chosen"] == second and studio.turns[1]["context_changed"]
+    page.call("choose_take", turn=turn["id"], take=first)
+    assert studio.turns[0]["chosen"] == first and not studio.turns[1]["context_changed"]
+    page.call("star_take", take=second, starred=True)
+    assert studio.takes[second]["starred"]
+    page.call("delete_take", take=second)
+    assert second not in studio.takes and "deleted" in studio.can_undo
+    page.call("undo")
+    assert studio.takes[second]["starred"]
+
+
+def test_gaps_change_the_episode_without_a_model(studio: Studio, page: Page) -> None:
+    studio.generate().result(180)
+    before, revision = studio.take["samples"], studio.take["revision"]
+    page.call("set_gap", turn=studio.turns[0]["id"], gap_ms=500)
+    assert studio.take["samples"] - before == SAMPLE_RATE // 2 and studio.take["revision"] > revision
+    reply, (pcm,) = page.call(
+        "samples", source="episode", start=studio.take["turns"][0]["stop"] + 100, count=1000
+    )
+    assert reply["result"]["count"] == 1000 and not np.frombuffer(pcm, "<i2").any()
+
+
+def test_export_comes_to_the_page_in_pieces(studio: Studio, page: Page) -> None:
+    studio.generate().result(180)
+    answer, _ = page.call(
+        "export", format="mp3", parts="whole", loudness=-16.0, subtitles=["srt"], chapters=False, folder=None
+    )
+    files = {file["name"]: file for file in answer["result"]["files"]}
+    data = b""
+    while len(data) < files["show.mp3"]["size"]:
+        _, (piece,) = page.call("fetch", file=files["show.mp3"]["file"], offset=len(data), count=5000)
+        data += piece
+    with av.open(io.BytesIO(data)) as container:
+        seconds = container.duration / 1e6
+        assert "generated speech" in " ".join(container.metadata.values())
+    assert abs(seconds - studio.take["samples"] / SAMPLE_RATE) < 0.2
+    _, (srt,) = page.call("fetch", file=files["show.srt"]["file"], offset=0, count=100_000)
+    assert b"Hello there." in srt
+    refused, _ = page.call("fetch", file="../../etc/passwd", offset=0, count=10)
+    assert refused["kind"] == "failed"
+
+
+def test_a_speaker_without_a_voice_is_said_not_replaced(studio: Studio, page: Page) -> None:
+    page.call("clear_voice", speaker="Ben")
+    answer, _ = page.call("generate")
+    assert answer["kind"] == "failed" and "Ben has no voice" in answer["got"]
+    with pytest.raises(VoiceError):
+        studio.generate()
+
+
+def test_settings_are_kept_and_a_models_own_are_not_choices(studio: Studio, tmp_path: Path) -> None:
+    assert studio.cfg_scale == 3.0 and studio.work.settings["cfg_scale"] is None
+    studio.model = "vibevoice/VibeVoice-1.5B-hf"
+    assert studio.cfg_scale == 1.3 and studio.num_steps == 2
+    studio.cfg_scale = 2.0
+    studio.model = "nano"
+    assert studio.cfg_scale == 2.0
+    studio.close()
+    again = Studio(tmp_path / "show")
+    assert (again.model, again.cfg_scale, again.num_steps, again.seed) == ("nano", 2.0, 2, 1)
+    again.close()
+
+
+def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="steps"):
+        Studio(tmp_path / "other", steps=5)
+
+
+def test_one_generation_at_a_time(studio: Studio) -> None:
+    studio.script = "Anna: " + "This one takes a while to be spoken, as it has many words. " * 3
+    job = studio.generate()
+    with pytest.raises(VibeVoiceError, match="one at a time"):
+        studio.generate()
+    studio.cancel()
+    job.result(180)
+    assert studio.job["state"] == "cancelled"
+
+
+def test_two_rooms_on_one_folder_show_the_same(studio: Studio) -> None:
+    other = Studio(studio.work.path)
+    studio.script = "Anna: Changed."
+    assert other.script == "Anna: Changed." and other.work is studio.work
+    other.close()
+
+
+def test_a_second_process_is_told_and_loses_nothing(studio: Studio) -> None:
+    code = (
+        "import sys, warnings; warnings.simplefilter('ignore'); from vibevoice_nb import Studio;"
+        "s = Studio(sys.argv[1]); print(s.project['read_only'], '|', s.project['note'], '|', len(s.turns));"
+        "s.script = 'Anna: Overwritten.';"
+        "print(s.work.script_text == s.work.path.joinpath('script.txt').read_text())"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(studio.work.path)], capture_output=True, text=True)
+    first, second = done.stdout.splitlines()
+    assert first.startswith("True | it is open for writing") and first.endswith("| 2"), done.stderr
+    assert second == "True" and studio.work.script_text == SCRIPT
+
+
+def test_another_project_can_be_opened(studio: Studio, page: Page, tmp_path: Path) -> None:
+    answer, _ = page.call("open_project", path=str(tmp_path / "second"), create=False)
+    assert answer["kind"] == "failed" and "no such folder" in answer["got"]
+    page.call("open_project", path=str(tmp_path / "second"), create=True)
+    assert studio.project["name"] == "second" and studio.script == "" and studio.turns == []
+    studio.script = "Cleo: Hi."
+    assert Project.open(tmp_path / "show.vibevoice", read_only=True).script_text == SCRIPT
+
+
+def test_the_saved_state_is_small_even_of_three_hundred_turns(studio: Studio) -> None:
+    studio.script = "\n".join(f"Anna: This is the line with the number {number}." for number in range(300))
+    state = {
+        name: value for name, value in studio.get_state().items() if isinstance(value, (str, list, dict))
+    }
+    assert len(repr(state).encode()) < 1_000_000
