@@ -363,6 +363,7 @@ def _row(member: CastMember) -> dict[str, Any]:
             "checks": [
                 {"severity": check.severity, "message": check.message, "remedy": check.remedy}
                 for check in voice.checks
+                if member.needs_consent  # what comes with the package isn't there to be recorded again
             ],
             "consent": member.consent,
             "needs_consent": member.needs_consent,
