@@ -292,12 +292,12 @@ def test_hears_a_stream_without_a_gap_while_it_is_made(
     channel, flush = room.widget.channel, room.mounted.flush
     channel.send("stream_begin", stream="s", sample_rate=SAMPLE_RATE)
     channel.send("stream_turn", stream="s", turn="t1", start=0)
-    begun, late = time.monotonic(), 0.0
+    begun, sent = time.monotonic(), []
     for at in range(0, len(pcm), FRAME):
         due = begun + at / SAMPLE_RATE / 1.2
         while time.monotonic() < due:
             room.page.wait_for_timeout(4)
-        late = max(late, time.monotonic() - due)
+        sent.append(time.monotonic())
         made = time.time() * 1000
         channel.send("audio", [pcm[at : at + FRAME].tobytes()], stream="s", start=at, made=made)
         flush()
@@ -305,8 +305,10 @@ def test_hears_a_stream_without_a_gap_while_it_is_made(
     flush()
     heard = room.hear(seconds - 0.01, within=seconds + 5)
     statistics = room.statistics
-    if late > 0.15:
-        pytest.skip(f"this machine was too busy: a frame was {late:.2f} s late before it was sent")
+    needed = sent[1] + np.arange(len(sent)) * FRAME / SAMPLE_RATE  # by a player that waits for two frames
+    spare = float(np.min(needed[2:] - sent[2:]))
+    if statistics["underruns"] and spare < 0.05:
+        pytest.skip(f"this machine was too busy: {spare:.2f} s to spare when the tightest frame was sent")
     assert statistics["underruns"] == 0
     np.testing.assert_allclose(
         heard[300 : len(audio) - 300], audio[300 : len(heard)][: len(audio) - 600], atol=1e-4

@@ -107,7 +107,8 @@ describe('Playback', () => {
 
   it.each([0.5, 1.5, 2])('at %s x keeps pitch and length, also over pieces, and knows where it is', async (speed) => {
     const sound = sine(200, 6.6);
-    const fetch = async (start: number, count: number): Promise<Int16Array> => toInt16(sound.subarray(start, start + count));
+    const fetch = async (start: number, count: number): Promise<Int16Array> =>
+      toInt16(sound.subarray(start, start + count));
     const store = new PieceStore(sound.length, fetch, () => undefined, () => undefined);
     const playback = new Playback(store, { speed });
     const out = await play(playback, 15 * SAMPLE_RATE);

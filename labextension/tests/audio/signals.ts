@@ -3,7 +3,8 @@
 import { SAMPLE_RATE } from '../../src/core/audio/resample';
 
 export function sine(hertz: number, seconds: number, rate = SAMPLE_RATE): Float32Array {
-  return Float32Array.from({ length: Math.round(seconds * rate) }, (_, i) => 0.5 * Math.sin((2 * Math.PI * hertz * i) / rate));
+  const length = Math.round(seconds * rate);
+  return Float32Array.from({ length }, (_, i) => 0.5 * Math.sin((2 * Math.PI * hertz * i) / rate));
 }
 
 /** A voice saying "a" for a while: a pulse train through two resonances, loudness rising and falling. */

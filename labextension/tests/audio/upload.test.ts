@@ -44,6 +44,7 @@ describe('upload', () => {
       if (method === 'upload_end') throw new Error('not a recording');
       return { result: { upload: 'u1' }, buffers: [] };
     });
-    await expect(upload(new FakeChannel(refuse).asChannel(), new Blob(['x']), options)).rejects.toThrow('not a recording');
+    const sent = upload(new FakeChannel(refuse).asChannel(), new Blob(['x']), options);
+    await expect(sent).rejects.toThrow('not a recording');
   });
 });

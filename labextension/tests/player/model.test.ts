@@ -11,7 +11,8 @@ const TURNS = [turn('a', 0, 100), turn('b', 120, 300), turn('c', 300, 1_600_000)
 
 describe('turns', () => {
   it('are found by what is heard, and not in a pause', () => {
-    expect([0, 99, 100, 119, 120, 299, 300].map((at) => turnAt(TURNS, at)?.turn)).toEqual(['a', 'a', undefined, undefined, 'b', 'b', 'c']);
+    const found = [0, 99, 100, 119, 120, 299, 300].map((at) => turnAt(TURNS, at)?.turn);
+    expect(found).toEqual(['a', 'a', undefined, undefined, 'b', 'b', 'c']);
     expect(lastBefore(TURNS, 110)?.turn).toBe('a');
     expect(turnAt([], 5)).toBeNull();
   });

@@ -120,7 +120,8 @@ describe('Transport', () => {
   it('stays at the same words when the take changes', async () => {
     const { transport, host } = room();
     transport.seek(21_000);
-    host.set('take', { ...EPISODE, revision: 2, samples: 50_000, turns: [turn('a', 0, 30_000), turn('b', 30_000, 50_000)] });
+    const turns = [turn('a', 0, 30_000), turn('b', 30_000, 50_000)];
+    host.set('take', { ...EPISODE, revision: 2, samples: 50_000, turns });
     expect(transport.position).toBe(31_000);
     host.set('take', { ...EPISODE, revision: 3, samples: 9000, turns: [turn('a', 0, 9000)] });
     expect(transport.position).toBeLessThanOrEqual(9000);

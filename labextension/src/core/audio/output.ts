@@ -101,7 +101,8 @@ export class Output {
   stop(): void {
     this.feed = null;
     this.ended = false;
-    this.resampler = this.context.sampleRate === SAMPLE_RATE ? null : new Resampler(SAMPLE_RATE, this.context.sampleRate);
+    const { sampleRate } = this.context;
+    this.resampler = sampleRate === SAMPLE_RATE ? null : new Resampler(SAMPLE_RATE, sampleRate);
     this.sink?.clear();
   }
 

@@ -66,7 +66,8 @@ export function controls(transport: Transport, actions: ControlActions): Control
     pressed: false,
     onclick: () => actions.setSpectrum(spectrum.getAttribute('aria-pressed') !== 'true'),
   });
-  const scale = segments<Scale>('Frequency scale', [['mel', 'Mel'], ['linear', 'Linear']], (value) => actions.setScale(value));
+  const scales = [['mel', 'Mel'], ['linear', 'Linear']] as const;
+  const scale = segments<Scale>('Frequency scale', scales, (value) => actions.setScale(value));
   scale.element.classList.add('vvnb-deck-scale');
   const element = h(
     'div',
@@ -77,7 +78,7 @@ export function controls(transport: Transport, actions: ControlActions): Control
     volume.element,
     h('span', { class: 'vvnb-deck-space' }),
     h('div', { class: 'vvnb-deck-group' }, scale.element, spectrum),
-    h('div', { class: 'vvnb-deck-group' }, wider, all, closer, follow),
+    h('div', { class: 'vvnb-deck-group vvnb-deck-zoom' }, wider, all, closer, follow),
     keysButton(),
   );
   return {

@@ -17,7 +17,9 @@ export function prepare(canvas: HTMLCanvasElement, width: number, height: number
   return context;
 }
 
-const STEPS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
+const STEPS = [
+  0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600,
+];
 const LABEL_WIDTH = 76;
 
 /** Seconds between the ruler's labels. */
@@ -31,10 +33,17 @@ export function rulerLabel(seconds: number, step: number): string {
   const total = Number(seconds.toFixed(decimals));
   const minutes = Math.floor(total / 60);
   const rest = (total - 60 * minutes).toFixed(decimals).padStart(decimals ? decimals + 3 : 2, '0');
-  return minutes < 60 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}:${rest}`;
+  if (minutes < 60) return `${minutes}:${rest}`;
+  return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}:${rest}`;
 }
 
-export function drawRuler(context: CanvasRenderingContext2D, view: View, palette: Palette, width: number, height: number): void {
+export function drawRuler(
+  context: CanvasRenderingContext2D,
+  view: View,
+  palette: Palette,
+  width: number,
+  height: number,
+): void {
   const perPixel = view.perPixel / SAMPLE_RATE;
   const step = rulerStep(perPixel);
   const small = step / ([2, 20, 0.2, 0.02, 0.002, 120].includes(step) ? 4 : 5);

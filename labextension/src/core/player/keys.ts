@@ -40,7 +40,11 @@ export function keysButton(): HTMLElement {
 }
 
 /** Answer a key; true when it was one of ours. */
-export function answerKey(event: KeyboardEvent, transport: Transport, actions: ControlActions & { spectrum: boolean }): boolean {
+export function answerKey(
+  event: KeyboardEvent,
+  transport: Transport,
+  actions: ControlActions & { spectrum: boolean },
+): boolean {
   const brackets = event.getModifierState('AltGraph'); // where [ and ] are typed so
   if (!brackets && (event.ctrlKey || event.metaKey || event.altKey)) return false;
   const target = event.target as HTMLElement;

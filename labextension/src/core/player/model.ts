@@ -59,7 +59,9 @@ export function mapped(sample: number, from: readonly Turn[], to: readonly Turn[
 /** "1 minute 3 seconds, Anna: Good morning." */
 export function spoken(sample: number, turns: readonly Turn[]): string {
   const total = Math.floor(sample / SAMPLE_RATE);
-  const parts = ([[Math.floor(total / 3600), 'hour'], [Math.floor(total / 60) % 60, 'minute'], [total % 60, 'second']] as const)
+  const minutes = Math.floor(total / 60);
+  const units = [[Math.floor(minutes / 60), 'hour'], [minutes % 60, 'minute'], [total % 60, 'second']] as const;
+  const parts = units
     .filter(([count, unit]) => count > 0 || (unit === 'second' && total === 0))
     .map(([count, unit]) => `${count} ${unit}${count === 1 ? '' : 's'}`);
   const turn = turnAt(turns, sample);

@@ -191,24 +191,28 @@ class Player implements ControlActions {
   private remark(): void {
     const { transport } = this;
     const { showing, summary, failure, blocked, growing, playing } = transport;
-    const state = [showing, summary?.source, failure && failureOf(failure).got, blocked, growing, playing && growing].join();
+    const got = failure ? failureOf(failure).got : '';
+    const state = [showing, summary?.source, got, blocked, growing, playing && growing].join();
     if (state === this.remarked) return;
     this.remarked = state;
     const remarks: Node[] = [];
     if (!summary) remarks.push(h('span', { class: 'vvnb-hint' }, 'Nothing to hear yet.'));
-    if (failure) remarks.push(failureNote(failureOf(failure), () => transport.dismiss()));
+    if (failure) remarks.push(failureNote(failureOf(failure), () => transport.fail(null)));
     if (showing === 'audition') remarks.push(this.badge('audition', summary?.name ?? '', 'Back to episode'));
     if (showing === 'live') remarks.push(this.badge('live', growing ? 'Live: being made now' : 'Just made', 'Episode'));
     if (blocked || (showing === 'live' && !playing && growing)) {
-      const listen = button({ label: 'Listen', icon: 'play', size: 'small', kind: 'primary', onclick: () => transport.toggle() });
+      const onclick = (): void => transport.toggle();
+      const listen = button({ label: 'Listen', icon: 'play', size: 'small', kind: 'primary', onclick });
       remarks.push(h('span', { class: 'vvnb-hint' }, 'The browser wants a click before it plays.'), listen);
     }
     this.remarks.replaceChildren(...remarks);
   }
 
   private badge(kind: string, text: string, back: string): HTMLElement {
-    const home = button({ label: back, icon: 'back', size: 'small', kind: 'quiet', onclick: () => this.transport.back() });
-    const name = h('span', { class: 'vvnb-badge', 'data-tone': kind === 'live' ? 'danger' : 'accent' }, icon('wave'), text);
+    const onclick = (): void => this.transport.back();
+    const home = button({ label: back, icon: 'back', size: 'small', kind: 'quiet', onclick });
+    const tone = kind === 'live' ? 'danger' : 'accent';
+    const name = h('span', { class: 'vvnb-badge', 'data-tone': tone }, icon('wave'), text);
     return h('div', { class: 'vvnb-deck-badge', 'data-showing': kind }, name, home);
   }
 

@@ -25,7 +25,11 @@ export class Stage {
   private readonly lane: TurnLane;
   private readonly ruler = h('canvas', { class: 'vvnb-deck-ruler', 'aria-hidden': 'true' });
   private readonly wave = h('canvas', { class: 'vvnb-deck-wave', role: 'img' });
-  private readonly spectrum = h('canvas', { class: 'vvnb-deck-spectrum', role: 'img', 'aria-label': 'Spectrogram, 0 to 12 kHz' });
+  private readonly spectrum = h('canvas', {
+    class: 'vvnb-deck-spectrum',
+    role: 'img',
+    'aria-label': 'Spectrogram, 0 to 12 kHz',
+  });
   private readonly head = h('i', { class: 'vvnb-deck-head' });
   private readonly selection = h('i', { class: 'vvnb-deck-selection', hidden: true });
   private readonly hover = h('i', { class: 'vvnb-deck-hover', hidden: true });
@@ -63,7 +67,8 @@ export class Stage {
     if (spectra) {
       const picture = prepare(this.spectrum, width, SPECTRUM);
       spectra.draw(picture, view, palette, width, SPECTRUM);
-      const marks = MARKS[spectra.scale].map((hertz) => ({ hertz, y: SPECTRUM * (1 - heightOf(hertz, spectra.scale)) }));
+      const { scale } = spectra;
+      const marks = MARKS[scale].map((hertz) => ({ hertz, y: SPECTRUM * (1 - heightOf(hertz, scale)) }));
       drawFrequencies(picture, marks, palette);
     }
   }
@@ -77,7 +82,8 @@ export class Stage {
     const current = turnAt(transport.turns, position);
     if (moved || current?.turn !== this.current) this.lane.update(transport.turns, view, width, current, colours);
     this.current = current?.turn;
-    if (!this.drag?.selecting) this.select(transport.loop && [view.xOf(transport.loop.start), view.xOf(transport.loop.stop)]);
+    const { loop } = transport;
+    if (!this.drag?.selecting) this.select(loop && [view.xOf(loop.start), view.xOf(loop.stop)]);
   }
 
   private select(between: readonly [number, number] | null): void {

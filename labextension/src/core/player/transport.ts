@@ -13,6 +13,7 @@ import { Report } from './report';
 export type Showing = 'take' | 'audition' | 'live';
 
 export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2] as const;
+
 /** How long the browser may take to start the sound before we say that it wants a click. */
 const START_MS = 400;
 /** "Previous turn" goes to the beginning of this one first when that is longer ago. */
@@ -211,8 +212,8 @@ export class Transport {
   async audition(source: string, autoplay: boolean): Promise<void> {
     if (autoplay) void this.unlock();
     const take = summaryOf(this.host.get('take'));
-    const own = source === take?.source;
     try {
+      const own = source === take?.source;
       const summary = own ? take : summaryOf((await this.host.channel.call('describe', { source })).result);
       this.pause();
       this.show(own ? 'take' : 'audition', summary, 0);
@@ -222,15 +223,17 @@ export class Transport {
     }
   }
 
-  dismiss(): void {
-    this.fail(null);
+  /** Say what went wrong; null when it has been read. */
+  fail(error: unknown): void {
+    this.failure = error;
+    this.changed();
   }
 
   private async playTurn(turn: string): Promise<void> {
     void this.unlock();
     const take = summaryOf(this.host.get('take'));
-    const here = this.showing === 'audition' ? undefined : this.turns.find((one) => one.turn === turn);
-    const there = here ?? take?.turns.find((one) => one.turn === turn);
+    const here = this.showing !== 'audition' && this.turns.find((one) => one.turn === turn);
+    const there = here || take?.turns.find((one) => one.turn === turn);
     if (!there) return;
     if (!here) {
       this.pause();
@@ -313,13 +316,13 @@ export class Transport {
     if (this.showing !== 'take') return;
     const take = summaryOf(this.host.get('take'));
     const before = this.summary;
-    const same = before && take && before.source === take.source && before.revision === take.revision;
-    if (same) {
+    const same = take && before?.source === take.source;
+    if (same && before.revision === take.revision) {
       this.summary = take; // a name or a colour
       this.changed();
       return;
     }
-    const position = before && take && before.source === take.source ? mapped(this.position, before.turns, take.turns) : 0;
+    const position = same ? mapped(this.position, before.turns, take.turns) : 0;
     this.playback = null;
     this.output?.stop();
     this.show('take', take, before ? position : this.parked);
@@ -333,8 +336,7 @@ export class Transport {
     this.playback = null;
     this.output?.stop();
     const read = (start: number, count: number): Int16Array => {
-      const samples = Math.max(0, Math.min(count, stream.store.length - start));
-      return toInt16(stream.store.peek(start, samples));
+      return toInt16(stream.store.peek(start, Math.max(0, Math.min(count, stream.store.length - start))));
     };
     this.livePeaks = new LivePeaks(read);
     this.liveTurns = new LiveTurns(this.host);
@@ -370,11 +372,6 @@ export class Transport {
   private startOf(take: Summary | null): number {
     const first = this.turns[0]?.turn;
     return take?.turns.find(({ turn }) => turn === first)?.start ?? 0;
-  }
-
-  private fail(error: unknown): void {
-    this.failure = error;
-    this.changed();
   }
 
   private setBlocked(blocked: boolean): void {

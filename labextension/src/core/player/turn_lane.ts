@@ -11,6 +11,12 @@ const HEIGHT = 24;
 const NARROWEST = 24;
 const SURE = 0.5;
 
+interface Place {
+  turn: Turn;
+  left: number;
+  right: number;
+}
+
 export class TurnLane {
   private readonly stripes = h('canvas', { 'aria-hidden': 'true' });
   private readonly chips = h('div', { role: 'group', 'aria-label': 'Turns' });
@@ -26,7 +32,7 @@ export class TurnLane {
   update(turns: readonly Turn[], view: View, width: number, current: Turn | null, colours: TurnColours): void {
     this.element.hidden = turns.length === 0;
     const context = prepare(this.stripes, width, HEIGHT);
-    const wide: { turn: Turn; left: number; right: number }[] = [];
+    const wide: Place[] = [];
     for (const turn of turns) {
       const left = Math.max(0, view.xOf(turn.start));
       const right = Math.min(width, view.xOf(turn.stop));
@@ -55,7 +61,7 @@ export class TurnLane {
     return chip;
   }
 
-  private dress(chip: HTMLButtonElement, place: { turn: Turn; left: number; right: number }, on: boolean, colour: string): void {
+  private dress(chip: HTMLButtonElement, place: Place, on: boolean, colour: string): void {
     const { turn, left, right } = place;
     chip.style.left = `${left}px`;
     chip.style.width = `${right - left - 1}px`;
