@@ -324,3 +324,23 @@ def test_stop_comes_within_a_frame(project: Project, engine: Engine) -> None:
     job.result(180)
     assert job.progress.seconds - before <= 2 * 3200 / 24000 + 1e-6
     assert time.perf_counter() - asked < 5
+
+
+def test_a_whole_script_stopped_early_keeps_the_turns_it_came_to(project: Project, engine: Engine) -> None:
+    frames = 0
+
+    def stop_in_time(event: Event) -> None:
+        nonlocal frames
+        frames += event.kind == "audio"
+        if frames == 12:
+            job.cancel()
+
+    job = project.generation(engine, mode="whole", passage_seconds=60.0, listener=stop_in_time, **QUICK)
+    episode = job.start().result(180)
+    takes = [project.take(turn.chosen) for turn in project.turns if turn.chosen]
+    assert job.state == "cancelled" and episode.samples == frames * 3200 == sum(
+        take.samples for take in takes
+    )
+    assert 1 <= len(takes) < 4
+    assert [take.ended for take in takes] == ["finished"] * (len(takes) - 1) + ["cancelled"]
+    assert project.missing() == [turn.id for turn in project.turns[len(takes) - 1 :]]

@@ -149,7 +149,7 @@ class Generation(Background["Take"]):
         self._asked = self._began = time.perf_counter()
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        """Yield audio [n], 24 kHz, as it is made, from the first frame on; at the end, raise what went wrong."""
+        """Yield audio [n], 24 kHz, from the first frame on, as it is made; then raise what went wrong."""
         yield from self._audio
         if self.error is not None:
             raise self.error

@@ -112,11 +112,17 @@ def _cut(
     takes: dict[str, Take] = {}
     context: list[dict[str, Any]] = []
     follows: str | None = None
-    audio, spans = run.audio, run.spans()
+    audio = run.audio
     hop = len(audio) // len(frames)
-    for turn, span in zip(turns, spans, strict=False):
+    # A run that was stopped has not come to every turn.
+    reached = [
+        (turn, span)
+        for turn, span in zip(turns, run.spans(), strict=True)
+        if span.stop_frame > span.start_frame
+    ]
+    for turn, span in reached:
         start, stop = span.start_frame, span.stop_frame
-        whole = run.ended != "cancelled" or span is not spans[-1]
+        last = turn is reached[-1][0]
         writer = project.begin_take(turn.id)
         writer.write(audio[start * hop : stop * hop])
         manifest = {
@@ -126,13 +132,12 @@ def _cut(
             "context_dropped": 0,
             "confidence": span.confidence,
             "run_frames": [start, stop],
-            "ended": "finished" if whole else run.ended,
+            "ended": run.ended if last else "finished",
         }
         lead = np.zeros(LEAD_SAMPLES, np.float32)
         if start:
             lead = audio[start * hop - LEAD_SAMPLES : start * hop]
-        part = Frames(frames.latent[start:stop], frames.semantic[start:stop])
-        take = writer.finish(part, lead, manifest, follows=follows)
+        take = writer.finish(frames[start:stop], lead, manifest, follows=follows)
         takes[turn.id], follows = take, take.id
         context.append({"turn_id": turn.id, "take_id": take.id, **_words(turn)})
     return takes
