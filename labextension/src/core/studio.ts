@@ -8,7 +8,7 @@ import { h } from './dom';
 import { mountEditor } from './editor/index';
 import { mountExport } from './export/export';
 import type { Bus, Host } from './host';
-import { tabs } from './kit/elements';
+import { tabs, type Tabs } from './kit/elements';
 import { Disposers, watch } from './kit/watch';
 import { mountPlayer } from './player/player';
 import type { Speaker, TurnState } from './state';
@@ -41,26 +41,22 @@ export function mountStudio(root: HTMLElement, host: Host, bus: Bus): () => void
     { class: 'vvnb-room', 'data-lm-suppress-shortcuts': 'true' },
     header,
     news,
-    h(
-      'div',
-      { class: 'vvnb-desk' },
-      script,
-      h('div', { class: 'vvnb-area vvnb-area-side' }, side.list, cast, settings, model),
-    ),
+    h('div', { class: 'vvnb-desk' }, script, h('div', { class: 'vvnb-area vvnb-area-side' }, side.list, cast, settings, model)),
     transport,
     player,
     h('div', { class: 'vvnb-area vvnb-area-results' }, results.list, takes, exported),
   );
   root.append(room);
 
-  const areas: Area[] = [
+  const behind = (row: Tabs, id: string, label: string, element: HTMLElement): Area => ({ label, element, show: () => row.select(id) });
+  const areas = [
     { label: 'Script', element: script },
-    { label: 'Cast', element: cast, show: () => side.select('cast') },
-    { label: 'Settings', element: settings, show: () => side.select('settings') },
-    { label: 'Model', element: model, show: () => side.select('model') },
+    behind(side, 'cast', 'Cast', cast),
+    behind(side, 'settings', 'Settings', settings),
+    behind(side, 'model', 'Model', model),
     { label: 'Player', element: player },
-    { label: 'Takes', element: takes, show: () => results.select('takes') },
-    { label: 'Export', element: exported, show: () => results.select('export') },
+    behind(results, 'takes', 'Takes', takes),
+    behind(results, 'export', 'Export', exported),
   ];
   const disposers = new Disposers();
   const keys = mountHeader(header, host, areas, () => focusArea(areas.find((area) => area.element === model)!));
@@ -77,13 +73,18 @@ export function mountStudio(root: HTMLElement, host: Host, bus: Bus): () => void
     mountExport(exported, host, bus),
     keys.dispose,
     areaKeys(room, bus, areas, keys.openHelp),
-    watch(host, ['speakers', 'turns'], () => {
-      const silent = (host.get<Speaker[]>('speakers') ?? []).filter((speaker) => !speaker.voice);
-      side.mark('cast', silent.length ? String(silent.length) : '', 'warning', missingVoices(silent));
-      const changed = (host.get<TurnState[]>('turns') ?? []).filter((turn) => turn.context_changed || turn.state === 'changed');
-      results.mark('takes', changed.length ? String(changed.length) : '', 'warning', 'Turns that have changed since they were spoken');
-    }),
+    markTabs(host, side, results),
     () => room.remove(),
   );
   return disposers.dispose;
+}
+
+/** Numbers on the tabs: speakers without a voice, turns that are no longer what was spoken. */
+function markTabs(host: Host, side: Tabs, results: Tabs): () => void {
+  return watch(host, ['speakers', 'turns'], () => {
+    const silent = (host.get<Speaker[]>('speakers') ?? []).filter((speaker) => !speaker.voice);
+    const changed = (host.get<TurnState[]>('turns') ?? []).filter((turn) => turn.context_changed || turn.state === 'changed');
+    side.mark('cast', silent.length ? String(silent.length) : '', 'warning', missingVoices(silent));
+    results.mark('takes', changed.length ? String(changed.length) : '', 'warning', 'Turns that have changed since they were spoken');
+  });
 }

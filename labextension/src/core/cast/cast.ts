@@ -6,7 +6,7 @@ import { count } from '../kit/format';
 import { button, Failures, note } from '../kit/elements';
 import { Disposers, Keyed, watch } from '../kit/watch';
 import type { KnownVoice, Speaker } from '../state';
-import { speakerCard, type SpeakerCard } from './speaker';
+import { SpeakerCard } from './speaker';
 
 export function mountCast(root: HTMLElement, host: Host, bus: Bus): () => void {
   const list = h('ul', { class: 'vvnb-cast-list', 'aria-label': 'Speakers' });
@@ -23,7 +23,7 @@ export function mountCast(root: HTMLElement, host: Host, bus: Bus): () => void {
   const cards = new Keyed<Speaker, SpeakerCard>(
     list,
     (speaker) => speaker.label,
-    (speaker) => speakerCard(host, bus, speaker.label),
+    (speaker) => new SpeakerCard(host, bus, speaker.label),
   );
   const failures = new Failures();
   const fill = button({

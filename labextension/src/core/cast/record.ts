@@ -7,12 +7,6 @@ import { button, type Failures, note } from '../kit/elements';
 import { clock } from '../kit/format';
 import { sendVoice } from './upload_panel';
 
-export interface RecorderPanel {
-  button: HTMLButtonElement;
-  element: HTMLElement;
-  dispose(): void;
-}
-
 const LIMIT_SECONDS = 60; // a longer voice costs context and improves nothing
 const ENOUGH_SECONDS = 5;
 const CLIPPING = 0.97;
@@ -28,101 +22,132 @@ export function levelWord(level: number): string {
 export const meterPosition = (level: number): number =>
   Math.min(1, Math.max(0, 1 + (20 * Math.log10(Math.max(level, 1e-6))) / 60));
 
-export function recorderPanel(host: Host, label: string, failures: Failures): RecorderPanel {
-  let recorder: Recorder | null = null;
-  let address = '';
-  const element = h('div', { class: 'vvnb-recorder', hidden: true });
+const INVITATION =
+  'Speak as you would tell a friend about your day, in a quiet room, a hand’s width from the microphone. 10 to 20 seconds are best.';
+const REFUSAL =
+  'This page may not use a microphone. Open the notebook over https or on localhost, or upload a recording instead.';
 
-  const reset = (): void => {
-    recorder?.cancel();
-    recorder = null;
-    if (address) URL.revokeObjectURL(address);
-    address = '';
-  };
-  const close = (): void => {
-    reset();
-    element.hidden = true;
-    opener.hidden = false;
-    opener.focus();
-  };
-  const show = (...children: Node[]): void => {
-    element.hidden = false;
-    opener.hidden = true;
-    element.replaceChildren(...children);
-  };
-
-  const record = async (): Promise<void> => {
-    reset();
-    const bar = h('i');
-    const meter = h('div', { class: 'vvnb-meter', role: 'meter', 'aria-label': 'Microphone level', 'aria-valuemin': '0', 'aria-valuemax': '100' }, bar);
-    const time = h('span', null, '0:00');
-    const word = h('span', { class: 'vvnb-hint' }, '');
-    let held = 0;
-    const level = (peak: number, seconds: number): void => {
-      held = Math.max(peak, held * 0.93);
-      bar.style.setProperty('--level', meterPosition(held).toFixed(3));
-      meter.setAttribute('aria-valuenow', String(Math.round(100 * meterPosition(held))));
-      meter.toggleAttribute('data-clipping', held >= CLIPPING);
-      time.textContent = clock(seconds);
-      word.textContent = seconds < ENOUGH_SECONDS ? `${levelWord(held)}. Speak for at least ${ENOUGH_SECONDS} seconds.` : `${levelWord(held)}.`;
-    };
-    const went = await failures.during(async () => {
-      recorder = await Recorder.start({ limit: LIMIT_SECONDS, onlevel: level, ondone: review });
-    });
-    if (!went) return close();
-    const stop = button({ label: 'Stop', icon: 'stop', kind: 'primary', size: 'small', onclick: () => recorder?.stop() });
-    show(
-      h('div', { class: 'vvnb-row', 'data-nowrap': true }, h('span', { class: 'vvnb-recording-dot', 'aria-hidden': 'true' }), h('strong', null, 'Recording'), time, h('span', { class: 'vvnb-grow' }), stop, button({ label: 'Cancel', size: 'small', kind: 'quiet', onclick: close })),
-      meter,
-      word,
-      h('p', { class: 'vvnb-hint' }, 'Speak as you would tell a friend about your day, in a quiet room, a hand’s width from the microphone. 10 to 20 seconds are best.'),
-    );
-    stop.focus();
-  };
-
-  const review = (recording: Blob): void => {
-    reset();
-    address = URL.createObjectURL(recording);
-    const sending = h('div', { class: 'vvnb-slot' });
-    const use = button({
-      label: 'Use this recording',
-      icon: 'check',
-      kind: 'primary',
-      size: 'small',
-      onclick: () => {
-        use.disabled = true;
-        void failures
-          .during(() => sendVoice(host, label, Object.assign(recording, { name: `${label} recorded` }), 'recording', sending))
-          .then((went) => {
-            use.disabled = false;
-            if (went) close();
-          });
-      },
-    });
-    show(
-      h('audio', { controls: true, src: address, 'aria-label': `The recording for ${label}`, class: 'vvnb-audio' }),
-      h('div', { class: 'vvnb-row' }, use, button({ label: 'Record again', icon: 'mic', size: 'small', onclick: () => void record() }), button({ label: 'Discard', size: 'small', kind: 'quiet', onclick: close })),
-      sending,
-    );
-    use.focus();
-  };
-
-  const opener = button({
+export class RecorderPanel {
+  readonly element = h('div', { class: 'vvnb-recorder', hidden: true, onkeydown: (event) => this.key(event) });
+  readonly button = button({
     label: 'Record',
     icon: 'mic',
     size: 'small',
     title: 'Record a voice with the microphone',
-    onclick: () => {
-      if (canRecord()) return void record();
-      show(
-        note('warning', ['This page may not use a microphone. Open the notebook over https or on localhost, or upload a recording instead.'], close),
-      );
-    },
+    onclick: () => (canRecord() ? void this.record() : this.show(note('warning', [REFUSAL], () => this.close()))),
   });
-  element.addEventListener('keydown', (event) => {
+  private recorder: Recorder | null = null;
+  private address = '';
+
+  constructor(
+    private readonly host: Host,
+    private readonly label: string,
+    private readonly failures: Failures,
+  ) {}
+
+  /** Stop, and forget what was recorded. */
+  reset(): void {
+    this.recorder?.cancel();
+    this.recorder = null;
+    if (this.address) URL.revokeObjectURL(this.address);
+    this.address = '';
+  }
+
+  private close(): void {
+    this.reset();
+    this.element.hidden = true;
+    this.button.hidden = false;
+    this.button.focus();
+  }
+
+  private show(...children: Node[]): void {
+    this.element.hidden = false;
+    this.button.hidden = true;
+    this.element.replaceChildren(...children);
+  }
+
+  private async record(): Promise<void> {
+    this.reset();
+    const meter = new Meter();
+    const went = await this.failures.during(async () => {
+      this.recorder = await Recorder.start({
+        limit: LIMIT_SECONDS,
+        onlevel: (peak, seconds) => meter.show(peak, seconds),
+        ondone: (recording) => this.review(recording),
+      });
+    });
+    if (!went) return this.close();
+    const stop = button({ label: 'Stop', icon: 'stop', kind: 'primary', size: 'small', onclick: () => this.recorder?.stop() });
+    this.show(
+      h(
+        'div',
+        { class: 'vvnb-row', 'data-nowrap': true },
+        h('span', { class: 'vvnb-recording-dot', 'aria-hidden': 'true' }),
+        h('strong', null, 'Recording'),
+        meter.time,
+        h('span', { class: 'vvnb-grow' }),
+        stop,
+        button({ label: 'Cancel', size: 'small', kind: 'quiet', onclick: () => this.close() }),
+      ),
+      meter.element,
+      meter.word,
+      h('p', { class: 'vvnb-hint' }, INVITATION),
+    );
+    stop.focus();
+  }
+
+  private review(recording: Blob): void {
+    this.reset();
+    this.address = URL.createObjectURL(recording);
+    const sending = h('div', { class: 'vvnb-slot' });
+    const named = Object.assign(recording, { name: `${this.label} recorded` });
+    const send = async (): Promise<void> => {
+      use.disabled = true;
+      const went = await this.failures.during(() => sendVoice(this.host, this.label, named, 'recording', sending));
+      use.disabled = false;
+      if (went) this.close();
+    };
+    const use = button({ label: 'Use this recording', icon: 'check', kind: 'primary', size: 'small', onclick: () => void send() });
+    this.show(
+      h('audio', { controls: true, src: this.address, 'aria-label': `The recording for ${this.label}`, class: 'vvnb-audio' }),
+      h(
+        'div',
+        { class: 'vvnb-row' },
+        use,
+        button({ label: 'Record again', icon: 'mic', size: 'small', onclick: () => void this.record() }),
+        button({ label: 'Discard', size: 'small', kind: 'quiet', onclick: () => this.close() }),
+      ),
+      sending,
+    );
+    use.focus();
+  }
+
+  private key(event: KeyboardEvent): void {
     if (event.key !== 'Escape') return;
     event.stopPropagation();
-    close();
-  });
-  return { button: opener, element, dispose: reset };
+    this.close();
+  }
+}
+
+/** The microphone's level as a bar and a word. */
+class Meter {
+  private readonly bar = h('i');
+  private held = 0;
+  readonly time = h('span', null, clock(0));
+  readonly word = h('span', { class: 'vvnb-hint' });
+  readonly element = h(
+    'div',
+    { class: 'vvnb-meter', role: 'meter', 'aria-label': 'Microphone level', 'aria-valuemin': '0', 'aria-valuemax': '100', 'aria-valuenow': '0' },
+    this.bar,
+  );
+
+  show(peak: number, seconds: number): void {
+    this.held = Math.max(peak, this.held * 0.93); // falls slowly enough to be read
+    const position = meterPosition(this.held);
+    this.bar.style.setProperty('--level', position.toFixed(3));
+    this.element.setAttribute('aria-valuenow', String(Math.round(100 * position)));
+    this.time.textContent = clock(seconds);
+    const more = seconds < ENOUGH_SECONDS ? ` Speak for at least ${ENOUGH_SECONDS} seconds.` : '';
+    this.word.textContent = `${levelWord(this.held)}.${more}`;
+  }
 }

@@ -4,17 +4,12 @@ import { h } from '../dom';
 import type { Bus, Host } from '../host';
 import { badge, button, check, Failures, note, type Tone } from '../kit/elements';
 import { clock, SAMPLE_RATE, span } from '../kit/format';
+import type { Methods } from '../protocol';
 import type { KnownVoice, ProjectState, Speaker, SpeakerVoice, TurnState, VoiceKind } from '../state';
-import { keepPanel } from './keep';
-import { recorderPanel } from './record';
-import { trimmer } from './trim';
-import { uploadPanel } from './upload_panel';
-
-export interface SpeakerCard {
-  element: HTMLElement;
-  update(speaker: Speaker): void;
-  dispose(): void;
-}
+import { keepPanel, type KeepPanel } from './keep';
+import { RecorderPanel } from './record';
+import { Trimmer } from './trim';
+import { uploadPanel, type UploadPanel } from './upload_panel';
 
 const KINDS: Record<VoiceKind, string> = {
   'built-in': 'Built-in voice',
@@ -24,96 +19,122 @@ const KINDS: Record<VoiceKind, string> = {
   file: 'Recording',
 };
 
-export function speakerCard(host: Host, bus: Bus, label: string): SpeakerCard {
-  const failures = new Failures();
-  const call = host.channel.call.bind(host.channel);
-  const colour = h('input', {
-    type: 'color',
-    class: 'vvnb-colour',
-    'aria-label': `Colour of ${label}`,
-    title: 'Colour in script, waveform and takes',
-    onchange: () => void failures.during(() => call('set_colour', { speaker: label, colour: colour.value })),
-  });
-  const select = h('select', {
-    class: 'vvnb-select',
-    'aria-label': `Voice of ${label}`,
-    onchange: () => select.value && void failures.during(() => call('set_voice', { speaker: label, voice: select.value })),
-  });
-  const play = button({
-    label: `Hear the voice of ${label}`,
-    icon: 'play',
-    bare: true,
-    title: 'Hear this voice',
-    onclick: () => bus.emit('audition', { source: `voice:${label}`, autoplay: true }),
-  });
-  const remove = button({
-    label: `Remove the voice of ${label}`,
-    icon: 'close',
-    bare: true,
-    kind: 'quiet',
-    size: 'small',
-    onclick: () => void failures.during(() => call('clear_voice', { speaker: label })),
-  });
-  const absent = badge('not in the script', undefined, 'Nobody of this name speaks; the voice is kept in case');
-  const about = h('p', { class: 'vvnb-hint' });
-  const trim = trimmer(host, label, failures);
-  const checks = h('div', { class: 'vvnb-slot vvnb-findings' });
-  const consent = check("I have the right to use this person's voice.", (on) =>
-    void failures.during(() => call('set_consent', { speaker: label, consent: on })),
+export class SpeakerCard {
+  readonly element: HTMLElement;
+  private readonly failures = new Failures();
+  private readonly colour: HTMLInputElement;
+  private readonly select: HTMLSelectElement;
+  private readonly play: HTMLButtonElement;
+  private readonly remove: HTMLButtonElement;
+  private readonly absent = badge('not in the script', undefined, 'Nobody of this name speaks; the voice is kept in case');
+  private readonly about = h('p', { class: 'vvnb-hint' });
+  private readonly trim: Trimmer;
+  private readonly checks = h('div', { class: 'vvnb-slot vvnb-findings' });
+  private readonly consent = check("I have the right to use this person's voice.", (consent) =>
+    this.ask('set_consent', { speaker: this.label, consent }),
   );
-  const keep = keepPanel(host, label, failures);
-  const uploads = uploadPanel(host, label, failures);
-  const recorder = recorderPanel(host, label, failures);
-  const detail = h('div', { class: 'vvnb-stack' }, trim.element, about, checks, consent.element, keep.element);
-  const element = h(
-    'li',
-    { class: 'vvnb-card vvnb-speaker' },
-    h('div', { class: 'vvnb-row', 'data-nowrap': true }, colour, h('h3', { class: 'vvnb-ellipsis' }, label), absent, h('span', { class: 'vvnb-grow' }), remove),
-    h('div', { class: 'vvnb-row', 'data-nowrap': true }, h('div', { class: 'vvnb-grow' }, select), play),
-    detail,
-    h('div', { class: 'vvnb-row' }, uploads.button, recorder.button),
-    uploads.element,
-    recorder.element,
-    failures.element,
-  );
-  const stopDrops = uploads.acceptDrops(element);
+  private readonly keep: KeepPanel;
+  private readonly uploads: UploadPanel;
+  private readonly recorder: RecorderPanel;
+  private readonly detail: HTMLElement;
+  private readonly stopDrops: () => void;
+  private shown = '';
 
-  let shown = '';
-  const update = (speaker: Speaker): void => {
-    const voices = host.get<KnownVoice[]>('voices') ?? [];
-    const readOnly = host.get<ProjectState | undefined>('project')?.read_only ?? false;
-    const turns = host.get<TurnState[] | undefined>('turns');
-    absent.hidden = !turns || turns.some((turn) => turn.speaker === label);
+  constructor(
+    private readonly host: Host,
+    bus: Bus,
+    private readonly label: string,
+  ) {
+    this.colour = h('input', {
+      type: 'color',
+      class: 'vvnb-colour',
+      'aria-label': `Colour of ${label}`,
+      title: 'Colour in script, waveform and takes',
+      onchange: () => this.ask('set_colour', { speaker: label, colour: this.colour.value }),
+    });
+    this.select = h('select', {
+      class: 'vvnb-select',
+      'aria-label': `Voice of ${label}`,
+      onchange: () => this.select.value && this.ask('set_voice', { speaker: label, voice: this.select.value }),
+    });
+    this.play = button({
+      label: `Hear the voice of ${label}`,
+      icon: 'play',
+      bare: true,
+      title: 'Hear this voice',
+      onclick: () => bus.emit('audition', { source: `voice:${label}`, autoplay: true }),
+    });
+    this.remove = button({
+      label: `Remove the voice of ${label}`,
+      icon: 'close',
+      bare: true,
+      kind: 'quiet',
+      size: 'small',
+      onclick: () => this.ask('clear_voice', { speaker: label }),
+    });
+    this.trim = new Trimmer(host, label, this.failures);
+    this.keep = keepPanel(host, label, this.failures);
+    this.uploads = uploadPanel(host, label, this.failures);
+    this.recorder = new RecorderPanel(host, label, this.failures);
+    this.detail = h('div', { class: 'vvnb-stack' }, this.trim.element, this.about, this.checks, this.consent.element, this.keep.element);
+    this.element = this.layOut();
+    this.stopDrops = this.uploads.acceptDrops(this.element);
+  }
+
+  update(speaker: Speaker): void {
+    const voices = this.host.get<KnownVoice[]>('voices') ?? [];
+    const readOnly = this.host.get<ProjectState | undefined>('project')?.read_only ?? false;
+    const turns = this.host.get<TurnState[] | undefined>('turns');
+    this.absent.hidden = !turns || turns.some((turn) => turn.speaker === this.label);
     const now = JSON.stringify([speaker, voices, readOnly]);
-    if (now === shown) return;
-    shown = now;
+    if (now === this.shown) return;
+    this.shown = now;
     const { voice } = speaker;
-    element.style.setProperty('--speaker', speaker.colour);
-    element.toggleAttribute('data-silent', !voice);
-    if (document.activeElement !== colour) colour.value = speaker.colour;
-    fillChoices(select, voices, voice);
-    for (const field of [colour, select, remove, uploads.button, recorder.button, consent.input]) field.disabled = readOnly;
-    play.disabled = !voice;
-    remove.hidden = !voice;
-    detail.hidden = !voice;
-    if (!voice) return;
-    about.replaceChildren(describe(voice, voices));
-    trim.show(Math.round(voice.seconds * SAMPLE_RATE), voice, readOnly);
-    checks.replaceChildren(...findings(voice));
-    consent.element.hidden = !voice.needs_consent;
-    consent.input.checked = voice.consent;
-    consent.element.toggleAttribute('data-open', !voice.consent);
-    keep.show(voice, readOnly);
-  };
-  return {
-    element,
-    update,
-    dispose() {
-      stopDrops();
-      trim.dispose();
-      recorder.dispose();
-    },
-  };
+    this.element.style.setProperty('--speaker', speaker.colour);
+    this.colour.value = speaker.colour;
+    fillChoices(this.select, voices, voice);
+    const fields = [this.colour, this.select, this.remove, this.uploads.button, this.recorder.button, this.consent.input];
+    for (const field of fields) field.disabled = readOnly;
+    this.play.disabled = !voice;
+    this.remove.hidden = !voice;
+    this.detail.hidden = !voice;
+    if (voice) this.showVoice(voice, voices, readOnly);
+  }
+
+  dispose(): void {
+    this.stopDrops();
+    this.trim.dispose();
+    this.recorder.reset();
+  }
+
+  private ask<M extends keyof Methods>(method: M, params: Methods[M]): void {
+    void this.failures.during(() => this.host.channel.call(method, params));
+  }
+
+  private layOut(): HTMLElement {
+    const row = (...children: HTMLElement[]): HTMLElement => h('div', { class: 'vvnb-row', 'data-nowrap': true }, ...children);
+    return h(
+      'li',
+      { class: 'vvnb-card vvnb-speaker' },
+      row(this.colour, h('h3', { class: 'vvnb-ellipsis' }, this.label), this.absent, h('span', { class: 'vvnb-grow' }), this.remove),
+      row(h('div', { class: 'vvnb-grow' }, this.select), this.play),
+      this.detail,
+      h('div', { class: 'vvnb-row' }, this.uploads.button, this.recorder.button),
+      this.uploads.element,
+      this.recorder.element,
+      this.failures.element,
+    );
+  }
+
+  private showVoice(voice: SpeakerVoice, voices: readonly KnownVoice[], readOnly: boolean): void {
+    this.about.textContent = describe(voice, voices);
+    this.trim.show(Math.round(voice.seconds * SAMPLE_RATE), voice, readOnly);
+    this.checks.replaceChildren(...findings(voice));
+    this.consent.element.hidden = !voice.needs_consent;
+    this.consent.input.checked = voice.consent;
+    this.consent.element.toggleAttribute('data-open', !voice.consent);
+    this.keep.show(voice, readOnly);
+  }
 }
 
 function describe(voice: SpeakerVoice, voices: readonly KnownVoice[]): string {

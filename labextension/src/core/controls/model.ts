@@ -15,96 +15,100 @@ const STATES: Record<ModelState['state'], readonly [string, Tone?]> = {
   failed: ['Failed', 'danger'],
 };
 
+const HELP = [
+  'nano is a small voice that comes with this package: it speaks English, on any machine, and is no match for the published models.',
+  'Others are given by their name on the Hugging Face hub (owner/name) or as a folder on the kernel’s machine. They want a GPU and several gigabytes.',
+];
+
 export function mountModel(root: HTMLElement, host: Host): () => void {
-  const failures = new Failures();
-  const id = freshId('model');
-  const suggestions = h('datalist', { id: freshId('models') });
-  const name = h('input', {
+  const panel = new ModelPanel(host);
+  root.append(panel.element);
+  const stop = watch(host, ['model', 'models', 'model_state', 'project'], () => panel.update());
+  return () => {
+    stop();
+    panel.element.remove();
+  };
+}
+
+class ModelPanel {
+  readonly element: HTMLElement;
+  private readonly failures = new Failures();
+  private readonly id = freshId('model');
+  private readonly suggestions = h('datalist', { id: freshId('models') });
+  private readonly name: HTMLInputElement = h('input', {
     class: 'vvnb-input vvnb-mono',
-    id,
-    list: suggestions.id,
+    id: this.id,
+    list: this.suggestions.id,
     spellcheck: 'false',
     autocomplete: 'off',
     placeholder: 'nano, owner/name, or a folder',
-    onchange: () => {
-      const wanted = name.value.trim();
-      if (wanted) host.set('model', wanted);
-      else name.value = host.get('model');
-    },
+    onchange: () => this.name.value.trim() && this.host.set('model', this.name.value.trim()),
+    onblur: () => (this.name.value ||= this.host.get('model')),
   });
-  // A datalist shows only what fits the text that is there: the choices appear when the field is emptied.
-  const all = button({
-    label: 'Show all suggestions',
-    icon: 'chevron',
-    bare: true,
-    onclick: () => {
-      name.value = '';
-      name.focus();
-      try {
-        name.showPicker();
-      } catch {
-        // Not every browser opens it; typing does.
-      }
-    },
-  });
-  name.addEventListener('blur', () => (name.value ||= host.get('model')));
-  const state = h('div', { class: 'vvnb-row', 'aria-live': 'polite' });
-  const bar = progressBar('Loading the model');
-  const load = button({ label: 'Load', icon: 'chip', size: 'small', onclick: () => ask('load_model') });
-  const unload = button({ label: 'Unload', size: 'small', title: 'Free its memory', onclick: () => ask('unload_model') });
-  const ask = (method: 'load_model' | 'unload_model'): void =>
-    void failures.during(() => host.channel.call(method, {}));
-  const note = h('p', { class: 'vvnb-hint' });
-  const fault = h('div', { class: 'vvnb-slot' });
-  const section = h(
-    'section',
-    { class: 'vvnb-field vvnb-model', 'aria-label': 'Model' },
-    h(
-      'div',
-      { class: 'vvnb-label' },
-      h('label', { for: id }, 'Model'),
-      help(
-        'Model',
-        'nano is a small voice that comes with this package: it speaks English, on any machine, and is no match for the published models.',
-        'Others are given by their name on the Hugging Face hub (owner/name) or as a folder on the kernel’s machine. They want a GPU and several gigabytes.',
-      ),
-    ),
-    h('div', { class: 'vvnb-combobox' }, name, all, suggestions),
-    note,
-    h('div', { class: 'vvnb-row', 'data-nowrap': true }, h('div', { class: 'vvnb-grow' }, state), load, unload),
-    bar.element,
-    fault,
-    failures.element,
-  );
-  bar.set(null);
-  root.append(section);
+  private readonly all = button({ label: 'Show all suggestions', icon: 'chevron', bare: true, onclick: () => this.suggest() });
+  private readonly note = h('p', { class: 'vvnb-hint' });
+  private readonly state = h('div', { class: 'vvnb-row', 'aria-live': 'polite' });
+  private readonly load = button({ label: 'Load', icon: 'chip', size: 'small', onclick: () => this.ask('load_model') });
+  private readonly unload = button({ label: 'Unload', size: 'small', title: 'Free its memory', onclick: () => this.ask('unload_model') });
+  private readonly bar = progressBar('Loading the model');
+  private readonly fault = h('div', { class: 'vvnb-slot' });
+  private shown = '';
 
-  let shown = '';
-  const render = (): void => {
-    const model = host.get<string>('model');
-    const models = host.get<{ id: string; note: string }[]>('models') ?? [];
-    const now = host.get<ModelState>('model_state');
-    const readOnly = host.get<ProjectState | undefined>('project')?.read_only ?? false;
+  constructor(private readonly host: Host) {
+    this.bar.set(null);
+    this.element = h(
+      'section',
+      { class: 'vvnb-field vvnb-model', 'aria-label': 'Model' },
+      h('div', { class: 'vvnb-label' }, h('label', { for: this.id }, 'Model'), help('Model', ...HELP)),
+      h('div', { class: 'vvnb-combobox' }, this.name, this.all, this.suggestions),
+      this.note,
+      h('div', { class: 'vvnb-row', 'data-nowrap': true }, h('div', { class: 'vvnb-grow' }, this.state), this.load, this.unload),
+      this.bar.element,
+      this.fault,
+      this.failures.element,
+    );
+  }
+
+  update(): void {
+    const model = this.host.get<string>('model');
+    const models = this.host.get<{ id: string; note: string }[]>('models') ?? [];
+    const now = this.host.get<ModelState>('model_state');
+    const readOnly = this.host.get<ProjectState | undefined>('project')?.read_only ?? false;
     const key = JSON.stringify([model, models, now, readOnly]);
-    if (key === shown) return;
-    shown = key;
-    if (document.activeElement !== name) name.value = model;
-    suggestions.replaceChildren(...models.map((known) => h('option', { value: known.id }, known.note)));
-    note.textContent = models.find((known) => known.id === model)?.note ?? '';
-    note.hidden = !note.textContent;
-    name.disabled = all.disabled = readOnly;
-    const [word, tone] = STATES[now.state];
-    const where = now.state === 'ready' ? [now.device, now.dtype, now.memory ? bytes(now.memory) : ''].filter(Boolean).join(' · ') : now.state === 'failed' ? '' : now.message;
-    state.replaceChildren(badge(word, tone), h('span', { class: 'vvnb-hint' }, where));
-    bar.element.hidden = now.state !== 'loading';
-    load.hidden = now.state === 'ready';
-    load.disabled = now.state === 'loading';
-    unload.hidden = now.state !== 'ready';
-    fault.replaceChildren(...(now.state === 'failed' ? [failureNote({ got: now.message })] : []));
-  };
-  const stop = watch(host, ['model', 'models', 'model_state', 'project'], render);
-  return () => {
-    stop();
-    section.remove();
-  };
+    if (key === this.shown) return;
+    this.shown = key;
+    if (document.activeElement !== this.name) this.name.value = model;
+    this.suggestions.replaceChildren(...models.map((known) => h('option', { value: known.id }, known.note)));
+    this.note.textContent = models.find((known) => known.id === model)?.note ?? '';
+    this.note.hidden = !this.note.textContent;
+    this.name.disabled = this.all.disabled = readOnly;
+    this.showState(now);
+  }
+
+  private showState({ state, device, dtype, memory, message }: ModelState): void {
+    const [word, tone] = STATES[state];
+    const where = [device, dtype, memory ? bytes(memory) : ''].filter(Boolean).join(' · ');
+    const words = { ready: where, failed: '', loading: message, unloaded: message }[state];
+    this.state.replaceChildren(badge(word, tone), h('span', { class: 'vvnb-hint' }, words));
+    this.bar.element.hidden = state !== 'loading';
+    this.load.hidden = state === 'ready';
+    this.load.disabled = state === 'loading';
+    this.unload.hidden = state !== 'ready';
+    this.fault.replaceChildren(...(state === 'failed' ? [failureNote({ got: message })] : []));
+  }
+
+  /** A datalist shows only what fits the text that is there: it shows everything when the field is empty. */
+  private suggest(): void {
+    this.name.value = '';
+    this.name.focus();
+    try {
+      this.name.showPicker();
+    } catch {
+      // Not every browser opens it; typing does.
+    }
+  }
+
+  private ask(method: 'load_model' | 'unload_model'): void {
+    void this.failures.during(() => this.host.channel.call(method, {}));
+  }
 }

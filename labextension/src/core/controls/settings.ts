@@ -60,11 +60,7 @@ export function mountSettings(root: HTMLElement, host: Host): () => void {
   );
   const seed = seedField(host);
   const mode = modeField(host);
-  const solver = h(
-    'select',
-    { class: 'vvnb-select', id: freshId('solver'), onchange: () => host.set('solver', solver.value) },
-    ...SOLVERS.map(([value, label]) => h('option', { value }, label)),
-  );
+  const solver = solverField(host);
   const fields = h(
     'fieldset',
     { class: 'vvnb-settings', 'aria-label': 'Settings' },
@@ -73,17 +69,7 @@ export function mountSettings(root: HTMLElement, host: Host): () => void {
     guidance.element,
     seed.element,
     mode.element,
-    h(
-      'div',
-      { class: 'vvnb-field' },
-      h(
-        'div',
-        { class: 'vvnb-label' },
-        h('label', { for: solver.id }, 'Solver'),
-        help('Solver', 'How the steps walk from noise to sound. The SDE kind adds fresh noise at each step: a little livelier, less alike from take to take.'),
-      ),
-      solver,
-    ),
+    solver.element,
   );
   root.append(fields);
   const stop = watch(host, ['num_steps', 'cfg_scale', 'seed', 'last_seed', 'solver', 'mode', 'project'], () => {
@@ -92,7 +78,7 @@ export function mountSettings(root: HTMLElement, host: Host): () => void {
     guidance.update();
     seed.update();
     mode.update();
-    solver.value = host.get('solver');
+    solver.update();
     fields.disabled = host.get<ProjectState | undefined>('project')?.read_only ?? false;
   });
   return () => {
@@ -103,7 +89,7 @@ export function mountSettings(root: HTMLElement, host: Host): () => void {
 
 interface Field {
   element: HTMLElement;
-  update(): void;
+  update(): unknown;
 }
 
 interface NumberOptions {
@@ -214,6 +200,20 @@ function seedField(host: Host): Field {
       used,
     ),
     update,
+  };
+}
+
+function solverField(host: Host): Field {
+  const select = h(
+    'select',
+    { class: 'vvnb-select', id: freshId('solver'), onchange: () => host.set('solver', select.value) },
+    ...SOLVERS.map(([value, label]) => h('option', { value }, label)),
+  );
+  const about = 'How the steps walk from noise to sound. The SDE kind adds fresh noise at each step: a little livelier, less alike from take to take.';
+  const label = h('div', { class: 'vvnb-label' }, h('label', { for: select.id }, 'Solver'), help('Solver', about));
+  return {
+    element: h('div', { class: 'vvnb-field' }, label, select),
+    update: () => (select.value = host.get('solver')),
   };
 }
 

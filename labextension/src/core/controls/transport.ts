@@ -37,110 +37,151 @@ export function plan(host: Host): { label: string; turns: string[] | null } {
 }
 
 export function mountTransport(root: HTMLElement, host: Host, bus: Bus): () => void {
-  const failures = new Failures();
-  const disposers = new Disposers();
-  let progress: Progress | null = null;
-  let asked = false;
+  const transport = new Transport(host, bus);
+  root.append(transport.element);
+  return () => transport.dispose();
+}
 
-  const generate = button({ label: 'Generate', icon: 'play', kind: 'primary', title: 'Ctrl+Enter, ⌘ Enter', onclick: () => bus.emit('act', { action: 'generate' }) });
-  const stop = button({ label: 'Stop', icon: 'stop', title: 'Esc: stops within a frame; what was made is kept', onclick: () => void cancel() });
-  const why = h('span', { class: 'vvnb-hint' });
-  const whole = progressBar('Progress in all');
-  const turn = progressBar('Progress of this turn');
-  const turnText = h('span', { class: 'vvnb-hint vvnb-ellipsis' });
-  const allText = h('span', { class: 'vvnb-hint' });
-  const bars = h(
-    'div',
-    { class: 'vvnb-bars' },
-    h('div', { class: 'vvnb-stack', 'data-tight': true }, turnText, turn.element),
-    h('div', { class: 'vvnb-stack', 'data-tight': true }, allText, whole.element),
-  );
-  const status = h('span', { class: 'vvnb-visually-hidden', role: 'status' });
-  const ended = h('div', { class: 'vvnb-slot' });
-  const section = h(
-    'section',
-    { class: 'vvnb-transport', 'aria-label': 'Generate' },
-    h('div', { class: 'vvnb-transport-row' }, h('div', { class: 'vvnb-row', 'data-nowrap': true }, generate, stop), why, bars),
-    status,
-    ended,
-    failures.element,
-  );
-  root.append(section);
+class Transport {
+  readonly element: HTMLElement;
+  private readonly failures = new Failures();
+  private readonly disposers = new Disposers();
+  private readonly generate: HTMLButtonElement;
+  private readonly stop = button({
+    label: 'Stop',
+    icon: 'stop',
+    title: 'Esc: stops within a frame; what was made is kept',
+    onclick: () => void this.cancel(),
+  });
+  private readonly why = h('span', { class: 'vvnb-hint' });
+  private readonly meters = new Meters();
+  private readonly status = h('span', { class: 'vvnb-visually-hidden', role: 'status' });
+  private readonly ended = h('div', { class: 'vvnb-slot' });
+  private progress: Progress | null = null;
+  private asked = false;
+  private dismissed = '';
+  private before: string;
 
-  const job = (): JobState => host.get<JobState>('job');
-  const start = async (): Promise<void> => {
-    const hindrance = obstacle(host);
-    if (isBusy(job()) || asked || hindrance) {
-      status.textContent = hindrance;
+  constructor(
+    private readonly host: Host,
+    bus: Bus,
+  ) {
+    this.generate = button({
+      label: 'Generate',
+      icon: 'play',
+      kind: 'primary',
+      title: 'Ctrl+Enter, ⌘ Enter',
+      onclick: () => bus.emit('act', { action: 'generate' }),
+    });
+    this.element = h(
+      'section',
+      { class: 'vvnb-transport', 'aria-label': 'Generate' },
+      h(
+        'div',
+        { class: 'vvnb-transport-row' },
+        h('div', { class: 'vvnb-row', 'data-nowrap': true }, this.generate, this.stop),
+        this.why,
+        this.meters.element,
+      ),
+      this.status,
+      this.ended,
+      this.failures.element,
+    );
+    this.before = this.job.state;
+    this.disposers.add(
+      host.channel.on('progress', (fields) => this.heard(fields)),
+      bus.on('act', ({ action }) => {
+        if (action === 'generate') void this.start();
+        if (action === 'stop') void this.cancel();
+      }),
+      watch(host, ['job', 'turns', 'speakers', 'diagnostics', 'mode', 'project'], () => this.render()),
+      () => this.element.remove(),
+    );
+  }
+
+  dispose(): void {
+    this.disposers.dispose();
+  }
+
+  private get job(): JobState {
+    return this.host.get<JobState>('job');
+  }
+
+  private async start(): Promise<void> {
+    const hindrance = obstacle(this.host);
+    if (isBusy(this.job) || this.asked || hindrance) {
+      this.status.textContent = hindrance;
       return;
     }
-    asked = true;
-    progress = null;
-    render();
+    this.asked = true;
+    this.progress = null;
+    this.render();
     await Promise.resolve(); // values set in this very moment are sent at its end, and belong before the call
-    await failures.during(() => host.channel.call('generate', { turns: plan(host).turns }));
-    asked = false;
-    render();
-  };
-  const cancel = async (): Promise<void> => {
-    if (isBusy(job())) await failures.during(() => host.channel.call('cancel', {}));
-  };
+    await this.failures.during(() => this.host.channel.call('generate', { turns: plan(this.host).turns }));
+    this.asked = false;
+    this.render();
+  }
 
-  let dismissed = '';
-  const render = (): void => {
-    const now = job();
-    const busy = isBusy(now) || asked;
+  private async cancel(): Promise<void> {
+    if (isBusy(this.job)) await this.failures.during(() => this.host.channel.call('cancel', {}));
+  }
+
+  private heard(fields: Progress): void {
+    const another = fields.turn !== this.progress?.turn;
+    this.progress = fields;
+    if (isBusy(this.job)) this.meters.show(this.host, this.job, fields);
+    if (another) this.status.textContent = turnWords(this.host, fields);
+  }
+
+  private render(): void {
+    const { host, job } = this;
+    const busy = isBusy(job) || this.asked;
     const hindrance = obstacle(host);
-    generate.replaceChildren(generate.firstChild!, plan(host).label);
-    generate.hidden = busy;
-    generate.disabled = Boolean(hindrance);
-    stop.hidden = !busy;
-    why.textContent = busy ? '' : hindrance || summary(host);
-    why.hidden = busy || !why.textContent;
-    bars.hidden = !busy;
-    if (busy) showProgress(now);
-    const failed = now.state === 'failed' && now.message && dismissed !== now.id;
-    ended.replaceChildren(
-      ...(failed
-        ? [
-            failureNote({ got: now.message }, () => {
-              dismissed = now.id;
-              render();
-            }),
-          ]
-        : []),
-    );
-  };
-  const showProgress = (now: JobState): void => {
-    const mine = progress?.job === now.id ? progress : null;
-    whole.set(mine ? mine.seconds / Math.max(mine.estimated, mine.seconds, 0.1) : null);
-    turn.set(mine && mine.turn ? mine.turn_seconds / Math.max(mine.turn_estimated, mine.turn_seconds, 0.1) : null);
-    turnText.textContent = mine ? turnWords(host, mine) : waiting(now);
-    allText.textContent = mine ? overallWords(mine) : now.message;
-  };
-  disposers.add(
-    host.channel.on('progress', (fields) => {
-      const first = fields.turn !== progress?.turn;
-      progress = fields;
-      if (isBusy(job())) showProgress(job());
-      if (first) status.textContent = turnWords(host, fields);
-    }),
-    bus.on('act', ({ action }) => {
-      if (action === 'generate') void start();
-      if (action === 'stop') void cancel();
-    }),
-    watch(host, ['job', 'turns', 'speakers', 'diagnostics', 'mode', 'project'], render),
-    () => section.remove(),
+    this.generate.replaceChildren(this.generate.firstChild!, plan(host).label);
+    this.generate.hidden = busy;
+    this.generate.disabled = Boolean(hindrance);
+    this.stop.hidden = !busy;
+    this.why.textContent = busy ? '' : hindrance || summary(host);
+    this.why.hidden = !this.why.textContent;
+    this.meters.element.hidden = !busy;
+    if (busy) this.meters.show(host, job, this.progress);
+    if (job.state !== this.before) this.status.textContent = ENDS[job.state] ?? '';
+    this.before = job.state;
+    this.showFailure(job);
+  }
+
+  private showFailure(job: JobState): void {
+    const failed = job.state === 'failed' && job.message && this.dismissed !== job.id;
+    const dismiss = (): void => {
+      this.dismissed = job.id;
+      this.render();
+    };
+    this.ended.replaceChildren(...(failed ? [failureNote({ got: job.message }, dismiss)] : []));
+  }
+}
+
+const ENDS: Partial<Record<JobState['state'], string>> = { finished: 'Finished.', cancelled: 'Stopped; what was made is kept.' };
+
+/** How far the turn is, and all of it. */
+class Meters {
+  private readonly whole = progressBar('Progress in all');
+  private readonly turn = progressBar('Progress of this turn');
+  private readonly turnText = h('span', { class: 'vvnb-hint vvnb-ellipsis' });
+  private readonly allText = h('span', { class: 'vvnb-hint' });
+  readonly element = h(
+    'div',
+    { class: 'vvnb-bars' },
+    h('div', { class: 'vvnb-stack', 'data-tight': true }, this.turnText, this.turn.element),
+    h('div', { class: 'vvnb-stack', 'data-tight': true }, this.allText, this.whole.element),
   );
-  let before = job().state;
-  disposers.add(
-    host.on('job', () => {
-      const { state } = job();
-      if (state !== before) status.textContent = { finished: 'Finished.', cancelled: 'Stopped; what was made is kept.', failed: '' }[state as string] ?? '';
-      before = state;
-    }),
-  );
-  return disposers.dispose;
+
+  show(host: Host, job: JobState, progress: Progress | null): void {
+    const mine = progress?.job === job.id ? progress : null;
+    this.whole.set(mine ? mine.seconds / Math.max(mine.estimated, mine.seconds, 0.1) : null);
+    this.turn.set(mine?.turn ? mine.turn_seconds / Math.max(mine.turn_estimated, mine.turn_seconds, 0.1) : null);
+    this.turnText.textContent = mine ? turnWords(host, mine) : waiting(job);
+    this.allText.textContent = mine ? overallWords(mine) : job.message;
+  }
 }
 
 const waiting = (job: JobState): string =>

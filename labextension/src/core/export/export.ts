@@ -6,6 +6,7 @@ import { button, check, Failures, freshId, note, progressBar, segments } from '.
 import { bytes, count } from '../kit/format';
 import { help } from '../kit/popover';
 import { Disposers, watch } from '../kit/watch';
+import type { Methods } from '../protocol';
 import type { TurnState } from '../state';
 import { download, filesOf, type Written } from './download';
 
@@ -22,7 +23,7 @@ const PARTS = [
   ['stems', 'Stems', 'A file for each speaker, all of the same length, to be mixed elsewhere'],
 ] as const;
 
-type Loudness = 'off' | '-16' | '-14';
+type Parts = (typeof PARTS)[number][0];
 
 const LOUDNESS = [
   ['off', 'As it is', 'Leave the loudness alone'],
@@ -30,108 +31,149 @@ const LOUDNESS = [
   ['-14', '−14 LUFS', 'What music services usually play at'],
 ] as const;
 
-type Target = 'browser' | 'folder';
+type Loudness = (typeof LOUDNESS)[number][0];
+
+const LOUDNESS_HELP =
+  'Brings the whole to a common loudness (LUFS), with true peaks below −1 dB, so that it sits well beside other programmes.';
+
+const TARGETS = [
+  ['browser', 'Download'],
+  ['folder', 'To a folder'],
+] as const;
+
+type Target = (typeof TARGETS)[number][0];
 
 export function mountExport(root: HTMLElement, host: Host, _bus: Bus): () => void {
-  const failures = new Failures();
-  const chosen = { format: 'mp3', parts: 'whole' as (typeof PARTS)[number][0], loudness: '-16' as Loudness, target: 'browser' as Target };
-  let working: AbortController | null = null;
+  const panel = new ExportPanel(host);
+  root.append(panel.element);
+  return () => panel.dispose();
+}
 
-  const format = h(
+class ExportPanel {
+  readonly element: HTMLElement;
+  private readonly chosen = { format: 'mp3', parts: 'whole' as Parts, loudness: '-16' as Loudness, target: 'browser' as Target };
+  private working: AbortController | null = null;
+  private readonly failures = new Failures();
+  private readonly disposers = new Disposers();
+  private readonly format = h(
     'select',
-    { class: 'vvnb-select', id: freshId('format'), onchange: () => (chosen.format = format.value) },
+    { class: 'vvnb-select', id: freshId('format'), onchange: () => (this.chosen.format = this.format.value) },
     ...FORMATS.map(([value, label]) => h('option', { value }, label)),
   );
-  const parts = segments('Parts', PARTS, (value) => ((chosen.parts = value), update()));
-  const loudness = segments<Loudness>('Loudness', LOUDNESS, (value) => (chosen.loudness = value));
-  const target = segments<Target>(
-    'Where to',
-    [
-      ['browser', 'Download'],
-      ['folder', 'To a folder'],
-    ],
-    (value) => ((chosen.target = value), update()),
-  );
-  const srt = check('Subtitles, SRT', () => undefined);
-  const vtt = check('Subtitles, WebVTT', () => undefined);
-  const chapters = check('A chapter for each turn, in the file', () => undefined);
-  const folder = h('input', { class: 'vvnb-input vvnb-mono', placeholder: 'exports', spellcheck: 'false', 'aria-label': 'Folder, as the kernel sees it' });
-  const bar = progressBar('Export');
-  const working_on = h('span', { class: 'vvnb-hint', role: 'status' });
-  const go = button({ label: 'Export', icon: 'download', kind: 'primary', onclick: () => void run() });
-  const stop = button({ label: 'Cancel', size: 'small', kind: 'quiet', onclick: () => working?.abort() });
-  const progress = h('div', { class: 'vvnb-stack', 'data-tight': true, hidden: true }, h('div', { class: 'vvnb-row', 'data-nowrap': true }, h('span', { class: 'vvnb-grow' }, working_on), stop), bar.element);
-  const done = h('div', { class: 'vvnb-slot', 'aria-live': 'polite' });
-  const why = h('span', { class: 'vvnb-hint' });
-  const section = h(
-    'section',
-    { class: 'vvnb-export', 'aria-label': 'Export' },
+  private readonly parts = segments('Parts', PARTS, (parts) => this.choose({ parts }));
+  private readonly loudness = segments('Loudness', LOUDNESS, (loudness) => this.choose({ loudness }));
+  private readonly target = segments('Where to', TARGETS, (target) => this.choose({ target }));
+  private readonly srt = check('Subtitles, SRT', () => undefined);
+  private readonly vtt = check('Subtitles, WebVTT', () => undefined);
+  private readonly chapters = check('A chapter for each turn, in the file', () => undefined);
+  private readonly folder = h('input', {
+    class: 'vvnb-input vvnb-mono',
+    placeholder: 'exports',
+    spellcheck: 'false',
+    'aria-label': 'Folder, as the kernel sees it',
+  });
+  private readonly bar = progressBar('Export');
+  private readonly doing = h('span', { class: 'vvnb-hint', role: 'status' });
+  private readonly progress = h(
+    'div',
+    { class: 'vvnb-stack', 'data-tight': true, hidden: true },
     h(
       'div',
-      { class: 'vvnb-export-fields' },
-      field('Format', format, format.id),
-      field('Parts', parts.element, '', help('Parts', ...PARTS.map(([, label, about]) => `${label}: ${about}.`))),
-      field('Loudness', loudness.element, '', help('Loudness', 'Brings the whole to a common loudness (LUFS), with true peaks below −1 dB, so that it sits well beside other programmes.')),
-      field('Add', h('div', { class: 'vvnb-stack', 'data-tight': true }, srt.element, vtt.element, chapters.element)),
-      field('Where to', h('div', { class: 'vvnb-stack' }, target.element, folder)),
+      { class: 'vvnb-row', 'data-nowrap': true },
+      h('span', { class: 'vvnb-grow' }, this.doing),
+      button({ label: 'Cancel', size: 'small', kind: 'quiet', onclick: () => this.working?.abort() }),
     ),
-    h('p', { class: 'vvnb-hint' }, 'A manifest goes with every export: model, seeds, settings and the words “generated speech”, also inside the audio file.'),
-    h('div', { class: 'vvnb-row' }, go, why),
-    progress,
-    failures.element,
-    done,
+    this.bar.element,
   );
-  root.append(section);
+  private readonly go = button({ label: 'Export', icon: 'download', kind: 'primary', onclick: () => void this.run() });
+  private readonly why = h('span', { class: 'vvnb-hint' });
+  private readonly done = h('div', { class: 'vvnb-slot', 'aria-live': 'polite' });
 
-  const update = (): void => {
-    const turns = host.get<TurnState[]>('turns') ?? [];
-    const spoken = turns.filter((turn) => turn.chosen !== null).length;
-    parts.set(chosen.parts);
-    loudness.set(chosen.loudness);
-    target.set(chosen.target);
-    format.value = chosen.format;
-    folder.hidden = chosen.target !== 'folder';
-    chapters.element.hidden = chosen.parts !== 'whole';
-    go.disabled = spoken === 0 || working !== null;
-    why.textContent = spoken === 0 ? 'Nothing has been spoken yet.' : spoken < turns.length ? `${count(turns.length - spoken, 'turn')} of ${turns.length} will be missing.` : '';
-  };
-  const run = async (): Promise<void> => {
-    working = new AbortController();
-    done.replaceChildren();
-    progress.hidden = false;
-    bar.set(null);
-    working_on.textContent = 'Joining and encoding…';
-    update();
-    await failures.during(async () => {
-      const { signal } = working!;
-      const stopped = new Promise<null>((done) => signal.addEventListener('abort', () => done(null)));
-      const written = host.channel.call('export', {
-        format: chosen.format,
-        parts: chosen.parts,
-        loudness: chosen.loudness === 'off' ? null : Number(chosen.loudness),
-        subtitles: [...(srt.input.checked ? ['srt'] : []), ...(vtt.input.checked ? ['vtt'] : [])],
-        chapters: chapters.input.checked && chosen.parts === 'whole',
-        folder: chosen.target === 'folder' ? folder.value.trim() || 'exports' : null,
+  constructor(private readonly host: Host) {
+    const extras = h('div', { class: 'vvnb-stack', 'data-tight': true }, this.srt.element, this.vtt.element, this.chapters.element);
+    this.element = h(
+      'section',
+      { class: 'vvnb-export', 'aria-label': 'Export' },
+      h(
+        'div',
+        { class: 'vvnb-export-fields' },
+        field('Format', this.format, this.format.id),
+        field('Parts', this.parts.element, '', help('Parts', ...PARTS.map(([, label, about]) => `${label}: ${about}.`))),
+        field('Loudness', this.loudness.element, '', help('Loudness', LOUDNESS_HELP)),
+        field('Add', extras),
+        field('Where to', h('div', { class: 'vvnb-stack' }, this.target.element, this.folder)),
+      ),
+      h('p', { class: 'vvnb-hint' }, 'A manifest goes with every export: model, seeds, settings and the words “generated speech”, also inside the audio file.'),
+      h('div', { class: 'vvnb-row' }, this.go, this.why),
+      this.progress,
+      this.failures.element,
+      this.done,
+    );
+    this.disposers.add(watch(host, ['turns'], () => this.update()), () => this.working?.abort(), () => this.element.remove());
+  }
+
+  dispose(): void {
+    this.disposers.dispose();
+  }
+
+  private choose(choice: Partial<typeof this.chosen>): void {
+    Object.assign(this.chosen, choice);
+    this.update();
+  }
+
+  private update(): void {
+    const { chosen } = this;
+    const turns = this.host.get<TurnState[]>('turns') ?? [];
+    const open = turns.filter((turn) => turn.chosen === null).length;
+    this.parts.set(chosen.parts);
+    this.loudness.set(chosen.loudness);
+    this.target.set(chosen.target);
+    this.format.value = chosen.format;
+    this.folder.hidden = chosen.target !== 'folder';
+    this.chapters.element.hidden = chosen.parts !== 'whole';
+    this.go.disabled = open === turns.length || this.working !== null;
+    this.why.textContent = open === turns.length ? 'Nothing has been spoken yet.' : open ? `${count(open, 'turn')} of ${turns.length} will be missing.` : '';
+  }
+
+  private async run(): Promise<void> {
+    const work = (this.working = new AbortController());
+    this.done.replaceChildren();
+    this.progress.hidden = false;
+    this.bar.set(null);
+    this.doing.textContent = 'Joining and encoding…';
+    this.update();
+    await this.failures.during(() => this.write(work.signal));
+    this.working = null;
+    this.progress.hidden = true;
+    this.update();
+  }
+
+  private async write(signal: AbortSignal): Promise<void> {
+    const { target } = this.chosen;
+    const stopped = new Promise<null>((done) => signal.addEventListener('abort', () => done(null)));
+    const answer = await Promise.race([this.host.channel.call('export', this.order()), stopped]);
+    if (!answer) return;
+    const files = filesOf(answer.result);
+    if (target === 'browser') {
+      await download(this.host, files, signal, (file, part) => {
+        this.bar.set(part);
+        this.doing.textContent = `Fetching ${file.name} (${bytes(file.size)})`;
       });
-      const answer = await Promise.race([written, stopped]);
-      if (!answer) return;
-      const { result } = answer;
-      const files = filesOf(result);
-      if (chosen.target === 'browser' && !signal.aborted) {
-        await download(host, files, signal, (file, part) => {
-          bar.set(part);
-          working_on.textContent = `Fetching ${file.name} (${bytes(file.size)})`;
-        });
-      }
-      if (!signal.aborted) done.replaceChildren(report(files, chosen.target, String(result['folder'] ?? '')));
-    });
-    working = null;
-    progress.hidden = true;
-    update();
-  };
-  const disposers = new Disposers();
-  disposers.add(watch(host, ['turns'], update), () => working?.abort(), () => section.remove());
-  return disposers.dispose;
+    }
+    if (!signal.aborted) this.done.replaceChildren(report(files, target, String(answer.result['folder'] ?? '')));
+  }
+
+  private order(): Methods['export'] {
+    const { format, parts, loudness, target } = this.chosen;
+    return {
+      format,
+      parts,
+      loudness: loudness === 'off' ? null : Number(loudness),
+      subtitles: [...(this.srt.input.checked ? ['srt'] : []), ...(this.vtt.input.checked ? ['vtt'] : [])],
+      chapters: this.chapters.input.checked && parts === 'whole',
+      folder: target === 'folder' ? this.folder.value.trim() || 'exports' : null,
+    };
+  }
 }
 
 function field(label: string, content: HTMLElement, forId = '', about: HTMLElement | null = null): HTMLElement {

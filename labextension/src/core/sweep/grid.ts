@@ -16,35 +16,37 @@ export interface SweepGrid {
 
 const STATES: Partial<Record<SweepCell['state'], string>> = { waiting: 'waiting', speaking: 'speaking…', cancelled: 'stopped' };
 
+/** One cell: its player, its waveform, its numbers. */
+function cellOf(host: Host, bus: Bus, cell: SweepCell | null, keep: (wave: Waveform) => void): HTMLElement {
+  if (!cell) return h('td', null, h('span', { class: 'vvnb-hint' }, '–'));
+  if (cell.state !== 'finished') return h('td', null, h('span', { class: 'vvnb-hint' }, STATES[cell.state] ?? cell.state));
+  const wave = waveform(host, '--vvnb-accent', 80);
+  keep(wave);
+  wave.show(cell.source, Math.round(cell.seconds * SAMPLE_RATE));
+  const facts = [span(cell.seconds), `RTF ${cell.rtf.toFixed(2)}`, cell.loudness === null ? '' : `${cell.loudness.toFixed(1)} LUFS`];
+  const play = button({
+    label: `Play ${nameOf(cell)}`,
+    icon: 'play',
+    bare: true,
+    size: 'small',
+    onclick: () => bus.emit('audition', { source: cell.source, autoplay: true }),
+  });
+  return h(
+    'td',
+    null,
+    h('div', { class: 'vvnb-row', 'data-nowrap': true }, play, h('div', { class: 'vvnb-sweep-wave' }, wave.element)),
+    h('div', { class: 'vvnb-hint vvnb-sweep-facts' }, ...facts.filter(Boolean).map((fact) => h('span', null, fact))),
+  );
+}
+
 export function sweepGrid(host: Host, bus: Bus): SweepGrid {
   const element = h('div', { class: 'vvnb-stack' });
   let waves: Waveform[] = [];
   let before = '';
 
-  const cellOf = (cell: SweepCell | null): HTMLElement => {
-    if (!cell) return h('td', null, h('span', { class: 'vvnb-hint' }, '–'));
-    if (cell.state !== 'finished') return h('td', null, h('span', { class: 'vvnb-hint' }, STATES[cell.state] ?? cell.state));
-    const wave = waveform(host, '--vvnb-accent', 80);
-    waves.push(wave);
-    wave.show(cell.source, Math.round(cell.seconds * SAMPLE_RATE));
-    const facts = [span(cell.seconds), `RTF ${cell.rtf.toFixed(2)}`, cell.loudness === null ? '' : `${cell.loudness.toFixed(1)} LUFS`];
-    const play = button({
-      label: `Play ${nameOf(cell)}`,
-      icon: 'play',
-      bare: true,
-      size: 'small',
-      onclick: () => bus.emit('audition', { source: cell.source, autoplay: true }),
-    });
-    return h(
-      'td',
-      null,
-      h('div', { class: 'vvnb-row', 'data-nowrap': true }, play, h('div', { class: 'vvnb-sweep-wave' }, wave.element)),
-      h('div', { class: 'vvnb-hint vvnb-sweep-facts' }, ...facts.filter(Boolean).map((fact) => h('span', null, fact))),
-    );
-  };
   const tableOf = (block: Block): HTMLElement => {
     const head = block.columns.some(Boolean) && h('thead', null, h('tr', null, h('td'), ...block.columns.map((title) => h('th', { scope: 'col' }, title))));
-    const rows = block.rows.map((row) => h('tr', null, h('th', { scope: 'row' }, row.title), ...row.cells.map(cellOf)));
+    const rows = block.rows.map((row) => h('tr', null, h('th', { scope: 'row' }, row.title), ...row.cells.map((cell) => cellOf(host, bus, cell, (wave) => waves.push(wave)))));
     return h(
       'div',
       { class: 'vvnb-scroll', tabindex: 0, role: 'region', 'aria-label': block.title || 'Grid of renderings' },

@@ -3,9 +3,10 @@
 import { h } from '../dom';
 import type { Bus, Host } from '../host';
 import { badge, button, type Failures } from '../kit/elements';
-import { icon } from '../kit/icons';
+import { icon, type IconName } from '../kit/icons';
 import { SAMPLE_RATE, span } from '../kit/format';
-import { waveform } from '../kit/waveform';
+import { waveform, type Waveform } from '../kit/waveform';
+import type { Methods } from '../protocol';
 import type { TakeState } from '../state';
 
 export interface ShownTake {
@@ -17,82 +18,96 @@ export interface ShownTake {
 
 const ENDS: Record<string, string> = { cancelled: 'stopped early', length: 'cut at the limit' };
 
-export function takeCard(host: Host, bus: Bus, group: string, failures: Failures, deleted: (words: string) => void) {
-  let shown: ShownTake | null = null;
-  const call = host.channel.call.bind(host.channel);
-  const choose = h('input', {
-    type: 'radio',
-    name: group,
-    onchange: () => shown && void failures.during(() => call('choose_take', { turn: shown!.take.turn, take: shown!.take.id })),
-  });
-  const name = h('span', { class: 'vvnb-take-name' });
-  const play = button({
-    label: 'Play this take',
-    icon: 'play',
-    bare: true,
-    size: 'small',
-    onclick: () => shown && bus.emit('audition', { source: `take:${shown.take.id}`, autoplay: true }),
-  });
-  const star = button({
-    label: 'Star',
-    icon: 'star',
-    bare: true,
-    size: 'small',
-    kind: 'quiet',
-    pressed: false,
-    onclick: () => shown && void failures.during(() => call('star_take', { take: shown!.take.id, starred: !shown!.take.starred })),
-  });
-  const remove = button({
-    label: 'Delete this take',
-    icon: 'trash',
-    bare: true,
-    size: 'small',
-    kind: 'quiet',
-    onclick: () => {
-      if (!shown) return;
-      const words = `Take ${shown.number} deleted.`;
-      void failures.during(() => call('delete_take', { take: shown!.take.id })).then((went) => went && deleted(words));
-    },
-  });
-  const wave = waveform(host, '--speaker-ink', 160);
-  const facts = h('dl', { class: 'vvnb-facts' });
-  const marks = h('div', { class: 'vvnb-row', 'data-tight': true });
-  const element = h(
-    'div',
-    { class: 'vvnb-card vvnb-take' },
-    h('div', { class: 'vvnb-row', 'data-nowrap': true }, h('label', { class: 'vvnb-row vvnb-grow', 'data-nowrap': true }, choose, name), star, remove),
-    h('div', { class: 'vvnb-row', 'data-nowrap': true }, play, h('div', { class: 'vvnb-take-wave' }, wave.element)),
-    facts,
-    marks,
-  );
-  let before = '';
-  return {
-    element,
-    update(next: ShownTake): void {
-      const now = JSON.stringify(next);
-      if (now === before) return;
-      before = now;
-      const first = shown === null;
-      shown = next;
-      const { take, number, chosen, readOnly } = next;
-      element.toggleAttribute('data-chosen', chosen);
-      choose.checked = chosen;
-      name.textContent = `Take ${number}`;
-      play.setAttribute('aria-label', `Play take ${number}`);
-      remove.setAttribute('aria-label', `Delete take ${number}`);
-      star.setAttribute('aria-label', `Star take ${number}`);
-      star.setAttribute('aria-pressed', String(take.starred));
-      star.title = take.starred ? 'Remove the star' : 'Star: remember this one';
-      star.replaceChildren(icon('star', take.starred));
-      choose.disabled = star.disabled = remove.disabled = readOnly;
-      facts.replaceChildren(...factsOf(take));
-      marks.replaceChildren(...marksOf(next));
-      marks.hidden = !marks.childElementCount;
-      if (first) wave.show(`take:${take.id}`, Math.round(take.seconds * SAMPLE_RATE));
-    },
-    redraw: wave.redraw,
-    dispose: wave.dispose,
-  };
+export class TakeCard {
+  readonly element: HTMLElement;
+  private readonly name = h('span', { class: 'vvnb-take-name' });
+  private readonly choose: HTMLInputElement;
+  private readonly play: HTMLButtonElement;
+  private readonly star = this.small('Star', 'star', () => this.ask('star_take', { take: this.id, starred: !this.shown?.take.starred }));
+  private readonly remove = this.small('Delete this take', 'trash', () => void this.delete());
+  private readonly wave: Waveform;
+  private readonly facts = h('dl', { class: 'vvnb-facts' });
+  private readonly marks = h('div', { class: 'vvnb-row', 'data-tight': true });
+  private shown: ShownTake | null = null;
+  private before = '';
+
+  constructor(
+    private readonly host: Host,
+    bus: Bus,
+    group: string,
+    private readonly failures: Failures,
+    private readonly deleted: (words: string) => void,
+  ) {
+    this.wave = waveform(host, '--speaker-ink', 160);
+    this.choose = h('input', {
+      type: 'radio',
+      name: group,
+      onchange: () => this.ask('choose_take', { turn: this.shown!.take.turn, take: this.id }),
+    });
+    this.play = button({
+      label: 'Play this take',
+      icon: 'play',
+      bare: true,
+      size: 'small',
+      onclick: () => bus.emit('audition', { source: `take:${this.id}`, autoplay: true }),
+    });
+    const row = (...children: HTMLElement[]): HTMLElement => h('div', { class: 'vvnb-row', 'data-nowrap': true }, ...children);
+    this.element = h(
+      'div',
+      { class: 'vvnb-card vvnb-take' },
+      row(h('label', { class: 'vvnb-row vvnb-grow', 'data-nowrap': true }, this.choose, this.name), this.star, this.remove),
+      row(this.play, h('div', { class: 'vvnb-take-wave' }, this.wave.element)),
+      this.facts,
+      this.marks,
+    );
+  }
+
+  update(shown: ShownTake): void {
+    const now = JSON.stringify(shown);
+    if (now === this.before) return;
+    this.before = now;
+    const { take, number, chosen, readOnly } = shown;
+    if (!this.shown) this.wave.show(`take:${take.id}`, Math.round(take.seconds * SAMPLE_RATE));
+    this.shown = shown;
+    this.element.toggleAttribute('data-chosen', chosen);
+    this.choose.checked = chosen;
+    this.name.textContent = `Take ${number}`;
+    this.play.setAttribute('aria-label', `Play take ${number}`);
+    this.remove.setAttribute('aria-label', `Delete take ${number}`);
+    this.star.setAttribute('aria-label', `Star take ${number}`);
+    this.star.setAttribute('aria-pressed', String(take.starred));
+    this.star.title = take.starred ? 'Remove the star' : 'Star: remember this one';
+    this.star.replaceChildren(icon('star', take.starred));
+    this.choose.disabled = this.star.disabled = this.remove.disabled = readOnly;
+    this.facts.replaceChildren(...factsOf(take));
+    this.marks.replaceChildren(...marksOf(shown));
+    this.marks.hidden = !this.marks.childElementCount;
+  }
+
+  redraw(): void {
+    this.wave.redraw();
+  }
+
+  dispose(): void {
+    this.wave.dispose();
+  }
+
+  private get id(): string {
+    return this.shown!.take.id;
+  }
+
+  private small(label: string, name: IconName, onclick: () => void): HTMLButtonElement {
+    return button({ label, icon: name, bare: true, size: 'small', kind: 'quiet', onclick });
+  }
+
+  private ask<M extends keyof Methods>(method: M, params: Methods[M]): Promise<boolean> {
+    return this.failures.during(() => this.host.channel.call(method, params));
+  }
+
+  private async delete(): Promise<void> {
+    const words = `Take ${this.shown!.number} deleted.`;
+    if (await this.ask('delete_take', { take: this.id })) this.deleted(words);
+  }
 }
 
 function factsOf(take: TakeState): HTMLElement[] {

@@ -7,98 +7,104 @@ import { count } from '../kit/format';
 import { help } from '../kit/popover';
 import { Keyed } from '../kit/watch';
 import { isBusy, type JobState, type ProjectState, type Speaker, type TakeState, type TurnState } from '../state';
-import { comparison } from './compare';
-import { takeCard, type ShownTake } from './card';
+import { Comparison } from './compare';
+import { TakeCard, type ShownTake } from './card';
 import { linesOf } from './takes';
-
-export interface Lane {
-  element: HTMLElement;
-  show(turn: string | null): void;
-  focus(): void;
-  dispose(): void;
-}
 
 const LONGEST_GAP_MS = 60_000;
 
-export function lane(host: Host, bus: Bus, failures: Failures, undo: HTMLElement, deleted: (words: string) => void): Lane {
-  let turn: TurnState | null = null;
-  const call = (work: () => Promise<unknown>): Promise<boolean> => failures.during(work);
-  const title = h('h3');
-  const marks = h('span', { class: 'vvnb-row', 'data-tight': true });
-  const text = h('p', { class: 'vvnb-lane-text' });
-  const play = button({
-    label: 'Play from here',
-    icon: 'play',
-    size: 'small',
-    onclick: () => turn && bus.emit('seek', { turn: turn.id }),
-  });
-  const respeak = button({
-    label: 'Speak again',
-    icon: 'respeak',
-    size: 'small',
-    title: 'A new take of this turn, after the takes chosen before it; the other turns stay as they are',
-    onclick: () => turn && void call(() => host.channel.call('respeak', { turn: turn!.id })),
-  });
-  const compare = comparison(host, failures);
-  const cards = h('div', { class: 'vvnb-take-cards', role: 'radiogroup', 'aria-label': 'Takes of this turn' });
-  const group = freshId('take');
-  const takes = new Keyed<ShownTake, ReturnType<typeof takeCard>>(
-    cards,
-    (shown) => shown.take.id,
-    () => takeCard(host, bus, group, failures, deleted),
-  );
-  const none = h('p', { class: 'vvnb-hint vvnb-lane-none' });
-  const gap = gapField(host, failures, () => turn);
-  const element = h(
-    'div',
-    { class: 'vvnb-lane', tabindex: -1, role: 'region', 'aria-label': 'The selected turn' },
-    h('div', { class: 'vvnb-row' }, h('span', { class: 'vvnb-dot' }), title, marks, h('span', { class: 'vvnb-grow' }), undo),
-    text,
-    h('div', { class: 'vvnb-row' }, respeak, play, compare.button),
-    compare.element,
-    none,
-    cards,
-    gap.element,
-  );
+const RESPEAK = 'A new take of this turn, after the takes chosen before it; the other turns stay as they are';
 
-  return {
-    element,
-    show(id) {
-      const turns = host.get<TurnState[]>('turns') ?? [];
-      const at = turns.findIndex((candidate) => candidate.id === id);
-      turn = turns[at] ?? null;
-      if (!turn) return;
-      const all = host.get<Record<string, TakeState>>('takes') ?? {};
-      const speakers = host.get<Speaker[]>('speakers') ?? [];
-      const readOnly = host.get<ProjectState | undefined>('project')?.read_only ?? false;
-      const colour = speakers.find((known) => known.label === turn!.speaker)?.colour ?? '';
-      const recoloured = element.style.getPropertyValue('--speaker') !== colour;
-      element.style.setProperty('--speaker', colour);
-      title.textContent = `Turn ${at + 1}, ${turn.speaker}`;
-      text.textContent = linesOf(host.get<string>('script') ?? '', [turn]).get(turn.id) ?? '';
-      marks.replaceChildren(...marksOf(turn));
-      const found = turn.takes.map((take) => all[take]).filter((take) => take !== undefined);
-      const chosen = turn.chosen;
-      takes.update(found.map((take, index) => ({ take, number: index + 1, chosen: take.id === chosen, readOnly })));
-      if (recoloured) for (const take of found) takes.get(take.id)?.redraw();
-      none.hidden = found.length > 0;
-      none.textContent = turn.state === 'speaking' ? 'It is being spoken.' : 'Nothing was spoken of this turn yet. Generate speaks it, or press “Speak”.';
-      const busy = isBusy(host.get<JobState>('job'));
-      respeak.disabled = busy || readOnly || host.get('mode') === 'whole';
-      respeak.lastChild!.textContent = found.length ? 'Speak again' : 'Speak';
-      respeak.title = host.get('mode') === 'whole' ? 'Only where the mode is “turn by turn”' : 'A new take of this turn, after the takes chosen before it; the other turns stay as they are';
-      play.disabled = chosen === null;
-      compare.show(turn.id, found, chosen, readOnly);
-      gap.update(readOnly);
-    },
-    focus() {
-      (element.querySelector<HTMLElement>('.vvnb-take input:checked, .vvnb-take input') ?? respeak).focus();
-    },
-    dispose() {
-      compare.dispose();
-      takes.dispose();
-    },
-  };
+export class Lane {
+  readonly element: HTMLElement;
+  private turn: TurnState | null = null;
+  private readonly title = h('h3');
+  private readonly marks = h('span', { class: 'vvnb-row', 'data-tight': true });
+  private readonly text = h('p', { class: 'vvnb-lane-text' });
+  private readonly play: HTMLButtonElement;
+  private readonly respeak: HTMLButtonElement;
+  private readonly compare: Comparison;
+  private readonly cards = h('div', { class: 'vvnb-take-cards', role: 'radiogroup', 'aria-label': 'Takes of this turn' });
+  private readonly takes: Keyed<ShownTake, TakeCard>;
+  private readonly none = h('p', { class: 'vvnb-hint' });
+  private readonly gap: ReturnType<typeof gapField>;
+
+  constructor(
+    private readonly host: Host,
+    bus: Bus,
+    failures: Failures,
+    undo: HTMLElement,
+    deleted: (words: string) => void,
+  ) {
+    const group = freshId('take');
+    this.takes = new Keyed(this.cards, (shown) => shown.take.id, () => new TakeCard(host, bus, group, failures, deleted));
+    this.compare = new Comparison(host, failures);
+    this.gap = gapField(host, failures, () => this.turn);
+    this.play = button({ label: 'Play from here', icon: 'play', size: 'small', onclick: () => this.turn && bus.emit('seek', { turn: this.turn.id }) });
+    this.respeak = button({
+      label: 'Speak again',
+      icon: 'respeak',
+      size: 'small',
+      onclick: () => this.turn && void failures.during(() => host.channel.call('respeak', { turn: this.turn!.id })),
+    });
+    this.element = h(
+      'div',
+      { class: 'vvnb-lane', tabindex: -1, role: 'region', 'aria-label': 'The selected turn' },
+      h('div', { class: 'vvnb-row' }, h('span', { class: 'vvnb-dot' }), this.title, this.marks, h('span', { class: 'vvnb-grow' }), undo),
+      this.text,
+      h('div', { class: 'vvnb-row' }, this.respeak, this.play, this.compare.button),
+      this.compare.element,
+      this.none,
+      this.cards,
+      this.gap.element,
+    );
+  }
+
+  /** Show a turn, what it says and its takes. */
+  show(id: string | null): void {
+    const turns = this.host.get<TurnState[]>('turns') ?? [];
+    const at = turns.findIndex((candidate) => candidate.id === id);
+    const turn = (this.turn = turns[at] ?? null);
+    if (!turn) return;
+    const all = this.host.get<Record<string, TakeState>>('takes') ?? {};
+    const takes = turn.takes.map((take) => all[take]).filter((take) => take !== undefined);
+    const readOnly = this.host.get<ProjectState | undefined>('project')?.read_only ?? false;
+    this.title.textContent = `Turn ${at + 1}, ${turn.speaker}`;
+    this.text.textContent = linesOf(this.host.get<string>('script') ?? '', [turn]).get(turn.id) ?? '';
+    this.marks.replaceChildren(...marksOf(turn));
+    this.takes.update(takes.map((take, index) => ({ take, number: index + 1, chosen: take.id === turn.chosen, readOnly })));
+    this.none.hidden = takes.length > 0;
+    this.none.textContent = turn.state === 'speaking' ? 'It is being spoken.' : 'Nothing was spoken of this turn yet. Generate speaks it, or press “Speak”.';
+    this.recolour(turn, takes);
+    this.showActions(turn, readOnly);
+    this.compare.show(turn.id, takes, turn.chosen, readOnly);
+    this.gap.update(readOnly);
+  }
+
+  focus(): void {
+    (this.element.querySelector<HTMLElement>('.vvnb-take input:checked, .vvnb-take input') ?? this.respeak).focus();
+  }
+
+  dispose(): void {
+    this.compare.dispose();
+    this.takes.dispose();
+  }
+
+  private showActions(turn: TurnState, readOnly: boolean): void {
+    const whole = this.host.get('mode') === 'whole';
+    this.respeak.disabled = readOnly || whole || isBusy(this.host.get<JobState>('job'));
+    this.respeak.lastChild!.textContent = turn.takes.length ? 'Speak again' : 'Speak';
+    this.respeak.title = whole ? 'Only where the mode is “turn by turn”' : RESPEAK;
+    this.play.disabled = turn.chosen === null;
+  }
+
+  private recolour(turn: TurnState, takes: readonly TakeState[]): void {
+    const speakers = this.host.get<Speaker[]>('speakers') ?? [];
+    const colour = speakers.find((known) => known.label === turn.speaker)?.colour ?? '';
+    if (this.element.style.getPropertyValue('--speaker') === colour) return;
+    this.element.style.setProperty('--speaker', colour);
+    for (const take of takes) this.takes.get(take.id)?.redraw();
+  }
 }
 
 function marksOf(turn: TurnState): HTMLElement[] {

@@ -6,7 +6,7 @@ import { button, Failures } from '../kit/elements';
 import { Toasts } from '../kit/popover';
 import { Disposers, watch } from '../kit/watch';
 import type { TurnState } from '../state';
-import { lane } from './lane';
+import { Lane } from './lane';
 import { turnList } from './list';
 
 export function mountTakes(root: HTMLElement, host: Host, bus: Bus): () => void {
@@ -26,7 +26,7 @@ export function mountTakes(root: HTMLElement, host: Host, bus: Bus): () => void 
     render();
     if (enter) detail.focus();
   });
-  const detail = lane(host, bus, failures, undo, (words) =>
+  const detail = new Lane(host, bus, failures, undo, (words) =>
     toasts.show(words, { label: 'Undo', run: () => undo.click() }),
   );
   const empty = h(
