@@ -91,6 +91,15 @@ def test_another_exception_becomes_a_sentence_and_is_logged(
     assert "Traceback" in caplog.text
 
 
+def test_a_call_brings_the_values_it_may_have_overtaken(page: FakePage) -> None:
+    content = {"v": 1, "n": 1, "kind": "call", "id": 9, "method": "cancel", "params": {}}
+    values = {"tooltip": "typed a moment ago", "nothing_of_ours": 1, "layout": "IPY_MODEL_nowhere"}
+    page.widget._from_page(page.widget, {**content, "values": values}, [])
+    assert page.widget.tooltip == "typed a moment ago"
+    assert not hasattr(page.widget, "nothing_of_ours")
+    assert page.kinds() == ["reply"]
+
+
 def test_a_method_the_widget_lacks_fails_in_words(page: FakePage) -> None:
     assert page.call("respeak", turn="t1")["got"] == "Room doesn't answer 'respeak'"
 

@@ -143,13 +143,12 @@ class VibeVoiceWidget(anywidget.AnyWidget):
 
     def _catch_up(self, values: Mapping[str, Any]) -> None:
         """Take values the page had set before a call: the call may have overtaken them on the way."""
-        late = {name: value for name, value in values.items() if name in self.keys}
-        late = {name: value for name, value in late.items() if getattr(self, name) != value}
-        try:
-            if late:
-                self.set_state(late)
-        except traitlets.TraitError as error:
-            _log.warning("a value from the page was left out: %s", error)
+        for name, value in values.items():
+            try:
+                if name in self.keys and getattr(self, name) != value:
+                    self.set_state({name: value})
+            except traitlets.TraitError as error:
+                _log.warning("a value from the page was left out: %s", error)
 
     def _called(self, call_id: int, method: str, params: dict[str, Any], buffers: list[memoryview]) -> None:
         function = getattr(self, self._methods.get(method, ""), None)

@@ -14,6 +14,8 @@ import {
 export interface Transport {
   send(content: object, buffers: ArrayBuffer[]): void;
   onMessage(callback: (content: unknown, buffers: DataView[]) => void): void;
+  /** Values set in the page that may still be on their way: a call takes them along. */
+  lateValues?(): Record<string, unknown>;
 }
 
 export interface Answer {
@@ -72,7 +74,8 @@ export class Channel {
   call<M extends keyof Methods>(method: M, params: Methods[M], buffers: ArrayBuffer[] = []): Promise<Answer> {
     const id = this.nextCall++;
     return new Promise((resolve, reject) => {
-      this.send('call', { id, method, params }, buffers);
+      const values = this.transport.lateValues?.() ?? {};
+      this.send('call', { id, method, params, ...(Object.keys(values).length ? { values } : {}) }, buffers);
       this.pending.set(id, { resolve, reject });
       this.watch();
     });

@@ -40,7 +40,8 @@ export interface ToKernel {
   hello: { received: number; instance: string };
   resend: { from: number };
   probe_result: { ok: boolean; received: number };
-  call: { id: number; method: string; params: object };
+  /** `values` are what was set in the page a moment ago, and may come later than the call. */
+  call: { id: number; method: string; params: object; values?: object | null };
 }
 
 /** What the page can ask of the kernel, with the parameters. */

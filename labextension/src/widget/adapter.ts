@@ -41,14 +41,19 @@ export function widget(name: string, mount: Mount, prepare?: Prepare): AnyWidget
   };
 }
 
+// ipywidgets holds a change back until the kernel is done with the one before, and custom messages overtake it.
+const LATE_MS = 5_000;
+
 class ModelHost implements Host {
   readonly channel: Channel;
   private saving = false;
+  private readonly latest = new Map<string, { value: unknown; at: number }>();
 
   constructor(private readonly model: AnyModel<Values>) {
     this.channel = new Channel({
       send: (content, buffers) => model.send(content, undefined, buffers),
       onMessage: (callback) => model.on('msg:custom', callback),
+      lateValues: () => this.lateValues(),
     });
     model.on('comm_live_update', this.interrupted); // ipywidgets: the connection came or went
   }
@@ -60,6 +65,7 @@ class ModelHost implements Host {
   /** Several values set in one go travel together. */
   set(name: string, value: unknown): void {
     this.model.set(name, value);
+    this.latest.set(name, { value, at: Date.now() });
     if (this.saving) return;
     this.saving = true;
     queueMicrotask(() => {
@@ -72,6 +78,13 @@ class ModelHost implements Host {
     const listener = (): void => callback();
     this.model.on(`change:${name}`, listener);
     return () => this.model.off(`change:${name}`, listener);
+  }
+
+  private lateValues(): Record<string, unknown> {
+    for (const [name, { value, at }] of this.latest) {
+      if (Date.now() - at > LATE_MS || this.model.get(name) !== value) this.latest.delete(name);
+    }
+    return Object.fromEntries([...this.latest].map(([name, { value }]) => [name, value]));
   }
 
   dispose(): void {

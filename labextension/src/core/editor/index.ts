@@ -82,6 +82,7 @@ class ScriptEditor {
       linter(null),
       autocompletion({ override: [completions], icons: false }),
       pasteFromDocument,
+      EditorView.domEventHandlers({ blur: () => this.sync.flush() }),
       placeholder(INVITATION),
       this.readOnly.of([]),
       this.keys(),
