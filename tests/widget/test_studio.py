@@ -14,7 +14,7 @@ import av
 import numpy as np
 import pytest
 
-from vibevoice_nb import OptionError, Project, Studio, VibeVoiceError, VoiceError
+from vibevoice_nb import OptionError, Project, Studio, SweepGrid, VibeVoiceError, VoiceError
 from vibevoice_nb.sinks import SAMPLE_RATE
 
 SCRIPT = "Anna: Hello there.\nBen: Good morning."
@@ -23,7 +23,7 @@ SCRIPT = "Anna: Hello there.\nBen: Good morning."
 class Page:
     """A page of the test's own: it keeps what it is sent, and calls."""
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, studio: Studio | SweepGrid) -> None:
         self.messages: list[tuple[dict[str, Any], list[bytes]]] = []
         studio.send = lambda content, buffers=None: self.messages.append((content, list(buffers or [])))
         self._studio, self._number = studio, 0
@@ -228,3 +228,19 @@ def test_the_saved_state_is_small_even_of_three_hundred_turns(studio: Studio) ->
         name: value for name, value in studio.get_state().items() if isinstance(value, (str, list, dict))
     }
     assert len(repr(state).encode()) < 1_000_000
+
+
+def test_a_sweep_shows_its_cells_as_they_come(studio: Studio) -> None:
+    grid = studio.sweep(num_steps=[1, 2], cfg_scale=[1.0, 3.0])
+    grid.sweep.result(180)
+    assert [cell["state"] for cell in grid.cells] == ["finished"] * 4
+    assert [(cell["num_steps"], cell["cfg_scale"], cell["seed"]) for cell in grid.cells[:2]] == [
+        (1, 1.0, 1),
+        (1, 3.0, 1),
+    ]
+    page = Page(grid)
+    reply, (pcm,) = page.call("samples", source=grid.cells[3]["source"], start=0, count=24_000)
+    assert reply["result"]["count"] == 24_000 and np.abs(np.frombuffer(pcm, "<i2")).max() > 300
+    refused, _ = page.call("samples", source="take:99", start=0, count=10)
+    assert refused["kind"] == "failed"
+    grid.close()

@@ -1,0 +1,66 @@
+"""The cell magic, in a real IPython shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+
+import vibevoice_nb
+from vibevoice_nb import Project, Take
+
+CELL = "Anna: Hello there.\nBen: Good morning."
+LINE = "--device cpu --steps 2 --seed 1 --voice Anna=Ada --voice Ben=Kai"
+
+
+@pytest.fixture(scope="module")
+def shell() -> Iterator[InteractiveShell]:
+    shell = InteractiveShell.instance()
+    shell.run_line_magic("load_ext", vibevoice_nb.__name__)
+    yield shell
+    InteractiveShell.clear_instance()
+
+
+def speak(shell: InteractiveShell, line: str, cell: str = CELL) -> Take:
+    take = shell.run_cell_magic("vibevoice", line, cell)
+    assert isinstance(take, Take)
+    return take
+
+
+def test_a_cell_becomes_a_take(shell: InteractiveShell, tmp_path: Path) -> None:
+    take = speak(shell, f"{LINE} --name morning --out {tmp_path / 'morning.wav'}")
+    assert [turn.text for turn in take.turns] == ["Hello there.", "Good morning."]
+    assert take.turns[0].stop == take.turns[1].start and take.audio.size == take.samples
+    assert shell.user_ns["morning"] is take and (tmp_path / "morning.wav").stat().st_size > 20_000
+    made = take.manifest["takes"][0]
+    assert made["options"]["num_steps"] == 2 and made["voice"]["name"] == "Ada" and made["model"] == "nano"
+
+
+def test_with_a_project_only_what_is_missing_is_spoken(shell: InteractiveShell, tmp_path: Path) -> None:
+    line = f"{LINE} --project {tmp_path / 'talk'}"
+    first = speak(shell, line)
+    second = speak(shell, line, CELL.replace("Good morning.", "Good evening to you."))
+    assert [turn.turn_id for turn in first.turns] == [turn.turn_id for turn in second.turns]
+    with Project.open(tmp_path / "talk.vibevoice", read_only=True) as project:
+        assert [len(turn.takes) for turn in project.turns] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("line", "cell", "words"),
+    [
+        ("--voice Anna", CELL, "SPEAKER=VOICE"),
+        ("--voice Cleo=Ada", CELL, "Anna, Ben"),
+        ("--voice Anna=Adaa", CELL, "did you mean Ada"),
+        ("--steps 0", CELL, "num_steps=0"),
+        ("--name 1x", CELL, "not a name"),
+        ("--model no/such/model", CELL, "no/such/model"),
+        ("", "# only a remark", "nothing to speak"),
+        ("--nonsense", CELL, "unrecognized arguments"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(shell: InteractiveShell, line: str, cell: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        shell.run_cell_magic("vibevoice", line, cell)
