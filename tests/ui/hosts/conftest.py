@@ -9,12 +9,24 @@ from typing import Any
 import pytest
 from jupyter_server import JupyterServer
 from notebook_page import NotebookPage
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 HERE = Path(__file__).parent
+SCRIPT = """Anna: Good morning, how was the train?
+Ben: Late again, but the view was fine.
+Anna: Then sit down and have some tea."""
+# A busy machine is no fault of the page; what must be quick is measured (test_studio_speed.py).
+expect.set_options(timeout=20_000)
 FAILED = pytest.StashKey[bool]()
 
 OpenNotebook = Callable[..., NotebookPage]
+
+
+def room(name: str, script: str = "", **settings: object) -> str:
+    """A cell that opens the Studio on a project."""
+    options = {"script": script, "num_steps": 5, **settings}
+    given = "".join(f", {key}={value!r}" for key, value in options.items() if value != "")
+    return f"from vibevoice_nb import Studio\nstudio = Studio({name!r}{given})\nstudio"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,6 +64,21 @@ def notebook7(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServe
 @pytest.fixture(scope="session")
 def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     yield from _serve("voila", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose three turns are spoken; copy it."""
+    from vibevoice_nb.engines import engines
+    from vibevoice_nb.project import Project
+    from vibevoice_nb.voices import builtin_voices
+
+    folder = tmp_path_factory.mktemp("spoken") / "spoken.vibevoice"
+    with Project.create(folder, SCRIPT) as project:
+        for label, voice in (("Anna", "Ada"), ("Ben", "Kai")):
+            project.set_voice(label, builtin_voices()[voice], kind="built-in")
+        project.generate(lambda: engines.load("nano"), num_steps=5, seed=1).result()
+    return folder
 
 
 @pytest.fixture

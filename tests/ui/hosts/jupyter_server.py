@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -64,6 +65,11 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _end_with_parent() -> None:
+    """Let the server go when the tests are killed and can't stop it themselves; its kernels go with it."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
 class JupyterServer:
     """JupyterLab, Notebook 7 or Voila in a process, all its files in `home`."""
 
@@ -88,6 +94,7 @@ class JupyterServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
 
     def _command(self) -> list[str]:
@@ -115,7 +122,7 @@ class JupyterServer:
         ]
 
     def _environment(self) -> dict[str, str]:
-        """Ours, less what would lead to the user's files and more of what keeps the kernels small and off-line."""
+        """Ours, less what would lead to the user's files, and off-line."""
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "IPYTHON"))
         }
@@ -152,7 +159,10 @@ class JupyterServer:
 
     def page(self, notebook: str) -> str:
         """Address of a notebook in this host, or of the host's first page."""
-        place = {"lab": "lab/tree/", "notebook": "notebooks/", "voila": "voila/render/"}[self.host]
+        workspace = (
+            f"lab/workspaces/{Path(notebook).stem}/tree/"  # or it opens what the last page had open, too
+        )
+        place = {"lab": workspace, "notebook": "notebooks/", "voila": "voila/render/"}[self.host]
         if not notebook:
             place = {"lab": "lab", "notebook": "tree", "voila": ""}[self.host]
         return f"{self.url}/{place}{notebook}?token={TOKEN}"
@@ -254,6 +264,6 @@ class Kernel:
         """The kernel's process."""
         return int(self.value("__import__('os').getpid()"))
 
-    def kill(self) -> None:
+    def kill(self, pid: int) -> None:
         """As a machine that loses power would: no clean-up runs."""
-        os.kill(self.pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)

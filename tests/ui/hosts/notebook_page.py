@@ -19,7 +19,10 @@ HARMLESS = {
 }
 ANYWHERE = (r"ResizeObserver loop",)
 
-READY = "() => window.jupyterapp?.shell?.currentWidget?.context?.isReady"
+READY = """(name) => {
+  const { context } = window.jupyterapp?.shell?.currentWidget ?? {};
+  return context?.isReady && context.path.endsWith(name);
+}"""
 CONNECTED = """async () => {
   const { sessionContext } = window.jupyterapp.shell.currentWidget;
   await sessionContext.ready;
@@ -61,7 +64,7 @@ class NotebookPage:
 
     def connected(self) -> NotebookPage:
         if self.server.host != "voila":
-            self.page.wait_for_function(READY)
+            self.page.wait_for_function(READY, arg=self.name)
             self.page.evaluate(CONNECTED)
         return self
 
@@ -76,10 +79,19 @@ class NotebookPage:
         self.command("notebook:run-all-cells")
         return self
 
+    def run_again(self) -> None:
+        """Empty all outputs and run the selected cell, which after `run_all` is the last."""
+        self.command("notebook:clear-all-cell-outputs")
+        self.command("notebook:run-cell")
+
     def save(self) -> str:
         """Save the notebook; return its text."""
         self.command("docmanager:save")
         return (self.server.root / self.name).read_text()
+
+    def keep_widgets(self) -> None:
+        """Switch on that the widgets' state is saved in the notebook."""
+        self.command("@jupyter-widgets/jupyterlab-manager:saveWidgetState")
 
     def restart_kernel(self) -> None:
         """As a person does it: the menu's command, then the button of the question that is asked."""
@@ -87,6 +99,12 @@ class NotebookPage:
         self.page.evaluate("() => void window.jupyterapp.commands.execute('notebook:restart-kernel')")
         self.page.locator(".jp-Dialog button.jp-mod-accept").click()
         until(lambda: self.kernel.pid != before, "another kernel")
+        self.page.evaluate(CONNECTED)
+
+    def restarted(self) -> None:
+        """Wait until the server has started the kernel again after its death, and put the notice away."""
+        dialog = self.page.locator(".jp-Dialog button.jp-mod-accept")
+        dialog.click(timeout=30_000)
         self.page.evaluate(CONNECTED)
 
     @property
@@ -98,3 +116,11 @@ class NotebookPage:
         self.command("apputils:change-theme", theme=name)
         wanted = "false" if "Dark" in name else "true"
         self.page.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg=wanted)
+
+    def memory(self) -> float:
+        """MB that the page holds: objects of JavaScript and of the browser, and the contents of arrays."""
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("HeapProfiler.collectGarbage")
+        usage = session.send("Runtime.getHeapUsage")
+        session.detach()
+        return sum(usage[part] for part in ("usedSize", "embedderHeapUsedSize", "backingStorageSize")) / 1e6

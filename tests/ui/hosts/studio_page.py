@@ -1,0 +1,214 @@
+"""The Studio as a person meets it: by what things are called, not by how they are built."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from notebook_page import NotebookPage
+from playwright.sync_api import Locator, expect
+
+AXE = Path(__file__).parents[3] / "labextension/node_modules/axe-core/axe.min.js"
+SPEAKING_TIMEOUT = 120_000
+
+# Whether the strip with the whole waveform has a loud place: something painted well away from its middle line.
+WAVEFORM = """() => {
+  const canvas = document.querySelector('.vvnb-deck-overview canvas');
+  if (!canvas?.width) return false;
+  const row = canvas.getContext('2d').getImageData(0, Math.round(canvas.height / 5), canvas.width, 1);
+  return row.data.some((value) => value > 0);
+}"""
+
+
+class Ear:
+    """What `ear.js` has heard of a page."""
+
+    def __init__(self, notebook: NotebookPage) -> None:
+        self.page = notebook.page
+
+    def __getattr__(self, name: str) -> Any:
+        return self.page.evaluate(f"ear.{name}")
+
+    def forget(self) -> None:
+        self.page.evaluate("ear.forget()")
+
+    def wait_for_sound(self, timeout: float = 60.0) -> None:
+        """The clock of an AudioContext goes on, and what it plays is not silence."""
+        self.page.wait_for_function(
+            """() => {
+              const loud = ear.loudness.filter(({ rms }) => rms > 0.003);
+              return loud.length > 10 && loud.at(-1).time > loud[0].time;
+            }""",
+            timeout=1000 * timeout,
+        )
+
+    def wait_for_silence(self, timeout: float = 15.0) -> None:
+        self.page.wait_for_function(
+            "() => ear.loudness.slice(-20).every(({ rms }) => rms < 0.001)", timeout=1000 * timeout
+        )
+
+
+class StudioPage:
+    """The Studio shown by a cell of a notebook."""
+
+    def __init__(self, notebook: NotebookPage, number: int = 0) -> None:
+        self.notebook, self.page = notebook, notebook.page
+        self.root = self.page.locator(".vvnb-studio").nth(number)
+        self.ear = Ear(notebook)
+        expect(self.root.locator(".cm-content")).to_be_visible(timeout=30_000)
+
+    def tab(self, name: str) -> Locator:
+        """Bring a panel to the front: Cast, Settings, Takes, Export."""
+        self.root.get_by_role("tab", name=re.compile(f"^{name}")).click()
+        return self.root.get_by_role("tabpanel", name=re.compile(f"^{name}"))
+
+    # Script
+
+    @property
+    def script(self) -> Locator:
+        return self.root.locator(".cm-content")
+
+    def type_script(self, text: str) -> None:
+        """Replace the script, key by key."""
+        self.script.click()
+        self.page.keyboard.press("ControlOrMeta+a")
+        self.page.keyboard.press("Delete")
+        self.type(text)
+
+    def type(self, text: str) -> None:
+        for number, line in enumerate(text.split("\n")):
+            if number:
+                self.page.keyboard.press("Enter")
+            self.page.keyboard.type(line)
+
+    # Cast
+
+    def choose_voice(self, speaker: str, voice: str) -> None:
+        self.root.get_by_label(f"Voice of {speaker}", exact=True).select_option(voice)
+
+    # Speaking
+
+    @property
+    def transport(self) -> Locator:
+        return self.root.get_by_role("region", name="Generate")
+
+    @property
+    def generate_button(self) -> Locator:
+        return self.transport.get_by_role("button", name=re.compile("^(Generate|Speak all)"))
+
+    @property
+    def stop_button(self) -> Locator:
+        return self.transport.get_by_role("button", name="Stop")
+
+    def generate(self) -> None:
+        self.generate_button.click()
+        expect(self.stop_button).to_be_visible()
+
+    def wait_until_spoken(self) -> None:
+        expect(self.generate_button).to_be_visible(timeout=SPEAKING_TIMEOUT)
+
+    def stop(self) -> None:
+        self.stop_button.click()
+        expect(self.generate_button).to_be_visible()
+
+    # Player
+
+    def expect_waveform(self) -> None:
+        self.page.wait_for_function(WAVEFORM)
+
+    def statistics(self) -> dict[str, Any]:
+        """What the player says of its sound: underruns, latencies of the frames and so on."""
+        return dict(self.root.locator(".vvnb-deck").evaluate("deck => deck.statistics()"))
+
+    # Turns and takes
+
+    def gutter(self) -> list[str]:
+        """What the editor's gutter says of each turn."""
+        return self.root.locator(".cm-vvTurns .cm-vvTurn").evaluate_all(
+            "marks => marks.filter(mark => mark.closest('.cm-gutterElement').style.visibility !== 'hidden')"
+            ".map(mark => mark.dataset.state)"
+        )
+
+    @property
+    def turns(self) -> Locator:
+        return self.root.get_by_role("listbox", name="Turns").get_by_role("option")
+
+    def states(self) -> list[str]:
+        """What the list says of each turn: `spoken`, `not spoken yet`, `changed since it was spoken` ..."""
+        return self.turns.evaluate_all("rows => rows.map(row => row.querySelector('[title]').title)")
+
+    def select_turn(self, number: int) -> Locator:
+        """Look at a turn, counted from 1; returns what is shown of it."""
+        self.turns.nth(number - 1).click()
+        lane = self.root.get_by_role("region", name="The selected turn")
+        expect(lane.get_by_role("heading", name=re.compile(f"^Turn {number},"))).to_be_visible()
+        return lane
+
+    # The way there
+
+    def tab_to(self, target: Locator, backwards: bool = False, most: int = 80) -> None:
+        """Press Tab until an element has the focus."""
+        for _ in range(most):
+            self.page.keyboard.press("Shift+Tab" if backwards else "Tab")
+            if target.evaluate("target => target.contains(document.activeElement)"):
+                return
+        raise AssertionError(f"{target} can't be reached with Tab")
+
+    # How quick it is
+
+    def load_model(self) -> None:
+        model = self.tab("Model")
+        expect(model.get_by_text(re.compile("^(Not loaded|Ready)$"))).to_be_visible()
+        if (load := model.get_by_role("button", name="Load", exact=True)).is_visible():
+            load.click()
+        expect(model.get_by_text("Ready", exact=True)).to_be_visible(timeout=60_000)
+        self.tab("Cast")
+
+    def click_generate(self) -> float:
+        """Press Generate; returns when, milliseconds since 1970."""
+        return self._timed_click(self.generate_button)
+
+    def click_stop(self) -> float:
+        return self._timed_click(self.stop_button)
+
+    def _timed_click(self, button: Locator) -> float:
+        self.page.evaluate(
+            """() => {
+              const note = ({ timeStamp }) => (ear.clicked = performance.timeOrigin + timeStamp);
+              addEventListener('click', note, { capture: true, once: true });
+            }"""
+        )
+        button.click()
+        return float(self.page.evaluate("ear.clicked"))
+
+    def paints_after_keys(self, text: str) -> list[float]:
+        """Type like a quick typist; milliseconds from each key to the end of the frame with its letter."""
+        self.page.evaluate(
+            """() => {
+              ear.paints = [];
+              const { port1, port2 } = new MessageChannel();
+              const pressed = [];
+              port1.onmessage = () => ear.paints.push(performance.now() - pressed.shift());
+              addEventListener('keydown', ({ timeStamp }) => {
+                pressed.push(timeStamp);
+                requestAnimationFrame(() => port2.postMessage(null));
+              }, { capture: true });
+            }"""
+        )
+        self.page.keyboard.type(text, delay=60)
+        self.page.wait_for_function("count => ear.paints.length >= count", arg=len(text))
+        return list(self.page.evaluate("ear.paints"))
+
+    # What is wrong with it
+
+    def accessibility_faults(self) -> list[str]:
+        """Serious and critical ones, within the room, in words."""
+        self.page.add_script_tag(path=AXE)
+        found = self.root.evaluate("root => axe.run(root, { resultTypes: ['violations'] })")
+        return [
+            f"{fault['id']}: {fault['help']}: {node['html'][:200]} {node['any'][:1]}"
+            for fault in found["violations"]
+            if fault["impact"] in ("serious", "critical")
+            for node in fault["nodes"]
+        ]

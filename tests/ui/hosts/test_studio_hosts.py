@@ -1,0 +1,33 @@
+"""The same room in Notebook 7 and Voila: open, type, generate, hear, stop."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import OpenNotebook, room
+from jupyter_server import JupyterServer
+from playwright.sync_api import expect
+from studio_page import StudioPage
+
+ENDLESS = "Anna: " + "One sentence follows another in this very long turn. " * 8
+
+
+@pytest.mark.parametrize("host", ["notebook7", "voila"])
+def test_speak_and_stop(
+    host: str, open_notebook: OpenNotebook, spoken: Path, request: pytest.FixtureRequest
+) -> None:
+    server: JupyterServer = request.getfixturevalue(host)
+    shutil.copytree(spoken, server.root / "smoke.vibevoice")
+    notebook = open_notebook(server, room("smoke"), name="smoke.ipynb")
+    if host == "notebook7":  # Voila has run it already
+        notebook.run_all()
+    studio = StudioPage(notebook)
+    assert studio.states() == ["spoken"] * 3
+    studio.type_script(ENDLESS)
+    expect(studio.turns).to_have_count(1)
+    studio.generate()
+    studio.ear.wait_for_sound()
+    studio.stop()
+    studio.ear.wait_for_silence()
