@@ -14,7 +14,7 @@ import av
 import numpy as np
 import pytest
 
-from vibevoice_nb import OptionError, Project, Studio, SweepGrid, VibeVoiceError, VoiceError
+from vibevoice_nb import OptionError, Project, Studio, SweepGrid, Take, VibeVoiceError, VoiceError
 from vibevoice_nb.sinks import SAMPLE_RATE
 
 SCRIPT = "Anna: Hello there.\nBen: Good morning."
@@ -239,8 +239,31 @@ def test_a_sweep_shows_its_cells_as_they_come(studio: Studio) -> None:
         (1, 3.0, 1),
     ]
     page = Page(grid)
-    reply, (pcm,) = page.call("samples", source=grid.cells[3]["source"], start=0, count=24_000)
-    assert reply["result"]["count"] == 24_000 and np.abs(np.frombuffer(pcm, "<i2")).max() > 300
+    reply, (pcm,) = page.call("samples", source=grid.cells[3]["source"], start=0, count=10_000)
+    assert reply["result"]["count"] == 10_000 and np.abs(np.frombuffer(pcm, "<i2")).max() > 300
     refused, _ = page.call("samples", source="take:99", start=0, count=10)
     assert refused["kind"] == "failed"
     grid.close()
+
+
+def test_an_export_tells_how_far_it_is_and_can_be_stopped(
+    studio: Studio, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = Take.from_audio(np.zeros(10 * 60 * SAMPLE_RATE, np.float32), name="long")
+    monkeypatch.setattr(studio, "export_take", lambda: long)
+    params = {"format": "flac", "parts": "whole", "loudness": None, "subtitles": [], "chapters": False}
+    monkeypatch.setattr("vibevoice_nb.widgets.exports._TELL_SECONDS", 0.0)
+    page.call("export", folder=str(tmp_path / "whole"), **params)
+    parts = [message["part"] for message in page.of("export_progress")]
+    assert len(parts) > 10 and parts == sorted(parts) and parts[-1] == pytest.approx(1)
+
+    send = studio.channel.send
+
+    def stop_at_once(kind: str, *buffers: Any, **fields: Any) -> None:
+        send(kind, *buffers, **fields)
+        if kind == "export_progress":
+            studio._cancel_export()
+
+    monkeypatch.setattr(studio.channel, "send", stop_at_once)
+    answer, _ = page.call("export", folder=str(tmp_path / "stopped"), **params)
+    assert answer["result"]["files"] == [] and list((tmp_path / "stopped").iterdir()) == []

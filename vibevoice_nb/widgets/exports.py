@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import secrets
 import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +18,10 @@ from vibevoice_nb.export.writing import export_take
 from vibevoice_nb.project import Take
 
 from .base import Answer, call
+from .channel import Channel
 
 _MAX_FETCH = 4 * 1024 * 1024
+_TELL_SECONDS = 0.2
 
 
 class Exports:
@@ -24,8 +30,10 @@ class Exports:
     Files that the page fetches lie in a folder of their own until the next export, or until the widget goes.
     """
 
+    channel: Channel
     _private: tempfile.TemporaryDirectory[str] | None = None
     _files: dict[str, Path]
+    _stop_export: threading.Event | None = None
 
     def export_take(self) -> Take:
         """What is exported."""
@@ -48,16 +56,22 @@ class Exports:
         if parts == "whole":
             target.mkdir(parents=True, exist_ok=True)
             target /= f"{safe_name(take.name) or 'episode'}{format_spec(format).suffix}"
-        written = export_take(
-            take,
-            target,
-            format=format,
-            parts=parts,  # type: ignore[arg-type]
-            loudness=loudness,
-            subtitles=tuple(subtitles),
-            chapters=chapters,
-            force=True,
-        )
+        stop = self._stop_export = threading.Event()
+        try:
+            written = export_take(
+                take,
+                target,
+                format=format,
+                parts=parts,  # type: ignore[arg-type]
+                loudness=loudness,
+                subtitles=tuple(subtitles),
+                chapters=chapters,
+                force=True,
+                progress=_seldom(lambda part: self.channel.send("export_progress", part=part)),
+                cancelled=stop.is_set,
+            )
+        except CancelledError:
+            return {"files": [], "folder": ""}
         self._files = {secrets.token_hex(8): path for path in written}
         return {
             "files": [
@@ -66,6 +80,11 @@ class Exports:
             ],
             "folder": str((target.parent if parts == "whole" else target).absolute()),
         }
+
+    @call("cancel_export")
+    def _cancel_export(self) -> None:
+        if self._stop_export is not None:
+            self._stop_export.set()
 
     @call("fetch")
     def _fetch(self, file: str, offset: int, count: int) -> Answer:
@@ -83,3 +102,17 @@ class Exports:
             self._private.cleanup()
         self._private = tempfile.TemporaryDirectory(prefix="vibevoice-export-")
         return Path(self._private.name)
+
+
+def _seldom(tell: Callable[[float], None]) -> Callable[[float], None]:
+    """Pass on a few calls a second."""
+    told = time.monotonic()
+
+    def sometimes(part: float) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= _TELL_SECONDS:
+            told = now
+            tell(part)
+
+    return sometimes

@@ -32,6 +32,7 @@ export interface ToPage {
   };
   reply: { id: number; result: Record<string, unknown> };
   failed: { id: number; got: string; expected: string; remedy: string };
+  export_progress: { part: number };
   notice: { severity: string; text: string };
 }
 
@@ -79,6 +80,7 @@ export interface Methods {
     chapters: boolean;
     folder?: string | null;
   };
+  cancel_export: object;
   fetch: { file: string; offset: number; count: number };
 }
 

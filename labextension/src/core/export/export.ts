@@ -81,7 +81,7 @@ class ExportPanel {
       'div',
       { class: 'vvnb-row', 'data-nowrap': true },
       h('span', { class: 'vvnb-grow' }, this.doing),
-      button({ label: 'Cancel', size: 'small', kind: 'quiet', onclick: () => this.working?.abort() }),
+      button({ label: 'Cancel', size: 'small', kind: 'quiet', onclick: () => this.cancel() }),
     ),
     this.bar.element,
   );
@@ -109,7 +109,12 @@ class ExportPanel {
       this.failures.element,
       this.done,
     );
-    this.disposers.add(watch(host, ['turns'], () => this.update()), () => this.working?.abort(), () => this.element.remove());
+    this.disposers.add(
+      watch(host, ['turns'], () => this.update()),
+      host.channel.on('export_progress', ({ part }) => this.working && this.bar.set(part)),
+      () => this.cancel(),
+      () => this.element.remove(),
+    );
   }
 
   dispose(): void {
@@ -135,6 +140,12 @@ class ExportPanel {
     this.why.textContent = open === turns.length ? 'Nothing has been spoken yet.' : open ? `${count(open, 'turn')} of ${turns.length} will be missing.` : '';
   }
 
+  private cancel(): void {
+    if (!this.working) return;
+    this.working.abort();
+    this.host.channel.call('cancel_export', {}).catch(() => undefined); // a kernel that is gone exports nothing
+  }
+
   private async run(): Promise<void> {
     const work = (this.working = new AbortController());
     this.done.replaceChildren();
@@ -153,6 +164,7 @@ class ExportPanel {
     const stopped = new Promise<null>((done) => signal.addEventListener('abort', () => done(null)));
     const answer = await Promise.race([this.host.channel.call('export', this.order()), stopped]);
     if (!answer) return;
+    this.bar.set(null);
     const files = filesOf(answer.result);
     if (target === 'browser') {
       await download(this.host, files, signal, (file, part) => {
