@@ -94,9 +94,9 @@ def test_whatever_is_said_stands_in_both_formats(turns: list[Turn]) -> None:
     assert squeezed("".join("".join(cue[3]) for cue in vtt)) == squeezed("".join(turn.text for turn in turns))
     assert len(srt) >= len([turn for turn in turns if squeezed(turn.text)])
     for cues in (vtt, srt):
-        for cue, following in zip(cues, [*cues[1:], None], strict=True):
+        assert all(one[1] <= two[0] for one, two in pairwise(cues))
+        for cue in cues:
             assert cue[0] < cue[1]
-            assert following is None or cue[1] <= following[0]
             assert len(cue[-1]) <= 2
             assert all(width(line) <= 42 for line in cue[-1])
 
