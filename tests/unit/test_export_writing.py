@@ -135,7 +135,8 @@ def test_nothing_is_replaced_unasked(tmp_path: Path) -> None:
 
 def test_a_second_format_beside_the_first(tmp_path: Path) -> None:
     export_take(TAKE, tmp_path / "e.wav", subtitles=["srt"])
-    export_take(TAKE, tmp_path / "e.flac", subtitles=["srt"])  # the same subtitles are no conflict
+    written = export_take(TAKE, tmp_path / "e.flac", subtitles=["srt"])  # the same subtitles are no conflict
+    assert [path.name for path in written] == ["e.flac", "e.flac.json", "e.srt"]
     assert names(tmp_path) == ["e.flac", "e.flac.json", "e.srt", "e.wav", "e.wav.json"]
 
 

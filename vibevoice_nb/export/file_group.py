@@ -50,7 +50,7 @@ class FileGroup:
     Attributes
     ----------
     published : list of Path
-        In the order in which they were created.
+        In the order in which they were created, then those that were kept.
 
     Examples
     --------
@@ -64,6 +64,7 @@ class FileGroup:
 
     def __init__(self, folder: Path, *, make_folder: bool, force: bool) -> None:
         self.published: list[Path] = []
+        self._kept: list[Path] = []
         self._folder, self._make_folder, self._force = folder, make_folder, force
         self._parts: list[tuple[Path, Path]] = []
         self._made_folder = False
@@ -90,13 +91,16 @@ class FileGroup:
         except OSError as exc:
             raise disk_error(target, exc) from exc
 
-    def holds(self, name: str, data: bytes) -> bool:
-        """Whether the file is there already, with just this in it."""
+    def keep(self, name: str, data: bytes) -> bool:
+        """Count a file as written that is there already with just this in it; say whether there is one."""
         path = self._folder / name
         try:
-            return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
-        except OSError:
+            same = path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
+        except (OSError, ValueError):
             return False
+        if same:
+            self._kept.append(path.resolve())
+        return same
 
     def digests(self) -> dict[str, dict[str, int | str]]:
         """Size and SHA-256 of each file so far, by name."""
@@ -126,6 +130,7 @@ class FileGroup:
         try:
             if reason is None:
                 self._publish()
+                self.published += self._kept
         finally:
             for part, _ in self._parts:
                 part.unlink(missing_ok=True)

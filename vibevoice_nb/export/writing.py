@@ -108,7 +108,7 @@ def export_take(
     Returns
     -------
     list of Path
-        The files that were written, the audio first.
+        The files that are there now, the audio first.
 
     Raises
     ------
@@ -189,7 +189,7 @@ class _Export:
         texts = {
             files.check(name, Path(name).suffix): text
             for name, text in self._texts().items()
-            if not files.holds(name, text)
+            if not files.keep(name, text)
         }
         about = files.check(self.manifest_name, ".json") if self.options.manifest else None
         loudness, limit = self.options.loudness, self.options.true_peak_db
