@@ -102,8 +102,9 @@ class Studio(CastPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
         if script is not None and not project.read_only:
             project.script_text = script
         self._show_settings({**project.settings, **settings})
+        self._show_script()
         self._refresh()
-        self._unobserve = project.observe(lambda reason: self._refresh())
+        self._unobserve = project.observe(self._project_changed)
         self.observe(self._text_typed, "script")
         self.observe(self._setting_changed, list(_SETTINGS))
         self._keep_settings(settings)
@@ -281,8 +282,9 @@ class Studio(CastPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
             self._unobserve()
             self._project = project
             self._show_settings(project.settings)
+            self._show_script()
             self._refresh()
-            self._unobserve = project.observe(lambda reason: self._refresh())
+            self._unobserve = project.observe(self._project_changed)
 
     # What the mixins ask for
 
@@ -377,8 +379,22 @@ class Studio(CastPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
     def _model_is(self, state: dict[str, Any]) -> None:
         self.model_state = state
 
+    def _project_changed(self, reason: str) -> None:
+        if reason == "script":
+            self._show_script()
+        self._refresh()
+
+    def _show_script(self) -> None:
+        """Show the project's text.
+
+        Only when the text itself has changed: a page types in the main thread while others look at the
+        project, and what was typed this moment must not be put back to what the project had.
+        """
+        if self.script != self._project.script_text:
+            self.script = self._project.script_text
+
     def _refresh(self) -> None:
-        """Show the project as it is now; only what differs travels."""
+        """Show the rest of the project as it is now; only what differs travels."""
         with self._lock:
             project = self._project
             episode = project.assemble()
@@ -387,7 +403,6 @@ class Studio(CastPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
                 self._heard_before = heard
                 self._revision += 1
             values = {
-                "script": project.script_text,
                 "diagnostics": diagnostic_rows(project.script) if project.script_text.strip() else [],
                 "turns": turn_states(project, self._marks),
                 "takes": take_cards(project),
