@@ -24,6 +24,7 @@ from .engine.prepare import prepare
 from .engine.prompt import Prompt, build_prompt
 from .engine.sampler import solver_steps
 from .engine.state import GenerationState
+from .engine.threads import is_small
 from .engine.tokenizer import Tokenizer, load_tokenizer
 from .engine.weights import build_model, list_tensors, load_model, read_config
 from .errors import OptionError, ScriptError
@@ -39,7 +40,6 @@ Voices = Mapping[int | str, VoiceSpec] | Sequence[VoiceSpec] | VoiceSpec
 
 _BREATH_MS = 200
 """Silence between passages that the script didn't ask to part: what speakers leave between their turns."""
-
 
 
 class Engine:
@@ -101,12 +101,14 @@ class Engine:
         CheckpointError, ConfigError, DeviceError, OptionError
         """
         where = pick_device(device)
-        width = pick_dtype(where, dtype)
+        pick_dtype(where, dtype)  # what isn't one is refused before anything is fetched
         folder = find_checkpoint(model, revision=revision, mirrors=mirrors)
         config = read_config(folder)
         tokenizer = load_tokenizer(folder, config)
         defaults, frontend = generation_settings(folder)
-        placement = place(build_model(config, list_tensors(folder)), where, width)
+        skeleton = build_model(config, list_tensors(folder))
+        width = pick_dtype(where, dtype, small=is_small(skeleton))
+        placement = place(skeleton, where, width)
         loaded = load_model(folder, placement, width)
         prepare(loaded)
         # The noise schedule's library and the pronunciations take a while to read: better now than before the

@@ -20,6 +20,7 @@ from .engine.config import SAMPLE_RATE, LanguageConfig, ModelConfig, parse_confi
 from .engine.conv import streaming_convs
 from .engine.model import VibeVoiceModel
 from .engine.placement import DTYPES, pick_device, pick_dtype, place
+from .engine.threads import is_small
 from .engine.weights import TensorInfo, build_model, list_tensors, read_config
 from .errors import CheckpointError, DeviceError
 from .machine import DeviceInfo, find_devices
@@ -233,7 +234,7 @@ def _position_bytes(language: LanguageConfig, width: int) -> int:
 def fit(model: VibeVoiceModel, needs: Mapping[str, Need], device: DeviceInfo, limit: float) -> Fit:
     """Judge whether a model fits a device; `limit` is the context in minutes."""
     where = pick_device(device.device)
-    dtype = pick_dtype(where)
+    dtype = pick_dtype(where, small=is_small(model))
     name = str(dtype).removeprefix("torch.")
     need = needs[name]
     spare = device.free - need.total(0)

@@ -4,8 +4,7 @@ Shapes: R rows, A heads, K key-value heads (A = K * G), T queries, P keys, D hea
 [R, A, T, D], keys and values [R, K, P, D], the result [R, A, T, D].
 
 flash-attn is used when it is installed and the tensors are half precision on CUDA; otherwise torch's
-scaled-dot-product attention, and for single positions on a CPU two grouped products, which read the keys once
-for all query heads that share them.
+scaled-dot-product attention.
 """
 
 from __future__ import annotations
@@ -41,17 +40,14 @@ def attend_causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 def attend_step(q: Tensor, live: Sequence[LiveKeys]) -> Tensor:
     """Attend from one position per row, q [R, A, 1, D], to that row's own live keys."""
-    if q.device.type != "cpu":
-        rows = [attend_causal(q[i : i + 1], k[None], v[None]) for i, (k, v) in enumerate(live)]
-        return torch.cat(rows)
-    scaled = q[:, :, 0] * q.shape[-1] ** -0.5
+    if _flash_attn() is not None and _fits_flash(q):
+        return torch.cat([attend_causal(q[i : i + 1], k[None], v[None]) for i, (k, v) in enumerate(live)])
     rows = []
-    for query, (keys, values) in zip(scaled, live, strict=True):
-        grouped = query.unflatten(0, (keys.shape[0], -1))  # [K, G, D]
-        scores = torch.matmul(grouped, keys.transpose(1, 2))  # [K, G, P]
-        weights = scores.softmax(-1, dtype=torch.float32).to(q.dtype)
-        rows.append(torch.matmul(weights, values).flatten(0, 1))  # [A, D]
-    return torch.stack(rows)[:, :, None]
+    for query, (keys, values) in zip(q[:, :, 0], live, strict=True):
+        # As queries of one head, those that share keys read them once.
+        grouped = query.unflatten(0, (keys.shape[0], -1))[None]  # [1, K, G, D]
+        rows.append(F.scaled_dot_product_attention(grouped, keys[None], values[None]).flatten(1, 2))
+    return torch.cat(rows)[:, :, None]
 
 
 def attention_name(device: torch.device, dtype: torch.dtype) -> str:

@@ -17,6 +17,7 @@ from .conv import Downsample, Upsample, streaming_convs
 from .model import VibeVoiceModel
 from .prompt import Prompt, embed_prompt, encode_voices
 from .state import GenerationState
+from .threads import at_most_threads
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,19 @@ def prefill_spoken(
     Tensor [N]
         The sound of the last frames, exact in its last `samples_felt` samples.
     """
+    with at_most_threads(model.max_threads):
+        return _prefill_spoken(model, prompt, state, spoken, before, guided=guided)
+
+
+def _prefill_spoken(
+    model: VibeVoiceModel,
+    prompt: Prompt,
+    state: GenerationState,
+    spoken: SpokenFrames,
+    before: Tensor | None,
+    *,
+    guided: bool,
+) -> Tensor:
     embeds = embed_spoken(model, prompt, spoken, state.generator)
     count = len(spoken.latent_norm)
     model.language_model.prefill(embeds[:, :-1], state.cond)

@@ -20,6 +20,7 @@ from .model import VibeVoiceModel
 from .prompt import Prompt, embed_prompt, encode_voices
 from .sampler import Sampler
 from .state import GenerationState
+from .threads import at_most_threads
 from .tokenizer import SpecialTokens
 
 
@@ -82,11 +83,12 @@ def prefill(
     voices : sequence of Tensor [n, Z], optional
         Encoded voices; by default they are encoded here, with noise from the state's generator.
     """
-    if voices is None:
-        voices = encode_voices(model, [slot.audio for slot in prompt.voices], state.generator)
-    embeds = embed_prompt(model, prompt, voices)
-    model.language_model.prefill(embeds[:, :-1], state.cond)
-    state.pending.copy_(embeds[:, -1:])
+    with at_most_threads(model.max_threads):
+        if voices is None:
+            voices = encode_voices(model, [slot.audio for slot in prompt.voices], state.generator)
+        embeds = embed_prompt(model, prompt, voices)
+        model.language_model.prefill(embeds[:, :-1], state.cond)
+        state.pending.copy_(embeds[:, -1:])
 
 
 @torch.inference_mode()
@@ -128,26 +130,48 @@ def generate(
         In the order of the rows, step after step.
     """
     while rows := [row for row, state in enumerate(states) if not state.finished and not stop(row)]:
-        live = [states[row] for row in rows]
-        hidden, hidden_null = _advance(model, live, guided=sampler.guided)
-        logits = model.token_logits(hidden, special.legal)
-        on_host = logits.cpu()
-        tokens = [special.legal[choose(row, on_host[i])] for i, row in enumerate(rows)]
-        speaking = [i for i, token in enumerate(tokens) if token == special.frame]
-        frames: dict[int, Frame] = {}
-        if speaking:
-            draws = sampler.draws_per_frame
-            fresh = torch.stack(
-                [torch.stack([draw(rows[i], live[i]) for _ in range(draws)]) for i in speaking]
-            )
-            fresh[:, 0] *= temperature
-            frames = _speak(model, live, speaking, hidden, hidden_null, sampler, fresh.transpose(0, 1))
-        for i, (state, token) in enumerate(zip(live, tokens, strict=True)):
-            _settle(model, state, token, special, frames.get(i), guided=sampler.guided)
-        for i, row in enumerate(rows):
-            null = None if hidden_null is None else hidden_null[i]
-            pending = live[i].pending[0, 0].clone()
-            yield Step(row, tokens[i], hidden[i], null, logits[i], pending, frames.get(i))
+        with at_most_threads(model.max_threads):
+            steps = _steps(model, states, rows, sampler, special, temperature, choose, draw)
+        yield from steps
+
+
+def _steps(
+    model: VibeVoiceModel,
+    states: Sequence[GenerationState],
+    rows: Sequence[int],
+    sampler: Sampler,
+    special: SpecialTokens,
+    temperature: float,
+    choose: Choose,
+    draw: Draw,
+) -> list[Step]:
+    """Let the scripts in `rows` take one step each."""
+    live = [states[row] for row in rows]
+    hidden, hidden_null = _advance(model, live, guided=sampler.guided)
+    logits = model.token_logits(hidden, special.legal)
+    on_host = logits.cpu()
+    tokens = [special.legal[choose(row, on_host[i])] for i, row in enumerate(rows)]
+    speaking = [i for i, token in enumerate(tokens) if token == special.frame]
+    frames: dict[int, Frame] = {}
+    if speaking:
+        draws = sampler.draws_per_frame
+        fresh = torch.stack([torch.stack([draw(rows[i], live[i]) for _ in range(draws)]) for i in speaking])
+        fresh[:, 0] *= temperature
+        frames = _speak(model, live, speaking, hidden, hidden_null, sampler, fresh.transpose(0, 1))
+    for i, (state, token) in enumerate(zip(live, tokens, strict=True)):
+        _settle(model, state, token, special, frames.get(i), guided=sampler.guided)
+    return [
+        Step(
+            row=row,
+            token=tokens[i],
+            hidden=hidden[i],
+            hidden_null=None if hidden_null is None else hidden_null[i],
+            logits=logits[i],
+            embed=live[i].pending[0, 0].clone(),
+            frame=frames.get(i),
+        )
+        for i, row in enumerate(rows)
+    ]
 
 
 def _advance(

@@ -24,6 +24,8 @@ class VibeVoiceModel(nn.Module):
     def __init__(self, config: ModelConfig, *, tied: bool) -> None:
         super().__init__()
         self.config = config
+        self.max_threads: int | None = None
+        """CPU threads worth using; None is all that torch has."""
         hidden = config.language.hidden_size
         self.language_model = LanguageModel(config.language)
         self.lm_head = None if tied else nn.Linear(hidden, config.language.vocab_size, bias=False)

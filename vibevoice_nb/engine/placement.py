@@ -53,11 +53,11 @@ def pick_device(name: str = "auto") -> torch.device:
     return device
 
 
-def pick_dtype(device: torch.device, name: str = "auto") -> torch.dtype:
+def pick_dtype(device: torch.device, name: str = "auto", *, small: bool = False) -> torch.dtype:
     """Pick the dtype that suits the hardware, or translate the one asked for.
 
     bfloat16 on Ampere and later, float16 on older CUDA cards, float32 on MPS and on CPUs, except CPUs that
-    multiply bfloat16 in hardware.
+    multiply bfloat16 in hardware. A `small` model (see `threads`) gains nothing from that: it keeps float32.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def pick_dtype(device: torch.device, name: str = "auto") -> torch.dtype:
     if device.type == "cuda":
         ampere = torch.cuda.get_device_capability(device) >= (8, 0)
         return torch.bfloat16 if ampere else torch.float16
-    if device.type == "cpu" and cpu_has_fast_bfloat16():
+    if device.type == "cpu" and not small and cpu_has_fast_bfloat16():
         return torch.bfloat16
     return torch.float32
 

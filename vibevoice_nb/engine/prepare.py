@@ -8,6 +8,7 @@ from torch import nn
 from .conv import CausalConv, Downsample, Upsample
 from .linear import LinearWeights, derived_values
 from .model import VibeVoiceModel
+from .threads import is_small
 
 
 def prepare(model: VibeVoiceModel) -> None:
@@ -17,6 +18,7 @@ def prepare(model: VibeVoiceModel) -> None:
     they become tensors on the meta device, which keep their names and shapes and are not computed with any
     more.
     """
+    model.max_threads = 1 if is_small(model) else None
     for part in (*model.language_model.layers, *model.children()):
         for value in derived_values(part):
             if not value.prepared:

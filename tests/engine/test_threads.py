@@ -1,0 +1,71 @@
+"""How many threads a model computes on, and who notices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from engine_helpers import begun, prepared_model, sampler_of, small_prompt, walk
+
+from vibevoice_nb.engine.model import VibeVoiceModel
+from vibevoice_nb.engine.threads import at_most_threads, is_small
+from vibevoice_nb.engine_api import Engine
+
+
+@pytest.fixture(autouse=True)
+def _three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_threads_are_bounded_within_and_given_back() -> None:
+    with pytest.raises(KeyError), at_most_threads(1):
+        assert torch.get_num_threads() == 1
+        raise KeyError
+    assert torch.get_num_threads() == 3
+    for count in (None, 3, 8):
+        with at_most_threads(count):
+            assert torch.get_num_threads() == 3
+
+
+def test_a_small_model_computes_on_one_thread_and_nobody_else_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, seen = prepared_model(), []
+    decode = model.acoustic.decode
+
+    def watched(*args: torch.Tensor) -> torch.Tensor:
+        seen.append(torch.get_num_threads())
+        return decode(*args)
+
+    monkeypatch.setattr(model.acoustic, "decode", watched)
+    between = []
+    asked = iter(range(4))
+
+    def stop(row: int) -> bool:
+        between.append(torch.get_num_threads())
+        return next(asked) >= 3
+
+    walk(model, [begun(model, small_prompt())], sampler_of(model), stop=stop)
+    assert seen == [1, 1, 1]
+    assert between == [3, 3, 3, 3]
+
+
+def test_only_small_models_are_held_back() -> None:
+    with torch.device("meta"):
+        assert is_small(torch.nn.Linear(4000, 4000))
+        assert not is_small(torch.nn.Linear(10_000, 10_000))
+    assert prepared_model().max_threads == 1
+
+
+def test_a_small_model_stays_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vibevoice_nb.engine.placement.cpu_has_fast_bfloat16", lambda: True)
+    assert Engine.load("nano", device="cpu").dtype == torch.float32
+    assert Engine.load("nano", device="cpu", dtype="bfloat16").dtype == torch.bfloat16
+
+
+def test_an_unprepared_model_uses_what_there_is() -> None:
+    assert VibeVoiceModel(prepared_model().config, tied=True).max_threads is None
