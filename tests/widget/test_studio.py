@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -267,3 +268,14 @@ def test_an_export_tells_how_far_it_is_and_can_be_stopped(
     monkeypatch.setattr(studio.channel, "send", stop_at_once)
     answer, _ = page.call("export", folder=str(tmp_path / "stopped"), **params)
     assert answer["result"]["files"] == [] and list((tmp_path / "stopped").iterdir()) == []
+
+
+def test_what_is_typed_survives_a_change_in_another_thread(studio: Studio) -> None:
+    """A page's values are set under `hold_trait_notifications`; a slow call may end just then."""
+    with studio.hold_trait_notifications():
+        studio.script = "Anna: Typed this moment."
+        other = threading.Thread(target=lambda: studio.work.set_voice("Anna", "Ruben"))
+        other.start()
+        other.join()
+    assert studio.script == studio.work.script_text == "Anna: Typed this moment."
+    assert [row["voice"]["name"] for row in studio.speakers if row["label"] == "Anna"] == ["Ruben"]
