@@ -34,7 +34,7 @@ define new_venv
 	@touch $(1)/.torch
 endef
 
-.PHONY: demo test test-oldest lab bench bench-voice check clean
+.PHONY: demo test test-oldest lab bench bench-voice check pictures clean
 
 demo: $(VENV)/.base
 	$(VENV)/bin/vibevoice-nb speak vibevoice_nb/examples/two_speakers.txt --out demo.wav --force
@@ -61,6 +61,9 @@ check: $(VENV)/.dev
 	$(VENV)/bin/mypy
 	@if command -v npm >/dev/null && test -d labextension/node_modules; then npm --prefix labextension run -s check; \
 		else echo "The TypeScript sources are not checked: that takes Node 20 or newer."; fi
+
+pictures: $(VENV)/.dev
+	PYTHONPATH=tests/ui/hosts $(VENV)/bin/python tests/ui/hosts/pictures.py docs/images
 
 clean:
 	rm -rf $(VENV) $(VENV_OLDEST) build dist demo.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis

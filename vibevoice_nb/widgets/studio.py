@@ -104,7 +104,7 @@ class Studio(CastPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
         self._show_settings({**project.settings, **settings})
         self._show_script()
         self._refresh()
-        self._unobserve = project.observe(self._project_changed)
+        self._unobserve = project.observe(self._follow)
         self.observe(self._text_typed, "script")
         self.observe(self._setting_changed, list(_SETTINGS))
         self._keep_settings(settings)
@@ -284,7 +284,7 @@ class Studio(CastPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
             self._show_settings(project.settings)
             self._show_script()
             self._refresh()
-            self._unobserve = project.observe(self._project_changed)
+            self._unobserve = project.observe(self._follow)
 
     # What the mixins ask for
 
@@ -379,7 +379,7 @@ class Studio(CastPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
     def _model_is(self, state: dict[str, Any]) -> None:
         self.model_state = state
 
-    def _project_changed(self, reason: str) -> None:
+    def _follow(self, reason: str) -> None:
         if reason == "script":
             self._show_script()
         self._refresh()
