@@ -18,6 +18,9 @@ from .project_traits import take_summary
 OWN = "self"
 """The source that is the player's own take."""
 
+_KEPT_BYTES = 500_000
+"""Of HTML for when there is no kernel; encoding more would keep the widget of a long take waiting."""
+
 
 class Player(AudioSources, VibeVoiceWidget):
     """Plays a take, with its waveform, its turns and its spectrogram.
@@ -89,8 +92,11 @@ class Player(AudioSources, VibeVoiceWidget):
         shown = super()._repr_mimebundle_(**options)
         if self.take is None or not shown:
             return shown
+        from vibevoice_nb import display
+
         bundle, metadata = shown
-        return {**self.take._repr_mimebundle_(), **bundle}, metadata
+        kept = display.mimebundle(self.take, min(display.default_budget, _KEPT_BYTES))
+        return {**kept, **bundle}, metadata
 
     @traitlets.validate("take")
     def _take_comes(self, proposal: Any) -> Any:

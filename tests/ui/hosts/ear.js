@@ -6,9 +6,12 @@
     loudness: [], // {at, time, rms}: what goes to the loudspeakers, a hundred times a second
     writes: [], // {at, samples}: what was handed to the audio thread
     played: 0, // samples, as the audio thread counts them
-    firstPlayed: 0, // when it first had played something
+    firstPlayed: 0, // when it first had played something of what began after `forget`
     underruns: 0,
+    epoch: 0, // counts what the audio thread was told to play
+    forgotten: -1,
     forget() {
+      this.forgotten = this.epoch;
       this.loudness = [];
       this.writes = [];
       this.firstPlayed = 0;
@@ -57,7 +60,8 @@
       super(...options);
       this.port.addEventListener('message', ({ data }) => {
         if (typeof data?.played !== 'number') return;
-        if (data.played > 0 && !ear.firstPlayed) ear.firstPlayed = now();
+        ear.epoch = data.epoch;
+        if (data.played > 0 && data.epoch > ear.forgotten && !ear.firstPlayed) ear.firstPlayed = now();
         ear.played = data.played;
         ear.underruns = data.underruns;
       });

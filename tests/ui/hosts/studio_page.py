@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, expect
 AXE = Path(__file__).parents[3] / "labextension/node_modules/axe-core/axe.min.js"
 SPEAKING_TIMEOUT = 120_000
 
-# Whether the strip with the whole waveform has a loud place: something painted well away from its middle line.
+# Whether the strip with the whole waveform has a loud place: something painted away from its middle line.
 WAVEFORM = """() => {
   const canvas = document.querySelector('.vvnb-deck-overview canvas');
   if (!canvas?.width) return false;
@@ -125,9 +125,9 @@ class StudioPage:
 
     def gutter(self) -> list[str]:
         """What the editor's gutter says of each turn."""
-        return self.root.locator(".cm-vvTurns .cm-vvTurn").evaluate_all(
-            "marks => marks.filter(mark => mark.closest('.cm-gutterElement').style.visibility !== 'hidden')"
-            ".map(mark => mark.dataset.state)"
+        return self.root.locator(".cm-vvTurns").evaluate(
+            """gutter => [...gutter.querySelectorAll('.cm-gutterElement:not([style*=hidden]) .cm-vvTurn')]
+              .map((mark) => mark.dataset.state)"""
         )
 
     @property

@@ -17,6 +17,7 @@ from studio_page import WAVEFORM, Ear, StudioPage
 
 TURNS = 300
 
+
 @pytest.fixture(scope="module")
 def figures() -> Iterator[dict[str, float]]:
     """Measured values by name; printed at the end."""
