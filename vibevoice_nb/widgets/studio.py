@@ -28,6 +28,7 @@ from .exports import Exports
 from .live import LiveAudio
 from .models import ModelKeeper, model_defaults
 from .project_traits import EPISODE, take_cards, take_summary, turn_states
+from .takes import TakesPanel
 from .voices import CastPanel, voice_source
 
 _SETTINGS = ("num_steps", "cfg_scale", "seed", "solver", "mode", "model")
@@ -37,7 +38,7 @@ _OWN = ("num_steps", "cfg_scale")
 _DEFAULT_PROJECT = "episode.vibevoice"
 
 
-class Studio(CastPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
+class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
     """A working room for spoken conversations.
 
     Parameters
@@ -234,26 +235,6 @@ class Studio(CastPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
     @call("cancel")
     def _cancel(self) -> None:
         self.cancel()
-
-    @call("choose_take")
-    def _choose_take(self, turn: str, take: str) -> None:
-        self._project.choose(turn, take)
-
-    @call("star_take")
-    def _star_take(self, take: str, starred: bool) -> None:
-        self._project.star(take, starred)
-
-    @call("delete_take")
-    def _delete_take(self, take: str) -> None:
-        self._project.delete_take(take)
-
-    @call("undo")
-    def _undo(self) -> dict[str, Any]:
-        return {"undone": self._project.undo()}
-
-    @call("set_gap")
-    def _set_gap(self, turn: str, gap_ms: int | None = None) -> None:
-        self._project.set_gap(turn, gap_ms)
 
     @call("load_model")
     def _load_model(self) -> None:
