@@ -295,19 +295,22 @@ def load_voice(
     name: str | None = None,
     trim: bool = True,
     normalise: bool = True,
+    max_seconds: float = MAX_VOICE_SECONDS,
 ) -> Voice:
     """Make a voice of a recording.
 
     Parameters
     ----------
     source : path or float32 [N]
-        A file of any common format, at most 10 minutes; or samples at 24 kHz.
+        A file of any common format; or samples at 24 kHz, at most 10 minutes.
     name : str, optional
         By default the file's name without its suffix.
     trim : bool
         Cut silence off both ends, leaving 0.1 s.
     normalise : bool
         Bring it to -25 dBFS, as the model expects.
+    max_seconds : float
+        Longer files are refused.
 
     Returns
     -------
@@ -332,7 +335,7 @@ def load_voice(
             label, audio = "array", as_samples(source).copy()
         else:
             label = os.fspath(source)
-            audio, info = read_audio(source, max_seconds=MAX_VOICE_SECONDS)
+            audio, info = read_audio(source, max_seconds=max_seconds)
     except AudioError as exc:
         raise VoiceError(exc.got, exc.expected, exc.remedy) from exc
     checks = check_voice(audio, info)

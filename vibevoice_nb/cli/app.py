@@ -12,6 +12,7 @@ import typer
 from vibevoice_nb import __version__
 from vibevoice_nb.cli import tables, terminal
 from vibevoice_nb.cli.terminal import FAILED, fail, print_json, say, warn
+from vibevoice_nb.cli.web import web
 from vibevoice_nb.errors import CheckpointError, VibeVoiceError
 
 if TYPE_CHECKING:
@@ -269,6 +270,15 @@ def bench(ctx: typer.Context) -> None:
     from vibevoice_nb.bench import speed as benchmark
 
     benchmark.main(ctx.args)
+
+
+app.command(
+    epilog=_examples(
+        "vibevoice-nb web",
+        "vibevoice-nb web --host 0.0.0.0 --public --max-minutes 2 --queue 10",
+        "vibevoice-nb web --voila",
+    )
+)(web)
 
 
 @voices_app.command("list")

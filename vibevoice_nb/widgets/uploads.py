@@ -18,7 +18,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from vibevoice_nb.errors import AudioError, OptionError, VibeVoiceError
-from vibevoice_nb.recordings import Voice, load_voice
+from vibevoice_nb.recordings import MAX_VOICE_SECONDS, Voice, load_voice
 
 from .base import call
 from .channel import Buffer
@@ -195,8 +195,10 @@ def display_name(name: str) -> str:
     return visible.strip()[-120:] or "recording"
 
 
-def voice_of(received: Received) -> Voice:
+def voice_of(received: Received, *, max_seconds: float = MAX_VOICE_SECONDS) -> Voice:
     """Make a voice of a file from a page; nothing of it says where the file was.
+
+    Longer ones than `max_seconds` are refused.
 
     Raises
     ------
@@ -204,7 +206,7 @@ def voice_of(received: Received) -> Voice:
         As `load_voice` does.
     """
     try:
-        voice = load_voice(received.path, name=Path(received.name).stem)
+        voice = load_voice(received.path, name=Path(received.name).stem, max_seconds=max_seconds)
     except VibeVoiceError as exc:
         raise type(exc)(
             exc.got.replace(str(received.path), received.name), exc.expected, exc.remedy

@@ -1,0 +1,59 @@
+"""`vibevoice-nb web`: the web demo, or the Studio through Voila, on a port of this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vibevoice_nb.cli import terminal
+from vibevoice_nb.cli.terminal import say
+
+_PORTS = typer.Option(min=0, max=65535, help="0 takes any that is free.")
+
+
+def web(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, _PORTS] = 7860,
+    public: Annotated[
+        bool, typer.Option("--public", help="Allow a --host that other machines reach.")
+    ] = False,
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="nano (the default), a folder, or a Hugging Face hub id.")
+    ] = "nano",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    max_minutes: Annotated[float, typer.Option(help="Longest conversation.")] = 3.0,
+    queue: Annotated[int, typer.Option(help="Visitors who may wait.")] = 20,
+    max_steps: Annotated[int, typer.Option(help="Most solver steps per frame.")] = 20,
+    upload_megabytes: Annotated[int, typer.Option(help="Largest recording of a voice.")] = 16,
+    voice_seconds: Annotated[float, typer.Option(help="Longest recording of a voice.")] = 60.0,
+    keep_minutes: Annotated[float, typer.Option(help="How long visitors' files are kept.")] = 30.0,
+    voila: Annotated[
+        bool,
+        typer.Option(
+            "--voila", help="Serve the Studio itself, a room for each visitor; the limits above don't apply."
+        ),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", hidden=True, help="Show the traceback of an error.")] = False,
+) -> None:
+    """Serve a page where visitors write a script and hear it while it is made.
+
+    One conversation is made at a time, the others wait. Only this machine reaches it, unless --host and --public
+    say otherwise.
+    """
+    terminal.manner.debug = terminal.manner.debug or debug
+    from vibevoice_nb.web.binding import check_host
+
+    check_host(host, public)
+    if voila:
+        from vibevoice_nb.web.studio_app import serve_studio
+
+        serve_studio(host, port, model, device, dtype, say)
+        return
+    from vibevoice_nb.web.limits import Limits
+
+    limits = Limits(max_minutes, queue, max_steps, upload_megabytes, voice_seconds, keep_minutes)
+    with terminal.phase(f"opening {model} to visitors"):
+        from vibevoice_nb.web.server import serve
+    serve(model, limits, host, port, device, dtype, say)

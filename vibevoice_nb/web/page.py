@@ -1,0 +1,228 @@
+"""What visitors see: a Gradio page around a `Booth`."""
+
+from __future__ import annotations
+
+import html
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from vibevoice_nb.errors import OptionError, VibeVoiceError
+from vibevoice_nb.script import MAX_SPEAKERS, parse_script
+from vibevoice_nb.script.turns import label_of
+from vibevoice_nb.voices import builtin_descriptions
+from vibevoice_nb.widgets.models import model_defaults
+
+from .booth import Booth, Order, Report
+
+_log = logging.getLogger(__name__)
+
+_NANO = (
+    "**nano** is the small voice inside the package: for trying things out, in English. It is not the published "
+    "VibeVoice, doesn't sound like it, and has not learned to copy voices."
+)
+_CONSENT = "Everybody whose recording I use here has agreed to it."
+_RESPONSIBLE = (
+    "Recordings are used for this one conversation and deleted {minutes:g} minutes later. Everything made here is "
+    "marked as generated speech inside the file; say so, too, where you use it."
+)
+_ORDINALS = ("First", "Second", "Third", "Fourth")[:MAX_SPEAKERS]
+_EXAMPLES = ("two_speakers", "one_speaker", "three_speakers", "four_speakers")
+
+
+def build_page(booth: Booth) -> gr.Blocks:
+    """Lay out the page.
+
+    Parameters
+    ----------
+    booth : Booth
+
+    Returns
+    -------
+    gradio.Blocks
+        With its queue; `speak` and `stop` are its named endpoints.
+    """
+    limits = booth.limits
+    keep = int(60 * limits.keep_minutes)
+    page = gr.Blocks(title=f"VibeVoice: {booth.model}", analytics_enabled=False, delete_cache=(60, keep))
+    with page:
+        gr.Markdown(_heading(booth))
+        with gr.Row():
+            with gr.Column():
+                script = gr.Textbox(_example(_EXAMPLES[0]), label="Script", lines=10, max_lines=24)
+                remarks = gr.Markdown(_remarks(_example(_EXAMPLES[0])))
+                gr.Examples(
+                    [[_example(name)] for name in _EXAMPLES],
+                    [script],
+                    label="Examples",
+                    example_labels=[name.replace("_", " ") for name in _EXAMPLES],
+                )
+                settings = _settings(booth)
+            with gr.Column():
+                voices = _voices()
+                with gr.Accordion("Recordings instead", open=False):
+                    recordings = _recordings()
+                    consent = gr.Checkbox(False, label=_CONSENT)
+        with gr.Row():
+            speak = gr.Button("Speak", variant="primary")
+            stop = gr.Button("Stop", variant="stop")
+        words = gr.Markdown()
+        sound = gr.HTML()
+        with gr.Row():
+            seed_used = gr.Number(label="Seed it was made with", interactive=False, precision=0)
+            downloads = gr.File(label="Download", file_count="multiple", interactive=False)
+        gr.Markdown(_RESPONSIBLE.format(minutes=limits.keep_minutes))
+
+        speak.click(
+            _speaker(booth),
+            [script, *settings, consent, *voices, *recordings],
+            [sound, words, seed_used, downloads],
+            api_name="speak",
+            concurrency_limit=1,  # one engine, one voice at a time
+            show_progress="minimal",  # which tells the place in the queue
+            show_progress_on=[words],
+        )
+        stop.click(_stopper(booth), [], [], api_name="stop", queue=False)
+        script.change(
+            _remarks, [script], [remarks], queue=False, trigger_mode="always_last", show_progress="hidden"
+        )
+        page.unload(_stopper(booth))
+    return page.queue(max_size=limits.queue, default_concurrency_limit=1)
+
+
+def _heading(booth: Booth) -> str:
+    lines = [
+        "# VibeVoice",
+        f"Model: **{_plain(booth.model)}**. Write a script, choose the voices, press Speak: the conversation is "
+        f"heard while it is made. Up to {booth.limits.max_minutes:g} minutes; one visitor at a time, "
+        f"up to {booth.limits.queue} wait.",
+    ]
+    return "\n\n".join([*lines, *([_NANO] if booth.model == "nano" else [])])
+
+
+def _settings(booth: Booth) -> list[gr.components.Component]:
+    """Steps, CFG and seed."""
+    own, limits = model_defaults(booth.model), booth.limits
+    with gr.Row():
+        steps = min(own.num_steps, limits.max_steps)
+        return [
+            gr.Slider(1, limits.max_steps, steps, step=1, label="Steps", info="Fewer are faster."),
+            gr.Slider(1.0, 5.0, own.cfg_scale, step=0.1, label="CFG", info="1 is off."),
+            gr.Textbox("", label="Seed", info="A number; empty: drawn each time.", max_lines=1),
+        ]
+
+
+def _voices() -> list[gr.Dropdown]:
+    """A built-in voice for each speaker."""
+    described = builtin_descriptions()
+    names = list(described)
+    choices = [(f"{name}, {about}", name) for name, about in described.items()]
+    return [
+        gr.Dropdown(choices, value=names[number % len(names)], label=f"{ordinal} speaker")
+        for number, ordinal in enumerate(_ORDINALS)
+    ]
+
+
+def _recordings() -> list[gr.Audio]:
+    """For each speaker a place for a recording, which is then used instead."""
+    return [
+        gr.Audio(
+            sources=["upload", "microphone"],
+            type="filepath",
+            label=f"{ordinal} speaker: 5 to 30 s of clear speech",
+        )
+        for ordinal in _ORDINALS
+    ]
+
+
+def _speaker(booth: Booth) -> Callable[..., Iterator[tuple[Any, ...]]]:
+    def speak(
+        request: gr.Request,
+        script: str,
+        num_steps: float,
+        cfg_scale: float,
+        seed: str | int | None,
+        consent: bool,
+        *cast: str | None,
+    ) -> Iterator[tuple[Any, ...]]:
+        """Speak a script; the first answer says where the sound is heard while it is made."""
+        with _in_words():
+            order = Order(
+                script=script,
+                voices=[voice or "" for voice in cast[:MAX_SPEAKERS]],
+                recordings=[Path(path) if path else None for path in cast[MAX_SPEAKERS:]],
+                consent=consent,
+                num_steps=int(num_steps),
+                cfg_scale=float(cfg_scale),
+                seed=_number(seed),
+            )
+            told = ""
+            for report in booth.speak(order, request.session_hash or ""):
+                sound = _player(report) if report.stream != told else gr.skip()
+                told = report.stream
+                yield sound, _plain(report.words), report.seed, [str(path) for path in report.files] or None
+
+    return speak
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Say what went wrong in the page; what is no fault of the visitor goes into the log."""
+    try:
+        yield
+    except VibeVoiceError as error:
+        raise gr.Error(_plain(str(error)), duration=None, print_exception=False) from None
+    except Exception:
+        _log.exception("the page failed")
+        raise gr.Error(
+            "Something went wrong on this machine, and is in its log. Try again, or something shorter.",
+            print_exception=False,
+        ) from None
+
+
+def _stopper(booth: Booth) -> Callable[[gr.Request], None]:
+    def stop(request: gr.Request) -> None:
+        """Stop within a frame; what was made is kept."""
+        booth.stop(request.session_hash or "")
+
+    return stop
+
+
+def _number(seed: str | int | None) -> int | None:
+    text = "" if seed is None else str(seed).strip()
+    if text and not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise OptionError(
+            f"the seed {text[:40]!r}", "a whole number, not negative", "leave it empty to have one drawn"
+        )
+    return int(text) if text else None
+
+
+def _player(report: Report) -> str:
+    return (
+        f'<audio controls autoplay aria-label="The conversation" style="width: 100%" '
+        f'src="speech/{report.stream}.mp3"></audio>'
+    )
+
+
+def _remarks(script: str) -> str:
+    """What is to be said about a script while it is written."""
+    if not script.strip() or len(script) > 200_000:  # too long is said when it is to be spoken
+        return ""
+    read = parse_script(script)
+    remarks = [f"- {_plain(str(item))}" for item in read.diagnostics if item.severity != "info"][:5]
+    speakers = ", ".join(_plain(label_of(speaker)) for speaker in read.speakers)
+    return "\n".join([f"About {read.estimated_seconds:.0f} s. Speakers, in order: {speakers}.", "", *remarks])
+
+
+def _example(name: str) -> str:
+    return files("vibevoice_nb").joinpath("examples", f"{name}.txt").read_text("utf-8")
+
+
+def _plain(text: str) -> str:
+    """As text in Markdown and in Gradio's messages, which are HTML."""
+    return html.escape(text)

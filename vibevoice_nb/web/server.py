@@ -1,0 +1,197 @@
+"""The web demo on a port: Gradio's page, the live sound, and nothing from anywhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vibevoice_nb.errors import VibeVoiceError
+
+from .binding import who_reaches
+from .booth import Booth
+from .limits import Limits
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from uvicorn import Server
+
+# The page needs nothing from other hosts; a browser that is told so asks none, whatever Gradio's version.
+_POLICY = (
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'"
+)
+_HEADERS = [
+    (b"content-security-policy", _POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+]
+
+
+class _AddHeaders:
+    """Adds them to every answer, also to those that come bit by bit."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def send_more(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *_HEADERS]
+            await send(message)
+
+        await self.app(scope, receive, send_more if scope["type"] == "http" else send)
+
+
+def build_app(booth: Booth) -> FastAPI:
+    """Put the page and the live sound into one application.
+
+    Raises
+    ------
+    VibeVoiceError
+        Gradio isn't installed.
+    """
+    # Gradio reads these while it is imported: nothing is told to its makers, nothing kept of what visitors do.
+    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_RUN_HISTORY="False")
+    try:
+        import gradio as gr
+        from fastapi import FastAPI, Response
+        from fastapi.responses import FileResponse, StreamingResponse
+    except ImportError as error:
+        raise VibeVoiceError(
+            f"no web demo ({error})", "Gradio 5 or newer", "pip install 'vibevoice-nb[web]'"
+        ) from error
+    from .page import build_page
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    app.add_middleware(_AddHeaders)
+
+    @app.get("/speech/{name}.mp3")
+    async def listen(name: str) -> Response:
+        live = booth.stream(name)
+        if live is None:
+            return Response("This sound is no longer kept.", 404, media_type="text/plain")
+        if live.ended:  # now it can be wound, too
+            return FileResponse(live.path, media_type="audio/mpeg")
+        return StreamingResponse(
+            live.follow(), media_type="audio/mpeg", headers={"Cache-Control": "no-store"}
+        )
+
+    return gr.mount_gradio_app(
+        app,
+        build_page(booth),
+        path="",
+        show_error=False,
+        ssr_mode=False,
+        pwa=False,
+        enable_monitoring=False,
+        max_file_size=booth.limits.upload_megabytes * 1_000_000,
+    )
+
+
+@contextlib.contextmanager
+def serving(booth: Booth, host: str, port: int) -> Iterator[str]:
+    """Serve in the background while the block lasts; gives the address.
+
+    Parameters
+    ----------
+    booth : Booth
+    host : str
+    port : int
+        0 for any that is free.
+
+    Raises
+    ------
+    VibeVoiceError
+        Gradio isn't installed, or the port is taken.
+    """
+    server, bound = _server(booth, host, port)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[bound])), daemon=True)
+    thread.start()
+    try:
+        yield address(bound)
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+
+
+def serve(
+    model: str, limits: Limits, host: str, port: int, device: str, dtype: str, say: Callable[[str], None]
+) -> None:
+    """Serve until somebody interrupts; what visitors left is deleted then.
+
+    Parameters
+    ----------
+    model, device, dtype : str
+        As for `Engine.load`.
+    limits : Limits
+    host, port : str, int
+    say : callable
+        Told the address.
+
+    Raises
+    ------
+    VibeVoiceError
+    """
+    with visitors_folder() as folder:
+        booth = Booth(model, limits, folder, device=device, dtype=dtype)
+        server, bound = _server(booth, host, port)
+        booth.load()
+        say(f"{model} speaks at {address(bound)} ({who_reaches(host)}); Ctrl-C ends it")
+        asyncio.run(server.serve(sockets=[bound]))
+
+
+@contextlib.contextmanager
+def visitors_folder() -> Iterator[Path]:
+    """A folder for everything that comes from visitors, Gradio's own files included."""
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    with tempfile.TemporaryDirectory(prefix="vibevoice-web-", ignore_cleanup_errors=True) as made:
+        os.environ["GRADIO_TEMP_DIR"] = str(Path(made) / "gradio")
+        try:
+            yield Path(made)
+        finally:
+            if before is None:
+                del os.environ["GRADIO_TEMP_DIR"]
+            else:
+                os.environ["GRADIO_TEMP_DIR"] = before
+
+
+def address(bound: socket.socket) -> str:
+    """Write where a socket is, as a browser takes it."""
+    host, port = bound.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}/"
+
+
+def _server(booth: Booth, host: str, port: int) -> tuple[Server, socket.socket]:
+    """Bind first: a port that is taken is said before a model is loaded."""
+    app = build_app(booth)
+    import uvicorn
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except (OSError, OverflowError) as error:
+        bound.close()
+        raise VibeVoiceError(
+            f"{host}:{port} ({error})", "a free port on an address of this machine", "choose another --port"
+        ) from error
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+    logging.getLogger("uvicorn.error").addFilter(_is_no_farewell)
+    return uvicorn.Server(config), bound
+
+
+def _is_no_farewell(record: logging.LogRecord) -> bool:
+    """Pages that are open when the server ends are cut off: nothing anybody must be told."""
+    reason = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(reason, asyncio.CancelledError) or "graceful shutdown" in record.getMessage())
