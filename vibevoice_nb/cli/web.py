@@ -35,12 +35,12 @@ def web(
             "--voila", help="Serve the Studio itself, a room for each visitor; the limits above don't apply."
         ),
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", hidden=True, help="Show the traceback of an error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", hidden=True, help="Show tracebacks.")] = False,
 ) -> None:
     """Serve a page where visitors write a script and hear it while it is made.
 
-    One conversation is made at a time, the others wait. Only this machine reaches it, unless --host and --public
-    say otherwise.
+    One conversation is made at a time, the others wait. Only this machine reaches it, unless --host and
+    --public say otherwise.
     """
     terminal.manner.debug = terminal.manner.debug or debug
     from vibevoice_nb.web.binding import check_host

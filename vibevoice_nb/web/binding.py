@@ -50,4 +50,8 @@ def who_reaches(host: str) -> str:
     >>> who_reaches("127.0.0.1")
     'only this machine reaches it'
     """
-    return "only this machine reaches it" if is_loopback(host) else "everybody who reaches this machine can use it"
+    return (
+        "only this machine reaches it"
+        if is_loopback(host)
+        else "everybody who reaches this machine can use it"
+    )

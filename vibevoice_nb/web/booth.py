@@ -1,7 +1,7 @@
 """The speaker's booth of the web demo: takes a visitor's order, speaks it, and gives the files.
 
-Every order is a `Project` in a temporary folder, which is deleted when the files are there; those and the live
-sound are kept for a while. Nothing here knows of Gradio.
+Every order is a `Project` in a temporary folder, which is deleted when the files are there; those and the
+live sound are kept for a while. Nothing here knows of Gradio.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class LiveMp3:
 
         self.path, self.ended = path, False
         self._samples = 0
-        self._file = open(path, "xb", buffering=0)
+        self._file = open(path, "xb", buffering=0)  # noqa: SIM115 - as long as the container
         # Without a Xing header nothing is written twice.
         self._container = av.open(
             _Forward(self._file), "w", format="mp3", options={"write_xing": "0", "flush_packets": "1"}

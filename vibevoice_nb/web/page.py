@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -12,7 +13,7 @@ from typing import Any
 
 import gradio as gr
 
-from vibevoice_nb.errors import OptionError, VibeVoiceError
+from vibevoice_nb.errors import OptionError, VibeVoiceError, VoiceError
 from vibevoice_nb.script import MAX_SPEAKERS, parse_script
 from vibevoice_nb.script.turns import label_of
 from vibevoice_nb.voices import builtin_descriptions
@@ -23,13 +24,13 @@ from .booth import Booth, Order, Report
 _log = logging.getLogger(__name__)
 
 _NANO = (
-    "**nano** is the small voice inside the package: for trying things out, in English. It is not the published "
-    "VibeVoice, doesn't sound like it, and has not learned to copy voices."
+    "**nano** is the small voice inside the package: for trying things out, in English. It is not the "
+    "published VibeVoice, doesn't sound like it, and has not learned to copy voices."
 )
 _CONSENT = "Everybody whose recording I use here has agreed to it."
 _RESPONSIBLE = (
-    "Recordings are used for this one conversation and deleted {minutes:g} minutes later. Everything made here is "
-    "marked as generated speech inside the file; say so, too, where you use it."
+    "Recordings are used for this one conversation and deleted {minutes:g} minutes later. Everything made "
+    "here is marked as generated speech inside the file; say so, too, where you use it."
 )
 _ORDINALS = ("First", "Second", "Third", "Fourth")[:MAX_SPEAKERS]
 _EXAMPLES = ("two_speakers", "one_speaker", "three_speakers", "four_speakers")
@@ -74,7 +75,7 @@ def build_page(booth: Booth) -> gr.Blocks:
         words = gr.Markdown()
         sound = gr.HTML()
         with gr.Row():
-            seed_used = gr.Number(label="Seed it was made with", interactive=False, precision=0)
+            seed_used = gr.Textbox(label="Seed it was made with", interactive=False)
             downloads = gr.File(label="Download", file_count="multiple", interactive=False)
         gr.Markdown(_RESPONSIBLE.format(minutes=limits.keep_minutes))
 
@@ -98,8 +99,8 @@ def build_page(booth: Booth) -> gr.Blocks:
 def _heading(booth: Booth) -> str:
     lines = [
         "# VibeVoice",
-        f"Model: **{_plain(booth.model)}**. Write a script, choose the voices, press Speak: the conversation is "
-        f"heard while it is made. Up to {booth.limits.max_minutes:g} minutes; one visitor at a time, "
+        f"Model: **{_plain(booth.model)}**. Write a script, choose the voices, press Speak: the conversation "
+        f"is heard while it is made. Up to {booth.limits.max_minutes:g} minutes; one visitor at a time, "
         f"up to {booth.limits.queue} wait.",
     ]
     return "\n\n".join([*lines, *([_NANO] if booth.model == "nano" else [])])
@@ -130,7 +131,7 @@ def _voices() -> list[gr.Dropdown]:
 
 def _recordings() -> list[gr.Audio]:
     """For each speaker a place for a recording, which is then used instead."""
-    return [
+    recordings = [
         gr.Audio(
             sources=["upload", "microphone"],
             type="filepath",
@@ -138,6 +139,26 @@ def _recordings() -> list[gr.Audio]:
         )
         for ordinal in _ORDINALS
     ]
+    for recording in recordings:
+        _only_uploads(recording)
+    return recordings
+
+
+def _only_uploads(recording: gr.Audio) -> None:
+    """Take nothing but what the visitor sent.
+
+    Mounted in another application Gradio fetches what a visitor names: any file of this machine, any address.
+    """
+    take = recording.async_move_resource_to_block_cache
+
+    async def take_uploads(path: str | Path) -> str | None:
+        sent = Path(os.environ["GRADIO_TEMP_DIR"]).resolve()
+        if not Path(path).resolve().is_relative_to(sent):
+            refusal = VoiceError("a recording that wasn't uploaded", "one from your own device", "upload it")
+            raise gr.Error(str(refusal), print_exception=False)
+        return await take(path)
+
+    recording.async_move_resource_to_block_cache = take_uploads
 
 
 def _speaker(booth: Booth) -> Callable[..., Iterator[tuple[Any, ...]]]:
@@ -165,7 +186,8 @@ def _speaker(booth: Booth) -> Callable[..., Iterator[tuple[Any, ...]]]:
             for report in booth.speak(order, request.session_hash or ""):
                 sound = _player(report) if report.stream != told else gr.skip()
                 told = report.stream
-                yield sound, _plain(report.words), report.seed, [str(path) for path in report.files] or None
+                seed_used = "" if report.seed is None else str(report.seed)
+                yield sound, _plain(report.words), seed_used, [str(path) for path in report.files] or None
 
     return speak
 

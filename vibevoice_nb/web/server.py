@@ -58,7 +58,7 @@ def build_app(booth: Booth) -> FastAPI:
     VibeVoiceError
         Gradio isn't installed.
     """
-    # Gradio reads these while it is imported: nothing is told to its makers, nothing kept of what visitors do.
+    # Gradio reads these while it is imported: nothing is told to its makers, nothing kept of visitors' runs.
     os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_RUN_HISTORY="False")
     try:
         import gradio as gr

@@ -1,4 +1,4 @@
-"""The Studio as a page of its own: Voila runs a notebook of one cell for each visitor, in a kernel of its own.
+"""The Studio as a page of its own: Voila runs a notebook of one cell for each visitor, each in a kernel.
 
 Unlike the web demo, the Studio opens and writes files of this machine, as its user does in a notebook. So the
 address has a token, and is for those who would be given a notebook, too.
