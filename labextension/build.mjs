@@ -1,26 +1,29 @@
 /**
  * Builds the widgets: one ES module for each entry in src/widget, and one style sheet from src/core/styles.
+ * Builds the JupyterLab extension: src/lab in one module, then JupyterLab's own builder.
  *
  *   node build.mjs             everything, minified
  *   node build.mjs editor      only the editor's entry and the style sheet
+ *   node build.mjs lab         only the JupyterLab extension
  *   node build.mjs --dev       with source maps, not minified
  */
-import { readdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const widgets = join(here, 'src/widget');
-const styles = join(here, 'src/core/styles');
 const shared = ['adapter.ts']; // used by the entries, not one itself
 
 const wanted = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const dev = process.argv.includes('--dev');
 
-const entries = readdirSync(widgets)
+const widgetEntries = readdirSync(widgets)
   .filter((name) => name.endsWith('.ts') && !shared.includes(name))
   .map((name) => name.slice(0, -'.ts'.length));
+const entries = [...widgetEntries, 'lab'];
 const unknown = wanted.filter((name) => !entries.includes(name));
 if (unknown.length) {
   console.error(`No widget called ${unknown.join(', ')}; there are ${entries.join(', ')}.`);
@@ -35,25 +38,42 @@ const options = {
   legalComments: 'none',
   logLevel: 'warning',
 };
-const out = join(here, '../vibevoice_nb/widgets/static');
+const styleSheet = (folder) =>
+  readdirSync(join(here, folder))
+    .filter((name) => name.endsWith('.css'))
+    .sort() // so `_tokens.css` and the other foundations come first
+    .map((name) => `@import "./${folder}/${name}";`)
+    .join('\n');
+const buildStyle = (folders, outfile) =>
+  // One style sheet for all: the room's parts show each other.
+  build({ ...options, stdin: { contents: folders.map(styleSheet).join('\n'), resolveDir: here, loader: 'css' }, outfile });
 
-await build({
-  ...options,
-  entryPoints: (wanted.length ? wanted : entries).map((name) => join(widgets, `${name}.ts`)),
-  format: 'esm',
-  outdir: out,
-});
-await build({
-  ...options,
-  stdin: {
-    // One style sheet for all widgets: the room's parts show each other.
-    contents: readdirSync(styles)
-      .filter((name) => name.endsWith('.css'))
-      .sort() // so `_tokens.css` and the other foundations come first
-      .map((name) => `@import "./${name}";`)
-      .join('\n'),
-    resolveDir: styles,
-    loader: 'css',
-  },
-  outfile: join(out, 'style.css'),
-});
+const chosen = wanted.length ? wanted : entries;
+const chosenWidgets = chosen.filter((name) => name !== 'lab');
+if (chosenWidgets.length) {
+  const out = join(here, '../vibevoice_nb/widgets/static');
+  await build({
+    ...options,
+    entryPoints: chosenWidgets.map((name) => join(widgets, `${name}.ts`)),
+    format: 'esm',
+    outdir: out,
+  });
+  await buildStyle(['src/core/styles'], join(out, 'style.css'));
+}
+if (chosen.includes('lab')) {
+  // What is imported from packages stays an import: JupyterLab has most of them already, its builder knows which.
+  const lib = join(here, 'lib');
+  await build({
+    ...options,
+    minify: false,
+    entryPoints: [join(here, 'src/lab/index.ts')],
+    packages: 'external',
+    format: 'esm',
+    outdir: lib,
+  });
+  await buildStyle(['src/core/styles', 'src/lab/styles'], join(lib, 'style.css'));
+  const builder = join(here, 'node_modules/@jupyter/builder/lib/build-labextension.js');
+  const core = join(here, 'node_modules/@jupyterlab/core-meta/core.package.json');
+  execFileSync(process.execPath, [builder, '--core-package-file', core, ...(dev ? ['--development'] : []), here], { stdio: 'inherit' });
+  copyFileSync(join(here, 'install.json'), join(here, '../vibevoice_nb/labextension/install.json'));
+}

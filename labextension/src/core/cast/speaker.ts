@@ -6,6 +6,7 @@ import { badge, button, check, Failures, note, type Tone } from '../kit/elements
 import { clock, SAMPLE_RATE, span } from '../kit/format';
 import type { Methods } from '../protocol';
 import type { KnownVoice, ProjectState, Speaker, SpeakerVoice, TurnState, VoiceKind } from '../state';
+import { acceptVoices } from './drag';
 import { keepPanel, type KeepPanel } from './keep';
 import { RecorderPanel } from './record';
 import { Trimmer } from './trim';
@@ -37,7 +38,7 @@ export class SpeakerCard {
   private readonly uploads: UploadPanel;
   private readonly recorder: RecorderPanel;
   private readonly detail: HTMLElement;
-  private readonly stopDrops: () => void;
+  private readonly stopDrops: (() => void)[];
   private shown = '';
 
   constructor(
@@ -78,7 +79,10 @@ export class SpeakerCard {
     this.recorder = new RecorderPanel(host, label, this.failures);
     this.detail = h('div', { class: 'vvnb-stack' }, this.trim.element, this.about, this.checks, this.consent.element, this.keep.element);
     this.element = this.layOut();
-    this.stopDrops = this.uploads.acceptDrops(this.element);
+    this.stopDrops = [
+      this.uploads.acceptDrops(this.element),
+      acceptVoices(this.element, (voice) => this.select.disabled || this.ask('set_voice', { speaker: label, voice })),
+    ];
   }
 
   update(speaker: Speaker): void {
@@ -102,7 +106,7 @@ export class SpeakerCard {
   }
 
   dispose(): void {
-    this.stopDrops();
+    for (const stop of this.stopDrops) stop();
     this.trim.dispose();
     this.recorder.reset();
   }

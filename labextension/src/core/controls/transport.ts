@@ -94,6 +94,7 @@ class Transport {
         if (action === 'generate') void this.start();
         if (action === 'stop') void this.cancel();
       }),
+      bus.on('respeak', ({ turn }) => void this.failures.during(() => host.channel.call('respeak', { turn }))),
       watch(host, ['job', 'turns', 'speakers', 'diagnostics', 'mode', 'project'], () => this.render()),
       () => this.element.remove(),
     );

@@ -8,7 +8,7 @@ import { Compartment, EditorState, type Extension } from '@codemirror/state';
 import { EditorView, highlightActiveLine, keymap, placeholder } from '@codemirror/view';
 
 import { h } from '../dom';
-import type { Bus, Host } from '../host';
+import type { Action, Bus, Host } from '../host';
 import type { ProjectState, Speaker, TurnState } from '../state';
 import { completions } from './complete';
 import { toDiagnostics, type Remark } from './diagnostics';
@@ -51,7 +51,8 @@ class ScriptEditor {
       host.on('diagnostics', () => this.showRemarks()),
       host.on('project', () => this.lock()),
       bus.on('lit', ({ turn }) => this.light(turn)),
-      bus.on('act', ({ action }) => action === 'generate' && this.sync.flush()), // what is generated is what is seen
+      bus.on('act', ({ action }) => this.acted(action)),
+      bus.on('flush', () => this.sync.flush()),
     ];
     this.showSpeakers();
     this.showTurns();
@@ -115,6 +116,12 @@ class ScriptEditor {
     this.sync.flush(); // what is generated is what is seen
     this.bus.emit('act', { action });
     return true;
+  }
+
+  private acted(action: Action): void {
+    if (action === 'generate' || action === 'respeak') this.sync.flush(); // what is generated is what is seen
+    const turn = action === 'respeak' && turnAt(this.view.state, this.view.state.selection.main.head);
+    if (turn) this.bus.emit('respeak', { turn: turn.id });
   }
 
   private playFrom(turn: TurnState | undefined): boolean {

@@ -4,7 +4,7 @@ import { Live, type LiveStream } from '../audio/live';
 import { Output } from '../audio/output';
 import { PieceStore, Playback, type Range, type Store } from '../audio/pcm';
 import { SAMPLE_RATE, int16Of, toInt16 } from '../audio/resample';
-import type { Bus, Host } from '../host';
+import type { Action, Bus, Host } from '../host';
 import { LiveTurns } from './live_turns';
 import { lastBefore, mapped, summaryOf, turnAt, type Summary, type Turn } from './model';
 import { LivePeaks } from './peaks';
@@ -243,9 +243,9 @@ export class Transport {
     if (!this.playing) await this.play();
   }
 
-  private act(action: 'generate' | 'stop' | 'play'): void {
+  private act(action: Action): void {
     if (action === 'play') this.toggle();
-    else if (action === 'generate') void this.unlock();
+    else if (action !== 'stop') void this.unlock();
     else if (this.showing === 'live') this.pause();
   }
 
@@ -341,6 +341,7 @@ export class Transport {
     this.livePeaks = new LivePeaks(read);
     this.liveTurns = new LiveTurns(this.host);
     this.show('live', this.liveTurns.summary(stream), 0);
+    if (this.host.get('autoplay') === false) return; // offered, like where no page was clicked
     // Only a page that was clicked may make sound; elsewhere it is offered.
     if (this.output || navigator.userActivation?.hasBeenActive !== false) void this.play();
   }

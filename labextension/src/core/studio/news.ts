@@ -26,7 +26,7 @@ export function mountNews(root: HTMLElement, host: Host): () => void {
       lost.replaceChildren(
         note('warning', [
           h('strong', null, 'The kernel does not answer. '),
-          'What was spoken is kept on disk. Run the cell again to go on working.',
+          `What was spoken is kept on disk. ${host.whenLost ?? 'Run the cell again'} to go on working.`,
         ]),
       );
     }, PATIENCE_MS);

@@ -1,0 +1,95 @@
+/** Opens scripts in the Studio. */
+
+import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ISessionContextDialogs, SessionContextDialogs, Toolbar, WidgetTracker } from '@jupyterlab/apputils';
+import { ABCWidgetFactory, type DocumentRegistry } from '@jupyterlab/docregistry';
+import type { Contents } from '@jupyterlab/services';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { scriptIcon } from '../icons';
+import { EXTENSION, FACTORY, FILE_TYPE, IPreferences, IScriptTracker, NAME } from '../tokens';
+import { RoomPanel, ScriptDocument } from './widget';
+
+class ScriptFactory extends ABCWidgetFactory<ScriptDocument, DocumentRegistry.IModel> {
+  constructor(
+    options: DocumentRegistry.IWidgetFactoryOptions<ScriptDocument>,
+    private readonly contents: Contents.IManager,
+    private readonly preferences: IPreferences,
+  ) {
+    super(options);
+  }
+
+  protected createNewWidget(context: DocumentRegistry.Context): ScriptDocument {
+    const session = context.sessionContext;
+    session.kernelPreference = { ...session.kernelPreference, language: 'python', autoStartDefault: true };
+    const trans = this.translator.load(NAME);
+    const content = new RoomPanel({ context, contents: this.contents, preferences: this.preferences, trans });
+    const document = new ScriptDocument({ content, context, translator: this.translator });
+    document.title.icon = scriptIcon;
+    return document;
+  }
+}
+
+export const documentPlugin: JupyterFrontEndPlugin<IScriptTracker> = {
+  id: `${NAME}:document`,
+  description: 'Opens scripts in the Studio, with a kernel.',
+  autoStart: true,
+  requires: [IPreferences],
+  optional: [ILayoutRestorer, ISessionContextDialogs, ITranslator],
+  provides: IScriptTracker,
+  activate: (
+    app: JupyterFrontEnd,
+    preferences: IPreferences,
+    restorer: ILayoutRestorer | null,
+    sessionDialogs: ISessionContextDialogs | null,
+    translator_: ITranslator | null,
+  ): IScriptTracker => {
+    const translator = translator_ ?? nullTranslator;
+    const trans = translator.load(NAME);
+    const dialogs = sessionDialogs ?? new SessionContextDialogs({ translator });
+    const tracker = new WidgetTracker<ScriptDocument>({ namespace: NAME });
+    app.docRegistry.addFileType({
+      name: FILE_TYPE,
+      displayName: trans.__('VibeVoice script'),
+      extensions: [EXTENSION],
+      mimeTypes: ['text/plain'],
+      contentType: 'file',
+      fileFormat: 'text',
+      icon: scriptIcon,
+    });
+    const factory = new ScriptFactory(
+      {
+        name: FACTORY,
+        label: trans.__('VibeVoice Studio'),
+        modelName: 'text',
+        fileTypes: [FILE_TYPE, 'text'],
+        defaultFor: [FILE_TYPE],
+        preferKernel: true,
+        canStartKernel: true,
+        translator,
+        toolbarFactory: ({ context: { sessionContext } }) => [
+          { name: 'interrupt', widget: Toolbar.createInterruptButton(sessionContext, translator) },
+          { name: 'restart', widget: Toolbar.createRestartButton(sessionContext, dialogs, translator) },
+          { name: 'spacer', widget: Toolbar.createSpacerItem() },
+          { name: 'kernelName', widget: Toolbar.createKernelNameItem(sessionContext, dialogs, translator) },
+          { name: 'kernelStatus', widget: Toolbar.createKernelStatusItem(sessionContext, translator) },
+        ],
+      },
+      app.serviceManager.contents,
+      preferences,
+    );
+    app.docRegistry.addWidgetFactory(factory);
+    factory.widgetCreated.connect((_, document) => {
+      void tracker.add(document);
+      document.context.pathChanged.connect(() => void tracker.save(document));
+    });
+    if (restorer) {
+      void restorer.restore(tracker, {
+        command: 'docmanager:open',
+        args: ({ context }) => ({ path: context.path, factory: FACTORY }),
+        name: ({ context }) => context.path,
+      });
+    }
+    return tracker;
+  },
+};

@@ -1,0 +1,142 @@
+/** A script's document: the Studio, bound to a file and to a kernel. */
+
+import type { ISessionContext } from '@jupyterlab/apputils';
+import { PageConfig } from '@jupyterlab/coreutils';
+import { DocumentWidget, type DocumentRegistry } from '@jupyterlab/docregistry';
+import type { Contents, Kernel } from '@jupyterlab/services';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { Widget } from '@lumino/widgets';
+
+import { h } from '../../core/dom';
+import { Bus } from '../../core/host';
+import { failureNote, failureOf, note } from '../../core/kit/elements';
+import { preparePlayer } from '../../core/player/player';
+import { mountStudio } from '../../core/studio';
+import type { ProjectState } from '../../core/state';
+import { CommHost } from '../comm_host';
+import { newProjectSettings } from '../preferences';
+import type { IPreferences } from '../tokens';
+import { TextBond, type TextModel } from './text_bond';
+
+export interface RoomOptions {
+  context: DocumentRegistry.Context;
+  contents: Contents.IManager;
+  preferences: IPreferences;
+  trans: TranslationBundle;
+}
+
+/** The Studio, once a kernel has answered; before that, and when it can't, what the person should know. */
+export class RoomPanel extends Widget {
+  readonly host: CommHost;
+  readonly bus = new Bus();
+  private readonly place = h('div', { class: 'vvnb-lab-place', role: 'status' });
+  private readonly stops: (() => void)[] = [];
+  private unmount: (() => void) | null = null;
+  private attempt = 0;
+  private attached: Kernel.IKernelConnection | null = null;
+
+  constructor(private readonly options: RoomOptions) {
+    super();
+    const { context, preferences, trans } = options;
+    this.addClass('vvnb');
+    this.addClass('vvnb-studio');
+    this.addClass('vvnb-lab-document');
+    this.node.append(this.place);
+    this.host = new CommHost(trans.__('Restart the kernel or choose another one'));
+    this.say(trans.__('Starting a kernel …'));
+    const bond = new TextBond(this.host, context.model as unknown as TextModel);
+    const session = context.sessionContext;
+    session.kernelChanged.connect(this.kernelChanged, this);
+    session.statusChanged.connect(this.statusChanged, this);
+    context.saveState.connect(this.saving, this);
+    this.stops.push(
+      () => bond.dispose(),
+      preferences.watch(({ autoplay }) => this.host.update({ autoplay })),
+    );
+    void Promise.all([context.ready, session.ready]).then(() => this.connect());
+  }
+
+  override dispose(): void {
+    if (this.isDisposed) return;
+    const { context } = this.options;
+    this.attempt++;
+    context.sessionContext.kernelChanged.disconnect(this.kernelChanged, this);
+    context.sessionContext.statusChanged.disconnect(this.statusChanged, this);
+    context.saveState.disconnect(this.saving, this);
+    this.unmount?.();
+    for (const stop of this.stops) stop();
+    this.host.dispose();
+    super.dispose();
+  }
+
+  protected override onActivateRequest(): void {
+    this.node.querySelector<HTMLElement>('.cm-content')?.focus();
+  }
+
+  /** Ask the session's kernel for the room, unless it has given it already. */
+  private async connect(): Promise<void> {
+    const { context, contents, preferences, trans } = this.options;
+    const kernel = context.sessionContext.session?.kernel;
+    if (this.isDisposed || !context.isReady || !kernel || kernel === this.attached) return;
+    const attempt = ++this.attempt;
+    if (!this.unmount) this.say(trans.__('Waiting for the kernel …'));
+    try {
+      this.attached = kernel;
+      await this.host.attach(kernel, {
+        room: 'studio',
+        root: PageConfig.getOption('serverRoot'),
+        path: contents.localPath(context.path),
+        text: context.model.toString(),
+        settings: newProjectSettings(preferences.values),
+        budget: preferences.values.audioBudget,
+      });
+      if (attempt === this.attempt) this.mount();
+    } catch (error) {
+      if (attempt !== this.attempt || this.isDisposed) return;
+      this.attached = null;
+      this.place.replaceChildren(failureNote(failureOf(error)));
+    }
+  }
+
+  private mount(): void {
+    this.place.replaceChildren();
+    if (this.unmount) return;
+    const unprepare = preparePlayer(this.host, this.bus);
+    const unmount = mountStudio(this.node, this.host, this.bus);
+    this.unmount = () => {
+      unmount();
+      unprepare();
+    };
+  }
+
+  private say(words: string): void {
+    this.place.replaceChildren(note('accent', [words]));
+  }
+
+  private kernelChanged(): void {
+    this.lose();
+    void this.connect();
+  }
+
+  private statusChanged(_: ISessionContext, status: Kernel.Status): void {
+    if (['restarting', 'autorestarting', 'terminating', 'dead'].includes(status)) this.lose();
+    else if (status === 'idle' || status === 'busy') void this.connect();
+  }
+
+  private lose(): void {
+    this.attempt++;
+    this.attached = null;
+    this.host.detach();
+  }
+
+  private saving(_: unknown, state: DocumentRegistry.SaveState): void {
+    if (state === 'started') this.bus.emit('flush', {});
+  }
+}
+
+export class ScriptDocument extends DocumentWidget<RoomPanel, DocumentRegistry.IModel> {
+  /** The folder of takes beside the file, as the kernel knows it; empty before it has answered. */
+  get project(): string {
+    return this.content.host.get<ProjectState | undefined>('project')?.path ?? '';
+  }
+}

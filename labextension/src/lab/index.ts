@@ -1,0 +1,6 @@
+/** The JupyterLab extension: one plugin a file. */
+
+import { documentPlugin } from './document/plugin';
+import { preferencesPlugin } from './preferences';
+
+export default [preferencesPlugin, documentPlugin];

@@ -1,0 +1,34 @@
+/** Asking a kernel's Python for something, without a cell and without a trace in the person's namespace. */
+
+import type { Kernel, KernelMessage } from '@jupyterlab/services';
+
+import { CallError } from '../core/channel';
+
+type Shown = { status: string; data?: Record<string, unknown>; ename?: string; evalue?: string };
+
+/** What an expression is, as its `application/json`; rejects with a CallError. */
+export async function evaluate<T>(kernel: Kernel.IKernelConnection, expression: string): Promise<T> {
+  const content: KernelMessage.IExecuteRequestMsg['content'] = {
+    code: '',
+    silent: true,
+    store_history: false,
+    allow_stdin: false,
+    user_expressions: { value: expression },
+  };
+  const { content: reply } = await kernel.requestExecute(content, true).done;
+  const value = reply.status === 'ok' ? (reply.user_expressions['value'] as unknown as Shown | undefined) : undefined;
+  if (value?.status === 'ok' && value.data) return value.data['application/json'] as T;
+  const failure: Shown = value ?? (reply as unknown as Shown);
+  throw new CallError(
+    `${failure.ename ?? 'the kernel'}: ${failure.evalue ?? 'did not answer'}`,
+    'a Python kernel with vibevoice-nb installed',
+    'run %pip install vibevoice-nb in it, or choose another kernel',
+  );
+}
+
+/** A call of one of our functions with one argument, as an expression. */
+export function expression(module: string, name: string, argument: unknown): string {
+  // JSON escaped to ASCII is a Python string literal, too.
+  const literal = JSON.stringify(JSON.stringify(argument)).replace(/[\u007f-\uffff]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return `__import__(${JSON.stringify(module)}, fromlist=["_"]).${name}(${literal})`;
+}
