@@ -7,6 +7,7 @@
 #   make bench        speed against transformers' own VibeVoice
 #   make bench-voice  how well the embedded voice is understood
 #   make check        ruff, mypy and, where there is Node, the TypeScript compiler
+#   make docs         the documentation's pages, in build/docs
 #   make clean        remove what make made
 #
 # Choose another interpreter with PYTHON=/path/to/python (3.10 to 3.13).
@@ -34,7 +35,7 @@ define new_venv
 	@touch $(1)/.torch
 endef
 
-.PHONY: demo test test-oldest lab bench bench-voice check pictures clean
+.PHONY: demo test test-oldest lab bench bench-voice check docs pictures clean
 
 demo: $(VENV)/.base
 	$(VENV)/bin/vibevoice-nb speak vibevoice_nb/examples/two_speakers.txt --out demo.wav --force
@@ -62,6 +63,10 @@ check: $(VENV)/.dev
 	@if command -v npm >/dev/null && test -d labextension/node_modules; then npm --prefix labextension run -s check; \
 		else echo "The TypeScript sources are not checked: that takes Node 20 or newer."; fi
 
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
+	@echo "The documentation is in $(CURDIR)/build/docs/index.html"
+
 pictures: $(VENV)/.dev
 	PYTHONPATH=tests/ui/hosts $(VENV)/bin/python tests/ui/hosts/pictures.py docs/images
 
@@ -88,6 +93,10 @@ $(VENV)/.dev: $(VENV)/.base
 
 $(VENV)/.lab: $(VENV)/.base
 	$(VENV)/bin/pip install -q $(CPU_TORCH) -e ".[lab]"
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.base
+	$(VENV)/bin/pip install -q $(CPU_TORCH) -e ".[docs]"
 	@touch $@
 
 $(VENV_OLDEST)/.torch: constraints/cpu.txt
