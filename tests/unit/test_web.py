@@ -243,7 +243,7 @@ def test_old_files_are_deleted(server: Server, visitor: Visitor) -> None:
     live = server.booth.stream(Path(address).stem)
     assert live is not None
     os.utime(live.path, (0, 0))
-    server.booth._forget_old()
+    server.booth.forget_old()
     assert not live.path.parent.exists() and server.booth.stream(Path(address).stem) is None
 
 

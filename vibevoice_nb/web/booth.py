@@ -135,7 +135,6 @@ class Booth:
         ScriptError, VoiceError, OptionError, AudioError
             In words for the visitor; nothing in them says where this machine keeps its files.
         """
-        self._forget_old()
         script = self.limits.check(order.script)
         if order.num_steps is not None and order.num_steps > self.limits.max_steps:
             raise OptionError(
@@ -228,7 +227,7 @@ class Booth:
             )
         return voice_of(Received(path, shown, "upload"), max_seconds=self.limits.voice_seconds)
 
-    def _forget_old(self) -> None:
+    def forget_old(self) -> None:
         """Delete what was kept long enough."""
         oldest = time.time() - 60 * self.limits.keep_minutes
         for folder in self._folder.glob("*/live.mp3"):

@@ -35,6 +35,9 @@ _HEADERS = [
 ]
 
 
+_TIDY_EVERY = 60.0  # seconds
+
+
 class _AddHeaders:
     """Adds them to every answer, also to those that come bit by bit."""
 
@@ -114,7 +117,7 @@ def serving(booth: Booth, host: str, port: int) -> Iterator[str]:
         Gradio isn't installed, or the port is taken.
     """
     server, bound = _server(booth, host, port)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[bound])), daemon=True)
+    thread = threading.Thread(target=lambda: asyncio.run(_run(server, bound, booth)), daemon=True)
     thread.start()
     try:
         yield address(bound)
@@ -146,7 +149,7 @@ def serve(
         server, bound = _server(booth, host, port)
         booth.load()
         say(f"{model} speaks at {address(bound)} ({who_reaches(host)}); Ctrl-C ends it")
-        asyncio.run(server.serve(sockets=[bound]))
+        asyncio.run(_run(server, bound, booth))
 
 
 @contextlib.contextmanager
@@ -189,6 +192,19 @@ def _server(booth: Booth, host: str, port: int) -> tuple[Server, socket.socket]:
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
     logging.getLogger("uvicorn.error").addFilter(_is_no_farewell)
     return uvicorn.Server(config), bound
+
+
+async def _run(server: Server, bound: socket.socket, booth: Booth) -> None:
+    """Serve, and tidy up meanwhile."""
+
+    async def tidy() -> None:
+        while True:
+            await asyncio.sleep(_TIDY_EVERY)
+            booth.forget_old()
+
+    tidying = asyncio.create_task(tidy())
+    await server.serve(sockets=[bound])
+    tidying.cancel()
 
 
 def _is_no_farewell(record: logging.LogRecord) -> bool:
