@@ -5,7 +5,7 @@
 #   make test-oldest  the engine's tests on the oldest supported libraries
 #   make lab          JupyterLab
 #   make bench        speed against transformers' own VibeVoice
-#   make bench-voice  how well the embedded voice is understood
+#   make bench-voice bench-ui  how well the embedded voice is understood
 #   make check        ruff, mypy and, where there is Node, the TypeScript compiler
 #   make docs         the documentation's pages, in build/docs
 #   make clean        remove what make made
@@ -66,6 +66,9 @@ check: $(VENV)/.dev
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
 	@echo "The documentation is in $(CURDIR)/build/docs/index.html"
+
+bench-ui: $(VENV)/.dev
+	$(VENV)/bin/pytest -m speed -s tests/ui
 
 pictures: $(VENV)/.dev
 	PYTHONPATH=tests/ui/hosts $(VENV)/bin/python tests/ui/hosts/pictures.py docs/images

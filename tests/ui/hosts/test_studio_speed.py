@@ -1,4 +1,7 @@
-"""How quick it is, measured in the page of a real JupyterLab. The figures are printed as one line of JSON."""
+"""How quick it is, measured in the page of a real JupyterLab: `make bench-ui`.
+
+The figures are printed as one line of JSON. These bars need a machine that has nothing else to do.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from jupyter_server import JupyterServer, until
 from playwright.sync_api import expect
 from studio_page import WAVEFORM, Ear, StudioPage
 
+pytestmark = pytest.mark.speed
 TURNS = 300
 
 
@@ -46,7 +50,6 @@ def test_from_click_and_from_frame_to_sound(
     assert figures["frame_to_page_ms"] < 60
 
 
-@pytest.mark.slow
 def test_a_minute_without_a_gap(
     open_notebook: OpenNotebook, lab: JupyterServer, spoken: Path, figures: dict[str, float]
 ) -> None:
