@@ -35,7 +35,7 @@ define new_venv
 	@touch $(1)/.torch
 endef
 
-.PHONY: demo test test-oldest lab bench bench-voice check docs pictures clean
+.PHONY: demo test test-oldest lab bench bench-voice bench-ui check docs pictures clean
 
 demo: $(VENV)/.base
 	$(VENV)/bin/vibevoice-nb speak vibevoice_nb/examples/two_speakers.txt --out demo.wav --force

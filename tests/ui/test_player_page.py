@@ -281,7 +281,7 @@ def drawn(room: Room) -> bool:
     )
 
 
-@pytest.mark.parametrize("seconds", [4, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [4, pytest.param(60, marks=pytest.mark.speed)])
 def test_hears_a_stream_without_a_gap_while_it_is_made(
     player: Callable[..., Room], seconds: int, record_property: Any
 ) -> None:
