@@ -13,7 +13,7 @@ from jupyter_server import JupyterServer, until
 from playwright.sync_api import Browser, expect
 from studio_page import StudioPage
 
-THEMES = ("JupyterLab Light", "JupyterLab Dark")
+THEMES = ("JupyterLab Dark", "JupyterLab Light")  # ends with the one that the other tests begin with
 
 
 def open_spoken(

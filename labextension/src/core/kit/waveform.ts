@@ -87,7 +87,7 @@ export function waveform(host: Host, colour: string, buckets = 240): Waveform {
   };
   const visible = new IntersectionObserver((entries) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
-    visible.disconnect();
+    if (seen) return draw();
     seen = true;
     void load();
   });
@@ -95,7 +95,8 @@ export function waveform(host: Host, colour: string, buckets = 240): Waveform {
   visible.observe(element);
   size.observe(element);
   const scheme = matchMedia('(prefers-color-scheme: dark)');
-  const theme = new MutationObserver(draw);
+  // JupyterLab hides the page while it changes the theme: there is no room to draw in before the next frame.
+  const theme = new MutationObserver(() => requestAnimationFrame(draw));
   theme.observe(document.body, { attributes: true, attributeFilter: ['data-jp-theme-light', 'class'] });
   scheme.addEventListener('change', draw);
   return {

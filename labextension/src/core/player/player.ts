@@ -73,7 +73,8 @@ class Player implements ControlActions {
 
   start(): void {
     this.retheme();
-    const resized = new ResizeObserver(() => this.invalidate());
+    // Its first call comes when the host has attached the element, and only there colours can be read.
+    const resized = new ResizeObserver(() => this.retheme());
     resized.observe(this.element);
     const themed = new MutationObserver(() => this.retheme());
     for (const node of [document.documentElement, document.body]) themed.observe(node, { attributes: true });
