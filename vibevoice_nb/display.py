@@ -11,6 +11,7 @@ goes down, then only the beginning is there, which it says, with the path of the
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -28,6 +29,9 @@ DEFAULT_BUDGET = 2_000_000
 default_budget: int = DEFAULT_BUDGET
 """Bytes that one take on show may add to a notebook; change it as you like."""
 
+TAKE_MIME = "application/vnd.vibevoice.take+json"
+"""What a take says, for the player of our JupyterLab extension; its sound is in the HTML, once."""
+
 _BITRATES = (64_000, 48_000, 40_000, 32_000, 24_000)
 _PREVIEW_BITRATE = 32_000
 _SHORTEST_PREVIEW = 2.0  # seconds; less is left out
@@ -35,6 +39,7 @@ _FADE = SAMPLE_RATE  # at a preview's end
 _TAGS_BYTES = 2_000  # of an MP3 that aren't sound
 _SMALLEST_BUDGET = 2_000
 _PICTURE_SHARE = 0.25  # of the budget
+_WORDS_SHARE = 0.1
 _PICTURES = ((1400, 150), (700, 110))  # pixels wide and high, the better first
 _BLOCK = "display:block;width:100%;margin:.4em 0"
 
@@ -54,7 +59,7 @@ class Showable(Protocol):
     def path(self) -> Path | None: ...
 
 
-def mimebundle(take: Showable, budget: int | None = None) -> dict[str, str]:
+def mimebundle(take: Showable, budget: int | None = None) -> dict[str, Any]:
     """Show a take as HTML with an `<audio>` element and a picture of the waveform, and as text.
 
     Parameters
@@ -66,7 +71,7 @@ def mimebundle(take: Showable, budget: int | None = None) -> dict[str, str]:
     Returns
     -------
     dict
-        `text/html` and `text/plain`.
+        `text/html`, `text/plain`, and where there is sound what our JupyterLab extension makes a player of.
 
     Raises
     ------
@@ -94,11 +99,36 @@ def mimebundle(take: Showable, budget: int | None = None) -> dict[str, str]:
     facts = summary(take.manifest, seconds)
     text = " · ".join([title, *facts])
     head = f"<div><strong>{escape(title)}</strong> · {escape(' · '.join(facts))}</div>"
+    words = _words(take, seconds, int(budget * _WORDS_SHARE))
     try:
-        body = _body(take, seconds, budget - len(_framed(head).encode()))
+        body = _body(take, seconds, budget - len(_framed(head).encode()) - len(json.dumps(words)))
     except AudioError as exc:  # a take whose file is gone is still a take
         body = f"<div>{escape(str(exc))}</div>"
-    return {"text/html": _framed(head + body), "text/plain": text}
+    bundle: dict[str, Any] = {"text/html": _framed(head + body), "text/plain": text}
+    return {TAKE_MIME: words, **bundle} if words and "<audio" in body else bundle
+
+
+def _words(take: Showable, seconds: float, room: int) -> dict[str, Any]:
+    """What a take says and when, for our own player; nothing where there is no room for it."""
+    scale = SAMPLE_RATE / take.source.sample_rate
+    words = {
+        "version": 1,
+        "name": take.name,
+        "samples": round(seconds * SAMPLE_RATE),
+        "turns": [
+            {
+                "turn": turn.turn_id,
+                "label": turn.label,
+                "text": turn.text,
+                "colour": turn.colour,
+                "start": round(turn.start * scale),
+                "stop": round(turn.stop * scale),
+                "confidence": turn.confidence,
+            }
+            for turn in take.turns
+        ],
+    }
+    return words if len(json.dumps(words)) <= room else {}
 
 
 def _framed(inner: str) -> str:

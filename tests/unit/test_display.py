@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +15,7 @@ import soundfile
 from export_helpers import RATE, conversation, snr_db, speechlike
 
 from vibevoice_nb import display
-from vibevoice_nb.display import mimebundle
+from vibevoice_nb.display import TAKE_MIME, mimebundle
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.project.take import Take
 
@@ -127,3 +128,13 @@ def test_a_take_whose_file_is_gone_or_empty(tmp_path: Path) -> None:
     (tmp_path / "a.wav").unlink()
     assert "a.wav" in Page(mimebundle(take)["text/html"]).text
     assert "generated speech" in Page(mimebundle(Take.from_audio(np.zeros(0, np.float32)))["text/html"]).text
+
+
+def test_what_the_player_of_jupyterlab_needs_is_there_once_and_within_the_budget() -> None:
+    bundle = mimebundle(TAKE)
+    words = bundle[TAKE_MIME]
+    assert words["samples"] == TAKE.samples and len(words["turns"]) == len(TAKE.turns)
+    assert "base64" not in json.dumps(words)
+    small = mimebundle(LONG, 120_000)
+    assert len(json.dumps(small.get(TAKE_MIME, {}))) + len(small["text/html"]) <= 120_000
+    assert TAKE_MIME not in mimebundle(Take.from_audio(np.zeros(0, np.float32)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,3 +118,14 @@ def test_a_single_sample_and_the_highest_zoom() -> None:
 def test_pictures_that_cannot_be(arguments: tuple) -> None:
     with pytest.raises(OptionError):
         image(tone(1000.0), *arguments)
+
+
+def test_the_examples_the_page_is_held_to() -> None:
+    """The page draws takes that have no kernel; its own tests read the same file."""
+    file = Path(__file__).parents[1] / "data" / "spectrogram_examples.json"
+    at = np.arange(24_000) / 24_000
+    audio = 0.5 * np.sin(2 * np.pi * 440 * at) + 0.25 * np.sin(2 * np.pi * 3000 * at) * (at > 0.5)
+    for case in json.loads(file.read_text())["cases"]:
+        expected = np.reshape(case.pop("picture"), (case["rows"], case["columns"]))
+        picture = image(ArraySource(audio.astype(np.float32)), **case)
+        assert np.abs(picture.astype(int) - expected).max() <= 1

@@ -1,6 +1,9 @@
 /** The JupyterLab extension: one plugin a file. */
 
+import { commandsPlugin } from './commands';
 import { documentPlugin } from './document/plugin';
 import { preferencesPlugin } from './preferences';
+import { statusPlugin } from './status';
+import { takePlugin } from './take/plugin';
 
-export default [preferencesPlugin, documentPlugin];
+export default [preferencesPlugin, documentPlugin, commandsPlugin, statusPlugin, takePlugin];

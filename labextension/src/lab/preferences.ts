@@ -3,7 +3,8 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 
-import { IPreferences, NAME, type Preferences } from './tokens';
+import { NAME } from './names';
+import { IPreferences, type Preferences } from './tokens';
 
 export const DEFAULTS: Preferences = {
   model: 'nano',

@@ -1,28 +1,10 @@
-/** Names that the plugins share, and what they give each other. */
+/** What the plugins give each other. */
 
 import type { IWidgetTracker } from '@jupyterlab/apputils';
 import { Token } from '@lumino/coreutils';
 
 import type { ScriptDocument } from './document/widget';
-
-export const NAME = 'vibevoice-nb';
-export const FILE_TYPE = 'vibevoice-script';
-export const FACTORY = 'VibeVoice Studio';
-export const EXTENSION = '.vvscript';
-export const TAKE_MIME = 'application/vnd.vibevoice.take+json';
-/** What a voice that is dragged says of itself; the cast's cards take it. */
-export { VOICE_DRAG } from '../core/cast/drag';
-
-export const Commands = {
-  newScript: 'vibevoice:new-script',
-  generate: 'vibevoice:generate',
-  stop: 'vibevoice:stop',
-  play: 'vibevoice:play',
-  respeak: 'vibevoice:respeak',
-  insertCell: 'vibevoice:insert-take-cell',
-  useAsVoice: 'vibevoice:use-as-voice',
-  showSidebar: 'vibevoice:show-sidebar',
-} as const;
+import { NAME } from './names';
 
 /** The open script documents. */
 export type IScriptTracker = IWidgetTracker<ScriptDocument>;

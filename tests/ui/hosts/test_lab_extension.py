@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import nbformat
+import numpy as np
 import pytest
 from conftest import FAILED, HERE, SCRIPT
 from jupyter_server import JupyterServer, until
 from lab_page import LabPage
 from playwright.sync_api import Browser, expect
+from studio_page import WAVEFORM, Ear
+
+from vibevoice_nb.project.take import Take, TakeTurn
 
 OpenLab = Callable[..., LabPage]
 
@@ -63,3 +70,81 @@ def test_write_generate_save_and_come_back(open_lab: OpenLab, lab: JupyterServer
     assert again.states() == ["spoken"] * 3
     again.expect_waveform()
     assert lab.kernel("talk.vvscript").pid == kernel and not again.dirty
+
+
+def test_two_documents_at_once(open_lab: OpenLab, lab: JupyterServer) -> None:
+    """Each has its own text, project and kernel; one that is only opened stays as it was on the disk."""
+    for name in ("one", "two"):
+        (lab.root / f"{name}.vvscript").write_text(f"Anna: I am number {name}.")
+    page = open_lab()
+    one = page.open_document("one.vvscript")
+    two = page.open_document("two.vvscript", options={"mode": "split-right"})
+    expect(one.script).to_have_text("Anna: I am number one.")
+    two.type_script("Ben: Changed.")
+    until(lambda: two.dirty, "the marker of unsaved text")
+    assert not one.dirty and lab.kernel("one.vvscript").id != lab.kernel("two.vvscript").id
+    assert two.save() == "Ben: Changed."
+    assert (lab.root / "one.vvscript").read_text() == "Anna: I am number one."
+    lab.kernel("two.vvscript").run(
+        "from vibevoice_nb.widgets.document import _rooms\nnext(iter(_rooms.values())).script = 'Ben: From Python.'"
+    )
+    expect(two.script).to_have_text("Ben: From Python.")
+    until(lambda: two.dirty, "the marker of unsaved text")
+    page.command("docmanager:save")
+
+
+def test_settings_and_stop_in_the_status_bar(open_lab: OpenLab, lab: JupyterServer) -> None:
+    """New scripts begin as the settings say, and the status bar says and stops what is being made."""
+    page = open_lab()
+    values = {"numSteps": 7, "seedPolicy": "fixed", "seed": 11, "autoplay": False}
+    folder = lab.home / "settings" / "vibevoice-nb"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "settings.jupyterlab-settings").write_text(json.dumps(values))
+    page.reload()
+    (lab.root / "long.vvscript").write_text(
+        "Anna: " + "One sentence follows another in this very long turn. " * 4
+    )
+    long = page.open_document("long.vvscript")
+    settings = long.tab("Settings")
+    expect(settings.get_by_label(re.compile("^Steps")).first).to_have_value("7")
+    long.tab("Cast")
+    long.choose_voice("Anna", "Ada")
+    long.generate()
+    status = page.page.locator("#jp-main-statusbar")
+    expect(status).to_contain_text("Speaking turn 1 of 1", timeout=60_000)
+    status.get_by_role("button", name="Stop generating").click()
+    expect(long.generate_button).to_be_visible()
+    expect(status.get_by_role("button", name="Stop generating")).to_be_hidden()
+    assert not [one for one in long.ear.loudness if one["rms"] > 0.001]  # autoplay is off
+    room = (
+        "next(iter(__import__('vibevoice_nb.widgets.document', fromlist=['_']).__dict__['_rooms'].values()))"
+    )
+    kernel = lab.kernel("long.vvscript")
+    assert kernel.value(f"[{room}.last_seed, {room}.num_steps, {room}.job['state']]") == [11, 7, "cancelled"]
+    (folder / "settings.jupyterlab-settings").unlink()
+
+
+def test_a_saved_take_has_its_player_without_a_kernel(open_lab: OpenLab, lab: JupyterServer) -> None:
+    time = np.arange(3 * 24_000) / 24_000
+    take = Take.from_audio(
+        (0.3 * np.sin(2 * np.pi * 440 * time)).astype(np.float32),
+        name="A tone",
+        turns=[TakeTurn("a", "Anna", "High.", 0, 36_000), TakeTurn("b", "Ben", "Higher.", 36_000, 72_000)],
+    )
+    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "none", "display_name": "None"}})
+    output = nbformat.v4.new_output("display_data", take._repr_mimebundle_())
+    notebook.cells.append(nbformat.v4.new_code_cell("take", outputs=[output]))
+    nbformat.write(notebook, lab.root / "saved.ipynb")
+    page = open_lab()
+    page.page.evaluate(
+        "() => void window.jupyterapp.commands.execute('docmanager:open',"
+        " {path: 'saved.ipynb', kernelPreference: {shouldStart: false, canStart: false}})"
+    )
+    player = page.page.locator(".jp-OutputArea .vvnb-lab-take")
+    expect(player.get_by_role("region", name="Player")).to_be_visible()
+    expect(player).to_contain_text("0:03")
+    page.page.wait_for_function(WAVEFORM)
+    player.get_by_role("button", name="Play", exact=True).click()
+    Ear(page).wait_for_sound()
+    player.get_by_role("button", name=re.compile("pectrogram")).click()
+    assert not lab.api("sessions")

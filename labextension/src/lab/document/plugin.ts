@@ -7,7 +7,8 @@ import type { Contents } from '@jupyterlab/services';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { scriptIcon } from '../icons';
-import { EXTENSION, FACTORY, FILE_TYPE, IPreferences, IScriptTracker, NAME } from '../tokens';
+import { EXTENSION, FACTORY, FILE_TYPE, NAME } from '../names';
+import { IPreferences, IScriptTracker } from '../tokens';
 import { RoomPanel, ScriptDocument } from './widget';
 
 class ScriptFactory extends ABCWidgetFactory<ScriptDocument, DocumentRegistry.IModel> {

@@ -1,0 +1,18 @@
+/** Names that have to be the same everywhere. */
+
+export const NAME = 'vibevoice-nb';
+export const FILE_TYPE = 'vibevoice-script';
+export const FACTORY = 'VibeVoice Studio';
+export const EXTENSION = '.vvscript';
+export const TAKE_MIME = 'application/vnd.vibevoice.take+json';
+
+export const Commands = {
+  newScript: 'vibevoice:new-script',
+  generate: 'vibevoice:generate',
+  stop: 'vibevoice:stop',
+  play: 'vibevoice:play',
+  respeak: 'vibevoice:respeak',
+  insertCell: 'vibevoice:insert-take-cell',
+  useAsVoice: 'vibevoice:use-as-voice',
+  showSidebar: 'vibevoice:show-sidebar',
+} as const;

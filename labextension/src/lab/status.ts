@@ -1,0 +1,97 @@
+/** In the status bar: how far a generation is, in whichever room, and a way to stop it. */
+
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+import { Signal } from '@lumino/signaling';
+import { Widget } from '@lumino/widgets';
+
+import { h } from '../core/dom';
+import { button, progressBar } from '../core/kit/elements';
+import { icon } from '../core/kit/icons';
+import type { ToPage } from '../core/protocol';
+import { onRooms, openRooms, type Room } from '../core/rooms';
+import { isBusy } from '../core/state';
+import { Commands, NAME } from './names';
+import { busyRoom, jobOf } from './room';
+
+export class Progress extends Widget {
+  readonly changed = new Signal<this, void>(this);
+  private readonly words = h('span', { class: 'vvnb-lab-status-words' });
+  private readonly bar = progressBar('VibeVoice');
+  private readonly followed = new Map<Room, () => void>();
+  private readonly stopRooms: () => void;
+  private heard: ToPage['progress'] | null = null;
+
+  constructor(
+    stop: () => void,
+    private readonly trans: TranslationBundle,
+  ) {
+    super();
+    this.addClass('vvnb');
+    this.addClass('vvnb-lab-status');
+    const halt = button({ label: trans.__('Stop generating'), icon: 'stop', bare: true, size: 'small', kind: 'quiet', onclick: stop });
+    this.node.append(icon('wave'), this.words, this.bar.element, halt);
+    this.stopRooms = onRooms(() => this.follow());
+    this.follow();
+  }
+
+  get active(): boolean {
+    return busyRoom() !== undefined;
+  }
+
+  override dispose(): void {
+    this.stopRooms();
+    for (const stop of this.followed.values()) stop();
+    super.dispose();
+  }
+
+  /** Listen to the rooms there are. */
+  private follow(): void {
+    const rooms = openRooms();
+    for (const [room, stop] of this.followed) {
+      if (rooms.includes(room)) continue;
+      stop();
+      this.followed.delete(room);
+    }
+    for (const room of rooms) {
+      if (this.followed.has(room)) continue;
+      const stops = [
+        room.host.on('job', () => this.render()),
+        room.host.channel.on('progress', (progress) => {
+          this.heard = progress;
+          this.render();
+        }),
+      ];
+      this.followed.set(room, () => stops.forEach((stop) => stop()));
+    }
+    this.render();
+  }
+
+  private render(): void {
+    const room = busyRoom();
+    const job = room && jobOf(room);
+    if (isBusy(job)) {
+      const now = this.heard?.job === job?.id ? this.heard : null;
+      this.words.textContent = now ? this.turnOf(now) : this.trans.__('Getting ready …');
+      this.bar.set(now ? now.seconds / Math.max(now.estimated, now.seconds, 0.1) : null);
+    }
+    this.changed.emit();
+  }
+
+  private turnOf({ turns_done: done, turns_total: total }: ToPage['progress']): string {
+    return this.trans.__('Speaking turn %1 of %2', Math.min(done + 1, total), total);
+  }
+}
+
+export const statusPlugin: JupyterFrontEndPlugin<void> = {
+  id: `${NAME}:status`,
+  description: 'Shows and stops generations in the status bar.',
+  autoStart: true,
+  requires: [IStatusBar],
+  optional: [ITranslator],
+  activate: (app: JupyterFrontEnd, bar: IStatusBar, translator: ITranslator | null): void => {
+    const item = new Progress(() => void app.commands.execute(Commands.stop), (translator ?? nullTranslator).load(NAME));
+    bar.registerStatusItem(statusPlugin.id, { item, align: 'left', rank: 50, isActive: () => item.active, activeStateChanged: item.changed });
+  },
+};
