@@ -119,6 +119,18 @@ def test_another_visitor_stops_nothing(server: Server, visitor: Visitor) -> None
     assert "all was said" in job.result(timeout=60)[1]
 
 
+def test_what_waits_can_be_withdrawn(server: Server, visitor: Visitor) -> None:
+    other = server.visitor()
+    speaking = other.submit(LONG, steps=5)
+    first(speaking)
+    visitor.client.predict(api_name="/wait")  # the page says so before it asks
+    job = visitor.submit(LONG)
+    visitor.stop()
+    other.stop()
+    assert "before its turn" in job.result(timeout=30)[1]
+    assert "all was said" in visitor.speak(SHORT)[0] and not server.booth._waiting
+
+
 def test_who_goes_away_makes_room(server: Server) -> None:
     gone = server.visitor()
     job = gone.submit(LONG, steps=10)

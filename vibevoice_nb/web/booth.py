@@ -73,7 +73,7 @@ class Report:
     Attributes
     ----------
     stream : str
-        What the live sound is asked for with.
+        What the live sound is asked for with; empty when there is none.
     words : str
         For the visitor to read.
     seed : int or None
@@ -107,6 +107,7 @@ class Booth:
         self._folder, self._device, self._dtype = folder, device, dtype
         self._streams: dict[str, LiveMp3] = {}
         self._jobs: dict[str, Generation] = {}
+        self._waiting: dict[str, bool] = {}  # by visitor: whether they still want it
         self._lock = threading.Lock()
 
     def load(self) -> None:
@@ -120,12 +121,23 @@ class Booth:
         """Find a visitor's live sound."""
         return self._streams.get(name)
 
+    def expect(self, visitor: str) -> None:
+        """Know of a visitor whose order waits for its turn, so that `stop` can withdraw it."""
+        self._waiting[visitor] = True
+
     def stop(self, visitor: str) -> bool:
-        """Stop what is spoken for a visitor within a frame; returns whether there was anything to stop."""
+        """Stop what is spoken for a visitor within a frame, or withdraw it; returns whether it did."""
         job = self._jobs.get(visitor)
         if job is not None:
             job.cancel()
-        return job is not None
+        elif visitor in self._waiting:
+            self._waiting[visitor] = False
+        return job is not None or visitor in self._waiting
+
+    def leave(self, visitor: str) -> None:
+        """Forget a visitor who has gone."""
+        self.stop(visitor)
+        self._waiting.pop(visitor, None)
 
     def speak(self, order: Order, visitor: str) -> Iterator[Report]:
         """Speak an order; a visitor who stops listening (closes the iterator) stops the work.
@@ -135,6 +147,9 @@ class Booth:
         ScriptError, VoiceError, OptionError, AudioError
             In words for the visitor; nothing in them says where this machine keeps its files.
         """
+        if not self._waiting.pop(visitor, True):
+            yield Report("", "Stopped before its turn came.")
+            return
         script = self.limits.check(order.script)
         if order.num_steps is not None and order.num_steps > self.limits.max_steps:
             raise OptionError(

@@ -46,7 +46,7 @@ def build_page(booth: Booth) -> gr.Blocks:
     Returns
     -------
     gradio.Blocks
-        With its queue; `speak` and `stop` are its named endpoints.
+        With its queue; `speak`, `stop` and `wait` are its named endpoints.
     """
     limits = booth.limits
     keep = int(60 * limits.keep_minutes)
@@ -79,7 +79,7 @@ def build_page(booth: Booth) -> gr.Blocks:
             downloads = gr.File(label="Download", file_count="multiple", interactive=False)
         gr.Markdown(_RESPONSIBLE.format(minutes=limits.keep_minutes))
 
-        speak.click(
+        speak.click(_telling(booth.expect), [], [], api_name="wait", queue=False).then(
             _speaker(booth),
             [script, *settings, consent, *voices, *recordings],
             [sound, words, seed_used, downloads],
@@ -88,11 +88,11 @@ def build_page(booth: Booth) -> gr.Blocks:
             show_progress="minimal",  # which tells the place in the queue
             show_progress_on=[words],
         )
-        stop.click(_stopper(booth), [], [], api_name="stop", queue=False)
+        stop.click(_telling(booth.stop), [], [], api_name="stop", queue=False)
         script.change(
             _remarks, [script], [remarks], queue=False, trigger_mode="always_last", show_progress="hidden"
         )
-        page.unload(_stopper(booth))
+        page.unload(_telling(booth.leave))
     return page.queue(max_size=limits.queue, default_concurrency_limit=1)
 
 
@@ -207,12 +207,14 @@ def _in_words() -> Iterator[None]:
         ) from None
 
 
-def _stopper(booth: Booth) -> Callable[[gr.Request], None]:
-    def stop(request: gr.Request) -> None:
-        """Stop within a frame; what was made is kept."""
-        booth.stop(request.session_hash or "")
+def _telling(action: Callable[[str], object]) -> Callable[[gr.Request], None]:
+    """Tell the booth something about the visitor whose page this is."""
 
-    return stop
+    def tell(request: gr.Request) -> None:
+        action(request.session_hash or "")
+
+    tell.__doc__ = action.__doc__
+    return tell
 
 
 def _number(seed: str | int | None) -> int | None:
