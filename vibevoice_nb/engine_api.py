@@ -18,6 +18,7 @@ from .defaults import generation_settings
 from .engine.attention import attention_name
 from .engine.checkpoint import NANO, find_checkpoint, revision_of
 from .engine.config import SAMPLE_RATE
+from .engine.memory import PromptMemory
 from .engine.model import VibeVoiceModel
 from .engine.placement import pick_device, pick_dtype, place
 from .engine.prepare import prepare
@@ -66,6 +67,8 @@ class Engine:
     ) -> None:
         self.name, self.model, self.tokenizer, self.revision = name, model, tokenizer, revision
         self.defaults, self._frontend = defaults, frontend
+        self.memory = PromptMemory()
+        """What it remembers of voices and prompts, so that the same cast is heard sooner the next time."""
 
     @classmethod
     def load(
@@ -196,7 +199,7 @@ class Engine:
             )
         chosen = self.defaults.updated(options).seeded()
         jobs = [self._job(script, voices, chosen, sink) for script, sink in zip(scripts, sinks, strict=True)]
-        run_jobs(self.model, jobs, self.tokenizer.special, progress, cancelled)
+        run_jobs(self.model, jobs, self.tokenizer.special, progress, cancelled, self.memory)
         return [self._speech(job) for job in jobs]
 
     def stream(
@@ -208,7 +211,7 @@ class Engine:
         """
         chosen = self.defaults.updated(options).seeded()
         job = self._job(script, voices, chosen, MemorySink())
-        for _, audio in speak_jobs(self.model, [job], self.tokenizer.special):
+        for _, audio in speak_jobs(self.model, [job], self.tokenizer.special, memory=self.memory):
             yield audio
 
     def resume(
@@ -239,7 +242,7 @@ class Engine:
             sink = MemorySink()
             sink.write(speech.audio)
         job = speech.job.fork(sink, options)
-        run_jobs(self.model, [job], self.tokenizer.special, progress, cancelled)
+        run_jobs(self.model, [job], self.tokenizer.special, progress, cancelled, self.memory)
         later = self._speech(job)
         later.elapsed += speech.elapsed
         return later

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .engine.config import SAMPLE_RATE
 from .engine.generate import generate, prefill
+from .engine.memory import PromptMemory
 from .engine.model import VibeVoiceModel
 from .engine.prompt import Prompt
 from .engine.sampler import Sampler, solver_steps
@@ -104,6 +105,7 @@ def speak_jobs(
     jobs: Sequence[Job],
     special: SpecialTokens,
     cancelled: Cancelled = lambda: False,
+    memory: PromptMemory | None = None,
 ) -> Iterator[tuple[Job, NDArray[np.float32]]]:
     """Make audio for all jobs in one batch: (job, samples), a frame or a pause at a time.
 
@@ -124,7 +126,7 @@ def speak_jobs(
             return
         for job in speaking:
             if job.current is None:
-                _begin(model, job)
+                _begin(model, job, memory)
         walk = generate(
             model,
             [job.state for job in speaking],
@@ -148,6 +150,7 @@ def run_jobs(
     special: SpecialTokens,
     progress: Report | None = None,
     cancelled: Cancelled | None = None,
+    memory: PromptMemory | None = None,
 ) -> None:
     """Let jobs fill their sinks until they end or `cancelled` says so; reports after every frame.
 
@@ -155,7 +158,7 @@ def run_jobs(
     """
     before = sum(job.seconds for job in jobs)
     begun = time.perf_counter()
-    for job, audio in speak_jobs(model, jobs, special, cancelled or (lambda: False)):
+    for job, audio in speak_jobs(model, jobs, special, cancelled or (lambda: False), memory):
         job.sink.write(audio)
         if progress is not None:
             done = sum(job.seconds for job in jobs)
@@ -163,13 +166,13 @@ def run_jobs(
             progress(Progress(done - before, estimated - before, time.perf_counter() - begun))
 
 
-def _begin(model: VibeVoiceModel, job: Job) -> None:
+def _begin(model: VibeVoiceModel, job: Job, memory: PromptMemory | None) -> None:
     """Read the next passage's prompt; noise goes on from the job's own generator."""
     job.current = job.coming.pop(0)
     generator = job.state.generator
     job.state = GenerationState.new(model, seed=0)
     job.state.generator = generator
-    prefill(model, job.current.prompt, job.state)
+    prefill(model, job.current.prompt, job.state, memory=memory)
 
 
 def _rest(job: Job) -> Iterator[tuple[Job, NDArray[np.float32]]]:

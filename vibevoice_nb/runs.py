@@ -187,7 +187,13 @@ class _Run:
         state.generator = generator
         spoken, before = reading.frames.as_tensors(), reading.before.as_tensors()
         heard = prefill_spoken(
-            model, reading.prompt, state, spoken, guided=self._sampler.guided, before=before.latent_norm
+            model,
+            reading.prompt,
+            state,
+            spoken,
+            guided=self._sampler.guided,
+            before=before.latent_norm,
+            memory=self.engine.memory,
         )
         if not self._made and len(heard):
             tail = heard[-LEAD_SAMPLES:].float().cpu().numpy()

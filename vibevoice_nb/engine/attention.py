@@ -30,12 +30,15 @@ def attend_causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return flash.flash_attn_func(q, k, v, causal=True).transpose(1, 2)
     queries, keys = q.shape[2], k.shape[2]
     groups = q.shape[1] // k.shape[1]
-    if groups > 1:
-        k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
     if queries == keys:
+        if groups > 1:
+            k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    # A few queries and many keys: those of heads that share keys are put in a row, and nothing is repeated.
+    grouped = q.unflatten(1, (k.shape[1], groups)).flatten(2, 3)  # [R, K, G * T, D]
     mask = torch.ones(queries, keys, dtype=torch.bool, device=q.device).tril(keys - queries)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    attended = F.scaled_dot_product_attention(grouped, k, v, attn_mask=mask.repeat(groups, 1))
+    return attended.unflatten(2, (groups, queries)).flatten(1, 2)
 
 
 def attend_step(q: Tensor, live: Sequence[LiveKeys]) -> Tensor:

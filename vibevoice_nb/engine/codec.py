@@ -93,11 +93,12 @@ class _Stack(nn.Module):
         self.stages = nn.ModuleList(stages)
         self.head = head
         number_slots(self)
+        self._contexts = [(conv.context, conv.channels) for conv in streaming_convs(self)]
 
     def new_state(self, batch: int) -> StreamState:
         """Make the state of `batch` streams that have heard only silence (zeros)."""
         like = self.head.bias
-        return [like.new_zeros(batch, conv.context, conv.channels) for conv in streaming_convs(self)]
+        return [like.new_zeros(batch, context, channels) for context, channels in self._contexts]
 
     def _run(self, x: Tensor, state: StreamState | None) -> Tensor:
         for stage in self.stages:

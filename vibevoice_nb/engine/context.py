@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .conv import Downsample, Upsample, streaming_convs
+from .memory import PromptMemory
 from .model import VibeVoiceModel
 from .prompt import Prompt, embed_prompt, encode_voices
 from .state import GenerationState
@@ -39,6 +40,7 @@ def prefill_spoken(
     *,
     guided: bool,
     before: Tensor | None = None,
+    memory: PromptMemory | None = None,
 ) -> Tensor:
     """Let a fresh state read a prompt and the frames that were spoken after it.
 
@@ -58,6 +60,8 @@ def prefill_spoken(
     before : Tensor [T', Z], optional
         latent_norm of frames that sounded directly before and are not to be read again: they only fill the
         convolutions' memory.
+    memory : PromptMemory, optional
+        What is known of voices and prompts read before.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def prefill_spoken(
         The sound of the last frames, exact in its last `samples_felt` samples.
     """
     with at_most_threads(model.max_threads):
-        return _prefill_spoken(model, prompt, state, spoken, before, guided=guided)
+        return _prefill_spoken(model, prompt, state, spoken, before, memory or PromptMemory(0), guided=guided)
 
 
 def _prefill_spoken(
@@ -74,12 +78,13 @@ def _prefill_spoken(
     state: GenerationState,
     spoken: SpokenFrames,
     before: Tensor | None,
+    memory: PromptMemory,
     *,
     guided: bool,
 ) -> Tensor:
-    embeds = embed_spoken(model, prompt, spoken, state.generator)
+    embeds = embed_spoken(model, prompt, spoken, state.generator, memory)
     count = len(spoken.latent_norm)
-    model.language_model.prefill(embeds[:, :-1], state.cond)
+    memory.prefill(model.language_model, embeds[:, :-1], state.cond)
     if guided and count:
         # From the start token on; the last frame, like any pending one, is fed by the next step.
         model.language_model.prefill(embeds[:, -1 - count : -1], state.null)
@@ -90,10 +95,14 @@ def _prefill_spoken(
 
 
 def embed_spoken(
-    model: VibeVoiceModel, prompt: Prompt, spoken: SpokenFrames, generator: torch.Generator
+    model: VibeVoiceModel,
+    prompt: Prompt,
+    spoken: SpokenFrames,
+    generator: torch.Generator,
+    memory: PromptMemory | None = None,
 ) -> Tensor:
     """Embed a prompt, its voices encoded here, and the frames spoken after it: [1, P + T, H]."""
-    voices = encode_voices(model, [slot.audio for slot in prompt.voices], generator)
+    voices = encode_voices(model, [slot.audio for slot in prompt.voices], generator, memory)
     embeds = embed_prompt(model, prompt, voices)
     frames = model.embed_frames(spoken.latent_norm.to(embeds), spoken.semantic.to(embeds))
     return torch.cat((embeds, frames[None]), dim=1)

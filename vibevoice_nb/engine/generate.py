@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from .conv import StreamState
+from .memory import PromptMemory
 from .model import VibeVoiceModel
 from .prompt import Prompt, embed_prompt, encode_voices
 from .sampler import Sampler
@@ -74,7 +75,11 @@ def _from_seed(row: int, state: GenerationState) -> Tensor:
 
 @torch.inference_mode()
 def prefill(
-    model: VibeVoiceModel, prompt: Prompt, state: GenerationState, voices: Sequence[Tensor] | None = None
+    model: VibeVoiceModel,
+    prompt: Prompt,
+    state: GenerationState,
+    voices: Sequence[Tensor] | None = None,
+    memory: PromptMemory | None = None,
 ) -> None:
     """Let a fresh state read its prompt, all but the last token, which the first step feeds.
 
@@ -82,12 +87,14 @@ def prefill(
     ----------
     voices : sequence of Tensor [n, Z], optional
         Encoded voices; by default they are encoded here, with noise from the state's generator.
+    memory : PromptMemory, optional
+        What is known of voices and prompts read before.
     """
     with at_most_threads(model.max_threads):
         if voices is None:
-            voices = encode_voices(model, [slot.audio for slot in prompt.voices], state.generator)
+            voices = encode_voices(model, [slot.audio for slot in prompt.voices], state.generator, memory)
         embeds = embed_prompt(model, prompt, voices)
-        model.language_model.prefill(embeds[:, :-1], state.cond)
+        (memory or PromptMemory(0)).prefill(model.language_model, embeds[:, :-1], state.cond)
         state.pending.copy_(embeds[:, -1:])
 
 

@@ -7,6 +7,7 @@ The pieces and their spelling are those the model was trained on; each is tokeni
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ScriptError
+from .memory import PromptMemory
 from .model import VibeVoiceModel
 from .tokenizer import Tokenizer
 
@@ -99,7 +101,10 @@ def build_prompt(
 
 
 def encode_voices(
-    model: VibeVoiceModel, voices: Sequence[Tensor], generator: torch.Generator
+    model: VibeVoiceModel,
+    voices: Sequence[Tensor],
+    generator: torch.Generator,
+    memory: PromptMemory | None = None,
 ) -> list[Tensor]:
     """Encode recordings as the frames the language model reads.
 
@@ -111,6 +116,8 @@ def encode_voices(
     voices : sequence of Tensor [N]
     generator : torch.Generator
         On the CPU.
+    memory : PromptMemory, optional
+        Where voices encoded before are found again.
 
     Returns
     -------
@@ -131,11 +138,16 @@ def encode_voices(
     for index, audio in enumerate(voices):
         count = -(-len(audio) // model.config.hop_length)
         # Zeros up to the longest, as in the reference's batch: its last frame sees them.
-        padded = torch.nn.functional.pad(audio, (0, longest - len(audio))).to(like)
-        mean = model.acoustic.encode(padded[None, None, : count * model.config.hop_length])[0]
+        padded = torch.nn.functional.pad(audio, (0, longest - len(audio)))[: count * model.config.hop_length]
+        encode = functools.partial(_encode, model, padded.to(like))
+        mean = encode() if memory is None else memory.voice(padded, encode)
         latent = mean + (spread[index] * noise[index, :count]).to(mean)
         encoded.append(model.normalise_latent(latent))
     return encoded
+
+
+def _encode(model: VibeVoiceModel, audio: Tensor) -> Tensor:
+    return model.acoustic.encode(audio[None, None])[0]
 
 
 def embed_prompt(model: VibeVoiceModel, prompt: Prompt, voices: Sequence[Tensor]) -> Tensor:

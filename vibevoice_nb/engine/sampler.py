@@ -18,6 +18,7 @@ from torch import Tensor
 from ..errors import OptionError
 from .config import SOLVERS, Solver
 from .head import DiffusionHead
+from .threads import at_most_threads
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ class Sampler:
     def __init__(self, head: DiffusionHead, steps: Sequence[SolverStep], cfg_scale: float) -> None:
         self.head, self.steps, self.cfg_scale = head, steps, cfg_scale
         timesteps = torch.tensor([step.timestep for step in steps], device=head.device)
-        self.time = head.time(timesteps)  # [S, H]
+        with at_most_threads(1):  # a few rows
+            self.time = head.time(timesteps)  # [S, H]
 
     @property
     def guided(self) -> bool:

@@ -1,0 +1,221 @@
+"""What an engine remembers of prompts: never a bit of the speech, only the time to its first sound."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from engine_helpers import HOP, SPECIAL, prepared_model, sampler_of, small_prompt, walk
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vibevoice_nb.engine.generate import prefill
+from vibevoice_nb.engine.lm import LanguageModel
+from vibevoice_nb.engine.memory import PIECE, PromptMemory
+from vibevoice_nb.engine.state import GenerationState
+from vibevoice_nb.engine_api import Engine
+
+HIDDEN = 48
+
+
+class _Reads:
+    """Counts the positions that the language model really reads."""
+
+    def __init__(self, lm: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.positions = 0
+        read = lm.prefill
+
+        def counted(embeds: Tensor, cache: object) -> Tensor:
+            self.positions += embeds.shape[1]
+            return read(embeds, cache)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(lm, "prefill", counted)
+
+    def taken(self) -> int:
+        positions, self.positions = self.positions, 0
+        return positions
+
+
+def _embeds(count: int, seed: int = 0) -> Tensor:
+    return torch.randn(1, count, HIDDEN, generator=torch.Generator().manual_seed(seed))
+
+
+def _kv(memory: PromptMemory, embeds: Tensor) -> list[Tensor]:
+    lm = prepared_model().language_model
+    cache = lm.new_cache()
+    memory.prefill(lm, embeds, cache)
+    assert cache.length == embeds.shape[1]
+    return [tensor[:, : cache.length].clone() for tensor in cache.keys + cache.values]
+
+
+@pytest.mark.parametrize("changed", [0, 1, PIECE - 1, PIECE, 2 * PIECE, 3 * PIECE + 5, None])
+@torch.inference_mode()
+def test_only_what_comes_after_a_change_is_read_and_the_caches_are_equal_to_the_bit(
+    changed: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = _Reads(prepared_model().language_model, monkeypatch)
+    memory = PromptMemory()
+    first, second = _embeds(4 * PIECE + 9), _embeds(4 * PIECE + 9)
+    if changed is not None:
+        second[0, changed] += 1e-3
+    _kv(memory, first)
+    assert reads.taken() == first.shape[1]
+    got = _kv(memory, second)
+    known = 4 if changed is None else changed // PIECE
+    assert reads.taken() == second.shape[1] - known * PIECE
+    assert all(map(torch.equal, got, _kv(PromptMemory(0), second)))
+
+
+@torch.inference_mode()
+def test_the_same_piece_after_another_beginning_is_another_piece() -> None:
+    memory = PromptMemory()
+    first = _embeds(2 * PIECE)
+    second = torch.cat((_embeds(PIECE, seed=1), first[:, PIECE:]), 1)
+    _kv(memory, first)
+    assert all(map(torch.equal, _kv(memory, second), _kv(PromptMemory(0), second)))
+
+
+@torch.inference_mode()
+def test_reading_in_pieces_gives_the_numbers_of_reading_at_once() -> None:
+    lm, embeds = prepared_model().language_model, _embeds(3 * PIECE + 5)
+    cache = lm.new_cache()
+    lm.prefill(embeds, cache)
+    for got, wanted in zip(_kv(PromptMemory(), embeds), cache.keys + cache.values, strict=True):
+        torch.testing.assert_close(got, wanted[:, : cache.length], rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_memory_is_bounded_and_forgets_ends_before_beginnings(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = PromptMemory()
+    _kv(one, _embeds(PIECE))
+    memory = PromptMemory(3 * one.nbytes)
+    reads = _Reads(prepared_model().language_model, monkeypatch)
+    long = _embeds(5 * PIECE)
+    for again in (5, 2, 2):
+        _kv(memory, long)
+        assert reads.taken() == again * PIECE
+        assert memory.nbytes == memory.limit
+    _kv(memory, _embeds(PIECE, seed=1))
+    reads.taken()
+    _kv(memory, long)
+    assert reads.taken() == 3 * PIECE, "the newcomer pushed out one piece, the last"
+    memory.clear()
+    assert memory.nbytes == 0
+    _kv(memory, long)
+    assert reads.taken() == 5 * PIECE
+
+
+def test_nothing_is_kept_without_room() -> None:
+    memory, made = PromptMemory(0), []
+    for _ in range(2):
+        memory.voice(torch.zeros(9), lambda: made.append(1) or torch.zeros(1, 4))  # type: ignore[func-returns-value]
+    assert len(made) == 2
+    assert memory.nbytes == 0
+
+
+def test_a_voice_is_known_by_its_samples() -> None:
+    memory = PromptMemory()
+    audio = torch.linspace(0, 1, HOP)
+    first = memory.voice(audio, lambda: torch.ones(1, 4))
+    assert memory.voice(audio.clone(), lambda: torch.zeros(1, 4)) is first
+    other = audio.clone()
+    other[-1] += 1e-7
+    assert memory.voice(other, lambda: torch.zeros(1, 4)) is not first
+    assert memory.voice(audio[:-1], lambda: torch.zeros(1, 4)) is not first
+
+
+def _said(memory: PromptMemory | None, seed: int) -> tuple[list[Tensor], Tensor]:
+    model = prepared_model()
+    state = GenerationState.new(model, seed)
+    prefill(model, small_prompt(text=3 * PIECE), state, memory=memory)
+    asked = iter(range(4))
+    frame = SPECIAL.legal.index(SPECIAL.frame)
+    steps = walk(
+        model, [state], sampler_of(model), choose=lambda row, logits: frame, stop=lambda row: next(asked) > 2
+    )
+    return [step.frame.audio for step in steps if step.frame is not None], state.generator.get_state()
+
+
+def test_speech_is_the_same_to_the_bit_with_and_without_memory() -> None:
+    memory = PromptMemory()
+    for seed in (1, 1, 2, 1):
+        wanted, noise = _said(None, seed)
+        got, got_noise = _said(memory, seed)
+        assert len(got) == 3
+        assert all(map(torch.equal, got, wanted))
+        assert torch.equal(noise, got_noise), "the voices' noise is drawn whether they are known or not"
+
+
+def test_many_threads_may_remember_at_once() -> None:
+    memory, failed = PromptMemory(20_000), []
+
+    def work(number: int) -> None:
+        try:
+            for index in range(200):
+                value = (number + index) % 7
+                got = memory.voice(
+                    torch.full((8,), float(value)), lambda v=value: torch.full((1, 64), float(v))
+                )  # type: ignore[misc]
+                assert float(got[0, 0]) == value
+        except Exception as error:  # told to the test, which fails on it
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+
+
+class _FirstSound:
+    """A sink that remembers when it first heard something (CPU seconds)."""
+
+    def __init__(self) -> None:
+        self.at: float | None = None
+
+    def write(self, audio: NDArray[np.float32]) -> None:
+        self.at = self.at or time.process_time()
+
+
+def test_the_same_cast_is_heard_in_half_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the sink, in CPU time; the script and the seed are new, the voices are not."""
+    engine = Engine.load("nano", device="cpu")
+    encoded = _counted(engine.model.acoustic.encode, monkeypatch, engine)
+
+    def first_sound(text: str, seed: int) -> float:
+        sink, began = _FirstSound(), time.process_time()
+        engine.speak(text, ["Ada", "Kai"], sink=sink, seed=seed, max_seconds=0.4)
+        assert sink.at is not None
+        return sink.at - began
+
+    def script(word: str) -> str:
+        return f"Speaker 1: {word}.\nSpeaker 2: Good."
+
+    engine.speak("Speaker 1: Well.", ["Ruben"], seed=1, max_seconds=0.4)  # whatever is slow only once
+    pairs = []
+    for attempt in range(3):
+        engine.memory.clear()
+        encoded.clear()
+        first = first_sound(script("Morning"), seed=attempt)
+        assert len(encoded) == 2
+        pairs.append((first, first_sound(script("Evening"), seed=attempt + 10)))
+        assert len(encoded) == 2
+    assert min(later / first for first, later in pairs) <= 0.6, pairs
+
+
+def _counted(
+    encode: Callable[[Tensor], Tensor], monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> list[int]:
+    calls: list[int] = []
+
+    def counting(audio: Tensor) -> Tensor:
+        calls.append(audio.shape[-1])
+        return encode(audio)
+
+    monkeypatch.setattr(engine.model.acoustic, "encode", counting)
+    return calls
