@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .config import HeadConfig
 from .layers import RMSNorm, SwiGLU, rms_normalise
-from .linear import Linear, LinearWeights, fused
+from .linear import Affine, Derived, Linear, LinearWeights, fused
 
 FREQUENCIES = 128
 
@@ -52,7 +52,8 @@ class HeadLayer(nn.Module):
         self.modulation = LinearWeights(size, 3 * size, bias=False)
 
     def forward(self, x: Tensor, shift: Tensor, scale: Tensor, gate: Tensor) -> Tensor:
-        return x + gate * self.ffn(self.norm(x) * (1 + scale) + shift)
+        shifted = torch.addcmul(shift, rms_normalise(x, self.norm.eps), scale)
+        return torch.addcmul(x, gate, self.ffn(shifted))
 
 
 class DiffusionHead(nn.Module):
@@ -70,6 +71,7 @@ class DiffusionHead(nn.Module):
         self.final_modulation = LinearWeights(size, 2 * size, bias=False)
         self.final = Linear(size, config.latent_size, bias=False)
         self.all_modulations = fused(*(layer.modulation for layer in layers), self.final_modulation)
+        self.gains = Derived(self._gains)
 
     @property
     def device(self) -> torch.device:
@@ -88,8 +90,23 @@ class DiffusionHead(nn.Module):
         Returns
         -------
         Tensor [S, B, (3 L + 2) H]
+            Scales are what a normed x is multiplied by: the norm's weight times 1 + scale.
         """
-        return self.all_modulations.product(F.silu(self.cond_proj(cond) + time[:, None]))
+        return self._modulate(F.silu(self.cond_proj(cond) + time[:, None]))
+
+    def _modulate(self, c: Tensor) -> Tensor:
+        gain, one = self.gains()
+        assert one is not None
+        return torch.addcmul(one, self.all_modulations.product(c), gain)
+
+    def _gains(self) -> Affine:
+        """What turns scales into factors of the normed x, and leaves shifts and gates alone: [(3 L + 2) H]."""
+        weights = [layer.get_parameter("norm.weight") for layer in self.layers]
+        ones = torch.ones_like(weights[0])
+        zeros = torch.zeros_like(ones)
+        gain = [part for weight in weights for part in (ones, weight, ones)]
+        added = [part for weight in weights for part in (zeros, weight, zeros)]
+        return torch.cat((*gain, ones, ones)), torch.cat((*added, zeros, ones))
 
     def denoise(self, x: Tensor, modulation: Tensor) -> Tensor:
         """Predict the velocity v [B, Z] of x [B, Z] under one step's modulation [B, (3 L + 2) H]."""
@@ -98,7 +115,7 @@ class DiffusionHead(nn.Module):
         for index, layer in enumerate(self.layers):
             x = layer(x, *parts[3 * index : 3 * index + 3])
         shift, scale = parts[-2:]
-        return self.final(rms_normalise(x, self.eps) * (1 + scale) + shift)
+        return self.final(torch.addcmul(shift, rms_normalise(x, self.eps), scale))
 
     def forward(self, x: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """Predict the velocity of each row at its own timestep: x [B, Z], t [B], cond [B, H] -> v [B, Z].
@@ -106,4 +123,4 @@ class DiffusionHead(nn.Module):
         The plain form, for training and as the oracle of the hoisted one.
         """
         c = F.silu(self.cond_proj(cond) + self.time(t))
-        return self.denoise(x, self.all_modulations.product(c))
+        return self.denoise(x, self._modulate(c))

@@ -14,8 +14,7 @@ from .linear import Linear, LinearWeights, fused
 
 def rms_normalise(x: Tensor, eps: float) -> Tensor:
     """Divide x [..., C] by its root mean square over C, computed in fp32 as the reference does."""
-    wide = x.float()
-    return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)).to(x.dtype)
+    return F.rms_norm(x, x.shape[-1:], None, eps)
 
 
 class RMSNorm(nn.Module):
@@ -27,7 +26,7 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.weight * rms_normalise(x, self.eps)
+        return F.rms_norm(x, x.shape[-1:], self.weight, self.eps)
 
 
 class SwiGLU(nn.Module):

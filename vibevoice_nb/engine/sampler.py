@@ -171,13 +171,13 @@ class Sampler:
         for index, step in enumerate(self.steps):
             v = self._velocity(x, modulations[index], guided=cond_null is not None)
             # As in the reference: the clean sample in the model's dtype, the update in fp32, rounded after.
-            clean = step.alpha * x - step.sigma * v
-            wide = step.keep * x.float() + step.clean * clean.float()
+            clean = torch.add(step.alpha * x, v, alpha=-step.sigma)
+            wide = (step.keep * x.float()).add_(clean, alpha=step.clean)
             if previous is not None and step.previous:
-                wide += step.previous * previous.float()
+                wide.add_(previous, alpha=step.previous)
             if step.noise:
                 assert step_noise is not None
-                wide += step.noise * step_noise[index].to(wide)
+                wide.add_(step_noise[index], alpha=step.noise)
             x, previous = wide.to(cond.dtype), clean
             yield x
 
@@ -185,4 +185,4 @@ class Sampler:
         if not guided:
             return self.head.denoise(x, modulation)
         v, v_null = self.head.denoise(torch.cat((x, x)), modulation).chunk(2)
-        return v_null + self.cfg_scale * (v - v_null)
+        return torch.add(v_null, v - v_null, alpha=self.cfg_scale)
