@@ -75,6 +75,18 @@ def test_outliers_are_not_lost(outlier: float) -> None:
     torch.testing.assert_close(kernel.product(x)[0], weight[:, 6], rtol=1e-5, atol=1e-9)
 
 
+def test_a_large_bfloat16_matrix_is_multiplied_in_float32() -> None:
+    weight = _weight((1024, 640), published=True).bfloat16()
+    kernel = choose_kernel(weight, torch.ones(1024).bfloat16())
+    assert isinstance(kernel, HalfKernel) == ("fbgemm" in torch.backends.quantized.supported_engines)
+    x = torch.randn(2, 640, generator=torch.Generator().manual_seed(1)).bfloat16()
+    wide = x.double() @ weight.double().T + 1
+    got = kernel.product(x)
+    assert got.dtype == torch.bfloat16
+    assert float((got.double() - wide).norm() / wide.norm()) < 2**-8
+    assert isinstance(choose_kernel(_weight(published=True).bfloat16(), None), OneDnnKernel)
+
+
 def test_a_matrix_of_zeros() -> None:
     weight = torch.zeros(BIG)
     out = choose_kernel(weight, torch.ones(BIG[0])).product(torch.randn(2, BIG[1]))

@@ -100,7 +100,7 @@ class DiffusionHead(nn.Module):
         return torch.addcmul(one, self.all_modulations.product(c), gain)
 
     def _gains(self) -> Affine:
-        """What turns scales into factors of the normed x, and leaves shifts and gates alone: [(3 L + 2) H]."""
+        """What turns scales into factors of the normed x, and leaves the rest alone: [(3 L + 2) H]."""
         weights = [layer.get_parameter("norm.weight") for layer in self.layers]
         ones = torch.ones_like(weights[0])
         zeros = torch.zeros_like(ones)

@@ -17,8 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_HALF_FROM = 1 << 14
-"""Elements from which a matrix is worth keeping as float16; smaller ones stay in the cache anyway."""
+_HALF_FROM = {torch.float32: 1 << 14, torch.bfloat16: 1 << 19}
+"""Elements from which a matrix of this type is worth keeping as float16. Smaller ones stay in the cache anyway;
+bfloat16 takes no less room, but from memory it is read more slowly."""
 
 _HALF_EXPONENT = 14
 _HALF_ROUNDING = 2.0**-25
@@ -62,16 +63,17 @@ class OneDnnKernel(Kernel):
 
 
 class HalfKernel(Kernel):
-    """A float32 matrix kept, without loss, as float16 times a power of two."""
+    """A matrix kept, without loss, as float16 times a power of two; the product is float32 within."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         scale = _half_scale(weight)
         self.unscale = 1 / scale
-        scaled_bias = None if bias is None else bias * scale
-        self.packed = torch.ops.quantized.linear_prepack_fp16(weight * scale, scaled_bias)
+        scaled_bias = None if bias is None else bias.float() * scale
+        self.packed = torch.ops.quantized.linear_prepack_fp16(weight.float() * scale, scaled_bias)
 
     def product(self, x: Tensor) -> Tensor:
-        return torch.ops.quantized.linear_dynamic_fp16(x, self.packed).mul_(self.unscale)
+        wide = torch.ops.quantized.linear_dynamic_fp16(x.float(), self.packed).mul_(self.unscale)
+        return wide.to(x.dtype)
 
 
 def choose_kernel(weight: Tensor, bias: Tensor | None) -> Kernel:
@@ -90,11 +92,11 @@ def _half_scale(weight: Tensor) -> float:
 
 
 def _fits_half(weight: Tensor) -> bool:
-    if weight.dtype != torch.float32 or weight.numel() < _HALF_FROM:
+    if weight.numel() < _HALF_FROM.get(weight.dtype, math.inf):
         return False
     if "fbgemm" not in torch.backends.quantized.supported_engines:
         return False
-    scaled = weight * _half_scale(weight)
+    scaled = weight.float() * _half_scale(weight)
     return bool((scaled.half().float() - scaled).abs().max() <= _HALF_ROUNDING)
 
 
