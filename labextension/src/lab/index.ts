@@ -2,8 +2,10 @@
 
 import { commandsPlugin } from './commands';
 import { documentPlugin } from './document/plugin';
+import { insertCellPlugin } from './insert_cell';
 import { preferencesPlugin } from './preferences';
+import { sidebarPlugin } from './sidebar/plugin';
 import { statusPlugin } from './status';
 import { takePlugin } from './take/plugin';
 
-export default [preferencesPlugin, documentPlugin, commandsPlugin, statusPlugin, takePlugin];
+export default [preferencesPlugin, documentPlugin, commandsPlugin, statusPlugin, takePlugin, sidebarPlugin, insertCellPlugin];

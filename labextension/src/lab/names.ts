@@ -13,6 +13,7 @@ export const Commands = {
   play: 'vibevoice:play',
   respeak: 'vibevoice:respeak',
   insertCell: 'vibevoice:insert-take-cell',
+  openProject: 'vibevoice:open-project',
   useAsVoice: 'vibevoice:use-as-voice',
   showSidebar: 'vibevoice:show-sidebar',
 } as const;

@@ -88,9 +88,9 @@ export const statusPlugin: JupyterFrontEndPlugin<void> = {
   id: `${NAME}:status`,
   description: 'Shows and stops generations in the status bar.',
   autoStart: true,
-  requires: [IStatusBar],
-  optional: [ITranslator],
-  activate: (app: JupyterFrontEnd, bar: IStatusBar, translator: ITranslator | null): void => {
+  optional: [IStatusBar, ITranslator], // Notebook 7 has no status bar
+  activate: (app: JupyterFrontEnd, bar: IStatusBar | null, translator: ITranslator | null): void => {
+    if (!bar) return;
     const item = new Progress(() => void app.commands.execute(Commands.stop), (translator ?? nullTranslator).load(NAME));
     bar.registerStatusItem(statusPlugin.id, { item, align: 'left', rank: 50, isActive: () => item.active, activeStateChanged: item.changed });
   },

@@ -1,0 +1,101 @@
+/** The projects and takes of the folder in the file browser: hear, open, put into a notebook. */
+
+import type { CommandRegistry } from '@lumino/commands';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { h } from '../../core/dom';
+import type { Bus } from '../../core/host';
+import { button } from '../../core/kit/elements';
+import { clock, span } from '../../core/kit/format';
+import type { CommHost } from '../comm_host';
+import { Commands } from '../names';
+
+interface ListedTake {
+  id: string;
+  words: string;
+  seconds: number;
+  starred: boolean;
+  model: string;
+}
+
+interface ListedProject {
+  name: string;
+  path: string;
+  turns: number;
+  seconds: number;
+  takes: ListedTake[];
+}
+
+export class ProjectList {
+  readonly element = h('ul', { class: 'vvnb-lab-list' });
+  private readonly stop: () => void;
+
+  constructor(
+    private readonly host: CommHost,
+    private readonly bus: Bus,
+    private readonly commands: CommandRegistry,
+    private readonly folder: () => string,
+    private readonly trans: TranslationBundle,
+  ) {
+    this.element.setAttribute('aria-label', trans.__('Projects'));
+    this.stop = host.on('projects', () => this.render());
+    this.render();
+  }
+
+  dispose(): void {
+    this.stop();
+  }
+
+  private render(): void {
+    const projects = this.host.get<ListedProject[] | undefined>('projects') ?? [];
+    const none = h('li', { class: 'vvnb-hint' }, this.trans.__('None in this folder.'));
+    this.element.replaceChildren(...(projects.length ? projects.map((project) => this.project(project)) : [none]));
+  }
+
+  private project(project: ListedProject): HTMLElement {
+    const { trans } = this;
+    const { name, path, turns, seconds } = project;
+    const about = trans._n('%1 turn', '%1 turns', turns);
+    return h(
+      'li',
+      null,
+      h(
+        'details',
+        null,
+        h('summary', { class: 'vvnb-lab-item' }, h('strong', { class: 'vvnb-grow vvnb-ellipsis' }, name), h('span', { class: 'vvnb-hint' }, `${about} · ${clock(seconds)}`)),
+        h(
+          'div',
+          { class: 'vvnb-row' },
+          seconds > 0 && this.hear(trans.__('Hear %1', name), `project:${path}`),
+          button({ label: trans.__('Open'), icon: 'file', size: 'small', kind: 'quiet', onclick: () => void this.commands.execute(Commands.openProject, { path: this.pathOf(name, '') }) }),
+          this.insert(trans.__('Insert a cell that loads %1', name), { project: this.pathOf(name, '.vibevoice') }),
+        ),
+        h('ul', { class: 'vvnb-lab-list' }, ...project.takes.map((take) => this.take(project, take))),
+      ),
+    );
+  }
+
+  private take({ name, path }: ListedProject, { id, words, seconds, starred, model }: ListedTake): HTMLElement {
+    const { trans } = this;
+    return h(
+      'li',
+      { class: 'vvnb-lab-item', title: `${words} · ${model}` },
+      this.hear(trans.__('Hear the take “%1”', words), `take:${id}@${path}`),
+      h('span', { class: 'vvnb-grow vvnb-ellipsis' }, starred ? `★ ${words}` : words),
+      h('span', { class: 'vvnb-hint' }, span(seconds)),
+      this.insert(trans.__('Insert a cell that loads the take “%1”', words), { project: this.pathOf(name, '.vibevoice'), take: id }),
+    );
+  }
+
+  private pathOf(name: string, suffix: string): string {
+    return [this.folder(), `${name}${suffix}`].filter(Boolean).join('/');
+  }
+
+  private hear(label: string, source: string): HTMLElement {
+    return button({ label, icon: 'play', bare: true, size: 'small', kind: 'quiet', onclick: () => this.bus.emit('audition', { source, autoplay: true }) });
+  }
+
+  private insert(label: string, args: { project: string; take?: string }): HTMLElement {
+    return button({ label, icon: 'download', bare: true, size: 'small', kind: 'quiet', onclick: () => void this.commands.execute(Commands.insertCell, args) });
+  }
+}
