@@ -71,12 +71,11 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose three turns are spoken; copy it."""
     from vibevoice_nb.engines import engines
     from vibevoice_nb.project import Project
-    from vibevoice_nb.voices import builtin_voices
 
     folder = tmp_path_factory.mktemp("spoken") / "spoken.vibevoice"
     with Project.create(folder, SCRIPT) as project:
         for label, voice in (("Anna", "Ada"), ("Ben", "Kai")):
-            project.set_voice(label, builtin_voices()[voice], kind="built-in")
+            project.set_voice(label, voice)
         project.generate(lambda: engines.load("nano"), num_steps=5, seed=1).result()
     return folder
 

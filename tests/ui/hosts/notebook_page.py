@@ -15,6 +15,7 @@ HARMLESS = {
     "voila": (
         r"ERR_NAME_NOT_RESOLVED",  # Voila's own icon font is on the web
         r"shared module",  # JupyterLab's extensions are newer than what Voila is built on
+        r"labextensions/vibevoice-nb|^Event$",  # a link in a checkout, which Voila refuses to follow
     ),
 }
 ANYWHERE = (r"ResizeObserver loop",)

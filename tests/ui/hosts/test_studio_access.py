@@ -81,7 +81,9 @@ def test_saved_notebook(
 ) -> None:
     """Widgets add less than 1 MB, and a take shown in a cell plays in the exported page without a kernel."""
     studio = open_spoken(open_notebook, lab, spoken, "saved", "studio.episode")
-    expect(studio.page.locator(".jp-OutputArea audio")).to_be_visible(timeout=30_000)
+    expect(studio.page.locator(".jp-Cell").nth(1).locator(".jp-OutputArea-output")).to_be_visible(
+        timeout=30_000
+    )
     studio.notebook.keep_widgets()
     text = studio.notebook.save()
     saved = nbformat.reads(text, as_version=4)
