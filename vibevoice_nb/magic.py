@@ -149,14 +149,14 @@ def _speak_project(
         if voice is not None or project.cast[label].voice is None:
             project.set_voice(label, resolve_voice(voice or _default_voice(script, label)))
     bar = _Bar()
-    job: Generation = project.generate(
+    job: Generation = project.generation(
         lambda: engines.load(model, device=device),
         mode=mode,
         listener=lambda event: bar.update(job, event),
         **options,
     )
     try:
-        return job.result()
+        return job.start().result()  # started only now: the listener must know the job
     finally:
         bar.close()
 

@@ -30,13 +30,16 @@ def speak(shell: InteractiveShell, line: str, cell: str = CELL) -> Take:
     return take
 
 
-def test_a_cell_becomes_a_take(shell: InteractiveShell, tmp_path: Path) -> None:
+def test_a_cell_becomes_a_take(
+    shell: InteractiveShell, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     take = speak(shell, f"{LINE} --name morning --out {tmp_path / 'morning.wav'}")
     assert [turn.text for turn in take.turns] == ["Hello there.", "Good morning."]
     assert take.turns[0].stop == take.turns[1].start and take.audio.size == take.samples
     assert shell.user_ns["morning"] is take and (tmp_path / "morning.wav").stat().st_size > 20_000
     made = take.manifest["takes"][0]
     assert made["options"]["num_steps"] == 2 and made["voice"]["name"] == "Ada" and made["model"] == "nano"
+    assert not caplog.records  # the progress bar listens from the first event on
 
 
 def test_with_a_project_only_what_is_missing_is_spoken(shell: InteractiveShell, tmp_path: Path) -> None:
