@@ -2,6 +2,7 @@
 #
 #   make demo         a two-speaker conversation in demo.wav, spoken by the embedded voice
 #   make test         every test, doctests included, on the newest libraries
+#   make test-notebooks  the tutorials and what they need (part of make test)
 #   make test-oldest  the engine's tests on the oldest supported libraries
 #   make lab          JupyterLab
 #   make bench        speed against transformers' own VibeVoice
@@ -35,7 +36,7 @@ define new_venv
 	@touch $(1)/.torch
 endef
 
-.PHONY: demo test test-oldest lab bench bench-voice bench-ui check docs pictures clean
+.PHONY: demo test test-notebooks test-oldest lab bench bench-voice bench-ui check docs pictures clean
 
 demo: $(VENV)/.base
 	$(VENV)/bin/vibevoice-nb speak vibevoice_nb/examples/two_speakers.txt --out demo.wav --force
@@ -43,6 +44,9 @@ demo: $(VENV)/.base
 
 test: $(VENV)/.dev
 	$(VENV)/bin/pytest
+
+test-notebooks: $(VENV)/.dev
+	$(VENV)/bin/pytest tests/notebooks --durations=0
 
 test-oldest: $(VENV_OLDEST)/.test
 	$(VENV_OLDEST)/bin/pytest tests/engine vibevoice_nb/engine
