@@ -36,10 +36,11 @@ export const insertCellPlugin: JupyterFrontEndPlugin<void> = {
     app.commands.addCommand(Commands.insertCell, {
       label: trans.__('Insert a cell that loads the takes of the current script'),
       isEnabled: ({ project }) => notebooks.currentWidget !== null && Boolean(project || ofScript()),
-      execute: ({ project, take }) => {
+      execute: async ({ project, take }) => {
         const panel = notebooks.currentWidget;
         if (!panel) return;
         const path = String(project || ofScript());
+        await panel.context.ready; // before that, what is inserted would be overwritten
         NotebookActions.insertBelow(panel.content);
         const code = loadingCode(PathExt.relative(PathExt.dirname(panel.context.path), path), take ? String(take) : undefined);
         panel.content.activeCell?.model.sharedModel.setSource(code);

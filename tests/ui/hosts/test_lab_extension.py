@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
+import soundfile
 from conftest import FAILED, HERE, SCRIPT
 from jupyter_server import JupyterServer, until
 from lab_page import LabPage
+from notebook_page import CONNECTED
 from playwright.sync_api import Browser, expect
 from studio_page import WAVEFORM, Ear
 
 from vibevoice_nb.project.take import Take, TakeTurn
 
 OpenLab = Callable[..., LabPage]
+
+
+def speechlike(seconds: float) -> np.ndarray:
+    """A hum that comes and goes, loud enough to be a recording."""
+    time = np.arange(int(seconds * 24_000)) / 24_000
+    hum = sum(np.sin(2 * np.pi * 140 * n * time) / n for n in range(1, 12))
+    return (0.12 * hum * (0.55 + 0.45 * np.sin(2 * np.pi * 3 * time))).astype(np.float32)
 
 
 @pytest.fixture
@@ -30,6 +42,7 @@ def open_lab(
 
     def open_it() -> LabPage:
         context = browser.new_context(viewport={"width": 1500, "height": 1000})
+        context.set_default_timeout(20_000)
         context.add_init_script(path=HERE / "ear.js")
         opened.append(LabPage(context.new_page(), lab, f"{request.node.name}{len(opened)}"))
         return opened[-1].open()
@@ -86,7 +99,8 @@ def test_two_documents_at_once(open_lab: OpenLab, lab: JupyterServer) -> None:
     assert two.save() == "Ben: Changed."
     assert (lab.root / "one.vvscript").read_text() == "Anna: I am number one."
     lab.kernel("two.vvscript").run(
-        "from vibevoice_nb.widgets.document import _rooms\nnext(iter(_rooms.values())).script = 'Ben: From Python.'"
+        "from vibevoice_nb.widgets.document import _rooms\n"
+        "next(iter(_rooms.values())).script = 'Ben: From Python.'"
     )
     expect(two.script).to_have_text("Ben: From Python.")
     until(lambda: two.dirty, "the marker of unsaved text")
@@ -148,3 +162,58 @@ def test_a_saved_take_has_its_player_without_a_kernel(open_lab: OpenLab, lab: Ju
     Ear(page).wait_for_sound()
     player.get_by_role("button", name=re.compile("pectrogram")).click()
     assert not lab.api("sessions")
+    # ipywidgets' own complaint about a notebook without a kernel.
+    page.problems = [one for one in page.problems if "null (reading 'kernel')" not in one]
+
+
+def test_sidebar_gives_voices_and_shows_projects(open_lab: OpenLab, lab: JupyterServer, spoken: Path) -> None:
+    """A voice is dragged onto a speaker, a recording becomes one, and the folder's takes are there."""
+    shutil.copytree(spoken, lab.root / "work" / "spoken.vibevoice")
+    (lab.root / "work" / "new.vvscript").write_text("Anna: Hello.")
+    soundfile.write(lab.root / "work" / "Mine.wav", speechlike(6.0), 24_000)
+    page = open_lab()
+    page.command("filebrowser:open-path", path="work")
+    new = page.open_document("work/new.vvscript")
+    page.command("vibevoice:show-sidebar")
+    sidebar = page.page.locator("#vibevoice-sidebar")
+    ada = sidebar.get_by_role("list", name="Voices").get_by_role("listitem").filter(has_text="Ada")
+    ada.drag_to(new.root.locator(".vvnb-speaker"))
+    expect(new.root.get_by_label("Voice of Anna", exact=True)).to_have_value("Ada")
+    page.command("filebrowser:open-path", path="work/Mine.wav")  # goes there and selects it
+    page.page.locator(".jp-DirListing-item").filter(has_text="Mine.wav").click(button="right")
+    page.page.get_by_role("menuitem", name="Use as voice").click()
+    mine = sidebar.get_by_role("listitem").filter(has_text="Mine")
+    expect(mine).to_be_visible()
+    mine.get_by_role("button", name="Remove Mine").click()
+    page.page.locator(".jp-Dialog button.jp-mod-accept").click()
+    expect(mine).to_be_hidden()
+    project = sidebar.get_by_role("list", name="Projects").get_by_role("listitem").filter(has_text="3 turns")
+    project.locator("summary").click()
+    project.get_by_role("button", name="Hear spoken").click()
+    Ear(page).wait_for_sound()
+    project.get_by_role("button", name="Open").click()
+    expect(page.document("work/spoken.vvscript").turns).to_have_count(3)
+
+
+def test_launcher_and_a_cell_that_loads_a_take(open_lab: OpenLab, lab: JupyterServer, spoken: Path) -> None:
+    shutil.copytree(spoken, lab.root / "untitled.vibevoice")
+    page = open_lab()
+    page.page.locator(".jp-LauncherCard").filter(has_text="VibeVoice script").click()
+    made = page.document("untitled.vvscript")
+    expect(made.turns).to_have_count(3)  # a new file beside a project is a way into it
+    lab.write("use.ipynb", "1 + 1")
+    page.command("docmanager:open", path="use.ipynb")
+    page.page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.context?.path === 'use.ipynb'")
+    page.command("vibevoice:insert-take-cell")
+    cell = page.page.locator(".jp-Notebook .jp-CodeCell").last
+    expect(cell).to_contain_text('Project.open("untitled.vibevoice", read_only=True)')
+    page.page.evaluate(CONNECTED)
+    page.command("notebook:run-cell")
+    expect(page.page.locator(".jp-OutputArea .vvnb-lab-take .vvnb-deck")).to_be_visible(timeout=40_000)
+
+
+def test_it_is_installed(lab: JupyterServer) -> None:
+    command = [sys.executable, "-m", "jupyter", "labextension", "list"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    [line] = [line for line in (run.stdout + run.stderr).splitlines() if "vibevoice-nb" in line]
+    assert "enabled" in line and "OK" in line

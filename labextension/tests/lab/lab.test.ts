@@ -1,0 +1,41 @@
+// @vitest-environment jsdom
+import { expect, test } from 'vitest';
+
+import settings from '../../schema/settings.json';
+import { Bus } from '../../src/core/host';
+import { LocalHost } from '../../src/core/local';
+import { onRooms, openRoom, openRooms, type Room } from '../../src/core/rooms';
+import { expression } from '../../src/lab/kernel';
+import { DEFAULTS, newProjectSettings } from '../../src/lab/preferences';
+
+const room = (): Room => ({ host: new LocalHost({}, {}), bus: new Bus(), element: document.body.appendChild(document.createElement('div')) });
+
+test('the settings a person sees are those the plugins have, with the same defaults', () => {
+  const shown = Object.fromEntries(Object.entries(settings.properties).map(([name, { default: value }]) => [name, value]));
+  expect(shown).toEqual(DEFAULTS);
+});
+
+test('a fixed seed is kept, another is drawn', () => {
+  expect(newProjectSettings({ ...DEFAULTS, seedPolicy: 'fixed', seed: 7 })).toMatchObject({ seed: 7, num_steps: null });
+  expect(newProjectSettings({ ...DEFAULTS, seed: 7 })).toMatchObject({ seed: null });
+});
+
+test('what is asked of a kernel is one Python string, whatever is in it', () => {
+  const asked = expression('a.b', 'show', { text: 'é"\\\n\u{1f600}' });
+  expect(asked).toMatch(/^__import__\("a\.b", fromlist=\["_"\]\)\.show\("[\x20-\x7e]*"\)$/);
+  // JSON twice read, as Python does it: its escapes mean the same.
+  expect(JSON.parse(JSON.parse(/show\((.*)\)$/.exec(asked)![1]!))).toEqual({ text: 'é"\\\n\u{1f600}' });
+});
+
+test('the room last used comes last', () => {
+  let changes = 0;
+  const off = onRooms(() => changes++);
+  const [one, two] = [room(), room()];
+  const close = [openRoom(one), openRoom(two)];
+  expect(openRooms()).toEqual([one, two]);
+  one.element.dispatchEvent(new FocusEvent('focusin', { bubbles: true }));
+  expect(openRooms().at(-1)).toBe(one);
+  close.forEach((end) => end());
+  expect([openRooms().length, changes]).toEqual([0, 5]);
+  off();
+});
