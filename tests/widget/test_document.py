@@ -72,3 +72,12 @@ def test_a_shelf_lists_projects_and_leaves_out_what_is_none(folder: Path) -> Non
     shelf.look(folder)
     assert [(project["name"], project["turns"]) for project in shelf.projects] == [("talk", 2)]
     assert shelf.audio_source(f"project:{folder / 'talk.vibevoice'}").samples == 0
+
+
+def test_a_project_follows_its_file(folder: Path) -> None:
+    first = show(folder, "Anna: Hi.")
+    (folder / "talk.vvscript").rename(folder / "chat.vvscript")
+    second = show(folder, "Anna: Hi.", path="chat.vvscript", before="talk.vvscript")
+    assert second["comm"] != first["comm"] and second["state"]["project"]["name"] == "chat"
+    assert second["state"]["turns"][0]["id"] == first["state"]["turns"][0]["id"]
+    assert not (folder / "talk.vibevoice").exists() and not second["state"]["project"]["read_only"]

@@ -70,8 +70,9 @@ def show(asked: str) -> Any:
     ----------
     asked : str
         JSON. `room` is "studio" or "shelf"; for a studio `path` of the script's file, `root` the folder that
-        it starts from as far as the page knows, `text` the script as the page has it, `settings` those of a
-        new project. `budget` is how many bytes a take on show may add to a notebook.
+        it starts from as far as the page knows, `before` what it was called until now, if it was renamed,
+        `text` the script as the page has it, `settings` those of a new project. `budget` is how many bytes a
+        take on show may add to a notebook.
 
     Returns
     -------
@@ -123,6 +124,8 @@ def _room(wanted: Mapping[str, Any]) -> VibeVoiceWidget:
     path = document_path(wanted["root"], wanted["path"])
     text, settings = wanted.get("text", ""), wanted.get("settings") or {}
     folder = path.with_suffix(SUFFIX)
+    if wanted.get("before") and str(path).endswith(wanted["path"]):
+        _follow(Path(str(path).removesuffix(wanted["path"]), wanted["before"]), folder)
     new = not folder.exists()
     project = shared_project(folder)
     if new:
@@ -134,6 +137,17 @@ def _room(wanted: Mapping[str, Any]) -> VibeVoiceWidget:
     if text.strip() and not project.read_only:
         project.script_text = text
     return room
+
+
+def _follow(before: Path, folder: Path) -> None:
+    """Let a project go with its file, which was renamed; what is being spoken ends here, and is kept."""
+    room = _rooms.pop(str(before), None)
+    if isinstance(room, Studio):
+        room.close()
+        room.work.close()
+    old = before.with_suffix(SUFFIX)
+    if old.is_dir() and not folder.exists():
+        old.rename(folder)
 
 
 def _kept(name: str, make: Callable[[], Any]) -> Any:

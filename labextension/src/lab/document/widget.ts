@@ -33,6 +33,7 @@ export class RoomPanel extends Widget {
   private readonly stops: (() => void)[] = [];
   private unmount: (() => void) | null = null;
   private attempt = 0;
+  private path = '';
   private attached: Kernel.IKernelConnection | null = null;
 
   constructor(private readonly options: RoomOptions) {
@@ -49,6 +50,7 @@ export class RoomPanel extends Widget {
     session.kernelChanged.connect(this.kernelChanged, this);
     session.statusChanged.connect(this.statusChanged, this);
     context.saveState.connect(this.saving, this);
+    context.pathChanged.connect(this.kernelChanged, this); // the project follows its file
     this.stops.push(
       () => bond.dispose(),
       preferences.watch(({ autoplay }) => this.host.update({ autoplay })),
@@ -63,6 +65,7 @@ export class RoomPanel extends Widget {
     context.sessionContext.kernelChanged.disconnect(this.kernelChanged, this);
     context.sessionContext.statusChanged.disconnect(this.statusChanged, this);
     context.saveState.disconnect(this.saving, this);
+    context.pathChanged.disconnect(this.kernelChanged, this);
     this.unmount?.();
     for (const stop of this.stops) stop();
     this.host.dispose();
@@ -80,16 +83,20 @@ export class RoomPanel extends Widget {
     if (this.isDisposed || !context.isReady || !kernel || kernel === this.attached) return;
     const attempt = ++this.attempt;
     if (!this.unmount) this.say(trans.__('Waiting for the kernel …'));
+    const path = contents.localPath(context.path);
+    const before = this.path === path ? '' : this.path;
     try {
       this.attached = kernel;
       await this.host.attach(kernel, {
         room: 'studio',
         root: PageConfig.getOption('serverRoot'),
-        path: contents.localPath(context.path),
+        path,
+        before,
         text: context.model.toString(),
         settings: newProjectSettings(preferences.values),
         budget: preferences.values.audioBudget,
       });
+      this.path = path;
       if (attempt === this.attempt) this.mount();
     } catch (error) {
       if (attempt !== this.attempt || this.isDisposed) return;
