@@ -79,7 +79,7 @@ pictures: $(VENV)/.dev
 
 clean:
 	rm -rf $(VENV) $(VENV_OLDEST) build dist demo.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -rf labextension/node_modules vibevoice_nb/widgets/static
+	rm -rf labextension/node_modules labextension/lib vibevoice_nb/widgets/static vibevoice_nb/labextension
 	find vibevoice_nb tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: made again when what they were made from changes.
@@ -87,7 +87,7 @@ $(VENV)/.torch: constraints/cpu.txt
 	$(call new_venv,$(VENV))
 
 # What the page's code is built from: installing builds it anew.
-PAGE := $(shell find labextension/src -type f 2>/dev/null) $(wildcard labextension/package*.json) \
+PAGE := $(shell find labextension/src labextension/schema -type f 2>/dev/null) $(wildcard labextension/package*.json) \
 	labextension/build.mjs vibevoice_nb/widgets/protocol.json
 
 $(VENV)/.base: $(VENV)/.torch pyproject.toml $(PAGE)
