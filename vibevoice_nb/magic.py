@@ -23,7 +23,7 @@ from IPython.display import HTML, DisplayHandle, display
 
 from .errors import OptionError, VibeVoiceError
 from .project import Project, Take
-from .project.generation import Event, Generation
+from .project.generation import Event, Generation, Mode
 from .project.shared import shared_project
 from .script.lines import name_key
 from .voices import builtin_voices, resolve_voice
@@ -99,7 +99,7 @@ def speak_cell(
     project: str | Path | None = None,
     model: str = "nano",
     device: str = "auto",
-    mode: str = "turns",
+    mode: Mode = "turns",
     **options: Any,
 ) -> Take:
     """Speak a script while a progress bar shows in the cell.
@@ -138,7 +138,7 @@ def _speak_project(
     voices: Mapping[str, str],
     model: str,
     device: str,
-    mode: str,
+    mode: Mode,
     options: Mapping[str, Any],
 ) -> Take:
     from .engines import engines

@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _HALF_FROM = {torch.float32: 1 << 14, torch.bfloat16: 1 << 19}
-"""Elements from which a matrix of this type is worth keeping as float16. Smaller ones stay in the cache anyway;
-bfloat16 takes no less room, but from memory it is read more slowly."""
+"""Elements from which a matrix of this type is worth keeping as float16. Smaller ones stay in the cache
+anyway; bfloat16 takes no less room, but from memory it is read more slowly."""
 
 _HALF_EXPONENT = 14
 _HALF_ROUNDING = 2.0**-25
