@@ -43,13 +43,13 @@ demo: $(VENV)/.base
 	@echo "The conversation is in $(CURDIR)/demo.wav"
 
 test: $(VENV)/.dev
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest -n auto --dist loadfile
 
 test-notebooks: $(VENV)/.dev
 	$(VENV)/bin/pytest tests/notebooks --durations=0
 
 test-oldest: $(VENV_OLDEST)/.test
-	$(VENV_OLDEST)/bin/pytest tests/engine vibevoice_nb/engine
+	$(VENV_OLDEST)/bin/pytest -n auto --dist loadfile tests/engine vibevoice_nb/engine
 
 lab: $(VENV)/.lab
 	$(VENV)/bin/jupyter lab

@@ -1,4 +1,4 @@
-"""What every test stands on: no network, two threads, the same random numbers each time."""
+"""What every test stands on: no network, few threads, the same random numbers each time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import sys
 
 # Before torch or huggingface_hub is imported by any test, and for the programs the tests start.
 os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Threads that wait for each other while another process has their core cost many times the work itself.
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import numpy as np

@@ -171,6 +171,7 @@ def choose_voices(script: Script, voices: Mapping[str, str]) -> dict[str, str | 
 
     Examples
     --------
+    >>> from vibevoice_nb import parse_script
     >>> choose_voices(parse_script("Speaker 1: Hello.\nSpeaker 2: Hi."), {"2": "Kai"})
     {'Speaker 1': None, 'Speaker 2': 'Kai'}
     """
