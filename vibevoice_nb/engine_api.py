@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -21,13 +21,14 @@ from .engine.config import SAMPLE_RATE
 from .engine.memory import PromptMemory
 from .engine.model import VibeVoiceModel
 from .engine.placement import pick_device, pick_dtype, place
-from .engine.prepare import prepare
+from .engine.prepare import load_prepared
 from .engine.prompt import Prompt, build_prompt
+from .engine.quantized import Quantize
 from .engine.sampler import solver_steps
 from .engine.state import GenerationState
 from .engine.threads import is_small
 from .engine.tokenizer import Tokenizer, load_tokenizer
-from .engine.weights import build_model, list_tensors, load_model, read_config
+from .engine.weights import build_model, list_tensors, read_config
 from .errors import OptionError, ScriptError
 from .jobs import Cancelled, Job, Passage, Report, run_jobs, speak_jobs
 from .passages import cut
@@ -79,6 +80,8 @@ class Engine:
         dtype: str = "auto",
         revision: str | None = None,
         mirrors: Sequence[str] | None = None,
+        quantize: Quantize | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> Engine:
         """Load a model.
 
@@ -94,6 +97,10 @@ class Engine:
             Of the hub repository.
         mirrors : sequence of str, optional
             Repositories to try when the first can't be fetched.
+        quantize : {"int8", "int4"}, optional
+            Keep the language model's layers, most of a model, in 8 or 4 bits: for when memory is short.
+        progress : callable, optional
+            Told the share of the weights that is there, from 0 to 1.
 
         Returns
         -------
@@ -105,6 +112,8 @@ class Engine:
         """
         where = pick_device(device)
         pick_dtype(where, dtype)  # what isn't one is refused before anything is fetched
+        if quantize not in (None, *get_args(Quantize)):
+            raise OptionError(f"quantize={quantize!r}", "int8, int4 or nothing", "leave it out")
         folder = find_checkpoint(model, revision=revision, mirrors=mirrors)
         config = read_config(folder)
         tokenizer = load_tokenizer(folder, config)
@@ -112,8 +121,7 @@ class Engine:
         skeleton = build_model(config, list_tensors(folder))
         width = pick_dtype(where, dtype, small=is_small(skeleton))
         placement = place(skeleton, where, width)
-        loaded = load_model(folder, placement, width)
-        prepare(loaded)
+        loaded = load_prepared(folder, placement, width, quantize=quantize, progress=progress)
         # The noise schedule's library and the pronunciations take a while to read: better now than before the
         # first sound.
         solver_steps(defaults.num_steps, defaults.solver, config.head.train_steps)

@@ -5,21 +5,25 @@ Of a repository on the hub that was not fetched yet, only config.json and the he
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import nn
 
 from .engine.checkpoint import MIRRORS, NANO, WANTED, find_checkpoint, read_json
-from .engine.config import SAMPLE_RATE, LanguageConfig, ModelConfig, parse_config
+from .engine.config import LanguageConfig, ModelConfig, parse_config
 from .engine.conv import streaming_convs
+from .engine.footprint import kept_bytes, largest_part
 from .engine.model import VibeVoiceModel
 from .engine.placement import DTYPES, pick_device, pick_dtype, place
+from .engine.prompt import FRAMES_AT_ONCE
+from .engine.quantized import Quantize
 from .engine.threads import is_small
 from .engine.weights import TensorInfo, build_model, list_tensors, read_config
 from .errors import CheckpointError, DeviceError
@@ -27,10 +31,14 @@ from .machine import DeviceInfo, find_devices
 
 ROWS = 2
 """Rows of the language model: the conditional one, and its twin that guidance needs."""
-VOICE_SECONDS = 30
-"""Length of the recording that working memory is told for."""
 TALK_MINUTES = 10
 """Length of the conversation a device should have room for."""
+_KERNEL_BYTES = 40_000_000
+"""What oneDNN, fbgemm and MKL set up when they first run (measured, torch 2.13, 2 cores)."""
+_SCHEDULE_BYTES = 80_000_000
+"""What diffusers takes, which gives the noise schedule; it is imported once the weights are there."""
+_CONTEXT_BYTES = 500_000_000
+"""About what CUDA's context takes of a card."""
 _BORROWED = "none of its own: that of the Qwen2.5 it grew from is fetched"
 _STORED_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I8": 1, "U8": 1}
 
@@ -53,23 +61,31 @@ class Need:
 
     Attributes
     ----------
+    process : int
+        What is there before the weights: Python and its libraries, or a GPU's context.
     weights : int
+        As they are kept: fused, packed, in 16 bits where nothing is lost by it.
+    loading : int
+        What is there beside the weights for a moment while they are read.
     cache_per_minute : int
         Keys and values of a minute of audio, both rows.
     codec : int
         Convolution buffers of the streaming codec.
     working : int
-        About what is held for a moment, at most while a 30 s voice is encoded.
+        What comes with speaking: a library, and for a moment, at most while a voice is encoded, activations.
     """
 
+    process: int
     weights: int
+    loading: int
     cache_per_minute: int
     codec: int
     working: int
 
     def total(self, minutes: float) -> int:
-        """All of it, with a cache for so many minutes of audio."""
-        return round(self.weights + self.codec + self.working + minutes * self.cache_per_minute)
+        """The most there is at once, with a cache for so many minutes of audio."""
+        speaking = self.codec + self.working + minutes * self.cache_per_minute
+        return round(self.process + self.weights + max(self.loading, speaking))
 
 
 @dataclass(frozen=True)
@@ -111,6 +127,11 @@ class ModelInfo:
         config = self.source.config
         return config.language.max_positions / config.frame_rate / 60
 
+    @property
+    def talk_minutes(self) -> float:
+        """Minutes of a conversation that memory is told for."""
+        return min(TALK_MINUTES, self.context_minutes)
+
     def to_json(self) -> dict[str, Any]:
         """Flatten to what a JSON line holds; sizes in bytes."""
         config = self.source.config
@@ -127,7 +148,10 @@ class ModelInfo:
             "context_positions": config.language.max_positions,
             "context_minutes": round(self.context_minutes, 1),
             "frame_rate": config.frame_rate,
-            "memory": {dtype: vars(need) for dtype, need in self.needs.items()},
+            "memory": {
+                kind: {**vars(need), "peak": need.total(self.talk_minutes)}
+                for kind, need in self.needs.items()
+            },
             "devices": [
                 {**vars(fit.device), "dtype": fit.dtype, "verdict": fit.verdict, "minutes": fit.minutes}
                 for fit in self.fits
@@ -165,11 +189,18 @@ def describe(
     source = find_source(model, revision=revision, mirrors=mirrors)
     built = build_model(source.config, source.tensors)
     counts = count_parameters(built)
-    needs = {name: memory_need(built, dtype) for name, dtype in DTYPES.items()}
     stored = Counter[str]()
     for tensor in source.tensors.values():
         stored[tensor.dtype] += prod(tensor.shape)
     found = find_devices() if devices is None else devices
+    half = set(stored) <= {"F16", "BF16"}
+
+    def needed(dtype: torch.dtype, device: str, quantize: Quantize | None = None) -> Need:
+        return memory_need(built, dtype, device=device, published_half=half, quantize=quantize)
+
+    first = pick_device(found[0].device)
+    needs = {name: needed(dtype, first.type) for name, dtype in DTYPES.items()}
+    needs |= {bits: needed(pick_dtype(first), first.type, bits) for bits in get_args(Quantize)}
     limit = source.config.language.max_positions / source.config.frame_rate / 60
     return ModelInfo(
         name=model,
@@ -178,7 +209,7 @@ def describe(
         stored=dict(stored),
         tied=built.lm_head is None,
         needs=needs,
-        fits=[fit(built, needs, device, limit) for device in found],
+        fits=[fit(built, needed, device, limit) for device in found],
     )
 
 
@@ -206,8 +237,15 @@ def count_parameters(model: VibeVoiceModel) -> dict[str, int]:
     return counts
 
 
-def memory_need(model: VibeVoiceModel, dtype: torch.dtype) -> Need:
-    """Work out the memory a model needs."""
+def memory_need(
+    model: VibeVoiceModel,
+    dtype: torch.dtype,
+    *,
+    device: str = "cpu",
+    published_half: bool = False,
+    quantize: Quantize | None = None,
+) -> Need:
+    """Work out the memory a model needs; see `footprint.kept_bytes` for the parameters."""
     width = torch.empty(0, dtype=dtype).element_size()
     config = model.config
     buffers = [
@@ -215,15 +253,28 @@ def memory_need(model: VibeVoiceModel, dtype: torch.dtype) -> Need:
         for stack in (model.acoustic.decoder, model.semantic)
         for conv in streaming_convs(stack)
     ]
-    # The widest moment: the first stage of an encoder over a whole voice, with its hidden layer four times as
-    # wide, beside its input and the residual.
+    # The widest moment: the first stage of an encoder over a piece of a voice, with its hidden layer four
+    # times as wide, beside its input and the residual.
     filters = max(config.acoustic.encoder.filters, config.semantic.filters)
+    piece = FRAMES_AT_ONCE * config.hop_length
     return Need(
-        weights=_count(model) * width,
+        process=_process_bytes() if device == "cpu" else _CONTEXT_BYTES,
+        weights=kept_bytes(
+            model, dtype, device_type=device, published_half=published_half, quantize=quantize
+        ),
+        loading=largest_part(model) * (2 if published_half else 4),
         cache_per_minute=round(ROWS * 60 * config.frame_rate * _position_bytes(config.language, width)),
         codec=sum(buffers) * width,
-        working=VOICE_SECONDS * SAMPLE_RATE * filters * 8 * width,
+        working=piece * filters * 8 * width + (_SCHEDULE_BYTES if device == "cpu" else 0),
     )
+
+
+@functools.cache
+def _process_bytes() -> int:
+    """What this process holds, torch imported, and what torch's products set up when they first run."""
+    import psutil
+
+    return psutil.Process().memory_info().rss + _KERNEL_BYTES
 
 
 def _position_bytes(language: LanguageConfig, width: int) -> int:
@@ -231,12 +282,14 @@ def _position_bytes(language: LanguageConfig, width: int) -> int:
     return 2 * language.num_layers * language.num_kv_heads * language.head_dim * width
 
 
-def fit(model: VibeVoiceModel, needs: Mapping[str, Need], device: DeviceInfo, limit: float) -> Fit:
+def fit(
+    model: VibeVoiceModel, needed: Callable[[torch.dtype, str], Need], device: DeviceInfo, limit: float
+) -> Fit:
     """Judge whether a model fits a device; `limit` is the context in minutes."""
     where = pick_device(device.device)
     dtype = pick_dtype(where, small=is_small(model))
     name = str(dtype).removeprefix("torch.")
-    need = needs[name]
+    need = needed(dtype, where.type)
     spare = device.free - need.total(0)
     minutes = round(max(0.0, min(limit, spare / need.cache_per_minute)), 1)
     if device.free >= need.total(min(TALK_MINUTES, limit)):

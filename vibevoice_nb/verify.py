@@ -29,12 +29,11 @@ from .engine.config import Solver
 from .engine.conv import StreamState
 from .engine.generate import Step, generate, prefill
 from .engine.placement import pick_device
-from .engine.prepare import prepare
+from .engine.prepare import load_prepared
 from .engine.prompt import Prompt, VoiceSlot, embed_prompt
 from .engine.sampler import Sampler, solver_steps
 from .engine.state import GenerationState
 from .engine.tokenizer import SpecialTokens
-from .engine.weights import load_model
 from .errors import CheckpointError
 
 TOLERANCE: dict[torch.dtype, tuple[float, float]] = {
@@ -98,14 +97,13 @@ class Recording:
                 "special_ids with start, end, diff and eos; steps; cfg; hop",
                 "write the recording again",
             ) from error
-        self.model = load_model(folder, device, dtype)
+        self.model = load_prepared(folder, device, dtype)
         if self.model.config.hop_length != hop:
             raise CheckpointError(
                 f"meta.json says hop {hop}, config.json {self.model.config.hop_length}",
                 "the same number in both",
                 "take both files from one recording",
             )
-        prepare(self.model)
 
     def has(self, *names: str) -> bool:
         """Whether all these inputs were recorded."""

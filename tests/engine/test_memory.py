@@ -211,14 +211,12 @@ def test_the_same_cast_is_heard_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     assert min(later / first for first, later in pairs) <= 0.75, pairs
 
 
-def _counted(
-    encode: Callable[[Tensor], Tensor], monkeypatch: pytest.MonkeyPatch, engine: Engine
-) -> list[int]:
+def _counted(encode: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch, engine: Engine) -> list[int]:
     calls: list[int] = []
 
-    def counting(audio: Tensor) -> Tensor:
+    def counting(audio: Tensor, state: list[Tensor]) -> Tensor:
         calls.append(audio.shape[-1])
-        return encode(audio)
+        return encode(audio, state)
 
     monkeypatch.setattr(engine.model.acoustic, "encode", counting)
     return calls

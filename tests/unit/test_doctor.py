@@ -143,6 +143,23 @@ def test_memory_is_what_a_generation_holds(tmp_path: Path) -> None:
     assert memory_need(model, torch.bfloat16).weights * 2 == need.weights
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("options", "kind"), [("", "float32"), (", quantize='int8'", "int8")])
+def test_the_peak_is_foretold(options: str, kind: str) -> None:
+    """Within a tenth, of a whole process that loads nano and speaks; info is asked in one of its own, too."""
+    speak = (
+        "import resource, sys\nfrom vibevoice_nb import Engine\n"
+        f"Engine.load('nano', device='cpu'{options}).speak('Speaker 1: Good morning.', seed=1)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024))"
+    )
+    ask = f"from vibevoice_nb.model_info import describe\nprint(describe('nano').needs['{kind}'].total(0.1))"
+    peak, foretold = (
+        int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout)
+        for code in (speak, ask)
+    )
+    assert foretold == pytest.approx(peak, rel=0.1)
+
+
 def test_verdicts(tmp_path: Path) -> None:
     folder = str(write_checkpoint(tmp_path / "m", decoder_config={"max_position_embeddings": 65536}))
     (roomy,) = describe(folder, devices=[replace(SMALL_CPU, free=10**12)]).fits

@@ -24,10 +24,9 @@ from torch import Tensor
 from vibevoice_nb.bench.model import special_tokens
 from vibevoice_nb.engine.generate import generate
 from vibevoice_nb.engine.placement import DTYPES
-from vibevoice_nb.engine.prepare import prepare
+from vibevoice_nb.engine.prepare import load_prepared
 from vibevoice_nb.engine.sampler import Sampler, solver_steps
 from vibevoice_nb.engine.state import GenerationState
-from vibevoice_nb.engine.weights import load_model
 
 CFG_SCALE, NUM_STEPS = 1.3, 10
 PARTS = ("lm", "lm_head", "head", "decode", "semantic")
@@ -106,8 +105,7 @@ class OurSide:
         self.config = json.loads((folder / "config.json").read_text())
         self.special = special_tokens(self.config)
         self.dtype = dtype
-        self.model = load_model(folder, torch.device("cpu"), dtype)
-        prepare(self.model)
+        self.model = load_prepared(folder, torch.device("cpu"), dtype)
         self.meter = Meter()
         self.sampler = _sampler(self.model.head, self.meter)
         _time_calls(

@@ -111,9 +111,11 @@ def show_model(info: ModelInfo) -> None:
     for name, count in info.parameters.items():
         parts.add_row(name, f"{count:,}")
     _print(parts)
-    memory = _table("memory in", "weights", "cache per minute", "codec state", "working, about")
+    talk = info.talk_minutes
+    columns = ("weights", "cache per minute", "codec state", "working, about", f"peak, {talk:.0f} min")
+    memory = _table("memory in", *columns)
     for dtype, need in info.needs.items():
-        figures = (need.weights, need.cache_per_minute, need.codec, need.working)
+        figures = (need.weights, need.cache_per_minute, need.codec, need.working, need.total(talk))
         memory.add_row(dtype, *map(in_gigabytes, figures))
     _print(memory)
     places = _table("here", "", "free", "dtype", "", "room for")

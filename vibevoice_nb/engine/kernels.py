@@ -27,6 +27,9 @@ _HALF_ROUNDING = 2.0**-25
 2^-39 of the largest element, far below what float32 sums keep."""
 
 
+_ROWS_COMPARED = 512
+
+
 class Kernel:
     """Plain multiplication."""
 
@@ -86,17 +89,27 @@ def choose_kernel(weight: Tensor, bias: Tensor | None) -> Kernel:
     return Kernel(weight, bias)
 
 
+def half_from(dtype: torch.dtype) -> float:
+    """Elements from which a published matrix is kept as float16 on a CPU; infinity where it never is."""
+    there = "fbgemm" in torch.backends.quantized.supported_engines
+    return _HALF_FROM.get(dtype, math.inf) if there else math.inf
+
+
 def _half_scale(weight: Tensor) -> float:
-    largest = float(weight.abs().max())
+    low, high = weight.aminmax()
+    largest = max(-float(low), float(high))
     return 2.0 ** (_HALF_EXPONENT - math.frexp(largest)[1] + 1) if largest else 1.0
 
 
 def _fits_half(weight: Tensor) -> bool:
-    if weight.numel() < _HALF_FROM.get(weight.dtype, math.inf):
+    if weight.numel() < half_from(weight.dtype):
         return False
-    if "fbgemm" not in torch.backends.quantized.supported_engines:
-        return False
-    scaled = weight.float() * _half_scale(weight)
+    scale = _half_scale(weight)
+    # In parts, since the comparison takes several times the room of what is compared.
+    return all(_is_half(part.float() * scale) for part in weight.split(_ROWS_COMPARED))
+
+
+def _is_half(scaled: Tensor) -> bool:
     return bool((scaled.half().float() - scaled).abs().max() <= _HALF_ROUNDING)
 
 

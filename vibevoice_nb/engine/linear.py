@@ -54,10 +54,11 @@ class Dense(Derived):
     def prepared(self) -> bool:
         return self._kernel is not None
 
-    def prepare(self) -> None:
+    def prepare(self, choose: Callable[[Tensor, Tensor | None], Kernel] = choose_kernel) -> None:
+        """Derive once and keep in the form that is chosen."""
         super().prepare()
         assert self._kept is not None
-        self._kernel = choose_kernel(*self._kept)
+        self._kernel = choose(*self._kept)
         # The kernel holds the matrix in its own way: a second copy would only take memory.
         self._kept = None
 

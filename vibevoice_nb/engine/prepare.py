@@ -1,29 +1,98 @@
-"""From weights as published to weights as the device likes them, once, after loading."""
+"""From weights as published to weights as the device likes them, once, while loading or after."""
 
 from __future__ import annotations
 
+import ctypes
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .conv import CausalConv, Downsample, Upsample
-from .linear import LinearWeights, derived_values
+from .kernels import Kernel, choose_kernel
+from .linear import Dense, LinearWeights, derived_values
+from .lm import Layer
 from .model import VibeVoiceModel
+from .quantized import Quantize, choose_quantized
 from .threads import is_small
+from .weights import load_model
+
+Choose = Callable[[Tensor, Tensor | None], Kernel]
 
 
-def prepare(model: VibeVoiceModel) -> None:
+def load_prepared(
+    folder: Path,
+    placement: Mapping[str, torch.device] | torch.device,
+    dtype: torch.dtype,
+    *,
+    quantize: Quantize | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> VibeVoiceModel:
+    """Load a checkpoint and prepare it part by part, so that no more than one part is there twice.
+
+    Parameters
+    ----------
+    folder, placement, dtype
+        As for `load_model`.
+    quantize : {"int8", "int4"}, optional
+        Keep the language model's layers in so many bits.
+    progress : callable, optional
+        Told the share that is done, from 0 to 1.
+
+    Raises
+    ------
+    CheckpointError, ConfigError
+    """
+
+    def ready(part: nn.Module, share: float) -> None:
+        _prepare_part(part, quantize)
+        _return_freed_memory()
+        if progress is not None:
+            progress(share)
+
+    model = load_model(folder, placement, dtype, ready=ready)
+    prepare(model, quantize=quantize)
+    return model
+
+
+def _return_freed_memory() -> None:
+    """Hand what was freed back to the system; glibc keeps it otherwise, a quarter of a model."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
+def prepare(model: VibeVoiceModel, *, quantize: Quantize | None = None) -> None:
     """Fuse, fold and pack every matrix for inference, and let go of the originals.
 
     The model computes the same as before, without gradients. The originals' memory is freed, part after part:
     they become tensors on the meta device, which keep their names and shapes and are not computed with any
     more.
+
+    Parameters
+    ----------
+    model : VibeVoiceModel
+    quantize : {"int8", "int4"}, optional
+        Keep the language model's layers in so many bits; codec and heads stay as they are.
     """
     model.max_threads = 1 if is_small(model) else None
     for part in (*model.language_model.layers, *model.children()):
-        for value in derived_values(part):
-            if not value.prepared:
-                value.prepare()
-        for module in part.modules():
-            if isinstance(module, (LinearWeights, CausalConv, Downsample, Upsample)):
-                weight = torch.empty_like(module.weight, device="meta")
-                module.weight = nn.Parameter(weight, requires_grad=False)
+        _prepare_part(part, quantize)
+
+
+def _prepare_part(part: nn.Module, quantize: Quantize | None) -> None:
+    choose: Choose = choose_quantized(quantize) if quantize and isinstance(part, Layer) else choose_kernel
+    for value in derived_values(part):
+        if value.prepared:
+            continue
+        if isinstance(value, Dense):
+            value.prepare(choose)
+        else:
+            value.prepare()
+    for module in part.modules():
+        if isinstance(module, (LinearWeights, CausalConv, Downsample, Upsample)):
+            weight = torch.empty_like(module.weight, device="meta")
+            module.weight = nn.Parameter(weight, requires_grad=False)

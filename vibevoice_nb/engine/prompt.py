@@ -27,6 +27,9 @@ VOICES = " Voice input:\n"
 TEXT = " Text input:\n"
 SPEECH = " Speech output:\n"
 
+FRAMES_AT_ONCE = 15
+"""Frames of a voice that are encoded together."""
+
 
 @dataclass(frozen=True)
 class VoiceSlot:
@@ -147,7 +150,10 @@ def encode_voices(
 
 
 def _encode(model: VibeVoiceModel, audio: Tensor) -> Tensor:
-    return model.acoustic.encode(audio[None, None])[0]
+    """Encode samples [N] to latent means [n, Z], two seconds at a time: a long voice takes no more room."""
+    state = model.acoustic.encoder.new_state(1)
+    pieces = audio.split(FRAMES_AT_ONCE * model.config.hop_length)
+    return torch.cat([model.acoustic.encode(piece[None, None], state)[0] for piece in pieces])
 
 
 def embed_prompt(model: VibeVoiceModel, prompt: Prompt, voices: Sequence[Tensor]) -> Tensor:

@@ -6,7 +6,8 @@ Pickled weights are never opened: unpickling runs code.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from .config import Layout, ModelConfig, parse_config
 from .keys import published_name
 from .model import VibeVoiceModel
 
+Ready = Callable[[nn.Module, float], None]
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -92,7 +94,11 @@ def build_model(config: ModelConfig, tensors: Mapping[str, TensorInfo]) -> VibeV
 
 
 def load_model(
-    folder: Path, placement: Mapping[str, torch.device] | torch.device, dtype: torch.dtype
+    folder: Path,
+    placement: Mapping[str, torch.device] | torch.device,
+    dtype: torch.dtype,
+    *,
+    ready: Ready = lambda part, share: None,
 ) -> VibeVoiceModel:
     """Load a checkpoint.
 
@@ -102,6 +108,9 @@ def load_model(
     placement : torch.device, or mapping from module-name prefix to torch.device
         Where each part goes; see `placement.place`.
     dtype : torch.dtype
+    ready : callable
+        Called with every part as soon as its weights are there, before the next one is read, and with the
+        share of all weights that is there by then.
 
     Returns
     -------
@@ -115,17 +124,53 @@ def load_model(
     config = read_config(folder)
     tensors = list_tensors(folder)
     model = build_model(config, tensors)
-    ours = {published_name(name, config.layout): name for name in model.state_dict()}
+    sizes = {name: tensor.numel() for name, tensor in model.state_dict().items()}
+    whole, done = sum(sizes.values()), 0
+    for prefix, names in _parts(model).items():
+        loaded = _read(model, config.layout, names, tensors, placement, dtype)
+        part = model.get_submodule(prefix)
+        own = {name[len(prefix) :].lstrip("."): tensor for name, tensor in loaded.items()}
+        part.load_state_dict(own, strict=False, assign=True)
+        del own, loaded
+        part.eval().requires_grad_(False)
+        done += sum(sizes[name] for name in names)
+        ready(part, done / whole)
+    return model
+
+
+def _parts(model: VibeVoiceModel) -> dict[str, list[str]]:
+    """Name each part's weights: layers and blocks one by one, then what is left of the model's children."""
+    prefixes = [
+        f"{stack}.{index}"
+        for stack, module in model.named_modules()
+        if stack.endswith((".layers", ".blocks")) and not stack.startswith("head.")
+        for index in range(len(list(module.children())))
+    ]
+    prefixes += [child for child, _ in model.named_children()]
+    parts: dict[str, list[str]] = {prefix: [] for prefix in (*prefixes, "")}
+    for name in model.state_dict():
+        parts[next((p for p in prefixes if name.startswith(p + ".")), "")].append(name)
+    return parts
+
+
+def _read(
+    model: VibeVoiceModel,
+    layout: Layout,
+    names: Sequence[str],
+    tensors: Mapping[str, TensorInfo],
+    placement: Mapping[str, torch.device] | torch.device,
+    dtype: torch.dtype,
+) -> dict[str, Tensor]:
+    """Read these weights. Files are closed again at once: what is mapped of an open one counts as memory."""
+    keys = {published_name(name, layout): name for name in names}
     loaded: dict[str, Tensor] = {}
-    for file in dict.fromkeys(info.file for info in tensors.values()):
+    for file in sorted({tensors[key].file for key in keys}):
         with _open(file) as handle:
-            for key in (key for key, info in tensors.items() if info.file == file):
-                name = ours[key]
-                shape = model.get_parameter(name).shape
-                tensor = handle.get_tensor(key).reshape(shape)
-                loaded[name] = _checked(key, tensor, dtype).to(device_of(name, placement))
-    model.load_state_dict(loaded, strict=True, assign=True)
-    return model.eval().requires_grad_(False)
+            for key, name in keys.items():
+                if tensors[key].file == file:
+                    tensor = handle.get_tensor(key).reshape(model.get_parameter(name).shape)
+                    loaded[name] = _checked(key, tensor, dtype).to(device_of(name, placement))
+    return loaded
 
 
 def device_of(name: str, placement: Mapping[str, torch.device] | torch.device) -> torch.device:
@@ -211,14 +256,20 @@ def _open(file: Path) -> safe_open:
 
 
 def _checked(key: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    cast = tensor.to(dtype)
-    if not tensor.is_floating_point() or not torch.isfinite(cast).all():
+    # A copy even of what has the dtype already: a tensor as it is read keeps its file mapped.
+    cast = tensor.to(dtype, copy=True)
+    if not tensor.is_floating_point() or not _finite(cast):
         raise CheckpointError(
             f"{key} holds values that are not finite numbers in {str(dtype).removeprefix('torch.')}",
             "finite floating-point weights",
             "fetch the checkpoint again, or use float32 if this is half precision",
         )
     return cast
+
+
+def _finite(tensor: Tensor) -> bool:
+    # Extremes carry what is not a number along, and need no room, as a comparison of every element would.
+    return not tensor.numel() or all(math.isfinite(extreme) for extreme in tensor.aminmax())
 
 
 def _same_shape(got: tuple[int, ...], wanted: tuple[int, ...]) -> bool:

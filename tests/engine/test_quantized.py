@@ -1,0 +1,127 @@
+"""Matrices in 8 and 4 bits: how far off they are, wherever they are multiplied."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from checkpoints import random_model
+from engine_helpers import SPECIAL, audio_of, begun, sampler_of, small_config, small_prompt, walk
+from torch import Tensor
+
+from vibevoice_nb.engine import quantized
+from vibevoice_nb.engine.footprint import kept_bytes
+from vibevoice_nb.engine.kernels import Kernel
+from vibevoice_nb.engine.linear import Dense, derived_values
+from vibevoice_nb.engine.model import VibeVoiceModel
+from vibevoice_nb.engine.prepare import prepare
+from vibevoice_nb.engine.quantized import Int4Kernel, Int8Kernel, choose_quantized
+from vibevoice_nb.engine_api import Engine
+from vibevoice_nb.errors import OptionError
+
+KINDS: dict[str, tuple[type[Kernel], float]] = {"int8": (Int8Kernel, 0.015), "int4": (Int4Kernel, 0.12)}
+
+
+def _weight(rows: int = 96, columns: int = 192, seed: int = 0) -> Tensor:
+    return torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed))
+
+
+def _error(got: Tensor, wanted: Tensor) -> float:
+    return float((got.double() - wanted.double()).norm() / wanted.double().norm())
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("bits", ["int8", "int4"])
+def test_products_are_near(
+    bits: str, biased: bool, dtype: torch.dtype, fused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not fused:
+        monkeypatch.setattr(quantized, "_runs", lambda *_: False)
+    kind, bound = KINDS[bits]
+    weight, bias = _weight().to(dtype), torch.ones(96, dtype=dtype) if biased else None
+    kernel = choose_quantized(bits)(weight, bias)  # type: ignore[arg-type]
+    assert isinstance(kernel, kind)
+    for shape in ((192,), (2, 192), (2, 3, 192)):
+        x = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(dtype)
+        got = kernel.product(x)
+        assert got.shape == (*shape[:-1], 96)
+        assert got.dtype == dtype
+        assert _error(got, x.double() @ weight.double().T + (1 if biased else 0)) < bound
+
+
+@pytest.mark.parametrize("bits", ["int8", "int4"])
+def test_both_ways_of_multiplying_agree(bits: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    weight, x = _weight(), torch.randn(3, 192).bfloat16().float()
+    ways = []
+    for runs in (None, False):
+        if runs is not None:
+            monkeypatch.setattr(quantized, "_runs", lambda *_: False)
+        ways.append(choose_quantized(bits)(weight, None).product(x))  # type: ignore[arg-type]
+    assert _error(ways[0], ways[1]) < 0.01
+
+
+@pytest.mark.parametrize("bits", ["int8", "int4"])
+def test_rows_of_zeros_and_of_one_value(bits: str) -> None:
+    weight = torch.zeros(64, 128)
+    weight[1] = 0.5
+    got = choose_quantized(bits)(weight, None).product(torch.ones(1, 128))[0]  # type: ignore[arg-type]
+    assert got[0] == 0
+    assert float(got[1]) == pytest.approx(64, rel=0.01)
+
+
+def test_what_does_not_fit_into_groups_stays_as_it_is() -> None:
+    assert not isinstance(choose_quantized("int4")(_weight(8, 100), None), Int4Kernel)
+    assert isinstance(choose_quantized("int8")(_weight(8, 100), None), Int8Kernel)
+
+
+def _model() -> VibeVoiceModel:
+    config = small_config()
+    config["decoder_config"] |= {"hidden_size": 192, "intermediate_size": 256}
+    config["diffusion_head_config"] |= {"hidden_size": 192}
+    return random_model(config)
+
+
+def test_only_the_layers_of_the_language_model_are_touched() -> None:
+    model = _model()
+    prepare(model, quantize="int8")
+    layers = {id(v) for layer in model.language_model.layers for v in derived_values(layer)}
+    dense = [value for value in derived_values(model) if isinstance(value, Dense)]
+    assert {isinstance(v._kernel, Int8Kernel) for v in dense if id(v) in layers} == {True}
+    assert {isinstance(v._kernel, Int8Kernel) for v in dense if id(v) not in layers} == {False}
+
+
+@pytest.mark.parametrize("bits", ["int8", "int4"])
+def test_a_frame_is_near_that_of_float32(bits: str) -> None:
+    heard = []
+    for quantize in (None, bits):
+        model = _model()
+        prepare(model, quantize=quantize)  # type: ignore[arg-type]
+        asked, frame = iter(range(4)), SPECIAL.legal.index(SPECIAL.frame)
+        steps = walk(
+            model,
+            [begun(model, small_prompt())],
+            sampler_of(model),
+            choose=lambda row, logits: frame,  # noqa: B023
+            stop=lambda row: next(asked) > 2,  # noqa: B023
+        )
+        heard.append(audio_of(steps))
+    assert 0 < _error(heard[1], heard[0]) < (0.1 if bits == "int8" else 0.5)
+
+
+@torch.inference_mode()
+def test_sizes_are_told_beforehand() -> None:
+    for quantize in (None, "int8", "int4"):
+        model = _model()
+        whole = kept_bytes(model, torch.float32, published_half=False, quantize=quantize)  # type: ignore[arg-type]
+        if quantize is None:
+            assert whole == pytest.approx(sum(p.numel() * 4 for p in model.parameters()), rel=0.05)
+            plain = whole
+        else:
+            layers = sum(p.numel() for p in model.language_model.layers.parameters())
+            assert plain - whole == pytest.approx(layers * (3 if quantize == "int8" else 3.44), rel=0.05)
+
+
+def test_other_words_are_refused() -> None:
+    with pytest.raises(OptionError, match="quantize='int2'"):
+        Engine.load("nano", quantize="int2")  # type: ignore[arg-type]
