@@ -108,8 +108,7 @@ class Downsample(StreamingConv):
 
     def forward(self, x: Tensor, state: StreamState | None = None) -> Tensor:
         # The reference fills an incomplete last block with zeros at every strided convolution.
-        if lacking := -x.shape[1] % self.ratio:
-            x = F.pad(x, (0, 0, 0, lacking))
+        x = F.pad(x, (0, 0, 0, -x.shape[1] % self.ratio))
         x = self.extend(x, state)
         blocks = x.reshape(len(x), -1, self.ratio * self.channels)  # [B, 1 + T / r, r * C_in]
         return self.dense.product(torch.cat((blocks[:, :-1], blocks[:, 1:]), dim=-1))
