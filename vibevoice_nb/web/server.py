@@ -9,6 +9,7 @@ import os
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,6 +121,8 @@ def serving(booth: Booth, host: str, port: int) -> Iterator[str]:
     thread = threading.Thread(target=lambda: asyncio.run(_run(server, bound, booth)), daemon=True)
     thread.start()
     try:
+        while not server.started and thread.is_alive():  # until then, whoever comes is turned away
+            time.sleep(0.01)
         yield address(bound)
     finally:
         server.should_exit = True
