@@ -195,7 +195,7 @@ class WavSink(Sink):
                 "a WAV file of at most 4 GB",
                 "split the script; everything up to here is in that file",
             )
-        pcm = np.clip(np.rint(chunk * 32768.0), -32768, 32767).astype("<i2").tobytes()
+        pcm = to_pcm16(chunk).astype("<i2").tobytes()
         try:
             if self._file is None:
                 self._file = self._open()
@@ -336,6 +336,17 @@ class QueueSink(Sink):
     def _end(self) -> None:
         self._ended = True
         self._changed.notify_all()
+
+
+def to_pcm16(audio: np.ndarray) -> np.ndarray:
+    """Round samples in [-1, 1] to the 16 bits that files hold; what is louder is clipped.
+
+    Examples
+    --------
+    >>> to_pcm16(np.array([0.5, 1.0, -2.0], dtype=np.float32)).tolist()
+    [16384, 32767, -32768]
+    """
+    return np.clip(np.rint(audio * 32768.0), -32768, 32767).astype(np.int16)
 
 
 def _wav_header(samples: int) -> bytes:

@@ -168,7 +168,12 @@ def studio_traits(**more: Any) -> dict[str, Any]:
         "position": 0.0,
         "playing": False,
         "job": {"id": "", "state": "idle", "turns": [], "message": ""},
-        "project": {"name": "episode", "path": "/work/episode.vibevoice", "read_only": False, "note": ""},
+        "project": {
+            "name": "episode",
+            "path": "/home/anna/episode.vibevoice",
+            "read_only": False,
+            "note": "",
+        },
         "can_undo": "",
         **more,
     }

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibevoice_nb.errors import AudioError, OptionError
-from vibevoice_nb.sinks import SAMPLE_RATE, as_samples
+from vibevoice_nb.sinks import SAMPLE_RATE, as_samples, to_pcm16
 
 if TYPE_CHECKING:
     from .subtitles import Chapter
@@ -301,7 +301,7 @@ def _bitrate(format: Format, spec: FormatSpec, bitrate: int | None) -> int | Non
 
 def _as_stored(audio: NDArray[np.float32], sample_format: str) -> NDArray[Any]:
     if sample_format == "s16":
-        return np.clip(np.rint(audio * 32768.0), -32768, 32767).astype(np.int16)
+        return to_pcm16(audio)
     if sample_format == "s32":  # FLAC takes the upper 24 bits
         wide = audio.astype(np.float64)
         return np.clip(np.rint(wide * 2**23), -(2**23), 2**23 - 1).astype(np.int32) << 8

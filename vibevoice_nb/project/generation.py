@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibevoice_nb.errors import ScriptError
-from vibevoice_nb.sinks import SAMPLE_RATE
+from vibevoice_nb.sinks import SAMPLE_RATE, to_pcm16
 
 from .background import Background
 
@@ -246,7 +246,7 @@ class _Made:
 
     def add(self, audio: NDArray[np.float32]) -> None:
         with self._changed:
-            self._chunks.append(np.clip(np.rint(audio * 32768.0), -32768, 32767).astype(np.int16))
+            self._chunks.append(to_pcm16(audio))
             self.samples += len(audio)
             self._changed.notify_all()
 
