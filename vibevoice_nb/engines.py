@@ -61,6 +61,7 @@ class EngineShelf:
         device: str = "auto",
         dtype: str = "auto",
         making: Callable[[], None] | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> Engine:
         """Get an engine, loading it if it isn't there; see `Engine.load` for arguments and errors.
 
@@ -68,6 +69,8 @@ class EngineShelf:
         ----------
         making : callable, optional
             Called before a load that takes time, never when the engine is there already.
+        progress : callable, optional
+            Told the share of the weights that is there, from 0 to 1.
         """
         key = (str(model), device, dtype)
         with self._loading:
@@ -76,7 +79,7 @@ class EngineShelf:
                     making()
                 from .engine_api import Engine
 
-                self._engines[key] = Engine.load(model, device=device, dtype=dtype)
+                self._engines[key] = Engine.load(model, device=device, dtype=dtype, progress=progress)
             return self._engines[key]
 
     def get(self, model: str, *, device: str = "auto", dtype: str = "auto") -> Engine | None:

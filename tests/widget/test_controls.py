@@ -131,3 +131,15 @@ def test_a_model_that_is_not_there_is_said(controls: GenerationControls, tmp_pat
     FakePage(controls).call("load_model")
     FakePage.until(lambda: controls.model_state["state"] == "failed", seconds=60)
     assert "nothing" in controls.model_state["message"]
+
+
+def test_loading_says_how_far_it_is() -> None:
+    """A large model takes minutes: whole tenths of the weights, in order."""
+    told: list[dict[str, Any]] = []
+    keeper = models.ModelKeeper(told.append, "cpu", "float32")
+    models.engines.unload("nano")
+    keeper.engine("nano")
+    loading = [state["message"] for state in told if state["state"] == "loading"]
+    shares = [int(message.split()[0]) for message in loading if "%" in message]
+    assert loading[0] == "loading …" and told[-1]["state"] == "ready"
+    assert shares == sorted(set(shares)) and shares[-1] == 100

@@ -64,6 +64,7 @@ class ModelKeeper:
                 device=self._device,
                 dtype=self._dtype,
                 making=lambda: self._tell(_state("loading", model, message="loading …")),
+                progress=self._loading(model),
             )
         except VibeVoiceError as error:
             self._tell(_state("failed", model, message=str(error)))
@@ -73,6 +74,18 @@ class ModelKeeper:
             raise
         self._tell(_ready(model, engine))
         return engine
+
+    def _loading(self, model: str) -> Callable[[float], None]:
+        """Tell the share that is loaded, in whole tenths: a large model has hundreds of parts."""
+        told = 0
+
+        def tell(share: float) -> None:
+            nonlocal told
+            if (tenths := int(10 * share)) > told:
+                told = tenths
+                self._tell(_state("loading", model, message=f"{10 * tenths} % of the weights are loaded"))
+
+        return tell
 
     def load(self, model: str) -> threading.Thread:
         """Load in the background; errors become the state."""
