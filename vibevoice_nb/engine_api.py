@@ -18,13 +18,14 @@ from .defaults import generation_settings
 from .engine.attention import attention_name
 from .engine.checkpoint import NANO, find_checkpoint, revision_of
 from .engine.config import SAMPLE_RATE
+from .engine.graphs import FramePool, one_device
 from .engine.memory import PromptMemory
 from .engine.model import VibeVoiceModel
 from .engine.placement import pick_device, pick_dtype, place
 from .engine.prepare import load_prepared
 from .engine.prompt import Prompt, build_prompt
 from .engine.quantized import Quantize
-from .engine.sampler import solver_steps
+from .engine.sampler import Sampler, solver_steps
 from .engine.state import GenerationState
 from .engine.threads import is_small
 from .engine.tokenizer import Tokenizer, load_tokenizer
@@ -70,6 +71,9 @@ class Engine:
         self.defaults, self._frontend = defaults, frontend
         self.memory = PromptMemory()
         """What it remembers of voices and prompts, so that the same cast is heard sooner the next time."""
+        graphs = self.device.type == "cuda" and one_device(list(model.parameters()))
+        self.frames = FramePool() if graphs else None
+        """Its CUDA graphs; None where there are none."""
 
     @classmethod
     def load(
@@ -124,9 +128,12 @@ class Engine:
         loaded = load_prepared(folder, placement, width, quantize=quantize, progress=progress)
         # The noise schedule's library and the pronunciations take a while to read: better now than before the
         # first sound.
-        solver_steps(defaults.num_steps, defaults.solver, config.head.train_steps)
+        steps = solver_steps(defaults.num_steps, defaults.solver, config.head.train_steps)
         frontend("Ready.")
-        return cls(str(model), loaded, tokenizer, defaults, frontend, revision_of(folder))
+        engine = cls(str(model), loaded, tokenizer, defaults, frontend, revision_of(folder))
+        if engine.frames is not None:
+            engine.frames.warm_up(loaded, Sampler(loaded.head, steps, defaults.cfg_scale), tokenizer.special)
+        return engine
 
     @property
     def device(self) -> torch.device:
@@ -207,7 +214,7 @@ class Engine:
             )
         chosen = self.defaults.updated(options).seeded()
         jobs = [self._job(script, voices, chosen, sink) for script, sink in zip(scripts, sinks, strict=True)]
-        run_jobs(self.model, jobs, self.tokenizer.special, progress, cancelled, self.memory)
+        run_jobs(self.model, jobs, self.tokenizer.special, progress, cancelled, self.memory, self.frames)
         return [self._speech(job) for job in jobs]
 
     def stream(
@@ -219,7 +226,9 @@ class Engine:
         """
         chosen = self.defaults.updated(options).seeded()
         job = self._job(script, voices, chosen, MemorySink())
-        for _, audio in speak_jobs(self.model, [job], self.tokenizer.special, memory=self.memory):
+        for _, audio in speak_jobs(
+            self.model, [job], self.tokenizer.special, memory=self.memory, frames=self.frames
+        ):
             yield audio
 
     def resume(
@@ -250,7 +259,7 @@ class Engine:
             sink = MemorySink()
             sink.write(speech.audio)
         job = speech.job.fork(sink, options)
-        run_jobs(self.model, [job], self.tokenizer.special, progress, cancelled, self.memory)
+        run_jobs(self.model, [job], self.tokenizer.special, progress, cancelled, self.memory, self.frames)
         later = self._speech(job)
         later.elapsed += speech.elapsed
         return later

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .engine.config import SAMPLE_RATE
 from .engine.generate import generate, prefill
+from .engine.graphs import FramePool
 from .engine.memory import PromptMemory
 from .engine.model import VibeVoiceModel
 from .engine.prompt import Prompt
@@ -106,6 +107,7 @@ def speak_jobs(
     special: SpecialTokens,
     cancelled: Cancelled = lambda: False,
     memory: PromptMemory | None = None,
+    frames: FramePool | None = None,
 ) -> Iterator[tuple[Job, NDArray[np.float32]]]:
     """Make audio for all jobs in one batch: (job, samples), a frame or a pause at a time.
 
@@ -134,6 +136,7 @@ def speak_jobs(
             special,
             temperature=options.temperature,
             stop=lambda row, jobs=speaking: cancelled() or jobs[row].full(model),  # type: ignore[misc]
+            frames=frames,
         )
         for step in walk:
             job = speaking[step.row]
@@ -151,6 +154,7 @@ def run_jobs(
     progress: Report | None = None,
     cancelled: Cancelled | None = None,
     memory: PromptMemory | None = None,
+    frames: FramePool | None = None,
 ) -> None:
     """Let jobs fill their sinks until they end or `cancelled` says so; reports after every frame.
 
@@ -158,7 +162,7 @@ def run_jobs(
     """
     before = sum(job.seconds for job in jobs)
     begun = time.perf_counter()
-    for job, audio in speak_jobs(model, jobs, special, cancelled or (lambda: False), memory):
+    for job, audio in speak_jobs(model, jobs, special, cancelled or (lambda: False), memory, frames):
         job.sink.write(audio)
         if progress is not None:
             done = sum(job.seconds for job in jobs)

@@ -218,6 +218,7 @@ class _Run:
             # Something is always said: a model that has just read speech may take it for the end.
             choose=lambda _, logits: frame if len(self._made) == begun else int(logits.argmax()),
             stop=lambda _: self._cancelled() or full(),
+            frames=self.engine.frames,
         )
         for step in steps:
             if step.frame is not None:

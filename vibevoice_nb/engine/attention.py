@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -58,6 +58,13 @@ def attention_name(device: torch.device, dtype: torch.dtype) -> str:
     probe = torch.empty(0, device="meta", dtype=dtype)
     usable = device.type == "cuda" and _flash_attn() is not None and probe.dtype in _FLASH_DTYPES
     return "flash-attn" if usable and _flash_capable(device) else "sdpa"
+
+
+def flash_kvcache(q: Tensor) -> Callable[..., Tensor] | None:
+    """Find flash-attn's product of single positions with a cache, which reads no more of it than is live."""
+    if not _fits_flash(q):
+        return None
+    return getattr(_flash_attn(), "flash_attn_with_kvcache", None)
 
 
 _FLASH_DTYPES = (torch.float16, torch.bfloat16)

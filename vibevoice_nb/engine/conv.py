@@ -108,7 +108,8 @@ class Downsample(StreamingConv):
 
     def forward(self, x: Tensor, state: StreamState | None = None) -> Tensor:
         # The reference fills an incomplete last block with zeros at every strided convolution.
-        x = F.pad(x, (0, 0, 0, -x.shape[1] % self.ratio))
+        if lacking := -x.shape[1] % self.ratio:
+            x = F.pad(x, (0, 0, 0, lacking))
         x = self.extend(x, state)
         blocks = x.reshape(len(x), -1, self.ratio * self.channels)  # [B, 1 + T / r, r * C_in]
         return self.dense.product(torch.cat((blocks[:, :-1], blocks[:, 1:]), dim=-1))

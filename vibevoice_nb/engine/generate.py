@@ -10,67 +10,25 @@ conditional one and its length is taken back when the token turns out to be anot
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 
 from .conv import StreamState
+from .graphs import FramePool
 from .memory import PromptMemory
 from .model import VibeVoiceModel
 from .prompt import Prompt, embed_prompt, encode_voices
 from .sampler import Sampler
 from .state import GenerationState
+from .steps import Choose as Choose
+from .steps import Draw as Draw
+from .steps import Frame as Frame
+from .steps import Step as Step
+from .steps import from_seed, likeliest
 from .threads import at_most_threads
 from .tokenizer import SpecialTokens
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One frame of sound and what it was made from."""
-
-    latent_norm: Tensor
-    """[Z], the sampler's output."""
-    semantic: Tensor
-    """[F]"""
-    audio: Tensor
-    """[N], 24 kHz."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one step did to one script."""
-
-    row: int
-    """Index of the script in the batch."""
-    token: int
-    hidden: Tensor
-    """[H], the conditional row's last hidden state."""
-    hidden_null: Tensor | None
-    """[H], the null row's; None without guidance."""
-    logits: Tensor
-    """[4], of the legal tokens."""
-    embed: Tensor
-    """[H], the embedding fed to the next step."""
-    frame: Frame | None
-    """The frame, if the token was one."""
-
-
-Choose = Callable[[int, Tensor], int]
-"""From a script's row and its logits [4] to the index of the token taken."""
-
-
-def _likeliest(row: int, logits: Tensor) -> int:
-    return int(logits.argmax())
-
-
-Draw = Callable[[int, GenerationState], Tensor]
-"""From a script's row and its state to fresh standard normal noise [Z], fp32."""
-
-
-def _from_seed(row: int, state: GenerationState) -> Tensor:
-    # The reference draws for both rows and uses the first half; drawing alike keeps its seeds.
-    return torch.randn(2, state.latent_size, generator=state.generator)[0]
 
 
 @torch.inference_mode()
@@ -106,9 +64,10 @@ def generate(
     special: SpecialTokens,
     *,
     temperature: float = 1.0,
-    choose: Choose = _likeliest,
-    draw: Draw = _from_seed,
+    choose: Choose = likeliest,
+    draw: Draw = from_seed,
     stop: Callable[[int], bool] = lambda row: False,
+    frames: FramePool | None = None,
 ) -> Iterator[Step]:
     """Speak until every script has ended or been stopped.
 
@@ -130,16 +89,22 @@ def generate(
         Where noise comes from; by default from the state's own generator.
     stop : callable
         Asked for a script's row before each of its steps; true leaves the script where it is.
+    frames : FramePool, optional
+        Graphs to replay on CUDA, where it gives one that is free.
 
     Yields
     ------
     Step
         In the order of the rows, step after step.
     """
-    while rows := [row for row, state in enumerate(states) if not state.finished and not stop(row)]:
-        with at_most_threads(model.max_threads):
-            steps = _steps(model, states, rows, sampler, special, temperature, choose, draw)
-        yield from steps
+    with nullcontext() if frames is None else frames.borrow(model, states, sampler, special) as graphed:
+        while rows := [row for row, state in enumerate(states) if not state.finished and not stop(row)]:
+            with at_most_threads(model.max_threads):
+                if graphed is None:
+                    steps = _steps(model, states, rows, sampler, special, temperature, choose, draw)
+                else:
+                    steps = graphed.step(rows, temperature, choose, draw)
+            yield from steps
 
 
 def _steps(

@@ -9,7 +9,7 @@ positions) and `step` (many rows, one position each, every row at its own length
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,10 @@ from .cache import KVCache
 from .config import LanguageConfig
 from .layers import RMSNorm, SwiGLU
 from .linear import Linear, LinearWeights, fused
+
+Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+"""From a layer's number, queries [R, A, 1, D], new keys and values [R, K, 1, D] to what is attended to
+[R, A, 1, D]."""
 
 
 class Attention(nn.Module):
@@ -120,16 +124,29 @@ class LanguageModel(nn.Module):
         """
         for cache in caches:
             cache.reserve(cache.length + 1)
-        positions = torch.tensor([[[cache.length]] for cache in caches], device=embeds.device)
-        cos, sin = self.rotary(positions, embeds.dtype)  # [R, 1, 1, D]
+        positions = torch.tensor([cache.length for cache in caches], device=embeds.device)
+
+        def attend(index: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            return attend_step(q, [cache.append(index, k[row], v[row]) for row, cache in enumerate(caches)])
+
+        hidden = self.walk(embeds, positions, attend)
+        for cache in caches:
+            cache.length += 1
+        return hidden
+
+    def walk(self, embeds: Tensor, positions: Tensor, attend: Attend) -> Tensor:
+        """Take R rows [R, 1, H] at their positions [R] through all layers; `attend` keeps keys and values.
+
+        Returns
+        -------
+        Tensor [R, 1, H]
+        """
+        cos, sin = self.rotary(positions[:, None, None], embeds.dtype)  # [R, 1, 1, D]
         x = embeds
         for index, layer in enumerate(self.layers):
             x, cos, sin = follow(layer, x, cos, sin)
             q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos, sin)
-            live = [cache.append(index, k[row], v[row]) for row, cache in enumerate(caches)]
-            x = layer.finish(x, attend_step(q, live))
-        for cache in caches:
-            cache.length += 1
+            x = layer.finish(x, attend(index, q, k, v))
         return self.norm(x.to(self.norm.weight.device))
 
     def rotary(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

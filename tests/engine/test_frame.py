@@ -1,0 +1,288 @@
+"""The frame on fixed buffers, as CUDA graphs replay it: it is the plain loop's frame.
+
+Without a GPU its operations are recorded once and replayed from the recording, which a graph does too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from engine_helpers import (
+    SPECIAL,
+    begun,
+    forced,
+    prepared_model,
+    restless_model,
+    same_steps,
+    sampler_of,
+    small_config,
+    small_model,
+    small_prompt,
+    walk,
+)
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from vibevoice_nb.engine.cache import BLOCK
+from vibevoice_nb.engine.config import parse_config
+from vibevoice_nb.engine.frame import StaticFrame
+from vibevoice_nb.engine.generate import Step
+from vibevoice_nb.engine.graphs import FramePool, GraphedFrame
+from vibevoice_nb.engine.model import VibeVoiceModel
+from vibevoice_nb.engine.prepare import prepare
+from vibevoice_nb.engine.sampler import Sampler
+from vibevoice_nb.engine.state import GenerationState
+from vibevoice_nb.engine.steps import from_seed, likeliest
+
+START, END, FRAME, EOS = (SPECIAL.start, SPECIAL.end, SPECIAL.frame, SPECIAL.eos)
+MIXED = [FRAME, FRAME, END, START, FRAME, FRAME, FRAME, END, FRAME, EOS]
+CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA card")
+
+
+class _LivePool(FramePool):
+    """Lends frames that attend as the plain loop does, so that both can be compared to the bit."""
+
+    live = True
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__()
+        monkeypatch.setattr(
+            "vibevoice_nb.engine.graphs.StaticFrame",
+            lambda *arguments: StaticFrame(*arguments, live=self.live),
+        )
+
+
+class _MaskedPool(_LivePool):
+    live = False
+
+
+def _both(
+    model: VibeVoiceModel,
+    pool: FramePool,
+    sampler: Sampler,
+    states: Callable[[], list[GenerationState]],
+    options: Callable[[], dict[str, Any]],
+) -> tuple[list[Step], list[Step]]:
+    plain = walk(model, states(), sampler, **options())
+    return plain, walk(model, states(), sampler, frames=pool, **options())
+
+
+def _limited(count: int) -> Callable[[], dict[str, Any]]:
+    def options() -> dict[str, Any]:
+        asked: dict[int, int] = {}
+
+        def stop(row: int) -> bool:
+            asked[row] = asked.get(row, 0) + 1
+            return asked[row] > count
+
+        return {"stop": stop}
+
+    return options
+
+
+def _close(left: Sequence[Step], right: Sequence[Step], bound: float = 1e-4) -> bool:
+    def near(a: torch.Tensor, b: torch.Tensor) -> bool:
+        return float((a - b).norm()) <= bound * float(b.norm()) + 1e-6
+
+    for a, b in zip(left, right, strict=True):
+        same = a.token == b.token and near(a.hidden, b.hidden) and near(a.embed, b.embed)
+        sound = a.frame is None or (b.frame is not None and near(a.frame.audio, b.frame.audio))
+        if not (same and sound):
+            return False
+    return True
+
+
+@pytest.mark.parametrize("solver", ["dpmsolver++", "sde-dpmsolver++"])
+@pytest.mark.parametrize("cfg_scale", [1.0, 1.3])
+def test_one_script_by_forced_tokens(cfg_scale: float, solver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host is asked in between: tokens of all kinds, noise drawn only for frames."""
+    model = prepared_model()
+    plain, fixed = _both(
+        model,
+        _LivePool(monkeypatch),
+        sampler_of(model, cfg_scale, solver=solver),
+        lambda: [begun(model, small_prompt())],
+        lambda: {"choose": forced(MIXED)},
+    )
+    assert [step.token for step in plain] == MIXED
+    assert same_steps(plain, fixed)
+
+
+@pytest.mark.parametrize("pool", [_LivePool, _MaskedPool])
+@pytest.mark.parametrize("cfg_scale", [1.0, 1.3])
+def test_one_script_left_to_itself(
+    cfg_scale: float, pool: type[_LivePool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The frame decides by itself: it speaks, ends, begins anew; noise it had no use for is wound back."""
+    model = restless_model()
+    prepare(model)
+    ended: list[GenerationState] = []
+
+    def states() -> list[GenerationState]:
+        ended.append(begun(model, small_prompt(3), 3))
+        return ended[-1:]
+
+    plain, fixed = _both(model, pool(monkeypatch), sampler_of(model, cfg_scale), states, _limited(60))
+    assert {step.token for step in plain} == {START, END, FRAME, EOS}
+    assert same_steps(plain, fixed) if pool.live else _close(plain, fixed, 1e-3)
+    left, right = ended
+    assert torch.equal(left.generator.get_state(), right.generator.get_state())
+    for name in ("steps", "frames", "finished"):
+        assert getattr(left, name) == getattr(right, name)
+    assert (left.cond.length, left.null.length) == (right.cond.length, right.null.length)
+    if pool.live:
+        assert all(map(torch.equal, left.acoustic + left.semantic, right.acoustic + right.semantic))
+
+
+def test_several_scripts_that_end_at_different_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = prepared_model()
+    plans = [MIXED, [FRAME] * 4 + [EOS], [FRAME, END, START, FRAME, FRAME, FRAME, EOS]]
+    prompts = [small_prompt(seed, text=5 + 4 * seed) for seed in range(3)]
+    plain, fixed = _both(
+        model,
+        _LivePool(monkeypatch),
+        sampler_of(model),
+        lambda: [begun(model, prompt, seed) for seed, prompt in enumerate(prompts)],
+        lambda: {"choose": forced(*plans)},
+    )
+    assert [(step.row, step.token) for step in plain] == [(step.row, step.token) for step in fixed]
+    assert _close(plain, fixed)
+
+
+def test_buffers_that_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = prepared_model()
+    pool = _LivePool(monkeypatch)
+    count = BLOCK + 20
+    plain, fixed = _both(
+        model,
+        pool,
+        sampler_of(model, num_steps=1),
+        lambda: [begun(model, small_prompt())],
+        lambda: {"choose": forced([FRAME] * count + [EOS])},
+    )
+    (graphed,) = pool._kept.values()
+    assert graphed.frame.capacity > BLOCK
+    assert same_steps(plain, fixed)
+
+
+def test_states_keep_what_is_theirs_when_others_take_the_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, pool = prepared_model(), _LivePool(monkeypatch)
+    sampler = sampler_of(model)
+
+    def go(state: GenerationState, frames: FramePool | None, count: int) -> list[Step]:
+        return walk(
+            model,
+            [state],
+            sampler,
+            frames=frames,
+            choose=forced([FRAME] * count + [EOS]),
+            **_limited(count)(),
+        )
+
+    first, second = begun(model, small_prompt(), 1), begun(model, small_prompt(1), 2)
+    wanted = [(go(s.clone(), None, 3), go(s.clone(), None, 6)[3:]) for s in (first, second)]
+    copy = None
+    for state, (early, _) in zip((first, second), wanted, strict=True):
+        assert same_steps(go(state, pool, 3), early)
+        copy = copy or state.clone()
+    assert copy is not None
+    assert same_steps(go(first, pool, 3), wanted[0][1])
+    assert same_steps(go(second, None, 3), wanted[1][1]), "the plain loop goes on from attached states"
+    assert same_steps(go(copy, pool, 3), wanted[0][1])
+    assert len(pool._kept) == 1
+
+
+def test_a_frame_is_lent_to_one_generation_at_a_time() -> None:
+    model, pool, sampler = prepared_model(), FramePool(), sampler_of(prepared_model())
+    states = [begun(model, small_prompt()) for _ in range(2)]
+    with pool.borrow(model, states[:1], sampler, SPECIAL) as mine:
+        assert mine is not None
+        with pool.borrow(model, states[1:], sampler, SPECIAL) as other:
+            assert other is None
+        with pool.borrow(model, states, sampler, SPECIAL) as wider:
+            assert wider is not None and wider is not mine
+    with pool.borrow(model, states[1:], sampler, SPECIAL) as again:
+        assert again is mine
+    pool.warm_up(model, sampler, SPECIAL)
+
+
+class _Watch(TorchDispatchMode):
+    """Refuses whatever a graph can't hold: questions to the host, and data from it."""
+
+    _FORBIDDEN = (
+        "_local_scalar_dense",
+        "lift_fresh",
+        "nonzero",
+        "equal",
+        "is_nonzero",
+        "masked_select",
+        "unique",
+    )
+    _VIEWS = """view t transpose slice select split unsqueeze squeeze expand permute as_strided unbind alias
+        detach unfold _reshape_alias _unsafe_view chunk""".split()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.launches = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        assert name not in self._FORBIDDEN, name
+        out = func(*args, **(kwargs or {}))
+        flat = torch.utils._pytree.tree_leaves((args, kwargs, out))
+        devices = {tensor.device.type for tensor in flat if isinstance(tensor, torch.Tensor)}
+        assert devices <= {"meta"}, (name, devices)
+        self.launches += name not in self._VIEWS
+        return out
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_the_frame_never_asks_the_host(batch: int) -> None:
+    """On the meta device nothing has a value: what needs one fails, and what comes from the host shows."""
+    with torch.device("meta"):
+        model = VibeVoiceModel(parse_config(small_config()), tied=True)
+    prepare(model)
+    with torch.inference_mode():
+        frame = StaticFrame(model, sampler_of(model, num_steps=10), SPECIAL, batch)
+        frame.reserve(3 * BLOCK)
+        with _Watch() as watch:
+            frame.frame()
+    assert 300 < watch.launches < 1200
+
+
+def test_a_recording_of_the_frame_speaks_like_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recorded once, at rest, then replayed step after step without any of its Python, as a graph is."""
+    model = small_model(tied=False)
+    sampler = sampler_of(model)
+    state = begun(model, small_prompt())
+    limited = _limited(5)
+    plain = walk(model, [state.clone()], sampler, **limited())
+    with torch.no_grad():
+        frame = StaticFrame(model, sampler, SPECIAL, 1)
+        graphed = GraphedFrame(frame)
+        graphed.attach([state])
+        frame.active.fill_(False)
+        before = [buffer.clone() for buffer in state.acoustic + state.semantic]
+        recording = make_fx(lambda nothing: (frame.frame(), nothing)[1])(torch.zeros(1))
+        assert all(map(torch.equal, before, state.acoustic + state.semantic)), "at rest nothing moves"
+        monkeypatch.setattr(graphed, "_run", lambda name, part: recording(torch.zeros(1)))
+        replayed = [graphed.step([0], 1.0, likeliest, from_seed)[0] for _ in range(5)]
+    assert any(step.frame is not None for step in plain)
+    assert _close(plain, replayed)
+    assert math.isfinite(float(replayed[-1].hidden.sum()))
+
+
+@CUDA
+@pytest.mark.gpu
+@pytest.mark.parametrize("cfg_scale", [1.0, 1.3])
+def test_graphs_on_a_card(cfg_scale: float) -> None:
+    model = restless_model().to("cuda")
+    prepare(model)
+    plain, graphed = _both(
+        model, FramePool(), sampler_of(model, cfg_scale), lambda: [begun(model, small_prompt())], _limited(60)
+    )
+    assert _close(plain, graphed, 1e-3)

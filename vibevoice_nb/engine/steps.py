@@ -1,0 +1,64 @@
+"""What comes out of the frame loop, and the two decisions a caller may take in it.
+
+Shapes: H hidden size, Z latent size, F semantic size, N samples a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .state import GenerationState
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of sound and what it was made from."""
+
+    latent_norm: Tensor
+    """[Z], the sampler's output."""
+    semantic: Tensor
+    """[F]"""
+    audio: Tensor
+    """[N], 24 kHz."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step did to one script."""
+
+    row: int
+    """Index of the script in the batch."""
+    token: int
+    hidden: Tensor
+    """[H], the conditional row's last hidden state."""
+    hidden_null: Tensor | None
+    """[H], the null row's; None without guidance."""
+    logits: Tensor
+    """[4], of the legal tokens."""
+    embed: Tensor
+    """[H], the embedding fed to the next step."""
+    frame: Frame | None
+    """The frame, if the token was one."""
+
+
+Choose = Callable[[int, Tensor], int]
+"""From a script's row and its logits [4] to the index of the token taken."""
+
+
+def likeliest(row: int, logits: Tensor) -> int:
+    """Take the likeliest token."""
+    return int(logits.argmax())
+
+
+Draw = Callable[[int, GenerationState], Tensor]
+"""From a script's row and its state to fresh standard normal noise [Z], fp32."""
+
+
+def from_seed(row: int, state: GenerationState) -> Tensor:
+    """Draw from the state's own generator."""
+    # The reference draws for both rows and uses the first half; drawing alike keeps its seeds.
+    return torch.randn(2, state.latent_size, generator=state.generator)[0]
