@@ -6,7 +6,9 @@
 #   make test-oldest  the engine's tests on the oldest supported libraries
 #   make lab          JupyterLab
 #   make bench        speed against transformers' own VibeVoice
-#   make bench-voice bench-ui  how well the embedded voice is understood
+#   make bench-gpu    the same on an NVIDIA card, in the sizes of the 1.5B and 7B models, with plots in bench/
+#   make bench-voice  how well the embedded voice is understood
+#   make bench-ui     how quick the Studio is in a real JupyterLab (needs Chromium)
 #   make check        ruff, mypy and, where there is Node, the TypeScript compiler
 #   make docs         the documentation's pages, in build/docs
 #   make clean        remove what make made
@@ -36,7 +38,7 @@ define new_venv
 	@touch $(1)/.torch
 endef
 
-.PHONY: demo test test-notebooks test-oldest lab bench bench-voice bench-ui check docs pictures clean
+.PHONY: demo test test-notebooks test-oldest lab bench bench-gpu bench-voice bench-ui check docs pictures clean
 
 demo: $(VENV)/.base
 	$(VENV)/bin/vibevoice-nb speak vibevoice_nb/examples/two_speakers.txt --out demo.wav --force
@@ -56,6 +58,12 @@ lab: $(VENV)/.lab
 
 bench: $(VENV)/.base
 	$(VENV)/bin/vibevoice-nb bench
+
+bench-gpu: $(VENV)/.base
+	for size in 1.5b 7b; do \
+		$(VENV)/bin/vibevoice-nb bench --device cuda --model $$size --plots bench \
+			--contexts 300,1000,8000,32000,64000 --rows 1,4,16,32 || exit 1; \
+	done
 
 bench-voice: $(VENV)/.dev
 	$(VENV)/bin/python -m vibevoice_nb.bench.voice

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import transformers
 
 from vibevoice_nb.bench import speed as bench
+from vibevoice_nb.bench.floor import frame_bytes, measure_bandwidth
 from vibevoice_nb.bench.model import bench_config, write_random_checkpoint
-from vibevoice_nb.bench.sides import NATIVE_CLASS, PARTS, Meter
+from vibevoice_nb.bench.plots import plot
+from vibevoice_nb.bench.sides import NATIVE_CLASS, PARTS, Meter, OurSide, _Speaking
+from vibevoice_nb.engine.config import parse_config
+from vibevoice_nb.engine.graphs import FramePool
 
 HAS_NATIVE = hasattr(transformers, NATIVE_CLASS)
 SIDES = ("ours", "native") if HAS_NATIVE else ("ours",)
@@ -43,8 +48,8 @@ def test_it_ends_in_one_flat_line_of_json(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.slow
 def test_bf16_is_measured_in_the_same_way(tmp_path: Path) -> None:
-    write_random_checkpoint(tmp_path, bench_config(quick=True), torch.float32)
-    figures = bench.measure(bench.Plan(1, True), tmp_path, "bfloat16", (30,), native=HAS_NATIVE)
+    write_random_checkpoint(tmp_path, bench_config("tiny"), torch.float32)
+    figures = bench.measure(bench.Plan(model="tiny"), tmp_path, "bfloat16", (30,), native=HAS_NATIVE)
     assert all(figures[f"{side}_bf16_30_ms"] > 0 for side in SIDES)
     assert ("ratio_bf16_30" in figures) == HAS_NATIVE
 
@@ -58,6 +63,55 @@ def test_without_a_native_model_it_measures_ours_alone(
     assert figures["ratio_fp32_300"] is figures["ratio_fp32_8000"] is figures["ratio_bf16_300"] is None
     assert figures["ours_fp32_300_ms"] > 0
     assert not any(name.startswith("native_fp32") for name in figures)
+
+
+def test_our_side_on_graphs_makes_what_the_loop_makes(tmp_path: Path) -> None:
+    """As on CUDA, where the frame takes its tokens itself; here without the graphs."""
+    write_random_checkpoint(tmp_path, bench_config("tiny"), torch.bfloat16)
+    side = OurSide(tmp_path, torch.float32, torch.device("cpu"))
+    plain = side.run(30, 2, seed=1)
+    side.pool = FramePool(_Speaking)
+    graphed = side.run(30, 2, seed=1)
+    assert torch.allclose(plain.audio, graphed.audio, rtol=1e-3, atol=1e-5)
+    assert len(graphed.frames) == 2
+    assert all(frame["head"] > 0 and frame["total"] > 0 for frame in graphed.frames)
+    assert len(side.run_rows(30, 2, 3).frames) == 2
+
+
+def test_the_floor_counts_what_a_frame_reads() -> None:
+    config = parse_config(bench_config("mid"))
+    half, whole = (
+        frame_bytes(config, torch.float32, 300, 10, device="cpu", published_half=half)
+        for half in (True, False)
+    )
+    assert 0.5 < half / whole < 0.75, "the codec's narrow blocks are kept whole"
+    per_position = 2 * 12 * 2 * 64 * 4
+    longer = frame_bytes(config, torch.float32, 1300, 10, device="cpu", published_half=True)
+    assert longer - half == 1000 * per_position
+    assert measure_bandwidth(torch.device("cpu")) > 1e8
+
+
+def test_what_was_measured_is_drawn(tmp_path: Path) -> None:
+    parts = {f"{part}_ms": 1.0 for part in (*PARTS, "rest")}
+    figures: dict[str, Any] = {
+        "model": "mid",
+        "device": "cuda:0",
+        "gpu": "A card",
+        "cpu": "",
+        "threads": 1,
+        "torch": "2",
+        "date": "d",
+    }
+    for side in ("ours", "native"):
+        for context in (300, 8000):
+            figures[f"{side}_bf16_{context}_ms"] = 7.0
+            figures |= {f"{side}_bf16_{context}_{name}": value for name, value in parts.items()}
+    figures["ours_bf16_rows_4_gain"] = 3.5
+    drawn = plot(figures, tmp_path / "new")
+    assert [path.name for path in drawn] == [
+        f"bench-mid-cuda0-{name}.png" for name in ("components", "contexts", "rows")
+    ]
+    assert all(path.stat().st_size > 5000 for path in drawn)
 
 
 def test_zero_threads_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

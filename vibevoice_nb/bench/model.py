@@ -1,4 +1,4 @@
-"""The random checkpoint that `bench` measures: the published architecture, mid-size, without a meaning.
+"""The random checkpoint that `bench` measures: the published architecture in several sizes, without meaning.
 
 It is written as a file in the layout of transformers' native model, so that both sides load the very same
 weights the way a user's weights are loaded.
@@ -7,6 +7,7 @@ weights the way a user's weights are loaded.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +19,53 @@ from vibevoice_nb.engine.model import VibeVoiceModel
 from vibevoice_nb.engine.tokenizer import SpecialTokens
 from vibevoice_nb.engine.weights import SINGLE, weights_of
 
-MID = {"hidden": 896, "layers": 12, "heads": 14, "kv_heads": 2, "ffn": 4864, "vocab": 151_936, "filters": 16}
-TINY = {"hidden": 64, "layers": 2, "heads": 4, "kv_heads": 2, "ffn": 160, "vocab": 320, "filters": 2}
+
+@dataclass(frozen=True)
+class Size:
+    """What differs between models of this architecture."""
+
+    hidden: int
+    layers: int
+    heads: int
+    kv_heads: int
+    ffn: int
+    vocab: int
+    filters: int
+    depths: tuple[int, ...] = (3, 3, 3, 3, 3, 3, 8)
+    tied: bool = True
+    positions: int = 65_536
+
+
+SIZES = {
+    "tiny": Size(64, 2, 4, 2, 160, 320, 2, depths=(1, 1, 1, 1, 1, 1, 2)),
+    "mid": Size(896, 12, 14, 2, 4864, 151_936, 16),
+    "1.5b": Size(1536, 28, 12, 2, 8960, 151_936, 32),
+    "7b": Size(3584, 28, 28, 4, 18_944, 152_064, 32, tied=False),
+}
 RATIOS = (2, 2, 4, 5, 5, 8)
-MID_DEPTHS, TINY_DEPTHS = (3, 3, 3, 3, 3, 3, 8), (1, 1, 1, 1, 1, 1, 2)
 LATENT, SEMANTIC = 64, 128
 
 
-def bench_config(*, quick: bool) -> dict[str, Any]:
-    """Make config.json of the mid-size model, or of a tiny one.
+def bench_config(name: str) -> dict[str, Any]:
+    """Make config.json of one of the `SIZES`.
 
     Examples
     --------
-    >>> bench_config(quick=False)["text_config"]["vocab_size"]
+    >>> bench_config("mid")["text_config"]["vocab_size"]
     151936
     """
-    size, depths = (TINY, TINY_DEPTHS) if quick else (MID, MID_DEPTHS)
+    size = SIZES[name]
     codec = {
         "channels": 1,
-        "depths": list(depths),
+        "depths": list(size.depths),
         "downsampling_ratios": list(RATIOS),
         "ffn_expansion": 4,
         "hidden_act": "gelu",
         "kernel_size": 7,
-        "num_filters": size["filters"],
+        "num_filters": size.filters,
         "rms_norm_eps": 1e-5,
     }
-    last = size["vocab"] - 1
+    last = size.vocab - 1
     return {
         "architectures": ["VibeVoiceForConditionalGeneration"],
         "model_type": "vibevoice",
@@ -62,20 +83,20 @@ def bench_config(*, quick: bool) -> dict[str, Any]:
         "text_config": {
             "model_type": "qwen2",
             "hidden_act": "silu",
-            "hidden_size": size["hidden"],
-            "intermediate_size": size["ffn"],
-            "max_position_embeddings": 65_536,
-            "num_attention_heads": size["heads"],
-            "num_hidden_layers": size["layers"],
-            "num_key_value_heads": size["kv_heads"],
+            "hidden_size": size.hidden,
+            "intermediate_size": size.ffn,
+            "max_position_embeddings": size.positions,
+            "num_attention_heads": size.heads,
+            "num_hidden_layers": size.layers,
+            "num_key_value_heads": size.kv_heads,
             "rms_norm_eps": 1e-6,
             "rope_parameters": {"rope_theta": 1_000_000.0, "rope_type": "default"},
-            "tie_word_embeddings": True,
-            "vocab_size": size["vocab"],
+            "tie_word_embeddings": size.tied,
+            "vocab_size": size.vocab,
         },
         "diffusion_head_config": {
-            "hidden_size": size["hidden"],
-            "intermediate_size": 3 * size["hidden"],
+            "hidden_size": size.hidden,
+            "intermediate_size": 3 * size.hidden,
             "latent_size": LATENT,
             "num_hidden_layers": 4,
             "rms_norm_eps": 1e-5,
@@ -114,7 +135,7 @@ def write_random_checkpoint(folder: Path, config: dict[str, Any], dtype: torch.d
         Number of parameters.
     """
     with torch.device("meta"):
-        model = VibeVoiceModel(parse_config(config), tied=True)
+        model = VibeVoiceModel(parse_config(config), tied=config["text_config"]["tie_word_embeddings"])
     generator = torch.Generator().manual_seed(0)
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):

@@ -13,7 +13,7 @@ import json
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,8 +21,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from vibevoice_nb.bench.floor import Floor, frame_bytes, measure_bandwidth
 from vibevoice_nb.bench.model import special_tokens
+from vibevoice_nb.engine.frame import StaticFrame
 from vibevoice_nb.engine.generate import generate
+from vibevoice_nb.engine.graphs import FramePool
 from vibevoice_nb.engine.placement import DTYPES
 from vibevoice_nb.engine.prepare import load_prepared
 from vibevoice_nb.engine.sampler import Sampler, solver_steps
@@ -45,10 +48,13 @@ class Round:
 
 
 class Meter:
-    """CPU time by component, from one mark to the next."""
+    """Time by component, from one mark to the next: CPU time, or on a GPU the time until it has finished."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device | None = None) -> None:
+        self.device = device or torch.device("cpu")
         self.frames: list[dict[str, float]] = []
+        self.enabled = True
+        """Whether components are timed, which on a GPU means waiting for each."""
         self._spent: dict[str, float] = defaultdict(float)
         self._since: tuple[float, float] | None = None
 
@@ -57,13 +63,22 @@ class Meter:
 
         @functools.wraps(call)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            began = time.process_time()
+            if not self.enabled:
+                return call(*args, **kwargs)
+            began = self.now()
             try:
                 return call(*args, **kwargs)
             finally:
-                self._spent[part] += time.process_time() - began
+                self._spent[part] += self.now() - began
 
         return wrapper
+
+    def now(self) -> float:
+        """Seconds on the clock that counts."""
+        if self.device.type == "cpu":
+            return time.process_time()
+        torch.cuda.synchronize(self.device)
+        return time.perf_counter()
 
     def restart(self) -> None:
         """Forget everything; the next mark begins a frame."""
@@ -71,7 +86,7 @@ class Meter:
 
     def mark(self) -> None:
         """End a frame and begin the next one."""
-        now = (time.process_time(), time.perf_counter())
+        now = (self.now(), time.perf_counter())
         if self._since is not None:
             total, wall = (after - before for after, before in zip(now, self._since, strict=True))
             parts = {part: self._spent[part] for part in PARTS}
@@ -83,8 +98,11 @@ class Meter:
 class Side(Protocol):
     """One implementation with the checkpoint loaded."""
 
-    def run(self, context: int, frames: int, seed: int) -> Round:
-        """Make frames behind `context` tokens; the first one warms up and is not counted."""
+    def run(self, context: int, frames: int, seed: int, *, static: bool = False) -> Round:
+        """Make frames behind `context` tokens; the first one warms up and is not counted.
+
+        `static` asks the native side for a cache of fixed size.
+        """
         ...
 
 
@@ -99,15 +117,17 @@ def random_context(config: dict[str, Any], length: int, dtype: torch.dtype) -> l
 
 
 class OurSide:
-    """Our engine, through `generate`."""
+    """Our engine, through `generate`; on CUDA by graphs, and for the components once more without."""
 
-    def __init__(self, folder: Path, dtype: torch.dtype) -> None:
+    def __init__(self, folder: Path, dtype: torch.dtype, device: torch.device) -> None:
         self.config = json.loads((folder / "config.json").read_text())
         self.special = special_tokens(self.config)
-        self.dtype = dtype
-        self.model = load_prepared(folder, torch.device("cpu"), dtype)
-        self.meter = Meter()
+        self.dtype, self.device = dtype, device
+        self.model = load_prepared(folder, device, dtype)
+        self.meter = Meter(device)
         self.sampler = _sampler(self.model.head, self.meter)
+        self.plain_sampler = Sampler(self.model.head, self.sampler.steps, CFG_SCALE)
+        self.pool = FramePool(_Speaking) if device.type == "cuda" else None
         _time_calls(
             self.meter,
             lm=(self.model.language_model, "step"),
@@ -116,42 +136,89 @@ class OurSide:
             semantic=(self.model.semantic, "forward"),
         )
 
-    def run(self, context: int, frames: int, seed: int) -> Round:
+    def run(self, context: int, frames: int, seed: int, *, static: bool = False) -> Round:
+        made = self._run(context, frames, [seed], None)
+        if self.pool is None:
+            return made
+        self.meter.enabled = False
+        graphed = self._run(context, frames, [seed], self.pool)
+        self.meter.enabled = True
+        # Components from the plain loop; the whole as it is replayed.
+        totals = [
+            {**own, **{name: other[name] for name in ("total", "wall")}}
+            for own, other in zip(made.frames, graphed.frames, strict=True)
+        ]
+        return Round(totals, graphed.audio)
+
+    def run_rows(self, context: int, frames: int, rows: int) -> Round:
+        """Speak so many scripts at once."""
+        return self._run(context, frames, list(range(rows)), self.pool)
+
+    def floor(self, context: int, published_half: bool) -> Floor:
+        """What a frame reads, and how fast that can be."""
+        nbytes = frame_bytes(
+            self.model.config,
+            self.dtype,
+            context,
+            NUM_STEPS,
+            device=self.device.type,
+            published_half=published_half,
+        )
+        return Floor(nbytes, measure_bandwidth(self.device))
+
+    def _run(self, context: int, frames: int, seeds: Sequence[int], pool: FramePool | None) -> Round:
+        states = [self._state(context, seed) for seed in seeds]
+        frame = self.special.legal.index(self.special.frame)
+        audio: list[Tensor] = []
+        begun = 0
+        self.meter.restart()
+
+        def stop(row: int) -> bool:
+            return len(audio) > frames if row == 0 else begun > frames
+
+        # On graphs the frame itself takes the token, so that the host is not asked.
+        options: dict[str, Any] = {} if pool is not None else {"choose": lambda row, logits: frame}
+        sampler = self.sampler if pool is None else self.plain_sampler
+        for step in generate(self.model, states, sampler, self.special, stop=stop, frames=pool, **options):
+            assert step.frame is not None
+            if step.row == 0:
+                audio.append(step.frame.audio)
+            if step.row == len(states) - 1:
+                begun += 1
+                self.meter.mark()
+        return Round(self.meter.frames, torch.cat(audio[:frames]).float().cpu())
+
+    def _state(self, context: int, seed: int) -> GenerationState:
         state = GenerationState.new(self.model, seed)
         for index, (keys, values) in enumerate(random_context(self.config, context - 1, self.dtype)):
             state.cond.reserve(context - 1)
-            state.cond.append(index, keys, values)
+            state.cond.append(index, keys.to(self.device), values.to(self.device))
         state.cond.length = context - 1
-        state.pending = self.model.embed_tokens(torch.tensor([[self.special.start]]))
-        frame = self.special.legal.index(self.special.frame)
-        audio: list[Tensor] = []
-        self.meter.restart()
-        for step in generate(
-            self.model,
-            [state],
-            self.sampler,
-            self.special,
-            choose=lambda row, logits: frame,
-            stop=lambda row: len(audio) > frames,
-        ):
-            self.meter.mark()
-            assert step.frame is not None
-            audio.append(step.frame.audio)
-        return Round(self.meter.frames, torch.cat(audio[:frames]).float())
+        state.pending = self.model.embed_tokens(torch.tensor([[self.special.start]], device=self.device))
+        return state
+
+
+class _Speaking(StaticFrame):
+    """Always takes the token of a frame."""
+
+    def think(self) -> None:
+        super().think()
+        self.choice.fill_(self.special.legal.index(self.special.frame))
 
 
 class NativeSide:
     """Transformers' native model, through its own `generate`, its tokens forced to be frames."""
 
-    def __init__(self, folder: Path, dtype: torch.dtype) -> None:
+    def __init__(self, folder: Path, dtype: torch.dtype, device: torch.device) -> None:
         import transformers
 
         transformers.utils.logging.disable_progress_bar()
         self.config = json.loads((folder / "config.json").read_text())
         self.special = special_tokens(self.config)
-        self.dtype = dtype
-        self.model = getattr(transformers, NATIVE_CLASS).from_pretrained(folder, dtype=dtype).eval()
-        self.meter = Meter()
+        self.dtype, self.device = dtype, device
+        native = getattr(transformers, NATIVE_CLASS)
+        self.model = native.from_pretrained(folder, dtype=dtype).eval().to(device)
+        self.meter = Meter(device)
         inner = self.model.model
         _time_calls(
             self.meter,
@@ -162,14 +229,12 @@ class NativeSide:
             semantic=(inner.semantic_tokenizer_encoder, "forward"),
         )
 
-    def run(self, context: int, frames: int, seed: int) -> Round:
+    def run(self, context: int, frames: int, seed: int, *, static: bool = False) -> Round:
         from diffusers import DPMSolverMultistepScheduler
-        from transformers import DynamicCache, LogitsProcessorList
+        from transformers import LogitsProcessorList
 
-        past = DynamicCache(config=self.model.config.text_config)
-        for index, (keys, values) in enumerate(random_context(self.config, context - 1, self.dtype)):
-            past.update(keys[None], values[None], index)
-        ids = torch.zeros(1, context, dtype=torch.long)
+        past = self._past(context, frames, static=static)
+        ids = torch.zeros(1, context, dtype=torch.long, device=self.device)
         ids[0, -1] = self.special.start
         self.meter.restart()
         torch.manual_seed(seed)
@@ -189,7 +254,21 @@ class NativeSide:
         )
         # frames + 2 were made, with frames + 1 spans between their tokens; the first span sets up its caches.
         hop = made.audio[0].shape[-1] // (frames + 2)
-        return Round(self.meter.frames[1:], made.audio[0].flatten()[: frames * hop].float())
+        return Round(self.meter.frames[1:], made.audio[0].flatten()[: frames * hop].float().cpu())
+
+    def _past(self, context: int, frames: int, *, static: bool) -> Any:
+        from transformers import DynamicCache, StaticCache
+
+        config = self.model.config.text_config
+        past = (
+            StaticCache(config=config, max_cache_len=context + frames + 4)
+            if static
+            else DynamicCache(config=config)
+        )
+        places = {"cache_position": torch.arange(context - 1, device=self.device)}
+        for index, (keys, values) in enumerate(random_context(self.config, context - 1, self.dtype)):
+            past.update(keys[None].to(self.device), values[None].to(self.device), index, places)
+        return past
 
     def _force_frame(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         self.meter.mark()
@@ -240,15 +319,15 @@ def _time_calls(meter: Meter, **calls: tuple[Any, str]) -> None:
 _side: Side | None = None
 
 
-def open_side(side: str, folder: str, dtype: str, threads: int) -> None:
+def open_side(side: str, folder: str, dtype: str, threads: int, device: str) -> None:
     """Load one side; called once in a process of its own."""
     global _side
     torch.set_num_threads(threads)
     kind: type[OurSide] | type[NativeSide] = {"ours": OurSide, "native": NativeSide}[side]  # type: ignore[assignment]
-    _side = kind(Path(folder), DTYPES[dtype])
+    _side = kind(Path(folder), DTYPES[dtype], torch.device(device))
 
 
-def run_side(context: int, frames: int, seed: int, text_cfg: bool = False) -> Round:
+def run_side(context: int, frames: int, seed: int, text_cfg: bool = False, static: bool = False) -> Round:
     """Run a round in the process that `open_side` prepared."""
     assert _side is not None
     guidance = (
@@ -257,7 +336,19 @@ def run_side(context: int, frames: int, seed: int, text_cfg: bool = False) -> Ro
         else no_text_cfg(_side.model)
     )
     with guidance:
-        return _side.run(context, frames, seed)
+        return _side.run(context, frames, seed, static=static)
+
+
+def run_rows(context: int, frames: int, rows: int) -> Round:
+    """Let our side speak several scripts at once, in the process that `open_side` prepared."""
+    assert isinstance(_side, OurSide)
+    return _side.run_rows(context, frames, rows)
+
+
+def find_floor(context: int, published_half: bool) -> Floor:
+    """Tell what our side's frame must read, in the process that `open_side` prepared."""
+    assert isinstance(_side, OurSide)
+    return _side.floor(context, published_half)
 
 
 def peak_memory_mb() -> float | None:

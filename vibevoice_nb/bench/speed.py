@@ -1,11 +1,12 @@
-"""How fast our engine is against transformers' native VibeVoice: CPU time per frame, by component.
+"""How fast our engine is against transformers' native VibeVoice: time per frame, by component.
 
-Both sides load one random mid-size checkpoint, each in a process of its own, and make the same frames in
-turn, a short round here and a short round there, so that whatever else the machine does falls on both.
-Native's text guidance, a third pass per frame that is no part of VibeVoice, is switched off, and measured
-apart. The weights are bfloat16 values, as all published ones are, which our engine makes use of when it
-computes in float32; `--weights float32` measures without that. Ends in one flat line of JSON; ratios are
-ours / native, lower is better.
+Both sides load one random checkpoint of the published architecture, each in a process of its own, and make
+the same frames in turn, a short round here and a short round there, so that whatever else the machine does
+falls on both. On a CPU its time is counted; on a GPU the time until it has finished. Native's text guidance,
+a third pass per frame that is no part of VibeVoice, is switched off, and measured apart. The weights are
+bfloat16 values, as all published ones are, which our engine makes use of when it computes in float32;
+`--weights float32` measures without that. Ends in one flat line of JSON; ratios are ours / native, lower is
+better.
 """
 
 from __future__ import annotations
@@ -13,27 +14,39 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import platform
 import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from statistics import median
 
 import torch
 import transformers
 
-from vibevoice_nb.bench.model import bench_config, write_random_checkpoint
-from vibevoice_nb.bench.sides import NATIVE_CLASS, PARTS, Round, open_side, peak_memory_mb, run_side
-from vibevoice_nb.engine.placement import DTYPES, cpu_has_fast_bfloat16
+from vibevoice_nb.bench.floor import Floor
+from vibevoice_nb.bench.model import SIZES, bench_config, write_random_checkpoint
+from vibevoice_nb.bench.sides import (
+    NATIVE_CLASS,
+    PARTS,
+    Round,
+    find_floor,
+    open_side,
+    peak_memory_mb,
+    run_rows,
+    run_side,
+)
+from vibevoice_nb.engine.config import SAMPLE_RATE
+from vibevoice_nb.engine.placement import DTYPES, cpu_has_fast_bfloat16, pick_device
+from vibevoice_nb.machine import processor_name
 
-SHORT, LONG = 300, 8000
+CONTEXTS = (300, 8000, 16_000)
 FRAMES, MAX_ROUNDS, MIN_ROUNDS = 4, 6, 2
 ROUNDS_SECONDS = 50.0
 """After this long no further round of one case is begun, so that a busy machine is done in time too."""
-WIDTHS = {"float32": "fp32", "bfloat16": "bf16"}
+WIDTHS = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
 COLUMNS = ("total", *PARTS, "rest", "wall")
 
 Figures = dict[str, float | int | str | bool | None]
@@ -43,9 +56,18 @@ Figures = dict[str, float | int | str | bool | None]
 class Plan:
     """What to run."""
 
-    threads: int
-    quick: bool
+    threads: int = 1
+    model: str = "mid"
     weights: str = "bfloat16"
+    device: str = "cpu"
+    contexts: tuple[int, ...] = CONTEXTS
+    rows: tuple[int, ...] = ()
+    plots: Path | None = None
+
+    @property
+    def quick(self) -> bool:
+        """Whether it only shows that it runs."""
+        return self.model == "tiny"
 
     @property
     def frames(self) -> int:
@@ -57,22 +79,39 @@ class Plan:
         """Rounds of each case."""
         return MIN_ROUNDS if self.quick else MAX_ROUNDS
 
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """What to compute in: float32, and bfloat16 where it is in hardware; on a GPU that alone."""
+        if self.device != "cpu":
+            return ("bfloat16",)
+        return ("float32", "bfloat16") if cpu_has_fast_bfloat16() else ("float32",)
+
 
 class Process:
     """A process that loads one side and keeps it."""
 
-    def __init__(self, side: str, folder: Path, dtype: str, threads: int) -> None:
+    def __init__(self, side: str, folder: Path, dtype: str, plan: Plan) -> None:
         self.side = side
         self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-        self._loading = self._pool.submit(open_side, side, str(folder), dtype, threads)
+        self._loading = self._pool.submit(open_side, side, str(folder), dtype, plan.threads, plan.device)
 
     def wait(self) -> None:
         """Wait until it is loaded."""
         self._loading.result()
 
-    def run(self, context: int, frames: int, seed: int, *, text_cfg: bool = False) -> Round:
+    def run(
+        self, context: int, frames: int, seed: int, *, text_cfg: bool = False, static: bool = False
+    ) -> Round:
         """Make frames there."""
-        return self._pool.submit(run_side, context, frames, seed, text_cfg).result()
+        return self._pool.submit(run_side, context, frames, seed, text_cfg, static).result()
+
+    def run_rows(self, context: int, frames: int, rows: int) -> Round:
+        """Make frames of several scripts there."""
+        return self._pool.submit(run_rows, context, frames, rows).result()
+
+    def floor(self, context: int, *, published_half: bool) -> Floor:
+        """Find out there what a frame must read, and how fast that is."""
+        return self._pool.submit(find_floor, context, published_half).result()
 
     def close(self) -> float | None:
         """End the process; returns its peak memory in MiB."""
@@ -91,28 +130,71 @@ def measure(plan: Plan, folder: Path, dtype: str, contexts: Sequence[int], *, na
     """
     width = WIDTHS[dtype]
     sides = ["ours", "native"] if native else ["ours"]
-    processes = [Process(side, folder, dtype, plan.threads) for side in sides]
+    processes = [Process(side, folder, dtype, plan) for side in sides]
     for process in processes:
         process.wait()
     figures: Figures = {}
     for context in contexts:
         rounds = _alternate(plan, processes, context)
         for side, made in rounds.items():
-            name = f"{side}_{width}_{context}"
-            figures |= _figures(name, made)
-            print(_line(name, figures), flush=True)
+            figures |= _told(f"{side}_{width}_{context}", made)
         if native:
-            ours, theirs = (figures[f"{side}_{width}_{context}_ms"] for side in sides)
-            figures[f"ratio_{width}_{context}"] = round(float(ours) / float(theirs), 3)  # type: ignore[arg-type]
+            ours, theirs = (_number(figures, f"{side}_{width}_{context}_ms") for side in sides)
+            figures[f"ratio_{width}_{context}"] = round(ours / theirs, 3)
             figures[f"difference_{width}_{context}"] = _difference(rounds["ours"][0], rounds["native"][0])
-    if native and width == "fp32":
-        name = f"native_text_cfg_{width}_{contexts[0]}"
-        figures |= _figures(name, [processes[1].run(contexts[0], plan.frames, seed=0, text_cfg=True)])
-        print(_line(name, figures), flush=True)
+        floor = processes[0].floor(context, published_half=plan.weights != "float32")
+        figures |= _against_floor(f"{width}_{context}", floor, rounds["ours"])
+    if native:
+        figures |= _other_natives(plan, processes[1], width, contexts[0])
+    figures |= _throughput(plan, processes[0], width, contexts[0])
     for process in processes:
         peak = process.close()
         figures[f"{process.side}_{width}_peak_mb"] = None if peak is None else round(peak)
     return figures
+
+
+def _other_natives(plan: Plan, native: Process, width: str, context: int) -> Figures:
+    """Native with its text guidance, and with a cache of fixed size, where it can have one."""
+    made = native.run(context, plan.frames, seed=0, text_cfg=True)
+    figures = _told(f"native_text_cfg_{width}_{context}", [made])
+    try:
+        made = native.run(context, plan.frames, seed=0, static=True)
+    except (RuntimeError, TypeError, ValueError, AttributeError, IndexError) as error:
+        print(f"native with a static cache: {type(error).__name__}: {error}", flush=True)
+        return figures
+    return figures | _told(f"native_static_{width}_{context}", [made])
+
+
+def _throughput(plan: Plan, ours: Process, width: str, context: int) -> Figures:
+    """Frames per second of several scripts at once, over that of one."""
+    figures: Figures = {}
+    single = None
+    for rows in plan.rows:
+        made = ours.run_rows(context, plan.frames, rows)
+        seconds = median(frame["total"] for frame in made.frames)
+        single = single or seconds / rows
+        gain = single * rows / seconds
+        figures[f"ours_{width}_rows_{rows}_ms"] = round(1000 * seconds, 2)
+        figures[f"ours_{width}_rows_{rows}_gain"] = round(gain, 2)
+        print(f"{rows} scripts at once: {1000 * seconds:.1f} ms, {gain:.2f} times one's frames per second")
+    return figures
+
+
+def _against_floor(name: str, floor: Floor, rounds: Sequence[Round]) -> Figures:
+    seconds = median(frame["wall"] for made in rounds for frame in made.frames)
+    share = floor.seconds / seconds
+    print(
+        f"{'':28s}reads {floor.nbytes / 1e9:.3f} GB at {floor.nbytes / seconds / 1e9:.1f} of "
+        f"{floor.bandwidth / 1e9:.1f} GB/s: {100 * share:.0f} % of the floor's speed",
+        flush=True,
+    )
+    return {
+        f"floor_{name}_gb": round(floor.nbytes / 1e9, 4),
+        f"floor_{name}_ms": round(1000 * floor.seconds, 2),
+        f"floor_{name}_share": round(share, 3),
+        f"ours_{name}_gb_per_s": round(floor.nbytes / seconds / 1e9, 2),
+        "bandwidth_gb_per_s": round(floor.bandwidth / 1e9, 2),
+    }
 
 
 def _alternate(plan: Plan, processes: Sequence[Process], context: int) -> dict[str, list[Round]]:
@@ -126,12 +208,17 @@ def _alternate(plan: Plan, processes: Sequence[Process], context: int) -> dict[s
     return rounds
 
 
-def _figures(name: str, rounds: Sequence[Round]) -> Figures:
+def _told(name: str, rounds: Sequence[Round]) -> Figures:
+    """Take medians over all frames, and print them."""
     frames = [frame for made in rounds for frame in made.frames]
     medians = {part: median(frame[part] for frame in frames) for part in COLUMNS}
-    return {
+    figures: Figures = {
         f"{name}_{part}_ms".replace("_total", ""): round(1000 * value, 2) for part, value in medians.items()
     }
+    rate = rounds[0].audio.numel() / (len(rounds[0].frames) or 1) / SAMPLE_RATE
+    figures[f"{name}_rtf"] = round(medians["wall"] / rate, 4)
+    print(f"{name:28s}" + "".join(f"{1000 * value:>10.2f}" for value in medians.values()), flush=True)
+    return figures
 
 
 def _difference(ours: Round, native: Round) -> float:
@@ -140,18 +227,10 @@ def _difference(ours: Round, native: Round) -> float:
     return float(f"{float((ours.audio - wanted).abs().max() / wanted.square().mean().sqrt()):.2g}")
 
 
-def _line(name: str, figures: Figures) -> str:
-    values = (figures[f"{name}_{part}_ms".replace("_total", "")] for part in COLUMNS)
-    return f"{name:28s}" + "".join(f"{value:>10}" for value in values)
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+def _number(figures: Figures, name: str) -> float:
+    value = figures[name]
+    assert isinstance(value, (int, float))
+    return float(value)
 
 
 def run(plan: Plan) -> Figures:
@@ -160,44 +239,78 @@ def run(plan: Plan) -> Figures:
     Raises
     ------
     OSError
-        No room for the checkpoint (1.2 GB, or twice that) in the temporary directory.
+        No room for the checkpoint (1.2 GB of the middle size) in the temporary directory.
+    DeviceError
+        The device isn't here.
     """
+    device = pick_device(plan.device)
     native = hasattr(transformers, NATIVE_CLASS)
-    bf16 = cpu_has_fast_bfloat16()
     began = time.monotonic()
     figures: Figures = {"ratio_fp32_300": None, "ratio_fp32_8000": None, "ratio_bf16_300": None}
     with tempfile.TemporaryDirectory(prefix="vibevoice-nb-bench-") as name:
         folder = Path(name)
-        parameters = write_random_checkpoint(folder, bench_config(quick=plan.quick), DTYPES[plan.weights])
-        print(f"{parameters / 1e6:.0f}M random parameters, {plan.threads} threads, CPU ms per frame")
+        parameters = write_random_checkpoint(folder, bench_config(plan.model), DTYPES[plan.weights])
+        what = "CPU ms" if device.type == "cpu" else "ms"
+        print(f"{parameters / 1e6:.0f}M random parameters, {plan.threads} threads, {what} per frame")
         print(" " * 28 + "".join(f"{part:>10}" for part in COLUMNS))
-        figures |= measure(plan, folder, "float32", (SHORT, LONG), native=native)
-        if bf16:
-            figures |= measure(plan, folder, "bfloat16", (SHORT,), native=native)
+        for dtype in plan.dtypes:
+            contexts = plan.contexts if dtype == plan.dtypes[0] else plan.contexts[:1]
+            figures |= measure(plan, folder, dtype, contexts, native=native)
     if not native:
         have = f"transformers {transformers.__version__}"
         print(f"{have} has no VibeVoice of its own (5.17 and later have): no ratios")
-    if not bf16:
+    if "bfloat16" not in plan.dtypes:
         print("This CPU does not multiply bfloat16 itself: no bf16 figures")
-    return figures | {
-        "model": "tiny" if plan.quick else "mid",
-        "parameters_m": round(parameters / 1e6, 1),
+    figures |= _about(plan, device)
+    figures |= {"parameters_m": round(parameters / 1e6, 1), "native_available": native}
+    figures["seconds"] = round(time.monotonic() - began, 1)
+    if plan.plots is not None:
+        from vibevoice_nb.bench.plots import plot
+
+        for path in plot(figures, plan.plots):
+            print(f"plotted in {path}")
+    return figures
+
+
+def _about(plan: Plan, device: torch.device) -> Figures:
+    return {
+        "model": plan.model,
         "weights": plan.weights,
-        "native_available": native,
-        "bf16_available": bf16,
+        "bf16_available": "bfloat16" in plan.dtypes,
         "threads": plan.threads,
-        "cpu": _cpu_name(),
+        "device": plan.device,
+        "cpu": processor_name(),
+        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         "torch": torch.__version__,
         "transformers": transformers.__version__,
-        "seconds": round(time.monotonic() - began, 1),
+        "date": date.today().isoformat(),
     }
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Read numbers such as ``300,8000``.
+
+    >>> _numbers("1,4")
+    (1, 4)
+    """
+    numbers = tuple(int(part) for part in text.split(","))
+    if min(numbers) < 1:
+        raise ValueError(text)
+    return numbers
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(prog="vibevoice-nb bench", description=__doc__.split("\n")[0])
     parser.add_argument("--threads", type=int, default=1, help="of each side (default 1)")
+    parser.add_argument("--model", choices=list(SIZES), default="mid", help="size of the model (default mid)")
     parser.add_argument("--quick", action="store_true", help="a tiny model: shows that it runs, not how fast")
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
+    parser.add_argument(
+        "--contexts", type=_numbers, default=CONTEXTS, help="tokens before the frame: 300,8000"
+    )
+    parser.add_argument("--rows", type=_numbers, default=(), help="scripts at once, such as 1,4,16,32")
+    parser.add_argument("--plots", type=Path, help="folder for plots (PNG)")
     parser.add_argument(
         "--weights",
         choices=["bfloat16", "float32"],
@@ -207,7 +320,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     if options.threads < 1:
         parser.error(f"--threads {options.threads}: a number from 1")
-    print(json.dumps(run(Plan(options.threads, options.quick, options.weights))))
+    plan = Plan(
+        threads=options.threads,
+        model="tiny" if options.quick else options.model,
+        weights=options.weights,
+        device=options.device,
+        contexts=options.contexts,
+        rows=options.rows,
+        plots=options.plots,
+    )
+    print(json.dumps(run(plan)))
 
 
 if __name__ == "__main__":

@@ -21,18 +21,18 @@ _REPLACED = (LinearWeights, CausalConv, Downsample, Upsample)
 
 
 def kept_bytes(
-    model: VibeVoiceModel,
+    model: nn.Module,
     dtype: torch.dtype,
     *,
     device_type: str = "cpu",
     published_half: bool = True,
     quantize: Quantize | None = None,
 ) -> int:
-    """Add up what a prepared model holds.
+    """Add up what a prepared model, or a part of one, holds.
 
     Parameters
     ----------
-    model : VibeVoiceModel
+    model : Module
         Not prepared yet.
     dtype : torch.dtype
         What it will compute in.
@@ -42,7 +42,9 @@ def kept_bytes(
         Whether the weights are stored in 16 bits, and so can be kept in 16 bits on a CPU whatever `dtype` is.
     quantize : {"int8", "int4"}, optional
     """
-    layers = {id(value) for layer in model.language_model.layers for value in derived_values(layer)}
+    layers = {
+        id(value) for layer in model.modules() if isinstance(layer, Layer) for value in derived_values(layer)
+    }
     folded = {
         id(value)
         for block in model.modules()

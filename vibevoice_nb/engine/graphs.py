@@ -147,7 +147,8 @@ class GraphedFrame:
 class FramePool:
     """An engine's graphed frames, by shape; each is lent to one generation at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, make: Callable[..., StaticFrame] = StaticFrame) -> None:
+        self._make = make
         self._kept: dict[tuple[object, ...], GraphedFrame] = {}
         self._busy: set[int] = set()
         self._lock = threading.Lock()
@@ -165,7 +166,7 @@ class FramePool:
         with self._lock:
             graphed = self._kept.pop(key, None)
             if graphed is None:
-                graphed = GraphedFrame(StaticFrame(model, sampler, special, len(states)))
+                graphed = GraphedFrame(self._make(model, sampler, special, len(states)))
             self._kept[key] = graphed
             while len(self._kept) > _KEPT:
                 del self._kept[next(iter(self._kept))]
