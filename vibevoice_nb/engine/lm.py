@@ -150,12 +150,15 @@ class LanguageModel(nn.Module):
         return self.norm(x.to(self.norm.weight.device))
 
     def rotary(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Compute cosines and sines [..., D] of positions [...]; Su et al., 2021 (arXiv 2104.09864)."""
+        """Compute cosines and sines [..., D] of positions [...]; Su et al., 2021 (arXiv 2104.09864).
+
+        The first half of the sines is negated: what they multiply is only swapped.
+        """
         dim = self.config.head_dim
         index = torch.arange(0, dim, 2, dtype=torch.int64, device=positions.device).float() / dim
         angles = positions[..., None].float() * (1.0 / self.config.rope_theta**index)
-        angles = torch.cat((angles, angles), dim=-1)
-        return angles.cos().to(dtype), angles.sin().to(dtype)
+        cos, sin = angles.cos(), angles.sin()
+        return torch.cat((cos, cos), dim=-1).to(dtype), torch.cat((-sin, sin), dim=-1).to(dtype)
 
 
 def follow(layer: Layer, *tensors: Tensor) -> list[Tensor]:
@@ -165,7 +168,7 @@ def follow(layer: Layer, *tensors: Tensor) -> list[Tensor]:
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate x [R, A, T, D] by cos and sin [T, D] or [R, 1, T, D]."""
+    """Rotate x [R, A, T, D] by cos and sin [T, D] or [R, 1, T, D], as `rotary` makes them."""
     half = x.shape[-1] // 2
-    swapped = torch.cat((-x[..., half:], x[..., :half]), dim=-1)
-    return x * cos + swapped * sin
+    swapped = torch.cat((x[..., half:], x[..., :half]), dim=-1)
+    return torch.addcmul(x * cos, swapped, sin)
