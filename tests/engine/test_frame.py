@@ -5,6 +5,7 @@ Without a GPU its operations are recorded once and replayed from the recording, 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -48,12 +49,8 @@ class _LivePool(FramePool):
 
     live = True
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        super().__init__()
-        monkeypatch.setattr(
-            "vibevoice_nb.engine.graphs.StaticFrame",
-            lambda *arguments: StaticFrame(*arguments, live=self.live),
-        )
+    def __init__(self) -> None:
+        super().__init__(functools.partial(StaticFrame, live=self.live))
 
 
 class _MaskedPool(_LivePool):
@@ -98,12 +95,12 @@ def _close(left: Sequence[Step], right: Sequence[Step], bound: float = 1e-4) -> 
 
 @pytest.mark.parametrize("solver", ["dpmsolver++", "sde-dpmsolver++"])
 @pytest.mark.parametrize("cfg_scale", [1.0, 1.3])
-def test_one_script_by_forced_tokens(cfg_scale: float, solver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_script_by_forced_tokens(cfg_scale: float, solver: str) -> None:
     """The host is asked in between: tokens of all kinds, noise drawn only for frames."""
     model = prepared_model()
     plain, fixed = _both(
         model,
-        _LivePool(monkeypatch),
+        _LivePool(),
         sampler_of(model, cfg_scale, solver=solver),
         lambda: [begun(model, small_prompt())],
         lambda: {"choose": forced(MIXED)},
@@ -114,9 +111,7 @@ def test_one_script_by_forced_tokens(cfg_scale: float, solver: str, monkeypatch:
 
 @pytest.mark.parametrize("pool", [_LivePool, _MaskedPool])
 @pytest.mark.parametrize("cfg_scale", [1.0, 1.3])
-def test_one_script_left_to_itself(
-    cfg_scale: float, pool: type[_LivePool], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_script_left_to_itself(cfg_scale: float, pool: type[_LivePool]) -> None:
     """The frame decides by itself: it speaks, ends, begins anew; noise it had no use for is wound back."""
     model = restless_model()
     prepare(model)
@@ -126,7 +121,7 @@ def test_one_script_left_to_itself(
         ended.append(begun(model, small_prompt(3), 3))
         return ended[-1:]
 
-    plain, fixed = _both(model, pool(monkeypatch), sampler_of(model, cfg_scale), states, _limited(60))
+    plain, fixed = _both(model, pool(), sampler_of(model, cfg_scale), states, _limited(60))
     assert {step.token for step in plain} == {START, END, FRAME, EOS}
     assert same_steps(plain, fixed) if pool.live else _close(plain, fixed, 1e-3)
     left, right = ended
@@ -138,13 +133,13 @@ def test_one_script_left_to_itself(
         assert all(map(torch.equal, left.acoustic + left.semantic, right.acoustic + right.semantic))
 
 
-def test_several_scripts_that_end_at_different_times(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_scripts_that_end_at_different_times() -> None:
     model = prepared_model()
     plans = [MIXED, [FRAME] * 4 + [EOS], [FRAME, END, START, FRAME, FRAME, FRAME, EOS]]
     prompts = [small_prompt(seed, text=5 + 4 * seed) for seed in range(3)]
     plain, fixed = _both(
         model,
-        _LivePool(monkeypatch),
+        _LivePool(),
         sampler_of(model),
         lambda: [begun(model, prompt, seed) for seed, prompt in enumerate(prompts)],
         lambda: {"choose": forced(*plans)},
@@ -153,9 +148,9 @@ def test_several_scripts_that_end_at_different_times(monkeypatch: pytest.MonkeyP
     assert _close(plain, fixed)
 
 
-def test_buffers_that_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_buffers_that_grow() -> None:
     model = prepared_model()
-    pool = _LivePool(monkeypatch)
+    pool = _LivePool()
     count = BLOCK + 20
     plain, fixed = _both(
         model,
@@ -169,8 +164,8 @@ def test_buffers_that_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     assert same_steps(plain, fixed)
 
 
-def test_states_keep_what_is_theirs_when_others_take_the_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, pool = prepared_model(), _LivePool(monkeypatch)
+def test_states_keep_what_is_theirs_when_others_take_the_buffers() -> None:
+    model, pool = prepared_model(), _LivePool()
     sampler = sampler_of(model)
 
     def go(state: GenerationState, frames: FramePool | None, count: int) -> list[Step]:

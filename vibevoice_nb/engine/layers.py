@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from .linear import Linear, LinearWeights, fused
 
+_HEADROOM = 256.0
+"""By how much the product inside a feed-forward layer may exceed float16's range."""
+
 
 def rms_normalise(x: Tensor, eps: float) -> Tensor:
     """Divide x [..., C] by its root mean square over C, computed in fp32 as the reference does."""
@@ -26,7 +29,8 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, x.shape[-1:], self.weight, self.eps)
+        # x may be wider than the weights: see `lm.widened`.
+        return F.rms_norm(x, x.shape[-1:], self.weight.to(x.dtype), self.eps).to(self.weight.dtype)
 
 
 class SwiGLU(nn.Module):
@@ -42,6 +46,12 @@ class SwiGLU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         gate, up = self.gate_and_up.product(x).chunk(2, dim=-1)
         return self.down_proj(F.silu(gate) * up)
+
+    def widened(self, x: Tensor) -> Tensor:
+        """The same of float16, in float32 where it might exceed its range: within, and in what comes out."""
+        gate, up = self.gate_and_up.product(x).chunk(2, dim=-1)
+        product = F.silu(gate.float()) * up.float() / _HEADROOM
+        return self.down_proj(product.to(x.dtype)).float() * _HEADROOM
 
 
 class Connector(nn.Module):

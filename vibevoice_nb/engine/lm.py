@@ -67,7 +67,8 @@ class Layer(nn.Module):
 
     def finish(self, x: Tensor, attended: Tensor) -> Tensor:
         x = x + self.self_attn.merge(attended)
-        return x + self.mlp(self.post_attention_layernorm(x))
+        normed = self.post_attention_layernorm(x)
+        return x + (self.mlp.widened(normed) if normed.dtype == torch.float16 else self.mlp(normed))
 
 
 class LanguageModel(nn.Module):
@@ -89,7 +90,7 @@ class LanguageModel(nn.Module):
     def hidden_states(self, embeds: Tensor) -> Iterator[Tensor]:
         """Yield [R, T, H] after every layer, the last one normed, without a cache."""
         cos, sin = self.rotary(torch.arange(embeds.shape[1], device=embeds.device), embeds.dtype)
-        x = embeds
+        x = widened(embeds)
         for index, layer in enumerate(self.layers, start=1):
             x, cos, sin = follow(layer, x, cos, sin)
             q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos, sin)
@@ -108,7 +109,7 @@ class LanguageModel(nn.Module):
         start, count = cache.length, embeds.shape[1]
         cache.reserve(start + count)
         cos, sin = self.rotary(torch.arange(start, start + count, device=embeds.device), embeds.dtype)
-        x = embeds
+        x = widened(embeds)
         for index, layer in enumerate(self.layers):
             x, cos, sin = follow(layer, x, cos, sin)
             q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos, sin)
@@ -142,7 +143,7 @@ class LanguageModel(nn.Module):
         Tensor [R, 1, H]
         """
         cos, sin = self.rotary(positions[:, None, None], embeds.dtype)  # [R, 1, 1, D]
-        x = embeds
+        x = widened(embeds)
         for index, layer in enumerate(self.layers):
             x, cos, sin = follow(layer, x, cos, sin)
             q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos, sin)
@@ -159,6 +160,11 @@ class LanguageModel(nn.Module):
         angles = positions[..., None].float() * (1.0 / self.config.rope_theta**index)
         cos, sin = angles.cos(), angles.sin()
         return torch.cat((cos, cos), dim=-1).to(dtype), torch.cat((-sin, sin), dim=-1).to(dtype)
+
+
+def widened(x: Tensor) -> Tensor:
+    """What layers add to, in float32 where it would be float16: large models leave its range there."""
+    return x.float() if x.dtype == torch.float16 else x
 
 
 def follow(layer: Layer, *tensors: Tensor) -> list[Tensor]:
