@@ -124,7 +124,7 @@ class Engine:
         defaults, frontend = generation_settings(folder)
         skeleton = build_model(config, list_tensors(folder))
         width = pick_dtype(where, dtype, small=is_small(skeleton))
-        placement = place(skeleton, where, width)
+        placement = place(skeleton, where, width, quantize)
         loaded = load_prepared(folder, placement, width, quantize=quantize, progress=progress)
         # The noise schedule's library and the pronunciations take a while to read: better now than before the
         # first sound.

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import torch
 
 from ..errors import DeviceError, OptionError
+from .footprint import kept_bytes
 from .model import VibeVoiceModel
+from .quantized import Quantize
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 Placement = Mapping[str, torch.device]
@@ -82,7 +84,9 @@ def cpu_has_fast_bfloat16() -> bool:
     return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
 
 
-def place(model: VibeVoiceModel, device: torch.device, dtype: torch.dtype) -> Placement:
+def place(
+    model: VibeVoiceModel, device: torch.device, dtype: torch.dtype, quantize: Quantize | None = None
+) -> Placement:
     """Plan where the parts go; the model may still be on the meta device.
 
     Everything goes to `device` if it fits. Otherwise the language model's layers that do not are handed, in
@@ -98,6 +102,9 @@ def place(model: VibeVoiceModel, device: torch.device, dtype: torch.dtype) -> Pl
     budgets = {
         index: int(torch.cuda.mem_get_info(index)[0] * _SPARE) for index in range(torch.cuda.device_count())
     }
+    kept = kept_bytes(model, dtype, device_type=device.type, quantize=quantize)
+    if quantize is not None and kept <= budgets[device.index or 0]:
+        return {"": device}
     return split_layers(model, device, dtype, budgets)
 
 
