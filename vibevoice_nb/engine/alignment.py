@@ -215,7 +215,7 @@ def _queries_and_keys(language_model: LanguageModel, embeds: Tensor) -> Iterator
     cos, sin = language_model.rotary(torch.arange(embeds.shape[1], device=embeds.device), embeds.dtype)
     for layer in language_model.layers:
         x, cos, sin = follow(layer, x, cos, sin)
-        q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos, sin)
+        q, k, v = layer.project(x, cos, sin)
         yield q, k
         x = layer.finish(x, attend_causal(q, k, v))
 

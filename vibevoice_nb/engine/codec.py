@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .config import AcousticConfig, StackConfig
 from .conv import CausalConv, DepthwiseConv, Downsample, StreamState, Upsample, number_slots, streaming_convs
-from .layers import RMSNorm, rms_normalise
+from .layers import Normalised, RMSNorm
 from .linear import Affine, Dense, Derived, LinearWeights
 
 _WIDE = 256
@@ -64,10 +64,10 @@ class Block(nn.Module):
         return linear.weight * self.ffn_gamma[:, None], linear.bias * self.ffn_gamma
 
     def forward(self, x: Tensor, state: StreamState | None) -> Tensor:
-        x = x + self.mixer(rms_normalise(x, self.eps), self.filters(), state)
+        x = self.mixer.add_to(x, Normalised(self.eps), self.filters(), state)
         if self.folded:
-            return self.down.add_to(x, self.up.gelu(rms_normalise(x, self.eps)))
-        return x + self.ffn_gamma * self.down.product(self.up.gelu(self.ffn_norm(x)))
+            return self.down.add_to(x, self.up.gelu(x, Normalised(self.eps)))
+        return self.down.add_to(x, self.up.gelu(x, self.ffn_norm), self.ffn_gamma)
 
 
 class Stage(nn.Module):

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .kernels import Norm
 from .linear import Affine, Dense
 
 KERNEL = 7
@@ -84,13 +85,14 @@ class DepthwiseConv(StreamingConv):
         self.weight = nn.Parameter(torch.empty(channels, 1, KERNEL))
         self.bias = nn.Parameter(torch.empty(channels))
 
-    def forward(self, x: Tensor, filters: Affine, state: StreamState | None = None) -> Tensor:
-        x = self.extend(x, state)
+    def add_to(self, x: Tensor, norm: Norm, filters: Affine, state: StreamState | None = None) -> Tensor:
+        """Norm x [B, T, C], filter it and add that to x."""
+        extended = self.extend(norm(x), state)
         weight, bias = filters
         # [B, T, C] in memory is the channels-last picture [B, C, 1, T]: no copy on either side.
-        image = x.transpose(1, 2).unsqueeze(2)
+        image = extended.transpose(1, 2).unsqueeze(2)
         out = F.conv2d(image, weight.unsqueeze(2), bias, groups=self.channels)
-        return out.squeeze(2).transpose(1, 2)
+        return x + out.squeeze(2).transpose(1, 2)
 
 
 class Downsample(StreamingConv):

@@ -171,8 +171,9 @@ class StaticFrame:
         mask = torch.zeros(hidden.shape, dtype=self.pending.dtype, device=hidden.device)
         self._mask = mask.masked_fill(hidden, float("-inf"))[:, None, None]
 
-    def _attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def _attend(self, layer: int, projected: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         keys, values = self.keys[layer], self.values[layer]
+        q, k, v = self.model.language_model.layers[layer].self_attn.rotated(projected, cos, sin)
         if self._flash is not None:
             heads_last = (tensor.transpose(1, 2) for tensor in (q, keys, values, k, v))
             return self._flash(*heads_last, cache_seqlens=self.lengths.int(), causal=True).transpose(1, 2)

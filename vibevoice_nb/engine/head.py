@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import HeadConfig
-from .layers import RMSNorm, SwiGLU, rms_normalise
+from .layers import Modulated, RMSNorm, SwiGLU
 from .linear import Affine, Derived, Linear, LinearWeights, fused
 
 FREQUENCIES = 128
@@ -52,8 +52,7 @@ class HeadLayer(nn.Module):
         self.modulation = LinearWeights(size, 3 * size, bias=False)
 
     def forward(self, x: Tensor, shift: Tensor, scale: Tensor, gate: Tensor) -> Tensor:
-        shifted = torch.addcmul(shift, rms_normalise(x, self.norm.eps), scale)
-        return torch.addcmul(x, gate, self.ffn(shifted))
+        return self.ffn.add_to(x, x, Modulated(self.norm.eps, scale, shift), gate)
 
 
 class DiffusionHead(nn.Module):
@@ -115,7 +114,7 @@ class DiffusionHead(nn.Module):
         for index, layer in enumerate(self.layers):
             x = layer(x, *parts[3 * index : 3 * index + 3])
         shift, scale = parts[-2:]
-        return self.final(torch.addcmul(shift, rms_normalise(x, self.eps), scale))
+        return self.final.dense.product(x, Modulated(self.eps, scale, shift))
 
     def forward(self, x: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """Predict the velocity of each row at its own timestep: x [B, Z], t [B], cond [B, H] -> v [B, Z].

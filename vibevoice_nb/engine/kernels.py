@@ -12,6 +12,7 @@ once however few the rows are and finishes the product while its result is in th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -30,23 +31,38 @@ _HALF_ROUNDING = 2.0**-25
 _ROWS_COMPARED = 512
 
 
+Norm = Callable[[Tensor], Tensor]
+"""What is done to activations on their way into a product."""
+
+
 class Kernel:
-    """Plain multiplication."""
+    """Plain multiplication, with what stands before and behind it in a model."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self.weight, self.bias = weight, bias
 
-    def product(self, x: Tensor) -> Tensor:
+    def times(self, x: Tensor) -> Tensor:
         """Multiply: [..., in] -> [..., out]."""
         return F.linear(x, self.weight, self.bias)
 
-    def gelu(self, x: Tensor) -> Tensor:
-        """Multiply and apply the exact GELU."""
-        return F.gelu(self.product(x))
+    def product(self, x: Tensor, norm: Norm | None = None) -> Tensor:
+        """Norm, if asked to, and multiply."""
+        return self.times(x if norm is None else norm(x))
 
-    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
-        """Multiply and add to `residual`."""
-        return residual + self.product(x)
+    def gelu(self, x: Tensor, norm: Norm | None = None) -> Tensor:
+        """Multiply and apply the exact GELU."""
+        return F.gelu(self.product(x, norm))
+
+    def swiglu(self, x: Tensor, norm: Norm | None = None) -> Tensor:
+        """Multiply by a gate's and a layer's matrix, one above the other: [..., in] -> [..., out / 2]."""
+        gate, up = self.product(x, norm).chunk(2, dim=-1)
+        return F.silu(gate) * up
+
+    def add_to(self, residual: Tensor, x: Tensor, gain: Tensor | None = None) -> Tensor:
+        """Multiply, scale by `gain` [out] or [..., out], and add to `residual`."""
+        if gain is None:
+            return residual + self.times(x)
+        return torch.addcmul(residual, gain, self.times(x))
 
 
 class OneDnnKernel(Kernel):
@@ -55,13 +71,16 @@ class OneDnnKernel(Kernel):
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__(torch.ops.mkldnn._reorder_linear_weight(weight), bias)
 
-    def product(self, x: Tensor) -> Tensor:
+    def times(self, x: Tensor) -> Tensor:
         return torch.ops.mkldnn._linear_pointwise.default(x, self.weight, self.bias, "none", [], "")
 
-    def gelu(self, x: Tensor) -> Tensor:
+    def gelu(self, x: Tensor, norm: Norm | None = None) -> Tensor:
+        x = x if norm is None else norm(x)
         return torch.ops.mkldnn._linear_pointwise.default(x, self.weight, self.bias, "gelu", [], "none")
 
-    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
+    def add_to(self, residual: Tensor, x: Tensor, gain: Tensor | None = None) -> Tensor:
+        if gain is not None:
+            return super().add_to(residual, x, gain)
         return torch.ops.mkldnn._linear_pointwise.binary(x, residual, self.weight, self.bias, "add")
 
 
@@ -74,7 +93,7 @@ class HalfKernel(Kernel):
         scaled_bias = None if bias is None else bias.float() * scale
         self.packed = torch.ops.quantized.linear_prepack_fp16(weight.float() * scale, scaled_bias)
 
-    def product(self, x: Tensor) -> Tensor:
+    def times(self, x: Tensor) -> Tensor:
         wide = torch.ops.quantized.linear_dynamic_fp16(x.float(), self.packed).mul_(self.unscale)
         return wide.to(x.dtype)
 

@@ -5,10 +5,13 @@ Shapes: x is [..., C] throughout.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .kernels import Norm
 from .linear import Linear, LinearWeights, fused
 
 _HEADROOM = 256.0
@@ -33,6 +36,30 @@ class RMSNorm(nn.Module):
         return F.rms_norm(x, x.shape[-1:], self.weight.to(x.dtype), self.eps).to(self.weight.dtype)
 
 
+@dataclass(frozen=True)
+class Normalised:
+    """Root-mean-square norm without a weight."""
+
+    eps: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return rms_normalise(x, self.eps)
+
+
+@dataclass(frozen=True)
+class Modulated:
+    """Root-mean-square norm, then another scale and shift for every row (adaLN)."""
+
+    eps: float
+    scale: Tensor
+    """[..., C]"""
+    shift: Tensor
+    """[..., C]"""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self.shift, rms_normalise(x, self.eps), self.scale)
+
+
 class SwiGLU(nn.Module):
     """Gated feed-forward layer: Shazeer, 2020 (arXiv 2002.05202)."""
 
@@ -43,15 +70,15 @@ class SwiGLU(nn.Module):
         self.down_proj = Linear(hidden, size, bias=False)
         self.gate_and_up = fused(self.gate_proj, self.up_proj)
 
-    def forward(self, x: Tensor) -> Tensor:
-        gate, up = self.gate_and_up.product(x).chunk(2, dim=-1)
-        return self.down_proj(F.silu(gate) * up)
+    def add_to(self, residual: Tensor, x: Tensor, norm: Norm, gain: Tensor | None = None) -> Tensor:
+        """Norm x, compute, scale by `gain` and add to `residual`."""
+        return self.down_proj.dense.add_to(residual, self.gate_and_up.swiglu(x, norm), gain)
 
-    def widened(self, x: Tensor) -> Tensor:
-        """The same of float16, in float32 where it might exceed its range: within, and in what comes out."""
-        gate, up = self.gate_and_up.product(x).chunk(2, dim=-1)
+    def widened(self, x: Tensor, norm: Norm) -> Tensor:
+        """Norm and compute in float16; in float32 what might leave its range, within and in the end."""
+        gate, up = self.gate_and_up.product(x, norm).chunk(2, dim=-1)
         product = F.silu(gate.float()) * up.float() / _HEADROOM
-        return self.down_proj(product.to(x.dtype)).float() * _HEADROOM
+        return self.down_proj(product.to(gate.dtype)).float() * _HEADROOM
 
 
 class Connector(nn.Module):
@@ -64,4 +91,4 @@ class Connector(nn.Module):
         self.fc2 = Linear(size_out, size_out, bias=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(self.norm(self.fc1(x)))
+        return self.fc2.dense.product(self.fc1(x), self.norm)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from .kernels import Kernel, choose_kernel
+from .kernels import Kernel, Norm, choose_kernel
 
 Affine = tuple[Tensor, Tensor | None]
 """A weight and a bias."""
@@ -62,17 +62,26 @@ class Dense(Derived):
         # The kernel holds the matrix in its own way: a second copy would only take memory.
         self._kept = None
 
-    def product(self, x: Tensor) -> Tensor:
-        """Multiply: [..., in] -> [..., out]."""
-        return (self._kernel or Kernel(*self())).product(x)
+    @property
+    def kernel(self) -> Kernel:
+        """What multiplies: the prepared one, or a plain one with the parameters as they are."""
+        return self._kernel or Kernel(*self())
 
-    def gelu(self, x: Tensor) -> Tensor:
-        """Multiply and apply the exact GELU."""
-        return (self._kernel or Kernel(*self())).gelu(x)
+    def product(self, x: Tensor, norm: Norm | None = None) -> Tensor:
+        """Multiply: [..., in] -> [..., out]; see `Kernel.product`."""
+        return self.kernel.product(x, norm)
 
-    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
-        """Multiply and add to `residual` [..., out]."""
-        return (self._kernel or Kernel(*self())).add_to(residual, x)
+    def gelu(self, x: Tensor, norm: Norm | None = None) -> Tensor:
+        """See `Kernel.gelu`."""
+        return self.kernel.gelu(x, norm)
+
+    def swiglu(self, x: Tensor, norm: Norm | None = None) -> Tensor:
+        """See `Kernel.swiglu`."""
+        return self.kernel.swiglu(x, norm)
+
+    def add_to(self, residual: Tensor, x: Tensor, gain: Tensor | None = None) -> Tensor:
+        """See `Kernel.add_to`."""
+        return self.kernel.add_to(residual, x, gain)
 
 
 class LinearWeights(nn.Module):

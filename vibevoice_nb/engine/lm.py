@@ -17,12 +17,13 @@ from torch import Tensor, nn
 from .attention import attend_causal, attend_step
 from .cache import KVCache
 from .config import LanguageConfig
+from .kernels import Norm
 from .layers import RMSNorm, SwiGLU
 from .linear import Linear, LinearWeights, fused
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
-"""From a layer's number, queries [R, A, 1, D], new keys and values [R, K, 1, D] to what is attended to
-[R, A, 1, D]."""
+"""From a layer's number, what it projected [R, 1, A + 2 K, D], cosines and sines [R, 1, 1, D] to what is
+attended to [R, A, 1, D]."""
 
 
 class Attention(nn.Module):
@@ -37,22 +38,19 @@ class Attention(nn.Module):
         self.o_proj = Linear(self.heads * self.head_dim, config.hidden_size, bias=False)
         self.qkv = fused(self.q_proj, self.k_proj, self.v_proj)
 
-    def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Make rotated queries [R, A, T, D], rotated keys [R, K, T, D] and values [R, K, T, D]."""
-        rows, steps, _ = x.shape
-        qkv = (
-            self.qkv.product(x)
-            .view(rows, steps, self.heads + 2 * self.kv_heads, self.head_dim)
-            .transpose(1, 2)
-        )
-        qk, v = qkv.split((self.heads + self.kv_heads, self.kv_heads), dim=1)
-        qk = rotate(qk, cos, sin)
-        q, k = qk.split((self.heads, self.kv_heads), dim=1)
+    def project(self, x: Tensor, norm: Norm) -> Tensor:
+        """Make queries, keys and values, all heads in a row, not rotated yet: [R, T, A + 2 K, D]."""
+        return self.qkv.product(x, norm).unflatten(2, (-1, self.head_dim))
+
+    def rotated(self, projected: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Take them apart: rotated queries [R, A, T, D], rotated keys [R, K, T, D], values [R, K, T, D]."""
+        qk, v = projected.transpose(1, 2).split((self.heads + self.kv_heads, self.kv_heads), dim=1)
+        q, k = rotate(qk, cos, sin).split((self.heads, self.kv_heads), dim=1)
         return q, k, v
 
-    def merge(self, attended: Tensor) -> Tensor:
-        """Bring attended heads [R, A, T, D] back to [R, T, H]."""
-        return self.o_proj(attended.transpose(1, 2).flatten(2))
+    def add_to(self, residual: Tensor, attended: Tensor) -> Tensor:
+        """Bring attended heads [R, A, T, D] back to [R, T, H] and add them to `residual`."""
+        return self.o_proj.dense.add_to(residual, attended.transpose(1, 2).flatten(2))
 
 
 class Layer(nn.Module):
@@ -65,10 +63,17 @@ class Layer(nn.Module):
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.norm_eps)
         self.mlp = SwiGLU(config.hidden_size, config.intermediate_size)
 
+    def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Make of x [R, T, H] rotated queries [R, A, T, D] and keys [R, K, T, D], and values alike."""
+        return self.self_attn.rotated(self.self_attn.project(x, self.input_layernorm), cos, sin)
+
     def finish(self, x: Tensor, attended: Tensor) -> Tensor:
-        x = x + self.self_attn.merge(attended)
-        normed = self.post_attention_layernorm(x)
-        return x + (self.mlp.widened(normed) if normed.dtype == torch.float16 else self.mlp(normed))
+        """Add to x [R, T, H] what was attended to [R, A, T, D], and then the feed-forward layer."""
+        x = self.self_attn.add_to(x, attended)
+        norm = self.post_attention_layernorm
+        if norm.weight.dtype == torch.float16:
+            return x + self.mlp.widened(x, norm)
+        return self.mlp.add_to(x, x, norm)
 
 
 class LanguageModel(nn.Module):
@@ -93,7 +98,7 @@ class LanguageModel(nn.Module):
         x = widened(embeds)
         for index, layer in enumerate(self.layers, start=1):
             x, cos, sin = follow(layer, x, cos, sin)
-            q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos, sin)
+            q, k, v = layer.project(x, cos, sin)
             x = layer.finish(x, attend_causal(q, k, v))
             if index < len(self.layers):
                 yield x
@@ -112,7 +117,7 @@ class LanguageModel(nn.Module):
         x = widened(embeds)
         for index, layer in enumerate(self.layers):
             x, cos, sin = follow(layer, x, cos, sin)
-            q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos, sin)
+            q, k, v = layer.project(x, cos, sin)
             k, v = cache.append(index, k[0], v[0])
             x = layer.finish(x, attend_causal(q, k[None], v[None]))
         cache.length += count
@@ -127,7 +132,8 @@ class LanguageModel(nn.Module):
             cache.reserve(cache.length + 1)
         positions = torch.tensor([cache.length for cache in caches], device=embeds.device)
 
-        def attend(index: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        def attend(index: int, projected: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+            q, k, v = self.layers[index].self_attn.rotated(projected, cos, sin)
             return attend_step(q, [cache.append(index, k[row], v[row]) for row, cache in enumerate(caches)])
 
         hidden = self.walk(embeds, positions, attend)
@@ -146,8 +152,8 @@ class LanguageModel(nn.Module):
         x = widened(embeds)
         for index, layer in enumerate(self.layers):
             x, cos, sin = follow(layer, x, cos, sin)
-            q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos, sin)
-            x = layer.finish(x, attend(index, q, k, v))
+            projected = layer.self_attn.project(x, layer.input_layernorm)
+            x = layer.finish(x, attend(index, projected, cos, sin))
         return self.norm(x.to(self.norm.weight.device))
 
     def rotary(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -38,7 +38,7 @@ class Int8Kernel(Kernel):
         self.dtype = _inner_dtype(weight)
         self.fused = _runs(self._multiply, weight)
 
-    def product(self, x: Tensor) -> Tensor:
+    def times(self, x: Tensor) -> Tensor:
         if self.fused:
             return _flat(self._multiply, x, self.dtype, self.bias)
         return F.linear(x, self.values.to(x.dtype) * self.scale[:, None].to(x.dtype), self.bias)
@@ -71,7 +71,7 @@ class Int4Kernel(Kernel):
             del self.levels
             self.scale, self.offset = self.scale.to(weight.dtype), self.offset.to(weight.dtype)
 
-    def product(self, x: Tensor) -> Tensor:
+    def times(self, x: Tensor) -> Tensor:
         if self.fused:
             return _flat(self._multiply, x, self.dtype, self.bias)
         return F.linear(x, self._widened(x.dtype), self.bias)

@@ -203,7 +203,7 @@ def hidden_states(
     cos, sin = lm.rotary(torch.arange(embeds.shape[1], device=embeds.device), embeds.dtype)
     kept, x = [], embeds
     for index, layer in enumerate(lm.layers):
-        q, k, v = layer.self_attn.project(layer.input_layernorm(x), cos, sin)
+        q, k, v = layer.project(x, cos, sin)
         if index in pointer_layers:
             kept.append((q, k))
         attended = attend_causal(q, k, v)
