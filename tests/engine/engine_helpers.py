@@ -11,6 +11,7 @@ from checkpoints import END, EOS, FRAME, START, original_config, random_model
 from torch import Tensor
 
 from vibevoice_nb.engine.generate import Step, generate, prefill
+from vibevoice_nb.engine.graphs import FramePool
 from vibevoice_nb.engine.model import VibeVoiceModel
 from vibevoice_nb.engine.prepare import prepare
 from vibevoice_nb.engine.prompt import Prompt, VoiceSlot
@@ -119,3 +120,44 @@ def restless_model() -> VibeVoiceModel:
     rows[:, :2] = 0  # deaf to what makes the other models go on speaking
     model.lm_head.weight[[START, END, EOS]] = rows
     return model
+
+
+def both(
+    model: VibeVoiceModel,
+    pool: FramePool,
+    sampler: Sampler,
+    states: Callable[[], list[GenerationState]],
+    options: Callable[[], dict[str, Any]],
+) -> tuple[list[Step], list[Step]]:
+    """Walk from fresh states by the plain loop, and by frames of the pool."""
+    plain = walk(model, states(), sampler, **options())
+    return plain, walk(model, states(), sampler, frames=pool, **options())
+
+
+def limited(count: int) -> Callable[[], dict[str, Any]]:
+    """Make options that stop after `count` steps."""
+
+    def options() -> dict[str, Any]:
+        asked: dict[int, int] = {}
+
+        def stop(row: int) -> bool:
+            asked[row] = asked.get(row, 0) + 1
+            return asked[row] > count
+
+        return {"stop": stop}
+
+    return options
+
+
+def close(left: Sequence[Step], right: Sequence[Step], bound: float = 1e-4) -> bool:
+    """Whether two walks take the same tokens and differ by no more than rounding."""
+
+    def near(a: torch.Tensor, b: torch.Tensor) -> bool:
+        return float((a - b).norm()) <= bound * float(b.norm()) + 1e-6
+
+    for a, b in zip(left, right, strict=True):
+        same = a.token == b.token and near(a.hidden, b.hidden) and near(a.embed, b.embed)
+        sound = a.frame is None or (b.frame is not None and near(a.frame.audio, b.frame.audio))
+        if not (same and sound):
+            return False
+    return True

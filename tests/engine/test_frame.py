@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -15,7 +14,10 @@ import torch
 from engine_helpers import (
     SPECIAL,
     begun,
+    both,
+    close,
     forced,
+    limited,
     prepared_model,
     restless_model,
     same_steps,
@@ -35,7 +37,6 @@ from vibevoice_nb.engine.generate import Step
 from vibevoice_nb.engine.graphs import FramePool, GraphedFrame
 from vibevoice_nb.engine.model import VibeVoiceModel
 from vibevoice_nb.engine.prepare import prepare
-from vibevoice_nb.engine.sampler import Sampler
 from vibevoice_nb.engine.state import GenerationState
 from vibevoice_nb.engine.steps import from_seed, likeliest
 
@@ -57,48 +58,12 @@ class _MaskedPool(_LivePool):
     live = False
 
 
-def _both(
-    model: VibeVoiceModel,
-    pool: FramePool,
-    sampler: Sampler,
-    states: Callable[[], list[GenerationState]],
-    options: Callable[[], dict[str, Any]],
-) -> tuple[list[Step], list[Step]]:
-    plain = walk(model, states(), sampler, **options())
-    return plain, walk(model, states(), sampler, frames=pool, **options())
-
-
-def _limited(count: int) -> Callable[[], dict[str, Any]]:
-    def options() -> dict[str, Any]:
-        asked: dict[int, int] = {}
-
-        def stop(row: int) -> bool:
-            asked[row] = asked.get(row, 0) + 1
-            return asked[row] > count
-
-        return {"stop": stop}
-
-    return options
-
-
-def _close(left: Sequence[Step], right: Sequence[Step], bound: float = 1e-4) -> bool:
-    def near(a: torch.Tensor, b: torch.Tensor) -> bool:
-        return float((a - b).norm()) <= bound * float(b.norm()) + 1e-6
-
-    for a, b in zip(left, right, strict=True):
-        same = a.token == b.token and near(a.hidden, b.hidden) and near(a.embed, b.embed)
-        sound = a.frame is None or (b.frame is not None and near(a.frame.audio, b.frame.audio))
-        if not (same and sound):
-            return False
-    return True
-
-
 @pytest.mark.parametrize("solver", ["dpmsolver++", "sde-dpmsolver++"])
 @pytest.mark.parametrize("cfg_scale", [1.0, 1.3])
 def test_one_script_by_forced_tokens(cfg_scale: float, solver: str) -> None:
     """The host is asked in between: tokens of all kinds, noise drawn only for frames."""
     model = prepared_model()
-    plain, fixed = _both(
+    plain, fixed = both(
         model,
         _LivePool(),
         sampler_of(model, cfg_scale, solver=solver),
@@ -121,9 +86,9 @@ def test_one_script_left_to_itself(cfg_scale: float, pool: type[_LivePool]) -> N
         ended.append(begun(model, small_prompt(3), 3))
         return ended[-1:]
 
-    plain, fixed = _both(model, pool(), sampler_of(model, cfg_scale), states, _limited(60))
+    plain, fixed = both(model, pool(), sampler_of(model, cfg_scale), states, limited(60))
     assert {step.token for step in plain} == {START, END, FRAME, EOS}
-    assert same_steps(plain, fixed) if pool.live else _close(plain, fixed, 1e-3)
+    assert same_steps(plain, fixed) if pool.live else close(plain, fixed, 1e-3)
     left, right = ended
     assert torch.equal(left.generator.get_state(), right.generator.get_state())
     for name in ("steps", "frames", "finished"):
@@ -137,7 +102,7 @@ def test_several_scripts_that_end_at_different_times() -> None:
     model = prepared_model()
     plans = [MIXED, [FRAME] * 4 + [EOS], [FRAME, END, START, FRAME, FRAME, FRAME, EOS]]
     prompts = [small_prompt(seed, text=5 + 4 * seed) for seed in range(3)]
-    plain, fixed = _both(
+    plain, fixed = both(
         model,
         _LivePool(),
         sampler_of(model),
@@ -145,14 +110,14 @@ def test_several_scripts_that_end_at_different_times() -> None:
         lambda: {"choose": forced(*plans)},
     )
     assert [(step.row, step.token) for step in plain] == [(step.row, step.token) for step in fixed]
-    assert _close(plain, fixed)
+    assert close(plain, fixed)
 
 
 def test_buffers_that_grow() -> None:
     model = prepared_model()
     pool = _LivePool()
     count = BLOCK + 20
-    plain, fixed = _both(
+    plain, fixed = both(
         model,
         pool,
         sampler_of(model, num_steps=1),
@@ -175,7 +140,7 @@ def test_states_keep_what_is_theirs_when_others_take_the_buffers() -> None:
             sampler,
             frames=frames,
             choose=forced([FRAME] * count + [EOS]),
-            **_limited(count)(),
+            **limited(count)(),
         )
 
     first, second = begun(model, small_prompt(), 1), begun(model, small_prompt(1), 2)
@@ -254,8 +219,7 @@ def test_a_recording_of_the_frame_speaks_like_the_loop(monkeypatch: pytest.Monke
     model = small_model(tied=False)
     sampler = sampler_of(model)
     state = begun(model, small_prompt())
-    limited = _limited(5)
-    plain = walk(model, [state.clone()], sampler, **limited())
+    plain = walk(model, [state.clone()], sampler, **limited(5)())
     with torch.no_grad():
         frame = StaticFrame(model, sampler, SPECIAL, 1)
         graphed = GraphedFrame(frame)
@@ -267,7 +231,7 @@ def test_a_recording_of_the_frame_speaks_like_the_loop(monkeypatch: pytest.Monke
         monkeypatch.setattr(graphed, "_run", lambda name, part: recording(torch.zeros(1)))
         replayed = [graphed.step([0], 1.0, likeliest, from_seed)[0] for _ in range(5)]
     assert any(step.frame is not None for step in plain)
-    assert _close(plain, replayed)
+    assert close(plain, replayed)
     assert math.isfinite(float(replayed[-1].hidden.sum()))
 
 
@@ -277,7 +241,7 @@ def test_a_recording_of_the_frame_speaks_like_the_loop(monkeypatch: pytest.Monke
 def test_graphs_on_a_card(cfg_scale: float) -> None:
     model = restless_model().to("cuda")
     prepare(model)
-    plain, graphed = _both(
-        model, FramePool(), sampler_of(model, cfg_scale), lambda: [begun(model, small_prompt())], _limited(60)
+    plain, graphed = both(
+        model, FramePool(), sampler_of(model, cfg_scale), lambda: [begun(model, small_prompt())], limited(60)
     )
-    assert _close(plain, graphed, 1e-3)
+    assert close(plain, graphed, 1e-3)

@@ -12,7 +12,7 @@ buffers back as they were. The oracle is the plain loop in `generate`.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +20,9 @@ from torch import Tensor
 
 from .attention import attend_step, flash_kvcache
 from .cache import BLOCK, KVCache
-from .conv import StreamState
+from .conv import StreamState, TwofoldState
+from .cuda import fusing
+from .lm import Attend
 from .model import VibeVoiceModel
 from .sampler import Sampler
 from .state import GenerationState
@@ -41,6 +43,8 @@ class StaticFrame:
     live : bool
         Attend to the live positions only, whose number the host then must know: for tests, where this must
         equal the plain loop to the bit. Otherwise with flash-attn's kernel for caches, or under a mask.
+    fused : bool
+        Use the kernels of `cuda`, its attention included.
     """
 
     def __init__(
@@ -51,8 +55,10 @@ class StaticFrame:
         batch: int,
         *,
         live: bool = False,
+        fused: bool = False,
     ) -> None:
-        self.model, self.sampler, self.special, self.batch, self.live = model, sampler, special, batch, live
+        self.model, self.sampler, self.special, self.batch = model, sampler, special, batch
+        self.live, self.fused = live, fused
         like, size = model.language_model.norm.weight, model.config.head.latent_size
         self.rows = 2 * batch if sampler.guided else batch
         self.keys: list[Tensor] = []
@@ -73,8 +79,9 @@ class StaticFrame:
         self.latent_norm = like.new_zeros(batch, size)
         self.audio = like.new_zeros(batch, 1, hop)
         self.features = like.new_zeros(batch, 1, features)
-        probe = like.new_zeros(1, 1, 1, model.config.language.head_dim)
-        self._flash = None if live else flash_kvcache(probe)
+        self._flash: Callable[..., Tensor] | None = None
+        self._mask: Tensor | None = None
+        self._attend = self._pick_attention()
         self._states: list[weakref.ref[GenerationState]] = []
 
     @property
@@ -135,8 +142,10 @@ class StaticFrame:
     def think(self) -> None:
         """Feed every pending embedding and score the tokens; the likeliest is taken until told otherwise."""
         pending = torch.cat((self.pending, self.pending)) if self.sampler.guided else self.pending
-        self._prepare_attention()
-        self.hidden.copy_(self.model.language_model.walk(pending, self.lengths, self._attend)[:, 0])
+        self._mask = None
+        with fusing(self.fused):
+            hidden = self.model.language_model.walk(pending, self.lengths, self._attend)
+        self.hidden.copy_(hidden[:, 0])
         self.logits.copy_(F.linear(self.hidden[: self.batch], self.scores))
         self.choice.copy_(self.logits.argmax(-1))
 
@@ -146,16 +155,11 @@ class StaticFrame:
         speaking = self.active & (self.choice == legal.index(self.special.frame))
         ending = self.active & (self.choice == legal.index(self.special.end))
         beginning = self.active & (self.choice == legal.index(self.special.start))
-        null = self.hidden[self.batch :] if self.sampler.guided else None
-        self.latent_norm.copy_(self.sampler(self.hidden[: self.batch], null, self.noise[0], self.noise[1:]))
-        before = self.acoustic.flat.clone(), self.semantic.flat.clone()
-        latent = self.model.denormalise_latent(self.latent_norm)[:, None]
-        self.audio.copy_(self.model.acoustic.decode(latent, self.acoustic.views))
-        self.features.copy_(self.model.semantic(self.audio, self.semantic.views))
-        for buffers, old in zip((self.acoustic, self.semantic), before, strict=True):
-            kept = torch.where(speaking[:, None], buffers.flat, old)
+        with fusing(self.fused):
+            framed = self._speak()
+        for buffers in (self.acoustic, self.semantic):
+            kept = torch.where(speaking[:, None], buffers.flat, buffers.before)
             buffers.flat.copy_(kept.masked_fill(ending[:, None], 0))
-        framed = self.model.embed_frames(self.latent_norm[:, None], self.features)
         following = torch.where(speaking[:, None, None], framed, self.embeds[self.choice][:, None])
         self.pending.copy_(torch.where(self.active[:, None, None], following, self.pending))
         self.lengths[: self.batch] += self.active
@@ -163,30 +167,64 @@ class StaticFrame:
             grown = self.lengths[self.batch :] + speaking
             self.lengths[self.batch :] = grown.masked_fill(beginning, 0)
 
-    def _prepare_attention(self) -> None:
-        if self.live or self._flash is not None:
-            return
-        places = torch.arange(self.capacity, device=self.lengths.device)
-        hidden = places > self.lengths[:, None]  # [R, P]; the new position itself is seen
-        mask = torch.zeros(hidden.shape, dtype=self.pending.dtype, device=hidden.device)
-        self._mask = mask.masked_fill(hidden, float("-inf"))[:, None, None]
+    def _speak(self) -> Tensor:
+        """Make a latent, its sound and its semantic features; returns the next embedding [B, 1, H]."""
+        null = self.hidden[self.batch :] if self.sampler.guided else None
+        self.latent_norm.copy_(self.sampler(self.hidden[: self.batch], null, self.noise[0], self.noise[1:]))
+        for buffers in (self.acoustic, self.semantic):
+            buffers.before.copy_(buffers.flat)
+        latent = self.model.denormalise_latent(self.latent_norm)[:, None]
+        self.audio.copy_(self.model.acoustic.decode(latent, self.acoustic.views))
+        self.features.copy_(self.model.semantic(self.audio, self.semantic.views))
+        return self.model.embed_frames(self.latent_norm[:, None], self.features)
 
-    def _attend(self, layer: int, projected: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        keys, values = self.keys[layer], self.values[layer]
-        q, k, v = self.model.language_model.layers[layer].self_attn.rotated(projected, cos, sin)
-        if self._flash is not None:
-            heads_last = (tensor.transpose(1, 2) for tensor in (q, keys, values, k, v))
-            return self._flash(*heads_last, cache_seqlens=self.lengths.int(), causal=True).transpose(1, 2)
-        place = self.lengths[:, None, None, None].expand(k.shape)
-        keys.scatter_(2, place, k)
-        values.scatter_(2, place, v)
+    def _pick_attention(self) -> Attend:
+        size = self.model.config.language.head_dim
         if self.live:
-            counts = (self.lengths + 1).tolist()
-            live = [(keys[r, :, :count], values[r, :, :count]) for r, count in enumerate(counts)]
-            return attend_step(q, live)
+            return self._attend_live
+        if self.fused:
+            from .cuda.attention import attends
+
+            if attends(size):
+                return self._attend_fused
+        self._flash = flash_kvcache(self.pending.new_zeros(1, 1, 1, size))
+        return self._attend_masked if self._flash is None else self._attend_flash
+
+    def _attend_fused(self, layer: int, projected: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        from .cuda.attention import attend
+
+        return attend(projected, cos, sin, self.lengths, self.keys[layer], self.values[layer])
+
+    def _attend_flash(self, layer: int, projected: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        q, k, v = self.model.language_model.layers[layer].self_attn.rotated(projected, cos, sin)
+        tensors = (tensor.transpose(1, 2) for tensor in (q, self.keys[layer], self.values[layer], k, v))
+        assert self._flash is not None
+        return self._flash(*tensors, cache_seqlens=self.lengths.int(), causal=True).transpose(1, 2)
+
+    def _attend_masked(self, layer: int, projected: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        q, keys, values = self._append(layer, projected, cos, sin)
+        if self._mask is None:
+            places = torch.arange(self.capacity, device=q.device)
+            unseen = places > self.lengths[:, None]  # [R, P]; the new position itself is seen
+            mask = torch.zeros(unseen.shape, dtype=q.dtype, device=q.device)
+            self._mask = mask.masked_fill(unseen, float("-inf"))[:, None, None]
         grouped = q[:, :, 0].unflatten(1, (keys.shape[1], -1))  # [R, K, G, D]
         attended = F.scaled_dot_product_attention(grouped, keys, values, attn_mask=self._mask)
         return attended.flatten(1, 2)[:, :, None]
+
+    def _attend_live(self, layer: int, projected: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        q, keys, values = self._append(layer, projected, cos, sin)
+        counts = (self.lengths + 1).tolist()
+        return attend_step(q, [(keys[r, :, :count], values[r, :, :count]) for r, count in enumerate(counts)])
+
+    def _append(self, layer: int, projected: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, ...]:
+        """Write keys and values; returns queries [R, A, 1, D] and the layer's buffers [R, K, P, D]."""
+        keys, values = self.keys[layer], self.values[layer]
+        q, k, v = self.model.language_model.layers[layer].self_attn.rotated(projected, cos, sin)
+        place = self.lengths[:, None, None, None].expand(k.shape)
+        keys.scatter_(2, place, k)
+        values.scatter_(2, place, v)
+        return q, keys, values
 
     def _caches(self, index: int, state: GenerationState) -> list[tuple[int, KVCache]]:
         pairs = [(index, state.cond), (self.batch + index, state.null)]
@@ -223,11 +261,15 @@ class _Buffers:
 
     def __init__(self, like: StreamState, batch: int) -> None:
         sizes = [buffer.numel() for buffer in like]
-        self.flat = like[0].new_zeros(batch, sum(sizes))
-        self.views = [
-            part.unflatten(1, buffer.shape[1:])
-            for part, buffer in zip(self.flat.split(sizes, 1), like, strict=True)
-        ]
+        self.flat, self.before = like[0].new_zeros(2, batch, sum(sizes))
+        now, before = (
+            [
+                part.unflatten(1, buffer.shape[1:])
+                for part, buffer in zip(flat.split(sizes, 1), like, strict=True)
+            ]
+            for flat in (self.flat, self.before)
+        )
+        self.views = TwofoldState(now, before)
 
     def of(self, index: int) -> StreamState:
         """The buffers of one script."""

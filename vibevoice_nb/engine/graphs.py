@@ -6,13 +6,17 @@ Elsewhere than on CUDA the same frame runs operation by operation, which is how 
 from __future__ import annotations
 
 import threading
+import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from . import cuda
 from .frame import StaticFrame
 from .model import VibeVoiceModel
 from .sampler import Sampler
@@ -22,6 +26,9 @@ from .tokenizer import SpecialTokens
 
 WARM_UPS = 3
 """Runs before a capture: libraries choose and set up their kernels then."""
+_TRIAL_FRAMES = 8
+_TRIAL_BOUND = {torch.float32: 1e-3, torch.bfloat16: 0.2}
+"""How far a frame of fused kernels may be from one of plain operations; a wrong one is off by about 1."""
 _KEPT = 2
 """Frames of different shape (scripts, steps, guidance) that are kept with their graphs."""
 
@@ -33,6 +40,11 @@ class GraphedFrame:
         self.frame = frame
         self._graphs: dict[str, torch.cuda.CUDAGraph] = {}
         self._pool: Any = None
+        self._rows: tuple[int, ...] = ()
+        # From pinned memory a card fetches, and to it brings, without the host waiting.
+        pinned = frame.pending.is_cuda
+        self._noise = torch.zeros(frame.noise.shape, pin_memory=pinned)
+        self._choices = torch.zeros(frame.choice.shape, dtype=frame.choice.dtype, pin_memory=pinned)
 
     def attach(self, states: Sequence[GenerationState]) -> None:
         """Take over states; see `StaticFrame.attach`."""
@@ -48,7 +60,9 @@ class GraphedFrame:
         frame, states = self.frame, self.frame.attached()
         if frame.reserve(max(c.length for row in rows for c in (states[row].cond, states[row].null)) + 1):
             self._graphs.clear()
-        frame.active.copy_(torch.tensor([row in rows for row in range(frame.batch)]))
+        if tuple(rows) != self._rows:
+            frame.active.copy_(torch.tensor([row in rows for row in range(frame.batch)]))
+            self._rows = tuple(rows)
         if choose is likeliest and draw is from_seed:
             tokens = self._whole(states, rows, temperature)
         else:
@@ -62,7 +76,10 @@ class GraphedFrame:
         before = {row: states[row].generator.get_state() for row in rows}
         self._fill_noise(states, rows, temperature, from_seed)
         self._run("frame", frame.frame)
-        choices = frame.choice.tolist()  # the one wait per frame
+        self._choices.copy_(frame.choice, non_blocking=True)
+        if frame.choice.is_cuda:
+            torch.cuda.current_stream(frame.choice.device).synchronize()  # the one wait per frame
+        choices = self._choices.tolist()
         tokens = {row: frame.special.legal[choices[row]] for row in rows}
         for row in rows:
             if tokens[row] != frame.special.frame:
@@ -91,12 +108,10 @@ class GraphedFrame:
     def _fill_noise(
         self, states: Sequence[GenerationState], rows: Sequence[int], temperature: float, draw: Draw
     ) -> None:
-        count, _, size = self.frame.noise.shape
-        noise = torch.zeros(count, self.frame.batch, size)
         for row in rows:
-            noise[:, row] = torch.stack([draw(row, states[row]) for _ in range(count)])
-        noise[0] *= temperature
-        self.frame.noise.copy_(noise)
+            self._noise[:, row] = torch.stack([draw(row, states[row]) for _ in self._noise])
+            self._noise[0, row] *= temperature
+        self.frame.noise.copy_(self._noise, non_blocking=True)
 
     def _settle(self, state: GenerationState, row: int, token: int) -> Step:
         """Bring the host's idea of a state up to date, and copy out what was made."""
@@ -126,8 +141,7 @@ class GraphedFrame:
 
     def _capture(self, part: Callable[[], None]) -> torch.cuda.CUDAGraph:
         """Warm up and capture with all scripts at rest, so that nothing of theirs moves."""
-        active = self.frame.active.clone()
-        choice = self.frame.choice.clone()
+        active, choice = self.frame.active.clone(), self.frame.choice.clone()
         self.frame.active.fill_(False)
         here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
         aside.wait_stream(here)
@@ -149,6 +163,8 @@ class FramePool:
 
     def __init__(self, make: Callable[..., StaticFrame] = StaticFrame) -> None:
         self._make = make
+        self.fused = False
+        """Whether its frames are made of fused kernels; `warm_up` finds out whether they serve."""
         self._kept: dict[tuple[object, ...], GraphedFrame] = {}
         self._busy: set[int] = set()
         self._lock = threading.Lock()
@@ -166,7 +182,7 @@ class FramePool:
         with self._lock:
             graphed = self._kept.pop(key, None)
             if graphed is None:
-                graphed = GraphedFrame(self._make(model, sampler, special, len(states)))
+                graphed = GraphedFrame(self._make(model, sampler, special, len(states), fused=self.fused))
             self._kept[key] = graphed
             while len(self._kept) > _KEPT:
                 del self._kept[next(iter(self._kept))]
@@ -184,11 +200,57 @@ class FramePool:
                 self._busy.discard(id(graphed))
 
     def warm_up(self, model: VibeVoiceModel, sampler: Sampler, special: SpecialTokens) -> None:
-        """Capture the frame of one script ahead of its first sound."""
-        state = GenerationState.new(model, seed=0)
-        with torch.inference_mode(), self.borrow(model, [state], sampler, special) as graphed:
-            if graphed is not None:
-                graphed.step([0], 1.0, likeliest, from_seed)
+        """Capture the frame of one script ahead of its first sound, of fused kernels where they serve."""
+        with torch.inference_mode():
+            self.fused = cuda.available() and model.latent_scale.dtype in cuda.DTYPES
+            plain = _trial(self._make(model, sampler, special, 1, fused=False))
+            if self.fused:
+                self.fused = self._serves(plain, model, sampler, special)
+            with self.borrow(model, [GenerationState.new(model, seed=0)], sampler, special) as graphed:
+                if graphed is not None:
+                    graphed.step([0], 1.0, likeliest, from_seed)
+
+    def _serves(self, plain: Trial, model: VibeVoiceModel, sampler: Sampler, special: SpecialTokens) -> bool:
+        """Try whether fused kernels run here, make what plain operations make, and are quicker."""
+        try:
+            fused = _trial(self._make(model, sampler, special, 1, fused=True))
+        except Exception as error:  # a compiler of its own, on whatever card and driver there is
+            told = f"{type(error).__name__}: {error}"
+            warnings.warn(f"no fused kernels here, frames are made without them ({told})", stacklevel=2)
+            return False
+        off = float((fused.made - plain.made).norm() / plain.made.norm())
+        if not off <= _TRIAL_BOUND[model.latent_scale.dtype]:
+            warnings.warn(f"fused kernels are off by {off:.1g}, frames are made without them", stacklevel=2)
+            return False
+        return fused.seconds < plain.seconds
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a frame made in a trial, and how long it took."""
+
+    made: Tensor
+    """Hidden states and latents of the first frame, fp32."""
+    seconds: float
+
+
+def _trial(frame: StaticFrame) -> Trial:
+    """Speak a few frames behind nothing but the token that begins speech."""
+    special, model = frame.special, frame.model
+    state = GenerationState.new(model, seed=0)
+    state.pending = model.embed_tokens(torch.tensor([[special.start]], device=frame.pending.device))
+    graphed = GraphedFrame(frame)
+    graphed.attach([state])
+    speaking = special.legal.index(special.frame)
+    first, *_ = [graphed.step([0], 1.0, lambda row, logits: speaking, from_seed)[0] for _ in range(WARM_UPS)]
+    assert first.frame is not None
+    began = time.perf_counter()
+    for _ in range(_TRIAL_FRAMES):
+        graphed.step([0], 1.0, lambda row, logits: speaking, from_seed)
+    if frame.pending.is_cuda:
+        torch.cuda.synchronize(frame.pending.device)
+    seconds = (time.perf_counter() - began) / _TRIAL_FRAMES
+    return Trial(torch.cat((first.hidden, first.frame.latent_norm)).float(), seconds)
 
 
 def one_device(tensors: Sequence[Tensor]) -> bool:

@@ -12,11 +12,13 @@ once however few the rows are and finishes the product while its result is in th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from . import cuda
 
 _HALF_FROM = {torch.float32: 1 << 14, torch.bfloat16: 1 << 19}
 """Elements from which a matrix of this type is worth keeping as float16. Smaller ones stay in the cache
@@ -31,8 +33,21 @@ _HALF_ROUNDING = 2.0**-25
 _ROWS_COMPARED = 512
 
 
-Norm = Callable[[Tensor], Tensor]
-"""What is done to activations on their way into a product."""
+class Norm(Protocol):
+    """A root-mean-square norm of activations on their way into a product."""
+
+    @property
+    def eps(self) -> float: ...
+
+    @property
+    def scale(self) -> Tensor | None:
+        """[C] or [..., C], what normed channels are multiplied by."""
+
+    @property
+    def shift(self) -> Tensor | None:
+        """[..., C], what is added then."""
+
+    def __call__(self, x: Tensor) -> Tensor: ...
 
 
 class Kernel:
@@ -105,6 +120,10 @@ def choose_kernel(weight: Tensor, bias: Tensor | None) -> Kernel:
             return HalfKernel(weight, bias)
         if _fits_onednn(weight):
             return OneDnnKernel(weight, bias)
+    if weight.device.type == "cuda" and cuda.available():
+        from .cuda.product import FusedKernel
+
+        return FusedKernel(weight, bias)
     return Kernel(weight, bias)
 
 

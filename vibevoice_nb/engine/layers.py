@@ -31,6 +31,14 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.empty(size))
         self.eps = eps
 
+    @property
+    def scale(self) -> Tensor:
+        return self.weight
+
+    @property
+    def shift(self) -> None:
+        return None
+
     def forward(self, x: Tensor) -> Tensor:
         # x may be wider than the weights: see `lm.widened`.
         return F.rms_norm(x, x.shape[-1:], self.weight.to(x.dtype), self.eps).to(self.weight.dtype)
@@ -41,6 +49,8 @@ class Normalised:
     """Root-mean-square norm without a weight."""
 
     eps: float
+    scale: None = None
+    shift: None = None
 
     def __call__(self, x: Tensor) -> Tensor:
         return rms_normalise(x, self.eps)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..errors import OptionError
+from . import cuda
 from .config import SOLVERS, Solver
 from .head import DiffusionHead
 from .threads import at_most_threads
@@ -167,22 +168,37 @@ class Sampler:
         assert (cond_null is not None) == self.guided
         condition = cond if cond_null is None else torch.cat((cond, cond_null))
         modulations = self.head.modulations(condition, self.time)
+        solve = self._solve
+        if cuda.active():
+            from .cuda.solver import solve
         x, previous = noise.to(cond), None
+        x = torch.cat((x, x)) if self.guided else x  # [R, Z], a row of the head each
         for index, step in enumerate(self.steps):
-            v = self._velocity(x, modulations[index], guided=cond_null is not None)
-            # As in the reference: the clean sample in the model's dtype, the update in fp32, rounded after.
-            clean = torch.add(step.alpha * x, v, alpha=-step.sigma)
-            wide = (step.keep * x.float()).add_(clean, alpha=step.clean)
-            if previous is not None and step.previous:
-                wide.add_(previous, alpha=step.previous)
-            if step.noise:
-                assert step_noise is not None
-                wide.add_(step_noise[index], alpha=step.noise)
-            x, previous = wide.to(cond.dtype), clean
-            yield x
+            v = self.head.denoise(x, modulations[index])
+            fresh = step_noise[index] if step.noise and step_noise is not None else None
+            x, previous = solve(v, x, previous, fresh, step, self.cfg_scale)
+            yield x[: len(cond)]
 
-    def _velocity(self, x: Tensor, modulation: Tensor, *, guided: bool) -> Tensor:
-        if not guided:
-            return self.head.denoise(x, modulation)
-        v, v_null = self.head.denoise(torch.cat((x, x)), modulation).chunk(2)
-        return torch.add(v_null, v - v_null, alpha=self.cfg_scale)
+    @staticmethod
+    def _solve(
+        v: Tensor,
+        x: Tensor,
+        previous: Tensor | None,
+        noise: Tensor | None,
+        step: SolverStep,
+        cfg_scale: float,
+    ) -> tuple[Tensor, Tensor]:
+        """Guide v [R, Z] and take a step from x [R, Z]; returns the next x and the clean sample [B, Z]."""
+        rows = len(x)
+        if cfg_scale != 1.0:
+            v, v_null = v.chunk(2)
+            v, x = torch.add(v_null, v - v_null, alpha=cfg_scale), x[: len(v)]
+        # As in the reference: the clean sample in the model's dtype, the update in fp32, rounded after.
+        clean = torch.add(step.alpha * x, v, alpha=-step.sigma)
+        wide = (step.keep * x.float()).add_(clean, alpha=step.clean)
+        if previous is not None and step.previous:
+            wide.add_(previous, alpha=step.previous)
+        if noise is not None:
+            wide.add_(noise, alpha=step.noise)
+        x = wide.to(x.dtype)
+        return (torch.cat((x, x)) if rows > len(x) else x), clean

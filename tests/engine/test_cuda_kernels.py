@@ -1,0 +1,259 @@
+"""The fused kernels against the operations they stand for, run by Triton's interpreter on the CPU.
+
+What the interpreter can't show, that they compile for real cards, is tried apart: Triton needs none for that.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from checkpoints import random_model
+from engine_helpers import (
+    SPECIAL,
+    begun,
+    both,
+    close,
+    forced,
+    sampler_of,
+    small_config,
+    small_prompt,
+)
+from torch import Tensor, nn
+
+from vibevoice_nb.engine import cuda, graphs, prepare
+from vibevoice_nb.engine.attention import attend_step
+from vibevoice_nb.engine.conv import DepthwiseConv, TwofoldState
+from vibevoice_nb.engine.frame import StaticFrame
+from vibevoice_nb.engine.graphs import FramePool
+from vibevoice_nb.engine.kernels import Kernel
+from vibevoice_nb.engine.layers import Modulated, Normalised, RMSNorm
+from vibevoice_nb.engine.lm import rotate
+from vibevoice_nb.engine.model import VibeVoiceModel
+from vibevoice_nb.engine.sampler import Sampler, solver_steps
+
+pytest.importorskip("triton")
+
+from vibevoice_nb.engine.cuda import attention, product, solver
+
+Norms = dict[str, Any]
+
+
+def _near(got: Tensor, wanted: Tensor, bound: float = 2e-6) -> bool:
+    assert got.shape == wanted.shape and got.dtype == wanted.dtype
+    return float((got.double() - wanted.double()).norm()) <= bound * float(wanted.double().norm())
+
+
+def _norms(rows: int, depth: int) -> Norms:
+    weighted = RMSNorm(depth, 1e-6)
+    nn.init.normal_(weighted.weight, 1.0, 0.2)
+    modulation = torch.randn(rows, 3 * depth)  # the parts lie in a larger tensor, as in the head
+    scale, shift, _ = modulation.split(depth, -1)
+    return {
+        "none": None,
+        "plain": Normalised(1e-5),
+        "weighted": weighted.requires_grad_(False),
+        "modulated": Modulated(1e-5, scale, shift),
+    }
+
+
+@pytest.mark.parametrize("norm", ["none", "plain", "weighted", "modulated"])
+@pytest.mark.parametrize("rows, columns, depth", [(2, 48, 40), (1, 64, 64), (70, 100, 96), (5, 34, 300)])
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_products(rows: int, columns: int, depth: int, norm: str, with_bias: bool) -> None:
+    torch.manual_seed(rows)
+    weight = torch.randn(columns, depth) / depth**0.5
+    bias = torch.randn(columns) if with_bias else None
+    plain, fused = Kernel(weight, bias), product.FusedKernel(weight, bias)
+    x = 3 * torch.randn(rows, depth)
+    before = _norms(rows, depth)[norm]
+    residual, by_row = torch.randn(rows, columns), torch.randn(rows, 2 * columns)[:, columns:]
+    calls: list[Callable[[Kernel], Tensor]] = [
+        lambda kernel: kernel.product(x, before),
+        lambda kernel: kernel.gelu(x, before),
+        lambda kernel: kernel.swiglu(x, before),
+    ]
+    if before is None:
+        gains = (None, torch.randn(columns), by_row)
+        calls += [lambda kernel, gain=gain: kernel.add_to(residual, x, gain) for gain in gains]
+    for call in calls:
+        wanted = call(plain)
+        assert torch.equal(call(fused), wanted), "outside of `fusing` it is the plain one"
+        with cuda.fusing():
+            assert _near(call(fused), wanted)
+
+
+def test_products_of_more_dimensions_and_of_what_does_not_fit() -> None:
+    weight, x = torch.randn(32, 24), torch.randn(2, 5, 24)
+    fused = product.FusedKernel(weight, None)
+    with cuda.fusing():
+        assert _near(fused.product(x), x @ weight.t())
+        assert _near(fused.product(x.transpose(0, 1)), x.transpose(0, 1) @ weight.t())
+        narrow = product.FusedKernel(weight[:3], None)
+        assert torch.equal(narrow.product(x), Kernel(weight[:3], None).product(x))
+        half = product.FusedKernel(weight.half(), None)
+        assert torch.equal(half.product(x.half()), Kernel(weight.half(), None).product(x.half()))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 6, 7, 40])
+@pytest.mark.parametrize("batch, channels", [(1, 3), (3, 32)])
+def test_mixing(steps: int, batch: int, channels: int) -> None:
+    torch.manual_seed(steps)
+    conv = DepthwiseConv(channels)
+    conv.slot = 0
+    filters = torch.randn(channels, 1, 7), torch.randn(channels)
+    # Streams lie apart, as in the buffers of a frame.
+    room = torch.randn(2, batch, 6 * channels + 5)
+    before, after = (half[:, : 6 * channels].unflatten(1, (6, channels)) for half in room)
+    norm, plain = Normalised(1e-5), [before.clone()]
+    for _ in range(3):
+        x = torch.randn(batch, steps, channels)
+        wanted = conv.add_to(x, norm, filters, plain)
+        with cuda.fusing():
+            got = conv.add_to(x, norm, filters, TwofoldState([after], [before]))
+        assert _near(got, wanted)
+        assert _near(after, plain[0])
+        before.copy_(after)
+
+
+@pytest.mark.parametrize("lengths", [(0,), (5, 0), (63, 64), (511, 130), (700, 1)])
+@pytest.mark.parametrize("heads, kv_heads, size", [(6, 2, 16), (4, 4, 64)])
+def test_attention(lengths: tuple[int, ...], heads: int, kv_heads: int, size: int) -> None:
+    torch.manual_seed(0)
+    rows, room = len(lengths), 768
+    assert attention.attends(size) and not attention.attends(24)
+    projected = torch.randn(rows, 1, heads + 2 * kv_heads, size)
+    cos, sin = torch.randn(2, rows, 1, 1, size)
+    keys, values = torch.randn(2, rows, kv_heads, room, size)
+    qk, v = projected.transpose(1, 2).split((heads + kv_heads, kv_heads), dim=1)
+    q, k = rotate(qk, cos, sin).split((heads, kv_heads), dim=1)
+    live, ahead = [], []
+    for row, length in enumerate(lengths):
+        live.append(
+            tuple(torch.cat((old[row, :, :length], new[row]), 1) for old, new in ((keys, k), (values, v)))
+        )
+        ahead.append(keys[row, :, length + 1 :].clone())
+    got = attention.attend(projected, cos, sin, torch.tensor(lengths), keys, values)
+    assert _near(got, attend_step(q, live))
+    for row, length in enumerate(lengths):
+        assert _near(keys[row, :, : length + 1], live[row][0])
+        assert _near(values[row, :, : length + 1], live[row][1])
+        assert torch.equal(keys[row, :, length + 1 :], ahead[row]), "what is not live isn't touched"
+
+
+@pytest.mark.parametrize("kind", ["dpmsolver++", "sde-dpmsolver++"])
+@pytest.mark.parametrize("cfg_scale", [1.0, 1.3])
+def test_solver(kind: str, cfg_scale: float) -> None:
+    torch.manual_seed(0)
+    rows = 3 * (2 if cfg_scale != 1.0 else 1)
+    previous = None
+    x = torch.randn(3, 8).repeat(rows // 3, 1)
+    for step in solver_steps(5, kind):  # type: ignore[arg-type]
+        v, noise = torch.randn(rows, 8), torch.randn(3, 8)
+        wanted = Sampler._solve(v, x, previous, noise if step.noise else None, step, cfg_scale)
+        got = solver.solve(v, x, previous, noise, step, cfg_scale)
+        assert all(map(_near, got, wanted))
+        x, previous = wanted
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> VibeVoiceModel:
+    """A model whose matrices are prepared as on a card, with heads that the kernels attend to."""
+    config = small_config()
+    config["decoder_config"] |= {"num_attention_heads": 3, "num_key_value_heads": 1}
+    model = random_model(config)
+    assert attention.attends(model.config.language.head_dim)
+    monkeypatch.setattr(prepare, "choose_kernel", product.FusedKernel)
+    prepare.prepare(model)
+    return model
+
+
+@pytest.fixture
+def fused_pool() -> FramePool:
+    pool = FramePool()
+    pool.fused = True
+    return pool
+
+
+def test_a_fused_frame_speaks_like_the_loop(model: VibeVoiceModel, fused_pool: FramePool) -> None:
+    """Several scripts that end at different times, by tokens of all kinds."""
+    frame, end, start, eos = SPECIAL.frame, SPECIAL.end, SPECIAL.start, SPECIAL.eos
+    plans = [[frame, end, frame, eos], [frame, start, eos]]
+    plain, fused = both(
+        model,
+        fused_pool,
+        sampler_of(model, num_steps=2),
+        lambda: [begun(model, small_prompt(seed, text=5 + 4 * seed), seed) for seed in range(2)],
+        lambda: {"choose": forced(*plans)},
+    )
+    assert [step.token for step in fused if step.row == 0] == plans[0]
+    assert close(plain, fused)
+
+
+def _slow(monkeypatch: pytest.MonkeyPatch, fused: bool) -> None:
+    """Make a trial of frames, fused ones or the others, seem slow."""
+    trial = graphs._trial
+
+    def tried(frame: StaticFrame) -> graphs.Trial:
+        return dataclasses.replace(trial(frame), seconds=2.0 if frame.fused == fused else 1.0)
+
+    monkeypatch.setattr(graphs, "_trial", tried)
+    monkeypatch.setattr(graphs, "_TRIAL_FRAMES", 1)
+    monkeypatch.setattr(graphs, "WARM_UPS", 1)
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_fused_kernels_are_taken_where_they_are_quicker(
+    model: VibeVoiceModel, monkeypatch: pytest.MonkeyPatch, slow: bool
+) -> None:
+    _slow(monkeypatch, fused=slow)
+    pool, sampler, state = FramePool(), sampler_of(model, num_steps=1), begun(model, small_prompt())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pool.warm_up(model, sampler, SPECIAL)
+    assert pool.fused is not slow
+    with torch.inference_mode(), pool.borrow(model, [state], sampler, SPECIAL) as graphed:
+        assert graphed is not None and graphed.frame.fused is not slow
+
+
+@pytest.mark.parametrize("fault", ["raises", "nan"])
+def test_fused_kernels_that_fail_are_left_alone(
+    model: VibeVoiceModel, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    right = attention.attend
+
+    def attend(*args: Any) -> Tensor:
+        if fault == "raises":
+            raise RuntimeError("PTX of another driver")
+        return right(*args) * float("nan")
+
+    _slow(monkeypatch, fused=False)
+    monkeypatch.setattr(attention, "attend", attend)
+    pool = FramePool()
+    with pytest.warns(UserWarning, match="PTX of another driver" if fault == "raises" else "off by"):
+        pool.warm_up(model, sampler_of(model, num_steps=1), SPECIAL)
+    assert not pool.fused
+
+
+@pytest.mark.slow
+def test_every_kernel_of_a_published_model_compiles_for_a_real_card(tmp_path: Path) -> None:
+    """In bfloat16, within the shared memory the card has."""
+    program = Path(__file__).with_name("compile_kernels.py")
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    environment["TRITON_CACHE_DIR"] = str(tmp_path)
+    done = subprocess.run(
+        [sys.executable, program, "1.5b", "bfloat16", "90"], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    launches = json.loads(done.stdout.splitlines()[-1])
+    assert launches["_mix"] == 52 and launches["_attend"] == 28
+    assert launches["all"] < 650, "the original makes 5,051"
