@@ -6,7 +6,8 @@
 #   make test-oldest  the engine's tests on the oldest supported libraries
 #   make lab          JupyterLab
 #   make bench        speed against transformers' own VibeVoice
-#   make bench-gpu    the same on an NVIDIA card, in the sizes of the 1.5B and 7B models, with plots in bench/
+#   make bench-gpu    the same on an NVIDIA card, in the sizes of the 1.5B and 7B models, plots in build/bench;
+#                     first the tests that want a card
 #   make bench-voice  how well the embedded voice is understood
 #   make bench-ui     how quick the Studio is in a real JupyterLab (needs Chromium)
 #   make check        ruff, mypy and, where there is Node, the TypeScript compiler
@@ -59,11 +60,11 @@ lab: $(VENV)/.lab
 bench: $(VENV)/.base
 	$(VENV)/bin/vibevoice-nb bench
 
-bench-gpu: $(VENV)/.base
-	for size in 1.5b 7b; do \
-		$(VENV)/bin/vibevoice-nb bench --device cuda --model $$size --plots bench \
-			--contexts 300,1000,8000,32000,64000 --rows 1,4,16,32 || exit 1; \
-	done
+bench-gpu: $(VENV)/.dev
+	$(VENV)/bin/pytest tests/engine/test_cuda_kernels.py tests/engine/test_frame.py tests/engine/test_golden.py
+	$(VENV)/bin/vibevoice-nb bench --device cuda --model 1.5b --contexts 300,1000,8000,32000,64000 \
+		--rows 1,4,16,32 --plots build/bench
+	$(VENV)/bin/vibevoice-nb bench --device cuda --model 7b --contexts 300,1000,8000,32000 --plots build/bench
 
 bench-voice: $(VENV)/.dev
 	$(VENV)/bin/python -m vibevoice_nb.bench.voice

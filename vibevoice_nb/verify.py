@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -24,17 +24,21 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from .audio import normalise_loudness
+from .engine import cuda
 from .engine.checkpoint import read_json
 from .engine.config import Solver
 from .engine.conv import StreamState
 from .engine.generate import Step, generate, prefill
+from .engine.graphs import FramePool
 from .engine.placement import pick_device
 from .engine.prepare import load_prepared
 from .engine.prompt import Prompt, VoiceSlot, embed_prompt
 from .engine.sampler import Sampler, solver_steps
 from .engine.state import GenerationState
 from .engine.tokenizer import SpecialTokens
-from .errors import CheckpointError
+from .errors import CheckpointError, OptionError
+
+Frames = Literal["loop", "fixed", "fused"]
 
 TOLERANCE: dict[torch.dtype, tuple[float, float]] = {
     torch.float32: (1e-5, 1e-4),
@@ -79,7 +83,7 @@ class Comparison:
 class Recording:
     """The recorded run and the model to replay it with."""
 
-    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype, frames: str) -> None:
         self.folder, self.device, self.dtype = folder, device, dtype
         self.inputs = _arrays(folder / "inputs.npz")
         self.expected = _arrays(folder / "expected.npz")
@@ -105,6 +109,22 @@ class Recording:
                 "take both files from one recording",
             )
 
+        if frames not in get_args(Frames):
+            raise OptionError(f"frames={frames!r}", f"one of {', '.join(get_args(Frames))}", "use loop")
+        self._frames = frames
+        if frames == "fused" and not cuda.runs_on(device):
+            raise OptionError(
+                f"fused frames on {device}", "an NVIDIA card and Triton", "take frames loop or fixed"
+            )
+
+    def pool(self) -> FramePool | None:
+        """Frames to replay a run with; None for the plain loop."""
+        if self._frames == "loop":
+            return None
+        pool = FramePool()
+        pool.fused = self._frames == "fused"
+        return pool
+
     def has(self, *names: str) -> bool:
         """Whether all these inputs were recorded."""
         return all(name in self.inputs for name in names)
@@ -127,7 +147,11 @@ class Recording:
 
 
 def verify(
-    folder: str | Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32
+    folder: str | Path,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    frames: str = "loop",
 ) -> list[Comparison]:
     """Replay a recorded run.
 
@@ -136,6 +160,9 @@ def verify(
     folder : str or Path
     device : str
     dtype : torch.dtype
+    frames : {"loop", "fixed", "fused"}
+        How frames of whole runs are made: operation by operation, on fixed buffers (replayed as graphs on
+        CUDA), or so and of fused kernels, which takes an NVIDIA card.
 
     Returns
     -------
@@ -144,10 +171,10 @@ def verify(
 
     Raises
     ------
-    CheckpointError, DeviceError
-        A file is missing, damaged or contradicts another one; the device isn't here.
+    CheckpointError, DeviceError, OptionError
+        A file is missing, damaged or contradicts another one; the device isn't here, or can't do it so.
     """
-    recording = Recording(Path(folder), pick_device(device), dtype)
+    recording = Recording(Path(folder), pick_device(device), dtype, frames)
     computed: dict[str, NDArray[Any]] = {}
     stages: set[str] = set()
     with torch.inference_mode():
@@ -384,6 +411,7 @@ def _replay(
         rec.special,
         choose=choose,
         draw=lambda row, s: noise[s.frames % len(noise)],
+        frames=rec.pool(),
     )
     for step in walk:
         steps.append(step)

@@ -45,10 +45,17 @@ pytest.importorskip("triton")
 
 from vibevoice_nb.engine.cuda import attention, product, solver
 
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+"""On a card the kernels are compiled and run there."""
+
 Norms = dict[str, Any]
 
 
-def _near(got: Tensor, wanted: Tensor, bound: float = 2e-6) -> bool:
+def _randn(*shape: int) -> Tensor:
+    return torch.randn(*shape).to(DEVICE)
+
+
+def _near(got: Tensor, wanted: Tensor, bound: float = 5e-6) -> bool:
     assert got.shape == wanted.shape and got.dtype == wanted.dtype
     return float((got.double() - wanted.double()).norm()) <= bound * float(wanted.double().norm())
 
@@ -56,12 +63,12 @@ def _near(got: Tensor, wanted: Tensor, bound: float = 2e-6) -> bool:
 def _norms(rows: int, depth: int) -> Norms:
     weighted = RMSNorm(depth, 1e-6)
     nn.init.normal_(weighted.weight, 1.0, 0.2)
-    modulation = torch.randn(rows, 3 * depth)  # the parts lie in a larger tensor, as in the head
+    modulation = _randn(rows, 3 * depth)  # the parts lie in a larger tensor, as in the head
     scale, shift, _ = modulation.split(depth, -1)
     return {
         "none": None,
         "plain": Normalised(1e-5),
-        "weighted": weighted.requires_grad_(False),
+        "weighted": weighted.requires_grad_(False).to(DEVICE),
         "modulated": Modulated(1e-5, scale, shift),
     }
 
@@ -71,19 +78,19 @@ def _norms(rows: int, depth: int) -> Norms:
 @pytest.mark.parametrize("with_bias", [False, True])
 def test_products(rows: int, columns: int, depth: int, norm: str, with_bias: bool) -> None:
     torch.manual_seed(rows)
-    weight = torch.randn(columns, depth) / depth**0.5
-    bias = torch.randn(columns) if with_bias else None
+    weight = _randn(columns, depth) / depth**0.5
+    bias = _randn(columns) if with_bias else None
     plain, fused = Kernel(weight, bias), product.FusedKernel(weight, bias)
-    x = 3 * torch.randn(rows, depth)
+    x = 3 * _randn(rows, depth)
     before = _norms(rows, depth)[norm]
-    residual, by_row = torch.randn(rows, columns), torch.randn(rows, 2 * columns)[:, columns:]
+    residual, by_row = _randn(rows, columns), _randn(rows, 2 * columns)[:, columns:]
     calls: list[Callable[[Kernel], Tensor]] = [
         lambda kernel: kernel.product(x, before),
         lambda kernel: kernel.gelu(x, before),
         lambda kernel: kernel.swiglu(x, before),
     ]
     if before is None:
-        gains = (None, torch.randn(columns), by_row)
+        gains = (None, _randn(columns), by_row)
         calls += [lambda kernel, gain=gain: kernel.add_to(residual, x, gain) for gain in gains]
     for call in calls:
         wanted = call(plain)
@@ -93,7 +100,7 @@ def test_products(rows: int, columns: int, depth: int, norm: str, with_bias: boo
 
 
 def test_products_of_more_dimensions_and_of_what_does_not_fit() -> None:
-    weight, x = torch.randn(32, 24), torch.randn(2, 5, 24)
+    weight, x = _randn(32, 24), _randn(2, 5, 24)
     fused = product.FusedKernel(weight, None)
     with cuda.fusing():
         assert _near(fused.product(x), x @ weight.t())
@@ -110,13 +117,13 @@ def test_mixing(steps: int, batch: int, channels: int) -> None:
     torch.manual_seed(steps)
     conv = DepthwiseConv(channels)
     conv.slot = 0
-    filters = torch.randn(channels, 1, 7), torch.randn(channels)
+    filters = _randn(channels, 1, 7), _randn(channels)
     # Streams lie apart, as in the buffers of a frame.
-    room = torch.randn(2, batch, 6 * channels + 5)
+    room = _randn(2, batch, 6 * channels + 5)
     before, after = (half[:, : 6 * channels].unflatten(1, (6, channels)) for half in room)
     norm, plain = Normalised(1e-5), [before.clone()]
     for _ in range(3):
-        x = torch.randn(batch, steps, channels)
+        x = _randn(batch, steps, channels)
         wanted = conv.add_to(x, norm, filters, plain)
         with cuda.fusing():
             got = conv.add_to(x, norm, filters, TwofoldState([after], [before]))
@@ -131,9 +138,9 @@ def test_attention(lengths: tuple[int, ...], heads: int, kv_heads: int, size: in
     torch.manual_seed(0)
     rows, room = len(lengths), 768
     assert attention.attends(size) and not attention.attends(24)
-    projected = torch.randn(rows, 1, heads + 2 * kv_heads, size)
-    cos, sin = torch.randn(2, rows, 1, 1, size)
-    keys, values = torch.randn(2, rows, kv_heads, room, size)
+    projected = _randn(rows, 1, heads + 2 * kv_heads, size)
+    cos, sin = _randn(2, rows, 1, 1, size)
+    keys, values = _randn(2, rows, kv_heads, room, size)
     qk, v = projected.transpose(1, 2).split((heads + kv_heads, kv_heads), dim=1)
     q, k = rotate(qk, cos, sin).split((heads, kv_heads), dim=1)
     live, ahead = [], []
@@ -142,7 +149,7 @@ def test_attention(lengths: tuple[int, ...], heads: int, kv_heads: int, size: in
             tuple(torch.cat((old[row, :, :length], new[row]), 1) for old, new in ((keys, k), (values, v)))
         )
         ahead.append(keys[row, :, length + 1 :].clone())
-    got = attention.attend(projected, cos, sin, torch.tensor(lengths), keys, values)
+    got = attention.attend(projected, cos, sin, torch.tensor(lengths, device=DEVICE), keys, values)
     assert _near(got, attend_step(q, live))
     for row, length in enumerate(lengths):
         assert _near(keys[row, :, : length + 1], live[row][0])
@@ -156,9 +163,9 @@ def test_solver(kind: str, cfg_scale: float) -> None:
     torch.manual_seed(0)
     rows = 3 * (2 if cfg_scale != 1.0 else 1)
     previous = None
-    x = torch.randn(3, 8).repeat(rows // 3, 1)
+    x = _randn(3, 8).repeat(rows // 3, 1)
     for step in solver_steps(5, kind):  # type: ignore[arg-type]
-        v, noise = torch.randn(rows, 8), torch.randn(3, 8)
+        v, noise = _randn(rows, 8), _randn(3, 8)
         wanted = Sampler._solve(v, x, previous, noise if step.noise else None, step, cfg_scale)
         got = solver.solve(v, x, previous, noise, step, cfg_scale)
         assert all(map(_near, got, wanted))
@@ -172,6 +179,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> VibeVoiceModel:
     config["decoder_config"] |= {"num_attention_heads": 3, "num_key_value_heads": 1}
     model = random_model(config)
     assert attention.attends(model.config.language.head_dim)
+    model = model.to(DEVICE)
     monkeypatch.setattr(prepare, "choose_kernel", product.FusedKernel)
     prepare.prepare(model)
     return model

@@ -30,6 +30,7 @@ from engine_helpers import (
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from vibevoice_nb.engine import cuda
 from vibevoice_nb.engine.cache import BLOCK
 from vibevoice_nb.engine.config import parse_config
 from vibevoice_nb.engine.frame import StaticFrame
@@ -156,7 +157,8 @@ def test_states_keep_what_is_theirs_when_others_take_the_buffers() -> None:
     assert len(pool._kept) == 1
 
 
-def test_a_frame_is_lent_to_one_generation_at_a_time() -> None:
+def test_a_frame_is_lent_to_one_generation_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuda, "available", lambda: False)
     model, pool, sampler = prepared_model(), FramePool(), sampler_of(prepared_model())
     states = [begun(model, small_prompt()) for _ in range(2)]
     with pool.borrow(model, states[:1], sampler, SPECIAL) as mine:

@@ -17,7 +17,7 @@ from record import write_recording
 from safetensors.torch import load_file, save_file
 
 from vibevoice_nb.engine.tokenizer import SpecialTokens
-from vibevoice_nb.errors import CheckpointError, DeviceError
+from vibevoice_nb.errors import CheckpointError, DeviceError, OptionError
 from vibevoice_nb.verify import Comparison, summary, verify
 
 GOLDEN = Path(__file__).parent.parent / "data" / "golden"
@@ -36,6 +36,22 @@ def golden() -> list[Comparison]:
 def test_every_array_of_the_reference_is_reproduced(golden: list[Comparison]) -> None:
     assert [comparison for comparison in golden if comparison.status != "ok"] == []
     assert len(golden) == 63
+
+
+def test_frames_on_fixed_buffers_reproduce_it_too() -> None:
+    assert [comparison for comparison in verify(GOLDEN, frames="fixed") if comparison.status != "ok"] == []
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("frames", ["loop", "fixed", "fused"])
+def test_a_card_reproduces_it(frames: str) -> None:
+    comparisons = verify(GOLDEN, device="cuda", frames=frames)
+    assert [comparison for comparison in comparisons if comparison.status != "ok"] == []
+
+
+def test_another_way_to_make_frames_is_refused() -> None:
+    with pytest.raises(OptionError, match="loop, fixed, fused"):
+        verify(GOLDEN, frames="quick")
 
 
 def test_the_recorded_runs_are_all_there(golden: list[Comparison]) -> None:

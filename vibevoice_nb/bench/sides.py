@@ -32,6 +32,7 @@ from vibevoice_nb.engine.sampler import Sampler, solver_steps
 from vibevoice_nb.engine.state import GenerationState
 
 CFG_SCALE, NUM_STEPS = 1.3, 10
+_REPLAYS = 10
 PARTS = ("lm", "lm_head", "head", "decode", "semantic")
 """Components; what a frame costs beyond them is `rest`."""
 NATIVE_CLASS = "VibeVoiceForConditionalGeneration"
@@ -53,8 +54,6 @@ class Meter:
     def __init__(self, device: torch.device | None = None) -> None:
         self.device = device or torch.device("cpu")
         self.frames: list[dict[str, float]] = []
-        self.enabled = True
-        """Whether components are timed, which on a GPU means waiting for each."""
         self._spent: dict[str, float] = defaultdict(float)
         self._since: tuple[float, float] | None = None
 
@@ -63,8 +62,6 @@ class Meter:
 
         @functools.wraps(call)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            if not self.enabled:
-                return call(*args, **kwargs)
             began = self.now()
             try:
                 return call(*args, **kwargs)
@@ -117,7 +114,7 @@ def random_context(config: dict[str, Any], length: int, dtype: torch.dtype) -> l
 
 
 class OurSide:
-    """Our engine, through `generate`; on CUDA by graphs, and for the components once more without."""
+    """Our engine, through `generate`; on CUDA by graphs, and once more by a graph for each component."""
 
     def __init__(self, folder: Path, dtype: torch.dtype, device: torch.device) -> None:
         self.config = json.loads((folder / "config.json").read_text())
@@ -126,8 +123,11 @@ class OurSide:
         self.model = load_prepared(folder, device, dtype)
         self.meter = Meter(device)
         self.sampler = _sampler(self.model.head, self.meter)
-        self.plain_sampler = Sampler(self.model.head, self.sampler.steps, CFG_SCALE)
-        self.pool = FramePool(_Speaking) if device.type == "cuda" else None
+        self.pool: FramePool | None = None
+        if device.type == "cuda":
+            self.pool = FramePool(_Speaking)
+            self.pool.warm_up(self.model, self.sampler, self.special)
+            return  # what is timed by calls waits for the card, which a graph can't
         _time_calls(
             self.meter,
             lm=(self.model.language_model, "step"),
@@ -137,18 +137,13 @@ class OurSide:
         )
 
     def run(self, context: int, frames: int, seed: int, *, static: bool = False) -> Round:
-        made = self._run(context, frames, [seed], None)
+        made = self._run(context, frames, [seed], self.pool)
         if self.pool is None:
             return made
-        self.meter.enabled = False
-        graphed = self._run(context, frames, [seed], self.pool)
-        self.meter.enabled = True
-        # Components from the plain loop; the whole as it is replayed.
-        totals = [
-            {**own, **{name: other[name] for name in ("total", "wall")}}
-            for own, other in zip(made.frames, graphed.frames, strict=True)
-        ]
-        return Round(totals, graphed.audio)
+        parts = self._time_parts(self.pool, context)
+        for frame in made.frames:
+            frame |= {**parts, "rest": frame["total"] - sum(parts.values())}
+        return made
 
     def run_rows(self, context: int, frames: int, rows: int) -> Round:
         """Speak so many scripts at once."""
@@ -166,6 +161,22 @@ class OurSide:
         )
         return Floor(nbytes, measure_bandwidth(self.device))
 
+    @torch.inference_mode()
+    def _time_parts(self, pool: FramePool, context: int) -> dict[str, float]:
+        """Seconds that each component takes as a graph of its own."""
+        seconds = {}
+        with pool.borrow(self.model, [self._state(context, 0)], self.sampler, self.special) as graphed:
+            assert graphed is not None
+            frame = graphed.frame
+            parts = (frame.read, frame.score, frame.sample, frame.decode, frame.encode)
+            for name, part in zip(PARTS, parts, strict=True):
+                replay = graphed.capture(part)
+                began = self.meter.now()
+                for _ in range(_REPLAYS):
+                    replay()
+                seconds[name] = (self.meter.now() - began) / _REPLAYS
+        return seconds
+
     def _run(self, context: int, frames: int, seeds: Sequence[int], pool: FramePool | None) -> Round:
         states = [self._state(context, seed) for seed in seeds]
         frame = self.special.legal.index(self.special.frame)
@@ -178,8 +189,9 @@ class OurSide:
 
         # On graphs the frame itself takes the token, so that the host is not asked.
         options: dict[str, Any] = {} if pool is not None else {"choose": lambda row, logits: frame}
-        sampler = self.sampler if pool is None else self.plain_sampler
-        for step in generate(self.model, states, sampler, self.special, stop=stop, frames=pool, **options):
+        for step in generate(
+            self.model, states, self.sampler, self.special, stop=stop, frames=pool, **options
+        ):
             assert step.frame is not None
             if step.row == 0:
                 audio.append(step.frame.audio)
@@ -201,8 +213,8 @@ class OurSide:
 class _Speaking(StaticFrame):
     """Always takes the token of a frame."""
 
-    def think(self) -> None:
-        super().think()
+    def score(self) -> None:
+        super().score()
         self.choice.fill_(self.special.legal.index(self.special.frame))
 
 
@@ -308,7 +320,8 @@ def _sampler(head: Any, meter: Meter) -> Sampler:
             return meter.timed("head", super().__call__)(*args, **kwargs)
 
     with torch.inference_mode():
-        return Timed(head, solver_steps(NUM_STEPS, "dpmsolver++"), CFG_SCALE)
+        kind = Timed if meter.device.type == "cpu" else Sampler
+        return kind(head, solver_steps(NUM_STEPS, "dpmsolver++"), CFG_SCALE)
 
 
 def _time_calls(meter: Meter, **calls: tuple[Any, str]) -> None:
@@ -351,8 +364,19 @@ def find_floor(context: int, published_half: bool) -> Floor:
     return _side.floor(context, published_half)
 
 
+def uses_fused_kernels() -> bool:
+    """Whether our side's frames are made of fused kernels, in the process that `open_side` prepared."""
+    assert isinstance(_side, OurSide)
+    return _side.pool is not None and _side.pool.fused
+
+
 def peak_memory_mb() -> float | None:
-    """Most memory this process ever held at once, loading included; None where the system can't tell."""
+    """Most memory this process ever held at once, on its card if it has one, loading included.
+
+    None where the system can't tell.
+    """
+    if torch.cuda.is_initialized():
+        return torch.cuda.max_memory_reserved() / 2**20
     if sys.platform == "win32":
         return None
     import resource

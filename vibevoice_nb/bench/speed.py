@@ -37,6 +37,7 @@ from vibevoice_nb.bench.sides import (
     peak_memory_mb,
     run_rows,
     run_side,
+    uses_fused_kernels,
 )
 from vibevoice_nb.engine.config import SAMPLE_RATE
 from vibevoice_nb.engine.placement import DTYPES, cpu_has_fast_bfloat16, pick_device
@@ -109,6 +110,10 @@ class Process:
         """Make frames of several scripts there."""
         return self._pool.submit(run_rows, context, frames, rows).result()
 
+    def fused(self) -> bool:
+        """Tell whether frames there are made of fused kernels."""
+        return self._pool.submit(uses_fused_kernels).result()
+
     def floor(self, context: int, *, published_half: bool) -> Floor:
         """Find out there what a frame must read, and how fast that is."""
         return self._pool.submit(find_floor, context, published_half).result()
@@ -147,6 +152,7 @@ def measure(plan: Plan, folder: Path, dtype: str, contexts: Sequence[int], *, na
     if native:
         figures |= _other_natives(plan, processes[1], width, contexts[0])
     figures |= _throughput(plan, processes[0], width, contexts[0])
+    figures[f"ours_{width}_fused"] = processes[0].fused()
     for process in processes:
         peak = process.close()
         figures[f"{process.side}_{width}_peak_mb"] = None if peak is None else round(peak)

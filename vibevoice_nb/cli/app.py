@@ -232,6 +232,9 @@ def verify(
     ],
     device: Device = "cpu",
     dtype: Dtype = "float32",
+    frames: Annotated[
+        str, typer.Option(help="loop; fixed: buffers in place, as CUDA graphs; or fused: and fused kernels.")
+    ] = "loop",
     debug: Debug = False,
 ) -> None:
     """Replay a recorded run through this engine and compare every array.
@@ -245,7 +248,7 @@ def verify(
         where = pick_device(device)
         kind = pick_dtype(where, dtype)
         try:
-            comparisons = replay.verify(folder, device=str(where), dtype=kind)
+            comparisons = replay.verify(folder, device=str(where), dtype=kind, frames=frames)
         except (RuntimeError, IndexError) as error:
             if terminal.is_out_of_memory(error):
                 raise

@@ -141,11 +141,19 @@ class StaticFrame:
 
     def think(self) -> None:
         """Feed every pending embedding and score the tokens; the likeliest is taken until told otherwise."""
+        self.read()
+        self.score()
+
+    def read(self) -> None:
+        """Take every pending embedding through the language model."""
         pending = torch.cat((self.pending, self.pending)) if self.sampler.guided else self.pending
         self._mask = None
         with fusing(self.fused):
             hidden = self.model.language_model.walk(pending, self.lengths, self._attend)
         self.hidden.copy_(hidden[:, 0])
+
+    def score(self) -> None:
+        """Score the legal tokens and take the likeliest."""
         self.logits.copy_(F.linear(self.hidden[: self.batch], self.scores))
         self.choice.copy_(self.logits.argmax(-1))
 
@@ -155,8 +163,10 @@ class StaticFrame:
         speaking = self.active & (self.choice == legal.index(self.special.frame))
         ending = self.active & (self.choice == legal.index(self.special.end))
         beginning = self.active & (self.choice == legal.index(self.special.start))
-        with fusing(self.fused):
-            framed = self._speak()
+        self.sample()
+        self.decode()
+        self.encode()
+        framed = self.model.embed_frames(self.latent_norm[:, None], self.features)
         for buffers in (self.acoustic, self.semantic):
             kept = torch.where(speaking[:, None], buffers.flat, buffers.before)
             buffers.flat.copy_(kept.masked_fill(ending[:, None], 0))
@@ -167,16 +177,25 @@ class StaticFrame:
             grown = self.lengths[self.batch :] + speaking
             self.lengths[self.batch :] = grown.masked_fill(beginning, 0)
 
-    def _speak(self) -> Tensor:
-        """Make a latent, its sound and its semantic features; returns the next embedding [B, 1, H]."""
+    def sample(self) -> None:
+        """Make the latents."""
         null = self.hidden[self.batch :] if self.sampler.guided else None
-        self.latent_norm.copy_(self.sampler(self.hidden[: self.batch], null, self.noise[0], self.noise[1:]))
-        for buffers in (self.acoustic, self.semantic):
-            buffers.before.copy_(buffers.flat)
+        with fusing(self.fused):
+            latent_norm = self.sampler(self.hidden[: self.batch], null, self.noise[0], self.noise[1:])
+        self.latent_norm.copy_(latent_norm)
+
+    def decode(self) -> None:
+        """Make their sound; what the decoder remembered is in `before` from now on."""
+        self.acoustic.before.copy_(self.acoustic.flat)
         latent = self.model.denormalise_latent(self.latent_norm)[:, None]
-        self.audio.copy_(self.model.acoustic.decode(latent, self.acoustic.views))
-        self.features.copy_(self.model.semantic(self.audio, self.semantic.views))
-        return self.model.embed_frames(self.latent_norm[:, None], self.features)
+        with fusing(self.fused):
+            self.audio.copy_(self.model.acoustic.decode(latent, self.acoustic.views))
+
+    def encode(self) -> None:
+        """Make the sound's semantic features, likewise."""
+        self.semantic.before.copy_(self.semantic.flat)
+        with fusing(self.fused):
+            self.features.copy_(self.model.semantic(self.audio, self.semantic.views))
 
     def _pick_attention(self) -> Attend:
         size = self.model.config.language.head_dim

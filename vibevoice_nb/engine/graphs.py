@@ -38,7 +38,7 @@ class GraphedFrame:
 
     def __init__(self, frame: StaticFrame) -> None:
         self.frame = frame
-        self._graphs: dict[str, torch.cuda.CUDAGraph] = {}
+        self._graphs: dict[str, Callable[[], None]] = {}
         self._pool: Any = None
         self._rows: tuple[int, ...] = ()
         # From pinned memory a card fetches, and to it brings, without the host waiting.
@@ -132,15 +132,17 @@ class GraphedFrame:
         return Step(row, token, hidden, null, logits, state.pending[0, 0].clone(), made)
 
     def _run(self, name: str, part: Callable[[], None]) -> None:
-        if self.frame.pending.device.type != "cuda":
-            part()
-            return
         if name not in self._graphs:
-            self._graphs[name] = self._capture(part)
-        self._graphs[name].replay()
+            self._graphs[name] = self.capture(part)
+        self._graphs[name]()
 
-    def _capture(self, part: Callable[[], None]) -> torch.cuda.CUDAGraph:
-        """Warm up and capture with all scripts at rest, so that nothing of theirs moves."""
+    def capture(self, part: Callable[[], None]) -> Callable[[], None]:
+        """Make a part of the frame a graph, on CUDA, and return what replays it.
+
+        It is warmed up and captured with all scripts at rest, so that nothing of theirs moves.
+        """
+        if self.frame.pending.device.type != "cuda":
+            return part
         active, choice = self.frame.active.clone(), self.frame.choice.clone()
         self.frame.active.fill_(False)
         here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
@@ -155,7 +157,7 @@ class GraphedFrame:
         self._pool = graph.pool()
         self.frame.active.copy_(active)
         self.frame.choice.copy_(choice)
-        return graph
+        return graph.replay
 
 
 class FramePool:
@@ -202,7 +204,8 @@ class FramePool:
     def warm_up(self, model: VibeVoiceModel, sampler: Sampler, special: SpecialTokens) -> None:
         """Capture the frame of one script ahead of its first sound, of fused kernels where they serve."""
         with torch.inference_mode():
-            self.fused = cuda.available() and model.latent_scale.dtype in cuda.DTYPES
+            like = model.latent_scale
+            self.fused = cuda.runs_on(like.device) and like.dtype in cuda.DTYPES
             plain = _trial(self._make(model, sampler, special, 1, fused=False))
             if self.fused:
                 self.fused = self._serves(plain, model, sampler, special)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,6 +26,12 @@ DTYPES = (torch.float32, torch.bfloat16)
 def available() -> bool:
     """Whether Triton is installed."""
     return importlib.util.find_spec("triton") is not None
+
+
+def runs_on(device: torch.device) -> bool:
+    """Whether the kernels run there; on a CPU only Triton's interpreter runs them, which is for tests."""
+    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+    return available() and (interpreted if device.type == "cpu" else device.type == "cuda")
 
 
 def active() -> bool:
