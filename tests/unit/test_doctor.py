@@ -92,6 +92,16 @@ def test_a_hub_that_hangs_is_not_waited_for(silent_server: str) -> None:
     assert doctor.hub_problem("http://127.0.0.1:9", seconds=0.5)
 
 
+def test_fused_kernels_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vibevoice_nb.engine import cuda
+
+    assert "for NVIDIA GPUs" in doctor.fused_kernels("cpu").found
+    for there in (True, False):
+        monkeypatch.setattr(cuda, "available", lambda there=there: there)
+        finding = doctor.fused_kernels("cuda")
+        assert (finding.status == "ok") is there and ("triton" in finding.remedy) is not there
+
+
 def test_broken_flash_attention_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert doctor.flash_attention("cpu").status == "note"
     assert doctor.flash_attention("cuda").found.startswith("not installed")

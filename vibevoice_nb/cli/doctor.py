@@ -186,6 +186,18 @@ def _attention() -> Iterator[Finding]:
     yield Finding("choice", "ok", f"{device}, {str(dtype).removeprefix('torch.')}, attention by {chosen}")
     if chosen != "flash-attn":
         yield flash_attention(device.type)
+    yield fused_kernels(device.type)
+
+
+def fused_kernels(device: str) -> Finding:
+    """Say whether frames can be made of fused kernels on a type of device."""
+    if device != "cuda":
+        return Finding("fused kernels", "note", "not used: they are for NVIDIA GPUs")
+    from vibevoice_nb.engine import cuda
+
+    if not cuda.available():
+        return Finding("fused kernels", "note", "not used: Triton isn't installed", _install("triton"))
+    return Finding("fused kernels", "ok", "Triton is there; they are used where a trial finds them quicker")
 
 
 def flash_attention(device: str) -> Finding:
