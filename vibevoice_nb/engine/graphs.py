@@ -132,9 +132,11 @@ class GraphedFrame:
         return Step(row, token, hidden, null, logits, state.pending[0, 0].clone(), made)
 
     def _run(self, name: str, part: Callable[[], None]) -> None:
-        if name not in self._graphs:
-            self._graphs[name] = self.capture(part)
-        self._graphs[name]()
+        # Graphs and Triton go by the current device, whatever the tensors lie on.
+        with torch.cuda.device_of(self.frame.pending):
+            if name not in self._graphs:
+                self._graphs[name] = self.capture(part)
+            self._graphs[name]()
 
     def capture(self, part: Callable[[], None]) -> Callable[[], None]:
         """Make a part of the frame a graph, on CUDA, and return what replays it.
