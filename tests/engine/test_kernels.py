@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from vibevoice_nb.engine.kernels import HalfKernel, Kernel, OneDnnKernel, choose_kernel
+from vibevoice_nb.engine.kernels import (
+    HalfKernel,
+    Kernel,
+    OneDnnKernel,
+    RoundingKernel,
+    choose_for_many_rows,
+    choose_kernel,
+)
 from vibevoice_nb.engine.prepare import prepare
 
 BIG = (192, 160)
@@ -85,6 +92,42 @@ def test_a_large_bfloat16_matrix_is_multiplied_in_float32() -> None:
     assert got.dtype == torch.bfloat16
     assert float((got.double() - wide).norm() / wide.norm()) < 2**-8
     assert isinstance(choose_kernel(_weight(published=True).bfloat16(), None), OneDnnKernel)
+
+
+def test_many_rows_are_rounded_on_their_way_into_a_bfloat16_product() -> None:
+    weight, bias = _weight(published=True).bfloat16(), torch.ones(BIG[0]).bfloat16()
+    kernel = choose_for_many_rows(weight, bias)
+    assert isinstance(kernel, RoundingKernel)
+    x = torch.randn(20, BIG[1], generator=torch.Generator().manual_seed(1))
+    wide = x.bfloat16().double() @ weight.double().T + 1
+    got = kernel.product(x)
+    assert got.dtype == torch.float32
+    assert float((got.double() - wide).norm() / wide.norm()) < 2**-8
+    assert not isinstance(choose_for_many_rows(weight.float(), None), RoundingKernel)
+
+
+@pytest.mark.skipif("fbgemm" not in torch.backends.quantized.supported_engines, reason="needs fbgemm")
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@torch.inference_mode()
+def test_the_head_of_a_narrow_model_computes_in_float32(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, fast: bool
+) -> None:
+    monkeypatch.setattr("vibevoice_nb.engine.prepare.cpu_has_fast_bfloat16", lambda: fast)
+    config = small_config()
+    config["decoder_config"] |= {"hidden_size": 192}
+    config["diffusion_head_config"] |= {"hidden_size": 192}
+    model = random_model(config).to(dtype)
+    wide = random_model(config).to(dtype).float()
+    prepare(model)
+    assert model.head.dtype == torch.float32
+    assert model.language_model.norm.weight.dtype == dtype
+    cond = torch.randn(2, 192, generator=torch.Generator().manual_seed(1)).to(dtype)
+    noise = torch.randn(1, model.config.head.latent_size, generator=torch.Generator().manual_seed(2))
+    got, wanted = (sampler_of(m)(c[:1], c[1:], noise) for m, c in ((model, cond), (wide, cond.float())))
+    assert got.dtype == dtype
+    rounded = fast and dtype == torch.bfloat16
+    assert float((got.float() - wanted).norm() / wanted.norm()) < (0.02 if rounded else 2**-8)
 
 
 def test_a_matrix_of_zeros() -> None:

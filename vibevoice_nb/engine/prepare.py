@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,10 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from .conv import CausalConv, Downsample, Upsample
-from .kernels import Kernel, choose_kernel
+from .head import DiffusionHead
+from .kernels import Kernel, choose_for_many_rows, choose_kernel, half_from
 from .linear import Dense, LinearWeights, derived_values
 from .lm import Layer
 from .model import VibeVoiceModel
+from .placement import cpu_has_fast_bfloat16
 from .quantized import Quantize, choose_quantized
 from .threads import is_small
 from .weights import load_model
@@ -84,6 +87,8 @@ def prepare(model: VibeVoiceModel, *, quantize: Quantize | None = None) -> None:
 
 
 def _prepare_part(part: nn.Module, quantize: Quantize | None) -> None:
+    if isinstance(part, DiffusionHead):
+        _widen(part)
     choose: Choose = choose_quantized(quantize) if quantize and isinstance(part, Layer) else choose_kernel
     for value in derived_values(part):
         if value.prepared:
@@ -92,7 +97,33 @@ def _prepare_part(part: nn.Module, quantize: Quantize | None) -> None:
             value.prepare(choose)
         else:
             value.prepare()
+    _let_go(part)
+
+
+def _let_go(part: nn.Module) -> None:
+    """Free the weights that are kept prepared."""
     for module in part.modules():
         if isinstance(module, (LinearWeights, CausalConv, Downsample, Upsample)):
             weight = torch.empty_like(module.weight, device="meta")
             module.weight = nn.Parameter(weight, requires_grad=False)
+
+
+def _widen(head: DiffusionHead) -> None:
+    """Let the head compute in float32 on a CPU, where its loop of small products would lose time to rounding.
+
+    Kept as float16, its matrices take no more room. Only its one product of many rows stays in bfloat16,
+    if the processor multiplies that itself.
+    """
+    kept_half = math.isfinite(half_from(torch.float32))
+    if head.device.type != "cpu" or head.dtype == torch.float32 or not kept_half:
+        return
+    fast = head.dtype == torch.bfloat16 and cpu_has_fast_bfloat16()
+    for value in derived_values(head):
+        if isinstance(value, Dense):
+            value.prepare(choose_for_many_rows if fast and value is head.all_modulations else _choose_widened)
+    _let_go(head)
+    head.float()
+
+
+def _choose_widened(weight: Tensor, bias: Tensor | None) -> Kernel:
+    return choose_kernel(weight.float(), None if bias is None else bias.float())

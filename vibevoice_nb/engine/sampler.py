@@ -143,7 +143,7 @@ class Sampler:
         """Denoise to the end: `path`'s last sample, latent_norm [B, Z] in the dtype of `cond`."""
         for x in self.path(cond, cond_null, noise, step_noise):
             latent_norm = x
-        return latent_norm
+        return latent_norm.to(cond.dtype)
 
     def path(
         self, cond: Tensor, cond_null: Tensor | None, noise: Tensor, step_noise: Tensor | None = None
@@ -166,12 +166,12 @@ class Sampler:
             The sample after each step.
         """
         assert (cond_null is not None) == self.guided
-        condition = cond if cond_null is None else torch.cat((cond, cond_null))
+        condition = (cond if cond_null is None else torch.cat((cond, cond_null))).to(self.head.dtype)
         modulations = self.head.modulations(condition, self.time)
         solve = self._solve
         if cuda.active():
             from .cuda.solver import solve
-        x, previous = noise.to(cond), None
+        x, previous = noise.to(condition), None
         x = torch.cat((x, x)) if self.guided else x  # [R, Z], a row of the head each
         for index, step in enumerate(self.steps):
             v = self.head.denoise(x, modulations[index])
