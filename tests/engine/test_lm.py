@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -27,13 +28,19 @@ def _lm() -> LanguageModel:
 
 
 def _feed(lm: LanguageModel, embeds: Tensor, pieces: list[int], cache: KVCache) -> Tensor:
-    """Feed one row in pieces: a 0 is one step, anything else a prefill of that many positions."""
+    """Feed one row in pieces, each a prefill of so many positions and a step; returns the steps' output."""
     parts = []
     for piece in pieces:
         at = cache.length
-        part = embeds[:, at : at + max(piece, 1)]
-        parts.append(lm.prefill(part, cache) if piece else lm.step(part, [cache]))
+        if piece:
+            lm.prefill(embeds[:, at : at + piece], cache)
+        parts.append(lm.step(embeds[:, at + piece : at + piece + 1], [cache]))
     return torch.cat(parts, 1)
+
+
+def _stepped(pieces: list[int]) -> list[int]:
+    """Where the steps of `_feed` stand."""
+    return [end - 1 for end in itertools.accumulate(piece + 1 for piece in pieces)]
 
 
 def test_uncached_equals_transformers() -> None:
@@ -60,23 +67,24 @@ def test_uncached_equals_transformers() -> None:
 @torch.inference_mode()
 def test_any_pieces_equal_the_uncached_pass(pieces: list[int]) -> None:
     lm = _lm()
-    embeds = _embeds(sum(max(piece, 1) for piece in pieces))
+    embeds = _embeds(sum(pieces) + len(pieces))
     cache = lm.new_cache()
-    torch.testing.assert_close(_feed(lm, embeds, pieces, cache), lm(embeds), rtol=1e-4, atol=1e-5)
+    wanted = lm(embeds)[:, _stepped(pieces)]
+    torch.testing.assert_close(_feed(lm, embeds, pieces, cache), wanted, rtol=1e-4, atol=1e-5)
     assert cache.length == embeds.shape[1]
 
 
 @torch.inference_mode()
 def test_pieces_equal_the_uncached_pass_while_the_cache_grows_and_grows() -> None:
     lm, cache = _lm(), _lm().new_cache()
-    pieces = [BLOCK - 2, 0, 0, 0, 0, BLOCK - 3, 0, 0, 7, 0, 2 * BLOCK, 0, 0, 200, 0]
-    embeds = _embeds(sum(max(piece, 1) for piece in pieces))
+    pieces = [BLOCK - 3, 0, 0, 0, BLOCK - 4, 0, 7, 2 * BLOCK, 0, 200]
+    embeds = _embeds(sum(pieces) + len(pieces))
     capacities = []
     out = []
     for piece in pieces:
         out.append(_feed(lm, embeds, [piece], cache))
         capacities.append(cache.capacity)
-    torch.testing.assert_close(torch.cat(out, 1), lm(embeds), rtol=1e-4, atol=2e-5)
+    torch.testing.assert_close(torch.cat(out, 1), lm(embeds)[:, _stepped(pieces)], rtol=1e-4, atol=2e-5)
     assert len(set(capacities)) >= 4, "it had to grow several times"
     assert all(capacity % BLOCK == 0 for capacity in capacities)
 
@@ -107,7 +115,9 @@ def test_a_position_taken_back_leaves_no_trace() -> None:
     out = _feed(lm, embeds, [0] * 10, cache)
     torch.testing.assert_close(out, lm(embeds)[:, 10:], rtol=1e-4, atol=1e-5)
     cache.length = 0
-    torch.testing.assert_close(_feed(lm, embeds, [0, 4], cache), lm(embeds[:, :5]), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        _feed(lm, embeds, [0, 3], cache), lm(embeds[:, :5])[:, [0, 4]], rtol=1e-4, atol=1e-5
+    )
 
 
 @torch.inference_mode()

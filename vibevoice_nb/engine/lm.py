@@ -109,8 +109,8 @@ class LanguageModel(nn.Module):
         likes = [layer.input_layernorm.weight for layer in self.layers]
         return KVCache(likes, self.config.num_kv_heads, self.config.head_dim, capacity)
 
-    def prefill(self, embeds: Tensor, cache: KVCache) -> Tensor:
-        """Append T positions [1, T, H] to a row; returns hidden states [1, T, H]."""
+    def prefill(self, embeds: Tensor, cache: KVCache) -> None:
+        """Append T positions [1, T, H] to a row: their keys and values are all that later positions need."""
         start, count = cache.length, embeds.shape[1]
         cache.reserve(start + count)
         cos, sin = self.rotary(torch.arange(start, start + count, device=embeds.device), embeds.dtype)
@@ -119,9 +119,9 @@ class LanguageModel(nn.Module):
             x, cos, sin = follow(layer, x, cos, sin)
             q, k, v = layer.project(x, cos, sin)
             k, v = cache.append(index, k[0], v[0])
-            x = layer.finish(x, attend_causal(q, k[None], v[None]))
+            if index < len(self.layers) - 1:
+                x = layer.finish(x, attend_causal(q, k[None], v[None]))
         cache.length += count
-        return self.norm(x.to(self.norm.weight.device))
 
     def step(self, embeds: Tensor, caches: Sequence[KVCache]) -> Tensor:
         """Append one position to each of R rows: [R, 1, H] -> [R, 1, H]; weights are read once for all.
