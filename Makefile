@@ -5,7 +5,7 @@
 #   make test-notebooks  the tutorials and what they need (part of make test)
 #   make test-oldest  the engine's tests on the oldest supported libraries
 #   make lab          JupyterLab
-#   make bench        speed against transformers' own VibeVoice
+#   make bench        speed against transformers' own VibeVoice, and how soon the first sound is there
 #   make bench-gpu    the same on an NVIDIA card, in the sizes of the 1.5B and 7B models, plots in build/bench;
 #                     first the tests that want a card
 #   make bench-voice  how well the embedded voice is understood

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import transformers
 
 from vibevoice_nb.bench import speed as bench
+from vibevoice_nb.bench.first_sound import FirstSound, of_side, random_prompt, run_nano
 from vibevoice_nb.bench.floor import frame_bytes, measure_bandwidth
 from vibevoice_nb.bench.model import bench_config, write_random_checkpoint
 from vibevoice_nb.bench.plots import plot
 from vibevoice_nb.bench.sides import NATIVE_CLASS, PARTS, Meter, OurSide, _Speaking
 from vibevoice_nb.engine.config import parse_config
 from vibevoice_nb.engine.graphs import FramePool
+from vibevoice_nb.engine.prompt import FRAMES_AT_ONCE
 
 HAS_NATIVE = hasattr(transformers, NATIVE_CLASS)
 SIDES = ("ours", "native") if HAS_NATIVE else ("ours",)
@@ -36,6 +40,9 @@ def test_it_ends_in_one_flat_line_of_json(capsys: pytest.CaptureFixture[str]) ->
         assert all(part > 0 for part in parts)
         assert sum(parts) < 2 * figures[f"{name}_ms"]
     assert figures["native_available"] == HAS_NATIVE
+    first, second, same = (figures[f"ours_fp32_ttfa_{kind}_ms"] for kind in ("first", "second", "same_seed"))
+    assert same > 0 and 0 < second < first, "known voices are not encoded again"
+    assert figures["ttfa_ratio_fp32"] == pytest.approx(second / first, abs=2e-3)
     for context in (300, 8000):
         ratio = figures[f"ratio_fp32_{context}"]
         if HAS_NATIVE:
@@ -89,6 +96,52 @@ def test_the_floor_counts_what_a_frame_reads() -> None:
     longer = frame_bytes(config, torch.float32, 1300, 10, device="cpu", published_half=True)
     assert longer - half == 1000 * per_position
     assert measure_bandwidth(torch.device("cpu")) > 1e8
+
+
+def test_a_first_sound_is_timed_from_the_request_to_the_sink() -> None:
+    sink = FirstSound(Meter())
+    sink.start()
+    time.sleep(0.05)
+    sink.write(np.zeros(3200, np.float32))
+    took = sink.took
+    time.sleep(0.05)
+    sink.write(np.zeros(3200, np.float32))
+    assert took is not None and sink.took == took, "the first audio counts"
+    assert took[1] >= 0.05 > took[0], "the clock that counts is that of the CPU"
+    sink.start()
+    assert sink.took is None
+
+
+def test_first_sounds_of_a_new_and_of_a_known_cast(tmp_path: Path) -> None:
+    write_random_checkpoint(tmp_path, bench_config("tiny"), torch.bfloat16)
+    side = OurSide(tmp_path, torch.float32, torch.device("cpu"))
+    prompt = random_prompt(side, 60)
+    frames = round(5 * 7.5 + 0.5)
+    assert [len(slot.audio) for slot in prompt.voices] == [120_000] * 2
+    for slot in prompt.voices:
+        assert set(prompt.ids[slot.start : slot.start + frames]) == {side.special.frame}
+        assert prompt.ids[slot.start - 1] == side.special.start
+        assert prompt.ids[slot.start + frames] == side.special.end
+    encoded = []
+    encode = side.model.acoustic.encode
+    side.model.acoustic.encode = lambda audio, state=None: encoded.append(1) or encode(audio, state)  # type: ignore[method-assign]
+    times = of_side(side, 60)
+    assert times["second"][0] < times["first"][0]
+    per_cast = 2 * -(-frames // FRAMES_AT_ONCE)
+    assert len(encoded) == (1 + 3) * per_cast, "once by the first of all, and once a round"
+
+
+@pytest.mark.slow
+def test_nano_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vibevoice_nb.bench.first_sound._ROUNDS", 1)
+    monkeypatch.setattr("vibevoice_nb.bench.first_sound._RTF_SECONDS", 1.0)
+    threads = torch.get_num_threads()
+    try:
+        rtf, times = run_nano(1)
+    finally:
+        torch.set_num_threads(threads)
+    assert 0 < rtf < 20
+    assert {"fresh_ms", "first_ms", "second_ms", "same_seed_ms", "first_wall_ms", "ratio"} <= set(times)
 
 
 def test_what_was_measured_is_drawn(tmp_path: Path) -> None:

@@ -354,14 +354,18 @@ def run_side(context: int, frames: int, seed: int, text_cfg: bool = False, stati
 
 def run_rows(context: int, frames: int, rows: int) -> Round:
     """Let our side speak several scripts at once, in the process that `open_side` prepared."""
+    return our_side().run_rows(context, frames, rows)
+
+
+def our_side() -> OurSide:
+    """Our side, in the process that `open_side` prepared."""
     assert isinstance(_side, OurSide)
-    return _side.run_rows(context, frames, rows)
+    return _side
 
 
 def find_floor(context: int, published_half: bool) -> Floor:
     """Tell what our side's frame must read, in the process that `open_side` prepared."""
-    assert isinstance(_side, OurSide)
-    return _side.floor(context, published_half)
+    return our_side().floor(context, published_half)
 
 
 def uses_fused_kernels() -> bool:

@@ -26,6 +26,7 @@ from statistics import median
 import torch
 import transformers
 
+from vibevoice_nb.bench.first_sound import TOKENS, run_first_sound, run_nano
 from vibevoice_nb.bench.floor import Floor
 from vibevoice_nb.bench.model import SIZES, bench_config, write_random_checkpoint
 from vibevoice_nb.bench.sides import (
@@ -88,12 +89,16 @@ class Plan:
         return ("float32", "bfloat16") if cpu_has_fast_bfloat16() else ("float32",)
 
 
+def _own_process() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+
+
 class Process:
     """A process that loads one side and keeps it."""
 
     def __init__(self, side: str, folder: Path, dtype: str, plan: Plan) -> None:
         self.side = side
-        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        self._pool = _own_process()
         self._loading = self._pool.submit(open_side, side, str(folder), dtype, plan.threads, plan.device)
 
     def wait(self) -> None:
@@ -113,6 +118,10 @@ class Process:
     def fused(self) -> bool:
         """Tell whether frames there are made of fused kernels."""
         return self._pool.submit(uses_fused_kernels).result()
+
+    def first_sound(self, tokens: int) -> dict[str, float]:
+        """Measure there how long the first sound of a text takes."""
+        return self._pool.submit(run_first_sound, tokens).result()
 
     def floor(self, context: int, *, published_half: bool) -> Floor:
         """Find out there what a frame must read, and how fast that is."""
@@ -184,6 +193,40 @@ def _throughput(plan: Plan, ours: Process, width: str, context: int) -> Figures:
         figures[f"ours_{width}_rows_{rows}_gain"] = round(gain, 2)
         print(f"{rows} scripts at once: {1000 * seconds:.1f} ms, {gain:.2f} times one's frames per second")
     return figures
+
+
+def _first_sounds(plan: Plan, folder: Path, dtype: str) -> Figures:
+    """How soon a new cast is heard, and a known one; each text in a process that has run nothing yet."""
+    width, figures = WIDTHS[dtype], Figures()
+    for tokens in TOKENS[:1] if plan.quick else TOKENS:
+        process = Process("ours", folder, dtype, plan)
+        process.wait()
+        length = "" if tokens == TOKENS[0] else f"_{tokens}"
+        figures |= _named_times(f"ours_{width}_ttfa{length}", process.first_sound(tokens))
+        figures[f"ttfa_ratio_{width}{length}"] = figures[f"ours_{width}_ttfa{length}_ratio"]
+        process.close()
+    return figures
+
+
+def _nano() -> Figures:
+    """The embedded voice, on one thread and on two."""
+    figures: Figures = {}
+    for threads in (1, 2):
+        with _own_process() as pool:
+            rtf, times = pool.submit(run_nano, threads).result()
+        figures[f"nano_rtf_{threads}"] = round(rtf, 4)
+        print(f"{'nano':28s}{threads} threads: {rtf:.3f} seconds per second of audio", flush=True)
+        if threads == 1:
+            figures |= _named_times("nano_ttfa", times)
+    return figures
+
+
+def _named_times(name: str, times: dict[str, float]) -> Figures:
+    first, second, same_seed = (times[f"{kind}_ms"] for kind in ("first", "second", "same_seed"))
+    print(
+        f"{name:28s}first sound after {first:.0f} ms; of known voices {second:.0f}, same seed {same_seed:.0f}"
+    )
+    return {f"{name}_{key}": value for key, value in times.items()}
 
 
 def _against_floor(plan: Plan, name: str, floor: Floor, rounds: Sequence[Round]) -> Figures:
@@ -264,6 +307,9 @@ def run(plan: Plan) -> Figures:
         for dtype in plan.dtypes:
             contexts = plan.contexts if dtype == plan.dtypes[0] else plan.contexts[:1]
             figures |= measure(plan, folder, dtype, contexts, native=native)
+            figures |= _first_sounds(plan, folder, dtype)
+    if device.type == "cpu" and not plan.quick:
+        figures |= _nano()
     if not native:
         have = f"transformers {transformers.__version__}"
         print(f"{have} has no VibeVoice of its own (5.17 and later have): no ratios")

@@ -1,0 +1,173 @@
+"""How long until the first sound: of a new cast, and of one the engine has heard before.
+
+Measured where it is heard, at the sink, from the request on: the cast's voices are encoded, the prompt is
+read, a frame is made. Second generations are measured twice: with a new seed, as a new take has (the voices'
+spread is drawn with it, so the prompt must be read again from the first voice on), and with the first one's.
+
+The random model has no tokenizer, so its prompts are random tokens laid out as real ones are: its figures
+leave out the little time that text takes. nano is asked as users ask it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vibevoice_nb.bench.sides import CFG_SCALE, Meter, OurSide, our_side
+from vibevoice_nb.engine.config import SAMPLE_RATE
+from vibevoice_nb.engine.generate import generate, prefill
+from vibevoice_nb.engine.memory import PromptMemory
+from vibevoice_nb.engine.prompt import Prompt, VoiceSlot
+from vibevoice_nb.engine.sampler import Sampler
+from vibevoice_nb.engine.state import GenerationState
+from vibevoice_nb.engine_api import Engine
+from vibevoice_nb.voices import builtin_voices, resolve_voice
+
+TOKENS = (60, 400)
+"""Lengths of the text."""
+VOICES, VOICE_SECONDS = 2, 5.0
+_BEFORE_VOICES, _BETWEEN_VOICES = 45, 6
+"""Tokens of the instructions, and of what names a voice."""
+_LINE = "Speaker {}: Good morning, and welcome to the show. How are you today?\n"
+_ROUNDS = 3
+_RTF_SECONDS = 8.0
+
+Times = dict[str, tuple[float, float]]
+"""Of each kind of generation, seconds on the clock that counts and on the wall."""
+
+
+@dataclass
+class FirstSound:
+    """A sink that notes when it first gets audio."""
+
+    meter: Meter
+    began: tuple[float, float] = (0.0, 0.0)
+    took: tuple[float, float] | None = field(default=None)
+
+    def start(self) -> None:
+        """Begin to wait."""
+        self.took, self.began = None, (self.meter.now(), time.perf_counter())
+
+    def write(self, audio: NDArray[np.float32]) -> None:
+        """Note how long it took, if this is the first."""
+        if self.took is None:
+            now = (self.meter.now(), time.perf_counter())
+            self.took = (now[0] - self.began[0], now[1] - self.began[1])
+
+
+def repeated(generation: Callable[[int], tuple[float, float]], forget: Callable[[], None]) -> Times:
+    """Measure generations, told their seed, of a cast that is new, then known; medians of a few rounds.
+
+    Returns
+    -------
+    dict
+        `fresh` is the first of all, when nothing has run yet; `first`, `second` and `same_seed` come after.
+    """
+    times: dict[str, list[tuple[float, float]]] = {"first": [], "second": [], "same_seed": []}
+    fresh = generation(0)
+    for index in range(_ROUNDS):
+        forget()
+        for kind, seed in (("first", 2 * index), ("second", 2 * index + 1), ("same_seed", 2 * index)):
+            times[kind].append(generation(seed))
+    middle = {kind: (median(a for a, _ in made), median(b for _, b in made)) for kind, made in times.items()}
+    return {"fresh": fresh, **middle}
+
+
+def of_side(side: OurSide, tokens: int) -> Times:
+    """Measure the random model of a side, with a text of so many tokens."""
+    prompt, memory = random_prompt(side, tokens), PromptMemory()
+    frame = side.special.legal.index(side.special.frame)
+    sink = FirstSound(side.meter)
+    # On graphs the frame itself takes the token.
+    options: dict[str, Any] = {"frames": side.pool} if side.pool else {"choose": lambda row, logits: frame}
+
+    def generation(seed: int) -> tuple[float, float]:
+        sink.start()
+        sampler = side.plain_sampler if side.pool else _sampler(side)
+        state = GenerationState.new(side.model, seed)
+        prefill(side.model, prompt, state, memory=memory)
+        step = next(generate(side.model, [state], sampler, side.special, **options))
+        assert step.frame is not None
+        sink.write(step.frame.audio.float().cpu().numpy())
+        assert sink.took is not None
+        return sink.took
+
+    return repeated(generation, memory.clear)
+
+
+def _sampler(side: OurSide) -> Sampler:
+    with torch.inference_mode():
+        return Sampler(side.model.head, side.plain_sampler.steps, CFG_SCALE)
+
+
+def random_prompt(side: OurSide, tokens: int) -> Prompt:
+    """Lay out a prompt of two voices and a text, all random."""
+    random = torch.Generator().manual_seed(tokens)
+    length = round(VOICE_SECONDS * SAMPLE_RATE)
+    frames = -(-length // side.model.config.hop_length)
+
+    def text(count: int) -> list[int]:
+        return torch.randint(min(side.special.legal), (count,), generator=random).tolist()
+
+    ids, slots = text(_BEFORE_VOICES), []
+    for _ in range(VOICES):
+        ids += [*text(_BETWEEN_VOICES), side.special.start]
+        slots.append(VoiceSlot(len(ids), 0.1 * torch.randn(length, generator=random)))
+        ids += [side.special.frame] * frames + [side.special.end]
+    return Prompt((*ids, *text(tokens), side.special.start), tuple(slots))
+
+
+def run_first_sound(tokens: int) -> dict[str, float]:
+    """Measure our side with a text of so many tokens, in the process that `open_side` prepared."""
+    return _told(of_side(our_side(), tokens))
+
+
+def run_nano(threads: int) -> tuple[float, dict[str, float]]:
+    """Measure nano, in a process of its own.
+
+    Returns
+    -------
+    float
+        Its real-time factor: seconds on the wall per second of audio, the best of a few rounds, since what
+        else the machine does only makes it slower.
+    dict
+        First sounds.
+    """
+    torch.set_num_threads(threads)
+    engine = Engine.load("nano", device="cpu")
+    sink = FirstSound(Meter())
+    script = "".join(_LINE.format(1 + index % VOICES) for index in range(4))
+    length = round(VOICE_SECONDS * SAMPLE_RATE)
+    voices = [np.resize(resolve_voice(name).audio, length) for name in list(builtin_voices())[:VOICES]]
+
+    def generation(seed: int) -> tuple[float, float]:
+        sink.start()
+        for audio in engine.stream(script, voices, seed=seed):
+            sink.write(audio)
+            break
+        assert sink.took is not None
+        return sink.took
+
+    times = repeated(generation, engine.memory.clear)
+    spoken = [engine.speak(script, voices, seed=seed, max_seconds=_RTF_SECONDS) for seed in range(_ROUNDS)]
+    return min(speech.elapsed / speech.seconds for speech in spoken), _told(times)
+
+
+def _told(times: Times) -> dict[str, float]:
+    """Name the times in ms (`first_ms`, `first_wall_ms`, ...) and what known casts take of new ones'."""
+    figures: dict[str, float] = {}
+    for kind, (counted, wall) in times.items():
+        figures |= {f"{kind}_ms": round(1000 * counted, 2), f"{kind}_wall_ms": round(1000 * wall, 2)}
+    second, same_seed, new, fresh = (times[k][0] for k in ("second", "same_seed", "first", "fresh"))
+    return figures | {
+        "ratio": round(second / new, 3),
+        "ratio_same_seed": round(same_seed / new, 3),
+        "ratio_fresh": round(second / fresh, 3),
+    }
