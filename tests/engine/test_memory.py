@@ -70,6 +70,32 @@ def test_only_what_comes_after_a_change_is_read_and_the_caches_are_equal_to_the_
     assert all(map(torch.equal, got, _kv(PromptMemory(0), second)))
 
 
+@pytest.mark.parametrize("first", [1, 30, PIECE - 1, PIECE + 40])
+@torch.inference_mode()
+def test_what_is_before_the_voices_is_a_piece_of_its_own(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    lm = prepared_model().language_model
+    reads = _Reads(lm, monkeypatch)
+    memory = PromptMemory()
+
+    def kv(memory: PromptMemory, embeds: Tensor) -> list[Tensor]:
+        cache = lm.new_cache()
+        memory.prefill(lm, embeds, cache, first)
+        assert cache.length == embeds.shape[1]
+        return [tensor[:, : cache.length].clone() for tensor in cache.keys + cache.values]
+
+    embeds, other = _embeds(4 * PIECE), _embeds(4 * PIECE)
+    other[0, first] += 1e-3
+    kv(memory, embeds)
+    reads.taken()
+    got = kv(memory, other)
+    assert reads.taken() == 4 * PIECE - first
+    assert all(map(torch.equal, got, kv(PromptMemory(0), other)))
+    whole = lm.new_cache()
+    lm.prefill(other, whole)
+    for one, another in zip(got, whole.keys + whole.values, strict=True):
+        torch.testing.assert_close(one, another[:, : whole.length], rtol=1e-4, atol=1e-5)
+
+
 @torch.inference_mode()
 def test_the_same_piece_after_another_beginning_is_another_piece() -> None:
     memory = PromptMemory()

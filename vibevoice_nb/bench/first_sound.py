@@ -33,8 +33,8 @@ from vibevoice_nb.voices import builtin_voices, resolve_voice
 TOKENS = (60, 400)
 """Lengths of the text."""
 VOICES, VOICE_SECONDS = 2, 5.0
-_BEFORE_VOICES, _BETWEEN_VOICES = 45, 6
-"""Tokens of the instructions, and of what names a voice."""
+_BEFORE_VOICES, _BETWEEN_VOICES = 24, 4
+"""Tokens of the instructions, and of what names a voice, as the published models' tokenizer makes them."""
 _LINE = "Speaker {}: Good morning, and welcome to the show. How are you today?\n"
 _ROUNDS = 3
 _RTF_SECONDS = 8.0

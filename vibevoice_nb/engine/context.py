@@ -84,7 +84,7 @@ def _prefill_spoken(
 ) -> Tensor:
     embeds = embed_spoken(model, prompt, spoken, state.generator, memory)
     count = len(spoken.latent_norm)
-    memory.prefill(model.language_model, embeds[:, :-1], state.cond)
+    memory.prefill(model.language_model, embeds[:, :-1], state.cond, prompt.before_voices)
     if guided and count:
         # From the start token on; the last frame, like any pending one, is fed by the next step.
         model.language_model.prefill(embeds[:, -1 - count : -1], state.null)

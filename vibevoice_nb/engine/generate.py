@@ -52,7 +52,8 @@ def prefill(
         if voices is None:
             voices = encode_voices(model, [slot.audio for slot in prompt.voices], state.generator, memory)
         embeds = embed_prompt(model, prompt, voices)
-        (memory or PromptMemory(0)).prefill(model.language_model, embeds[:, :-1], state.cond)
+        memory = memory or PromptMemory(0)
+        memory.prefill(model.language_model, embeds[:, :-1], state.cond, prompt.before_voices)
         state.pending.copy_(embeds[:, -1:])
 
 

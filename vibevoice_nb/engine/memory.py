@@ -3,7 +3,8 @@
 Shapes: P prompt positions, H hidden size, K key-value heads, D head size, n frames of a voice, Z latent size.
 
 A prompt is always read in pieces that begin at the same positions, remembered or not, so speech doesn't
-depend, to the last bit, on what was remembered. A piece is known by a hash over its embeddings and all before
+depend, to the last bit, on what was remembered. The first one ends where the first voice begins: every seed
+makes other voices, but not another beginning. A piece is known by a hash over its embeddings and all before
 it: text, voices and frames alike.
 """
 
@@ -56,15 +57,21 @@ class PromptMemory:
             self._keep([(key, found)])
         return found[0]
 
-    def prefill(self, language_model: LanguageModel, embeds: Tensor, cache: KVCache) -> None:
-        """Let a fresh row read a prompt [1, P, H], copying the pieces it begins with if they are known."""
+    def prefill(
+        self, language_model: LanguageModel, embeds: Tensor, cache: KVCache, first: int = PIECE
+    ) -> None:
+        """Let a fresh row read a prompt [1, P, H], copying the pieces it begins with if they are known.
+
+        The first piece has `first` positions.
+        """
         assert cache.length == 0
         count = embeds.shape[1]
         cache.reserve(count)
         known, pieces, key = True, [], b"prompt"
-        for start in range(0, count, PIECE):
-            piece = embeds[:, start : start + PIECE]
-            if piece.shape[1] < PIECE or not self.limit:
+        starts = range(first, count, PIECE)
+        for start, end in ((0, first), *((start, start + PIECE) for start in starts)):
+            piece = embeds[:, start:end]
+            if end > count or not self.limit:
                 language_model.prefill(piece, cache)
                 continue
             key = _digest(key, piece)
@@ -72,7 +79,7 @@ class PromptMemory:
             known = found is not None
             if found is None:
                 language_model.prefill(piece, cache)
-                found = _last(cache, PIECE)
+                found = _last(cache, end - start)
             else:
                 _append(cache, found)
             pieces.append((key, found))
@@ -107,7 +114,7 @@ class PromptMemory:
 def _append(cache: KVCache, layers: Sequence[Tensor]) -> None:
     for index, (keys, values) in enumerate(layers):
         cache.append(index, keys, values)
-    cache.length += PIECE
+    cache.length += layers[0].shape[2]
 
 
 def _last(cache: KVCache, count: int) -> tuple[Tensor, ...]:

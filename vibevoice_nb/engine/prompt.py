@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ScriptError
-from .memory import PromptMemory
+from .memory import PIECE, PromptMemory
 from .model import VibeVoiceModel
 from .tokenizer import Tokenizer
 
@@ -48,6 +48,11 @@ class Prompt:
     voices: tuple[VoiceSlot, ...]
     lines: tuple[tuple[int, int], ...] = ()
     """Where each line's tokens stand, from the speaker's label to the end of the line."""
+
+    @property
+    def before_voices(self) -> int:
+        """Positions that are the same whatever the voices; without any, as many as are read at once."""
+        return self.voices[0].start if self.voices else PIECE
 
 
 def build_prompt(
