@@ -13,7 +13,14 @@ from engine_helpers import begun, prepared_model, small_config, small_model, sma
 from vibevoice_nb.engine import placement
 from vibevoice_nb.engine.config import parse_config
 from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.placement import DTYPES, pick_device, pick_dtype, place, split_layers
+from vibevoice_nb.engine.placement import (
+    DTYPES,
+    cpu_has_fast_bfloat16,
+    pick_device,
+    pick_dtype,
+    place,
+    split_layers,
+)
 from vibevoice_nb.engine.weights import device_of, load_model
 from vibevoice_nb.errors import DeviceError, OptionError
 
@@ -178,6 +185,18 @@ def test_processors_get_bfloat16_only_where_it_is_fast(monkeypatch: pytest.Monke
     assert pick_dtype(torch.device("mps")) == torch.float32
     with pytest.raises(OptionError, match="float64"):
         pick_dtype(CPU, "float64")
+
+
+@pytest.mark.parametrize("avx512", [True, False])
+@pytest.mark.parametrize("amx", [True, False])
+def test_either_kind_of_bfloat16_hardware_counts(
+    monkeypatch: pytest.MonkeyPatch, avx512: bool, amx: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    assert cpu_has_fast_bfloat16() == (avx512 or amx)
+    assert pick_dtype(CPU) == (torch.bfloat16 if avx512 or amx else torch.float32)
+    assert pick_dtype(CPU, small=True) == torch.float32
 
 
 def test_states_are_where_the_model_is() -> None:

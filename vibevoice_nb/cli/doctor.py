@@ -170,7 +170,11 @@ def _devices() -> Iterator[Finding]:
             "there is an NVIDIA card, but torch can't use it",
             f"{_install('torch')} --force-reinstall, in a build for your driver's CUDA",
         )
-    fast = "in hardware" if cpu_has_fast_bfloat16() else "not in hardware, so float32 is used"
+    fast = (
+        "in hardware, used for large models"
+        if cpu_has_fast_bfloat16()
+        else "not in hardware: float32 is used"
+    )
     yield Finding(
         "CPU threads", "ok", f"{torch.get_num_threads()} on {usable_cores()} usable cores; bfloat16 {fast}"
     )
