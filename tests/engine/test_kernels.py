@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from vibevoice_nb.engine.codec import Block
 from vibevoice_nb.engine.kernels import (
+    _HALF_FROM,
     HalfKernel,
     Kernel,
     OneDnnKernel,
@@ -128,6 +130,25 @@ def test_the_head_of_a_narrow_model_computes_in_float32(
     assert got.dtype == dtype
     rounded = fast and dtype == torch.bfloat16
     assert float((got.float() - wanted).norm() / wanted.norm()) < (0.02 if rounded else 2**-8)
+
+
+@pytest.mark.skipif("fbgemm" not in torch.backends.quantized.supported_engines, reason="needs fbgemm")
+@pytest.mark.parametrize("fast", [True, False])
+def test_blocks_of_several_steps_multiply_in_bfloat16_where_that_is_fast(
+    monkeypatch: pytest.MonkeyPatch, fast: bool
+) -> None:
+    monkeypatch.setattr("vibevoice_nb.engine.prepare.cpu_has_fast_bfloat16", lambda: fast)
+    monkeypatch.setitem(_HALF_FROM, torch.bfloat16, 0)
+    model = random_model(small_config()).bfloat16()
+    prepare(model)
+    blocks = [module for module in model.modules() if isinstance(module, Block)]
+    assert {block.widest for block in blocks} == {True, False}
+    for block in blocks:
+        if fast and not block.widest:
+            assert isinstance(block.up._kernel, OneDnnKernel)
+            assert isinstance(block.down._kernel, OneDnnKernel)
+        elif not block.folded:
+            assert isinstance(block.up._kernel, HalfKernel)
 
 
 def test_a_matrix_of_zeros() -> None:

@@ -35,9 +35,11 @@ class Block(nn.Module):
     because they are then kept at half the size (see `kernels`).
     """
 
-    def __init__(self, size: int, eps: float) -> None:
+    def __init__(self, size: int, eps: float, *, widest: bool = False) -> None:
         super().__init__()
         self.eps, self.folded = eps, size < _WIDE
+        self.widest = widest
+        """Whether it is in the widest stage, which has one step per frame; others have several."""
         self.norm = RMSNorm(size, eps)
         self.mixer = DepthwiseConv(size)
         self.gamma = nn.Parameter(torch.empty(size))
@@ -115,7 +117,9 @@ class Encoder(_Stack):
         entries += [Downsample(w // 2, w, r) for w, r in zip(widths[1:], config.ratios, strict=True)]
         super().__init__(
             [
-                Stage(entry, [Block(width, config.norm_eps) for _ in range(depth)])
+                Stage(
+                    entry, [Block(width, config.norm_eps, widest=width == max(widths)) for _ in range(depth)]
+                )
                 for entry, width, depth in zip(entries, widths, config.depths, strict=True)
             ],
             CausalConv(widths[-1], config.size),
@@ -135,7 +139,9 @@ class Decoder(_Stack):
         entries += [Upsample(2 * w, w, r) for w, r in zip(widths[1:], config.ratios, strict=True)]
         super().__init__(
             [
-                Stage(entry, [Block(width, config.norm_eps) for _ in range(depth)])
+                Stage(
+                    entry, [Block(width, config.norm_eps, widest=width == max(widths)) for _ in range(depth)]
+                )
                 for entry, width, depth in zip(entries, widths, config.depths, strict=True)
             ],
             CausalConv(widths[-1], 1),

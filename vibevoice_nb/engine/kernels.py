@@ -142,7 +142,7 @@ def choose_kernel(weight: Tensor, bias: Tensor | None) -> Kernel:
     if weight.device.type == "cpu":
         if _fits_half(weight):
             return HalfKernel(weight, bias)
-        if _fits_onednn(weight):
+        if fits_onednn(weight):
             return OneDnnKernel(weight, bias)
     if weight.device.type == "cuda" and cuda.available():
         from .cuda.product import FusedKernel
@@ -153,7 +153,7 @@ def choose_kernel(weight: Tensor, bias: Tensor | None) -> Kernel:
 
 def choose_for_many_rows(weight: Tensor, bias: Tensor | None) -> Kernel:
     """Take the fastest kernel for float32 activations, many rows of them, that may be rounded to bfloat16."""
-    if weight.device.type == "cpu" and weight.dtype == torch.bfloat16 and _fits_onednn(weight):
+    if weight.device.type == "cpu" and weight.dtype == torch.bfloat16 and fits_onednn(weight):
         return RoundingKernel(weight, bias)
     return choose_kernel(weight.float(), None if bias is None else bias.float())
 
@@ -182,7 +182,8 @@ def _is_half(scaled: Tensor) -> bool:
     return bool((scaled.half().float() - scaled).abs().max() <= _HALF_ROUNDING)
 
 
-def _fits_onednn(weight: Tensor) -> bool:
+def fits_onednn(weight: Tensor) -> bool:
+    """Whether oneDNN is there and multiplies matrices of this type."""
     return (
         weight.dtype in (torch.float32, torch.bfloat16)
         and torch.backends.mkldnn.is_available()
