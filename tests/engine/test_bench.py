@@ -137,10 +137,10 @@ def test_nano_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vibevoice_nb.bench.first_sound._RTF_SECONDS", 1.0)
     threads = torch.get_num_threads()
     try:
-        rtf, times = run_nano(1)
+        rtf, spent, times = run_nano(1)
     finally:
         torch.set_num_threads(threads)
-    assert 0 < rtf < 20
+    assert 0 < rtf < 20 and 0 < spent < 1.5 * rtf
     assert {"fresh_ms", "first_ms", "second_ms", "same_seed_ms", "first_wall_ms", "ratio"} <= set(times)
 
 
