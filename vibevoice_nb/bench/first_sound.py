@@ -90,7 +90,7 @@ def of_side(side: OurSide, tokens: int) -> Times:
 
     def generation(seed: int) -> tuple[float, float]:
         sink.start()
-        sampler = side.plain_sampler if side.pool else _sampler(side)
+        sampler = side.sampler if side.pool else _sampler(side)
         state = GenerationState.new(side.model, seed)
         prefill(side.model, prompt, state, memory=memory)
         step = next(generate(side.model, [state], sampler, side.special, **options))
@@ -104,7 +104,7 @@ def of_side(side: OurSide, tokens: int) -> Times:
 
 def _sampler(side: OurSide) -> Sampler:
     with torch.inference_mode():
-        return Sampler(side.model.head, side.plain_sampler.steps, CFG_SCALE)
+        return Sampler(side.model.head, side.sampler.steps, CFG_SCALE)
 
 
 def random_prompt(side: OurSide, tokens: int) -> Prompt:
