@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from .config import HeadConfig
 from .layers import RMSNorm, SwiGLU, rms_normalise
 from .linear import Affine, Derived, Linear, LinearWeights, fused
+from .lm import widened
 
 FREQUENCIES = 128
 
@@ -52,7 +53,9 @@ class HeadLayer(nn.Module):
         self.modulation = LinearWeights(size, 3 * size, bias=False)
 
     def forward(self, x: Tensor, shift: Tensor, scale: Tensor, gate: Tensor) -> Tensor:
-        shifted = torch.addcmul(shift, rms_normalise(x, self.norm.eps), scale)
+        shifted = torch.addcmul(shift, rms_normalise(x, self.norm.eps).to(shift.dtype), scale)
+        if shifted.dtype == torch.float16:
+            return torch.addcmul(x, gate.float(), self.ffn.widened(shifted))
         return torch.addcmul(x, gate, self.ffn(shifted))
 
 
@@ -111,11 +114,11 @@ class DiffusionHead(nn.Module):
     def denoise(self, x: Tensor, modulation: Tensor) -> Tensor:
         """Predict the velocity v [B, Z] of x [B, Z] under one step's modulation [B, (3 L + 2) H]."""
         parts = modulation.split(self.size, dim=-1)
-        x = self.x_proj(x)
+        x = widened(self.x_proj(x))
         for index, layer in enumerate(self.layers):
             x = layer(x, *parts[3 * index : 3 * index + 3])
         shift, scale = parts[-2:]
-        return self.final(torch.addcmul(shift, rms_normalise(x, self.eps), scale))
+        return self.final(torch.addcmul(shift, rms_normalise(x, self.eps).to(shift.dtype), scale))
 
     def forward(self, x: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """Predict the velocity of each row at its own timestep: x [B, Z], t [B], cond [B, H] -> v [B, Z].
