@@ -69,7 +69,7 @@ class Engine:
     ) -> None:
         self.name, self.model, self.tokenizer, self.revision = name, model, tokenizer, revision
         self.defaults, self._frontend = defaults, frontend
-        self.memory = PromptMemory()
+        self.memory = PromptMemory.of(model.language_model)
         """What it remembers of voices and prompts, so that the same cast is heard sooner the next time."""
         graphs = self.device.type == "cuda" and one_device(list(model.parameters()))
         self.frames = FramePool() if graphs else None
@@ -125,7 +125,9 @@ class Engine:
         skeleton = build_model(config, list_tensors(folder))
         width = pick_dtype(where, dtype, small=is_small(skeleton))
         placement = place(skeleton, where, width, quantize)
-        loaded = load_prepared(folder, placement, width, quantize=quantize, progress=progress)
+        loaded = load_prepared(
+            folder, placement, width, quantize=quantize, scored=tokenizer.special.legal, progress=progress
+        )
         # The noise schedule's library and the pronunciations take a while to read: better now than before the
         # first sound.
         steps = solver_steps(defaults.num_steps, defaults.solver, config.head.train_steps)

@@ -64,9 +64,8 @@ class StaticFrame:
         self.noise = torch.zeros(sampler.draws_per_frame, batch, size, device=like.device)
         self.active = torch.ones(batch, dtype=torch.bool, device=like.device)
         self.choice = torch.zeros(batch, dtype=torch.int64, device=like.device)
-        output = model.language_model.embed_tokens if model.lm_head is None else model.lm_head
         legal = torch.tensor(special.legal, device=like.device)
-        self.scores, self.embeds = output.weight[legal], model.embed_tokens(legal)
+        self.scores, self.embeds = model.score_rows(special.legal), model.embed_tokens(legal)
         hop, features = model.config.hop_length, model.config.semantic.size
         self.hidden = like.new_zeros(self.rows, like.shape[0])
         self.logits = torch.zeros(batch, len(special.legal), device=like.device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -14,7 +14,7 @@ from .conv import CausalConv, Downsample, Upsample
 from .kernels import Kernel, choose_kernel
 from .linear import Dense, LinearWeights, derived_values
 from .lm import Layer
-from .model import VibeVoiceModel
+from .model import TokenScores, VibeVoiceModel
 from .quantized import Quantize, choose_quantized
 from .threads import is_small
 from .weights import load_model
@@ -28,6 +28,7 @@ def load_prepared(
     dtype: torch.dtype,
     *,
     quantize: Quantize | None = None,
+    scored: Sequence[int] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> VibeVoiceModel:
     """Load a checkpoint and prepare it part by part, so that no more than one part is there twice.
@@ -38,6 +39,8 @@ def load_prepared(
         As for `load_model`.
     quantize : {"int8", "int4"}, optional
         Keep the language model's layers in so many bits.
+    scored : sequence of int, optional
+        The only tokens whose scores will be asked for; a matrix of scores keeps no others. All by default.
     progress : callable, optional
         Told the share that is done, from 0 to 1.
 
@@ -48,6 +51,8 @@ def load_prepared(
 
     def ready(part: nn.Module, share: float) -> None:
         _prepare_part(part, quantize)
+        if scored is not None and isinstance(part, TokenScores):
+            part.keep(scored)
         _return_freed_memory()
         if progress is not None:
             progress(share)
