@@ -20,6 +20,9 @@ from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from vibevoice_nb.engine import weights
+from vibevoice_nb.engine.model import VibeVoiceModel
+
 
 class _Mode(FakeTensorMode):
     @property
@@ -66,6 +69,16 @@ def fake_cards(*devices: torch.device) -> Iterator[list[CardMemory]]:
     mode = _Mode(allow_non_fake_inputs=True)
     with mode, ExitStack() as stack:
         yield [stack.enter_context(CardMemory(device)) for device in devices]
+
+
+def read_nothing(
+    model: VibeVoiceModel, layout: Any, names: list[str], tensors: Any, where: Any, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """What `weights._read` reads, without contents: a file's can't become fake."""
+    return {
+        name: torch.empty(model.get_parameter(name).shape, dtype=dtype, device=weights.device_of(name, where))
+        for name in names
+    }
 
 
 def card(index: int = 0) -> torch.device:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
-from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from fake_card import CardMemory, card, fake_cards
+from fake_card import CardMemory, card, fake_cards, read_nothing
 from torch import Tensor
 
 from vibevoice_nb.bench.model import bench_config, special_tokens
@@ -54,15 +53,6 @@ def _skeleton(size: str) -> VibeVoiceModel:
 def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights come from nowhere, each where it belongs; what asks for numbers is told what a card says."""
 
-    def read(
-        model: VibeVoiceModel, layout: Any, names: list[str], tensors: Any, where: Any, dtype: torch.dtype
-    ) -> Mapping[str, Tensor]:
-        shapes = {name: model.get_parameter(name).shape for name in names}
-        return {
-            name: torch.empty(shape, dtype=dtype, device=weights.device_of(name, where))
-            for name, shape in shapes.items()
-        }
-
     def runs(multiply: Any, weight: Tensor) -> bool:
         assert multiply(torch.ones(2, weight.shape[1], device=weight.device, dtype=weight.dtype)) is not None
         wanted = weight.float().sum(1)
@@ -73,7 +63,7 @@ def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "read_config", lambda size: parse_config(bench_config(size.name)))
     monkeypatch.setattr(weights, "list_tensors", lambda size: size.name)
     monkeypatch.setattr(weights, "build_model", lambda config, size: _skeleton(size))
-    monkeypatch.setattr(weights, "_read", read)
+    monkeypatch.setattr(weights, "_read", read_nothing)
     monkeypatch.setattr(quantized, "_runs", runs)
 
 
