@@ -21,6 +21,7 @@ from vibevoice_nb.bench.model import bench_config, special_tokens
 from vibevoice_nb.engine import memory as remembering
 from vibevoice_nb.engine import quantized, weights
 from vibevoice_nb.engine.config import SAMPLE_RATE, parse_config
+from vibevoice_nb.engine.frame import StaticFrame
 from vibevoice_nb.engine.generate import generate, prefill
 from vibevoice_nb.engine.graphs import FramePool
 from vibevoice_nb.engine.memory import PromptMemory
@@ -33,7 +34,7 @@ from vibevoice_nb.engine.state import GenerationState
 from vibevoice_nb.memory_need import memory_need
 
 MINUTES = 10
-VOICE_SECONDS = 30
+VOICE_SECONDS = 10
 """Of each of two speakers."""
 TOKENS_PER_MINUTE = 225
 """150 words, a token and a half each."""
@@ -59,6 +60,7 @@ def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
         return wanted.norm() + weight.float().norm() is not None
 
     count = itertools.count()
+    monkeypatch.setattr(remembering, "PIECE", 256)  # fewer operations to follow
     monkeypatch.setattr(remembering, "_digest", lambda *_: next(count).to_bytes(32, "big"))
     monkeypatch.setattr(weights, "read_config", lambda size: parse_config(bench_config(size.name)))
     monkeypatch.setattr(weights, "list_tensors", lambda size: size.name)
@@ -104,13 +106,12 @@ def _talk(model: VibeVoiceModel, size: str) -> None:
     ("size", "quantize", "gigabytes"),
     [
         ("1.5b", None, 8),
-        ("1.5b", "int8", 6),
         ("7b", "int8", 16),
         ("7b", "int4", 12),
     ],
 )
 def test_what_a_card_must_have(size: str, quantize: Quantize | None, gigabytes: int) -> None:
-    """`info` says it beforehand, within a tenth, and loading takes no more at any moment."""
+    """`info` says it beforehand, within a twentieth, and loading takes no more at any moment."""
     need = memory_need(_skeleton(size), torch.bfloat16, device="cuda", published_half=True, quantize=quantize)
     where = card()
     with fake_cards(where) as (memory,), torch.no_grad():
@@ -124,7 +125,7 @@ def test_what_a_card_must_have(size: str, quantize: Quantize | None, gigabytes: 
     told = need.total(MINUTES)
     figures = " ".join(f"{value / 1e9:.2f}" for value in (loaded, peak, told))
     print(f"{size} {quantize}: {figures} GB loaded, at most and foretold")
-    assert told == pytest.approx(peak, rel=0.1)
+    assert told == pytest.approx(peak, rel=0.05)
     assert peak < 0.95e9 * gigabytes and need.card(MINUTES) == gigabytes
 
 
@@ -135,6 +136,27 @@ def test_sizes_are_those_published(size: str) -> None:
     parameters = sum(parameter.numel() for parameter in _skeleton(size).parameters())
     assert "lm_head.weight" in shapes
     assert parameters == sum(prod(shape) for shape in shapes.values())
+
+
+@pytest.mark.usefixtures("no_files")
+def test_a_cache_moves_layer_by_layer() -> None:
+    """Old and new are never there together, although states look at the old."""
+    size, where = "mid", card()
+    special = special_tokens(bench_config(size))
+    with fake_cards(where) as (memory,), torch.no_grad():
+        model = load_prepared(Path(size), where, torch.bfloat16, scored=special.legal)
+        frame = StaticFrame(model, Sampler(model.head, STEPS, 1.3), special, 1)
+        state = GenerationState.new(model, seed=0)
+        before = memory.live
+        frame.attach([state])
+        frame.reserve(10_000)
+        small, memory.peak = memory.live - before, memory.live
+        frame.reserve(20_000)
+        large = memory.live - before
+        assert large > 1.9 * small
+        layers = 2 * model.config.language.num_layers
+        assert memory.peak - memory.live < 1.1 * small / layers
+        assert state.cond.capacity == state.null.capacity == frame.capacity
 
 
 def test_memory_is_followed() -> None:
