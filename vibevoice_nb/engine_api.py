@@ -69,7 +69,7 @@ class Engine:
     ) -> None:
         self.name, self.model, self.tokenizer, self.revision = name, model, tokenizer, revision
         self.defaults, self._frontend = defaults, frontend
-        self.memory = PromptMemory()
+        self.memory = PromptMemory.of(model.language_model)
         """What it remembers of voices and prompts, so that the same cast is heard sooner the next time."""
         graphs = self.device.type == "cuda" and one_device(list(model.parameters()))
         self.frames = FramePool() if graphs else None
@@ -128,7 +128,12 @@ class Engine:
         told = progress or (lambda share: None)
         weights = 0.9 if where.type == "cuda" else 1.0
         loaded = load_prepared(
-            folder, placement, width, quantize=quantize, progress=lambda share: told(weights * share)
+            folder,
+            placement,
+            width,
+            quantize=quantize,
+            scored=tokenizer.special.legal,
+            progress=lambda share: told(weights * share),
         )
         # The noise schedule's library and the pronunciations take a while to read: better now than before the
         # first sound.

@@ -5,10 +5,9 @@ Of a repository on the hub that was not fetched yet, only config.json and the he
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any, get_args
@@ -17,28 +16,18 @@ import torch
 from torch import nn
 
 from .engine.checkpoint import MIRRORS, NANO, WANTED, find_checkpoint, read_json
-from .engine.config import LanguageConfig, ModelConfig, parse_config
-from .engine.conv import streaming_convs
-from .engine.footprint import kept_bytes, largest_part
+from .engine.config import ModelConfig, parse_config
 from .engine.model import VibeVoiceModel
 from .engine.placement import DTYPES, pick_device, pick_dtype, place
-from .engine.prompt import FRAMES_AT_ONCE
 from .engine.quantized import Quantize
 from .engine.threads import is_small
 from .engine.weights import TensorInfo, build_model, list_tensors, read_config
 from .errors import CheckpointError, DeviceError
 from .machine import DeviceInfo, find_devices
+from .memory_need import Need, memory_need
 
-ROWS = 2
-"""Rows of the language model: the conditional one, and its twin that guidance needs."""
 TALK_MINUTES = 10
 """Length of the conversation a device should have room for."""
-_KERNEL_BYTES = 40_000_000
-"""What oneDNN, fbgemm and MKL set up when they first run (measured, torch 2.13, 2 cores)."""
-_SCHEDULE_BYTES = 80_000_000
-"""What diffusers takes, which gives the noise schedule; it is imported once the weights are there."""
-_CONTEXT_BYTES = 500_000_000
-"""About what CUDA's context takes of a card."""
 _BORROWED = "none of its own: that of the Qwen2.5 it grew from is fetched"
 _STORED_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I8": 1, "U8": 1}
 
@@ -56,39 +45,6 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Need:
-    """Memory needed in one dtype, in bytes.
-
-    Attributes
-    ----------
-    process : int
-        What is there before the weights: Python and its libraries, or a GPU's context.
-    weights : int
-        As they are kept: fused, packed, in 16 bits where nothing is lost by it.
-    loading : int
-        What is there beside the weights for a moment while they are read.
-    cache_per_minute : int
-        Keys and values of a minute of audio, both rows.
-    codec : int
-        Convolution buffers of the streaming codec.
-    working : int
-        What comes with speaking: a library, and for a moment, at most while a voice is encoded, activations.
-    """
-
-    process: int
-    weights: int
-    loading: int
-    cache_per_minute: int
-    codec: int
-    working: int
-
-    def total(self, minutes: float) -> int:
-        """The most there is at once, with a cache for so many minutes of audio."""
-        speaking = self.codec + self.working + minutes * self.cache_per_minute
-        return round(self.process + self.weights + max(self.loading, speaking))
-
-
-@dataclass(frozen=True)
 class Fit:
     """Whether a model fits a device, in the dtype that is picked there.
 
@@ -99,6 +55,8 @@ class Fit:
         shorter conversation; not at all.
     minutes : float
         Of audio there is room for, at most the model's context.
+    quantize : str
+        Where it does not fit: the mildest of int8 and int4 with which it does, if any.
     """
 
     device: DeviceInfo
@@ -106,6 +64,7 @@ class Fit:
     verdict: str
     minutes: float
     reason: str = ""
+    quantize: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +78,9 @@ class ModelInfo:
     """Parameters per dtype in the files."""
     tied: bool
     needs: dict[str, Need]
+    """On this machine's first device."""
+    card_needs: dict[str, Need]
+    """On an NVIDIA card, whether there is one here or not."""
     fits: list[Fit]
 
     @property
@@ -148,15 +110,25 @@ class ModelInfo:
             "context_positions": config.language.max_positions,
             "context_minutes": round(self.context_minutes, 1),
             "frame_rate": config.frame_rate,
-            "memory": {
-                kind: {**vars(need), "peak": need.total(self.talk_minutes)}
-                for kind, need in self.needs.items()
+            "memory": {kind: self._memory(need) for kind, need in self.needs.items()},
+            "memory_on_card": {
+                kind: {**self._memory(need), "card_gb": need.card(self.talk_minutes)}
+                for kind, need in self.card_needs.items()
             },
             "devices": [
-                {**vars(fit.device), "dtype": fit.dtype, "verdict": fit.verdict, "minutes": fit.minutes}
+                {
+                    **vars(fit.device),
+                    "dtype": fit.dtype,
+                    "verdict": fit.verdict,
+                    "minutes": fit.minutes,
+                    "quantize": fit.quantize,
+                }
                 for fit in self.fits
             ],
         }
+
+    def _memory(self, need: Need) -> dict[str, int]:
+        return {**vars(need), "peak": need.total(self.talk_minutes)}
 
 
 def describe(
@@ -200,7 +172,11 @@ def describe(
 
     first = pick_device(found[0].device)
     needs = {name: needed(dtype, first.type) for name, dtype in DTYPES.items()}
-    needs |= {bits: needed(pick_dtype(first), first.type, bits) for bits in get_args(Quantize)}
+    width = pick_dtype(first, small=is_small(built))
+    needs |= {bits: needed(width, first.type, bits) for bits in get_args(Quantize)}
+    # Both types of 16 bits need the same.
+    card_needs = {"16 bits": needed(torch.bfloat16, "cuda")}
+    card_needs |= {bits: needed(torch.bfloat16, "cuda", bits) for bits in get_args(Quantize)}
     limit = source.config.language.max_positions / source.config.frame_rate / 60
     return ModelInfo(
         name=model,
@@ -209,6 +185,7 @@ def describe(
         stored=dict(stored),
         tied=built.lm_head is None,
         needs=needs,
+        card_needs=card_needs,
         fits=[fit(built, needed, device, limit) for device in found],
     )
 
@@ -237,61 +214,31 @@ def count_parameters(model: VibeVoiceModel) -> dict[str, int]:
     return counts
 
 
-def memory_need(
-    model: VibeVoiceModel,
-    dtype: torch.dtype,
-    *,
-    device: str = "cpu",
-    published_half: bool = False,
-    quantize: Quantize | None = None,
-) -> Need:
-    """Work out the memory a model needs; see `footprint.kept_bytes` for the parameters."""
-    width = torch.empty(0, dtype=dtype).element_size()
-    config = model.config
-    buffers = [
-        conv.context * conv.channels
-        for stack in (model.acoustic.decoder, model.semantic)
-        for conv in streaming_convs(stack)
-    ]
-    # The widest moment: the first stage of an encoder over a piece of a voice, with its hidden layer four
-    # times as wide, beside its input and the residual.
-    filters = max(config.acoustic.encoder.filters, config.semantic.filters)
-    piece = FRAMES_AT_ONCE * config.hop_length
-    return Need(
-        process=_process_bytes() if device == "cpu" else _CONTEXT_BYTES,
-        weights=kept_bytes(
-            model, dtype, device_type=device, published_half=published_half, quantize=quantize
-        ),
-        loading=largest_part(model) * (2 if published_half else 4),
-        cache_per_minute=round(ROWS * 60 * config.frame_rate * _position_bytes(config.language, width)),
-        codec=sum(buffers) * width,
-        working=piece * filters * 8 * width + (_SCHEDULE_BYTES if device == "cpu" else 0),
-    )
-
-
-@functools.cache
-def _process_bytes() -> int:
-    """What this process holds, torch imported, and what torch's products set up when they first run."""
-    import psutil
-
-    return psutil.Process().memory_info().rss + _KERNEL_BYTES
-
-
-def _position_bytes(language: LanguageConfig, width: int) -> int:
-    """Keys and values of one position of one row."""
-    return 2 * language.num_layers * language.num_kv_heads * language.head_dim * width
-
-
-def fit(
-    model: VibeVoiceModel, needed: Callable[[torch.dtype, str], Need], device: DeviceInfo, limit: float
-) -> Fit:
+def fit(model: VibeVoiceModel, needed: Callable[..., Need], device: DeviceInfo, limit: float) -> Fit:
     """Judge whether a model fits a device; `limit` is the context in minutes."""
     where = pick_device(device.device)
     dtype = pick_dtype(where, small=is_small(model))
+    talk = min(TALK_MINUTES, limit)
+    judged = _unquantized_fit(model, needed(dtype, where.type), device, where, dtype, limit)
+    if judged.verdict == "fits":
+        return judged
+    milder = (
+        bits for bits in get_args(Quantize) if device.free >= needed(dtype, where.type, bits).total(talk)
+    )
+    return replace(judged, quantize=next(milder, ""))
+
+
+def _unquantized_fit(
+    model: VibeVoiceModel,
+    need: Need,
+    device: DeviceInfo,
+    where: torch.device,
+    dtype: torch.dtype,
+    limit: float,
+) -> Fit:
     name = str(dtype).removeprefix("torch.")
-    need = needed(dtype, where.type)
     spare = device.free - need.total(0)
-    minutes = round(max(0.0, min(limit, spare / need.cache_per_minute)), 1)
+    minutes = round(max(0.0, min(limit, spare / need.room_per_minute)), 1)
     if device.free >= need.total(min(TALK_MINUTES, limit)):
         return Fit(device, name, "fits", minutes)
     if where.type == "cuda":

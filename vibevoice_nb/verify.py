@@ -30,6 +30,7 @@ from .engine.config import Solver
 from .engine.conv import StreamState
 from .engine.generate import Step, generate, prefill
 from .engine.graphs import FramePool
+from .engine.model import TokenScores
 from .engine.placement import pick_device
 from .engine.prepare import load_prepared
 from .engine.prompt import Prompt, VoiceSlot, embed_prompt
@@ -341,9 +342,9 @@ def _whole_runs(rec: Recording) -> Computed:
         yield from _arrays_of_run("natural", _replay(rec, "main", prompt, voices, None))
 
 
-def _lm_head(file: Path, rec: Recording) -> torch.nn.Linear:
+def _lm_head(file: Path, rec: Recording) -> TokenScores:
     weight = load_file(file)["lm_head.weight"]
-    head = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+    head = TokenScores(weight.shape[1], weight.shape[0])
     head.weight = torch.nn.Parameter(weight.to(rec.device, rec.dtype), requires_grad=False)
     return head
 

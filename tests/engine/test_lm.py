@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from checkpoints import write_checkpoint
 from engine_helpers import prepared_model, small_config, small_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +16,10 @@ from torch import Tensor
 
 from vibevoice_nb.engine.attention import attend_causal, attend_step, attention_name
 from vibevoice_nb.engine.cache import BLOCK, KVCache
+from vibevoice_nb.engine.footprint import LEGAL
 from vibevoice_nb.engine.lm import LanguageModel
+from vibevoice_nb.engine.prepare import load_prepared
+from vibevoice_nb.engine_api import Engine
 
 HIDDEN = 48
 
@@ -243,3 +248,17 @@ def test_cache_clone_shares_nothing() -> None:
     twin.keys[0][:, :1] = 9
     assert (cache.length, cache.capacity, twin.capacity) == (2, 4, 4)
     assert torch.equal(cache.keys[0][0, :, 0], torch.tensor([1.0, 1.0, 0.0, 0.0]))
+
+
+def test_an_engine_keeps_the_scores_it_asks_for_alone(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "m", tied=False)
+    whole = load_prepared(folder, torch.device("cpu"), torch.float32)
+    engine = Engine.load(folder, device="cpu", dtype="float32")
+    assert whole.lm_head is not None and engine.model.lm_head is not None
+    legal = engine.tokenizer.special.legal
+    assert len(engine.model.lm_head.weight) == LEGAL == len(legal) < len(whole.lm_head.weight)
+    hidden = torch.randn(2, 3, whole.config.language.hidden_size)
+    for tokens in (legal, legal[::-1], legal[2:3]):
+        assert torch.equal(engine.model.token_logits(hidden, tokens), whole.token_logits(hidden, tokens))
+    with pytest.raises(KeyError):
+        engine.model.token_logits(hidden, [7])

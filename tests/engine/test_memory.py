@@ -135,6 +135,12 @@ def test_memory_is_bounded_and_forgets_ends_before_beginnings(monkeypatch: pytes
     assert reads.taken() == 5 * PIECE
 
 
+def test_a_small_model_does_not_remember_more_than_its_context() -> None:
+    lm = prepared_model().language_model
+    cache = lm.new_cache(lm.config.max_positions)
+    assert PromptMemory.of(lm).limit == cache.nbytes() < PromptMemory().limit
+
+
 def test_nothing_is_kept_without_room() -> None:
     memory, made = PromptMemory(0), []
     for _ in range(2):

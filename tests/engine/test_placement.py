@@ -7,11 +7,24 @@ from pathlib import Path
 
 import pytest
 import torch
-from checkpoints import save_weights
-from engine_helpers import begun, prepared_model, small_config, small_model, small_prompt
+from checkpoints import random_model, save_weights
+from engine_helpers import (
+    LATENT,
+    SPECIAL,
+    begun,
+    prepared_model,
+    sampler_of,
+    small_config,
+    small_model,
+    small_prompt,
+    walk,
+)
+from fake_card import card, fake_cards, read_nothing
 
-from vibevoice_nb.engine import placement
+from vibevoice_nb.engine import kernels, placement, quantized, weights
 from vibevoice_nb.engine.config import parse_config
+from vibevoice_nb.engine.footprint import kept_bytes
+from vibevoice_nb.engine.graphs import one_device
 from vibevoice_nb.engine.model import VibeVoiceModel
 from vibevoice_nb.engine.placement import (
     DTYPES,
@@ -21,6 +34,8 @@ from vibevoice_nb.engine.placement import (
     place,
     split_layers,
 )
+from vibevoice_nb.engine.prepare import load_prepared
+from vibevoice_nb.engine.quantized import Quantize
 from vibevoice_nb.engine.weights import device_of, load_model
 from vibevoice_nb.errors import DeviceError, OptionError
 
@@ -40,8 +55,10 @@ def model() -> VibeVoiceModel:
 @pytest.fixture(scope="module")
 def sizes(model: VibeVoiceModel) -> tuple[int, int]:
     """Bytes in float32 of what can't be split, and of a layer."""
-    whole = sum(parameter.numel() for parameter in model.parameters()) * 4
-    layer = sum(parameter.numel() for parameter in model.language_model.layers[0].parameters()) * 4
+    whole, layer = (
+        kept_bytes(part, torch.float32, device_type="cuda")
+        for part in (model, model.language_model.layers[0])
+    )
     return whole - LAYERS * layer, layer
 
 
@@ -67,6 +84,19 @@ def test_what_fits_stays_together(model: VibeVoiceModel, sizes: tuple[int, int])
     assert split_layers(model, FIRST, torch.float32, {0: rest + LAYERS * layer, 1: 10**9}) == {"": FIRST}
     half = {0: (rest + LAYERS * layer) // 2}
     assert split_layers(model, FIRST, torch.bfloat16, half) == {"": FIRST}, "half the bytes"
+
+
+@pytest.mark.usefixtures("cards")
+def test_quantised_layers_are_counted_as_they_are_kept(model: VibeVoiceModel, sizes: tuple[int, int]) -> None:
+    rest, layer = sizes
+    small = kept_bytes(model.language_model.layers[0], torch.float32, device_type="cuda", quantize="int8")
+    assert small < 0.3 * layer
+    budgets = {0: rest + 4 * small + small // 2}
+    plan = split_layers(model, FIRST, torch.float32, budgets, "int8")
+    weight = "mlp.up_proj.weight"
+    where = [device_of(f"language_model.layers.{i}.{weight}", plan).type for i in range(LAYERS)]
+    assert where.count("cuda") in (3, 4) and where == sorted(where, reverse=True)
+    assert split_layers(model, FIRST, torch.float32, {0: rest + LAYERS * small}, "int8") == {"": FIRST}
 
 
 @pytest.mark.usefixtures("cards")
@@ -138,6 +168,46 @@ def test_a_model_is_loaded_to_where_the_plan_says(tmp_path: Path) -> None:
         assert parameter.is_meta == name.startswith("language_model.layers.1."), name
     cache = model.language_model.new_cache(4)
     assert [keys.is_meta for keys in cache.keys] == [False, True], "each layer's cache is beside it"
+
+
+@pytest.mark.parametrize("quantize", [None, "int8"])
+def test_a_split_model_speaks(tmp_path: Path, quantize: Quantize | None) -> None:
+    """Over two cards and main memory, from loading on: no operation mixes devices (see `fake_card`)."""
+    one, two = card(0), card(1)
+    config = small_config()
+    config["decoder_config"]["num_hidden_layers"] = 4
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    save_weights(random_model(config, tied=False), tmp_path)
+    plan = {"": one, "language_model.layers.1": two, "language_model.layers.2": CPU}
+    frame, prompt = SPECIAL.legal.index(SPECIAL.frame), small_prompt()
+    sampler_of(prepared_model())  # the noise schedule is worked out here, with numbers
+    with pytest.MonkeyPatch.context() as patch, fake_cards(one, two) as held, torch.no_grad():
+        # Values there are none, and what asks for them is not what is tested.
+        patch.setattr(weights, "_read", read_nothing)
+        for name in ("_fits_half", "_fits_onednn"):
+            patch.setattr(kernels, name, lambda weight: False)
+        patch.setattr(quantized, "_runs", lambda multiply, weight: False)
+        model = load_prepared(tmp_path, plan, torch.float32, quantize=quantize, scored=SPECIAL.legal)
+        assert held[0].live > held[1].live > 0
+        assert not one_device(list(model.parameters()))
+        state = begun(model, prompt)
+        assert [keys.device for keys in state.cond.keys] == [one, two, CPU, one]
+        asked = iter(range(4))
+        made = walk(
+            model,
+            [state],
+            sampler_of(model),
+            choose=lambda row, logits: frame,
+            draw=lambda row, state: torch.zeros(LATENT),
+            stop=lambda row: next(asked) > 2,
+        )
+        assert len(made) == 3
+        assert {step.frame.audio.device for step in made if step.frame is not None} == {one}
+        assert [keys.device for keys in state.null.keys] == [one, two, CPU, one]
+        broken = model.language_model.layers[1]
+        broken.input_layernorm.weight = torch.nn.Parameter(torch.ones(48, device=one), requires_grad=False)
+        with pytest.raises(RuntimeError, match="same device"):
+            walk(model, [state], sampler_of(model), choose=lambda row, logits: frame)
 
 
 # Devices and dtypes.

@@ -109,6 +109,7 @@ def test_voice_that_is_text(bench: Bench) -> None:
         (("--device", "tpu"), "cpu"),
         (("--device", "cuda:99"), "cuda:99"),
         (("--dtype", "int3"), "int3"),
+        (("--quantize", "int3"), "int3"),
         (("--num-steps", "many"), "--num-steps"),
     ],
 )

@@ -24,7 +24,8 @@ from vibevoice_nb.cli import doctor
 from vibevoice_nb.engine.state import GenerationState
 from vibevoice_nb.engine.weights import load_model
 from vibevoice_nb.machine import DeviceInfo
-from vibevoice_nb.model_info import describe, memory_need
+from vibevoice_nb.memory_need import memory_need
+from vibevoice_nb.model_info import describe
 
 __all__ = ["bench", "models"]  # fixtures
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
+from vibevoice_nb.engine.cache import position_bytes
 from vibevoice_nb.engine.config import ModelConfig
 from vibevoice_nb.engine.footprint import kept_bytes
 from vibevoice_nb.engine.model import VibeVoiceModel
@@ -54,8 +55,7 @@ def frame_bytes(
     each_step = [head.x_proj, head.final, *(layer.get_submodule("ffn") for layer in head.layers)]
     repeated = sum(map(size, each_step))
     weights = sum(map(size, (*model.language_model.layers, *once))) + size(head) + (num_steps - 1) * repeated
-    position = 2 * language.num_layers * language.num_kv_heads * language.head_dim * dtype.itemsize
-    return weights + context * position
+    return weights + context * position_bytes(language, dtype.itemsize)
 
 
 def measure_bandwidth(device: torch.device) -> float:

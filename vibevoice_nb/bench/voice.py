@@ -3,7 +3,9 @@
 ``make bench-voice``, which is ``python -m vibevoice_nb.bench.voice``, speaks every held-out sentence in every
 voice, has pocketsphinx (its stock US English models, which know nothing of nano) write down what it hears,
 and does the same with flite's own recordings of the sentences: nano learned from flite, so their error is
-the floor. The last line is one flat JSON object.
+the floor. ``--width bfloat16``, or float16, int8, int4, given once or several times, measures what computing
+or keeping the weights in fewer bits does to it, with the same sentences and seeds. The last line is one flat
+JSON object.
 """
 
 from __future__ import annotations
@@ -12,140 +14,26 @@ import argparse
 import dataclasses
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
-import soxr
 
+from vibevoice_nb.bench.hearing import SAMPLE_RATE, Recogniser, Score, score
+from vibevoice_nb.engine.linear import Dense, derived_values
+from vibevoice_nb.engine.placement import DTYPES
+from vibevoice_nb.engine.quantized import Int4Kernel, Int8Kernel, Quantize
+from vibevoice_nb.engine_api import Engine
 from vibevoice_nb.errors import OptionError
-from vibevoice_nb.nano.english import words
 
-SAMPLE_RATE = 24_000
-_RECOGNISER_RATE = 16_000
-_LEVEL = 10 ** (-25 / 20)
+WIDTHS = (*DTYPES, *get_args(Quantize))
+"""What a model can compute in, or keep its language model's layers in."""
+Figures = dict[str, float | int | str]
 _ROOT = Path(__file__).resolve().parents[2]
 SENTENCES = _ROOT / "tests" / "data" / "heldout_sentences.txt"
 # What flite's recordings scored where the model was trained; used where flite isn't installed.
 RECORDED = Path(__file__).parents[1] / "nano" / "flite_scores.json"
-
-
-def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Substitutions, insertions and deletions between two lists of words, at the least.
-
-    Examples
-    --------
-    >>> word_errors("the cat sat".split(), "a cat sat down".split())
-    2
-    """
-    row = list(range(len(heard) + 1))
-    for i, word in enumerate(said, 1):
-        above_left, row[0] = row[0], i
-        for j, other in enumerate(heard, 1):
-            above = row[j]
-            row[j] = min(above + 1, row[j - 1] + 1, above_left + (word != other))
-            above_left = above
-    return row[-1]
-
-
-class Recogniser:
-    """pocketsphinx with its US English models; each utterance is heard on its own, in any order.
-
-    Raises
-    ------
-    OptionError
-        pocketsphinx isn't installed.
-    """
-
-    def __init__(self) -> None:
-        try:
-            from pocketsphinx import Decoder
-        except ImportError as error:
-            raise OptionError("no pocketsphinx here", "the recogniser", "pip install pocketsphinx") from error
-        # The cepstral mean is taken over the utterance itself, so nothing carries over from the one before.
-        self._decoder = Decoder(cmn="batch", loglevel="FATAL")
-
-    def hear(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> str:
-        """What is said in `audio`.
-
-        Parameters
-        ----------
-        audio : ndarray [N] float32
-            Any loudness; it is levelled, and a fifth of a second of near-silence is put on either side.
-        sample_rate : int
-            In hertz.
-
-        Returns
-        -------
-        str
-            Lower-case words.
-        """
-        speech = soxr.resample(np.asarray(audio, np.float32).reshape(-1), sample_rate, _RECOGNISER_RATE)
-        speech = speech * (_LEVEL / max(float(np.sqrt(np.mean(speech**2))) if len(speech) else 0.0, 1e-4))
-        speech = np.pad(speech, _RECOGNISER_RATE // 5)
-        # Digital silence has no spectrum to speak of: a faint, fixed hiss.
-        speech = speech + np.random.default_rng(0).normal(0, 1e-4, len(speech))
-        pcm = (np.clip(speech, -1, 1) * 32767).astype(np.int16)
-        self._decoder.start_utt()
-        self._decoder.process_raw(pcm.tobytes(), no_search=False, full_utt=True)
-        self._decoder.end_utt()
-        best = self._decoder.hyp()
-        return best.hypstr if best else ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Score:
-    """Word errors over some utterances; `heard` is what the recogniser wrote for each."""
-
-    errors: int
-    words: int
-    heard: tuple[str, ...]
-
-    @property
-    def wer(self) -> float:
-        """Percent."""
-        return 100.0 * self.errors / max(1, self.words)
-
-    def __add__(self, other: Score) -> Score:
-        return Score(self.errors + other.errors, self.words + other.words, self.heard + other.heard)
-
-
-def score(
-    audio: Iterable[np.ndarray],
-    texts: Sequence[str],
-    sample_rate: int = SAMPLE_RATE,
-    recogniser: Recogniser | None = None,
-) -> Score:
-    """Word error rate of recordings of `texts`.
-
-    Parameters
-    ----------
-    audio : iterable of ndarray [N] float32
-        One for each text.
-    texts : sequence of str
-        What was to be said.
-    sample_rate : int
-        Of all of them, in hertz.
-    recogniser : Recogniser, optional
-        To use one again; loading one takes a second.
-
-    Returns
-    -------
-    Score
-        ``.wer`` in percent.
-
-    Examples
-    --------
-    >>> score([np.zeros(24000, np.float32)], ["Two words."]).wer  # doctest: +SKIP
-    100.0
-    """
-    recogniser = recogniser or Recogniser()
-    total = Score(0, 0, ())
-    for sound, text in zip(audio, texts, strict=True):
-        said, heard = words(text), recogniser.hear(sound, sample_rate)
-        total += Score(word_errors(said, words(heard)), len(said), (heard,))
-    return total
 
 
 def mean_pitch(audio: Sequence[np.ndarray]) -> float:
@@ -203,7 +91,7 @@ def flite_scores(texts: Sequence[str], names: Sequence[str], recogniser: Recogni
         )
         return recorded
     scores = {n: score(flite_recordings(texts, n), texts, recogniser=recogniser) for n in names}
-    total = sum(scores.values(), Score(0, 0, ()))
+    total = sum(scores.values(), Score())
     return {n: round(s.wer, 2) for n, s in scores.items()} | {"total": round(total.wer, 2)}
 
 
@@ -254,9 +142,24 @@ def voice_names() -> list[str]:
     return [v.name for v in CorpusConfig.load(DEFAULT_CONFIG).voices]
 
 
+def load(model: str, width: str) -> Engine:
+    """Load a model that computes in `width`, or keeps its language model's layers in it, on the CPU.
+
+    The other half of what int8 and int4 compute with is float32.
+    """
+    quantize: Quantize | None = next((bits for bits in get_args(Quantize) if bits == width), None)
+    engine = Engine.load(model, device="cpu", dtype="float32" if quantize else width, quantize=quantize)
+    assert engine.dtype == DTYPES["float32" if quantize else width]
+    layers = [value for layer in engine.model.language_model.layers for value in derived_values(layer)]
+    if quantize:
+        kept = {"int8": Int8Kernel, "int4": Int4Kernel}[quantize]
+        assert all(isinstance(value._kernel, kept) for value in layers if isinstance(value, Dense))
+    return engine
+
+
 def measure(
-    model: str, texts: Sequence[str], names: Sequence[str], seed: int
-) -> dict[str, float | int | str]:
+    model: str, texts: Sequence[str], names: Sequence[str], seed: int, widths: Sequence[str] = WIDTHS[:1]
+) -> Figures:
     """Speak, listen and compare; a line is printed for each voice.
 
     Parameters
@@ -269,28 +172,50 @@ def measure(
         The voices.
     seed : int
         Of the first sentence of each voice.
+    widths : sequence of str
+        Some of `WIDTHS`. Everything is told of the first, of all ``wer_int8`` and its standard error
+        ``wer_int8_se``, and of the others how far that is from the first, ``wer_int8_change`` and
+        ``wer_int8_change_se``, of which the same utterances are compared.
 
     Returns
     -------
     dict
         Flat: word error rates in percent, pitch and centroid in hertz, times in seconds.
     """
-    from vibevoice_nb import Engine
-
-    engine, recogniser = Engine.load(model), Recogniser()
-    floor = flite_scores(texts, names, recogniser)
-    report: dict[str, float | int | str] = {
+    recogniser = Recogniser()
+    report: Figures = {
         "model": model,
         "seed": seed,
         "sentences": len(texts) * len(names),
+        "width": widths[0],
     }
-    total, spoken = Score(0, 0, ()), []
+    first: Score | None = None
+    for width in widths:
+        figures, total = _measure_width(load(model, width), texts, names, seed, recogniser)
+        report |= {f"wer_{width}": round(total.wer, 2), f"wer_{width}_se": round(total.standard_error, 2)}
+        if first is None:
+            first = total
+            report |= figures
+        else:
+            change, error = total.wer - first.wer, total.standard_error_of_change(first)
+            report |= {f"wer_{width}_change": round(change, 2), f"wer_{width}_change_se": round(error, 2)}
+            report |= {f"{key}_{width}": figures[key] for key in ("ended", "rtf")}
+        print(f"{width}: {total.wer:.2f} +- {total.standard_error:.2f} % of words wrong", flush=True)
+    return report
+
+
+def _measure_width(
+    engine: Engine, texts: Sequence[str], names: Sequence[str], seed: int, recogniser: Recogniser
+) -> tuple[Figures, Score]:
+    floor = flite_scores(texts, names, recogniser)
+    report: Figures = {}
+    total, spoken = Score(), []
     for name in names:
         voice = speak(engine, texts, name, seed)
         result = score(voice.audio, texts, recogniser=recogniser)
         total, key = total + result, name.lower()
         spoken.append(voice)
-        figures = {
+        figures: Figures = {
             f"wer_{key}": round(result.wer, 2),
             f"wer_flite_{key}": floor.get(name, float("nan")),
             f"pitch_{key}": round(mean_pitch(voice.audio), 1),
@@ -299,13 +224,15 @@ def measure(
         }
         report |= figures
         print(name, " ".join(f"{k.rsplit('_', 1)[0]} {v}" for k, v in figures.items()), flush=True)
-    return report | {
+    report |= {
         "wer": round(total.wer, 2),
+        "wer_se": round(total.standard_error, 2),
         "wer_flite": floor.get("total", float("nan")),
         "ended": sum(v.ended for v in spoken),
         "rtf": round(float(np.mean([v.rtf for v in spoken])), 4),
         "ttfa": round(float(np.median([v.ttfa for v in spoken])), 4),
     }
+    return report, total
 
 
 def main() -> None:
@@ -319,6 +246,9 @@ def main() -> None:
     parser.add_argument("--voice", action="append", help="only this voice; can be given again")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
+        "--width", action="append", choices=WIDTHS, help="what to compute in or to keep; can be given again"
+    )
+    parser.add_argument(
         "--flite-only", action="store_true", help="measure flite's recordings and nothing else"
     )
     options = parser.parse_args()
@@ -327,7 +257,7 @@ def main() -> None:
     if options.flite_only:
         print(json.dumps(flite_scores(texts, names, Recogniser())))
     else:
-        report = measure(options.model, texts, names, options.seed)
+        report = measure(options.model, texts, names, options.seed, options.width or WIDTHS[:1])
         # JSON has no NaN: what couldn't be measured is null.
         print(json.dumps({k: None if v != v else v for k, v in report.items()}))
 

@@ -133,6 +133,9 @@ def speak(
     ] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    quantize: Annotated[
+        str | None, typer.Option(help="int8 or int4: keep most weights in so many bits, to save memory.")
+    ] = None,
     revision: Revision = None,
     mirrors: Mirrors = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Scripts spoken at once, of several.")] = 4,
@@ -170,6 +173,7 @@ def speak(
         model=model,
         device=device,
         dtype=dtype,
+        quantize=quantize,
         revision=revision,
         mirrors=tuple(mirrors) if mirrors else None,
         options=options,

@@ -31,6 +31,7 @@ class Settings:
     model: str
     device: str = "auto"
     dtype: str = "auto"
+    quantize: str | None = None
     revision: str | None = None
     mirrors: tuple[str, ...] | None = None
     options: dict[str, Any] = field(default_factory=dict)
@@ -136,6 +137,7 @@ def load_engine(settings: Settings) -> Engine:
             settings.model,
             device=settings.device,
             dtype=settings.dtype,
+            quantize=settings.quantize,  # type: ignore[arg-type]
             revision=settings.revision,
             mirrors=settings.mirrors,
         )

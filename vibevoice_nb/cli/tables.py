@@ -118,9 +118,21 @@ def show_model(info: ModelInfo) -> None:
         figures = (need.weights, need.cache_per_minute, need.codec, need.working, need.total(talk))
         memory.add_row(dtype, *map(in_gigabytes, figures))
     _print(memory)
+    cards = _table("on an NVIDIA card in", "weights", f"peak, {talk:.0f} min", "fits a card of")
+    for kind, need in info.card_needs.items():
+        size = need.card(talk)
+        cards.add_row(
+            kind,
+            in_gigabytes(need.weights),
+            in_gigabytes(need.total(talk)),
+            f"{size} GB" if size else "none alone",
+        )
+    _print(cards)
     places = _table("here", "", "free", "dtype", "", "room for")
     for fit in info.fits:
-        verdict = _status(fit.verdict, _VERDICTS[fit.verdict] + (f" ({fit.reason})" if fit.reason else ""))
+        remarks = [fit.reason, f"--quantize {fit.quantize} fits" if fit.quantize else ""]
+        remark = "; ".join(filter(None, remarks))
+        verdict = _status(fit.verdict, _VERDICTS[fit.verdict] + (f" ({remark})" if remark else ""))
         room = f"{fit.minutes:g} min" if fit.minutes else ""
         free = in_gigabytes(fit.device.free)
         places.add_row(fit.device.device, Text(fit.device.name), free, fit.dtype, verdict, room)

@@ -10,7 +10,14 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from .config import LanguageConfig
+
 BLOCK = 256
+
+
+def position_bytes(language: LanguageConfig, width: int) -> int:
+    """Bytes of one position of one row, its numbers `width` bytes each: every layer's keys and values."""
+    return 2 * language.num_layers * language.num_kv_heads * language.head_dim * width
 
 
 class KVCache:

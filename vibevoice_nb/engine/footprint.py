@@ -5,19 +5,23 @@ The model may be on the meta device. Sizes are of what `prepare` keeps: see `ker
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from .codec import Block
 from .conv import CausalConv, Downsample, Upsample
 from .kernels import half_from
-from .linear import Dense, LinearWeights, derived_values
+from .linear import Dense, Linear, LinearWeights, derived_values
 from .lm import Layer
-from .model import VibeVoiceModel
+from .model import TokenScores, VibeVoiceModel
 from .quantized import GROUP, Quantize
 
 _REPLACED = (LinearWeights, CausalConv, Downsample, Upsample)
 """Modules whose weight is let go of once it is prepared."""
+LEGAL = 4
+"""Tokens that a model may emit and that are scored."""
 
 
 def kept_bytes(
@@ -28,7 +32,7 @@ def kept_bytes(
     published_half: bool = True,
     quantize: Quantize | None = None,
 ) -> int:
-    """Add up what a prepared model, or a part of one, holds.
+    """Add up what a prepared model, or a part of one, holds to speak.
 
     Parameters
     ----------
@@ -55,8 +59,10 @@ def kept_bytes(
         parameter.numel() * dtype.itemsize
         for module in model.modules()
         for name, parameter in module.named_parameters(recurse=False)
-        if not (name == "weight" and isinstance(module, _REPLACED))
+        if not (name == "weight" and isinstance(module, (*_REPLACED, TokenScores)))
     )
+    scores = [module for module in model.modules() if isinstance(module, TokenScores)]
+    total += sum(LEGAL * module.weight.shape[1] * dtype.itemsize for module in scores)
     for value in derived_values(model):
         weight, bias = value()
         total += 0 if bias is None else bias.numel() * dtype.itemsize
@@ -71,12 +77,45 @@ def kept_bytes(
     return total
 
 
-def largest_part(model: VibeVoiceModel) -> int:
-    """Elements of the largest part that is loaded at once beside what is kept: see `weights.load_model`."""
-    layers: list[nn.Module] = [m for m in model.modules() if isinstance(m, (Layer, Block))]
-    within = {id(parameter) for layer in layers for parameter in layer.parameters()}
-    rest = [p.numel() for child in model.children() for p in child.parameters() if id(p) not in within]
-    return max([*rest, *(sum(p.numel() for p in layer.parameters()) for layer in layers)])
+def loading_bytes(
+    model: VibeVoiceModel,
+    kept: Callable[[nn.Module], int],
+    dtype: torch.dtype,
+    *,
+    device_type: str = "cpu",
+    stored_width: int = 2,
+) -> int:
+    """Tell what a device holds at most, while weights are read, beyond what it keeps in the end.
+
+    Layers and blocks are read one by one and first, when there is room; what counts is the rest of each of
+    the model's children, in their order (see `weights.load_model`): their file, which is mapped into main
+    memory, and the matrices as they were read beside what is made of them.
+
+    Parameters
+    ----------
+    kept : callable
+        What a part holds once it is prepared, as `kept_bytes` says.
+    stored_width : int
+        Bytes of a stored number.
+    """
+    on_cpu = device_type == "cpu"
+    most = later = 0
+    for child in reversed(list(model.children())):
+        inner = [module for module in child.modules() if isinstance(module, (Layer, Block))]
+        elsewhere = {id(parameter) for module in inner for parameter in module.parameters()}
+        mine = [parameter.numel() for parameter in child.parameters() if id(parameter) not in elsewhere]
+        replaced = [
+            module.weight.numel()
+            for module in child.modules()
+            if isinstance(module, (*_REPLACED, TokenScores))
+            and id(module.weight) not in elsewhere
+            # On a card, a matrix that stands alone is multiplied by as it is.
+            and (on_cpu or not isinstance(module, Linear))
+        ]
+        beside = sum(replaced) * dtype.itemsize + (sum(mine) * stored_width if on_cpu else 0)
+        most = max(most, beside - later)
+        later += kept(child) - sum(map(kept, inner))
+    return most
 
 
 def _quantized_bytes(weight: Tensor, dtype: torch.dtype, quantize: Quantize) -> int:

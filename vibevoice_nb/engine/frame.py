@@ -70,9 +70,8 @@ class StaticFrame:
         self.noise = torch.zeros(sampler.draws_per_frame, batch, size, device=like.device)
         self.active = torch.ones(batch, dtype=torch.bool, device=like.device)
         self.choice = torch.zeros(batch, dtype=torch.int64, device=like.device)
-        output = model.language_model.embed_tokens if model.lm_head is None else model.lm_head
         legal = torch.tensor(special.legal, device=like.device)
-        self.scores, self.embeds = output.weight[legal], model.embed_tokens(legal)
+        self.scores, self.embeds = model.score_rows(special.legal), model.embed_tokens(legal)
         hop, features = model.config.hop_length, model.config.semantic.size
         self.hidden = like.new_zeros(self.rows, like.shape[0])
         self.logits = torch.zeros(batch, len(special.legal), device=like.device)
@@ -96,17 +95,18 @@ class StaticFrame:
         capacity = -(-max(positions, self.capacity * 5 // 4) // BLOCK) * BLOCK
         config = self.model.config.language
         like = self.model.language_model.norm.weight
-        for tensors in (self.keys, self.values):
+        for name in ("keys", "values"):
+            tensors: list[Tensor] = getattr(self, name)
             old = list(tensors)
             tensors.clear()
             for index in range(config.num_layers):
                 new = like.new_zeros(self.rows, config.num_kv_heads, capacity, config.head_dim)
                 if old:
                     new[:, :, : old[index].shape[2]] = old[index]
-                    old[index] = new[:0]  # let go, layer by layer
+                    old[index] = new[:0]  # let go, layer by layer, by the states too
+                    for row, cache in self._live_caches():
+                        getattr(cache, name)[index] = new[row]
                 tensors.append(new)
-        if self._states:
-            self._point()
         return True
 
     def attach(self, states: Sequence[GenerationState]) -> bool:
@@ -248,6 +248,12 @@ class StaticFrame:
     def _caches(self, index: int, state: GenerationState) -> list[tuple[int, KVCache]]:
         pairs = [(index, state.cond), (self.batch + index, state.null)]
         return pairs if self.sampler.guided else pairs[:1]
+
+    def _live_caches(self) -> list[tuple[int, KVCache]]:
+        states = [reference() for reference in self._states]
+        return [
+            pair for i, state in enumerate(states) if state is not None for pair in self._caches(i, state)
+        ]
 
     def _count(self, states: Sequence[GenerationState]) -> None:
         lengths = [state.cond.length for state in states]

@@ -175,8 +175,10 @@ def _speak(
     """
     index = list(speaking)
     fresh = fresh.to(hidden.device)
-    null = None if hidden_null is None else hidden_null[index]
-    latent_norm = sampler(hidden[index], null, fresh[0], fresh[1:])
+    # Row by row: a list as an index would first be sent to the device.
+    cond = torch.stack([hidden[i] for i in index])
+    null = None if hidden_null is None else torch.stack([hidden_null[i] for i in index])
+    latent_norm = sampler(cond, null, fresh[0], fresh[1:])
     latent = model.denormalise_latent(latent_norm)[:, None]
     with _gathered([live[i].acoustic for i in index]) as acoustic:
         audio = model.acoustic.decode(latent, acoustic)  # [B, 1, N]

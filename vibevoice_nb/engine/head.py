@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from .config import HeadConfig
 from .layers import Modulated, RMSNorm, SwiGLU
 from .linear import Affine, Derived, Linear, LinearWeights, fused
+from .lm import widened
 
 FREQUENCIES = 128
 
@@ -52,7 +53,10 @@ class HeadLayer(nn.Module):
         self.modulation = LinearWeights(size, 3 * size, bias=False)
 
     def forward(self, x: Tensor, shift: Tensor, scale: Tensor, gate: Tensor) -> Tensor:
-        return self.ffn.add_to(x, x, Modulated(self.norm.eps, scale, shift), gate)
+        norm = Modulated(self.norm.eps, scale, shift)
+        if shift.dtype == torch.float16:
+            return torch.addcmul(x, gate.float(), self.ffn.widened(x, norm))
+        return self.ffn.add_to(x, x, norm, gate)
 
 
 class DiffusionHead(nn.Module):
@@ -115,7 +119,7 @@ class DiffusionHead(nn.Module):
     def denoise(self, x: Tensor, modulation: Tensor) -> Tensor:
         """Predict the velocity v [B, Z] of x [B, Z] under one step's modulation [B, (3 L + 2) H]."""
         parts = modulation.split(self.size, dim=-1)
-        x = self.x_proj(x)
+        x = widened(self.x_proj(x))
         for index, layer in enumerate(self.layers):
             x = layer(x, *parts[3 * index : 3 * index + 3])
         shift, scale = parts[-2:]

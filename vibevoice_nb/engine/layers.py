@@ -67,7 +67,8 @@ class Modulated:
     """[..., C]"""
 
     def __call__(self, x: Tensor) -> Tensor:
-        return torch.addcmul(self.shift, rms_normalise(x, self.eps), self.scale)
+        # x may be wider: see `lm.widened`.
+        return torch.addcmul(self.shift, rms_normalise(x, self.eps).to(self.shift.dtype), self.scale)
 
 
 class SwiGLU(nn.Module):

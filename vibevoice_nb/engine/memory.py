@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from .cache import KVCache
+from .cache import KVCache, position_bytes
 from .lm import LanguageModel
 
 PIECE = 64
@@ -47,6 +47,12 @@ class PromptMemory:
         self.limit, self.nbytes = limit, 0
         self._kept: OrderedDict[bytes, tuple[Tensor, ...]] = OrderedDict()
         self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, language_model: LanguageModel) -> PromptMemory:
+        """Make one for a model: of the usual size, but of no more than fills its context once."""
+        config, width = language_model.config, language_model.norm.weight.element_size()
+        return cls(min(DEFAULT_LIMIT, config.max_positions * position_bytes(config, width)))
 
     def voice(self, audio: Tensor, encode: Callable[[], Tensor]) -> Tensor:
         """Return the latent means [n, Z] of samples [N], encoded only if they are new."""

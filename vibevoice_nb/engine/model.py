@@ -18,6 +18,26 @@ from .layers import Connector
 from .lm import LanguageModel
 
 
+class TokenScores(nn.Module):
+    """The matrix [V, H] that scores tokens; of its rows, only those that are ever asked for need be kept."""
+
+    def __init__(self, hidden_size: int, vocab_size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(vocab_size, hidden_size))
+        self._places: dict[int, int] | None = None
+
+    def keep(self, tokens: Sequence[int]) -> None:
+        """Let go of the rows of all other tokens."""
+        rows = self.rows(tokens).detach().clone()
+        self.weight = nn.Parameter(rows, requires_grad=False)
+        self._places = {token: place for place, token in enumerate(tokens)}
+
+    def rows(self, tokens: Sequence[int]) -> Tensor:
+        """The rows [len(tokens), H] of tokens, which must be among those kept."""
+        places = self._places
+        return self.weight[list(tokens) if places is None else [places[token] for token in tokens]]
+
+
 class VibeVoiceModel(nn.Module):
     """All weights of a VibeVoice; what moves during generation lives in `GenerationState`."""
 
@@ -28,7 +48,7 @@ class VibeVoiceModel(nn.Module):
         """CPU threads worth using; None is all that torch has."""
         hidden = config.language.hidden_size
         self.language_model = LanguageModel(config.language)
-        self.lm_head = None if tied else nn.Linear(hidden, config.language.vocab_size, bias=False)
+        self.lm_head = None if tied else TokenScores(hidden, config.language.vocab_size)
         self.acoustic = AcousticCodec(config.acoustic)
         self.semantic = Encoder(config.semantic)
         self.acoustic_connector = Connector(config.head.latent_size, hidden)
@@ -39,8 +59,13 @@ class VibeVoiceModel(nn.Module):
 
     def token_logits(self, hidden: Tensor, tokens: Sequence[int]) -> Tensor:
         """Score only `tokens`: hidden [..., H] -> fp32 [..., len(tokens)]."""
-        output = self.language_model.embed_tokens if self.lm_head is None else self.lm_head
-        return F.linear(hidden, output.weight[list(tokens)]).float()
+        return F.linear(hidden, self.score_rows(tokens)).float()
+
+    def score_rows(self, tokens: Sequence[int]) -> Tensor:
+        """What a hidden state is multiplied by to score `tokens`: [len(tokens), H]."""
+        if self.lm_head is None:
+            return self.language_model.embed_tokens.weight[list(tokens)]
+        return self.lm_head.rows(tokens)
 
     def embed_tokens(self, ids: Tensor) -> Tensor:
         """Embed token ids [...] as [..., H]."""

@@ -105,22 +105,24 @@ def place(
     budgets = {
         index: int(torch.cuda.mem_get_info(index)[0] * _SPARE) for index in range(torch.cuda.device_count())
     }
-    kept = kept_bytes(model, dtype, device_type=device.type, quantize=quantize)
-    if quantize is not None and kept <= budgets[device.index or 0]:
-        return {"": device}
-    return split_layers(model, device, dtype, budgets)
+    return split_layers(model, device, dtype, budgets, quantize)
 
 
 def split_layers(
-    model: VibeVoiceModel, device: torch.device, dtype: torch.dtype, budgets: Mapping[int, int]
+    model: VibeVoiceModel,
+    device: torch.device,
+    dtype: torch.dtype,
+    budgets: Mapping[int, int],
+    quantize: Quantize | None = None,
 ) -> Placement:
     """Spread the language model's layers over GPUs with these bytes each, then over the CPU."""
     from accelerate import infer_auto_device_map
 
-    width = torch.empty(0, dtype=dtype).element_size()
     layers = model.language_model.get_submodule("layers")
-    whole = sum(p.numel() for p in model.parameters()) * width
-    rest = whole - sum(p.numel() for p in layers.parameters()) * width
+    whole, kept = (
+        kept_bytes(part, dtype, device_type=device.type, quantize=quantize) for part in (model, layers)
+    )
+    rest = whole - kept
     first = device.index or 0
     if whole <= budgets[first]:
         return {"": device}
@@ -130,10 +132,13 @@ def split_layers(
             f"{rest / 1e9:.1f} GB for the parts that can't be split",
             "use a smaller model, another dtype, or the CPU",
         )
+    # accelerate counts layers as they were published; what they take less here, a device has more.
+    room = sum(parameter.numel() for parameter in layers.parameters()) * dtype.itemsize / kept
     # The first GPU also holds what can't be split.
     memory: dict[int | str, int] = {first: budgets[first] - rest}
     memory.update((index, budget) for index, budget in budgets.items() if index != first)
     memory["cpu"] = _cpu_memory()
+    memory = {where: int(budget * room) for where, budget in memory.items()}
     plan = infer_auto_device_map(layers, max_memory=memory, no_split_module_classes=["Layer"], dtype=dtype)
     if "disk" in plan.values():
         raise DeviceError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -17,7 +17,7 @@ from .head import DiffusionHead
 from .kernels import Kernel, OneDnnKernel, choose_for_many_rows, choose_kernel, fits_onednn, half_from
 from .linear import Dense, LinearWeights, derived_values
 from .lm import Layer
-from .model import VibeVoiceModel
+from .model import TokenScores, VibeVoiceModel
 from .placement import cpu_has_fast_bfloat16
 from .quantized import Quantize, choose_quantized
 from .threads import is_small
@@ -32,6 +32,7 @@ def load_prepared(
     dtype: torch.dtype,
     *,
     quantize: Quantize | None = None,
+    scored: Sequence[int] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> VibeVoiceModel:
     """Load a checkpoint and prepare it part by part, so that no more than one part is there twice.
@@ -42,6 +43,8 @@ def load_prepared(
         As for `load_model`.
     quantize : {"int8", "int4"}, optional
         Keep the language model's layers in so many bits.
+    scored : sequence of int, optional
+        The only tokens whose scores will be asked for; a matrix of scores keeps no others. All by default.
     progress : callable, optional
         Told the share that is done, from 0 to 1.
 
@@ -52,6 +55,8 @@ def load_prepared(
 
     def ready(part: nn.Module, share: float) -> None:
         _prepare_part(part, quantize)
+        if scored is not None and isinstance(part, TokenScores):
+            part.keep(scored)
         _return_freed_memory()
         if progress is not None:
             progress(share)

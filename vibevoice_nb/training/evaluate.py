@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vibevoice_nb.bench.voice import Recogniser, Score, score
+from vibevoice_nb.bench.hearing import Recogniser, Score, score
 from vibevoice_nb.engine.generate import generate, prefill
 from vibevoice_nb.engine.model import VibeVoiceModel
 from vibevoice_nb.engine.prompt import build_prompt
@@ -107,11 +107,11 @@ def evaluate(
             model, [text for text, _ in jobs], [clips[voice] for _, voice in jobs],
             cfg_scale=cfg_scale, num_steps=num_steps, temperature=temperature, seed=seed,
         )  # fmt: skip
-        scores = [Score(0, 0, ()) for _ in clips]
+        scores = [Score() for _ in clips]
         for (text, voice), audio in zip(jobs, spoken, strict=True):
             scores[voice] += score([audio], [text], recogniser=recogniser)
         line = {"cfg_scale": cfg_scale, "temperature": temperature, "num_steps": num_steps}
-        line["wer"] = round(sum(scores, Score(0, 0, ())).wer, 1)
+        line["wer"] = round(sum(scores, Score()).wer, 1)
         line |= {name: round(one.wer, 1) for name, one in zip(corpus.voices, scores, strict=True)}
         line["seconds"] = round(sum(map(len, spoken)) / 24_000 / len(spoken), 2)
         line["cpu"] = round(time.process_time() - started, 1)

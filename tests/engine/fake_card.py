@@ -1,0 +1,95 @@
+"""A card that is not here: tensors of its device without contents, and how much memory they take.
+
+torch's fake tensors run the very code a real card would, operation by operation, refuse to mix devices, and
+know the size of everything; only the numbers are absent.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils import backend_registration
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from vibevoice_nb.engine import weights
+from vibevoice_nb.engine.model import VibeVoiceModel
+
+
+class _Mode(FakeTensorMode):
+    @property
+    def avoid_device_init(self) -> bool:
+        """Yes: torch.tensor(..., device=...) would look for the real device otherwise."""
+        return True
+
+
+class CardMemory(TorchDispatchMode):
+    """Follows the bytes that live on a device, and the most there ever were."""
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__()
+        self.device = device
+        self.live = self.peak = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(out):
+            if isinstance(leaf, Tensor) and leaf.device == self.device:
+                self._count(leaf)
+        return out
+
+    def _count(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self._known:
+            return
+        size = storage.nbytes()
+        self._known.add(key)
+        self.live += size
+        self.peak = max(self.peak, self.live)
+        weakref.finalize(storage, self._forget, key, size)
+
+    def _forget(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.live -= size
+
+
+@contextmanager
+def fake_cards(*devices: torch.device) -> Iterator[list[CardMemory]]:
+    """Within, tensors are fake, and those of some devices are followed."""
+    mode = _Mode(allow_non_fake_inputs=True)
+    with mode, ExitStack() as stack:
+        yield [stack.enter_context(CardMemory(device)) for device in devices]
+
+
+def read_nothing(
+    model: VibeVoiceModel, layout: Any, names: list[str], tensors: Any, where: Any, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """What `weights._read` reads, without contents: a file's can't become fake."""
+    return {
+        name: torch.empty(model.get_parameter(name).shape, dtype=dtype, device=weights.device_of(name, where))
+        for name in names
+    }
+
+
+def card(index: int = 0) -> torch.device:
+    """A card; skips the test where torch can't pretend to have one."""
+    setup = getattr(backend_registration, "_setup_privateuseone_for_python_backend", None)
+    if setup is None:
+        pytest.skip("this torch has no devices made of Python")
+    _once(setup)
+    return torch.device("privateuseone", index)
+
+
+@functools.cache
+def _once(setup: Callable[[], None]) -> None:
+    setup()

@@ -1,0 +1,174 @@
+"""The published sizes on cards they are meant for: loaded and spoken with, every byte counted.
+
+No card is needed and nothing is computed: see `fake_card`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from fake_card import CardMemory, card, fake_cards, read_nothing
+from torch import Tensor
+
+from vibevoice_nb.bench.model import bench_config, special_tokens
+from vibevoice_nb.engine import memory as remembering
+from vibevoice_nb.engine import quantized, weights
+from vibevoice_nb.engine.config import SAMPLE_RATE, parse_config
+from vibevoice_nb.engine.frame import StaticFrame
+from vibevoice_nb.engine.generate import generate, prefill
+from vibevoice_nb.engine.graphs import FramePool
+from vibevoice_nb.engine.memory import PromptMemory
+from vibevoice_nb.engine.model import VibeVoiceModel
+from vibevoice_nb.engine.prepare import load_prepared
+from vibevoice_nb.engine.prompt import Prompt, VoiceSlot
+from vibevoice_nb.engine.quantized import Quantize
+from vibevoice_nb.engine.sampler import Sampler, solver_steps
+from vibevoice_nb.engine.state import GenerationState
+from vibevoice_nb.memory_need import memory_need
+
+MINUTES = 10
+VOICE_SECONDS = 10
+"""Of each of two speakers."""
+TOKENS_PER_MINUTE = 225
+"""150 words, a token and a half each."""
+CONTEXT = 500_000_000
+"""What CUDA itself takes; it is no tensor."""
+PUBLISHED = {"1.5b": "original_1.5b", "7b": "original_7b"}
+STEPS = solver_steps(2, "dpmsolver++")
+
+
+def _skeleton(size: str) -> VibeVoiceModel:
+    with torch.device("meta"):
+        # Every published file has a matrix of scores, that of the 1.5B although it is that of the embeddings.
+        return VibeVoiceModel(parse_config(bench_config(size)), tied=False)
+
+
+@pytest.fixture
+def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights come from nowhere, each where it belongs; what asks for numbers is told what a card says."""
+
+    def runs(multiply: Any, weight: Tensor) -> bool:
+        assert multiply(torch.ones(2, weight.shape[1], device=weight.device, dtype=weight.dtype)) is not None
+        wanted = weight.float().sum(1)
+        return wanted.norm() + weight.float().norm() is not None
+
+    count = itertools.count()
+    monkeypatch.setattr(remembering, "PIECE", 256)  # fewer operations to follow
+    monkeypatch.setattr(remembering, "_digest", lambda *_: next(count).to_bytes(32, "big"))
+    monkeypatch.setattr(weights, "read_config", lambda size: parse_config(bench_config(size.name)))
+    monkeypatch.setattr(weights, "list_tensors", lambda size: size.name)
+    monkeypatch.setattr(weights, "build_model", lambda config, size: _skeleton(size))
+    monkeypatch.setattr(weights, "_read", read_nothing)
+    monkeypatch.setattr(quantized, "_runs", runs)
+
+
+def _talk(model: VibeVoiceModel, size: str) -> None:
+    """Read the prompt of a long conversation, and make its first frames and its last one."""
+    special = special_tokens(bench_config(size))
+    ids, slots = [0] * 40, []
+    for _ in range(2):
+        slots.append(VoiceSlot(len(ids), torch.zeros(VOICE_SECONDS * SAMPLE_RATE)))
+        ids += [special.frame] * -(-VOICE_SECONDS * SAMPLE_RATE // model.config.hop_length)
+    ids += [0] * (MINUTES * TOKENS_PER_MINUTE) + [special.start]
+    sampler = Sampler(model.head, STEPS, 1.3)
+    pool, state, memory = FramePool(), GenerationState.new(model, seed=0), PromptMemory()
+    prefill(model, Prompt(tuple(ids), tuple(slots)), state, memory=memory)
+    frame = special.legal.index(special.frame)
+    walk = generate(
+        model,
+        [state],
+        sampler,
+        special,
+        choose=lambda row, logits: frame,
+        draw=lambda row, state: torch.zeros(model.config.head.latent_size),
+        frames=pool,
+    )
+    next(walk)
+    (graphed,) = pool._kept.values()
+    last = len(ids) + round(MINUTES * 60 * model.config.frame_rate)
+    for position in range(state.cond.length, last, 64):
+        graphed.frame.reserve(position)
+    state.cond.length = last
+    assert next(walk).frame is not None
+    assert memory.nbytes > 0 and graphed.frame.capacity >= last
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_files")
+@pytest.mark.parametrize(
+    ("size", "quantize", "gigabytes"),
+    [
+        ("1.5b", None, 8),
+        ("7b", "int8", 16),
+        ("7b", "int4", 12),
+    ],
+)
+def test_what_a_card_must_have(size: str, quantize: Quantize | None, gigabytes: int) -> None:
+    """`info` says it beforehand, within a twentieth, and loading takes no more at any moment."""
+    need = memory_need(_skeleton(size), torch.bfloat16, device="cuda", published_half=True, quantize=quantize)
+    where = card()
+    with fake_cards(where) as (memory,), torch.no_grad():
+        scored = special_tokens(bench_config(size)).legal
+        model = load_prepared(Path(size), where, torch.bfloat16, quantize=quantize, scored=scored)
+        loaded = memory.live
+        assert loaded == pytest.approx(need.weights, rel=0.01)
+        assert memory.peak + CONTEXT < need.total(MINUTES) * 1.01
+        _talk(model, size)
+    peak = memory.peak + CONTEXT
+    told = need.total(MINUTES)
+    figures = " ".join(f"{value / 1e9:.2f}" for value in (loaded, peak, told))
+    print(f"{size} {quantize}: {figures} GB loaded, at most and foretold")
+    assert told == pytest.approx(peak, rel=0.05)
+    assert peak < 0.95e9 * gigabytes and need.card(MINUTES) == gigabytes
+
+
+@pytest.mark.parametrize("size", list(PUBLISHED))
+def test_sizes_are_those_published(size: str) -> None:
+    file = Path(__file__).parents[1] / "data" / "keys" / f"{PUBLISHED[size]}.json.gz"
+    shapes = json.loads(gzip.decompress(file.read_bytes()))
+    parameters = sum(parameter.numel() for parameter in _skeleton(size).parameters())
+    assert "lm_head.weight" in shapes
+    assert parameters == sum(prod(shape) for shape in shapes.values())
+
+
+@pytest.mark.usefixtures("no_files")
+def test_a_cache_moves_layer_by_layer() -> None:
+    """Old and new are never there together, although states look at the old."""
+    size, where = "mid", card()
+    special = special_tokens(bench_config(size))
+    with fake_cards(where) as (memory,), torch.no_grad():
+        model = load_prepared(Path(size), where, torch.bfloat16, scored=special.legal)
+        frame = StaticFrame(model, Sampler(model.head, STEPS, 1.3), special, 1)
+        state = GenerationState.new(model, seed=0)
+        before = memory.live
+        frame.attach([state])
+        frame.reserve(10_000)
+        small, memory.peak = memory.live - before, memory.live
+        frame.reserve(20_000)
+        large = memory.live - before
+        assert large > 1.9 * small
+        layers = 2 * model.config.language.num_layers
+        assert memory.peak - memory.live < 1.1 * small / layers
+        assert state.cond.capacity == state.null.capacity == frame.capacity
+
+
+def test_memory_is_followed() -> None:
+    where = card()
+    with fake_cards(where) as (memory,):
+        kept = torch.empty(1000, device=where)
+        view = kept[:10]
+        assert (memory.live, memory.peak) == (4000, 4000)
+        torch.empty(500, device=where).double()
+        assert (memory.live, memory.peak) == (4000, 4000 + 2000 + 4000)
+        del kept
+        assert memory.live == 4000
+        del view
+        assert memory.live == 0
+    assert isinstance(memory, CardMemory)
