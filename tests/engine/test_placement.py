@@ -184,7 +184,7 @@ def test_a_split_model_speaks(tmp_path: Path, quantize: Quantize | None) -> None
     with pytest.MonkeyPatch.context() as patch, fake_cards(one, two) as held, torch.no_grad():
         # Values there are none, and what asks for them is not what is tested.
         patch.setattr(weights, "_read", read_nothing)
-        for name in ("_fits_half", "_fits_onednn"):
+        for name in ("_fits_half", "fits_onednn"):
             patch.setattr(kernels, name, lambda weight: False)
         patch.setattr(quantized, "_runs", lambda multiply, weight: False)
         model = load_prepared(tmp_path, plan, torch.float32, quantize=quantize, scored=SPECIAL.legal)
