@@ -60,7 +60,6 @@ def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
         return wanted.norm() + weight.float().norm() is not None
 
     count = itertools.count()
-    monkeypatch.setattr(remembering, "PIECE", 256)  # fewer operations to follow
     monkeypatch.setattr(remembering, "_digest", lambda *_: next(count).to_bytes(32, "big"))
     monkeypatch.setattr(weights, "read_config", lambda size: parse_config(bench_config(size.name)))
     monkeypatch.setattr(weights, "list_tensors", lambda size: size.name)

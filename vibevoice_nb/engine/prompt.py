@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ScriptError
-from .memory import PIECE, PromptMemory
+from .memory import PromptMemory
 from .model import VibeVoiceModel
 from .tokenizer import Tokenizer
 
@@ -51,8 +51,8 @@ class Prompt:
 
     @property
     def before_voices(self) -> int:
-        """Positions that are the same whatever the voices; without any, as many as are read at once."""
-        return self.voices[0].start if self.voices else PIECE
+        """Positions that are the same whatever the voices; 0 without any."""
+        return self.voices[0].start if self.voices else 0
 
 
 def build_prompt(

@@ -22,6 +22,8 @@ _NARROW = 16
 """Columns from which a product is worth a kernel."""
 _MOST_ROWS = 1 << 17
 _MANY_COLUMNS = 8192
+_LARGE, _LARGE_TILE = 1024, 128
+"""Rows from which tiles are large, and how large."""
 
 
 @triton.jit
@@ -157,14 +159,16 @@ def _tiles(rows: int, columns: int, depth: int, width: int) -> dict[str, int | s
     if rows <= 64:
         columns_each = 32 if columns >= _MANY_COLUMNS else 16
         tile = (max(16, triton.next_power_of_2(rows)), columns_each, 256 // (width // 2))
-    else:
+    elif rows < _LARGE or columns < _LARGE_TILE:
         tile = (64, 64, 64 // (width // 2))
+    else:
+        tile = (_LARGE_TILE, _LARGE_TILE, 64 // (width // 2))
     block_rows, block_columns, block_depth = tile
     return {
         "BM": block_rows,
         "BN": min(block_columns, max(16, triton.next_power_of_2(columns))),
         "BK": min(block_depth, max(16, triton.next_power_of_2(depth))),
         "PRECISION": precision,
-        "num_warps": 4,
+        "num_warps": 8 if block_rows == _LARGE_TILE else 4,
         "num_stages": 3,
     }
