@@ -67,7 +67,7 @@ def _components(axes: Any, figures: Mapping[str, Any]) -> bool:
         axes.barh([name.replace("_", " ") for name in names], widths, left=before, color=colour, label=part)
         before = [start + width for start, width in zip(before, widths, strict=True)]
     axes.set_xlabel("ms per frame of 133 ms")
-    axes.legend(fontsize=8, frameon=False)
+    axes.figure.legend(loc="outside lower center", ncols=6, fontsize=8, frameon=False)
     return bool(names)
 
 

@@ -1,0 +1,157 @@
+"""Replay a recorded run through this engine and compare every array.
+
+A folder holds config.json, model.safetensors, meta.json, inputs.npz and expected.npz. Arrays are recognised
+by name; whatever the config's sizes are, each recorded array is computed from its recorded inputs. This is
+also how a new device or dtype is checked.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..engine.placement import pick_device
+from .computed import STAGES, whole_runs
+from .recording import Frames as Frames
+from .recording import Recording
+
+TOLERANCE: dict[torch.dtype, tuple[float, float]] = {
+    torch.float32: (1e-5, 1e-4),
+    torch.bfloat16: (0.1, 0.5),
+    torch.float16: (0.02, 0.1),
+}
+"""Largest accepted relative difference: of one stage, and of audio and whole runs, where frames feed back
+and rounding adds up."""
+
+OUTLIER = 10
+"""How far one element may lie beyond the tolerance of the whole array."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One array, ours against the recorded one.
+
+    Attributes
+    ----------
+    max_abs : float
+        Largest absolute difference.
+    relative : float
+        Root mean square of the difference over that of the recorded array.
+    """
+
+    name: str
+    status: str
+    """``"ok"``, ``"beyond"`` or ``"skipped"``."""
+    max_abs: float = 0.0
+    relative: float = 0.0
+    tolerance: float = 0.0
+    reason: str = ""
+
+
+def verify(
+    folder: str | Path,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    frames: str = "loop",
+) -> list[Comparison]:
+    """Replay a recorded run.
+
+    Parameters
+    ----------
+    folder : str or Path
+    device : str
+    dtype : torch.dtype
+    frames : {"loop", "fixed", "fused"}
+        How frames of whole runs are made: operation by operation, on fixed buffers (replayed as graphs on
+        CUDA), or so and of fused kernels, which takes an NVIDIA card.
+
+    Returns
+    -------
+    list of Comparison
+        One for every recorded array, in the file's order.
+
+    Raises
+    ------
+    CheckpointError, DeviceError, OptionError
+        A file is missing, damaged or contradicts another one; the device isn't here, or can't do it so.
+    """
+    recording = Recording(Path(folder), pick_device(device), dtype, frames)
+    computed: dict[str, NDArray[Any]] = {}
+    stages: set[str] = set()
+    with torch.inference_mode():
+        for part in (*STAGES, whole_runs):
+            for name, value in part(recording):
+                computed[name] = value.detach().float().cpu().numpy() if isinstance(value, Tensor) else value
+                if part is not whole_runs and not name.startswith("decode_"):
+                    stages.add(name)
+    comparisons = []
+    for name, expected in recording.expected.items():
+        reason = "no inputs recorded for it"
+        if name.startswith("hf_"):
+            reason = "recorded from another implementation, as evidence"
+        ours = computed.get(name)
+        comparisons.append(_compare(name, expected, ours, reason, dtype, single_stage=name in stages))
+    return comparisons
+
+
+def summary(comparisons: list[Comparison]) -> dict[str, Any]:
+    """Flatten the outcome for the JSON line."""
+    counts = {s: sum(c.status == s for c in comparisons) for s in ("ok", "beyond", "skipped")}
+    worst = max(comparisons, key=_severity, default=None)
+    return {
+        **counts,
+        "worst": worst.name if worst else None,
+        "worst_relative": _finite(worst.relative) if worst else None,
+        "passed": counts["beyond"] == 0 and counts["ok"] > 0,
+        "arrays": [
+            {**asdict(c), "max_abs": _finite(c.max_abs), "relative": _finite(c.relative)}
+            for c in comparisons
+            if c.status == "beyond"
+        ],
+    }
+
+
+def _finite(number: float) -> float | None:
+    # JSON has no infinity and no NaN.
+    return number if math.isfinite(number) else None
+
+
+def _severity(comparison: Comparison) -> float:
+    """How far beyond or within its tolerance an array is; what is no number is worst."""
+    relative = comparison.relative / (comparison.tolerance or 1)
+    return relative if math.isfinite(relative) else math.inf
+
+
+def _compare(
+    name: str,
+    expected: NDArray[Any],
+    computed: NDArray[Any] | None,
+    reason: str,
+    dtype: torch.dtype,
+    *,
+    single_stage: bool,
+) -> Comparison:
+    if computed is None:
+        return Comparison(name, "skipped", reason=reason)
+    stage, whole = TOLERANCE[dtype]
+    tolerance = stage if single_stage else whole
+    if np.issubdtype(expected.dtype, np.integer):
+        tolerance = 0.0
+    if computed.size != expected.size:
+        reason = f"shape {list(computed.shape)}, recorded {list(expected.shape)}"
+        return Comparison(name, "beyond", float("inf"), float("inf"), tolerance, reason)
+    wanted = expected.astype(np.float64)
+    difference = np.abs(computed.astype(np.float64).reshape(expected.shape) - wanted)
+    scale = float(np.sqrt(np.mean(wanted**2))) or 1.0
+    max_abs, relative = float(difference.max(initial=0)), float(np.sqrt(np.mean(difference**2))) / scale
+    within = relative <= tolerance and max_abs <= OUTLIER * tolerance * scale
+    reason = "" if within or relative > tolerance else f"one element is {max_abs / scale:.1e} off"
+    return Comparison(name, "ok" if within else "beyond", max_abs, relative, tolerance, reason)
