@@ -66,8 +66,11 @@ class Engine:
         defaults: GenerationOptions,
         frontend: Callable[[str], str] = str,
         revision: str = "",
+        quantize: Quantize | None = None,
     ) -> None:
         self.name, self.model, self.tokenizer, self.revision = name, model, tokenizer, revision
+        self.quantize = quantize
+        """In how many bits the language model's layers are kept, if in fewer than the rest."""
         self.defaults, self._frontend = defaults, frontend
         self.memory = PromptMemory.of(model.language_model)
         """What it remembers of voices and prompts, so that the same cast is heard sooner the next time."""
@@ -139,7 +142,7 @@ class Engine:
         # first sound.
         steps = solver_steps(defaults.num_steps, defaults.solver, config.head.train_steps)
         frontend("Ready.")
-        engine = cls(str(model), loaded, tokenizer, defaults, frontend, revision_of(folder))
+        engine = cls(str(model), loaded, tokenizer, defaults, frontend, revision_of(folder), quantize)
         if engine.frames is not None:
             engine.frames.warm_up(loaded, Sampler(loaded.head, steps, defaults.cfg_scale), tokenizer.special)
         told(1.0)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .engine.quantized import Quantize
     from .engine_api import Engine
 
 
@@ -24,7 +25,7 @@ class Loaded:
     model : str
         As it was asked for.
     device, dtype : str
-        Where it runs, and what it computes in.
+        Where it runs, and what it computes in; with the bits its layers are kept in, if they are fewer.
     nbytes : int
         What its weights take at most; where 16 bits hold them exactly they are kept at half of it.
     """
@@ -36,7 +37,7 @@ class Loaded:
 
 
 class EngineShelf:
-    """Engines by what was asked for: model, device, dtype.
+    """Engines by what was asked for: model, device, dtype, bits.
 
     Loading the same again, from any thread, waits for the first and gives the same engine.
 
@@ -51,7 +52,7 @@ class EngineShelf:
     """
 
     def __init__(self) -> None:
-        self._engines: dict[tuple[str, str, str], Engine] = {}
+        self._engines: dict[tuple[str | None, ...], Engine] = {}
         self._loading = threading.Lock()
 
     def load(
@@ -60,6 +61,7 @@ class EngineShelf:
         *,
         device: str = "auto",
         dtype: str = "auto",
+        quantize: Quantize | None = None,
         making: Callable[[], None] | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Engine:
@@ -72,19 +74,23 @@ class EngineShelf:
         progress : callable, optional
             Told the share of the weights that is there, from 0 to 1.
         """
-        key = (str(model), device, dtype)
+        key = (str(model), device, dtype, quantize)
         with self._loading:
             if key not in self._engines:
                 if making is not None:
                     making()
                 from .engine_api import Engine
 
-                self._engines[key] = Engine.load(model, device=device, dtype=dtype, progress=progress)
+                self._engines[key] = Engine.load(
+                    model, device=device, dtype=dtype, quantize=quantize, progress=progress
+                )
             return self._engines[key]
 
-    def get(self, model: str, *, device: str = "auto", dtype: str = "auto") -> Engine | None:
+    def get(
+        self, model: str, *, device: str = "auto", dtype: str = "auto", quantize: Quantize | None = None
+    ) -> Engine | None:
         """Return an engine if it is loaded; never waits."""
-        return self._engines.get((str(model), device, dtype))
+        return self._engines.get((str(model), device, dtype, quantize))
 
     def unload(self, model: str) -> int:
         """Let go of a model on every device; returns how many engines that were.
@@ -110,9 +116,26 @@ class EngineShelf:
 
 def describe(engine: Engine) -> Loaded:
     """Say where a model is and what its weights take."""
-    tensors = [*engine.model.parameters(), *engine.model.buffers()]
-    nbytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    return Loaded(engine.name, str(engine.device), str(engine.dtype).removeprefix("torch."), nbytes)
+    dtype = str(engine.dtype).removeprefix("torch.")
+    if engine.quantize is None:
+        tensors = [*engine.model.parameters(), *engine.model.buffers()]
+        nbytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        return Loaded(engine.name, str(engine.device), dtype, nbytes)
+    import torch
+
+    from .engine.footprint import kept_bytes
+    from .engine.model import VibeVoiceModel
+
+    with torch.device("meta"):
+        shapes = VibeVoiceModel(engine.model.config, tied=engine.model.lm_head is None)
+    nbytes = kept_bytes(
+        shapes,
+        engine.dtype,
+        device_type=engine.device.type,
+        published_half=False,
+        quantize=engine.quantize,
+    )
+    return Loaded(engine.name, str(engine.device), f"{dtype}, {engine.quantize}", nbytes)
 
 
 engines = EngineShelf()

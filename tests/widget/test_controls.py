@@ -136,10 +136,21 @@ def test_a_model_that_is_not_there_is_said(controls: GenerationControls, tmp_pat
 def test_loading_says_how_far_it_is() -> None:
     """A large model takes minutes: whole tenths of the weights, in order."""
     told: list[dict[str, Any]] = []
-    keeper = models.ModelKeeper(told.append, "cpu", "float32")
+    keeper = models.ModelKeeper(told.append, device="cpu", dtype="float32")
     models.engines.unload("nano")
     keeper.engine("nano")
     loading = [state["message"] for state in told if state["state"] == "loading"]
     shares = [int(message.split()[0]) for message in loading if "%" in message]
     assert loading[0] == "loading …" and told[-1]["state"] == "ready"
     assert shares == sorted(set(shares)) and shares[-1] == 100
+
+
+def test_a_model_is_kept_in_fewer_bits() -> None:
+    controls = GenerationControls("nano", device="cpu", dtype="float32", quantize="int8")
+    plain = GenerationControls("nano", device="cpu", dtype="float32")
+    for each in (controls, plain):
+        FakePage(each).call("load_model")
+        FakePage.until(lambda each=each: each.model_state["state"] == "ready", seconds=60)
+    assert controls.engine.quantize == "int8" and plain.engine.quantize is None
+    assert controls.model_state["dtype"] == "float32, int8"
+    assert controls.model_state["memory"] < plain.model_state["memory"]

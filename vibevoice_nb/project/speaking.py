@@ -162,6 +162,7 @@ def _about(engine: Engine, options: GenerationOptions, *, mode: str) -> dict[str
         "revision": engine.revision,
         "device": str(engine.device),
         "dtype": str(engine.dtype).removeprefix("torch."),
+        "quantize": engine.quantize,
         "attention": engine.attention,
         "mode": mode,
         "options": asdict(options),

@@ -14,6 +14,7 @@ from .base import VibeVoiceWidget, call
 from .models import SUGGESTIONS, ModelKeeper, model_defaults
 
 if TYPE_CHECKING:
+    from vibevoice_nb.engine.quantized import Quantize
     from vibevoice_nb.engine_api import Engine
 
 MODES = ("turns", "whole")
@@ -90,7 +91,7 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
     ----------
     model : str
         "nano", a hub id, or a folder.
-    device, dtype : str
+    device, dtype, quantize
         As for `Engine.load`.
     **settings
         `num_steps`, `cfg_scale`, `seed`, `solver`, `mode`; by default what the model likes best.
@@ -106,9 +107,15 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
     _page: ClassVar[str] = "controls"
 
     def __init__(
-        self, model: str = "nano", *, device: str = "auto", dtype: str = "auto", **settings: Any
+        self,
+        model: str = "nano",
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        quantize: Quantize | None = None,
+        **settings: Any,
     ) -> None:
-        self._keeper = ModelKeeper(self._model_is, device, dtype)
+        self._keeper = ModelKeeper(self._model_is, device=device, dtype=dtype, quantize=quantize)
         own = model_defaults(model)
         settings = {"num_steps": own.num_steps, "cfg_scale": own.cfg_scale, "solver": own.solver, **settings}
         super().__init__(model=model, model_state=self._keeper.state(model), **settings)

@@ -44,16 +44,16 @@ class ModelKeeper:
     ----------
     tell : callable
         Called with the state, a plain dict, whenever it changes, from whatever thread.
-    device, dtype : str
-        As for `Engine.load`.
+    **how
+        `device`, `dtype` and `quantize`, as for `Engine.load`.
     """
 
-    def __init__(self, tell: Callable[[dict[str, Any]], None], device: str, dtype: str) -> None:
-        self._tell, self._device, self._dtype = tell, device, dtype
+    def __init__(self, tell: Callable[[dict[str, Any]], None], **how: Any) -> None:
+        self._tell, self._how = tell, how
 
     def state(self, model: str) -> dict[str, Any]:
         """How a model stands now."""
-        engine = engines.get(model, device=self._device, dtype=self._dtype)
+        engine = engines.get(model, **self._how)
         return _unloaded(model) if engine is None else _ready(model, engine)
 
     def engine(self, model: str) -> Engine:
@@ -61,8 +61,7 @@ class ModelKeeper:
         try:
             engine = engines.load(
                 model,
-                device=self._device,
-                dtype=self._dtype,
+                **self._how,
                 making=lambda: self._tell(_state("loading", model, message="loading …")),
                 progress=self._loading(model),
             )

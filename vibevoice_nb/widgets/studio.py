@@ -10,7 +10,7 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
@@ -31,6 +31,9 @@ from .project_traits import EPISODE, take_cards, take_summary, turn_states
 from .takes import TakesPanel
 from .voices import CastPanel, voice_source
 
+if TYPE_CHECKING:
+    from vibevoice_nb.engine.quantized import Quantize
+
 _SETTINGS = ("num_steps", "cfg_scale", "seed", "solver", "mode", "model")
 """Controls that are kept in the project."""
 _OWN = ("num_steps", "cfg_scale")
@@ -48,7 +51,7 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
         `episode.vibevoice` in the working directory, so that running the cell again opens the same work.
     script : str, optional
         The script; replaces the project's.
-    device, dtype : str
+    device, dtype, quantize
         As for `Engine.load`.
     **settings
         `model`, `num_steps`, `cfg_scale`, `seed`, `solver`, `mode`; by default the project's.
@@ -84,6 +87,7 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
         script: str | None = None,
         device: str = "auto",
         dtype: str = "auto",
+        quantize: Quantize | None = None,
         **settings: Any,
     ) -> None:
         for name in settings:
@@ -98,7 +102,7 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
         self._generation: Generation | None = None
         self._live: LiveAudio | None = None
         self._marks: dict[str, str] = {}
-        self._model = ModelKeeper(self._model_is, device, dtype)
+        self._model = ModelKeeper(self._model_is, device=device, dtype=dtype, quantize=quantize)
         super().__init__()
         if script is not None and not project.read_only:
             project.script_text = script

@@ -158,7 +158,7 @@ def _tiles(rows: int, columns: int, depth: int, width: int) -> dict[str, int | s
     precision = "ieee" if width == 4 else "tf32"
     if rows <= 64:
         columns_each = 32 if columns >= _MANY_COLUMNS else 16
-        tile = (max(16, triton.next_power_of_2(rows)), columns_each, 256 // (width // 2))
+        tile = (max(16, triton.next_power_of_2(rows)), columns_each, 256 if width == 2 else 64)
     elif rows < _LARGE or columns < _LARGE_TILE:
         tile = (64, 64, 64 // (width // 2))
     else:
@@ -170,5 +170,5 @@ def _tiles(rows: int, columns: int, depth: int, width: int) -> dict[str, int | s
         "BK": min(block_depth, max(16, triton.next_power_of_2(depth))),
         "PRECISION": precision,
         "num_warps": 8 if block_rows == _LARGE_TILE else 4,
-        "num_stages": 3,
+        "num_stages": 3 if width == 2 else 2,
     }
