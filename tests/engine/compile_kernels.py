@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from typing import Any
 
 import torch
 import triton
-from torch.utils._python_dispatch import TorchDispatchMode
+from launches import Launches
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
@@ -29,9 +28,6 @@ from vibevoice_nb.engine.sampler import Sampler, solver_steps
 CARDS = {80: 99, 90: 227}
 """Compute capability, and the KiB of shared memory that a program may have there. Cards of 8.6 and 8.9 run
 what is compiled for 8.0, and have less than its 163."""
-VIEWS = """view reshape t transpose slice select split split_with_sizes chunk unbind unsqueeze squeeze expand
-    unflatten flatten permute as_strided unfold alias detach _reshape_alias _unsafe_view
-    empty empty_like new_empty empty_strided""".split()
 TYPES = {
     torch.float32: "*fp32", torch.bfloat16: "*bf16", torch.int64: "*i64", torch.int32: "*i32"
 }  # fmt: skip
@@ -72,22 +68,6 @@ class Recorder:
             assert shared <= kibibytes * 1024, (capability, self.kernel.__name__, fixed, shared)
 
 
-class Operations(TorchDispatchMode):
-    """Counts what torch launches beside the kernels."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: Counter[str] = Counter()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.overloadpacket.__name__
-        out = func(*args, **(kwargs or {}))
-        moved = not (isinstance(out, torch.Tensor) and any(out is arg for arg in args))
-        if name not in VIEWS and (moved or name.endswith("_")):
-            self.seen[name] += 1
-        return out
-
-
 def main(size: str, dtype: str, *capabilities: str) -> None:
     prepare.choose_kernel = product.FusedKernel
     recorders = []
@@ -104,7 +84,7 @@ def main(size: str, dtype: str, *capabilities: str) -> None:
             sampler = Sampler(model.head, steps, 1.3)
             frame = StaticFrame(model, sampler, special_tokens(config), 1, fused=True)
             frame.reserve(10_000)
-            with Operations() as operations:
+            with Launches() as operations:
                 frame.frame()
     for capability in map(int, capabilities):
         for recorder in recorders:
