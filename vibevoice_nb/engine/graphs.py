@@ -208,14 +208,13 @@ class FramePool:
         with torch.inference_mode():
             like = model.latent_scale
             self.fused = cuda.runs_on(like.device) and like.dtype in cuda.DTYPES
-            plain = _trial(self._make(model, sampler, special, 1, fused=False))
             if self.fused:
-                self.fused = self._serves(plain, model, sampler, special)
+                self.fused = self._serves(model, sampler, special)
             with self.borrow(model, [GenerationState.new(model, seed=0)], sampler, special) as graphed:
                 if graphed is not None:
                     graphed.step([0], 1.0, likeliest, from_seed)
 
-    def _serves(self, plain: Trial, model: VibeVoiceModel, sampler: Sampler, special: SpecialTokens) -> bool:
+    def _serves(self, model: VibeVoiceModel, sampler: Sampler, special: SpecialTokens) -> bool:
         """Try whether fused kernels run here, make what plain operations make, and are quicker."""
         try:
             fused = _trial(self._make(model, sampler, special, 1, fused=True))
@@ -223,6 +222,7 @@ class FramePool:
             told = f"{type(error).__name__}: {error}"
             warnings.warn(f"no fused kernels here, frames are made without them ({told})", stacklevel=2)
             return False
+        plain = _trial(self._make(model, sampler, special, 1, fused=False))
         off = float((fused.made - plain.made).norm() / plain.made.norm())
         if not off <= _TRIAL_BOUND[model.latent_scale.dtype]:
             warnings.warn(f"fused kernels are off by {off:.1g}, frames are made without them", stacklevel=2)
