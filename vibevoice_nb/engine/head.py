@@ -53,10 +53,7 @@ class HeadLayer(nn.Module):
         self.modulation = LinearWeights(size, 3 * size, bias=False)
 
     def forward(self, x: Tensor, shift: Tensor, scale: Tensor, gate: Tensor) -> Tensor:
-        norm = Modulated(self.norm.eps, scale, shift)
-        if shift.dtype == torch.float16:
-            return torch.addcmul(x, gate.float(), self.ffn.widened(x, norm))
-        return self.ffn.add_to(x, x, norm, gate)
+        return self.ffn.add_to(x, x, Modulated(self.norm.eps, scale, shift), gate)
 
 
 class DiffusionHead(nn.Module):

@@ -82,10 +82,13 @@ class SwiGLU(nn.Module):
         self.gate_and_up = fused(self.gate_proj, self.up_proj)
 
     def add_to(self, residual: Tensor, x: Tensor, norm: Norm, gain: Tensor | None = None) -> Tensor:
-        """Norm x, compute, scale by `gain` and add to `residual`."""
+        """Norm x, compute, scale by `gain` and add to `residual`, which is wide where x is float16."""
+        if self.down_proj.weight.dtype == torch.float16:
+            wide = self._widened(x, norm)
+            return residual + wide if gain is None else torch.addcmul(residual, gain.float(), wide)
         return self.down_proj.dense.add_to(residual, self.gate_and_up.swiglu(x, norm), gain)
 
-    def widened(self, x: Tensor, norm: Norm) -> Tensor:
+    def _widened(self, x: Tensor, norm: Norm) -> Tensor:
         """Norm and compute in float16; in float32 what might leave its range, within and in the end."""
         gate, up = self.gate_and_up.product(x, norm).chunk(2, dim=-1)
         product = F.silu(gate.float()) * up.float() / _HEADROOM

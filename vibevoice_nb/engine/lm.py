@@ -70,10 +70,7 @@ class Layer(nn.Module):
     def finish(self, x: Tensor, attended: Tensor) -> Tensor:
         """Add to x [R, T, H] what was attended to [R, A, T, D], and then the feed-forward layer."""
         x = self.self_attn.add_to(x, attended)
-        norm = self.post_attention_layernorm
-        if norm.weight.dtype == torch.float16:
-            return x + self.mlp.widened(x, norm)
-        return self.mlp.add_to(x, x, norm)
+        return self.mlp.add_to(x, x, self.post_attention_layernorm)
 
 
 class LanguageModel(nn.Module):
