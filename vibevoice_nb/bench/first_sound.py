@@ -82,7 +82,7 @@ def repeated(generation: Callable[[int], tuple[float, float]], forget: Callable[
 
 def of_side(side: OurSide, tokens: int) -> Times:
     """Measure the random model of a side, with a text of so many tokens."""
-    prompt, memory = random_prompt(side, tokens), PromptMemory()
+    prompt, memory = random_prompt(side, tokens), PromptMemory.of(side.model.language_model)
     frame = side.special.legal.index(side.special.frame)
     sink = FirstSound(side.meter)
     # On graphs the frame itself takes the token.

@@ -370,8 +370,8 @@ def find_floor(context: int, published_half: bool) -> Floor:
 
 def uses_fused_kernels() -> bool:
     """Whether our side's frames are made of fused kernels, in the process that `open_side` prepared."""
-    assert isinstance(_side, OurSide)
-    return _side.pool is not None and _side.pool.fused
+    pool = our_side().pool
+    return pool is not None and pool.fused
 
 
 def peak_memory_mb() -> float | None:

@@ -155,6 +155,11 @@ def choose_for_many_rows(weight: Tensor, bias: Tensor | None) -> Kernel:
     """Take the fastest kernel for float32 activations, many rows of them, that may be rounded to bfloat16."""
     if weight.device.type == "cpu" and weight.dtype == torch.bfloat16 and fits_onednn(weight):
         return RoundingKernel(weight, bias)
+    return choose_widened(weight, bias)
+
+
+def choose_widened(weight: Tensor, bias: Tensor | None) -> Kernel:
+    """Take the fastest kernel for float32 activations, whatever the matrix was."""
     return choose_kernel(weight.float(), None if bias is None else bias.float())
 
 

@@ -14,7 +14,15 @@ from torch import Tensor, nn
 from .codec import Block
 from .conv import CausalConv, Downsample, Upsample
 from .head import DiffusionHead
-from .kernels import Kernel, OneDnnKernel, choose_for_many_rows, choose_kernel, fits_onednn, half_from
+from .kernels import (
+    Kernel,
+    OneDnnKernel,
+    choose_for_many_rows,
+    choose_kernel,
+    choose_widened,
+    fits_onednn,
+    half_from,
+)
 from .linear import Dense, LinearWeights, derived_values
 from .lm import Layer
 from .model import TokenScores, VibeVoiceModel
@@ -131,7 +139,7 @@ def _widen(head: DiffusionHead) -> None:
     fast = head.dtype == torch.bfloat16 and cpu_has_fast_bfloat16()
     for value in derived_values(head):
         if isinstance(value, Dense):
-            value.prepare(choose_for_many_rows if fast and value is head.all_modulations else _choose_widened)
+            value.prepare(choose_for_many_rows if fast and value is head.all_modulations else choose_widened)
     _let_go(head)
     head.float()
 
@@ -142,7 +150,3 @@ def _choose_for_steps(weight: Tensor, bias: Tensor | None) -> Kernel:
     if bfloat16 and cpu_has_fast_bfloat16() and fits_onednn(weight):
         return OneDnnKernel(weight, bias)
     return choose_kernel(weight, bias)
-
-
-def _choose_widened(weight: Tensor, bias: Tensor | None) -> Kernel:
-    return choose_kernel(weight.float(), None if bias is None else bias.float())

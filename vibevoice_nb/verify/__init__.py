@@ -19,7 +19,6 @@ from torch import Tensor
 
 from ..engine.placement import pick_device
 from .computed import STAGES, whole_runs
-from .recording import Frames as Frames
 from .recording import Recording
 
 TOLERANCE: dict[torch.dtype, tuple[float, float]] = {
