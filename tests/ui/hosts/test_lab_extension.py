@@ -25,6 +25,16 @@ from vibevoice_nb.project.take import Take, TakeTurn
 
 OpenLab = Callable[..., LabPage]
 
+WATCH_FIRST_VOICE = """() => {
+  window.tops = [];
+  const look = () => {
+    const voice = document.querySelector('#vibevoice-sidebar [aria-label=Voices] li');
+    if (voice) window.tops.push(voice.getBoundingClientRect().top);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
 
 def speechlike(seconds: float) -> np.ndarray:
     """A hum that comes and goes, loud enough to be a recording."""
@@ -174,8 +184,12 @@ def test_sidebar_gives_voices_and_shows_projects(open_lab: OpenLab, lab: Jupyter
     page = open_lab()
     page.command("filebrowser:open-path", path="work")
     new = page.open_document("work/new.vvscript")
+    page.page.evaluate(WATCH_FIRST_VOICE)
     page.command("vibevoice:show-sidebar")
     sidebar = page.page.locator("#vibevoice-sidebar")
+    project = sidebar.get_by_role("list", name="Projects").get_by_role("listitem").filter(has_text="3 turns")
+    expect(project).to_be_visible()
+    assert len(set(page.page.evaluate("window.tops"))) == 1  # what one reaches for stays where it is
     ada = sidebar.get_by_role("list", name="Voices").get_by_role("listitem").filter(has_text="Ada")
     ada.drag_to(new.root.locator(".vvnb-speaker"))
     expect(new.root.get_by_label("Voice of Anna", exact=True)).to_have_value("Ada")
@@ -187,7 +201,6 @@ def test_sidebar_gives_voices_and_shows_projects(open_lab: OpenLab, lab: Jupyter
     mine.get_by_role("button", name="Remove Mine").click()
     page.page.locator(".jp-Dialog button.jp-mod-accept").click()
     expect(mine).to_be_hidden()
-    project = sidebar.get_by_role("list", name="Projects").get_by_role("listitem").filter(has_text="3 turns")
     project.locator("summary").click()
     project.get_by_role("button", name="Hear spoken").click()
     Ear(page).wait_for_sound()

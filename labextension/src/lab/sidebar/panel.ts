@@ -28,6 +28,7 @@ export interface SidebarOptions {
 export class Sidebar extends Widget {
   private readonly bus = new Bus();
   private readonly failures = new Failures();
+  private readonly voices: VoiceList;
   private readonly waiting: HTMLElement;
   private readonly models: ModelList;
   private readonly stops: (() => void)[];
@@ -41,7 +42,7 @@ export class Sidebar extends Widget {
     this.node.setAttribute('aria-label', trans.__('VibeVoice'));
     this.addClass('vvnb');
     this.addClass('vvnb-lab-sidebar');
-    const voices = new VoiceList(shelf.host, this.bus, this.failures, trans);
+    this.voices = new VoiceList(shelf.host, this.bus, this.failures, trans);
     const projects = new ProjectList(shelf.host, this.bus, commands, () => browser.path, trans);
     this.models = new ModelList(services, this.failures, trans);
     this.waiting = note('accent', [trans.__('Starting a kernel for your voices …')]);
@@ -50,11 +51,11 @@ export class Sidebar extends Widget {
     const refresh = button({ label: trans.__('Look again'), icon: 'respeak', bare: true, size: 'small', kind: 'quiet', onclick: () => this.look() });
     this.node.append(
       this.failures.element,
-      section(trans.__('Voices'), voices.element),
+      section(trans.__('Voices'), this.voices.element),
       section(trans.__('Projects in this folder'), projects.element, refresh),
       section(trans.__('Loaded models'), this.models.element),
     );
-    this.stops = [mountAudition(this.node, shelf.host, this.bus), () => voices.dispose(), () => projects.dispose()];
+    this.stops = [mountAudition(this.node, shelf.host, this.bus), () => this.voices.dispose(), () => projects.dispose()];
     browser.pathChanged.connect(this.look, this);
   }
 
@@ -69,13 +70,12 @@ export class Sidebar extends Widget {
   look(): void {
     if (!this.isVisible) return;
     const { shelf, browser, services } = this.options;
-    if (!shelf.host.channel.connected) this.node.prepend(this.waiting);
-    void this.failures
-      .during(async () => {
-        const host = await shelf.ready();
-        await host.channel.call('look', { root: PageConfig.getOption('serverRoot'), folder: services.contents.localPath(browser.path) });
-      })
-      .then(() => this.waiting.remove());
+    // Below the voices, and gone as they come: a row must not move under a pointer that is about to drag it.
+    if (!shelf.host.channel.connected) this.voices.list.after(this.waiting);
+    void this.failures.during(async () => {
+      const host = await shelf.ready().finally(() => this.waiting.remove());
+      await host.channel.call('look', { root: PageConfig.getOption('serverRoot'), folder: services.contents.localPath(browser.path) });
+    });
     void this.models.look();
   }
 
