@@ -176,7 +176,7 @@ def _begin(model: VibeVoiceModel, job: Job, memory: PromptMemory | None) -> None
     generator = job.state.generator
     job.state = GenerationState.new(model, seed=0)
     job.state.generator = generator
-    prefill(model, job.current.prompt, job.state, memory=memory)
+    prefill(model, job.current.prompt, job.state, memory=memory, seed_voices=job.options.seed_voices)
 
 
 def _rest(job: Job) -> Iterator[tuple[Job, NDArray[np.float32]]]:

@@ -194,6 +194,7 @@ class _Run:
             guided=self._sampler.guided,
             before=before.latent_norm,
             memory=self.engine.memory,
+            seed_voices=self.options.seed_voices,
         )
         if not self._made and len(heard):
             tail = heard[-LEAD_SAMPLES:].float().cpu().numpy()

@@ -56,6 +56,10 @@ class GenerationOptions:
     context_seconds : float, optional
         Most of the earlier turns that are read before one spoken turn by turn, only whole ones; by default as
         much as fits. 0 gives it none.
+    seed_voices : bool
+        Whether the seed also draws the spread that the codec gives to voices, as the reference does. By
+        default a voice always has the same: it sounds alike in every take, and what was read of a cast before
+        needn't be read again for another seed.
 
     Raises
     ------
@@ -79,6 +83,7 @@ class GenerationOptions:
     max_seconds: float | None = None
     passage_seconds: float | None = None
     context_seconds: float | None = None
+    seed_voices: bool = False
 
     def __post_init__(self) -> None:
         for name, (low, high, expected) in _RANGES.items():
@@ -90,6 +95,8 @@ class GenerationOptions:
             if not number or not low <= value <= high:
                 default = {f.name: f.default for f in fields(self)}[name]
                 raise OptionError(f"{name}={value!r}", expected, f"leave it out; the default is {default}")
+        if not isinstance(self.seed_voices, bool):
+            raise OptionError(f"seed_voices={self.seed_voices!r}", "True or False", "leave it out for False")
         if self.solver not in SOLVERS:
             raise OptionError(
                 f"solver={self.solver!r}", f"one of {', '.join(SOLVERS)}", "leave it out for dpmsolver++"

@@ -160,10 +160,10 @@ def test_a_voice_is_known_by_its_samples() -> None:
     assert memory.voice(audio[:-1], lambda: torch.zeros(1, 4)) is not first
 
 
-def _said(memory: PromptMemory | None, seed: int) -> tuple[list[Tensor], Tensor]:
+def _said(memory: PromptMemory | None, seed: int, *, seed_voices: bool = True) -> tuple[list[Tensor], Tensor]:
     model = prepared_model()
     state = GenerationState.new(model, seed)
-    prefill(model, small_prompt(text=3 * PIECE), state, memory=memory)
+    prefill(model, small_prompt(text=3 * PIECE), state, memory=memory, seed_voices=seed_voices)
     asked = iter(range(4))
     frame = SPECIAL.legal.index(SPECIAL.frame)
     steps = walk(
@@ -180,6 +180,21 @@ def test_speech_is_the_same_to_the_bit_with_and_without_memory() -> None:
         assert len(got) == 3
         assert all(map(torch.equal, got, wanted))
         assert torch.equal(noise, got_noise), "the voices' noise is drawn whether they are known or not"
+
+
+def test_another_seed_has_nothing_read_again_unless_it_draws_the_voices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prompt, memory = small_prompt(text=3 * PIECE), PromptMemory()
+    count = len(prompt.ids) - 1
+    reads = _Reads(prepared_model().language_model, monkeypatch)
+    first, _ = _said(memory, 1, seed_voices=False)
+    assert reads.taken() == count
+    other, _ = _said(memory, 2, seed_voices=False)
+    assert reads.taken() == (count - prompt.before_voices) % PIECE, "what is less than a piece"
+    assert not torch.equal(first[0], other[0]), "the frames' noise is the seed's all the same"
+    _said(memory, 2)
+    assert reads.taken() == count - prompt.before_voices
 
 
 def test_many_threads_may_remember_at_once() -> None:

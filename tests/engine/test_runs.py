@@ -87,6 +87,26 @@ def _context(count: int, frames: int = 5, seed: int = 0) -> list[Spoken]:
 # A turn and its context.
 
 
+def test_a_turn_spoken_again_finds_its_voices_where_they_were(engine: Engine) -> None:
+    """Whatever the seed, unless it draws the voices too: then all from the first voice on is read again."""
+    read: list[int] = []
+    prefill = engine.model.language_model.prefill
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            engine.model.language_model,
+            "prefill",
+            lambda embeds, cache: read.append(embeds.shape[1]) or prefill(embeds, cache),
+        )
+        counts = []
+        for seed, seed_voices in ((1, False), (2, False), (3, True), (4, True)):
+            options = replace(FEW, seed=seed, seed_voices=seed_voices)
+            _done(TurnRun(engine, TURNS[3], CAST, _context(3), options))
+            counts.append(sum(read))
+            read.clear()
+    first, again, *seeded = counts
+    assert again < 64 <= first and seeded[0] == seeded[1] > again
+
+
 def test_a_turn_has_a_frame_of_everything(engine: Engine) -> None:
     run = _done(TurnRun(engine, TURNS[0], CAST, [], FEW))
     assert run.ended == "length" and len(run.frames) == 10

@@ -1,8 +1,9 @@
 """How long until the first sound: of a new cast, and of one the engine has heard before.
 
 Measured where it is heard, at the sink, from the request on: the cast's voices are encoded, the prompt is
-read, a frame is made. Second generations are measured twice: with a new seed, as a new take has (the voices'
-spread is drawn with it, so the prompt must be read again from the first voice on), and with the first one's.
+read, a frame is made. Of a known cast three generations are measured: a new take, whose text is known too and
+whose seed is another; another text; and a take whose seed also draws the voices' spread, as the reference's
+do, for which the prompt must be read again from the first voice on.
 
 The random model has no tokenizer, so its prompts are random tokens laid out as real ones are: its figures
 leave out the little time that text takes. nano is asked as users ask it.
@@ -11,6 +12,7 @@ leave out the little time that text takes. nano is asked as users ask it.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
@@ -35,10 +37,21 @@ TOKENS = (60, 400)
 VOICES, VOICE_SECONDS = 2, 5.0
 _BEFORE_VOICES, _BETWEEN_VOICES = 24, 4
 """Tokens of the instructions, and of what names a voice, as the published models' tokenizer makes them."""
-_LINE = "Speaker {}: Good morning, and welcome to the show. How are you today?\n"
+_LINE = "Speaker {}: Good morning, and welcome to show {}. How are you today?\n"
 _ROUNDS = 3
 _RTF_SECONDS = 8.0
 
+
+@dataclass(frozen=True)
+class Asked:
+    """What a generation is to differ in."""
+
+    seed: int
+    text: int = 0
+    seed_voices: bool = False
+
+
+Generation = Callable[[Asked], tuple[float, float]]
 Times = dict[str, tuple[float, float]]
 """Of each kind of generation, seconds on the clock that counts and on the wall."""
 
@@ -62,37 +75,41 @@ class FirstSound:
             self.took = (now[0] - self.began[0], now[1] - self.began[1])
 
 
-def repeated(generation: Callable[[int], tuple[float, float]], forget: Callable[[], None]) -> Times:
-    """Measure generations, told their seed, of a cast that is new, then known; medians of a few rounds.
+def repeated(generation: Generation, forget: Callable[[], None]) -> Times:
+    """Measure generations of a cast that is new, then known; medians of a few rounds.
 
     Returns
     -------
     dict
-        `fresh` is the first of all, when nothing has run yet; `first`, `second` and `same_seed` come after.
+        `fresh` is the first of all, when nothing has run yet; `first` is a new cast after that; `second`,
+        `other_text` and `seeded` are the three of a known one.
     """
-    times: dict[str, list[tuple[float, float]]] = {"first": [], "second": [], "same_seed": []}
-    fresh = generation(0)
+    times: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    fresh = generation(Asked(0))
     for index in range(_ROUNDS):
         forget()
-        for kind, seed in (("first", 2 * index), ("second", 2 * index + 1), ("same_seed", 2 * index)):
-            times[kind].append(generation(seed))
+        times["first"].append(generation(Asked(2 * index)))
+        times["second"].append(generation(Asked(2 * index + 1)))
+        times["other_text"].append(generation(Asked(2 * index, text=1 + index)))
+        times["seeded"].append(generation(Asked(2 * index, seed_voices=True)))
     middle = {kind: (median(a for a, _ in made), median(b for _, b in made)) for kind, made in times.items()}
     return {"fresh": fresh, **middle}
 
 
 def of_side(side: OurSide, tokens: int) -> Times:
     """Measure the random model of a side, with a text of so many tokens."""
-    prompt, memory = random_prompt(side, tokens), PromptMemory.of(side.model.language_model)
+    memory = PromptMemory.of(side.model.language_model)
+    prompts = [random_prompt(side, tokens, text) for text in range(1 + _ROUNDS)]
     frame = side.special.legal.index(side.special.frame)
     sink = FirstSound(side.meter)
     # On graphs the frame itself takes the token.
     options: dict[str, Any] = {"frames": side.pool} if side.pool else {"choose": lambda row, logits: frame}
 
-    def generation(seed: int) -> tuple[float, float]:
+    def generation(asked: Asked) -> tuple[float, float]:
         sink.start()
         sampler = side.sampler if side.pool else _sampler(side)
-        state = GenerationState.new(side.model, seed)
-        prefill(side.model, prompt, state, memory=memory)
+        state = GenerationState.new(side.model, asked.seed)
+        prefill(side.model, prompts[asked.text], state, memory=memory, seed_voices=asked.seed_voices)
         step = next(generate(side.model, [state], sampler, side.special, **options))
         assert step.frame is not None
         sink.write(step.frame.audio.float().cpu().numpy())
@@ -107,8 +124,8 @@ def _sampler(side: OurSide) -> Sampler:
         return Sampler(side.model.head, side.sampler.steps, CFG_SCALE)
 
 
-def random_prompt(side: OurSide, tokens: int) -> Prompt:
-    """Lay out a prompt of two voices and a text, all random."""
+def random_prompt(side: OurSide, tokens: int, number: int = 0) -> Prompt:
+    """Lay out a prompt of two voices, always the same, and one of the texts, all random."""
     random = torch.Generator().manual_seed(tokens)
     length = round(VOICE_SECONDS * SAMPLE_RATE)
     frames = -(-length // side.model.config.hop_length)
@@ -121,6 +138,7 @@ def random_prompt(side: OurSide, tokens: int) -> Prompt:
         ids += [*text(_BETWEEN_VOICES), side.special.start]
         slots.append(VoiceSlot(len(ids), 0.1 * torch.randn(length, generator=random)))
         ids += [side.special.frame] * frames + [side.special.end]
+    random.manual_seed(number)
     return Prompt((*ids, *text(tokens), side.special.start), tuple(slots))
 
 
@@ -145,13 +163,17 @@ def run_nano(threads: int) -> tuple[float, float, dict[str, float]]:
     torch.set_num_threads(threads)
     engine = Engine.load("nano", device="cpu")
     sink = FirstSound(Meter())
-    script = "".join(_LINE.format(1 + index % VOICES) for index in range(4))
+    scripts = [
+        "".join(_LINE.format(1 + index % VOICES, 1 + text) for index in range(4))
+        for text in range(1 + _ROUNDS)
+    ]
     length = round(VOICE_SECONDS * SAMPLE_RATE)
     voices = [np.resize(resolve_voice(name).audio, length) for name in list(builtin_voices())[:VOICES]]
 
-    def generation(seed: int) -> tuple[float, float]:
+    def generation(asked: Asked) -> tuple[float, float]:
         sink.start()
-        for audio in engine.stream(script, voices, seed=seed):
+        options = {"seed": asked.seed, "seed_voices": asked.seed_voices}
+        for audio in engine.stream(scripts[asked.text], voices, **options):
             sink.write(audio)
             break
         assert sink.took is not None
@@ -161,7 +183,7 @@ def run_nano(threads: int) -> tuple[float, float, dict[str, float]]:
     wall, spent = [], []
     for seed in range(_ROUNDS):
         began = time.process_time()
-        speech = engine.speak(script, voices, seed=seed, max_seconds=_RTF_SECONDS)
+        speech = engine.speak(scripts[0], voices, seed=seed, max_seconds=_RTF_SECONDS)
         spent.append((time.process_time() - began) / speech.seconds)
         wall.append(speech.elapsed / speech.seconds)
     return min(wall), min(spent), _told(times)
@@ -172,9 +194,10 @@ def _told(times: Times) -> dict[str, float]:
     figures: dict[str, float] = {}
     for kind, (counted, wall) in times.items():
         figures |= {f"{kind}_ms": round(1000 * counted, 2), f"{kind}_wall_ms": round(1000 * wall, 2)}
-    second, same_seed, new, fresh = (times[k][0] for k in ("second", "same_seed", "first", "fresh"))
+    new, second = times["first"][0], times["second"][0]
     return figures | {
         "ratio": round(second / new, 3),
-        "ratio_same_seed": round(same_seed / new, 3),
-        "ratio_fresh": round(second / fresh, 3),
+        "ratio_other_text": round(times["other_text"][0] / new, 3),
+        "ratio_seeded": round(times["seeded"][0] / new, 3),
+        "ratio_fresh": round(second / times["fresh"][0], 3),
     }

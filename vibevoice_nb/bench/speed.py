@@ -222,9 +222,12 @@ def _nano() -> Figures:
 
 
 def _named_times(name: str, times: dict[str, float]) -> Figures:
-    first, second, same_seed = (times[f"{kind}_ms"] for kind in ("first", "second", "same_seed"))
+    first, second, other, seeded = (
+        f"{times[f'{kind}_ms']:.0f}" for kind in ("first", "second", "other_text", "seeded")
+    )
     print(
-        f"{name:28s}first sound after {first:.0f} ms; of known voices {second:.0f}, same seed {same_seed:.0f}"
+        f"{name:28s}first sound after {first} ms; of known voices {second}, with another text {other}, "
+        f"voices drawn by seed {seeded}"
     )
     return {f"{name}_{key}": value for key, value in times.items()}
 

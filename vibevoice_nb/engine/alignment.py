@@ -79,7 +79,7 @@ def align(
     if not frames:
         return [Span(0, 0, 0.0)] * len(prompt.lines)
     states = _states(prompt, frames)
-    embeds = embed_spoken(model, prompt, spoken, torch.Generator().manual_seed(0))
+    embeds = embed_spoken(model, prompt, spoken)
     evidence = _evidence(model.language_model, embeds, prompt, states, frames)
     # Which state each line after the first begins with.
     firsts = np.searchsorted(states, [start for start, _ in prompt.lines][1:])

@@ -41,6 +41,7 @@ def prefill_spoken(
     guided: bool,
     before: Tensor | None = None,
     memory: PromptMemory | None = None,
+    seed_voices: bool = True,
 ) -> Tensor:
     """Let a fresh state read a prompt and the frames that were spoken after it.
 
@@ -50,7 +51,7 @@ def prefill_spoken(
     ----------
     model : VibeVoiceModel
     prompt : Prompt
-        Its voices are encoded here, with noise from the state's generator.
+        Its voices are encoded here.
     state : GenerationState
         Fresh.
     spoken : SpokenFrames
@@ -62,6 +63,8 @@ def prefill_spoken(
         convolutions' memory.
     memory : PromptMemory, optional
         What is known of voices and prompts read before.
+    seed_voices : bool
+        Whether the voices' spread is drawn from the state's generator, as in the reference.
 
     Returns
     -------
@@ -69,22 +72,23 @@ def prefill_spoken(
         The sound of the last frames, exact in its last `samples_felt` samples.
     """
     with at_most_threads(model.max_threads):
-        return _prefill_spoken(model, prompt, state, spoken, before, memory or PromptMemory(0), guided=guided)
+        embeds = embed_spoken(model, prompt, spoken, state.generator if seed_voices else None, memory)
+        memory = memory or PromptMemory(0)
+        memory.prefill(model.language_model, embeds[:, :-1], state.cond, prompt.before_voices)
+        return _take_over(model, embeds, state, spoken, before, guided=guided)
 
 
-def _prefill_spoken(
+def _take_over(
     model: VibeVoiceModel,
-    prompt: Prompt,
+    embeds: Tensor,
     state: GenerationState,
     spoken: SpokenFrames,
     before: Tensor | None,
-    memory: PromptMemory,
     *,
     guided: bool,
 ) -> Tensor:
-    embeds = embed_spoken(model, prompt, spoken, state.generator, memory)
+    """Bring all of a state but its conditional row to where those embeddings [1, P + T, H] end."""
     count = len(spoken.latent_norm)
-    memory.prefill(model.language_model, embeds[:, :-1], state.cond, prompt.before_voices)
     if guided and count:
         # From the start token on; the last frame, like any pending one, is fed by the next step.
         model.language_model.prefill(embeds[:, -1 - count : -1], state.null)
@@ -98,7 +102,7 @@ def embed_spoken(
     model: VibeVoiceModel,
     prompt: Prompt,
     spoken: SpokenFrames,
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     memory: PromptMemory | None = None,
 ) -> Tensor:
     """Embed a prompt, its voices encoded here, and the frames spoken after it: [1, P + T, H]."""

@@ -38,19 +38,24 @@ def prefill(
     state: GenerationState,
     voices: Sequence[Tensor] | None = None,
     memory: PromptMemory | None = None,
+    *,
+    seed_voices: bool = True,
 ) -> None:
     """Let a fresh state read its prompt, all but the last token, which the first step feeds.
 
     Parameters
     ----------
     voices : sequence of Tensor [n, Z], optional
-        Encoded voices; by default they are encoded here, with noise from the state's generator.
+        Encoded voices; by default they are encoded here.
     memory : PromptMemory, optional
         What is known of voices and prompts read before.
+    seed_voices : bool
+        Whether the spread of voices encoded here is drawn from the state's generator, as in the reference.
     """
     with at_most_threads(model.max_threads):
         if voices is None:
-            voices = encode_voices(model, [slot.audio for slot in prompt.voices], state.generator, memory)
+            generator = state.generator if seed_voices else None
+            voices = encode_voices(model, [slot.audio for slot in prompt.voices], generator, memory)
         embeds = embed_prompt(model, prompt, voices)
         memory = memory or PromptMemory(0)
         memory.prefill(model.language_model, embeds[:, :-1], state.cond, prompt.before_voices)

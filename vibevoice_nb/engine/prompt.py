@@ -30,6 +30,9 @@ SPEECH = " Speech output:\n"
 FRAMES_AT_ONCE = 15
 """Frames of a voice that are encoded together."""
 
+STEADY_SEED = 1
+"""Draws a voice's spread when no generator is given; this one makes it nearly of median width."""
+
 
 @dataclass(frozen=True)
 class VoiceSlot:
@@ -111,19 +114,18 @@ def build_prompt(
 def encode_voices(
     model: VibeVoiceModel,
     voices: Sequence[Tensor],
-    generator: torch.Generator,
+    generator: torch.Generator | None = None,
     memory: PromptMemory | None = None,
 ) -> list[Tensor]:
-    """Encode recordings as the frames the language model reads.
-
-    The sigma-VAE's spread is drawn once per voice and for all voices padded to the longest, in the order in
-    which the reference draws it, so that the same seed gives the same prompt.
+    """Encode recordings as the frames the language model reads, with the sigma-VAE's spread.
 
     Parameters
     ----------
     voices : sequence of Tensor [N]
-    generator : torch.Generator
-        On the CPU.
+    generator : torch.Generator, optional
+        On the CPU. The spread is drawn from it in the reference's order, so that the same seed gives the same
+        prompt. Without one each voice is given the spread it always has, whoever else speaks: what was read
+        of a cast before needn't be read again.
     memory : PromptMemory, optional
         Where voices encoded before are found again.
 
@@ -136,22 +138,30 @@ def encode_voices(
         return []
     like = model.acoustic.encoder.head.bias
     longest = max(len(audio) for audio in voices)
-    frames = -(-longest // model.config.hop_length)
-    size = model.config.head.latent_size
-    spread = torch.randn(len(voices), generator=generator) * model.config.acoustic.noise_scale
-    # Into memory laid out channel by channel, as the reference's latents are when it draws noise like them:
-    # torch draws another sequence there.
-    noise = torch.empty(len(voices), size, frames).transpose(1, 2).normal_(generator=generator)
+    counts = [-(-len(audio) // model.config.hop_length) for audio in voices]
+    if generator is None:
+        steady = torch.Generator()
+        spreads = [_spreads(model, [count], steady.manual_seed(STEADY_SEED))[0] for count in counts]
+    else:
+        spreads = _spreads(model, counts, generator)
     encoded = []
-    for index, audio in enumerate(voices):
-        count = -(-len(audio) // model.config.hop_length)
+    for audio, count, spread in zip(voices, counts, spreads, strict=True):
         # Zeros up to the longest, as in the reference's batch: its last frame sees them.
         padded = torch.nn.functional.pad(audio, (0, longest - len(audio)))[: count * model.config.hop_length]
         encode = functools.partial(_encode, model, padded.to(like))
         mean = encode() if memory is None else memory.voice(padded, encode)
-        latent = mean + (spread[index] * noise[index, :count]).to(mean)
-        encoded.append(model.normalise_latent(latent))
+        encoded.append(model.normalise_latent(mean + spread.to(mean)))
     return encoded
+
+
+def _spreads(model: VibeVoiceModel, counts: Sequence[int], generator: torch.Generator) -> list[Tensor]:
+    """Draw the spread [n, Z] of voices of so many frames: a width for each, then noise up to the longest."""
+    width = torch.randn(len(counts), generator=generator) * model.config.acoustic.noise_scale
+    # Into memory laid out channel by channel, as the reference's latents are when it draws noise like them:
+    # torch draws another sequence there.
+    shape = len(counts), model.config.head.latent_size, max(counts)
+    noise = torch.empty(shape).transpose(1, 2).normal_(generator=generator)
+    return [width[index] * noise[index, :count] for index, count in enumerate(counts)]
 
 
 def _encode(model: VibeVoiceModel, audio: Tensor) -> Tensor:
