@@ -10,6 +10,7 @@ import soxr
 
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.nano.english import words
+from vibevoice_nb.sinks import to_pcm16
 
 SAMPLE_RATE = 24_000
 _RECOGNISER_RATE = 16_000
@@ -71,9 +72,8 @@ class Recogniser:
         speech = np.pad(speech, _RECOGNISER_RATE // 5)
         # Digital silence has no spectrum to speak of: a faint, fixed hiss.
         speech = speech + np.random.default_rng(0).normal(0, 1e-4, len(speech))
-        pcm = (np.clip(speech, -1, 1) * 32767).astype(np.int16)
         self._decoder.start_utt()
-        self._decoder.process_raw(pcm.tobytes(), no_search=False, full_utt=True)
+        self._decoder.process_raw(to_pcm16(speech).tobytes(), no_search=False, full_utt=True)
         self._decoder.end_utt()
         best = self._decoder.hyp()
         return best.hypstr if best else ""
