@@ -19,6 +19,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vibevoice_nb.cli.app import app
+from vibevoice_nb.engines import engines
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.export.encode import read_manifest
 from vibevoice_nb.script import Script, parse_script
@@ -31,6 +32,7 @@ from web_helpers import LONG, SHORT, VOICES, Server, Visitor, first, recording, 
 from vibevoice_nb.web import server as web
 from vibevoice_nb.web.booth import Booth, Order
 from vibevoice_nb.web.limits import Limits
+from vibevoice_nb.web.studio_app import open_room
 
 FRAME = 3200 / 24_000
 LIMITS = Limits(max_minutes=1, queue=8, max_steps=10, upload_megabytes=1, voice_seconds=20)
@@ -277,6 +279,30 @@ def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setitem(sys.modules, "voila.app", None)
     result = CliRunner().invoke(app, ["web", "--voila", "--port", "0"])
     assert result.exit_code == 2 and "pip install voila" in result.stderr
+
+
+def test_it_is_loaded_as_it_was_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Device, type and bits reach the engine of the demo, and that of the Studio behind Voila."""
+    booth = Booth("nano", Limits(), tmp_path, device="cpu", dtype="float32", quantize="int8")
+    booth.load()
+    how = {"device": "cpu", "dtype": "float32", "quantize": "int8"}
+    engine = engines.get("nano", **how)
+    assert engine is not None and engine.quantize == "int8"
+    opened: list[dict[str, Any]] = []
+
+    def launch(arguments: list[str]) -> None:
+        room = open_room()
+        opened.append(room.model_state)
+        room.close()
+
+    voila = pytest.importorskip("voila.app", reason="needs Voila: pip install voila")
+    monkeypatch.setattr(voila.Voila, "launch_instance", launch)
+    monkeypatch.setenv("VIBEVOICE_NB_ROOM", "{}")  # so that both are as before in the end
+    monkeypatch.setenv("JUPYTER_TOKEN", "")
+    arguments = [part for name, value in how.items() for part in (f"--{name}", value)]
+    result = CliRunner().invoke(app, ["web", "--voila", "--port", "0", *arguments])
+    assert result.exit_code == 0, result.output
+    assert opened[0]["state"] == "ready" and opened[0]["dtype"] == "float32, int8"
 
 
 def test_importing_the_package_brings_no_gradio() -> None:

@@ -23,6 +23,9 @@ def web(
     ] = "nano",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    quantize: Annotated[
+        str | None, typer.Option(help="int8 or int4: keep most weights in so many bits, to save memory.")
+    ] = None,
     max_minutes: Annotated[float, typer.Option(help="Longest conversation.")] = 3.0,
     queue: Annotated[int, typer.Option(help="Visitors who may wait.")] = 20,
     max_steps: Annotated[int, typer.Option(help="Most solver steps per frame.")] = 20,
@@ -46,14 +49,15 @@ def web(
     from vibevoice_nb.web.binding import check_host
 
     check_host(host, public)
+    how = {"device": device, "dtype": dtype, "quantize": quantize}
     if voila:
         from vibevoice_nb.web.studio_app import serve_studio
 
-        serve_studio(host, port, model, device, dtype, say)
+        serve_studio(host, port, model, how, say)
         return
     from vibevoice_nb.web.limits import Limits
 
     limits = Limits(max_minutes, queue, max_steps, upload_megabytes, voice_seconds, keep_minutes)
     with terminal.phase(f"opening {model} to visitors"):
         from vibevoice_nb.web.server import serve
-    serve(model, limits, host, port, device, dtype, say)
+    serve(model, limits, host, port, how, say)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -93,18 +93,17 @@ class Booth:
 
     Parameters
     ----------
-    model, device, dtype : str
-        As for `Engine.load`.
+    model : str
     limits : Limits
     folder : Path
         Everything of the visitors lies in it.
+    **how
+        `device`, `dtype` and `quantize`, as for `Engine.load`.
     """
 
-    def __init__(
-        self, model: str, limits: Limits, folder: Path, *, device: str = "auto", dtype: str = "auto"
-    ) -> None:
+    def __init__(self, model: str, limits: Limits, folder: Path, **how: Any) -> None:
         self.model, self.limits = model, limits
-        self._folder, self._device, self._dtype = folder, device, dtype
+        self._folder, self._how = folder, how
         self._streams: dict[str, LiveMp3] = {}
         self._jobs: dict[str, Generation] = {}
         self._waiting: dict[str, bool] = {}  # by visitor: whether they still want it
@@ -115,7 +114,7 @@ class Booth:
         self._engine()
 
     def _engine(self) -> Engine:
-        return engines.load(self.model, device=self._device, dtype=self._dtype)
+        return engines.load(self.model, **self._how)
 
     def stream(self, name: str) -> LiveMp3 | None:
         """Find a visitor's live sound."""

@@ -10,7 +10,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,16 +130,22 @@ def serving(booth: Booth, host: str, port: int) -> Iterator[str]:
 
 
 def serve(
-    model: str, limits: Limits, host: str, port: int, device: str, dtype: str, say: Callable[[str], None]
+    model: str,
+    limits: Limits,
+    host: str,
+    port: int,
+    how: Mapping[str, Any],
+    say: Callable[[str], None],
 ) -> None:
     """Serve until somebody interrupts; what visitors left is deleted then.
 
     Parameters
     ----------
-    model, device, dtype : str
-        As for `Engine.load`.
+    model : str
     limits : Limits
     host, port : str, int
+    how : mapping
+        `device`, `dtype` and `quantize`, as for `Engine.load`.
     say : callable
         Told the address.
 
@@ -148,7 +154,7 @@ def serve(
     VibeVoiceError
     """
     with visitors_folder() as folder:
-        booth = Booth(model, limits, folder, device=device, dtype=dtype)
+        booth = Booth(model, limits, folder, **how)
         server, bound = _server(booth, host, port)
         booth.load()
         say(f"{model} speaks at {address(bound)} ({who_reaches(host)}); Ctrl-C ends it")

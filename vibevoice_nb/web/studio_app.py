@@ -13,9 +13,9 @@ import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vibevoice_nb.errors import VibeVoiceError
 
@@ -30,7 +30,7 @@ _ROOM = "VIBEVOICE_NB_ROOM"
 
 
 def serve_studio(
-    host: str, port: int, model: str, device: str, dtype: str, say: Callable[[str], None]
+    host: str, port: int, model: str, how: Mapping[str, Any], say: Callable[[str], None]
 ) -> None:
     """Serve the Studio until somebody interrupts.
 
@@ -38,8 +38,9 @@ def serve_studio(
     ----------
     host, port : str, int
         Port 0 takes any that is free.
-    model, device, dtype : str
-        As for `Engine.load`.
+    model : str
+    how : mapping
+        `device`, `dtype` and `quantize`, as for `Engine.load`.
     say : callable
         Told the address.
 
@@ -54,7 +55,7 @@ def serve_studio(
         raise VibeVoiceError(f"no Voila ({error})", "Voila 0.5.8 or newer", "pip install voila") from error
     port, token = port or _free_port(host), secrets.token_urlsafe(16)
     with tempfile.TemporaryDirectory(prefix="vibevoice-rooms-", ignore_cleanup_errors=True) as rooms:
-        room = {"folder": rooms, "model": model, "device": device, "dtype": dtype}
+        room = {"folder": rooms, "model": model, "how": dict(how)}
         os.environ.update({_ROOM: json.dumps(room), "JUPYTER_TOKEN": token})  # the kernels inherit them
         shown = f"[{host}]" if ":" in host else host
         say(f"the Studio opens at http://{shown}:{port}/?token={token} ({who_reaches(host)}); Ctrl-C ends it")
@@ -82,8 +83,7 @@ def open_room() -> Studio:
         Path(folder) / "conversation",
         script="Speaker 1: Good morning!\nSpeaker 2: How nice to hear you.",
         model=room.get("model", "nano"),
-        device=room.get("device", "auto"),
-        dtype=room.get("dtype", "auto"),
+        **room.get("how", {}),
     )
 
 
