@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .engine.config import SAMPLE_RATE, SOLVERS, Solver
 from .errors import AudioError, OptionError
+from .ranges import check_ranges
 
 if TYPE_CHECKING:
     from .jobs import Job
@@ -30,7 +31,6 @@ _RANGES = {
     "context_seconds": (0.0, 86_400.0, "seconds of speech, from 0 to 86400"),
     "seed": (0, 2**63 - 1, "a whole number, not negative"),
 }
-_OPTIONAL = ("seed", "max_seconds", "passage_seconds", "context_seconds")
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,7 @@ class GenerationOptions:
     seed_voices: bool = False
 
     def __post_init__(self) -> None:
-        for name, (low, high, expected) in _RANGES.items():
-            value = getattr(self, name)
-            if value is None and name in _OPTIONAL:
-                continue
-            whole = name in ("num_steps", "seed")
-            number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-            if not number or not low <= value <= high:
-                default = {f.name: f.default for f in fields(self)}[name]
-                raise OptionError(f"{name}={value!r}", expected, f"leave it out; the default is {default}")
+        check_ranges(self, _RANGES)
         if not isinstance(self.seed_voices, bool):
             raise OptionError(f"seed_voices={self.seed_voices!r}", "True or False", "leave it out for False")
         if self.solver not in SOLVERS:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from vibevoice_nb.errors import OptionError, ScriptError
+from vibevoice_nb.errors import ScriptError
+from vibevoice_nb.ranges import check_ranges
 from vibevoice_nb.script import Script, parse_script
 from vibevoice_nb.script.turns import CHARS_PER_SECOND
 
@@ -57,13 +58,7 @@ class Limits:
     keep_minutes: float = 30.0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            low, high, expected = _RANGES[field.name]
-            value = getattr(self, field.name)
-            if not low <= value <= high:
-                raise OptionError(
-                    f"{field.name}={value}", expected, f"leave it out; the default is {field.default}"
-                )
+        check_ranges(self, _RANGES)
 
     def check(self, text: str) -> Script:
         """Read a script, or say why it can't be spoken here.
