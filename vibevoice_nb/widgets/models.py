@@ -82,7 +82,9 @@ class ModelKeeper:
             nonlocal told
             if (tenths := int(10 * share)) > told:
                 told = tenths
-                self._tell(_state("loading", model, message=f"{10 * tenths} % of the weights are loaded"))
+                nearly = "nearly there; the first load on a graphics card also compiles its kernels"
+                message = nearly if tenths == 9 else f"{10 * tenths} % is loaded"
+                self._tell(_state("loading", model, message=message))
 
         return tell
 
