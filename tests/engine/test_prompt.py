@@ -110,10 +110,10 @@ def test_voices_are_drawn_in_the_references_order() -> None:
 @torch.no_grad()
 def test_without_a_generator_a_voice_always_has_the_same_spread() -> None:
     model = small_model()
-    one, other = 0.1 * torch.randn(2 * HOP), 0.1 * torch.randn(3 * HOP)
+    one, other = 0.1 * torch.randn(HOP + 7), 0.1 * torch.randn(3 * HOP)
     alone = encode_voices(model, [one])[0]
     together = encode_voices(model, [other, one])
-    torch.testing.assert_close(together[1], alone)
+    assert torch.equal(together[1], alone), "to the bit, so that it is found again whoever else speaks"
     mean = model.normalise_latent(model.acoustic.encode(one[None, None])[0])
     assert 0.1 < (alone - mean).square().mean().sqrt() / (0.625 * model.latent_scale) < 1.5
     assert not torch.allclose(together[0][:2] - alone, torch.zeros(2, LATENT), atol=1e-2)

@@ -124,8 +124,8 @@ def encode_voices(
     voices : sequence of Tensor [N]
     generator : torch.Generator, optional
         On the CPU. The spread is drawn from it in the reference's order, so that the same seed gives the same
-        prompt. Without one each voice is given the spread it always has, whoever else speaks: what was read
-        of a cast before needn't be read again.
+        prompt. Without one each voice is encoded as if alone, with the spread it always has: what was read of
+        a cast before needn't be read again.
     memory : PromptMemory, optional
         Where voices encoded before are found again.
 
@@ -136,32 +136,29 @@ def encode_voices(
     """
     if not voices:
         return []
+    if generator is None:
+        return [
+            encode_voices(model, [audio], torch.Generator().manual_seed(STEADY_SEED), memory)[0]
+            for audio in voices
+        ]
     like = model.acoustic.encoder.head.bias
     longest = max(len(audio) for audio in voices)
-    counts = [-(-len(audio) // model.config.hop_length) for audio in voices]
-    if generator is None:
-        steady = torch.Generator()
-        spreads = [_spreads(model, [count], steady.manual_seed(STEADY_SEED))[0] for count in counts]
-    else:
-        spreads = _spreads(model, counts, generator)
+    frames = -(-longest // model.config.hop_length)
+    size = model.config.head.latent_size
+    spread = torch.randn(len(voices), generator=generator) * model.config.acoustic.noise_scale
+    # Into memory laid out channel by channel, as the reference's latents are when it draws noise like them:
+    # torch draws another sequence there.
+    noise = torch.empty(len(voices), size, frames).transpose(1, 2).normal_(generator=generator)
     encoded = []
-    for audio, count, spread in zip(voices, counts, spreads, strict=True):
+    for index, audio in enumerate(voices):
+        count = -(-len(audio) // model.config.hop_length)
         # Zeros up to the longest, as in the reference's batch: its last frame sees them.
         padded = torch.nn.functional.pad(audio, (0, longest - len(audio)))[: count * model.config.hop_length]
         encode = functools.partial(_encode, model, padded.to(like))
         mean = encode() if memory is None else memory.voice(padded, encode)
-        encoded.append(model.normalise_latent(mean + spread.to(mean)))
+        latent = mean + (spread[index] * noise[index, :count]).to(mean)
+        encoded.append(model.normalise_latent(latent))
     return encoded
-
-
-def _spreads(model: VibeVoiceModel, counts: Sequence[int], generator: torch.Generator) -> list[Tensor]:
-    """Draw the spread [n, Z] of voices of so many frames: a width for each, then noise up to the longest."""
-    width = torch.randn(len(counts), generator=generator) * model.config.acoustic.noise_scale
-    # Into memory laid out channel by channel, as the reference's latents are when it draws noise like them:
-    # torch draws another sequence there.
-    shape = len(counts), model.config.head.latent_size, max(counts)
-    noise = torch.empty(shape).transpose(1, 2).normal_(generator=generator)
-    return [width[index] * noise[index, :count] for index, count in enumerate(counts)]
 
 
 def _encode(model: VibeVoiceModel, audio: Tensor) -> Tensor:
