@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
-from checkpoints import END, EOS, FRAME, START, original_config, random_model
+from checkpoints import END, EOS, FRAME, START, byte_tokenizer, original_config, random_model, save_weights
 from torch import Tensor
 
 from vibevoice_nb.engine.generate import Step, generate, prefill
@@ -53,6 +55,15 @@ def prepared_model(seed: int = 0) -> VibeVoiceModel:
     model = small_model(seed)
     prepare(model)
     return model
+
+
+def small_checkpoint(folder: Path, config: dict[str, Any] | None = None) -> Path:
+    """Write `small_model` into a new folder, by another config.json if need be, with a tokenizer of bytes."""
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config or small_config()))
+    save_weights(small_model(), folder)
+    byte_tokenizer().save(str(folder / "tokenizer.json"))
+    return folder
 
 
 def small_prompt(seed: int = 0, *, voices: Sequence[int] = (2 * HOP, 3 * HOP - 7), text: int = 9) -> Prompt:
