@@ -1,0 +1,29 @@
+"""What the tests of checkpoints share: a small one on disk, a copy to damage, loading it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from engine_helpers import small_checkpoint
+
+from vibevoice_nb.engine.model import VibeVoiceModel
+from vibevoice_nb.engine.weights import load_model
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of the smallest model, original layout, tied; copy it before changing it."""
+    return small_checkpoint(tmp_path_factory.mktemp("small") / "small")
+
+
+@pytest.fixture
+def folder(small: Path, tmp_path: Path) -> Path:
+    """A copy to damage."""
+    return Path(shutil.copytree(small, tmp_path / "copy"))
+
+
+def load(folder: Path, dtype: torch.dtype = torch.float32) -> VibeVoiceModel:
+    return load_model(folder, torch.device("cpu"), dtype)
