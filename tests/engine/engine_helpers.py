@@ -145,19 +145,20 @@ def both(
     return plain, walk(model, states(), sampler, frames=pool, **options())
 
 
+def after(count: int) -> Callable[[int], bool]:
+    """Stop once every row has been asked this often."""
+    asked: dict[int, int] = {}
+
+    def stop(row: int) -> bool:
+        asked[row] = asked.get(row, 0) + 1
+        return asked[row] > count
+
+    return stop
+
+
 def limited(count: int) -> Callable[[], dict[str, Any]]:
     """Make options that stop after `count` steps."""
-
-    def options() -> dict[str, Any]:
-        asked: dict[int, int] = {}
-
-        def stop(row: int) -> bool:
-            asked[row] = asked.get(row, 0) + 1
-            return asked[row] > count
-
-        return {"stop": stop}
-
-    return options
+    return lambda: {"stop": after(count)}
 
 
 def close(left: Sequence[Step], right: Sequence[Step], bound: float = 1e-4) -> bool:
