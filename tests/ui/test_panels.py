@@ -1,4 +1,4 @@
-"""The room and its panels in a browser: what a person does reaches the kernel, what that says is seen."""
+"""The room's panels in a browser: what a person does reaches the kernel, what that says is seen."""
 
 from __future__ import annotations
 
@@ -8,86 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rooms import SOUND, studio_traits, sweep_traits, take, turns_and_takes, voice
+from room_helpers import asked, consenting, faults, room, wait_for_call
+from rooms import SOUND, studio_traits, sweep_traits, turns_and_takes
 
 from vibevoice_nb.errors import VoiceError
 
-AXE = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
-EXPECTED = ("generate", "cancel", "choose_take", "star_take", "delete_take", "undo", "set_gap", "respeak")
-QUIET = ("set_voice", "clear_voice", "set_consent", "trim_voice", "set_colour", "load_model", "unload_model")
-
-
-STICKS_OUT = """() => document.documentElement.scrollWidth > innerWidth ? ['the page'] :
-  [...document.querySelectorAll('#views button, #views label, #views .vvnb-badge')]
-    .filter((element) => element.checkVisibility() && !element.closest('.vvnb-tabs, .cm-editor'))
-    .filter((element) => element.scrollWidth > element.clientWidth + 1)
-    .filter((element) => !element.querySelector('.vvnb-ellipsis'))
-    .map((element) => element.outerHTML)"""
-
-
-@pytest.fixture
-def room(mount: Callable[..., Any]) -> Callable[..., Any]:
-    """A Studio with a kernel that agrees to everything; `traits` differ from the usual room's."""
-
-    def room(theme: str = "light", methods: dict[str, Any] | None = None, **traits: Any) -> Any:
-        agree = {name: (lambda **_: {}) for name in (*EXPECTED, *QUIET)}
-        return mount(
-            "studio",
-            traits=studio_traits(**traits),
-            methods={**SOUND, **agree, **(methods or {})},
-            theme=theme,
-        )
-
-    return room
-
-
-def asked(mounted: Any, method: str) -> list[dict[str, Any]]:
-    return [params for name, params in mounted.calls if name == method]
-
-
-def wait_for_call(mounted: Any, method: str) -> dict[str, Any]:
-    return mounted.until(lambda: asked(mounted, method), f"call {method}")[-1]
-
-
-def consenting(**more: Any) -> list[dict[str, Any]]:
-    return [
-        {"label": "Anna", "colour": "#0072b2", "voice": voice("Ada")},
-        {"label": "Ben", "colour": "#d55e00", "voice": voice("Ben", "recording", consent=True, **more)},
-    ]
-
-
-def faults(page: Any) -> list[str]:
-    """Serious and critical violations that axe-core finds, in words."""
-    if not page.evaluate("() => 'axe' in window"):
-        page.add_script_tag(path=AXE)
-    found = page.evaluate("() => axe.run('#views', { resultTypes: ['violations'] })")
-    return [
-        f"{fault['id']}: {fault['help']}: {node['html'][:160]} {node['any'][:1]}"
-        for fault in found["violations"]
-        if fault["impact"] in ("serious", "critical")
-        for node in fault["nodes"]
-    ]
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_accessibility_faults(room: Callable[..., Any], theme: str) -> None:
-    page = room(theme).page
-    page.get_by_role("button", name="Compare A/B").click()
-    assert faults(page) == []
-    page.get_by_role("tab", name="Settings").click()
-    page.get_by_role("tab", name="Export").click()
-    page.keyboard.press("?")
-    assert page.get_by_role("dialog", name="Keys").is_visible()
-    assert faults(page) == []
-
-
-def test_nothing_sticks_out(room: Callable[..., Any]) -> None:
-    page = room().page
-    for width in (320, 380, 620, 900, 1500):
-        page.set_viewport_size({"width": width, "height": 900})
-        for tab in ("Settings", "Model", "Cast", "Export", "Takes"):
-            page.get_by_role("tab", name=tab).click()
-            assert page.evaluate(STICKS_OUT) == [], (width, tab)
+__all__ = ["room"]  # a fixture
 
 
 def test_generate_says_what_is_in_the_way(room: Callable[..., Any]) -> None:
@@ -341,68 +267,6 @@ def test_export_reaches_the_downloads(room: Callable[..., Any]) -> None:
             "folder": None,
         }
     ]
-
-
-def test_read_only(room: Callable[..., Any]) -> None:
-    project = {"name": "episode", "path": "/work", "read_only": True, "note": "another kernel works on it"}
-    page = room(project=project).page
-    assert page.get_by_text("another kernel works on it").is_visible()
-    assert page.get_by_role("button", name="Delete take 1").is_disabled()
-    assert page.get_by_label("Voice of Anna", exact=True).is_disabled()
-
-
-def test_an_empty_room_says_how_to_begin(room: Callable[..., Any]) -> None:
-    mounted = room(script="", turns=[], takes={}, speakers=[], take={})
-    page = mounted.page
-    page.get_by_role("button", name="Two speakers, ten seconds").click()
-    mounted.until(lambda: mounted.traits["script"].startswith("Speaker 1: Good morning"))
-    page.get_by_role("button", name="Two speakers, ten seconds").wait_for(state="hidden")
-
-
-def test_areas_by_key(room: Callable[..., Any]) -> None:
-    page = room().page
-    page.keyboard.press("Tab")
-    page.locator(".vvnb-model-badge").focus()
-    for key, expected in {
-        "1": ".cm-content",
-        "2": ".vvnb-cast *",
-        "3": ".vvnb-settings *",
-        "4": ".vvnb-model *",
-        "5": ".vvnb-deck *",
-        "6": ".vvnb-takes *",
-        "7": ".vvnb-export *",
-    }.items():
-        page.keyboard.press(f"Alt+{key}")
-        assert page.evaluate("selector => document.activeElement.matches(selector)", expected), key
-
-
-def test_300_turns_stay_quick(room: Callable[..., Any]) -> None:
-    turns, takes = turns_and_takes(300)
-    script = "".join(
-        f"{('Anna', 'Ben')[at % 2]}: This is what is said in turn {at + 1}.\n" for at in range(300)
-    )
-    mounted = room(script=script, turns=turns, takes=takes)
-    page = mounted.page
-    page.get_by_role("listbox", name="Turns").get_by_role("option", selected=True).focus()
-    milliseconds = page.evaluate(
-        """async () => {
-          const times = [];
-          for (let n = 0; n < 12; n += 1) {
-            const before = performance.now();
-            const down = new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true });
-            document.activeElement.dispatchEvent(down);
-            await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-            times.push(performance.now() - before);
-          }
-          return times.sort((a, b) => a - b)[6];
-        }"""
-    )
-    assert milliseconds < 50
-    changed = [{**turn, "state": "speaking" if turn["id"] == "t200" else turn["state"]} for turn in turns]
-    mounted.set(turns=changed, takes={**takes, "t1-take9": take("t1", 9, 1.0)})
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('.vvnb-turn')][199].dataset.state === 'speaking'"
-    )
 
 
 def test_sweep(mount: Callable[..., Any]) -> None:

@@ -1,0 +1,58 @@
+"""What the tests of the room share: a Studio whose kernel agrees to all, what it was asked, axe-core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rooms import SOUND, studio_traits, voice
+
+AXE = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
+EXPECTED = ("generate", "cancel", "choose_take", "star_take", "delete_take", "undo", "set_gap", "respeak")
+QUIET = ("set_voice", "clear_voice", "set_consent", "trim_voice", "set_colour", "load_model", "unload_model")
+
+
+@pytest.fixture
+def room(mount: Callable[..., Any]) -> Callable[..., Any]:
+    """A Studio with a kernel that agrees to everything; `traits` differ from the usual room's."""
+
+    def room(theme: str = "light", methods: dict[str, Any] | None = None, **traits: Any) -> Any:
+        agree = {name: (lambda **_: {}) for name in (*EXPECTED, *QUIET)}
+        return mount(
+            "studio",
+            traits=studio_traits(**traits),
+            methods={**SOUND, **agree, **(methods or {})},
+            theme=theme,
+        )
+
+    return room
+
+
+def asked(mounted: Any, method: str) -> list[dict[str, Any]]:
+    return [params for name, params in mounted.calls if name == method]
+
+
+def wait_for_call(mounted: Any, method: str) -> dict[str, Any]:
+    return mounted.until(lambda: asked(mounted, method), f"call {method}")[-1]
+
+
+def consenting(**more: Any) -> list[dict[str, Any]]:
+    return [
+        {"label": "Anna", "colour": "#0072b2", "voice": voice("Ada")},
+        {"label": "Ben", "colour": "#d55e00", "voice": voice("Ben", "recording", consent=True, **more)},
+    ]
+
+
+def faults(page: Any) -> list[str]:
+    """Serious and critical violations that axe-core finds, in words."""
+    if not page.evaluate("() => 'axe' in window"):
+        page.add_script_tag(path=AXE)
+    found = page.evaluate("() => axe.run('#views', { resultTypes: ['violations'] })")
+    return [
+        f"{fault['id']}: {fault['help']}: {node['html'][:160]} {node['any'][:1]}"
+        for fault in found["violations"]
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]
