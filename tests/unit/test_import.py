@@ -42,6 +42,15 @@ def test_parsing_a_script_brings_no_torch() -> None:
     assert python(f"import sys; {code}; print('torch' in sys.modules)").strip() == "False"
 
 
+def test_importing_audio_is_light() -> None:
+    program = (
+        "import sys, vibevoice_nb.voices\n"
+        "print([m for m in ('torch', 'librosa', 'av', 'soxr', 'soundfile', 'scipy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_lazy_names_and_all_agree() -> None:
     assert set(vibevoice_nb.__all__) == {*vibevoice_nb._HOME, "__version__"}
     assert set(vibevoice_nb.__all__) <= set(dir(vibevoice_nb))
