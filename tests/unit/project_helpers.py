@@ -1,11 +1,14 @@
-"""What the tests of projects share: takes of tones instead of speech."""
+"""What the tests of projects share: takes of tones instead of speech, a project on disk."""
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from vibevoice_nb.project import Project, Take
 
@@ -45,3 +48,16 @@ def speak(project: Project, turn_id: str, count: int = 3, phase: float = 0.0, **
 
 def speak_all(project: Project, count: int = 3) -> list[Take]:
     return [speak(project, turn_id, count) for turn_id in project.missing()]
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with Project.create(tmp_path_factory.mktemp("spoken") / "talk", SCRIPT) as project:
+        speak_all(project)
+    return project.path
+
+
+@pytest.fixture
+def path(spoken: Path, tmp_path: Path) -> Path:
+    """The folder of a project with eight spoken turns."""
+    return shutil.copytree(spoken, tmp_path / spoken.name)
