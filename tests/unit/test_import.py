@@ -42,6 +42,11 @@ def test_parsing_a_script_brings_no_torch() -> None:
     assert python(f"import sys; {code}; print('torch' in sys.modules)").strip() == "False"
 
 
+def test_reading_a_script_needs_no_torch() -> None:
+    code = "import sys, vibevoice_nb.script; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_importing_audio_is_light() -> None:
     program = (
         "import sys, vibevoice_nb.voices\n"
