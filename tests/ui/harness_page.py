@@ -56,7 +56,7 @@ class Mounted:
         self.channel.send(kind, buffers, **fields)
         self.flush()
 
-    def until(self, ready: Callable[[], Any], what: str = "", seconds: float = 5.0) -> Any:
+    def until(self, ready: Callable[[], Any], what: str = "", seconds: float = 20.0) -> Any:
         """Wait, the page running on, until something is truthy; return it."""
         deadline = time.monotonic() + seconds
         while not (value := ready()):

@@ -67,7 +67,7 @@ class Room:
         self.listen()
         self.heard = np.zeros(0, np.float32)
 
-    def hear(self, seconds: float, within: float = 8.0) -> np.ndarray:
+    def hear(self, seconds: float, within: float = 20.0) -> np.ndarray:
         """Wait for so much sound; return it from its first sample on."""
 
         def enough() -> bool:

@@ -57,7 +57,7 @@ class DocumentPage(StudioPage):
         self.page.wait_for_function(DOCUMENT, arg=path)
         self.root = self.page.locator(f"[id='{self.page.evaluate(DOCUMENT, path)}'] .vvnb-studio")
         self.ear = Ear(lab)
-        expect(self.root.locator(".cm-content")).to_be_visible(timeout=30_000)
+        expect(self.root.locator(".cm-content")).to_be_visible(timeout=60_000)
 
     @property
     def dirty(self) -> bool:

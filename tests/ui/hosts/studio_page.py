@@ -33,7 +33,7 @@ class Ear:
     def forget(self) -> None:
         self.page.evaluate("ear.forget()")
 
-    def wait_for_sound(self, timeout: float = 60.0) -> None:
+    def wait_for_sound(self, timeout: float = SPEAKING_TIMEOUT / 1000) -> None:
         """The clock of an AudioContext goes on, and what it plays is not silence."""
         self.page.wait_for_function(
             """() => {
@@ -56,7 +56,7 @@ class StudioPage:
         self.notebook, self.page = notebook, notebook.page
         self.root = self.page.locator(".vvnb-studio").nth(number)
         self.ear = Ear(notebook)
-        expect(self.root.locator(".cm-content")).to_be_visible(timeout=30_000)
+        expect(self.root.locator(".cm-content")).to_be_visible(timeout=60_000)
 
     def tab(self, name: str) -> Locator:
         """Bring a panel to the front: Cast, Settings, Takes, Export."""

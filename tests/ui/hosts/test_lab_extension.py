@@ -222,7 +222,7 @@ def test_launcher_and_a_cell_that_loads_a_take(open_lab: OpenLab, lab: JupyterSe
     expect(cell).to_contain_text('Project.open("untitled.vibevoice", read_only=True)')
     page.page.evaluate(CONNECTED)
     page.command("notebook:run-cell")
-    expect(page.page.locator(".jp-OutputArea .vvnb-lab-take .vvnb-deck")).to_be_visible(timeout=40_000)
+    expect(page.page.locator(".jp-OutputArea .vvnb-lab-take .vvnb-deck")).to_be_visible(timeout=60_000)
 
 
 def test_it_is_installed(lab: JupyterServer) -> None:

@@ -11,7 +11,7 @@ import pytest
 from conftest import SCRIPT, OpenNotebook, room
 from jupyter_server import JupyterServer, until
 from playwright.sync_api import expect
-from studio_page import StudioPage
+from studio_page import SPEAKING_TIMEOUT, StudioPage
 
 SAMPLES = "[round(float(abs(studio.work.take(t['chosen']).audio).sum()), 3) for t in studio.turns]"
 
@@ -71,7 +71,7 @@ def test_speak_one_line_again(studio: StudioPage) -> None:
 
     lane = studio.select_turn(2)
     lane.get_by_role("button", name="Speak again").click()
-    expect(lane.get_by_role("radio", name="Take 3")).to_be_visible(timeout=30_000)
+    expect(lane.get_by_role("radio", name="Take 3")).to_be_visible(timeout=SPEAKING_TIMEOUT)
     assert [a == b for a, b in zip(after, kernel.value(SAMPLES), strict=True)] == [True, False, True]
 
 
@@ -79,7 +79,7 @@ def test_compare_and_choose_takes(studio: StudioPage) -> None:
     lane = studio.select_turn(1)
     lane.get_by_role("button", name="Speak again").click()
     takes = [lane.get_by_role("radio", name=f"Take {number}", exact=True) for number in (1, 2)]
-    expect(takes[1]).to_be_checked(timeout=30_000)
+    expect(takes[1]).to_be_checked(timeout=SPEAKING_TIMEOUT)
     lane.get_by_role("button", name="Compare A/B").click()
     comparison = lane.get_by_role("group", name="Compare two takes")
     studio.ear.wait_for_silence()
