@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from checkpoints import END, EOS, FRAME, START, byte_tokenizer, original_config, random_model, save_weights
 from torch import Tensor
 
 from vibevoice_nb.engine.generate import Step, generate, prefill
 from vibevoice_nb.engine.graphs import FramePool
+from vibevoice_nb.engine.lm import LanguageModel
 from vibevoice_nb.engine.model import VibeVoiceModel
 from vibevoice_nb.engine.prepare import prepare
 from vibevoice_nb.engine.prompt import Prompt, VoiceSlot
@@ -84,6 +86,24 @@ def small_prompt(seed: int = 0, *, voices: Sequence[int] = (2 * HOP, 3 * HOP - 7
 def sampler_of(model: VibeVoiceModel, cfg_scale: float = 1.3, num_steps: int = 3, **options: Any) -> Sampler:
     solver = options.get("solver", "dpmsolver++")
     return Sampler(model.head, solver_steps(num_steps, solver, model.config.head.train_steps), cfg_scale)
+
+
+class Reads:
+    """Counts the positions that a language model really reads."""
+
+    def __init__(self, lm: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.positions = 0
+        read = lm.prefill
+
+        def counted(embeds: Tensor, cache: object) -> Tensor:
+            self.positions += embeds.shape[1]
+            return read(embeds, cache)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(lm, "prefill", counted)
+
+    def taken(self) -> int:
+        positions, self.positions = self.positions, 0
+        return positions
 
 
 def begun(model: VibeVoiceModel, prompt: Prompt, seed: int = 0) -> GenerationState:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from engine_helpers import Reads
 
 from vibevoice_nb.bench import speed as bench
 from vibevoice_nb.bench.first_sound import FirstSound, of_side, random_prompt, run_nano
@@ -113,7 +114,7 @@ def test_a_first_sound_is_timed_from_the_request_to_the_sink() -> None:
     assert sink.took is None
 
 
-def test_first_sounds_of_a_new_and_of_a_known_cast(tmp_path: Path) -> None:
+def test_first_sounds_of_a_new_and_of_a_known_cast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_random_checkpoint(tmp_path, bench_config("tiny"), torch.bfloat16)
     side = OurSide(tmp_path, torch.float32, torch.device("cpu"))
     prompt = random_prompt(side, 60)
@@ -126,14 +127,7 @@ def test_first_sounds_of_a_new_and_of_a_known_cast(tmp_path: Path) -> None:
     encoded = []
     encode = side.model.acoustic.encode
     side.model.acoustic.encode = lambda audio, state=None: encoded.append(1) or encode(audio, state)  # type: ignore[method-assign]
-    read: list[int] = []
-    prefill = side.model.language_model.prefill
-
-    def counted(embeds: torch.Tensor, cache: Any) -> None:
-        read.append(embeds.shape[1])
-        prefill(embeds, cache)
-
-    side.model.language_model.prefill = counted  # type: ignore[method-assign]
+    reads = Reads(side.model.language_model, monkeypatch)
     times = of_side(side, 60)
     assert set(times) == {"fresh", "first", "second", "other_text", "seeded"}
     per_cast = 2 * -(-frames // FRAMES_AT_ONCE)
@@ -143,7 +137,7 @@ def test_first_sounds_of_a_new_and_of_a_known_cast(tmp_path: Path) -> None:
     count, before = len(prompt.ids) - 1, prompt.before_voices
     text = before + (count - 60 - before) // PIECE * PIECE
     end = before + (count - before) // PIECE * PIECE
-    assert sum(read) == count + 3 * sum(count - known for known in (0, end, text, before))
+    assert reads.taken() == count + 3 * sum(count - known for known in (0, end, text, before))
 
 
 @pytest.mark.slow

@@ -9,35 +9,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from engine_helpers import HOP, SPECIAL, prepared_model, sampler_of, small_prompt, walk
+from engine_helpers import HOP, SPECIAL, Reads, prepared_model, sampler_of, small_prompt, walk
 from numpy.typing import NDArray
 from torch import Tensor
 
 from vibevoice_nb.engine.generate import prefill
-from vibevoice_nb.engine.lm import LanguageModel
 from vibevoice_nb.engine.memory import PIECE, PromptMemory
 from vibevoice_nb.engine.state import GenerationState
 from vibevoice_nb.engine_api import Engine
 
 HIDDEN = 48
-
-
-class _Reads:
-    """Counts the positions that the language model really reads."""
-
-    def __init__(self, lm: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.positions = 0
-        read = lm.prefill
-
-        def counted(embeds: Tensor, cache: object) -> Tensor:
-            self.positions += embeds.shape[1]
-            return read(embeds, cache)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(lm, "prefill", counted)
-
-    def taken(self) -> int:
-        positions, self.positions = self.positions, 0
-        return positions
 
 
 def _embeds(count: int, seed: int = 0) -> Tensor:
@@ -57,7 +38,7 @@ def _kv(memory: PromptMemory, embeds: Tensor) -> list[Tensor]:
 def test_only_what_comes_after_a_change_is_read_and_the_caches_are_equal_to_the_bit(
     changed: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reads = _Reads(prepared_model().language_model, monkeypatch)
+    reads = Reads(prepared_model().language_model, monkeypatch)
     memory = PromptMemory()
     first, second = _embeds(4 * PIECE + 9), _embeds(4 * PIECE + 9)
     if changed is not None:
@@ -74,7 +55,7 @@ def test_only_what_comes_after_a_change_is_read_and_the_caches_are_equal_to_the_
 @torch.inference_mode()
 def test_what_is_before_the_voices_is_a_piece_of_its_own(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
     lm = prepared_model().language_model
-    reads = _Reads(lm, monkeypatch)
+    reads = Reads(lm, monkeypatch)
     memory = PromptMemory()
 
     def kv(memory: PromptMemory, embeds: Tensor) -> list[Tensor]:
@@ -119,7 +100,7 @@ def test_memory_is_bounded_and_forgets_ends_before_beginnings(monkeypatch: pytes
     one = PromptMemory()
     _kv(one, _embeds(PIECE))
     memory = PromptMemory(3 * one.nbytes)
-    reads = _Reads(prepared_model().language_model, monkeypatch)
+    reads = Reads(prepared_model().language_model, monkeypatch)
     long = _embeds(5 * PIECE)
     for again in (5, 2, 2):
         _kv(memory, long)
@@ -187,7 +168,7 @@ def test_another_seed_has_nothing_read_again_unless_it_draws_the_voices(
 ) -> None:
     prompt, memory = small_prompt(text=3 * PIECE), PromptMemory()
     count = len(prompt.ids) - 1
-    reads = _Reads(prepared_model().language_model, monkeypatch)
+    reads = Reads(prepared_model().language_model, monkeypatch)
     first, _ = _said(memory, 1, seed_voices=False)
     assert reads.taken() == count
     other, _ = _said(memory, 2, seed_voices=False)

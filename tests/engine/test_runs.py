@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from checkpoints import byte_tokenizer, random_model, save_weights
-from engine_helpers import HOP, LATENT, SEMANTIC, small_config
+from engine_helpers import HOP, LATENT, SEMANTIC, Reads, small_config
 
 from vibevoice_nb.engine.checkpoint import NANO_FOLDER
 from vibevoice_nb.engine_api import Engine
@@ -87,22 +87,15 @@ def _context(count: int, frames: int = 5, seed: int = 0) -> list[Spoken]:
 # A turn and its context.
 
 
-def test_a_turn_spoken_again_finds_its_voices_where_they_were(engine: Engine) -> None:
+def test_a_turn_spoken_again_finds_its_voices_where_they_were(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever the seed, unless it draws the voices too: then all from the first voice on is read again."""
-    read: list[int] = []
-    prefill = engine.model.language_model.prefill
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            engine.model.language_model,
-            "prefill",
-            lambda embeds, cache: read.append(embeds.shape[1]) or prefill(embeds, cache),
-        )
-        counts = []
-        for seed, seed_voices in ((1, False), (2, False), (3, True), (4, True)):
-            options = replace(FEW, seed=seed, seed_voices=seed_voices)
-            _done(TurnRun(engine, TURNS[3], CAST, _context(3), options))
-            counts.append(sum(read))
-            read.clear()
+    reads, counts = Reads(engine.model.language_model, monkeypatch), []
+    for seed, seed_voices in ((1, False), (2, False), (3, True), (4, True)):
+        options = replace(FEW, seed=seed, seed_voices=seed_voices)
+        _done(TurnRun(engine, TURNS[3], CAST, _context(3), options))
+        counts.append(reads.taken())
     first, again, *seeded = counts
     assert again < 64 <= first and seeded[0] == seeded[1] > again
 
