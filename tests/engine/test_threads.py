@@ -7,10 +7,13 @@ from collections.abc import Iterator
 import pytest
 import torch
 from engine_helpers import begun, prepared_model, sampler_of, small_prompt, walk
+from machines import machine
 
 from vibevoice_nb.engine.model import VibeVoiceModel
 from vibevoice_nb.engine.threads import at_most_threads, is_small
 from vibevoice_nb.engine_api import Engine
+
+__all__ = ["machine"]  # a fixture
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +64,7 @@ def test_only_small_models_are_held_back() -> None:
     assert prepared_model().max_threads == 1
 
 
+@pytest.mark.usefixtures("machine")
 def test_a_small_model_stays_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vibevoice_nb.engine.placement.cpu_has_fast_bfloat16", lambda: True)
     assert Engine.load("nano", device="cpu").dtype == torch.float32
