@@ -162,7 +162,7 @@ def _asked(module: Any, name: str) -> bool:
 
 @functools.cache
 def _is_right(kind: Callable[[Tensor, Tensor | None], Kernel], dtype: torch.dtype, pack: object) -> bool:
-    """Try a kind of kernel on random matrices; another operator `pack` that it depends on is another trial."""
+    """Try a kind of kernel on random matrices, once for each operator `pack` that it depends on."""
     try:
         return all(_agrees(kind, dtype, *shape) for shape in _SHAPES)
     except (RuntimeError, AttributeError, TypeError, ValueError):

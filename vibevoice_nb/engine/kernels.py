@@ -4,9 +4,9 @@ Shapes: x [..., in], matrix [out, in], bias and residual [..., out].
 
 On a CPU, speech is generated a row or two at a time, so a product costs the time to read its matrix. Two
 layouts help. Published weights are bfloat16, and every one of them is also a float16 once the matrix is
-scaled by a power of two: stored as float16 and widened inside the product, they are read in half the time, and
-the arithmetic is still float32. Other matrices (with a norm folded in, say) are packed for oneDNN, which reads
-them once however few the rows are and finishes the product while its result is in the processor's cache.
+scaled by a power of two: stored as float16 and widened inside the product, they are read in half the time,
+and the arithmetic is still float32. Other matrices (with a norm folded in, say) are packed for oneDNN, which
+reads them once however few the rows are and finishes the product while its result is in the CPU's cache.
 
 `kernel_choice` decides which kernel a matrix gets on this machine.
 """
@@ -145,7 +145,7 @@ class CastKernel(Kernel):
 def multiply_by_blocks(
     x: Tensor, shape: torch.Size, rows_of: Callable[[slice], Tensor], bias: Tensor | None
 ) -> Tensor:
-    """Multiply in float32 by a matrix [out, in] of any dtype, of which `rows_of` gives some rows at a time."""
+    """Multiply in float32 by a matrix [out, in] of any dtype; `rows_of` gives some of its rows at a time."""
     count, width = shape
     flat = x.reshape(-1, width).float()
     out = flat.new_empty(len(flat), count)

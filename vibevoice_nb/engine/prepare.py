@@ -93,6 +93,9 @@ def prepare(model: VibeVoiceModel, *, quantize: Quantize | None = None) -> None:
         Keep the language model's layers in so many bits; codec and heads stay as they are.
     """
     model.max_threads = 1 if is_small(model) else None
+    model.quantize = quantize
+    if model.fingerprint is None:
+        model.fingerprint = model.take_fingerprint()
     for part in (*model.language_model.layers, *model.children()):
         _prepare_part(part, quantize)
 
