@@ -54,4 +54,4 @@ def _checksum(tensor: Tensor) -> int:
     if len(flat) > _WHOLE:
         starts = [index * (len(flat) - _BLOCK) // (_BLOCKS - 1) for index in range(_BLOCKS)]
         flat = torch.cat([flat[start : start + _BLOCK] for start in starts])
-    return zlib.crc32(flat.contiguous().cpu().view(torch.uint8).numpy())
+    return zlib.crc32(flat.contiguous().cpu().view(torch.uint8).numpy().data)

@@ -127,24 +127,37 @@ def computes(dtype: torch.dtype) -> bool:
 
 
 def has_onednn(dtype: torch.dtype) -> bool:
-    """Whether oneDNN multiplies matrices of this dtype here, correctly, and in hardware.
+    """Whether oneDNN multiplies matrices of this dtype here, correctly, and in hardware."""
+    return not onednn_problem(dtype)
+
+
+def has_half_packing() -> bool:
+    """Whether fbgemm packs float16 matrices here and multiplies by them correctly."""
+    return not half_packing_problem()
+
+
+def onednn_problem(dtype: torch.dtype) -> str:
+    """Return the reason why oneDNN isn't used for matrices of a dtype; empty if it is used.
 
     `torch.backends.mkldnn.enabled = False`, set before a model is loaded, is respected.
     """
     mkldnn = torch.backends.mkldnn
     pack = getattr(torch.ops.mkldnn, "_reorder_linear_weight", None)
-    if pack is None or not mkldnn.is_available() or not mkldnn.enabled:  # type: ignore[truthy-bool]
-        return False
-    if dtype == torch.bfloat16 and not _has_bfloat16():
-        return False
-    return dtype in _TOLERANCE and _is_right(OneDnnKernel, dtype, pack)
+    if pack is None or not mkldnn.is_available():
+        return "this torch has no oneDNN"
+    if not mkldnn.enabled:  # type: ignore[truthy-bool]
+        return "oneDNN is switched off in torch.backends.mkldnn"
+    if dtype not in _TOLERANCE or (dtype == torch.bfloat16 and not _has_bfloat16()):
+        return "there is no hardware for it that oneDNN uses"
+    return "" if _is_right(OneDnnKernel, dtype, pack) else "oneDNN's product failed its trial"
 
 
-def has_half_packing() -> bool:
-    """Whether fbgemm packs float16 matrices here and multiplies by them correctly."""
+def half_packing_problem() -> str:
+    """Return the reason why fbgemm isn't used for float16 matrices; empty if it is used."""
     pack = getattr(torch.ops.quantized, "linear_prepack_fp16", None)
-    there = pack is not None and "fbgemm" in torch.backends.quantized.supported_engines
-    return there and _is_right(HalfKernel, torch.float32, pack)
+    if pack is None or "fbgemm" not in torch.backends.quantized.supported_engines:
+        return "this torch has no fbgemm for this processor"
+    return "" if _is_right(HalfKernel, torch.float32, pack) else "fbgemm's product failed its trial"
 
 
 def _has_bfloat16() -> bool:

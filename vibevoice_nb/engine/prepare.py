@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..machine import usable_cores
 from .codec import Block
 from .conv import CausalConv, Downsample, Upsample
 from .head import DiffusionHead
@@ -25,7 +26,7 @@ from .linear import Dense, LinearWeights, derived_values
 from .lm import Layer
 from .model import TokenScores, VibeVoiceModel
 from .quantized import Quantize, choose_quantized
-from .threads import is_small
+from .threads import at_most_threads, is_small
 from .weights import load_model
 
 Choose = Callable[[Tensor, Tensor | None], Kernel]
@@ -66,8 +67,9 @@ def load_prepared(
         if progress is not None:
             progress(share)
 
-    model = load_model(folder, placement, dtype, ready=ready)
-    prepare(model, quantize=quantize)
+    with at_most_threads(usable_cores()):
+        model = load_model(folder, placement, dtype, ready=ready)
+        prepare(model, quantize=quantize)
     return model
 
 
@@ -92,7 +94,7 @@ def prepare(model: VibeVoiceModel, *, quantize: Quantize | None = None) -> None:
     quantize : {"int8", "int4"}, optional
         Keep the language model's layers in so many bits; codec and heads stay as they are.
     """
-    model.max_threads = 1 if is_small(model) else None
+    model.max_threads = 1 if is_small(model) else usable_cores()
     model.quantize = quantize
     if model.fingerprint is None:
         model.fingerprint = model.take_fingerprint()

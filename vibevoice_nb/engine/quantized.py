@@ -109,13 +109,16 @@ class Int4Kernel(Kernel):
         return (groups * scale.to(dtype) + offset.to(dtype)).flatten(1)
 
 
+QUANTIZED: dict[Quantize, type[Int8Kernel] | type[Int4Kernel]] = {"int8": Int8Kernel, "int4": Int4Kernel}
+
+
 def choose_quantized(quantize: Quantize) -> Callable[[Tensor, Tensor | None], Kernel]:
     """Say how a matrix is kept: in 8 or 4 bits if its shape allows."""
 
     def choose(weight: Tensor, bias: Tensor | None) -> Kernel:
         if weight.is_meta or (quantize == "int4" and weight.shape[1] % GROUP):
             return choose_kernel(weight, bias)
-        return Int8Kernel(weight, bias) if quantize == "int8" else Int4Kernel(weight, bias)
+        return QUANTIZED[quantize](weight, bias)
 
     return choose
 
