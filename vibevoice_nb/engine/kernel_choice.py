@@ -49,8 +49,9 @@ def choose_kernel(weight: Tensor, bias: Tensor | None) -> Kernel:
 def choose_widened(weight: Tensor, bias: Tensor | None) -> Kernel:
     """Choose the fastest kernel for float32 activations that takes no more memory than the matrix does."""
     if weight.device.type == "cpu" and weight.dtype in HALF_TYPES and not has_half_packing():
-        if has_onednn(weight.dtype):
-            return CastKernel(OneDnnKernel(weight, bias), weight.dtype)
+        narrow = in_hardware(weight, bias)
+        if narrow is not None:
+            return CastKernel(narrow, weight.dtype)
         if _stays_narrow(weight.dtype, weight.numel()):
             return WideningKernel(weight, bias)
     return choose_kernel(weight.float(), None if bias is None else bias.float())
@@ -62,16 +63,14 @@ def choose_for_many_rows(weight: Tensor, bias: Tensor | None) -> Kernel:
     Where the processor multiplies bfloat16, many rows take half the time they take with any other kernel; a
     row or two take longer.
     """
-    if weight.device.type == "cpu" and weight.dtype == torch.bfloat16 and has_onednn(torch.bfloat16):
-        return CastKernel(OneDnnKernel(weight, bias), torch.bfloat16)
-    return choose_widened(weight, bias)
+    narrow = in_hardware(weight, bias)
+    return choose_widened(weight, bias) if narrow is None else CastKernel(narrow, weight.dtype)
 
 
-def choose_for_steps(weight: Tensor, bias: Tensor | None) -> Kernel:
-    """Choose for several rows at a time: eight are enough for bfloat16 in hardware to be the fastest."""
-    if weight.device.type == "cpu" and weight.dtype == torch.bfloat16 and has_onednn(torch.bfloat16):
-        return OneDnnKernel(weight, bias)
-    return choose_kernel(weight, bias)
+def in_hardware(weight: Tensor, bias: Tensor | None) -> Kernel | None:
+    """Return the kernel that multiplies a 16-bit matrix on the CPU in hardware, if there is one."""
+    on_cpu = weight.device.type == "cpu" and weight.dtype in HALF_TYPES
+    return OneDnnKernel(weight, bias) if on_cpu and has_onednn(weight.dtype) else None
 
 
 def _choose_for_cpu(weight: Tensor, bias: Tensor | None) -> Kernel:
