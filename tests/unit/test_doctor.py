@@ -131,7 +131,7 @@ def test_the_cost_of_16_bits_is_told(packing: str, onednn: str) -> None:
         assert "no hardware" in finding.found and "as fast as float32" in finding.found
     else:
         assert finding.status == "note" and "half the memory" in finding.found
-        assert "no hardware; no fbgemm" in finding.found and "three times as long" in finding.found
+        assert "no hardware; no fbgemm" in finding.found and "twice the time" in finding.found
 
 
 def test_the_kernels_in_use_are_told_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,7 +209,7 @@ def narrow_products(dtype: str, onednn: str, packing: str) -> Finding:
         return Finding(topic, "ok", f"multiplied in float32, by fbgemm ({onednn}): about as fast as float32")
     found = (
         f"multiplied in float32 ({onednn}; {packing}): large matrices take half the memory of float32, "
-        "and up to three times as long"
+        "a product of few rows up to twice the time"
     )
     return Finding(topic, "note", found, "float32 is faster if there is memory for it")
 
