@@ -107,7 +107,7 @@ def kept_width(dtype: torch.dtype, count: int, *, published_half: bool) -> int:
 
 
 def _is_packed(dtype: torch.dtype, count: int) -> bool:
-    """Whether a matrix is kept as float16 if that loses nothing."""
+    """Return whether a matrix is kept as float16 if that loses nothing."""
     if dtype not in (torch.float32, *HALF_TYPES) or not has_half_packing():
         return False
     smallest = {torch.float32: _PACKED_FROM, torch.bfloat16: _PACKED_BFLOAT16_FROM}
@@ -115,23 +115,23 @@ def _is_packed(dtype: torch.dtype, count: int) -> bool:
 
 
 def _stays_narrow(dtype: torch.dtype, count: int) -> bool:
-    """Whether a 16-bit matrix that is neither packed nor multiplied in hardware keeps its 16 bits."""
+    """Return whether a 16-bit matrix that is neither packed nor multiplied in hardware keeps its 16 bits."""
     narrow = dtype in HALF_TYPES and not computes(dtype) and not has_half_packing()
     return narrow and count >= _NARROW_FROM
 
 
 def computes(dtype: torch.dtype) -> bool:
-    """Whether the CPU computes in a dtype without losing time: always in float32, in bfloat16 in hardware."""
+    """Return whether the CPU computes in a dtype without losing time: always in float32, in bfloat16 in hardware."""
     return dtype not in HALF_TYPES or has_onednn(dtype)
 
 
 def has_onednn(dtype: torch.dtype) -> bool:
-    """Whether oneDNN multiplies matrices of this dtype here, correctly, and in hardware."""
+    """Return whether oneDNN multiplies matrices of this dtype here, correctly, and in hardware."""
     return not onednn_problem(dtype)
 
 
 def has_half_packing() -> bool:
-    """Whether fbgemm packs float16 matrices here and multiplies by them correctly."""
+    """Return whether fbgemm packs float16 matrices here and multiplies by them correctly."""
     return not half_packing_problem()
 
 
@@ -160,7 +160,7 @@ def half_packing_problem() -> str:
 
 
 def _has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 itself, and oneDNN, which may be limited, lets it."""
+    """Return whether the processor multiplies bfloat16 itself, and oneDNN, which may be limited, lets it."""
     if not _asked(torch.ops.mkldnn, "_is_mkldnn_bf16_supported"):
         return False
     if platform.machine().lower() in ("aarch64", "arm64"):

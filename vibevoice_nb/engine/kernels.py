@@ -161,7 +161,7 @@ def multiply_by_blocks(
 
 
 def fits_half(weight: Tensor) -> bool:
-    """Whether `HalfKernel` keeps a matrix without loss."""
+    """Return whether `HalfKernel` keeps a matrix without loss."""
     scale = _half_scale(weight)
     # In parts, since the comparison takes several times the room of what is compared.
     return all(_is_half(part.float() * scale) for part in weight.split(_ROWS_COMPARED))

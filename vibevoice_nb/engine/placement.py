@@ -83,7 +83,7 @@ def pick_dtype(device: torch.device, name: str = "auto", *, small: bool = False)
 
 
 def cpu_has_fast_bfloat16() -> bool:
-    """Whether torch multiplies bfloat16 in hardware here (AVX-512 BF16, AMX, or Arm's BF16)."""
+    """Return whether torch multiplies bfloat16 in hardware here (AVX-512 BF16, AMX, or Arm's BF16)."""
     return computes(torch.bfloat16)
 
 
