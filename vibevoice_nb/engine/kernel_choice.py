@@ -121,7 +121,7 @@ def _stays_narrow(dtype: torch.dtype, count: int) -> bool:
 
 
 def computes(dtype: torch.dtype) -> bool:
-    """Return whether the CPU computes in a dtype without losing time: always in float32, in bfloat16 in hardware."""
+    """Return whether the CPU loses no time in a dtype: none in float32, and none in bfloat16 in hardware."""
     return dtype not in HALF_TYPES or has_onednn(dtype)
 
 
