@@ -46,7 +46,7 @@ def speak_turn(
 ) -> Take | None:
     """Speak one turn in the context of the takes chosen before it; None if not a frame was made."""
     turn = project.turn(turn_id)
-    context = project.context_for(turn_id, engine.name, engine.model.weights_digest())
+    context = project.context_for(turn_id, engine.name, weights=engine.model.weights_digest())
     begun = time.perf_counter()
     run = TurnRun(
         engine, turn.turn, voices_of(project), [item.spoken for item in context], options, cancelled=cancelled
