@@ -78,6 +78,7 @@ def test_a_take_says_how_it_was_made(project: Project, engine: Engine) -> None:
     for take, before in zip(takes[1:], takes, strict=False):
         manifest = take.manifest
         assert manifest["content"] == "generated speech"
+        assert manifest["weights"] == engine.model.weights_digest()
         assert manifest["options"]["seed"] == 1 and manifest["options"]["num_steps"] == 2
         assert manifest["voice"]["sha256"] == project.cast[manifest["speaker"]].voice.sha256
         assert manifest["follows"] == before.id

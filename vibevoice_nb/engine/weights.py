@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ..errors import CheckpointError
 from .checkpoint import read_json
 from .config import Layout, ModelConfig, parse_config
+from .fingerprint import Fingerprint
 from .keys import published_name
 from .model import VibeVoiceModel
 
@@ -124,6 +125,7 @@ def load_model(
     config = read_config(folder)
     tensors = list_tensors(folder)
     model = build_model(config, tensors)
+    model.fingerprint = Fingerprint()
     sizes = {name: tensor.numel() for name, tensor in model.state_dict().items()}
     whole, done = sum(sizes.values()), 0
     for prefix, names in _parts(model).items():
@@ -161,7 +163,11 @@ def _read(
     placement: Mapping[str, torch.device] | torch.device,
     dtype: torch.dtype,
 ) -> dict[str, Tensor]:
-    """Read these weights. Files are closed again at once: what is mapped of an open one counts as memory."""
+    """Read these weights, and add them to the model's fingerprint.
+
+    Files are closed again at once: what is mapped of an open one counts as memory.
+    """
+    assert model.fingerprint is not None
     keys = {published_name(name, layout): name for name in names}
     loaded: dict[str, Tensor] = {}
     for file in sorted({tensors[key].file for key in keys}):
@@ -169,6 +175,7 @@ def _read(
             for key, name in keys.items():
                 if tensors[key].file == file:
                     tensor = handle.get_tensor(key).reshape(model.get_parameter(name).shape)
+                    model.fingerprint.add(name, tensor)
                     loaded[name] = _checked(key, tensor, dtype).to(device_of(name, placement))
     return loaded
 

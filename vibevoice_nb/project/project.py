@@ -172,7 +172,9 @@ class Project(TakesProject):
 
     # The context, and the whole
 
-    def context_for(self, turn_id: str, model: str | None = None) -> list[ContextTurn]:
+    def context_for(
+        self, turn_id: str, model: str | None = None, weights: str | None = None
+    ) -> list[ContextTurn]:
         """What was spoken before a turn, the oldest first, back to the first turn that isn't complete.
 
         Parameters
@@ -180,6 +182,9 @@ class Project(TakesProject):
         turn_id : str
         model : str, optional
             Also stop at a take of another model, whose frames this one can't go on from.
+        weights : str, optional
+            Fingerprint of the model's weights: also stop, with a warning, at a take made when the model of
+            that name had other weights. Takes of earlier versions, which name none, are accepted.
 
         Raises
         ------
@@ -199,6 +204,12 @@ class Project(TakesProject):
             if take is None or take.ended == "cancelled":
                 break
             if model is not None and take.manifest.get("model") != model:
+                break
+            if weights is not None and take.manifest.get("weights", weights) != weights:
+                warnings.warn(
+                    f"{quoted(record)} is not used as context: {model} had other weights when it was made",
+                    stacklevel=2,
+                )
                 break
             try:
                 frames = take.frames

@@ -46,7 +46,7 @@ def speak_turn(
 ) -> Take | None:
     """Speak one turn in the context of the takes chosen before it; None if not a frame was made."""
     turn = project.turn(turn_id)
-    context = project.context_for(turn_id, engine.name)
+    context = project.context_for(turn_id, engine.name, weights=engine.model.weights_digest())
     begun = time.perf_counter()
     run = TurnRun(
         engine, turn.turn, voices_of(project), [item.spoken for item in context], options, cancelled=cancelled
@@ -160,6 +160,7 @@ def _about(engine: Engine, options: GenerationOptions, *, mode: str) -> dict[str
         "content": GENERATED,
         "model": engine.name,
         "revision": engine.revision,
+        "weights": engine.model.weights_digest(),
         "device": str(engine.device),
         "dtype": str(engine.dtype).removeprefix("torch."),
         "quantize": engine.quantize,
