@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -30,9 +31,10 @@ from .engine.state import GenerationState
 from .engine.threads import is_small
 from .engine.tokenizer import Tokenizer, load_tokenizer
 from .engine.weights import build_model, list_tensors, read_config
-from .errors import OptionError, ScriptError
+from .errors import OptionError, ScriptError, VoiceError
 from .jobs import Cancelled, Job, Passage, Report, run_jobs, speak_jobs
 from .passages import cut
+from .ranges import GENERATION, shown
 from .script import Script, Turn, parse_script
 from .sinks import MemorySink, Sink
 from .speech import GenerationOptions, Speech
@@ -219,6 +221,10 @@ class Engine:
 
         Each comes out as it would alone with the same seed.
         """
+        if not isinstance(scripts, Sequence) or isinstance(scripts, (str, bytes)):
+            raise OptionError(
+                f"scripts of type {type(scripts).__name__}", "a list of scripts", "use `speak` for one script"
+            )
         if sinks is None:
             sinks = [MemorySink() for _ in scripts]
         if len(sinks) != len(scripts):
@@ -233,16 +239,15 @@ class Engine:
     def stream(
         self, script: str | Script, voices: Voices | None = None, **options: Any
     ) -> Iterator[NDArray[np.float32]]:
-        """Yield audio frame by frame (float32 [3200], 24 kHz, 133 ms) while it is made; see `speak`.
+        """Return an iterator over the audio, frame by frame (float32 [3200], 24 kHz, 133 ms); see `speak`.
 
-        Stop iterating to stop generating.
+        Errors of `speak` are raised by this call, before the first frame is asked for. Stop iterating to stop
+        generating.
         """
         chosen = self.defaults.updated(options).seeded()
         job = self._job(script, voices, chosen, MemorySink())
-        for _, audio in speak_jobs(
-            self.model, [job], self.tokenizer.special, memory=self.memory, frames=self.frames
-        ):
-            yield audio
+        frames = speak_jobs(self.model, [job], self.tokenizer.special, memory=self.memory, frames=self.frames)
+        return (audio for _, audio in frames)
 
     def resume(
         self,
@@ -267,7 +272,9 @@ class Engine:
         Speech
             With the whole audio from the start, or with a `sink` (now or before), the new part.
         """
-        options = speech.options.updated({"max_seconds": max_seconds})
+        options = replace(speech.options, max_seconds=max_seconds)
+        if options.max_seconds is None:
+            raise OptionError("max_seconds=None", GENERATION["max_seconds"][2], "say how long it may become")
         if sink is None:
             sink = MemorySink()
             sink.write(speech.audio)
@@ -310,7 +317,7 @@ class Engine:
     def _job(
         self, script: str | Script, voices: Voices | None, options: GenerationOptions, sink: Sink
     ) -> Job:
-        script = (parse_script(script) if isinstance(script, str) else script).raise_for_errors()
+        script = (script if isinstance(script, Script) else parse_script(script)).raise_for_errors()
         cast = self._cast(script, voices)
         labels = {turn.speaker_index: turn.label for turn in script.turns}
         estimated = script.estimated_seconds
@@ -335,6 +342,12 @@ class Engine:
             voices = [voices]
         if isinstance(voices, Mapping):
             wanted = {str(key).strip().casefold(): spec for key, spec in voices.items()}
+            if len(wanted) < len(voices):
+                raise ScriptError(
+                    f"two voices for one speaker among {shown(list(voices))}",
+                    "one voice for each speaker",
+                    "drop one of them",
+                )
             cast = {}
             for index, turn in speakers.items():
                 names = (str(turn.speaker), turn.label)
@@ -351,6 +364,12 @@ class Engine:
                     f"voices for {', '.join(turn.label for turn in speakers.values())}",
                     "correct the speaker's name",
                 )
+        elif not isinstance(voices, Sequence) or isinstance(voices, bytes):
+            raise VoiceError(
+                f"voices of type {type(voices).__name__}",
+                "a voice, a list of voices, or a dictionary from speakers to voices",
+                'write voices={"Speaker 1": "Ada"}, for example',
+            )
         else:
             order = sorted(speakers)
             if len(voices) != len(order):

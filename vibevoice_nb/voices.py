@@ -304,8 +304,14 @@ def resolve_voice(
     """
     if isinstance(spec, Voice):
         return spec
-    if not isinstance(spec, str):
+    if isinstance(spec, (np.ndarray, os.PathLike)):
         return load_voice(spec)
+    if not isinstance(spec, str):
+        raise VoiceError(
+            f"a voice of type {type(spec).__name__}",
+            "a built-in voice's name, a name in the library, a file, samples at 24 kHz, or a Voice",
+            f"use one of these: {', '.join(builtin_voices())}",
+        )
     for name, path in builtin_voices().items():
         if fold_name(name) == fold_name(spec):
             shipped = load_voice(path, name=name, trim=False)

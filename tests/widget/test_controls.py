@@ -40,9 +40,9 @@ def test_what_was_chosen_stays_with_another_model(controls: GenerationControls) 
     ("name", "value"),
     [
         ("num_steps", 0),
-        ("num_steps", 51),
+        ("num_steps", 1000),
         ("cfg_scale", 0.9),
-        ("cfg_scale", 5.1),
+        ("cfg_scale", 10.1),
         ("cfg_scale", float("nan")),
         ("seed", -1),
         ("seed", MAX_SEED + 1),

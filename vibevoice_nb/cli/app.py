@@ -14,6 +14,7 @@ from vibevoice_nb.cli import tables, terminal
 from vibevoice_nb.cli.terminal import FAILED, fail, print_json, say, warn
 from vibevoice_nb.cli.web import web
 from vibevoice_nb.errors import CheckpointError, VibeVoiceError
+from vibevoice_nb.ranges import MAX_STEPS
 
 if TYPE_CHECKING:
     from vibevoice_nb.recordings import VoiceCheck
@@ -118,7 +119,8 @@ def speak(
         float | None, typer.Option(help="Guidance, 1 (off, quicker) to 10; published default 1.3.")
     ] = None,
     num_steps: Annotated[
-        int | None, typer.Option(help="Solver steps per frame; published default 10, 5 is usable.")
+        int | None,
+        typer.Option(help=f"Solver steps per frame, 1 to {MAX_STEPS}; published default 10, 5 is usable."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the noise; drawn when not given.")] = None,
     solver: Annotated[str | None, typer.Option(help="dpmsolver++ or sde-dpmsolver++.")] = None,

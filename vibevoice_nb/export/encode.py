@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibevoice_nb.errors import AudioError, OptionError
+from vibevoice_nb.ranges import shown, whole
 from vibevoice_nb.sinks import SAMPLE_RATE, as_samples, to_pcm16
 
 if TYPE_CHECKING:
@@ -290,13 +291,14 @@ def _bitrate(format: Format, spec: FormatSpec, bitrate: int | None) -> int | Non
     low, default, high = spec.bitrates
     if bitrate is None:
         return default
-    if type(bitrate) is not int or not low <= bitrate <= high:
+    number = whole(bitrate)
+    if number is None or not low <= number <= high:
         raise OptionError(
-            f"bitrate={bitrate!r} for {format}",
+            f"bitrate={shown(bitrate)} for {format}",
             f"a whole number of bits per second from {low} to {high}",
             f"leave it out for {default}",
         )
-    return bitrate
+    return number
 
 
 def _as_stored(audio: NDArray[np.float32], sample_format: str) -> NDArray[Any]:
