@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .engine.config import SAMPLE_RATE, SOLVERS, Solver
+from .engine.silent_steps import MAX_SILENT_STEPS
 from .errors import AudioError, OptionError
 from .ranges import GENERATION, check_ranges, plain, shown
 
 if TYPE_CHECKING:
     from .jobs import Job
 
-Ended = Literal["finished", "length", "cancelled"]
-"""The model said all it had to; the length limit was reached; somebody stopped it."""
+Ended = Literal["finished", "length", "stalled", "cancelled"]
+"""The model said all it had to; the length limit was reached; the model went on without producing audio;
+somebody stopped it."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +142,8 @@ class Speech:
     ----------
     audio : float32 [N]
         24 kHz mono in [-1, 1]; empty when the audio went to a sink of the caller's.
-    ended : {"finished", "length", "cancelled"}
-        Why it ended.
+    ended : {"finished", "length", "stalled", "cancelled"}
+        Why it ended; `problem` has it in words.
     options : GenerationOptions
         As used, the seed included.
     cast : mapping from speaker label to voice name
@@ -170,6 +172,18 @@ class Speech:
     def rtf(self) -> float:
         """Real-time factor: work over audio; below 1 is faster than listening."""
         return self.elapsed / self.seconds if self.seconds else 0.0
+
+    @property
+    def problem(self) -> str:
+        """What kept the speech from being complete, in a sentence; empty for a finished one."""
+        made = f"{self.seconds:.1f} s of audio"
+        return {
+            "finished": "",
+            "length": f"the length limit was reached after {made}",
+            "stalled": f"the model produced no audio in {MAX_SILENT_STEPS} steps in a row, after {made}; "
+            "its weights may be damaged, or of another kind than its config.json says",
+            "cancelled": f"it was cancelled after {made}",
+        }[self.ended]
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the audio to a file, its format given by the suffix.

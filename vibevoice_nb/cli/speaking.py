@@ -50,7 +50,7 @@ class Outcome:
     summary : dict
         As `Speech.summary`; empty after an error.
     limit : str
-        Which limit ended it early, and what raises it.
+        Which limit ended it early, and what raises it; or that the model stalled.
     clipped : int
         Samples beyond full scale.
     """
@@ -238,6 +238,8 @@ def _finished(engine: Engine, order: Order, speech: Speech, file: AudioFile) -> 
 
 
 def _limit(engine: Engine, speech: Speech) -> str:
+    if speech.ended == "stalled":
+        return speech.problem
     if speech.ended != "length":
         return ""
     room = engine.model.config.language.max_positions
