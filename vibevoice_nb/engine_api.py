@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .defaults import generation_settings
 from .engine.attention import attention_name
-from .engine.checkpoint import NANO, find_checkpoint, revision_of
+from .engine.checkpoint import NANO, find_checkpoint, mirror_of, revision_of
 from .engine.config import SAMPLE_RATE
 from .engine.graphs import FramePool, one_device
 from .engine.memory import PromptMemory
@@ -105,7 +105,8 @@ class Engine:
         revision : str, optional
             Of the hub repository.
         mirrors : sequence of str, optional
-            Repositories to try when the first can't be fetched.
+            Repositories to try when the first can't be fetched; by default its known mirrors, none if empty.
+            A warning, `Engine.mirror` and `Engine.revision` say which one served.
         quantize : {"int8", "int4"}, optional
             Keep the language model's layers, most of a model, in 8 or 4 bits: for when memory is short.
         progress : callable, optional
@@ -154,6 +155,11 @@ class Engine:
     def device(self) -> torch.device:
         """Where the model runs; layers that did not fit may be elsewhere."""
         return self.model.latent_scale.device
+
+    @property
+    def mirror(self) -> str:
+        """Repository and commit that served the weights, if it is not the repository asked for; else ""."""
+        return mirror_of(self.name, self.revision)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -221,7 +227,7 @@ class Engine:
 
         Each comes out as it would alone with the same seed.
         """
-        if not isinstance(scripts, Sequence) or isinstance(scripts, (str, bytes)):
+        if not _is_list(scripts):
             raise OptionError(
                 f"scripts of type {type(scripts).__name__}", "a list of scripts", "use `speak` for one script"
             )
@@ -364,7 +370,7 @@ class Engine:
                     f"voices for {', '.join(turn.label for turn in speakers.values())}",
                     "correct the speaker's name",
                 )
-        elif not isinstance(voices, Sequence) or isinstance(voices, bytes):
+        elif not _is_list(voices):
             raise VoiceError(
                 f"voices of type {type(voices).__name__}",
                 "a voice, a list of voices, or a dictionary from speakers to voices",
@@ -398,6 +404,10 @@ class Engine:
             ttfa=None if job.first is None else job.first - job.started,
             job=job,
         )
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
 def _with_pauses(passages: Sequence[list[Turn]]) -> Iterator[tuple[list[Turn], int]]:

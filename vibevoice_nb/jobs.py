@@ -66,7 +66,7 @@ class Job:
     current: Passage | None = None
     samples: int = 0
     silence: int = 0
-    silent_steps: SilentSteps = SilentSteps()
+    silent_steps: SilentSteps = field(default_factory=SilentSteps)
     started: float = field(default_factory=time.perf_counter)
     first: float | None = None
 

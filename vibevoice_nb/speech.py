@@ -85,9 +85,10 @@ class GenerationOptions:
                 f"seed_voices={shown(self.seed_voices)}", "True or False", "leave it out for False"
             )
         object.__setattr__(self, "seed_voices", seed_voices)
-        if not isinstance(self.solver, str) or self.solver not in SOLVERS:
+        solver: object = self.solver
+        if not isinstance(solver, str) or solver not in SOLVERS:
             raise OptionError(
-                f"solver={shown(self.solver)}", f"one of {', '.join(SOLVERS)}", "leave it out for dpmsolver++"
+                f"solver={shown(solver)}", f"one of {', '.join(SOLVERS)}", "leave it out for dpmsolver++"
             )
 
     def updated(self, changes: Mapping[str, Any]) -> GenerationOptions:

@@ -50,6 +50,11 @@ def _show_version(value: bool) -> None:
         raise typer.Exit
 
 
+def _mirrors(values: list[str] | None) -> list[str] | None:
+    """None for the known mirrors, an empty list for no mirrors."""
+    return [] if values == ["none"] else values or None
+
+
 Debug = Annotated[
     bool, typer.Option("--debug", callback=_set_debug, help="Show the traceback of an error.", hidden=True)
 ]
@@ -62,7 +67,11 @@ Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of the hub repository.")]
 Mirrors = Annotated[
     list[str] | None,
-    typer.Option("--mirror", help="Hub repository to try when the model can't be fetched; repeatable."),
+    typer.Option(
+        "--mirror",
+        callback=_mirrors,
+        help="Hub repository to try when the model can't be fetched; repeatable; none: not even known ones.",
+    ),
 ]
 
 
@@ -177,7 +186,7 @@ def speak(
         dtype=dtype,
         quantize=quantize,
         revision=revision,
-        mirrors=tuple(mirrors) if mirrors else None,
+        mirrors=None if mirrors is None else tuple(mirrors),
         options=options,
         force=force,
         batch_size=batch_size,

@@ -142,7 +142,8 @@ def load_engine(settings: Settings) -> Engine:
             mirrors=settings.mirrors,
         )
     kind = str(engine.dtype).removeprefix("torch.")
-    terminal.say(f"on {engine.device} in {kind}, attention by {engine.attention}")
+    weights = f"weights of {engine.revision}, " if "@" in engine.revision else ""
+    terminal.say(f"{weights}on {engine.device} in {kind}, attention by {engine.attention}")
     return engine
 
 

@@ -201,8 +201,8 @@ def checked_setting(name: Any, value: Any) -> Any:
         raise OptionError(f"gap_ms={shown(value)}", f"whole milliseconds, 0 to {MAX_GAP_MS}", "0 is no gap")
     value = plain(value)
     if not isinstance(value, (bool, int, float, str, type(None))):  # a Fraction, a Decimal
-        number = whole(value)
-        value = value if (number := real(value) if number is None else number) is None else number
+        numbers = (whole(value), real(value))
+        value = next((number for number in numbers if number is not None), value)
     finite = not isinstance(value, float) or math.isfinite(value)
     short = not isinstance(value, str) or len(value) <= 1000
     if not (isinstance(value, (bool, int, float, str, type(None))) and finite and short):
