@@ -108,7 +108,8 @@ def speak(
             "--out",
             "-o",
             metavar="FILE",
-            help="Audio file, .wav, .flac, .mp3 or .ogg; by default the script's name with .wav, here.",
+            help="Audio file: .wav, .flac, .mp3, .ogg, .opus or .m4a; by default the script's name with "
+            ".wav, here.",
         ),
     ] = None,
     folder: Annotated[

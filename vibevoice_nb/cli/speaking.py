@@ -11,11 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vibevoice_nb.audio import read_audio, write_audio
+from vibevoice_nb.audio import check_audio_target, read_audio, write_audio
 from vibevoice_nb.cli import terminal
-from vibevoice_nb.cli.orders import AUDIO_SUFFIXES, Order
+from vibevoice_nb.cli.orders import Order
 from vibevoice_nb.errors import VibeVoiceError
-from vibevoice_nb.files import check_target
 from vibevoice_nb.sinks import MAX_WAV_BYTES, WavSink
 from vibevoice_nb.speech import Progress
 
@@ -87,7 +86,7 @@ class AudioFile:
     """
 
     def __init__(self, target: Path, *, force: bool) -> None:
-        self.target = check_target(target, suffixes=AUDIO_SUFFIXES, force=force)
+        self.target = check_audio_target(target, force=force)
         self._force = force
         self._encode = self.target.suffix.lower() != ".wav"
         self.sink = WavSink(_free_name(self.target), False) if self._encode else WavSink(self.target, force)

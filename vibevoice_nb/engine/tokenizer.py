@@ -118,7 +118,8 @@ def own_tokenizer(folder: Path) -> Path | None:
     """
     if any((folder / name).exists() for name in _FILES):
         return folder
-    inner = sorted({file.parent for name in _FILES for file in folder.glob(f"*/{name}")})
+    found = {file.parent for name in _FILES for file in folder.glob(f"*/{name}")}
+    inner = sorted(path for path in found if not (path / "config.json").exists())  # that is another model
     if len(inner) > 1:
         raise CheckpointError(
             f"{folder} holds {len(inner)} tokenizers: {', '.join(path.name for path in inner[:12])}",
@@ -162,7 +163,8 @@ def _read_older(folder: Path) -> Backend:
 
 def _fitting(tokenizer: FileTokenizer, folder: Path, config: ModelConfig) -> FileTokenizer:
     """Check that the model has an embedding for every token."""
-    highest, size = tokenizer.highest, config.language.vocab_size
+    size, highest = config.language.vocab_size, max(tokenizer.special.legal)
+    highest = highest if highest >= size else tokenizer.highest
     if highest >= size:
         raise CheckpointError(
             f"the tokenizer in {folder} has ids up to {highest}",

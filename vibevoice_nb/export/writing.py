@@ -82,7 +82,7 @@ def export_take(
     take : Take
     target : path
         A file for the whole; a folder for turns and stems, made when it isn't there.
-    format : {"wav", "flac", "mp3", "opus"}, optional
+    format : {"wav", "flac", "mp3", "opus", "m4a"}, optional
         By default what the file's suffix says; WAV in a folder.
     parts : {"whole", "turns", "stems"}
         One file; one for each turn (`001-Ada.wav`); or one for each speaker, as long as the whole, which
@@ -98,7 +98,7 @@ def export_take(
     manifest : bool
         Whether a JSON file beside the audio says how all this was made. Inside the audio it always is.
     bitrate : int, optional
-        In bits per second, for MP3 and Opus.
+        In bits per second, for MP3, Opus and M4A.
     force : bool
         Whether existing files may be replaced.
     progress : callable, optional
