@@ -83,7 +83,7 @@ def open_plain_file(path: Path, max_bytes: int) -> BinaryIO:
                 "cut out the part you need",
             )
         if _is_text(file.read(4096)):
-            raise AudioError(f"{path}: a text file", _READABLE, "name the recording, not its text")
+            raise AudioError(f"{path}: a text file", _READABLE, "choose an audio file")
         _check_chunks(file, size, path)
         file.seek(0)
     except BaseException:
