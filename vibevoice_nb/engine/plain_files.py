@@ -64,7 +64,7 @@ def read_json(path: Path, limit: int = JSON_LIMIT) -> dict[str, Any]:
         data = json.loads(read_limited(path, limit).decode("utf-8"))
     except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, a number or a nesting beyond sense
         raise CheckpointError(
-            f"{path} is not JSON ({error})", "a JSON object", "fetch the checkpoint again"
+            f"{path} is not JSON ({str(error)[:200]})", "a JSON object", "fetch the checkpoint again"
         ) from error
     if not isinstance(data, dict):
         raise CheckpointError(

@@ -279,7 +279,7 @@ def _open(file: Path) -> safe_open:
         ) from error
     except SafetensorError as error:
         raise CheckpointError(
-            f"{file} is damaged ({error})",
+            f"{file} is damaged ({str(error)[:300]})",
             "a whole safetensors file",
             "fetch it again; the download probably broke off",
         ) from error

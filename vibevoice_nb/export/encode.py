@@ -10,10 +10,10 @@ Shapes: audio is float32 [N], 24 kHz mono. What each format keeps of it:
 | Opus   | lossy, 48 kHz | any key         | CHAPTERxxx comments |
 | M4A    | lossy, AAC    | fixed keys      | Nero's chpl         |
 
-All but M4A keep the length to the sample: MP3 says in LAME's header what its encoder put before and after the
-audio (a player that ignores it plays up to 0.1 s of silence more), Opus in Ogg's pre-skip and last position.
-M4A starts at the first sample and ends with up to 43 ms of silence. WAV and M4A have no place for keys of
-one's own, so there the manifest follows the comment; `read_manifest` knows both.
+All keep the length to the sample: MP3 says in LAME's header what its encoder put before and after the audio
+(a player that ignores it plays up to 0.1 s of silence more), Opus in Ogg's pre-skip and last position, M4A in
+its edit list (FFmpeg ignores its end and decodes up to 43 ms of silence more). WAV and M4A have no place for
+keys of one's own, so there the manifest follows the comment; `read_manifest` knows both.
 """
 
 from __future__ import annotations
@@ -168,7 +168,9 @@ class Encoder:
         check_encoder(format)
         rate = _bitrate(format, self.spec, bitrate)
         self.samples = 0
-        self._container = av.open(file, "w", format=self.spec.container)
+        # In M4A, lengths are multiples of a millisecond otherwise.
+        muxer = {"movie_timescale": str(SAMPLE_RATE)} if format == "m4a" else {}
+        self._container = av.open(file, "w", format=self.spec.container, options=muxer)
         options = {"compression_level": "7"} if quick and format == "mp3" else {}
         self._stream = self._container.add_stream(
             self.spec.codec, rate=SAMPLE_RATE, layout="mono", options=options
