@@ -18,6 +18,7 @@ from torch import nn
 from .engine.checkpoint import (
     NANO,
     WANTED,
+    check_kind,
     find_checkpoint,
     mirror_of,
     read_json,
@@ -286,6 +287,7 @@ def find_source(model: str, *, revision: str | None, mirrors: Sequence[str] | No
             return source
         except (OSError, ValueError, CheckpointError):
             pass  # not fetched, or not all of it
+        check_kind(repository, revision)
         try:
             source = _remote(repository, revision)
             warn_of_mirror(model, source.revision, "; ".join(failures))

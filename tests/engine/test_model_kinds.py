@@ -15,6 +15,7 @@ import torch
 from checkpoint_helpers import folder, load, small
 from checkpoints import save_weights
 from engine_helpers import small_config, small_model
+from huggingface_hub.errors import EntryNotFoundError
 from safetensors.torch import load_file, save_file
 
 from vibevoice_nb import Engine
@@ -298,6 +299,48 @@ def test_the_cache_of_many_models_is_named(cache: Callable[..., Path]) -> None:
     root = cache("abc1")
     for place in (root.parent, root.parent.parent):
         assert _refused(place).remedy == "pass the id of one of them: me/Voice"
+
+
+# Repositories on the hub, before their weights are fetched.
+
+
+@pytest.fixture
+def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A hub with one repository, of which these are the files; weights must not be fetched."""
+
+    def make(config: dict[str, Any] | None, *names: str) -> None:
+        def download(repository: str, name: str, **options: Any) -> str:
+            if config is None or name != "config.json":
+                raise EntryNotFoundError(f"no {name}")
+            (tmp_path / "config.json").write_text(json.dumps(config))
+            return str(tmp_path / "config.json")
+
+        def snapshot(repository: str, *, local_files_only: bool = False, **options: Any) -> str:
+            assert local_files_only, "nothing of another kind is fetched"
+            raise OSError("not fetched")
+
+        monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+        monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+        monkeypatch.setattr("huggingface_hub.HfApi.list_repo_files", lambda *args, **options: list(names))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("config", "names", "kind"),
+    [
+        (small_config() | {"model_type": "vibevoice_streaming"}, [], "VibeVoice-Realtime"),
+        (QWEN, ["model.safetensors"], "another model: qwen2"),
+        (small_config() | {"quantization_config": {"quant_method": "awq"}}, [], "quantized with awq"),
+        (None, ["README.md", "VibeVoice-Q4_K_M.gguf"], "me/Voice holds weights for llama.cpp"),
+        (None, ["onnx/model.onnx"], "me/Voice holds a graph for ONNX Runtime"),
+    ],
+)
+def test_a_repository_of_another_kind_is_not_fetched(
+    remote: Callable[..., None], config: dict[str, Any] | None, names: list[str], kind: str
+) -> None:
+    remote(config, *names)
+    assert kind in _refused("me/Voice").got
 
 
 # The tokenizer in a folder of its own.

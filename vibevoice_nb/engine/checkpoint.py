@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import CheckpointError, OptionError
-from .model_kind import file_error, snapshot_of
+from .model_kind import check_config, check_file_names, file_error, snapshot_of
 from .plain_files import JSON_LIMIT, read_limited
 from .plain_files import read_json as read_json
 
@@ -147,7 +147,10 @@ def _fetch(repositories: list[str], revision: str | None, wanted: Sequence[str])
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     failures = []
+    weights = any("safetensors" in pattern for pattern in wanted)
     for repository in repositories:
+        if weights:
+            check_kind(repository, revision)
         try:
             folder = Path(snapshot_download(repository, revision=revision, allow_patterns=list(wanted)))
         except (OSError, ValueError, HfHubHTTPError, HFValidationError) as error:
@@ -163,6 +166,31 @@ def _fetch(repositories: list[str], revision: str | None, wanted: Sequence[str])
         "check the connection and the id, log in with `hf auth login` if it is private, name a mirror, or "
         "pass the folder of a local copy",
     )
+
+
+def check_kind(repository: str, revision: str | None) -> None:
+    """Raise for a repository with a model of another kind, before gigabytes of it are fetched.
+
+    Whatever else is wrong, fetching will say.
+    """
+    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        config = Path(hf_hub_download(repository, "config.json", revision=revision))
+    except LocalEntryNotFoundError:  # no connection
+        return
+    except EntryNotFoundError:
+        try:
+            names = HfApi().list_repo_files(repository, revision=revision)
+        except (OSError, ValueError, HfHubHTTPError):
+            return
+        if not any(name.endswith(".safetensors") for name in names):
+            check_file_names(repository, names)
+    except (OSError, ValueError, HfHubHTTPError):
+        return
+    else:
+        check_config(read_json(config))
 
 
 def revision_of(folder: Path) -> str:

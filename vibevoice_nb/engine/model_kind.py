@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import CheckpointError
@@ -132,25 +132,37 @@ def check_folder(folder: Path) -> None:
             raise _adapter_error(adapter)
     if weights:
         return
-    for suffix, (kind, remedy) in _SUFFIXES.items():
-        pickles = "pickle" in kind  # those are named by the loader, whose errors list all of them
-        if not pickles and (
-            found := sorted(folder.glob(f"*{suffix}")) or sorted(folder.glob(f"*/*{suffix}"))
-        ):
-            raise CheckpointError(
-                f"{folder} holds {kind}: {found[0].relative_to(folder)}", "a VibeVoice checkpoint", remedy
-            )
+    inner = sorted(path.parent for path in folder.glob("*/config.json"))
+    if inner and not (folder / "config.json").exists():
+        inner = [path for path in inner if any(path.glob("*.safetensors"))] or inner
+        raise CheckpointError(
+            f"{folder} holds no model itself, only folders with one",
+            "the folder that holds config.json and the weights",
+            f"pass {' or '.join(str(path) for path in inner[:4])}",
+        )
+    files = (path for pattern in ("*", "*/*") for path in folder.glob(pattern))
+    check_file_names(str(folder), (path.relative_to(folder).as_posix() for path in files))
     if (folder / "model_index.json").is_file():
         raise CheckpointError(f"{folder} is a diffusers pipeline", "a VibeVoice checkpoint", _TEXT_TO_SPEECH)
-    if not (folder / "config.json").exists():
-        inner = sorted(path.parent for path in folder.glob("*/config.json"))
-        if len(inner) == 1 or any(any(path.glob("*.safetensors")) for path in inner):
-            inner = [path for path in inner if any(path.glob("*.safetensors"))] or inner
-            raise CheckpointError(
-                f"{folder} holds no model itself, only folders with one",
-                "the folder that holds config.json and the weights",
-                f"pass {' or '.join(str(path) for path in inner[:4])}",
-            )
+
+
+def check_file_names(where: str, names: Iterable[str]) -> None:
+    """Raise for files of another program, in a folder or repository without weights of ours.
+
+    Raises
+    ------
+    CheckpointError
+
+    Examples
+    --------
+    >>> check_file_names("me/VibeVoice-GGUF", ["README.md", "VibeVoice-Q4_K_M.gguf"])
+    Traceback (most recent call last):
+    vibevoice_nb.errors.CheckpointError: me/VibeVoice-GGUF holds weights for llama.cpp (GGUF): VibeVoice-Q4...
+    """
+    for name in sorted(names):
+        kind, remedy = _SUFFIXES.get(PurePosixPath(name).suffix.lower(), ("", ""))
+        if kind and "pickle" not in kind:  # the loader names all pickles there are
+            raise CheckpointError(f"{where} holds {kind}: {name[:200]}", "a VibeVoice checkpoint", remedy)
 
 
 def check_config(data: Mapping[str, Any]) -> None:
