@@ -50,9 +50,9 @@ def _show_version(value: bool) -> None:
         raise typer.Exit
 
 
-def _mirrors(values: list[str] | None) -> list[str] | None:
-    """None for the known mirrors, an empty list for no mirrors."""
-    return [] if values == ["none"] else values or None
+def _mirrors(values: list[str] | None) -> tuple[str, ...] | None:
+    """None for the known mirrors, nothing for no mirrors."""
+    return None if not values else () if values == ["none"] else tuple(values)
 
 
 Debug = Annotated[
@@ -69,7 +69,6 @@ Mirrors = Annotated[
     list[str] | None,
     typer.Option(
         "--mirror",
-        callback=_mirrors,
         help="Hub repository to try when the model can't be fetched; repeatable; none: not even known ones.",
     ),
 ]
@@ -187,7 +186,7 @@ def speak(
         dtype=dtype,
         quantize=quantize,
         revision=revision,
-        mirrors=None if mirrors is None else tuple(mirrors),
+        mirrors=_mirrors(mirrors),
         options=options,
         force=force,
         batch_size=batch_size,
@@ -216,7 +215,7 @@ def info(
     with terminal.phase(f"looking at {model}"):
         from vibevoice_nb.model_info import describe
 
-        found = describe(model, revision=revision, mirrors=mirrors)
+        found = describe(model, revision=revision, mirrors=_mirrors(mirrors))
     if as_json:
         print_json(found.to_json())
     else:
