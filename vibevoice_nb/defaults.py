@@ -8,6 +8,7 @@ from pathlib import Path
 from .engine.checkpoint import read_json
 from .errors import CheckpointError, OptionError
 from .nano.english import to_phonemes
+from .ranges import shown
 from .speech import GenerationOptions
 
 _FRONTENDS: dict[str, Callable[[str], str]] = {"none": str, "english_phonemes": to_phonemes}
@@ -45,7 +46,7 @@ def generation_settings(folder: Path) -> tuple[GenerationOptions, Callable[[str]
     frontend = settings.pop("text_frontend", "none")
     if not isinstance(frontend, str) or frontend not in _FRONTENDS:
         raise CheckpointError(
-            f"{file} names the text frontend {frontend!r}",
+            f"{file} names the text frontend {shown(frontend)}",
             f"one of {', '.join(_FRONTENDS)}",
             "update vibevoice-nb",
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from .defaults import generation_settings
 from .engine.attention import attention_name
-from .engine.checkpoint import NANO, find_checkpoint, revision_of
+from .engine.checkpoint import NANO, find_checkpoint, mirror_of, revision_of
 from .engine.config import SAMPLE_RATE
 from .engine.graphs import FramePool, one_device
 from .engine.memory import PromptMemory
@@ -30,9 +31,10 @@ from .engine.state import GenerationState
 from .engine.threads import is_small
 from .engine.tokenizer import Tokenizer, load_tokenizer
 from .engine.weights import build_model, list_tensors, read_config
-from .errors import OptionError, ScriptError
+from .errors import OptionError, ScriptError, VoiceError
 from .jobs import Cancelled, Job, Passage, Report, run_jobs, speak_jobs
 from .passages import cut
+from .ranges import GENERATION, shown
 from .script import Script, Turn, parse_script
 from .sinks import MemorySink, Sink
 from .speech import GenerationOptions, Speech
@@ -103,7 +105,8 @@ class Engine:
         revision : str, optional
             Of the hub repository.
         mirrors : sequence of str, optional
-            Repositories to try when the first can't be fetched.
+            Repositories to try when the first can't be fetched; by default its known mirrors, none if empty.
+            A warning, `Engine.mirror` and `Engine.revision` say which one served.
         quantize : {"int8", "int4"}, optional
             Keep the language model's layers, most of a model, in 8 or 4 bits: for when memory is short.
         progress : callable, optional
@@ -152,6 +155,11 @@ class Engine:
     def device(self) -> torch.device:
         """Where the model runs; layers that did not fit may be elsewhere."""
         return self.model.latent_scale.device
+
+    @property
+    def mirror(self) -> str:
+        """Repository and commit that served the weights, if it is not the repository asked for; else ""."""
+        return mirror_of(self.name, self.revision)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -219,6 +227,10 @@ class Engine:
 
         Each comes out as it would alone with the same seed.
         """
+        if not _is_list(scripts):
+            raise OptionError(
+                f"scripts of type {type(scripts).__name__}", "a list of scripts", "use `speak` for one script"
+            )
         if sinks is None:
             sinks = [MemorySink() for _ in scripts]
         if len(sinks) != len(scripts):
@@ -233,16 +245,15 @@ class Engine:
     def stream(
         self, script: str | Script, voices: Voices | None = None, **options: Any
     ) -> Iterator[NDArray[np.float32]]:
-        """Yield audio frame by frame (float32 [3200], 24 kHz, 133 ms) while it is made; see `speak`.
+        """Return an iterator over the audio, frame by frame (float32 [3200], 24 kHz, 133 ms); see `speak`.
 
-        Stop iterating to stop generating.
+        Errors of `speak` are raised by this call, before the first frame is asked for. Stop iterating to stop
+        generating.
         """
         chosen = self.defaults.updated(options).seeded()
         job = self._job(script, voices, chosen, MemorySink())
-        for _, audio in speak_jobs(
-            self.model, [job], self.tokenizer.special, memory=self.memory, frames=self.frames
-        ):
-            yield audio
+        frames = speak_jobs(self.model, [job], self.tokenizer.special, memory=self.memory, frames=self.frames)
+        return (audio for _, audio in frames)
 
     def resume(
         self,
@@ -267,7 +278,9 @@ class Engine:
         Speech
             With the whole audio from the start, or with a `sink` (now or before), the new part.
         """
-        options = speech.options.updated({"max_seconds": max_seconds})
+        options = replace(speech.options, max_seconds=max_seconds)
+        if options.max_seconds is None:
+            raise OptionError("max_seconds=None", GENERATION["max_seconds"][2], "say how long it may become")
         if sink is None:
             sink = MemorySink()
             sink.write(speech.audio)
@@ -310,7 +323,7 @@ class Engine:
     def _job(
         self, script: str | Script, voices: Voices | None, options: GenerationOptions, sink: Sink
     ) -> Job:
-        script = (parse_script(script) if isinstance(script, str) else script).raise_for_errors()
+        script = (script if isinstance(script, Script) else parse_script(script)).raise_for_errors()
         cast = self._cast(script, voices)
         labels = {turn.speaker_index: turn.label for turn in script.turns}
         estimated = script.estimated_seconds
@@ -335,6 +348,12 @@ class Engine:
             voices = [voices]
         if isinstance(voices, Mapping):
             wanted = {str(key).strip().casefold(): spec for key, spec in voices.items()}
+            if len(wanted) < len(voices):
+                raise ScriptError(
+                    f"two voices for one speaker among {shown(list(voices))}",
+                    "one voice for each speaker",
+                    "drop one of them",
+                )
             cast = {}
             for index, turn in speakers.items():
                 names = (str(turn.speaker), turn.label)
@@ -351,6 +370,12 @@ class Engine:
                     f"voices for {', '.join(turn.label for turn in speakers.values())}",
                     "correct the speaker's name",
                 )
+        elif not _is_list(voices):
+            raise VoiceError(
+                f"voices of type {type(voices).__name__}",
+                "a voice, a list of voices, or a dictionary from speakers to voices",
+                'write voices={"Speaker 1": "Ada"}, for example',
+            )
         else:
             order = sorted(speakers)
             if len(voices) != len(order):
@@ -379,6 +404,10 @@ class Engine:
             ttfa=None if job.first is None else job.first - job.started,
             job=job,
         )
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
 def _with_pauses(passages: Sequence[list[Turn]]) -> Iterator[tuple[list[Turn], int]]:

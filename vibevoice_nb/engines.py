@@ -28,12 +28,15 @@ class Loaded:
         Where it runs, and what it computes in; with the bits its layers are kept in, if they are fewer.
     nbytes : int
         What its weights take at most; where 16 bits hold them exactly they are kept at half of it.
+    mirror : str
+        Repository and commit that served it, if it is not the repository asked for.
     """
 
     model: str
     device: str
     dtype: str
     nbytes: int
+    mirror: str = ""
 
 
 class EngineShelf:
@@ -120,7 +123,7 @@ def describe(engine: Engine) -> Loaded:
     if engine.quantize is None:
         tensors = [*engine.model.parameters(), *engine.model.buffers()]
         nbytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-        return Loaded(engine.name, str(engine.device), dtype, nbytes)
+        return Loaded(engine.name, str(engine.device), dtype, nbytes, engine.mirror)
     import torch
 
     from .engine.footprint import kept_bytes
@@ -135,7 +138,7 @@ def describe(engine: Engine) -> Loaded:
         published_half=False,
         quantize=engine.quantize,
     )
-    return Loaded(engine.name, str(engine.device), f"{dtype}, {engine.quantize}", nbytes)
+    return Loaded(engine.name, str(engine.device), f"{dtype}, {engine.quantize}", nbytes, engine.mirror)
 
 
 engines = EngineShelf()

@@ -20,6 +20,7 @@ from .engine.memory import PromptMemory
 from .engine.model import VibeVoiceModel
 from .engine.prompt import Prompt
 from .engine.sampler import Sampler, solver_steps
+from .engine.silent_steps import SilentSteps
 from .engine.state import GenerationState
 from .engine.tokenizer import SpecialTokens
 from .sinks import Sink
@@ -51,6 +52,8 @@ class Job:
         Audio given to the sink so far, pauses included.
     silence : int
         Samples of a pause still to come.
+    silent_steps : SilentSteps
+        Steps of the model that made no audio.
     """
 
     coming: list[Passage]
@@ -63,6 +66,7 @@ class Job:
     current: Passage | None = None
     samples: int = 0
     silence: int = 0
+    silent_steps: SilentSteps = field(default_factory=SilentSteps)
     started: float = field(default_factory=time.perf_counter)
     first: float | None = None
 
@@ -82,9 +86,17 @@ class Job:
             return True
         return self.current is not None and self.state.cond.length >= model.config.language.max_positions
 
+    def halted(self, model: VibeVoiceModel) -> bool:
+        """Return whether no more steps are allowed: the audio is full, or the model produces none."""
+        return self.silent_steps.stalled or self.full(model)
+
     def ended(self, model: VibeVoiceModel) -> Ended:
-        """Say why it stands still, once it does."""
-        return "finished" if self.done else "length" if self.full(model) else "cancelled"
+        """Return the reason that generation stopped."""
+        if self.done:
+            return "finished"
+        if self.full(model):
+            return "length"
+        return "stalled" if self.silent_steps.stalled else "cancelled"
 
     def fork(self, sink: Sink, options: GenerationOptions) -> Job:
         """Copy, to go on with a new limit (and all else as it was) and leave this one as it is."""
@@ -123,7 +135,7 @@ def speak_jobs(
         for job in jobs:
             if not job.full(model):
                 yield from _rest(job)
-        speaking = [job for job in jobs if not job.done and not job.full(model)]
+        speaking = [job for job in jobs if not job.done and not job.halted(model)]
         if not speaking:
             return
         for job in speaking:
@@ -135,11 +147,12 @@ def speak_jobs(
             sampler,
             special,
             temperature=options.temperature,
-            stop=lambda row, jobs=speaking: cancelled() or jobs[row].full(model),  # type: ignore[misc]
+            stop=lambda row, jobs=speaking: cancelled() or jobs[row].halted(model),  # type: ignore[misc]
             frames=frames,
         )
         for step in walk:
             job = speaking[step.row]
+            job.silent_steps = job.silent_steps.after(made_frame=step.frame is not None)
             if step.frame is not None:
                 yield job, _deliver(job, step.frame.audio.float().cpu().numpy())
             elif job.state.finished and job.current is not None:

@@ -28,6 +28,7 @@ from .engine.context import SpokenFrames, frames_felt, prefill_spoken
 from .engine.generate import Frame, generate
 from .engine.prompt import Prompt
 from .engine.sampler import Sampler, solver_steps
+from .engine.silent_steps import SilentSteps
 from .engine.state import GenerationState
 from .engine_api import Engine
 from .errors import OptionError
@@ -205,6 +206,7 @@ class _Run:
         """Speak one passage; returns whether the model has ended it."""
         model, special = self.engine.model, self.engine.tokenizer.special
         begun, frame = len(self._made), special.legal.index(special.frame)
+        silent = SilentSteps()
 
         def full() -> bool:
             seconds = (len(self._made) + 1) / model.config.frame_rate
@@ -218,16 +220,19 @@ class _Run:
             temperature=self.options.temperature,
             # Something is always said: a model that has just read speech may take it for the end.
             choose=lambda _, logits: frame if len(self._made) == begun else int(logits.argmax()),
-            stop=lambda _: self._cancelled() or full(),
+            stop=lambda _: self._cancelled() or silent.stalled or full(),
             frames=self.engine.frames,
         )
         for step in steps:
+            silent = silent.after(made_frame=step.frame is not None)
             if step.frame is not None:
                 yield self._keep(step.frame)
             elif self._ends(step.token):
                 return True
         if full():
             self.ended = "length"
+        elif silent.stalled:
+            self.ended = "stalled"
         return False
 
     def _keep(self, frame: Frame) -> NDArray[np.float32]:
@@ -264,7 +269,7 @@ class TurnRun(_Run):
     ----------
     frames, audio : Frames, float32 [N]
         So far.
-    ended : {"finished", "length", "cancelled"}
+    ended : {"finished", "length", "stalled", "cancelled"}
     lead : float32 [480]
         The 20 ms before the first sample, as the codec made them; zeros without context.
     prefill_hash : str

@@ -13,24 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .engine.config import SAMPLE_RATE, SOLVERS, Solver
+from .engine.silent_steps import MAX_SILENT_STEPS
 from .errors import AudioError, OptionError
-from .ranges import check_ranges
+from .ranges import GENERATION, check_ranges, plain, shown
 
 if TYPE_CHECKING:
     from .jobs import Job
 
-Ended = Literal["finished", "length", "cancelled"]
-"""The model said all it had to; the length limit was reached; somebody stopped it."""
-
-_RANGES = {
-    "cfg_scale": (1.0, 10.0, "a number from 1.0 (guidance off) to 10.0"),
-    "num_steps": (1, 1000, "a whole number from 1 to 1000"),
-    "temperature": (0.0, 2.0, "a number from 0.0 to 2.0"),
-    "max_seconds": (0.1, 86_400.0, "seconds of audio, from 0.1 to 86400"),
-    "passage_seconds": (1.0, 86_400.0, "seconds of speech, from 1 to 86400"),
-    "context_seconds": (0.0, 86_400.0, "seconds of speech, from 0 to 86400"),
-    "seed": (0, 2**63 - 1, "a whole number, not negative"),
-}
+Ended = Literal["finished", "length", "stalled", "cancelled"]
+"""The model said all it had to; the length limit was reached; the model went on without producing audio;
+somebody stopped it."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,7 @@ class GenerationOptions:
     cfg_scale : float
         Strength of classifier-free guidance; 1 switches it off and saves its cost.
     num_steps : int
-        Solver steps per frame. Fewer are faster, 5 is usable.
+        Solver steps per frame, 1 to 999. Fewer are faster, 5 is usable.
     seed : int, optional
         Of the noise; drawn when not given, and always told in the result.
     solver : {"dpmsolver++", "sde-dpmsolver++"}
@@ -86,12 +78,17 @@ class GenerationOptions:
     seed_voices: bool = False
 
     def __post_init__(self) -> None:
-        check_ranges(self, _RANGES)
-        if not isinstance(self.seed_voices, bool):
-            raise OptionError(f"seed_voices={self.seed_voices!r}", "True or False", "leave it out for False")
-        if self.solver not in SOLVERS:
+        check_ranges(self, GENERATION)
+        seed_voices = plain(self.seed_voices)
+        if not isinstance(seed_voices, bool):
             raise OptionError(
-                f"solver={self.solver!r}", f"one of {', '.join(SOLVERS)}", "leave it out for dpmsolver++"
+                f"seed_voices={shown(self.seed_voices)}", "True or False", "leave it out for False"
+            )
+        object.__setattr__(self, "seed_voices", seed_voices)
+        solver: object = self.solver
+        if not isinstance(solver, str) or solver not in SOLVERS:
+            raise OptionError(
+                f"solver={shown(solver)}", f"one of {', '.join(SOLVERS)}", "leave it out for dpmsolver++"
             )
 
     def updated(self, changes: Mapping[str, Any]) -> GenerationOptions:
@@ -101,7 +98,7 @@ class GenerationOptions:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
                 remedy = f"did you mean {near[0]!r}?" if near else "use one of these names"
-                raise OptionError(f"unknown option {name!r}", f"one of {', '.join(known)}", remedy)
+                raise OptionError(f"unknown option {shown(name)}", f"one of {', '.join(known)}", remedy)
         return replace(self, **{name: value for name, value in changes.items() if value is not None})
 
     def seeded(self) -> GenerationOptions:
@@ -146,8 +143,8 @@ class Speech:
     ----------
     audio : float32 [N]
         24 kHz mono in [-1, 1]; empty when the audio went to a sink of the caller's.
-    ended : {"finished", "length", "cancelled"}
-        Why it ended.
+    ended : {"finished", "length", "stalled", "cancelled"}
+        Why it ended; `problem` has it in words.
     options : GenerationOptions
         As used, the seed included.
     cast : mapping from speaker label to voice name
@@ -176,6 +173,18 @@ class Speech:
     def rtf(self) -> float:
         """Real-time factor: work over audio; below 1 is faster than listening."""
         return self.elapsed / self.seconds if self.seconds else 0.0
+
+    @property
+    def problem(self) -> str:
+        """What kept the speech from being complete, in a sentence; empty for a finished one."""
+        made = f"{self.seconds:.1f} s of audio"
+        return {
+            "finished": "",
+            "length": f"the length limit was reached after {made}",
+            "stalled": f"the model produced no audio in {MAX_SILENT_STEPS} steps in a row, after {made}; "
+            "its weights may be damaged, or of another kind than its config.json says",
+            "cancelled": f"it was cancelled after {made}",
+        }[self.ended]
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the audio to a file, its format given by the suffix.

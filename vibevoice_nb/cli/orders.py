@@ -11,17 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vibevoice_nb.audio import check_audio_target
 from vibevoice_nb.errors import AudioError, OptionError, ScriptError, VibeVoiceError, VoiceError
-from vibevoice_nb.files import check_target
 from vibevoice_nb.script import Script, load_script, parse_script
 from vibevoice_nb.script.lines import name_key, speaker_number
 from vibevoice_nb.script.turns import label_of
 from vibevoice_nb.voices import Voice, builtin_voices, resolve_voice
 
 STDIN = "-"
-AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg")
-"""What `write_audio` can write."""
-
 _MAX_STDIN_BYTES = 4_000_000
 
 
@@ -109,7 +106,7 @@ class Planner:
             if label not in cast:
                 cast[label] = self.voice(default_voice(label, index, names))
                 names.append(cast[label].name)
-        target = check_target(target, suffixes=AUDIO_SUFFIXES, force=self.force)
+        target = check_audio_target(target, force=self.force)
         ordered = {label: cast[label] for label in sorted(cast, key=labels.__getitem__)}
         return Order(source, script, ordered, frozenset(asked), target)
 

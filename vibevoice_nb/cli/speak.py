@@ -122,6 +122,6 @@ def exit_code(outcomes: Sequence[Outcome], refusals: Sequence[Refusal], unspoken
         return INTERRUPTED
     if alone and errors:
         return FAILED if isinstance(errors[0], AudioError) else BAD_INPUT
-    if errors or refusals:
+    if errors or refusals or any(outcome.summary.get("ended") == "stalled" for outcome in outcomes):
         return FAILED
     return LENGTH if any(outcome.limit for outcome in outcomes) else 0

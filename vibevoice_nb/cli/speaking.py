@@ -11,11 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vibevoice_nb.audio import read_audio, write_audio
+from vibevoice_nb.audio import check_audio_target, read_audio, write_audio
 from vibevoice_nb.cli import terminal
-from vibevoice_nb.cli.orders import AUDIO_SUFFIXES, Order
+from vibevoice_nb.cli.orders import Order
 from vibevoice_nb.errors import VibeVoiceError
-from vibevoice_nb.files import check_target
 from vibevoice_nb.sinks import MAX_WAV_BYTES, WavSink
 from vibevoice_nb.speech import Progress
 
@@ -50,7 +49,7 @@ class Outcome:
     summary : dict
         As `Speech.summary`; empty after an error.
     limit : str
-        Which limit ended it early, and what raises it.
+        Which limit ended it early, and what raises it; or that the model stalled.
     clipped : int
         Samples beyond full scale.
     """
@@ -87,7 +86,7 @@ class AudioFile:
     """
 
     def __init__(self, target: Path, *, force: bool) -> None:
-        self.target = check_target(target, suffixes=AUDIO_SUFFIXES, force=force)
+        self.target = check_audio_target(target, force=force)
         self._force = force
         self._encode = self.target.suffix.lower() != ".wav"
         self.sink = WavSink(_free_name(self.target), False) if self._encode else WavSink(self.target, force)
@@ -142,7 +141,8 @@ def load_engine(settings: Settings) -> Engine:
             mirrors=settings.mirrors,
         )
     kind = str(engine.dtype).removeprefix("torch.")
-    terminal.say(f"on {engine.device} in {kind}, attention by {engine.attention}")
+    weights = f"weights of {engine.revision}, " if "@" in engine.revision else ""
+    terminal.say(f"{weights}on {engine.device} in {kind}, attention by {engine.attention}")
     return engine
 
 
@@ -238,6 +238,8 @@ def _finished(engine: Engine, order: Order, speech: Speech, file: AudioFile) -> 
 
 
 def _limit(engine: Engine, speech: Speech) -> str:
+    if speech.ended == "stalled":
+        return speech.problem
     if speech.ended != "length":
         return ""
     room = engine.model.config.language.max_positions

@@ -62,9 +62,9 @@ def solver_steps(num_steps: int, solver: Solver, train_steps: int = 1000) -> tup
         raise OptionError(
             f"solver={solver!r}", f"one of {', '.join(SOLVERS)}", "leave it out for dpmsolver++"
         )
-    if not 1 <= num_steps <= train_steps:
+    if not 1 <= num_steps < train_steps:
         raise OptionError(
-            f"num_steps={num_steps}", f"a number from 1 to {train_steps}", "use 10, the default"
+            f"num_steps={num_steps}", f"a whole number from 1 to {train_steps - 1}", "use 10, the default"
         )
     from diffusers import DPMSolverMultistepScheduler
 

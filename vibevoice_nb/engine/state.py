@@ -22,10 +22,10 @@ from torch import Tensor
 
 from ..errors import CheckpointError
 from .cache import BLOCK, KVCache
-from .checkpoint import read_json
 from .config import ModelConfig
 from .conv import StreamState
 from .model import VibeVoiceModel
+from .plain_files import read_json
 
 FORMAT = 2
 _REMEDY = "start the script again, or load the state with the model it was made with"

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import CheckpointError, VibeVoiceError
 from .checkpoint import find_checkpoint
 from .config import ModelConfig
+from .plain_files import check_regular, read_limited
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Backend
+
+_FILES = ("tokenizer.json", "vocab.json")
+_LARGEST_FILE = 100_000_000
 
 START, END, FRAME, EOS = "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|endoftext|>"
 
@@ -53,26 +60,8 @@ class FileTokenizer:
     """
 
     def __init__(self, folder: Path) -> None:
-        from tokenizers import Tokenizer as Backend
-
-        if (folder / "tokenizer.json").exists():
-            try:
-                self._backend = Backend.from_file(str(folder / "tokenizer.json"))
-            except Exception as error:  # the tokenizers library raises bare Exception
-                raise CheckpointError(
-                    f"{folder / 'tokenizer.json'} is damaged ({error})", "a tokenizer file", "fetch it again"
-                ) from error
-        else:
-            from transformers import Qwen2TokenizerFast
-
-            try:
-                self._backend = Qwen2TokenizerFast.from_pretrained(str(folder)).backend_tokenizer
-            except (ImportError, OSError, ValueError, TypeError) as error:  # half a tokenizer, by version
-                raise CheckpointError(
-                    f"{folder} holds no tokenizer that can be read ({error})",
-                    "tokenizer.json, or vocab.json and merges.txt",
-                    "put tokenizer.json of Qwen/Qwen2.5-1.5B into the folder",
-                ) from error
+        file = folder / "tokenizer.json"
+        self._backend = _read_tokenizer(file) if file.exists() else _read_older(folder)
         found = {token: self._backend.token_to_id(token) for token in (START, END, FRAME, EOS)}
         lacking = [token for token, id_ in found.items() if id_ is None]
         if lacking:
@@ -82,6 +71,8 @@ class FileTokenizer:
                 "put tokenizer.json of Qwen/Qwen2.5-1.5B into the folder",
             )
         self.special = SpecialTokens(*(id_ for id_ in found.values() if id_ is not None))
+        self.highest = max(self._backend.get_vocab(with_added_tokens=True).values())
+        """The largest id it can give."""
 
     def encode(self, text: str) -> list[int]:
         return self._backend.encode(text, add_special_tokens=False).ids
@@ -102,8 +93,9 @@ def load_tokenizer(folder: Path, config: ModelConfig, mirrors: Sequence[str] = (
     ------
     CheckpointError
     """
-    if (folder / "tokenizer.json").exists() or (folder / "vocab.json").exists():
-        return _fitting(FileTokenizer(folder), folder, config)
+    own = own_tokenizer(folder)
+    if own is not None:
+        return _fitting(FileTokenizer(own), own, config)
     qwen = "Qwen/Qwen2.5-7B" if config.language.hidden_size >= 3584 else "Qwen/Qwen2.5-1.5B"
     try:
         fetched = find_checkpoint(qwen, mirrors=mirrors, wanted=["tokenizer.json"])
@@ -116,9 +108,63 @@ def load_tokenizer(folder: Path, config: ModelConfig, mirrors: Sequence[str] = (
         ) from error
 
 
+def own_tokenizer(folder: Path) -> Path | None:
+    """Find the folder of a checkpoint's own tokenizer: the checkpoint itself, or one folder inside it.
+
+    Raises
+    ------
+    CheckpointError
+        Several folders hold one.
+    """
+    if any((folder / name).exists() for name in _FILES):
+        return folder
+    found = {file.parent for name in _FILES for file in folder.glob(f"*/{name}")}
+    inner = sorted(path for path in found if not (path / "config.json").exists())  # that is another model
+    if len(inner) > 1:
+        raise CheckpointError(
+            f"{folder} holds {len(inner)} tokenizers: {', '.join(path.name for path in inner[:12])}",
+            "one tokenizer",
+            f"copy tokenizer.json of the right one into {folder}",
+        )
+    return inner[0] if inner else None
+
+
+def _read_tokenizer(file: Path) -> Backend:
+    from tokenizers import Tokenizer as Backend
+
+    data = read_limited(file, _LARGEST_FILE)
+    try:
+        backend = Backend.from_buffer(data)
+        backend.encode("Ready.", add_special_tokens=False)  # some damage shows only then
+    except BaseException as error:  # the library raises bare Exception, and a panic of Rust is not even one
+        if isinstance(error, (KeyboardInterrupt, SystemExit, MemoryError)):
+            raise
+        raise CheckpointError(
+            f"{file} is damaged ({str(error)[:200]})", "a tokenizer file", "fetch it again"
+        ) from error
+    return backend
+
+
+def _read_older(folder: Path) -> Backend:
+    from transformers import Qwen2TokenizerFast
+
+    for file in (*folder.glob("*.json"), *folder.glob("*.txt")):
+        if check_regular(file) > _LARGEST_FILE:
+            raise CheckpointError(f"{file} is too large", f"at most {_LARGEST_FILE} bytes", "fetch it again")
+    try:
+        return Qwen2TokenizerFast.from_pretrained(str(folder)).backend_tokenizer
+    except Exception as error:  # half a tokenizer: which error depends on the version
+        raise CheckpointError(
+            f"{folder} holds no tokenizer that can be read ({str(error)[:400]})",
+            "tokenizer.json, or vocab.json and merges.txt",
+            "put tokenizer.json of Qwen/Qwen2.5-1.5B into the folder",
+        ) from error
+
+
 def _fitting(tokenizer: FileTokenizer, folder: Path, config: ModelConfig) -> FileTokenizer:
-    """Check that the model has an embedding for every special token."""
-    highest, size = max(tokenizer.special.legal), config.language.vocab_size
+    """Check that the model has an embedding for every token."""
+    size, highest = config.language.vocab_size, max(tokenizer.special.legal)
+    highest = highest if highest >= size else tokenizer.highest
     if highest >= size:
         raise CheckpointError(
             f"the tokenizer in {folder} has ids up to {highest}",

@@ -16,17 +16,21 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
-from .checkpoint import read_json
+from ..ranges import shown
 from .config import Layout, ModelConfig, parse_config
+from .config_size import check_sizes
 from .fingerprint import Fingerprint
 from .keys import published_name
 from .model import VibeVoiceModel
+from .model_kind import check_folder, check_tensors
+from .plain_files import check_regular, read_json
 
 Ready = Callable[[nn.Module, float], None]
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _NAMED = 12
+_LFS = b"version https://git-lfs"
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,16 @@ class TensorInfo:
 
 
 def read_config(folder: Path) -> ModelConfig:
-    """Read and check a checkpoint's config.json."""
+    """Read and check a checkpoint's config.json.
+
+    Raises
+    ------
+    ConfigError
+        It does not describe a model that this code can run.
+    CheckpointError
+        There is none, or the folder holds a model of another kind.
+    """
+    check_folder(folder)
     return parse_config(read_json(folder / "config.json"))
 
 
@@ -68,8 +81,13 @@ def build_model(config: ModelConfig, tensors: Mapping[str, TensorInfo]) -> VibeV
     Raises
     ------
     CheckpointError
-        Names every missing, unexpected and mis-shaped key.
+        The tensors are of a model of another kind; otherwise names every missing, unexpected and mis-shaped
+        key.
+    ConfigError
+        It claims sizes that the files can't have.
     """
+    check_tensors(tensors)
+    check_sizes(config, [tensor.shape for tensor in tensors.values()])
     with torch.device("meta"):
         model = VibeVoiceModel(config, tied="lm_head.weight" not in tensors)
     wanted = {
@@ -206,7 +224,7 @@ def _weight_files(folder: Path) -> list[Path]:
         odd = [name for name in named if not _plain_name(name)]
         if odd or not named:
             raise CheckpointError(
-                f"{folder / INDEX} lists {_name(map(str, odd)) or 'no files'}",
+                f"{folder / INDEX} lists {_name(map(shown, odd)) or 'no files'}",
                 "plain names of .safetensors files in the same folder",
                 "fetch the checkpoint again from a repository you trust",
             )
@@ -217,6 +235,9 @@ def _weight_files(folder: Path) -> list[Path]:
                 f"{folder} lacks {_name(absent)}", "every file named in the index", "fetch the missing files"
             )
         return [folder / name for name in names]
+    alone = [path for path in folder.glob("*.safetensors") if not path.name.startswith("adapter")]
+    if len(alone) == 1:
+        return alone
     pickles = [path.name for pattern in _PICKLES for path in sorted(folder.glob(pattern))]
     if pickles:
         raise CheckpointError(
@@ -225,24 +246,33 @@ def _weight_files(folder: Path) -> list[Path]:
             "use a repository with .safetensors files, or convert them on a machine you can afford to lose",
         )
     raise CheckpointError(
-        f"{folder} holds no {SINGLE} and no {INDEX}",
+        f"{folder} holds no {SINGLE} and no {INDEX}"
+        + (f", but {_name(sorted(path.name for path in alone))}" if alone else ""),
         "a checkpoint folder with safetensors weights",
-        "check the path, or fetch the checkpoint again",
+        "fetch the index too" if alone else "check the path, or fetch the checkpoint again",
     )
 
 
 def _plain_name(name: object) -> bool:
-    return isinstance(name, str) and Path(name).name == name and name.endswith(".safetensors")
+    if not isinstance(name, str) or not name.isprintable() or not name.endswith(".safetensors"):
+        return False
+    return Path(name).name == name and len(name.encode()) <= 255
 
 
 def _open(file: Path) -> safe_open:
     try:
-        if file.stat().st_size < 8:
-            raise CheckpointError(
-                f"{file} has {file.stat().st_size} bytes", "a safetensors file", "fetch it again"
-            )
+        size = check_regular(file)
+        if size < 8:
+            raise CheckpointError(f"{file} has {size} bytes", "a safetensors file", "fetch it again")
         with file.open("rb") as start:
-            magic = start.read(2)
+            head = start.read(len(_LFS))
+        if head == _LFS:
+            raise CheckpointError(
+                f"{file} is a pointer of Git LFS, not the weights themselves",
+                "a whole safetensors file",
+                "run `git lfs pull` in the repository, or fetch the model by its hub id",
+            )
+        magic = head[:2]
         if magic in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
             raise CheckpointError(
                 f"{file} is a pickle, whatever its name says",
@@ -256,7 +286,7 @@ def _open(file: Path) -> safe_open:
         ) from error
     except SafetensorError as error:
         raise CheckpointError(
-            f"{file} is damaged ({error})",
+            f"{file} is damaged ({str(error)[:300]})",
             "a whole safetensors file",
             "fetch it again; the download probably broke off",
         ) from error
@@ -287,4 +317,4 @@ def _same_shape(got: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
 def _name(keys: Iterable[str]) -> str:
     names = list(keys)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    return ", ".join(name[:200] for name in names[:_NAMED]) + more

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from vibevoice_nb.errors import AudioError, OptionError, VoiceError
+from vibevoice_nb.ranges import plain, shown
 from vibevoice_nb.script import Turn
 from vibevoice_nb.sinks import SAMPLE_RATE
 
@@ -132,8 +133,11 @@ class Project(TakesProject):
             Not 0 to 60,000 whole milliseconds.
         ProjectError
         """
+        gap_ms = plain(gap_ms)
         if gap_ms is not None and not is_gap(gap_ms):
-            raise OptionError(f"gap_ms={gap_ms!r}", f"whole milliseconds, 0 to {MAX_GAP_MS}", "0 is no gap")
+            raise OptionError(
+                f"gap_ms={shown(gap_ms)}", f"whole milliseconds, 0 to {MAX_GAP_MS}", "0 is no gap"
+            )
         with self._changing("gaps"):
             record = self._record(turn_id)
             self._can_be_undone(f"set the gap after {quoted(record)}", ["gap_ms", turn_id, record.gap_ms])

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
 from vibevoice_nb.errors import OptionError
+from vibevoice_nb.ranges import plain, real, shown, whole
 
 from .matching import Words
 
@@ -167,7 +168,8 @@ def is_file_name(value: Any) -> bool:
 
 def is_gap(value: Any) -> bool:
     """Whether a value is a pause in milliseconds."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_GAP_MS
+    number = whole(value)
+    return number is not None and 0 <= number <= MAX_GAP_MS
 
 
 def checked_colour(value: Any) -> str:
@@ -187,7 +189,7 @@ def checked_colour(value: Any) -> str:
 
 
 def checked_setting(name: Any, value: Any) -> Any:
-    """Return the value of a setting if it is plain: None, a truth value, a number or a short text.
+    """Return the value of a setting as plain Python: None, a truth value, a number or a short text.
 
     Raises
     ------
@@ -196,13 +198,15 @@ def checked_setting(name: Any, value: Any) -> Any:
     if not (isinstance(name, str) and name.isidentifier() and len(name) <= 40):
         raise OptionError(f"the setting {str(name)[:60]!r}", "a name such as 'num_steps'", "rename it")
     if name == "gap_ms" and not is_gap(value):
-        raise OptionError(f"gap_ms={value!r}", f"whole milliseconds, 0 to {MAX_GAP_MS}", "0 is no gap")
+        raise OptionError(f"gap_ms={shown(value)}", f"whole milliseconds, 0 to {MAX_GAP_MS}", "0 is no gap")
+    value = plain(value)
+    if not isinstance(value, (bool, int, float, str, type(None))):  # a Fraction, a Decimal
+        numbers = (whole(value), real(value))
+        value = next((number for number in numbers if number is not None), value)
     finite = not isinstance(value, float) or math.isfinite(value)
     short = not isinstance(value, str) or len(value) <= 1000
     if not (isinstance(value, (bool, int, float, str, type(None))) and finite and short):
-        raise OptionError(
-            f"{name}={str(value)[:60]}", "a number, a text, True, False or None", "leave it out"
-        )
+        raise OptionError(f"{name}={shown(value)}", "a number, a text, True, False or None", "leave it out")
     return value
 
 

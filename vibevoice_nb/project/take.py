@@ -166,7 +166,7 @@ class Take:
 
     @property
     def ended(self) -> str:
-        """Why its speech ended: "finished", "length", "cancelled"; empty where nobody knows."""
+        """Why its speech ended: "finished", "length", "stalled", "cancelled"; empty where nobody knows."""
         return str(self.manifest.get("ended") or "")
 
     @property

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vibevoice_nb.errors import ScriptError
-from vibevoice_nb.ranges import check_ranges
+from vibevoice_nb.ranges import MAX_STEPS, check_ranges
 from vibevoice_nb.script import Script, parse_script
 from vibevoice_nb.script.turns import CHARS_PER_SECOND
 
 _RANGES = {
     "max_minutes": (0.1, 90.0, "minutes of speech, from 0.1 to 90"),
     "queue": (1, 1000, "a whole number of visitors, from 1 to 1000"),
-    "max_steps": (1, 50, "a whole number of solver steps, from 1 to 50"),
+    "max_steps": (1, MAX_STEPS, f"a whole number of solver steps, from 1 to {MAX_STEPS}"),
     "upload_megabytes": (1, 64, "a whole number of megabytes, from 1 to 64"),
     "voice_seconds": (3.0, 600.0, "seconds, from 3 to 600"),
     "keep_minutes": (1.0, 1440.0, "minutes, from 1 to 1440"),

@@ -117,4 +117,7 @@ def _unloaded(model: str) -> dict[str, Any]:
 
 def _ready(model: str, engine: Engine) -> dict[str, Any]:
     loaded = describe(engine)
-    return _state("ready", model, device=loaded.device, dtype=loaded.dtype, memory=loaded.nbytes)
+    message = f"from the mirror {loaded.mirror}: {model} could not be fetched" if loaded.mirror else ""
+    return _state(
+        "ready", model, device=loaded.device, dtype=loaded.dtype, memory=loaded.nbytes, message=message
+    )

@@ -87,7 +87,7 @@ class ModelPanel {
 
   private showState({ state, device, dtype, memory, message }: ModelState): void {
     const [word, tone] = STATES[state];
-    const where = [device, dtype, memory ? bytes(memory) : ''].filter(Boolean).join(' · ');
+    const where = [device, dtype, memory ? bytes(memory) : '', message].filter(Boolean).join(' · ');
     const words = { ready: where, failed: '', loading: message, unloaded: message }[state];
     this.state.replaceChildren(badge(word, tone), h('span', { class: 'vvnb-hint' }, words));
     this.bar.element.hidden = state !== 'loading';
