@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from vibevoice_nb.engine_api import Engine
 
 _TELL_EVERY = 0.5  # seconds
+_MAX_WAITING = 1000
+"""Visitors remembered between "I am about to ask" and the request itself."""
 _log = logging.getLogger(__name__)
 
 
@@ -106,7 +108,7 @@ class Booth:
         self._folder, self._how = folder, how
         self._streams: dict[str, LiveMp3] = {}
         self._jobs: dict[str, Generation] = {}
-        self._waiting: dict[str, bool] = {}  # by visitor: whether they still want it
+        self._waiting: dict[str, _Waiting] = {}  # by visitor, the oldest first
         self._lock = threading.Lock()
 
     def load(self) -> None:
@@ -121,17 +123,21 @@ class Booth:
         return self._streams.get(name)
 
     def expect(self, visitor: str) -> None:
-        """Know of a visitor whose order waits for its turn, so that `stop` can withdraw it."""
-        self._waiting[visitor] = True
+        """Remember a visitor whose request waits in the queue, so that `stop` can withdraw it."""
+        with self._lock:
+            self._waiting.pop(visitor, None)
+            self._waiting[visitor] = _Waiting()
+            while len(self._waiting) > _MAX_WAITING:
+                del self._waiting[next(iter(self._waiting))]
 
     def stop(self, visitor: str) -> bool:
         """Stop what is spoken for a visitor within a frame, or withdraw it; returns whether it did."""
-        job = self._jobs.get(visitor)
+        job, waiting = self._jobs.get(visitor), self._waiting.get(visitor)
         if job is not None:
             job.cancel()
-        elif visitor in self._waiting:
-            self._waiting[visitor] = False
-        return job is not None or visitor in self._waiting
+        elif waiting is not None:
+            waiting.wanted = False
+        return job is not None or waiting is not None
 
     def leave(self, visitor: str) -> None:
         """Forget a visitor who has gone."""
@@ -146,7 +152,8 @@ class Booth:
         ScriptError, VoiceError, OptionError, AudioError
             In words for the visitor; nothing in them says where this machine keeps its files.
         """
-        if not self._waiting.pop(visitor, True):
+        waiting = self._waiting.pop(visitor, None)
+        if waiting is not None and not waiting.wanted:
             yield Report("", "Stopped before its turn came.")
             return
         script = self.limits.check(order.script)
@@ -248,6 +255,18 @@ class Booth:
             if folder.stat().st_mtime < oldest:
                 self._streams.pop(folder.parent.name, None)
                 shutil.rmtree(folder.parent, ignore_errors=True)
+        with self._lock:
+            expired = [name for name, waiting in self._waiting.items() if waiting.since < oldest]
+            for name in expired:
+                del self._waiting[name]
+
+
+@dataclass
+class _Waiting:
+    """A visitor whose request waits in the queue."""
+
+    wanted: bool = True
+    since: float = field(default_factory=time.time)
 
 
 class _Ear:
