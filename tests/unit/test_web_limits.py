@@ -333,3 +333,19 @@ def test_a_long_script_is_not_read_while_it_is_written() -> None:
     started = time.process_time()
     assert "Too long" in _remarker(LIMITS)("[" + 100_000 * " " + "x]: hi")
     assert time.process_time() - started < 0.5
+
+
+def test_loading_is_a_phase_of_its_own() -> None:
+    from types import SimpleNamespace
+
+    from vibevoice_nb.project.generation import GenerationProgress
+    from vibevoice_nb.web.booth import _progress
+
+    first = GenerationProgress(seconds=1.2, estimated=60.0, elapsed=30.0)
+    later = GenerationProgress(seconds=2.2, estimated=12.2, elapsed=31.0, pace=1.0)
+    job: Any = SimpleNamespace(state="loading", progress=GenerationProgress())
+    assert _progress(job, "nano", 0.4) == "Loading nano … 40%"
+    job = SimpleNamespace(state="speaking", progress=first)
+    assert "left" not in _progress(job, "nano", 1.0)
+    job = SimpleNamespace(state="speaking", progress=later)
+    assert "0:10 left" in _progress(job, "nano", 1.0)

@@ -130,7 +130,7 @@ class AudioFile:
 
 def load_engine(settings: Settings) -> Engine:
     """Load the model; the first thing here that takes time."""
-    with terminal.phase(f"loading {settings.model}"):
+    with terminal.phase(f"loading {settings.model}") as at:
         from vibevoice_nb.engine_api import Engine
 
         engine = Engine.load(
@@ -140,6 +140,7 @@ def load_engine(settings: Settings) -> Engine:
             quantize=settings.quantize,  # type: ignore[arg-type]
             revision=settings.revision,
             mirrors=settings.mirrors,
+            progress=at,
         )
     kind = str(engine.dtype).removeprefix("torch.")
     terminal.say(f"on {engine.device} in {kind}, attention by {engine.attention}")

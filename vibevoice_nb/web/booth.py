@@ -107,6 +107,7 @@ class Booth:
         self.model, self.limits = model, limits
         self._folder, self._how = folder, how
         self._streams: dict[str, LiveMp3] = {}
+        self._loaded = 0.0  # the fraction of the model
         self._jobs: dict[str, Generation] = {}
         self._waiting: dict[str, _Waiting] = {}  # by visitor, the oldest first
         self._lock = threading.Lock()
@@ -116,7 +117,10 @@ class Booth:
         self._engine()
 
     def _engine(self) -> Engine:
-        return engines.load(self.model, **self._how)
+        return engines.load(self.model, progress=self._is_loaded, **self._how)
+
+    def _is_loaded(self, fraction: float) -> None:
+        self._loaded = fraction
 
     def stream(self, name: str) -> LiveMp3 | None:
         """Find a visitor's live sound."""
@@ -195,7 +199,7 @@ class Booth:
                 time.sleep(_TELL_EVERY / 10 if job.progress.ttfa is None else _TELL_EVERY)
                 if job.progress.seconds > self.limits.max_minutes * 60:
                     job.cancel()
-                yield replace(report, words=_progress(job, self.model), seed=_seed(job))
+                yield replace(report, words=_progress(job, self.model, self._loaded), seed=_seed(job))
         finally:
             job.cancel()
             with self._lock:
@@ -283,11 +287,11 @@ class _Ear:
             self._live.write(np.zeros(pause, np.float32))
 
 
-def _progress(job: Generation, model: str) -> str:
+def _progress(job: Generation, model: str, loaded: float) -> str:
     if job.state in ("queued", "loading"):
-        return f"{model} gets ready …"
+        return f"Loading {model} … {loaded:.0%}"
     now = job.progress
-    left = f", {clock(now.remaining)} left" if now.seconds > 1 else ""
+    left = f", {clock(now.remaining)} left" if now.pace and now.seconds > 1 else ""
     return f"{model} speaks: {clock(now.seconds)} of about {clock(now.estimated)}{left}"
 
 
