@@ -40,7 +40,7 @@ class GenerationOptions:
     Parameters
     ----------
     cfg_scale : float
-        Strength of classifier-free guidance; 1 switches it off and saves its cost.
+        Strength of classifier-free guidance; 1 switches it off, and with it the second row of the batch.
     num_steps : int
         Solver steps per frame. Fewer are faster, 5 is usable.
     seed : int, optional
