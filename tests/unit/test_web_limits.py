@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import html
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -197,6 +200,30 @@ def test_voila_checks_the_host_too() -> None:
     }
     assert _guarded(Plain, None)().init_settings()["allow_remote_access"] is True
     assert issubclass(_guarded(voila.Voila, ()), voila.Voila)
+
+
+@pytest.mark.slow
+def test_a_real_voila_refuses_foreign_names(tmp_path: Path) -> None:
+    pytest.importorskip("voila.app", reason="needs Voila: pip install voila")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "vibevoice_nb", "web", "--voila", "--port", str(port)]
+    with open(tmp_path / "log", "w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            url = f"http://127.0.0.1:{port}/api/kernels"  # a page would start a kernel
+            until(lambda: _answers(url))
+            assert httpx.get(url, headers={"host": f"localhost:{port}"}).status_code != 403
+            assert httpx.get(url, headers={"host": f"evil.example:{port}"}).status_code == 403
+        finally:
+            process.terminate()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code > 0
+    except httpx.TransportError:
+        return False
 
 
 def test_requests_of_an_address_have_a_rate() -> None:

@@ -97,7 +97,7 @@ def open_room() -> Studio:
 def _guarded(application: Any, hosts: Collection[str] | None) -> Any:
     """Return Voila with Jupyter's check of the Host header, which Voila leaves off."""
 
-    class Guarded(application):  # type: ignore[misc]
+    class Voila(application):  # type: ignore[misc]
         name = "voila"  # its settings and configuration are found by it
 
         def init_settings(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _guarded(application: Any, hosts: Collection[str] | None) -> Any:
             names = ["localhost", *(hosts or ())]
             return {**settings, "allow_remote_access": hosts is None, "local_hostnames": names}
 
-    return Guarded
+    return Voila
 
 
 def _options(host: str, port: int) -> list[str]:
