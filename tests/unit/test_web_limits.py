@@ -375,4 +375,4 @@ def test_loading_is_a_phase_of_its_own() -> None:
     job = SimpleNamespace(state="speaking", progress=first)
     assert "left" not in _progress(job, "nano", 1.0)
     job = SimpleNamespace(state="speaking", progress=later)
-    assert "0:10 left" in _progress(job, "nano", 1.0)
+    assert "10.0 s left" in _progress(job, "nano", 1.0)
