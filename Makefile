@@ -81,7 +81,7 @@ docs: $(VENV)/.docs
 	@echo "The documentation is in $(CURDIR)/build/docs/index.html"
 
 bench-ui: $(VENV)/.dev
-	$(VENV)/bin/pytest -m speed -s tests/ui
+	@$(VENV)/bin/pytest -m speed tests/ui
 
 pictures: $(VENV)/.dev
 	PYTHONPATH=tests/ui/hosts $(VENV)/bin/python tests/ui/hosts/pictures.py docs/images

@@ -24,7 +24,7 @@ from .engine.silent_steps import SilentSteps
 from .engine.state import GenerationState
 from .engine.tokenizer import SpecialTokens
 from .sinks import Sink
-from .speech import Ended, GenerationOptions, Progress
+from .speech import Ended, GenerationOptions, Pace, Progress
 
 Report = Callable[[Progress], None]
 Cancelled = Callable[[], bool]
@@ -174,13 +174,14 @@ def run_jobs(
     `cancelled` is asked before every step of the model, also of those that make no sound.
     """
     before = sum(job.seconds for job in jobs)
-    begun = time.perf_counter()
+    begun, pace = time.perf_counter(), Pace()
     for job, audio in speak_jobs(model, jobs, special, cancelled or (lambda: False), memory, frames):
         job.sink.write(audio)
         if progress is not None:
             done = sum(job.seconds for job in jobs)
             estimated = sum(max(job.estimated_seconds, job.seconds) for job in jobs)
-            progress(Progress(done - before, estimated - before, time.perf_counter() - begun))
+            seconds, elapsed = done - before, time.perf_counter() - begun
+            progress(Progress(seconds, estimated - before, elapsed, pace.at(elapsed, seconds)))
 
 
 def _begin(model: VibeVoiceModel, job: Job, memory: PromptMemory | None) -> None:

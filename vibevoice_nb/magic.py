@@ -12,6 +12,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,7 +151,7 @@ def _speak_project(
             project.set_voice(label, resolve_voice(voice or _default_voice(script, label)))
     bar = _Bar()
     job: Generation = project.generation(
-        lambda: engines.load(model, device=device),
+        lambda: engines.load(model, device=device, progress=lambda fraction: bar.loading(model, fraction)),
         mode=mode,
         listener=lambda event: bar.update(job, event),
         **options,
@@ -207,17 +208,21 @@ class _Bar:
         self._handle: DisplayHandle | None = display(HTML("loading the model …"), display_id=True)
         self._drawn = 0.0
 
+    def loading(self, model: str, fraction: float) -> None:
+        if self._handle is not None:
+            self._handle.update(HTML(f"Loading {escape(model)} … {fraction:.0%}"))
+
     def update(self, job: Generation, event: Event) -> None:
         now = time.monotonic()
         if self._handle is None or event.kind != "audio" or now - self._drawn < 0.25:
             return
         self._drawn = now
         done = job.progress
-        left = f"about {done.remaining:.0f} s to go"
+        left = f"about {done.remaining:.0f} s to go, " if done.pace else ""
         self._handle.update(
             HTML(
                 f'<progress max="{done.estimated:.1f}" value="{done.seconds:.1f}"></progress> '
-                f"{done.seconds:.1f} s of about {done.estimated:.0f} s, {left}, RTF {done.rtf:.2f}"
+                f"{done.seconds:.1f} s of about {done.estimated:.0f} s, {left}RTF {done.rtf:.2f}"
             )
         )
 

@@ -32,7 +32,7 @@ class GenerationOptions:
     Parameters
     ----------
     cfg_scale : float
-        Strength of classifier-free guidance; 1 switches it off and saves its cost.
+        Strength of classifier-free guidance; 1 switches it off, and with it the second row of the batch.
     num_steps : int
         Solver steps per frame, 1 to 999. Fewer are faster, 5 is usable.
     seed : int, optional
@@ -106,6 +106,29 @@ class GenerationOptions:
         return self if self.seed is not None else replace(self, seed=secrets.randbelow(2**31))
 
 
+class Pace:
+    """Seconds of work for a second of audio, from the first frame on.
+
+    What comes before the first frame, reading the prompt, happens once and says nothing about the rest.
+
+    Examples
+    --------
+    >>> pace = Pace()
+    >>> [pace.at(elapsed, seconds) for elapsed, seconds in ((30.0, 0.125), (30.5, 0.625), (31.0, 1.125))]
+    [0.0, 1.0, 1.0]
+    """
+
+    def __init__(self) -> None:
+        self._first: tuple[float, float] | None = None
+
+    def at(self, elapsed: float, seconds: float) -> float:
+        """Return the pace after a frame; 0 after the first one, when it isn't known yet."""
+        if self._first is None:
+            self._first = elapsed, seconds
+        elapsed, seconds = elapsed - self._first[0], seconds - self._first[1]
+        return elapsed / seconds if seconds > 0 else 0.0
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a generation is.
@@ -118,11 +141,14 @@ class Progress:
         What the scripts will probably take, never less than `seconds`.
     elapsed : float
         Seconds of work so far.
+    pace : float
+        Seconds of work for a second of audio since the first frame; 0 while it isn't known.
     """
 
     seconds: float
     estimated_seconds: float
     elapsed: float
+    pace: float = 0.0
 
     @property
     def rtf(self) -> float:
@@ -131,8 +157,8 @@ class Progress:
 
     @property
     def remaining(self) -> float:
-        """Seconds of work to come, as far as one can tell."""
-        return max(0.0, self.estimated_seconds - self.seconds) * self.rtf
+        """Estimated seconds of work to come; 0 while the pace isn't known."""
+        return max(0.0, self.estimated_seconds - self.seconds) * self.pace
 
 
 @dataclass

@@ -345,3 +345,61 @@ def test_a_whole_script_stopped_early_keeps_the_turns_it_came_to(project: Projec
     assert 1 <= len(takes) < 4
     assert [take.ended for take in takes] == ["finished"] * (len(takes) - 1) + ["cancelled"]
     assert project.missing() == [turn.id for turn in project.turns[len(takes) - 1 :]]
+
+
+# --- rates --------------------------------------------------------------------------------------------------
+
+
+def test_loading_is_in_no_rate(project: Project, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that takes long to load speaks no slower for it; the first sound does come later."""
+    late = [0.0]
+    clock = time.perf_counter
+    monkeypatch.setattr(time, "perf_counter", lambda: clock() + late[0])
+
+    def load() -> Engine:
+        late[0] += 1000.0
+        return engine
+
+    events: list[tuple[str, float, float, float]] = []
+
+    def listen(event: Event) -> None:
+        now = job.progress
+        events.append((event.kind, now.elapsed, now.pace, now.remaining))
+
+    job = project.generation(load, listener=listen, **QUICK)
+    job.start().result(180)
+    assert job.progress.ttfa is not None and job.progress.ttfa > 1000
+    assert job.progress.elapsed < 500 and job.progress.rtf < 500
+    frames = [event for event in events if event[0] == "audio"]
+    assert frames[0][2:] == (0.0, 0.0), "no rate from one frame"
+    assert all(0 < pace < 500 for _, _, pace, _ in frames[1:])
+    taken = [take.manifest["rtf"] for take in job.takes]
+    assert min(taken) * 0.3 < job.progress.rtf < max(taken) * 3
+
+
+def test_the_pace_begins_with_the_first_frame() -> None:
+    from vibevoice_nb.speech import Pace, Progress
+
+    pace = Pace()
+    assert pace.at(40.0, 0.125) == 0.0
+    progress = Progress(1.125, 11.125, 41.0, pace.at(41.0, 1.125))
+    assert progress.pace == 1.0 and progress.remaining == 10.0
+
+
+def test_between_turns_no_turn_is_named(project: Project, engine: Engine) -> None:
+    """Number, name and time are of the turn that is being spoken, never of the one before."""
+    seen: list[tuple[str, str, str, int, float]] = []
+
+    def listen(event: Event) -> None:
+        now = job.progress
+        seen.append((event.kind, event.turn, now.turn, now.turns_done, now.turn_seconds))
+
+    job = project.generation(engine, listener=listen, **QUICK)
+    job.start().result(180)
+    for kind, turn, named, done, seconds in seen:
+        if kind == "take":
+            assert (named, seconds) == ("", 0.0)
+        elif kind == "turn":
+            assert named == turn and seconds == 0.0 and job.turns.index(turn) == done
+        elif kind == "audio":
+            assert named == turn and job.turns.index(named) == done

@@ -129,7 +129,7 @@ class AudioFile:
 
 def load_engine(settings: Settings) -> Engine:
     """Load the model; the first thing here that takes time."""
-    with terminal.phase(f"loading {settings.model}"):
+    with terminal.phase(f"loading {settings.model}") as at:
         from vibevoice_nb.engine_api import Engine
 
         engine = Engine.load(
@@ -139,6 +139,7 @@ def load_engine(settings: Settings) -> Engine:
             quantize=settings.quantize,  # type: ignore[arg-type]
             revision=settings.revision,
             mirrors=settings.mirrors,
+            progress=at,
         )
     kind = str(engine.dtype).removeprefix("torch.")
     weights = f"weights of {engine.revision}, " if "@" in engine.revision else ""

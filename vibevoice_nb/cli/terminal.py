@@ -9,7 +9,7 @@ import json
 import signal
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from types import FrameType, TracebackType
@@ -128,13 +128,18 @@ def _show_warning(
 
 
 @contextmanager
-def phase(text: str) -> Iterator[None]:
-    """Show what is being done while it lasts."""
+def phase(text: str) -> Iterator[Callable[[float], None]]:
+    """Show what is being done while it lasts; gives what to call with the fraction completed."""
     live = err.is_terminal and not manner.quiet
     if not live:
         say(f"{text} ...")
-    with err.status(f"{text} ...") if live else nullcontext():
-        yield
+    with err.status(f"{text} ...") if live else nullcontext() as status:
+
+        def at(fraction: float) -> None:
+            if status is not None:
+                status.update(f"{text} ... {fraction:.0%}")
+
+        yield at
 
 
 def clock(seconds: float) -> str:
@@ -172,9 +177,10 @@ class SpeakingBar:
         self._bars.stop()
 
     def __call__(self, progress: Progress) -> None:
+        left = f"{clock(progress.remaining)} left, " if progress.pace else ""
         about = (
             f"{clock(progress.seconds)} of about {clock(progress.estimated_seconds)}, "
-            f"{clock(progress.elapsed)} elapsed, {clock(progress.remaining)} left, rtf {progress.rtf:.2f}"
+            f"{clock(progress.elapsed)} elapsed, {left}rtf {progress.rtf:.2f}"
         )
         self._bars.update(
             self._task, total=progress.estimated_seconds, completed=progress.seconds, about=about

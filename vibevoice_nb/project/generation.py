@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from vibevoice_nb.errors import ScriptError
 from vibevoice_nb.sinks import SAMPLE_RATE, to_pcm16
+from vibevoice_nb.speech import Pace
 
 from .background import Background
 
@@ -51,7 +52,9 @@ class GenerationProgress:
     seconds, estimated : float
         Audio of all turns, made and expected.
     elapsed : float
-        Seconds since the work began.
+        Seconds of work since the model was there; loading it is a state of its own.
+    pace : float
+        Seconds of work for a second of audio since the first frame; 0 while it isn't known.
     ttfa : float or None
         Seconds from the request to the first audio, loading and waiting included.
     """
@@ -64,6 +67,7 @@ class GenerationProgress:
     seconds: float = 0.0
     estimated: float = 0.0
     elapsed: float = 0.0
+    pace: float = 0.0
     ttfa: float | None = None
 
     @property
@@ -73,8 +77,8 @@ class GenerationProgress:
 
     @property
     def remaining(self) -> float:
-        """Seconds of work to come, as far as one can tell."""
-        return max(0.0, self.estimated - self.seconds) * self.rtf
+        """Estimated seconds of work to come; 0 while the pace isn't known."""
+        return max(0.0, self.estimated - self.seconds) * self.pace
 
 
 @dataclass(frozen=True)
@@ -145,12 +149,16 @@ class Generation(Background["Take"]):
         self.options: GenerationOptions | None = None
         self.takes: list[Take] = []
         self._engine, self._make_options, self._listener = engine, options, listener
-        self._audio = _Made()
+        self._audio, self._pace = _Made(), Pace()
         self._asked = self._began = time.perf_counter()
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         """Yield audio [n], 24 kHz, from the first frame on, as it is made; then raise what went wrong."""
-        yield from self._audio
+        try:
+            yield from self._audio
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
         if self.error is not None:
             raise self.error
 
@@ -159,8 +167,8 @@ class Generation(Background["Take"]):
         return f"<Generation {self.state}, {about}, {self.progress.seconds:.1f} s of audio>"
 
     def work(self) -> None:
-        self._began = time.perf_counter()
         engine = self._engine()
+        self._began = time.perf_counter()
         self.options = self._make_options(engine).seeded()
         self._enter("speaking")
         (self._speak_whole if self.mode == "whole" else self._speak_turns)(engine, self.options)
@@ -214,14 +222,15 @@ class Generation(Background["Take"]):
         now = time.perf_counter()
         start = self._audio.samples
         self._audio.add(audio)
-        before, seconds = self.progress, len(audio) / SAMPLE_RATE
+        before, seconds, elapsed = self.progress, len(audio) / SAMPLE_RATE, now - self._began
         self.progress = replace(
             before,
             turn_seconds=before.turn_seconds + seconds,
             turn_estimated=max(before.turn_estimated, before.turn_seconds + seconds),
             seconds=before.seconds + seconds,
             estimated=max(before.estimated, before.seconds + seconds),
-            elapsed=now - self._began,
+            elapsed=elapsed,
+            pace=self._pace.at(elapsed, before.seconds + seconds),
             ttfa=before.ttfa or now - self._asked,
         )
         self._tell(Event("audio", before.turn, start, audio))
@@ -230,8 +239,8 @@ class Generation(Background["Take"]):
         if take is None:
             return
         self.takes.append(take)
-        if take.manifest.get("ended") != "cancelled":
-            self.progress = replace(self.progress, turns_done=self.progress.turns_done + 1)
+        done = self.progress.turns_done + (take.manifest.get("ended") != "cancelled")
+        self.progress = replace(self.progress, turn="", turn_seconds=0.0, turn_estimated=0.0, turns_done=done)
         self._tell(Event("take", turn, self._audio.samples, take=take))
 
 

@@ -62,7 +62,7 @@ class ModelKeeper:
             engine = engines.load(
                 model,
                 **self._how,
-                making=lambda: self._tell(_state("loading", model, message="loading …")),
+                making=lambda: self._tell(_state("loading", model, message="loading …", loaded=0.0)),
                 progress=self._loading(model),
             )
         except VibeVoiceError as error:
@@ -84,7 +84,7 @@ class ModelKeeper:
                 told = tenths
                 nearly = "nearly there; the first load on a graphics card also compiles its kernels"
                 message = nearly if tenths == 9 else f"{10 * tenths} % is loaded"
-                self._tell(_state("loading", model, message=message))
+                self._tell(_state("loading", model, message=message, loaded=tenths / 10))
 
         return tell
 

@@ -26,7 +26,7 @@ export interface ToPage {
     seconds: number;
     estimated: number;
     elapsed: number;
-    remaining: number;
+    remaining?: number | null;
     rtf: number;
     ttfa?: number | null;
   };

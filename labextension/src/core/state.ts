@@ -71,6 +71,8 @@ export interface ModelState {
   /** Bytes; 0 when it isn't loaded. */
   memory: number;
   message: string;
+  /** The fraction that is loaded, while it loads. */
+  loaded?: number;
 }
 
 export interface JobState {

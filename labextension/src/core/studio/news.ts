@@ -26,7 +26,7 @@ export function mountNews(root: HTMLElement, host: Host): () => void {
       lost.replaceChildren(
         note('warning', [
           h('strong', null, 'The kernel does not answer. '),
-          `What was spoken is kept on disk. ${host.whenLost ?? 'Run the cell again'} to go on working.`,
+          `The audio generated so far is kept on disk. ${host.whenLost ?? 'Once a kernel runs, run the cell again'}.`,
         ]),
       );
     }, PATIENCE_MS);

@@ -43,7 +43,7 @@ export class RoomPanel extends Widget {
     this.addClass('vvnb-studio');
     this.addClass('vvnb-lab-document');
     this.node.append(this.place);
-    this.host = new CommHost(trans.__('Restart the kernel or choose another one'));
+    this.host = new CommHost(trans.__('If it is not restarting, restart it or choose another one'));
     this.say(trans.__('Starting a kernel …'));
     const bond = new TextBond(this.host, context.model as unknown as TextModel);
     const session = context.sessionContext;
