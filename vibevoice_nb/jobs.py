@@ -22,6 +22,7 @@ from .engine.prompt import Prompt
 from .engine.sampler import Sampler, solver_steps
 from .engine.state import GenerationState
 from .engine.tokenizer import SpecialTokens
+from .script import Diagnostic
 from .sinks import Sink
 from .speech import Ended, GenerationOptions, Progress
 
@@ -51,6 +52,12 @@ class Job:
         Audio given to the sink so far, pauses included.
     silence : int
         Samples of a pause still to come.
+    pauses : int
+        Samples of the pauses given to the sink.
+    expected_seconds : float
+        Speech as the front end estimates it, pauses not included.
+    diagnostics : tuple of Diagnostic
+        Turns and words that the model leaves out.
     """
 
     coming: list[Passage]
@@ -63,6 +70,9 @@ class Job:
     current: Passage | None = None
     samples: int = 0
     silence: int = 0
+    pauses: int = 0
+    expected_seconds: float = 0.0
+    diagnostics: tuple[Diagnostic, ...] = ()
     started: float = field(default_factory=time.perf_counter)
     first: float | None = None
 
@@ -70,6 +80,11 @@ class Job:
     def seconds(self) -> float:
         """Length of the audio so far."""
         return self.samples / SAMPLE_RATE
+
+    @property
+    def spoken(self) -> int:
+        """Samples of speech so far, without pauses."""
+        return self.samples - self.pauses
 
     @property
     def done(self) -> bool:
@@ -184,6 +199,7 @@ def _rest(job: Job) -> Iterator[tuple[Job, NDArray[np.float32]]]:
     count = min(job.silence, int(job.max_seconds * SAMPLE_RATE) - job.samples)
     if count > 0:
         job.silence -= count
+        job.pauses += count
         yield job, _deliver(job, np.zeros(count, np.float32))
 
 

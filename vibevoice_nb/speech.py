@@ -18,6 +18,8 @@ from .ranges import check_ranges
 
 if TYPE_CHECKING:
     from .jobs import Job
+    from .model_limits import OddLength
+    from .script import Diagnostic
 
 Ended = Literal["finished", "length", "cancelled"]
 """The model said all it had to; the length limit was reached; somebody stopped it."""
@@ -159,6 +161,11 @@ class Speech:
         Seconds from the request to the first audio.
     job : Job
         Where generation can go on from, see `Engine.resume`.
+    diagnostics : tuple of Diagnostic
+        Turns and words of the script that the model left out.
+    odd_length : {"", "short", "long"}
+        Set if the audio is far too short or too long for its text, which as a rule means that it does not
+        say it.
     """
 
     audio: NDArray[np.float32]
@@ -171,6 +178,8 @@ class Speech:
     ttfa: float | None
     job: Job = field(repr=False)
     sample_rate: int = SAMPLE_RATE
+    diagnostics: tuple[Diagnostic, ...] = ()
+    odd_length: OddLength = ""
 
     @property
     def rtf(self) -> float:
@@ -202,6 +211,8 @@ class Speech:
             "ttfa": None if self.ttfa is None else round(self.ttfa, 3),
             **{f.name: getattr(self.options, f.name) for f in fields(self.options)},
             "cast": self.cast,
+            "odd_length": self.odd_length,
+            "left_out": [str(item) for item in self.diagnostics],
         }
 
     def _repr_html_(self) -> str:

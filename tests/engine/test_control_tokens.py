@@ -74,7 +74,7 @@ def test_the_tokens_of_a_prompt_are_where_they_belong(tmp_path: Path) -> None:
 def test_names_of_speakers_and_voices_never_reach_the_model(tmp_path: Path, name: str) -> None:
     engine = Engine.load("nano")
     tokenizer = FileTokenizer(qwen_like(tmp_path))
-    engine = Engine("byte", engine.model, tokenizer, engine.defaults)
+    engine = Engine("byte", engine.model, tokenizer)
     layouts = []
     for label in ("Anna", name):
         script = parse_script(f"{label}: Hello.", cast=[label])

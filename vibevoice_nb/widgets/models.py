@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vibevoice_nb.defaults import generation_settings
-from vibevoice_nb.engine.checkpoint import MIRRORS, NANO, NANO_FOLDER
+from vibevoice_nb.defaults import known_settings
+from vibevoice_nb.engine.checkpoint import MIRRORS, NANO
 from vibevoice_nb.engines import describe, engines
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.speech import GenerationOptions
@@ -30,11 +29,7 @@ def model_defaults(model: str) -> GenerationOptions:
     >>> model_defaults("nano").cfg_scale, model_defaults("vibevoice/VibeVoice-1.5B-hf").cfg_scale
     (3.0, 1.3)
     """
-    folder = NANO_FOLDER if model == NANO else Path(model).expanduser()
-    try:
-        return generation_settings(folder)[0]
-    except (VibeVoiceError, OSError, ValueError, RuntimeError):  # loading it will say what is wrong with it
-        return GenerationOptions()
+    return known_settings(model).options
 
 
 class ModelKeeper:

@@ -1,0 +1,121 @@
+"""The part of a script that a model can speak: checked before generating, by every face alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .errors import ScriptError
+from .frontends import Frontend, TextCheck
+from .script import Diagnostic, Script, Turn
+
+
+class ScriptWarning(UserWarning):
+    """Part of a script that the model leaves out."""
+
+
+def check_script(script: Script, frontend: Frontend, model: str) -> tuple[Diagnostic, ...]:
+    r"""Find the turns and words that a model cannot speak.
+
+    Parameters
+    ----------
+    script : Script
+    frontend : Frontend
+        The model's.
+    model : str
+        Its name, for the messages.
+
+    Returns
+    -------
+    tuple of Diagnostic
+        A warning at each turn that is skipped and at each word that is left out; an error where nothing in
+        the script can be spoken.
+
+    Examples
+    --------
+    >>> from vibevoice_nb.frontends import FRONTENDS
+    >>> from vibevoice_nb.script import parse_script
+    >>> script = parse_script("Speaker 1: Hello 你好.\nSpeaker 2: ...")
+    >>> for item in check_script(script, FRONTENDS["english_phonemes"], "nano"):
+    ...     print(item)
+    line 1, column 18: warning: nano leaves out '你好' (write it in English, or choose another model)
+    line 2, column 12: warning: nano has nothing to speak in '...', so the turn is skipped
+    (write words, or delete the line)
+    """
+    checks = [(turn, frontend.check(turn.text)) for turn in script.turns]
+    nothing = bool(checks) and all(check.empty for _, check in checks)
+    found: list[Diagnostic] = []
+    for turn, check in checks:
+        if check.empty:
+            found.append(_skipped(turn, check, frontend, model, error=nothing and not found))
+        else:
+            found.extend(_left_out(turn, word, frontend, model) for word in dict.fromkeys(check.left_out))
+    return tuple(found)
+
+
+def speakable(script: Script, frontend: Frontend, model: str) -> Script:
+    """Leave out the turns that a model cannot speak.
+
+    Raises
+    ------
+    ScriptError
+        If nothing is left.
+    """
+    turns = tuple(turn for turn in script.turns if not frontend.check(turn.text).empty)
+    if script.turns and not turns:
+        raise nothing_to_speak(script.turns[0], frontend, model, f"line {script.turns[0].line}: ")
+    return replace(script, turns=turns)
+
+
+def nothing_to_speak(turn: Turn, frontend: Frontend, model: str, place: str = "") -> ScriptError:
+    """Return the error for text of which nothing can be spoken."""
+    check = frontend.check(turn.text)
+    return ScriptError(
+        f"{place}{model} has nothing to speak in {_quoted(turn.text)}", frontend.expects, _remedy(check)
+    )
+
+
+def reason(turn: Turn, frontend: Frontend, model: str) -> str:
+    """Return why a turn cannot be spoken; empty if it can."""
+    check = frontend.check(turn.text)
+    return _message(turn, model) if check.empty else ""
+
+
+def _message(turn: Turn, model: str) -> str:
+    return f"{model} has nothing to speak in {_quoted(turn.text)}, so the turn is skipped"
+
+
+def _skipped(turn: Turn, check: TextCheck, frontend: Frontend, model: str, *, error: bool) -> Diagnostic:
+    one_line = turn.line == turn.end_line
+    message = f"{model} can speak nothing of this script" if error else _message(turn, model)
+    end = turn.end_column if one_line else turn.text_column + 1
+    return Diagnostic(
+        "error" if error else "warning",
+        message,
+        turn.line,
+        turn.text_column,
+        max(end, turn.text_column + 1),
+        frontend.expects,
+        _remedy(check),
+    )
+
+
+def _left_out(turn: Turn, word: str, frontend: Frontend, model: str) -> Diagnostic:
+    column, end = turn.text_column, turn.end_column if turn.line == turn.end_line else turn.text_column + 1
+    # The text stands in the source as it is only where nothing in it was joined or removed.
+    if turn.line == turn.end_line and turn.end_column - turn.text_column == len(turn.text):
+        at = turn.text.find(word)
+        if at >= 0:
+            column, end = column + at, column + at + len(word)
+    message = f"{model} leaves out {_quoted(word)}"
+    remedy = _remedy(TextCheck(left_out=(word,)))
+    return Diagnostic("warning", message, turn.line, column, max(end, column + 1), frontend.expects, remedy)
+
+
+def _remedy(check: TextCheck) -> str:
+    if any(char.isalpha() for word in check.left_out for char in word):
+        return "write it in English, or choose another model"
+    return "delete it" if check.left_out and not check.empty else "write words, or delete the line"
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:37]}...")
