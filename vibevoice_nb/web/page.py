@@ -13,9 +13,11 @@ from typing import Any
 
 import gradio as gr
 
+from vibevoice_nb.defaults import known_settings
 from vibevoice_nb.errors import OptionError, VibeVoiceError, VoiceError
 from vibevoice_nb.script import MAX_SPEAKERS, parse_script
 from vibevoice_nb.script.turns import label_of
+from vibevoice_nb.speakable import check_script
 from vibevoice_nb.voices import builtin_descriptions
 from vibevoice_nb.widgets.models import model_defaults
 
@@ -24,8 +26,8 @@ from .booth import Booth, Order, Report
 _log = logging.getLogger(__name__)
 
 _NANO = (
-    "**nano** is the small voice inside the package: for trying things out, in English. It is not the "
-    "published VibeVoice, doesn't sound like it, and has not learned to copy voices."
+    "**nano** is the small voice inside the package, for trying things out. It is not the published "
+    "VibeVoice and doesn't sound like it."
 )
 _CONSENT = "Everybody whose recording I use here has agreed to it."
 _RESPONSIBLE = (
@@ -56,7 +58,7 @@ def build_page(booth: Booth) -> gr.Blocks:
         with gr.Row():
             with gr.Column():
                 script = gr.Textbox(_example(_EXAMPLES[0]), label="Script", lines=10, max_lines=24)
-                remarks = gr.Markdown(_remarks(_example(_EXAMPLES[0])))
+                remarks = gr.Markdown(_remarks(booth.model)(_example(_EXAMPLES[0])))
                 gr.Examples(
                     [[_example(name)] for name in _EXAMPLES],
                     [script],
@@ -90,7 +92,12 @@ def build_page(booth: Booth) -> gr.Blocks:
         )
         stop.click(_telling(booth.stop), [], [], api_name="stop", queue=False)
         script.change(
-            _remarks, [script], [remarks], queue=False, trigger_mode="always_last", show_progress="hidden"
+            _remarks(booth.model),
+            [script],
+            [remarks],
+            queue=False,
+            trigger_mode="always_last",
+            show_progress="hidden",
         )
         page.unload(_telling(booth.leave))
     return page.queue(max_size=limits.queue, default_concurrency_limit=1)
@@ -103,7 +110,8 @@ def _heading(booth: Booth) -> str:
         f"is heard while it is made. Up to {booth.limits.max_minutes:g} minutes; one visitor at a time, "
         f"up to {booth.limits.queue} wait.",
     ]
-    return "\n\n".join([*lines, *([_NANO] if booth.model == "nano" else [])])
+    limits = " ".join(known_settings(booth.model).limits.sentences(booth.model))
+    return "\n\n".join([*lines, *([_NANO] if booth.model == "nano" else []), _plain(limits)])
 
 
 def _settings(booth: Booth) -> list[gr.components.Component]:
@@ -233,14 +241,21 @@ def _player(report: Report) -> str:
     )
 
 
-def _remarks(script: str) -> str:
-    """What is to be said about a script while it is written."""
-    if not script.strip() or len(script) > 200_000:  # too long is said when it is to be spoken
-        return ""
-    read = parse_script(script)
-    remarks = [f"- {_plain(str(item))}" for item in read.diagnostics if item.severity != "info"][:5]
-    speakers = ", ".join(_plain(label_of(speaker)) for speaker in read.speakers)
-    return "\n".join([f"About {read.estimated_seconds:.0f} s. Speakers, in order: {speakers}.", "", *remarks])
+def _remarks(model: str) -> Callable[[str], str]:
+    """Diagnostics of a script while it is written."""
+
+    def remarks(script: str) -> str:
+        if not script.strip() or len(script) > 200_000:  # too long is said when it is to be spoken
+            return ""
+        read = parse_script(script)
+        found = (*read.diagnostics, *check_script(read, known_settings(model).frontend, model))
+        shown = [f"- {_plain(str(item))}" for item in found if item.severity != "info"][:5]
+        speakers = ", ".join(_plain(label_of(speaker)) for speaker in read.speakers)
+        return "\n".join(
+            [f"About {read.estimated_seconds:.0f} s. Speakers, in order: {speakers}.", "", *shown]
+        )
+
+    return remarks
 
 
 def _example(name: str) -> str:

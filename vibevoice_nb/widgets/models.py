@@ -51,6 +51,12 @@ class ModelKeeper:
         engine = engines.get(model, **self._how)
         return _unloaded(model) if engine is None else _ready(model, engine)
 
+    def limits(self, model: str) -> dict[str, Any]:
+        """Languages, voices and lengths a model is bound to, as far as they are known."""
+        engine = engines.get(model, **self._how)
+        limits = known_settings(model).limits if engine is None else engine.limits
+        return limits.to_json(model)
+
     def engine(self, model: str) -> Engine:
         """Get the engine, loading it if it isn't there; takes its time, so not in the main thread."""
         try:
