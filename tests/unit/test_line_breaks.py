@@ -95,9 +95,8 @@ LABELS = st.one_of(st.just(""), st.sampled_from(["Ben: ", "Speaker 1: ", "The mo
 @given(TEXTS, LABELS)
 def test_no_word_is_lost_and_lines_keep_their_width(text: str, label: str) -> None:
     screens = break_screens(text, label)
-    assert "".join("".join(screen) for screen in screens).replace(" ", "") == (label + text).replace(
-        " ", ""
-    ) or not re.sub(r"\s", "", label + text)
+    said = "".join(line for screen in screens for line in screen)
+    assert re.sub(r"\s", "", said) == re.sub(r"\s", "", label + text)
     assert all(1 <= len(screen) <= LINES for screen in screens)
     assert all(line == line.strip() and 0 < text_width(line) <= LINE_WIDTH for s in screens for line in s)
 
@@ -107,7 +106,7 @@ PHRASES = st.sampled_from(
         "the house",
         "in a garden",
         "and she said",
-        "thank you",
+        "thank you,",
         "went home",
         "of my brother",
         "Dr. Smith",
