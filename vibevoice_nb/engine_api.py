@@ -333,14 +333,18 @@ class Engine:
         assert options.seed is not None
         passages = _with_pauses(cut(script.turns, options.passage_seconds, self.frontend))
         return Job(
-            coming=[Passage(self.prompt(turns, cast), pause) for turns, pause in passages],
+            coming=[
+                Passage(
+                    self.prompt(turns, cast), pause, sum(self.frontend.seconds(turn.text) for turn in turns)
+                )
+                for turns, pause in passages
+            ],
             cast={labels[index]: voice.name for index, voice in cast.items()},
             options=options,
             estimated_seconds=estimated,
             max_seconds=options.max_seconds or 3 * estimated + 10,
             sink=sink,
             state=GenerationState.new(self.model, options.seed),
-            expected_seconds=sum(self.frontend.seconds(turn.text) for turn in script.turns),
             diagnostics=diagnostics,
         )
 
@@ -429,9 +433,9 @@ class Engine:
         )
 
     def _odd_length(self, job: Job) -> OddLength:
-        if job.ended(self.model) == "cancelled":
-            return ""
-        return self.limits.odd_length(job.spoken / SAMPLE_RATE, job.expected_seconds)
+        """Say whether a passage is far too short or too long for its text."""
+        current = job.current_length if job.current and job.ended(self.model) == "length" else None
+        return self.limits.odd_passage(job.lengths, current)
 
 
 def _with_pauses(passages: Sequence[list[Turn]]) -> Iterator[tuple[list[Turn], int]]:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .model_limits import ModelLimits
+
 if TYPE_CHECKING:
     from .engine.quantized import Quantize
     from .engine_api import Engine
@@ -28,12 +30,15 @@ class Loaded:
         Where it runs, and what it computes in; with the bits its layers are kept in, if they are fewer.
     nbytes : int
         What its weights take at most; where 16 bits hold them exactly they are kept at half of it.
+    limits : ModelLimits
+        Languages, voices and lengths it is bound to.
     """
 
     model: str
     device: str
     dtype: str
     nbytes: int
+    limits: ModelLimits = ModelLimits()
 
 
 class EngineShelf:
@@ -120,7 +125,7 @@ def describe(engine: Engine) -> Loaded:
     if engine.quantize is None:
         tensors = [*engine.model.parameters(), *engine.model.buffers()]
         nbytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-        return Loaded(engine.name, str(engine.device), dtype, nbytes)
+        return Loaded(engine.name, str(engine.device), dtype, nbytes, engine.limits)
     import torch
 
     from .engine.footprint import kept_bytes
@@ -135,7 +140,7 @@ def describe(engine: Engine) -> Loaded:
         published_half=False,
         quantize=engine.quantize,
     )
-    return Loaded(engine.name, str(engine.device), f"{dtype}, {engine.quantize}", nbytes)
+    return Loaded(engine.name, str(engine.device), f"{dtype}, {engine.quantize}", nbytes, engine.limits)
 
 
 engines = EngineShelf()

@@ -36,6 +36,8 @@ class Passage:
 
     prompt: Prompt
     pause_samples: int
+    expected_seconds: float = 0.0
+    """Speech as the front end estimates it."""
 
 
 @dataclass
@@ -54,8 +56,10 @@ class Job:
         Samples of a pause still to come.
     pauses : int
         Samples of the pauses given to the sink.
-    expected_seconds : float
-        Speech as the front end estimates it, pauses not included.
+    begun : int
+        Samples of speech before the current passage.
+    lengths : list of (float, float)
+        Seconds of speech and the estimate, of each passage that is at its end.
     diagnostics : tuple of Diagnostic
         Turns and words that the model leaves out.
     """
@@ -71,7 +75,8 @@ class Job:
     samples: int = 0
     silence: int = 0
     pauses: int = 0
-    expected_seconds: float = 0.0
+    lengths: list[tuple[float, float]] = field(default_factory=list)
+    begun: int = 0
     diagnostics: tuple[Diagnostic, ...] = ()
     started: float = field(default_factory=time.perf_counter)
     first: float | None = None
@@ -85,6 +90,12 @@ class Job:
     def spoken(self) -> int:
         """Samples of speech so far, without pauses."""
         return self.samples - self.pauses
+
+    @property
+    def current_length(self) -> tuple[float, float]:
+        """Seconds of speech in the current passage, and its estimate."""
+        assert self.current is not None
+        return (self.spoken - self.begun) / SAMPLE_RATE, self.current.expected_seconds
 
     @property
     def done(self) -> bool:
@@ -107,6 +118,7 @@ class Job:
         return replace(
             self,
             coming=list(self.coming),
+            lengths=list(self.lengths),
             state=self.state.clone(),
             sink=sink,
             options=options,
@@ -158,6 +170,7 @@ def speak_jobs(
             if step.frame is not None:
                 yield job, _deliver(job, step.frame.audio.float().cpu().numpy())
             elif job.state.finished and job.current is not None:
+                job.lengths.append(job.current_length)
                 job.silence, job.current = job.current.pause_samples, None
                 yield from _rest(job)
 
@@ -187,7 +200,7 @@ def run_jobs(
 
 def _begin(model: VibeVoiceModel, job: Job, memory: PromptMemory | None) -> None:
     """Read the next passage's prompt; noise goes on from the job's own generator."""
-    job.current = job.coming.pop(0)
+    job.current, job.begun = job.coming.pop(0), job.spoken
     generator = job.state.generator
     job.state = GenerationState.new(model, seed=0)
     job.state.generator = generator

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar
 
@@ -91,6 +91,23 @@ class ModelLimits:
         if seconds < low * expected - _SHORT_SLACK:
             return "short"
         return "long" if seconds > high * expected + _LONG_SLACK else ""
+
+    def odd_passage(
+        self, lengths: Iterable[tuple[float, float]], cut_off: tuple[float, float] | None = None
+    ) -> OddLength:
+        """Return the first odd length of passages.
+
+        Parameters
+        ----------
+        lengths : iterable of (float, float)
+            Seconds of audio and the estimate, for each passage.
+        cut_off : (float, float), optional
+            Those of one that a length limit ended: it can be too long only.
+        """
+        found = [self.odd_length(seconds, expected) for seconds, expected in lengths]
+        if cut_off is not None and self.odd_length(*cut_off) == "long":
+            found.append("long")
+        return next((odd for odd in found if odd), "")
 
 
 def stand_ins(cast: Mapping[_Key, Voice]) -> dict[_Key, Voice]:

@@ -31,6 +31,7 @@ from .engine.sampler import Sampler, solver_steps
 from .engine.state import GenerationState
 from .engine_api import Engine
 from .errors import OptionError
+from .model_limits import OddLength
 from .passages import cut, cut_numbered
 from .script import Turn
 from .speakable import nothing_to_speak
@@ -149,6 +150,19 @@ class _Run:
     def audio(self) -> NDArray[np.float32]:
         """The sound so far, float32 [N]."""
         return np.concatenate([np.zeros(0, np.float32), *self._audio])
+
+    @property
+    def odd_length(self) -> OddLength:
+        """Set if a passage is far too short or too long for its text."""
+        seconds, rate = self.engine.frontend.seconds, self.engine.model.config.frame_rate
+        marks = [*self._marks, len(self._made)]
+        lengths = [
+            ((stop - start) / rate, sum(seconds(turn.text) for turn in passage))
+            for passage, (start, stop) in zip(self._passages, itertools.pairwise(marks), strict=False)
+        ]
+        done = len(self._marks) - 1
+        cut_off = lengths[done] if self.ended == "length" else None
+        return self.engine.limits.odd_passage(lengths[:done], cut_off)
 
     @property
     def prefill_hash(self) -> str:

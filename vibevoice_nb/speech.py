@@ -164,7 +164,7 @@ class Speech:
     diagnostics : tuple of Diagnostic
         Turns and words of the script that the model left out.
     odd_length : {"", "short", "long"}
-        Set if the audio is far too short or too long for its text, which as a rule means that it does not
+        Set if a passage is far too short or too long for its text, which as a rule means that it does not
         say it.
     """
 
@@ -222,6 +222,8 @@ class Speech:
         from IPython.display import Audio  # type: ignore[import-not-found,unused-ignore]
 
         about = f"{self.seconds:.1f} s, {self.model}, seed {self.options.seed}, {self.ended}"
+        if self.odd_length:
+            about += f", far too {self.odd_length} for its text"
         if not self.audio.size:
             return f"<p>{escape(about)}</p>"
         return f"{Audio(self.audio, rate=self.sample_rate)._repr_html_()}<p>{escape(about)}</p>"

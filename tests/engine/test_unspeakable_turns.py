@@ -103,8 +103,16 @@ def test_recordings_are_replaced_and_named_where_a_model_cannot_follow_them(
 def test_babble_is_flagged(nano: Engine) -> None:
     speech = nano.speak(script("Hello there, how are you?"), seed=1)
     assert speech.odd_length == "" == speech.summary()["odd_length"]
-    job = speech.job
-    job.expected_seconds = 0.2
-    assert nano._odd_length(job) == ("long" if speech.seconds > 1.4 else "")
-    job.expected_seconds = 30.0
-    assert nano._odd_length(job) == "short"
+    run = TurnRun(nano, script("Hello there, how are you?").turns[0], {}, [], nano.defaults)
+    assert sum(len(audio) for audio in run) and run.odd_length == ""
+    run._made *= 20
+    run._marks[-1] = len(run._made)
+    assert run.odd_length == "long"
+    (length,) = speech.job.lengths
+    assert length[0] == pytest.approx(speech.seconds) and 0.5 < length[0] / length[1] < 2
+    # One passage of several is enough.
+    long = nano.speak(script("Hello there.", "How are you? [pause:500]", "Very well, thank you."), seed=1)
+    assert len(long.job.lengths) > 1 and long.odd_length == ""
+    for seconds, odd in ((30.0, "long"), (0.0, "short")):
+        long.job.lengths[1] = seconds, 1.5
+        assert nano._speech(long.job).odd_length == odd

@@ -68,7 +68,8 @@ def speak_turn(
     manifest = {
         **_about(engine, options, mode="turns"),
         **_said(project, turn, voices),
-        **_length(engine, turn, len(frames), run.ended),
+        "expected_seconds": round(engine.frontend.seconds(turn.turn.text), 2),
+        "odd_length": run.odd_length,
         "context": [_context_entry(item) for item in used],
         "context_dropped": len(context) - len(used),
         "prefill_sha256": run.prefill_hash,
@@ -129,7 +130,7 @@ def _cut(
         manifest = {
             **shared,
             **_said(project, turn, run.cast),
-            **_length(run.engine, turn, stop - start, run.ended if last else "finished"),
+            **_length(run.engine, turn, stop - start, cut_off=last and run.ended != "finished"),
             "context": list(context),
             "context_dropped": 0,
             "confidence": span.confidence,
@@ -202,12 +203,11 @@ def _said(project: Project, turn: ProjectTurn, voices: Mapping[int, Voice]) -> d
     }
 
 
-def _length(engine: Engine, turn: ProjectTurn, frames: int, ended: str) -> dict[str, Any]:
+def _length(engine: Engine, turn: ProjectTurn, frames: int, *, cut_off: bool) -> dict[str, Any]:
     """The length the text should take, and whether the audio is far from it."""
-    expected = engine.frontend.seconds(turn.turn.text)
-    seconds = frames / engine.model.config.frame_rate
-    odd = "" if ended == "cancelled" else engine.limits.odd_length(seconds, expected)
-    return {"expected_seconds": round(expected, 2), "odd_length": odd}
+    length = frames / engine.model.config.frame_rate, engine.frontend.seconds(turn.turn.text)
+    odd = engine.limits.odd_passage([] if cut_off else [length], length if cut_off else None)
+    return {"expected_seconds": round(length[1], 2), "odd_length": odd}
 
 
 def _words(turn: ProjectTurn) -> dict[str, str]:

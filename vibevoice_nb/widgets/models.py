@@ -14,6 +14,7 @@ from vibevoice_nb.speech import GenerationOptions
 
 if TYPE_CHECKING:
     from vibevoice_nb.engine_api import Engine
+    from vibevoice_nb.model_limits import ModelLimits
 
 SUGGESTIONS = [
     {"id": NANO, "note": "the small embedded voice: no download, English, for trying things out"},
@@ -45,17 +46,16 @@ class ModelKeeper:
 
     def __init__(self, tell: Callable[[dict[str, Any]], None], **how: Any) -> None:
         self._tell, self._how = tell, how
+        self._limits: dict[str, ModelLimits] = {}
 
     def state(self, model: str) -> dict[str, Any]:
         """How a model stands now."""
         engine = engines.get(model, **self._how)
-        return _unloaded(model) if engine is None else _ready(model, engine)
+        return _unloaded(model) if engine is None else self._ready(model, engine)
 
     def limits(self, model: str) -> dict[str, Any]:
         """Languages, voices and lengths a model is bound to, as far as they are known."""
-        engine = engines.get(model, **self._how)
-        limits = known_settings(model).limits if engine is None else engine.limits
-        return limits.to_json(model)
+        return (self._limits.get(model) or known_settings(model).limits).to_json(model)
 
     def engine(self, model: str) -> Engine:
         """Get the engine, loading it if it isn't there; takes its time, so not in the main thread."""
@@ -72,8 +72,13 @@ class ModelKeeper:
         except Exception as error:
             self._tell(_state("failed", model, message=f"{type(error).__name__}: {error}"))
             raise
-        self._tell(_ready(model, engine))
+        self._tell(self._ready(model, engine))
         return engine
+
+    def _ready(self, model: str, engine: Engine) -> dict[str, Any]:
+        loaded = describe(engine)
+        self._limits[model] = loaded.limits
+        return _state("ready", model, device=loaded.device, dtype=loaded.dtype, memory=loaded.nbytes)
 
     def _loading(self, model: str) -> Callable[[float], None]:
         """Tell the share that is loaded, in whole tenths: a large model has hundreds of parts."""
@@ -114,8 +119,3 @@ def _state(state: str, model: str, **more: Any) -> dict[str, Any]:
 
 def _unloaded(model: str) -> dict[str, Any]:
     return _state("unloaded", model, message="is loaded when first needed")
-
-
-def _ready(model: str, engine: Engine) -> dict[str, Any]:
-    loaded = describe(engine)
-    return _state("ready", model, device=loaded.device, dtype=loaded.dtype, memory=loaded.nbytes)
