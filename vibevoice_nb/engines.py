@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .model_limits import ModelLimits
@@ -38,7 +38,7 @@ class Loaded:
     device: str
     dtype: str
     nbytes: int
-    limits: ModelLimits = ModelLimits()
+    limits: ModelLimits = field(default_factory=ModelLimits)
 
 
 class EngineShelf:

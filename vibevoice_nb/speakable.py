@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 
 from .errors import ScriptError
@@ -100,22 +101,32 @@ def _skipped(turn: Turn, check: TextCheck, frontend: Frontend, model: str, *, er
 
 
 def _left_out(turn: Turn, word: str, frontend: Frontend, model: str) -> Diagnostic:
+    fix: str | None = None
     column, end = turn.text_column, turn.end_column if turn.line == turn.end_line else turn.text_column + 1
     # The text stands in the source as it is only where nothing in it was joined or removed.
     if turn.line == turn.end_line and turn.end_column - turn.text_column == len(turn.text):
         at = turn.text.find(word)
         if at >= 0:
             column, end = column + at, column + at + len(word)
+            fix = None if _has_letters(word) else ""
     message = f"{model} leaves out {_quoted(word)}"
     remedy = _remedy(TextCheck(left_out=(word,)))
     return Diagnostic("warning", message, turn.line, column, max(end, column + 1), frontend.expects, remedy)
 
 
 def _remedy(check: TextCheck) -> str:
-    if any(char.isalpha() for word in check.left_out for char in word):
+    if any(map(_has_letters, check.left_out)):
         return "write it in English, or choose another model"
     return "delete it" if check.left_out and not check.empty else "write words, or delete the line"
 
 
+def _has_letters(text: str) -> bool:
+    return any(map(str.isalpha, text))
+
+
 def _quoted(text: str) -> str:
-    return repr(text if len(text) <= 40 else f"{text[:37]}...")
+    """Quote a text; joiners inside emoji stay as they are, which `repr` would spell out."""
+    text = text if len(text) <= 40 else f"{text[:37]}..."
+    return (
+        repr(text) if "'" in text or any(unicodedata.category(char) == "Cc" for char in text) else f"'{text}'"
+    )
