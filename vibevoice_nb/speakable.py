@@ -111,7 +111,8 @@ def _left_out(turn: Turn, word: str, frontend: Frontend, model: str) -> Diagnost
             fix = None if _has_letters(word) else ""
     message = f"{model} leaves out {_quoted(word)}"
     remedy = _remedy(TextCheck(left_out=(word,)))
-    return Diagnostic("warning", message, turn.line, column, max(end, column + 1), frontend.expects, remedy)
+    place = turn.line, column, max(end, column + 1)
+    return Diagnostic("warning", message, *place, frontend.expects, remedy, fix)
 
 
 def _remedy(check: TextCheck) -> str:
