@@ -19,7 +19,7 @@ OddLength = Literal["", "short", "long"]
 _Key = TypeVar("_Key", int, str)
 _LANGUAGES = {"en": "English", "zh": "Chinese"}
 # Seconds beside the ratio: a frame lasts 0.13 s, and a very short word may have a pause around it.
-_SHORT_SLACK, _LONG_SLACK = 0.3, 1.0
+_SHORT_SLACK, _LONG_SLACK = 0.3, 0.8
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .errors import ScriptError
 from .frontends import Frontend, TextCheck
 from .script import Diagnostic, Script, Turn
+
+_NAMED = 4
+"""Words of a turn that are named one by one."""
 
 
 class ScriptWarning(UserWarning):
@@ -49,7 +53,9 @@ def check_script(script: Script, frontend: Frontend, model: str) -> tuple[Diagno
         if check.empty:
             found.append(_skipped(turn, check, frontend, model, error=nothing and not found))
         else:
-            found.extend(_left_out(turn, word, frontend, model) for word in dict.fromkeys(check.left_out))
+            words = list(dict.fromkeys(check.left_out))
+            several = [words] if len(words) > _NAMED else [[word] for word in words]
+            found.extend(_left_out(turn, group, frontend, model) for group in several)
     return tuple(found)
 
 
@@ -100,17 +106,21 @@ def _skipped(turn: Turn, check: TextCheck, frontend: Frontend, model: str, *, er
     )
 
 
-def _left_out(turn: Turn, word: str, frontend: Frontend, model: str) -> Diagnostic:
+def _left_out(turn: Turn, words: Sequence[str], frontend: Frontend, model: str) -> Diagnostic:
+    """Name words at the place of the first."""
     fix: str | None = None
     column, end = turn.text_column, turn.end_column if turn.line == turn.end_line else turn.text_column + 1
     # The text stands in the source as it is only where nothing in it was joined or removed.
     if turn.line == turn.end_line and turn.end_column - turn.text_column == len(turn.text):
-        at = turn.text.find(word)
+        at = turn.text.find(words[0])
         if at >= 0:
-            column, end = column + at, column + at + len(word)
-            fix = None if _has_letters(word) else ""
-    message = f"{model} leaves out {_quoted(word)}"
-    remedy = _remedy(TextCheck(left_out=(word,)))
+            column, end = column + at, column + at + len(words[0])
+            fix = None if len(words) > 1 or _has_letters(words[0]) else ""
+    named = ", ".join(map(_quoted, words[:_NAMED]))
+    message = f"{model} leaves out {named}"
+    if len(words) > _NAMED:
+        message = f"{model} leaves out {len(words)} words: {named} and others"
+    remedy = _remedy(TextCheck(left_out=tuple(words)))
     place = turn.line, column, max(end, column + 1)
     return Diagnostic("warning", message, *place, frontend.expects, remedy, fix)
 

@@ -13,7 +13,7 @@ import pytest
 from cli_helpers import bench, models
 
 from vibevoice_nb import Project, ScriptError, Studio
-from vibevoice_nb.audio import read_audio
+from vibevoice_nb.audio import read_audio, write_audio
 from vibevoice_nb.engine_api import Engine
 from vibevoice_nb.project.take import Take
 
@@ -34,6 +34,12 @@ def project(tmp_path: Path) -> Iterator[Project]:
         project.set_voice("Anna", "Ada")
         project.set_voice("Ben", "Kai")
         yield project
+
+
+def hummed() -> np.ndarray:
+    """Loud and soft in turn, as speech is."""
+    times = np.arange(96_000) / 24_000
+    return (0.2 * np.sin(940 * times) * (0.5 - 0.5 * np.cos(12 * times))).astype(np.float32)
 
 
 def states(project: Project) -> list[str]:
@@ -116,6 +122,15 @@ def test_the_studio_shows_it(tmp_path: Path) -> None:
         assert [turn["state"] for turn in studio.turns] == ["unspoken", "unspeakable", "unspoken"]
         assert "nothing to speak" in studio.turns[1]["reason"]
         assert [item["line"] for item in studio.diagnostics if "nano" in item["message"]] == [2]
+        studio.work.set_voice("Anna", "Ada")
+        studio.work.set_voice("Ben", "Kai")
+        job = studio.generate()
+        assert studio.turns[1]["state"] == "unspeakable"
+        job.result(180)
+        assert [turn["state"] for turn in studio.turns] == ["spoken", "unspeakable", "spoken"]
+        assert studio.job["state"] == "finished"
+        for turn in (studio.turns[0], studio.turns[2]):
+            studio.work.delete_take(turn["chosen"])
         assert studio.model_limits["languages"] == ["en"] and not studio.model_limits["follows_voices"]
         assert "nano speaks English only." in studio.model_limits["sentences"]
         studio.set_trait("model", "vibevoice/VibeVoice-1.5B-hf")
@@ -187,6 +202,10 @@ def test_the_web_demo_says_it_and_skips_it() -> None:
         order = Order("Anna: Hello.\nBen: 你好。", ("Ada", "Kai", "Ruben", "Alasdair"), num_steps=2, seed=1)
         *_, last = booth.speak(order, "visitor")
         assert last.files and "1 turn skipped" in last.words
+        hum = write_audio(Path(folder) / "hum.wav", hummed())
+        order = Order("Anna: Hello.", order.voices, (hum, None, None, None), True, num_steps=2, seed=1)
+        *_, last = booth.speak(order, "visitor")
+        assert "it cannot follow recordings and used Ada instead" in last.words
         with pytest.raises(ScriptError, match="nano has nothing to speak"):
             list(booth.speak(Order("Ben: 你好。", order.voices, num_steps=2), "visitor"))
 

@@ -73,6 +73,13 @@ def test_diagnostics_stand_at_their_lines() -> None:
     assert "nano leaves out '你好'" in found[0].message and "skipped" in found[1].message
 
 
+def test_many_words_of_a_turn_are_one_diagnostic() -> None:
+    text = "Hello и это очень длинный текст без конца."
+    (found,) = check_script(parse_script(f"Speaker 1: {text}"), ENGLISH, "nano")
+    assert found.message == "nano leaves out 7 words: 'и', 'это', 'очень', 'длинный' and others"
+    assert (found.line, found.column, found.end_column, found.fix) == (1, 18, 19, None)
+
+
 def test_nothing_at_all_is_an_error() -> None:
     script = parse_script("Anna: 你好。\nBen: 再见。", cast=["Anna", "Ben"])
     assert [item.severity for item in check_script(script, ENGLISH, "nano")] == ["error", "warning"]

@@ -212,6 +212,10 @@ class Booth:
             words += (
                 f"; {skipped} {'turn' if skipped == 1 else 'turns'} skipped, see the notes below the script"
             )
+        voices = [take.manifest["voice"] for take in job.takes]
+        replaced = sorted({str(voice["spoken_with"]) for voice in voices if voice and "spoken_with" in voice})
+        if replaced:
+            words += f"; it cannot follow recordings and used {' and '.join(replaced)} instead"
         if any(take.odd_length for take in job.takes):
             words += "; a part of it is far too short or too long for its text, so listen to it"
         return Report(name, words, _seed(job), tuple(files))

@@ -169,7 +169,8 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
                 **{**self._options(), **options},
             )
             self._generation, self._live = job, LiveAudio(self.channel, job)
-            self._marks = dict.fromkeys(job.turns, "queued")
+            skipped = {turn.id for turn in self._project.turns if turn.state == "unspeakable"}
+            self._marks = dict.fromkeys([turn for turn in job.turns if turn not in skipped], "queued")
             self._heard(Event("state"))
             return job.start()
 
