@@ -11,7 +11,7 @@ from vibevoice_nb.nano.english_tables import CURRENCIES, DECORATION, SYMBOLS
 _QUOTES = dict.fromkeys(map(ord, "‘’ʼ`´′"), "'") | dict.fromkeys(map(ord, '“”„«»"″()[]{}'), " ")
 _QUOTES |= dict.fromkeys(map(ord, "‐‑"), "-") | dict.fromkeys(map(ord, "–—―"), " - ")
 # Compatibility normalization would turn these into letters and digits of another meaning.
-_BEFORE = str.maketrans({"™": " ", "№": " number ", "²": "^2 ", "³": "^3 ", "−": "-"})
+_BEFORE = str.maketrans({"™": " ", "№": " number ", "²": "^2", "³": "^3", "−": "-"})
 _VULGAR = re.compile(r"(\d?)([½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])")
 # 5'10" is a height only while its quotes can still be told from others.
 _FEET_INCHES = re.compile(r"(?<![\d.,])(\d{1,2})\s?['’′]\s?(\d{1,2})\s?(?:[\"”″]|''|’’)")
@@ -46,7 +46,7 @@ def fold(text: str) -> Folded:
     Examples
     --------
     >>> fold("naïve “café” 你好 2²")
-    Folded(text='naive  cafe    2^2 ', lost=('你好',))
+    Folded(text='naive  cafe    2^2', lost=('你好',))
     >>> fold("?!").empty, fold("٣").text
     (True, '3')
     """

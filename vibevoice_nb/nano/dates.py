@@ -41,7 +41,7 @@ def full_stop(match: re.Match[str]) -> str:
 
 
 def _iso(match: re.Match[str]) -> str:
-    when, month, day = match[0].split("-")
+    when, month, day = match[0].split(match[1])
     return f" {MONTHS[int(month) - 1]} {ordinal(day)} {year(when)} "
 
 
@@ -95,7 +95,11 @@ def _time(match: re.Match[str]) -> str:
 
 _HALF = r"(?:\s?(?P<half>[ap]\.?\s?m\b)\.?)"
 DATES: list[Rule] = [
-    (re.compile(r"\b(?:1\d|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\b"), _iso),
+    (re.compile(r"\b(?:1\d|20)\d\d([-/])(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])\b"), _iso),
+    (
+        re.compile(r"(?<![\w.])(0?[1-9]|[12]\d|3[01])\.(0?[1-9]|1[0-2])\.((?:19|20)\d\d)(?![\w]|\.\d)"),
+        lambda match: f" the {ordinal(match[1])} of {MONTHS[int(match[2]) - 1]} {year(match[3])} ",
+    ),
     (
         re.compile(r"(?<![\w/.,])(?P<first>\d{1,2})/(?P<second>\d{1,2})/(?P<year>\d{4}|\d{2})(?![\w/])"),
         _slashes,
@@ -106,6 +110,10 @@ DATES: list[Rule] = [
             re.I,
         ),
         _day_first,
+    ),
+    (
+        re.compile(rf"\b{_MONTH} {_DAY}\s?-\s?(?P<last>[12]?\d|3[01])(?![\w:/%-])", re.I),
+        lambda match: f"{_month(match['month'])} {ordinal(match['day'])} to {ordinal(match['last'])} ",
     ),
     (
         re.compile(rf"\b{_MONTH} {_DAY}(?![\w:/%]|\s?[:/%])", re.I),

@@ -80,7 +80,7 @@ def _spoken_out(text: str) -> str:
     text = re.sub(r"-{2,}", " - ", re.sub(r"\.{2,}", ". ", text))
     for pattern, spoken in _RULES:
         text = pattern.sub(spoken, text)
-    text = abbreviations(capitals(text, lexicon()))
+    text = abbreviations(re.sub(r" +", " ", capitals(text, lexicon())))
     text = "".join(SYMBOLS.get(c, c) for c in text).lower()
     text = re.sub(r"[^a-z',.?!;:\- ]", " ", text)
     text = re.sub(r"(?<![a-z'])'+|'+(?![a-z'])", " ", text)

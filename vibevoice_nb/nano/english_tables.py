@@ -22,7 +22,8 @@ ave=avenue, blvd=boulevard, rd=road, mt=mount, ft=fort, fig=figure, vol=volume, 
 ed=edition, eds=editors, jan=january, feb=february, mar=march, apr=april, jun=june, jul=july, aug=august,
 sep=september, sept=september, oct=october, nov=november, dec=december, mon=monday, tue=tuesday,
 tues=tuesday, wed=wednesday, thu=thursday, thurs=thursday, fri=friday,
-sat=saturday, cf=compare, ca=circa, al=al""")
+sat=saturday, cf=compare, ca=circa, al=al, apt=apartment, misc=miscellaneous,
+govt=government, asst=assistant""")
 # Common words too: an abbreviation only with a capital and its full stop.
 DOTTED_ONLY = frozenset(
     (
@@ -76,7 +77,7 @@ DECORATION = "\u2190", "\u25ff"
 SPELLED = frozenset(
     "us it who am id la ai un er ir pr hr pc pm ad ac dc ed eu uk tv co ad md ma ba dj iv".split()
 )
-SAID = _table("""OK=okay, COVID=covid, NASA=nasa, NATO=nato, IKEA=ikea""")
+SAID = _table("""OK=okay, COVID=covid, NASA=nasa, NATO=nato, IKEA=ikea, OPEC=opec, FIFA=fifa""")
 
 # The names numbered as kings, queens and popes are: "Henry VIII" is "Henry the eighth".
 REGNAL = frozenset(

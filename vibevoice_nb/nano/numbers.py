@@ -209,7 +209,10 @@ _PHONE_START = r"(?<![\w.,/$€£-])"
 TELEPHONES: list[Rule] = [
     (re.compile(rf"{_PHONE_START}\+\d{{1,3}}(?:[ -]+\d{{2,4}}){{2,4}}(?![\d-])"), _telephone),
     (re.compile(rf"{_PHONE_START}(?:1[-. ] ?)?\d{{3}}[-. ]{{1,2}}\d{{3}}[-.]\d{{4}}(?![\d-])"), _telephone),
+    (re.compile(rf"{_PHONE_START}(?:1 )?\d{{3}} \d{{3}} \d{{4}}(?![\d-])"), _telephone),
     (re.compile(rf"{_PHONE_START}\d{{3}}-\d{{4}}(?![\d-])"), _telephone),
+    (re.compile(rf"{_PHONE_START}\d{{4}}(?:[ -]\d{{4}}){{2,3}}(?![\d-])"), _telephone),
+    (re.compile(r"(?<=\b[A-Z]{2} )\d{5}(?:-\d{4})?(?![\d-])"), _telephone),
     (re.compile(rf"{_PHONE_START}\d{{3}}-\d{{2}}-\d{{4}}(?![\d-])"), _telephone),
     (re.compile(r"(?<=\bcall )911\b|(?<=\bdial )911\b", re.I), "nine one one"),
 ]
@@ -220,6 +223,7 @@ def _spaced(words: str) -> str:
 
 
 RANGES: list[Rule] = [
+    (re.compile(r"(?<![\w.,-])\d{1,4}(?:-\d{1,4}){2,}(?![\w-])"), lambda match: match[0].replace("-", " ")),
     (re.compile(r"(?<=\d)\s?-\s?(?=\d[\d.,]*\s?=)"), " minus "),
     (re.compile(r"(?<=\d)\s?x\s?(?=\d[\d.,]*\s?=)", re.I), " times "),
     (re.compile(r"(?<=\d)\s?x\s?(?=\d)", re.I), " by "),
@@ -228,8 +232,8 @@ RANGES: list[Rule] = [
     (re.compile(r"(?<![\w.)])-(?=\.?\d)"), " minus "),
 ]
 NUMBERS: list[Rule] = [
-    (re.compile(r"\^2\b"), " squared "),
-    (re.compile(r"\^3\b"), " cubed "),
+    (re.compile(r"\^2(?!\d)"), " squared "),
+    (re.compile(r"\^3(?!\d)"), " cubed "),
     (re.compile(r"(?<=\d)(?:st|nd|rd|th)\b", re.I), "ORD"),
     (
         re.compile(rf"{START}((?:\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+))ORD"),

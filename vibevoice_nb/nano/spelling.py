@@ -117,7 +117,7 @@ ROMAN: list[Rule] = [
         re.compile(r"\b([IVX]+)(?= [Cc]entur)"),
         lambda match: ordinal(str(value)) if (value := _roman_value(match[1])) else match[0],
     ),
-    (re.compile(r"\b(?P<before>[A-Z][A-Za-z]+) (?P<numeral>[IVXLCDM]+)\b(?!')"), _roman),
+    (re.compile(r"\b(?P<before>[A-Z][A-Za-z]+) (?P<numeral>[IVXLCDM]+)\b(?!'(?!s\b))"), _roman),
 ]
 
 
