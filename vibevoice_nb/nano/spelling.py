@@ -56,8 +56,8 @@ def _hashtag(match: re.Match[str]) -> str:
 
 
 ABBREVIATED: list[Rule] = [
-    (re.compile(r"\be\.\s?g\.,?", re.I), " for example "),
-    (re.compile(r"\bi\.\s?e\.,?", re.I), " that is "),
+    (re.compile(r"(?<![A-Za-z])e\.\s?g\.,?", re.I), " for example "),
+    (re.compile(r"(?<![A-Za-z])i\.\s?e\.,?", re.I), " that is "),
     (re.compile(r"\bph\.?d\b\.?", re.I), " p h d "),
     (re.compile(r"\bw/o\b", re.I), "without"),
     (re.compile(r"\bw/(?=\s)", re.I), "with"),
@@ -76,7 +76,10 @@ ABBREVIATED: list[Rule] = [
     (re.compile(r"(?<=\d)-(?=[A-Za-z])|(?<=[A-Za-z])(?<!\d[ap]m)(?<!\d [ap]m)-(?=\d)"), " "),
 ]
 INITIALS: list[Rule] = [
-    (re.compile(r"\b(?:[A-Za-z]\.){2,}"), lambda match: f" {letters(match[0])}{full_stop(match)} "),
+    (
+        re.compile(r"(?<![A-Za-z])(?:[A-Za-z]\.){2,}"),
+        lambda match: f" {letters(match[0])}{full_stop(match)} ",
+    ),
 ]
 
 
