@@ -6,6 +6,7 @@ Everything here is a thin coat over `engine.generate`, the one loop that makes f
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .defaults import generation_settings
+from .defaults import PUBLISHED, ModelSettings, model_settings
 from .engine.attention import attention_name
 from .engine.checkpoint import NANO, find_checkpoint, mirror_of, revision_of
 from .engine.config import SAMPLE_RATE
@@ -32,11 +33,14 @@ from .engine.threads import is_small
 from .engine.tokenizer import Tokenizer, load_tokenizer
 from .engine.weights import build_model, list_tensors, read_config
 from .errors import OptionError, ScriptError, VoiceError
+from .frontends import Frontend
 from .jobs import Cancelled, Job, Passage, Report, run_jobs, speak_jobs
+from .model_limits import ModelLimits, OddLength, VoiceWarning, stand_ins
 from .passages import cut
 from .ranges import GENERATION, shown
-from .script import Script, Turn, parse_script
+from .script import Diagnostic, Script, Turn, parse_script
 from .sinks import MemorySink, Sink
+from .speakable import ScriptWarning, check_script, speakable
 from .speech import GenerationOptions, Speech
 from .voices import Voice, builtin_voices, resolve_voice
 
@@ -65,15 +69,21 @@ class Engine:
         name: str,
         model: VibeVoiceModel,
         tokenizer: Tokenizer,
-        defaults: GenerationOptions,
-        frontend: Callable[[str], str] = str,
+        settings: ModelSettings = PUBLISHED,
         revision: str = "",
         quantize: Quantize | None = None,
     ) -> None:
         self.name, self.model, self.tokenizer, self.revision = name, model, tokenizer, revision
         self.quantize = quantize
         """In how many bits the language model's layers are kept, if in fewer than the rest."""
-        self.defaults, self._frontend = defaults, frontend
+        self.defaults: GenerationOptions = settings.options
+        self.frontend: Frontend = settings.frontend
+        """The way from text to what the tokenizer reads; knows what the model cannot speak."""
+        self.limits: ModelLimits = settings.limits
+        """Languages, voices and lengths it is bound to."""
+        if self.limits.passage_seconds is None:
+            context = model.config.language.max_positions / model.config.frame_rate
+            self.limits = replace(self.limits, max_seconds=context)
         self.memory = PromptMemory.of(model.language_model)
         """What it remembers of voices and prompts, so that the same cast is heard sooner the next time."""
         graphs = self.device.type == "cuda" and one_device(list(model.parameters()))
@@ -127,7 +137,8 @@ class Engine:
         folder = find_checkpoint(model, revision=revision, mirrors=mirrors)
         config = read_config(folder)
         tokenizer = load_tokenizer(folder, config)
-        defaults, frontend = generation_settings(folder)
+        settings = model_settings(folder)
+        defaults = settings.options
         skeleton = build_model(config, list_tensors(folder))
         width = pick_dtype(where, dtype, small=is_small(skeleton))
         placement = place(skeleton, where, width, quantize)
@@ -144,8 +155,8 @@ class Engine:
         # The noise schedule's library and the pronunciations take a while to read: better now than before the
         # first sound.
         steps = solver_steps(defaults.num_steps, defaults.solver, config.head.train_steps)
-        frontend("Ready.")
-        engine = cls(str(model), loaded, tokenizer, defaults, frontend, revision_of(folder), quantize)
+        settings.frontend("Ready.")
+        engine = cls(str(model), loaded, tokenizer, settings, revision_of(folder), quantize)
         if engine.frames is not None:
             engine.frames.warm_up(loaded, Sampler(loaded.head, steps, defaults.cfg_scale), tokenizer.special)
         told(1.0)
@@ -314,7 +325,7 @@ class Engine:
         Speakers who say nothing here are left out, and the others numbered without gaps, as in training.
         """
         order = sorted({turn.speaker_index for turn in turns})
-        lines = [(order.index(turn.speaker_index), self._frontend(turn.text)) for turn in turns]
+        lines = [(order.index(turn.speaker_index), self.frontend(turn.text)) for turn in turns]
         voices = {
             number: torch.from_numpy(cast[index].audio) for number, index in enumerate(order) if index in cast
         }
@@ -323,21 +334,59 @@ class Engine:
     def _job(
         self, script: str | Script, voices: Voices | None, options: GenerationOptions, sink: Sink
     ) -> Job:
-        script = (script if isinstance(script, Script) else parse_script(script)).raise_for_errors()
-        cast = self._cast(script, voices)
-        labels = {turn.speaker_index: turn.label for turn in script.turns}
+        whole = (script if isinstance(script, Script) else parse_script(script)).raise_for_errors()
+        script = speakable(whole, self.frontend, self.name)
+        diagnostics = self.check(whole)
+        for item in diagnostics:
+            warnings.warn(str(item), ScriptWarning, stacklevel=4)
+        cast = self._followed(self._cast(whole, voices), whole)
+        labels = {turn.speaker_index: turn.label for turn in whole.turns}
         estimated = script.estimated_seconds
         assert options.seed is not None
-        passages = _with_pauses(cut(script.turns, options.passage_seconds))
+        passages = _with_pauses(cut(script.turns, options.passage_seconds, self.frontend))
         return Job(
-            coming=[Passage(self.prompt(turns, cast), pause) for turns, pause in passages],
+            coming=[
+                Passage(
+                    self.prompt(turns, cast), pause, sum(self.frontend.seconds(turn.text) for turn in turns)
+                )
+                for turns, pause in passages
+            ],
             cast={labels[index]: voice.name for index, voice in cast.items()},
             options=options,
             estimated_seconds=estimated,
             max_seconds=options.max_seconds or 3 * estimated + 10,
             sink=sink,
             state=GenerationState.new(self.model, options.seed),
+            diagnostics=diagnostics,
         )
+
+    def check(self, script: Script) -> tuple[Diagnostic, ...]:
+        """Find what this model cannot speak of a script; see `check_script`.
+
+        Examples
+        --------
+        >>> engine = Engine.load("nano")
+        >>> [item.message for item in engine.check(parse_script("Speaker 1: Hello 你好."))]
+        ["nano leaves out '你好'"]
+        """
+        return check_script(script, self.frontend, self.name)
+
+    def followed(self, cast: Mapping[int, Voice]) -> dict[int, Voice]:
+        """Return the voices it speaks with: built-in ones for recordings, if it cannot follow those."""
+        return {**cast, **({} if self.limits.follows_voices else stand_ins(dict(sorted(cast.items()))))}
+
+    def _followed(self, cast: Mapping[int, Voice], script: Script) -> dict[int, Voice]:
+        voices = self.followed(cast)
+        labels = {turn.speaker_index: turn.label for turn in script.turns}
+        for index, voice in voices.items():
+            if voice is not cast[index]:
+                warnings.warn(
+                    f"{self.name} cannot follow the recording {cast[index].name!r}: {labels[index]} speaks "
+                    f"with the built-in voice {voice.name}",
+                    VoiceWarning,
+                    stacklevel=5,
+                )
+        return voices
 
     def _cast(self, script: Script, voices: Voices | None) -> dict[int, Voice]:
         """Find each speaker's voice; nobody gets another's silently."""
@@ -403,7 +452,14 @@ class Engine:
             elapsed=time.perf_counter() - job.started,
             ttfa=None if job.first is None else job.first - job.started,
             job=job,
+            diagnostics=job.diagnostics,
+            odd_length=self._odd_length(job),
         )
+
+    def _odd_length(self, job: Job) -> OddLength:
+        """Say whether a passage is far too short or too long for its text."""
+        current = job.current_length if job.current and job.ended(self.model) == "length" else None
+        return self.limits.odd_passage(job.lengths, current)
 
 
 def _is_list(value: object) -> bool:

@@ -23,6 +23,7 @@ from .engine.sampler import Sampler, solver_steps
 from .engine.silent_steps import SilentSteps
 from .engine.state import GenerationState
 from .engine.tokenizer import SpecialTokens
+from .script import Diagnostic
 from .sinks import Sink
 from .speech import Ended, GenerationOptions, Pace, Progress
 
@@ -36,6 +37,8 @@ class Passage:
 
     prompt: Prompt
     pause_samples: int
+    expected_seconds: float = 0.0
+    """Speech as the front end estimates it."""
 
 
 @dataclass
@@ -54,6 +57,14 @@ class Job:
         Samples of a pause still to come.
     silent_steps : SilentSteps
         Steps of the model that made no audio.
+    pauses : int
+        Samples of the pauses given to the sink.
+    begun : int
+        Samples of speech before the current passage.
+    lengths : list of (float, float)
+        Seconds of speech and the estimate, of each passage that is at its end.
+    diagnostics : tuple of Diagnostic
+        Turns and words that the model leaves out.
     """
 
     coming: list[Passage]
@@ -67,6 +78,10 @@ class Job:
     samples: int = 0
     silence: int = 0
     silent_steps: SilentSteps = field(default_factory=SilentSteps)
+    pauses: int = 0
+    lengths: list[tuple[float, float]] = field(default_factory=list)
+    begun: int = 0
+    diagnostics: tuple[Diagnostic, ...] = ()
     started: float = field(default_factory=time.perf_counter)
     first: float | None = None
 
@@ -74,6 +89,17 @@ class Job:
     def seconds(self) -> float:
         """Length of the audio so far."""
         return self.samples / SAMPLE_RATE
+
+    @property
+    def spoken(self) -> int:
+        """Samples of speech so far, without pauses."""
+        return self.samples - self.pauses
+
+    @property
+    def current_length(self) -> tuple[float, float]:
+        """Seconds of speech in the current passage, and its estimate."""
+        assert self.current is not None
+        return (self.spoken - self.begun) / SAMPLE_RATE, self.current.expected_seconds
 
     @property
     def done(self) -> bool:
@@ -104,6 +130,7 @@ class Job:
         return replace(
             self,
             coming=list(self.coming),
+            lengths=list(self.lengths),
             state=self.state.clone(),
             sink=sink,
             options=options,
@@ -156,6 +183,7 @@ def speak_jobs(
             if step.frame is not None:
                 yield job, _deliver(job, step.frame.audio.float().cpu().numpy())
             elif job.state.finished and job.current is not None:
+                job.lengths.append(job.current_length)
                 job.silence, job.current = job.current.pause_samples, None
                 yield from _rest(job)
 
@@ -186,7 +214,7 @@ def run_jobs(
 
 def _begin(model: VibeVoiceModel, job: Job, memory: PromptMemory | None) -> None:
     """Read the next passage's prompt; noise goes on from the job's own generator."""
-    job.current = job.coming.pop(0)
+    job.current, job.begun = job.coming.pop(0), job.spoken
     generator = job.state.generator
     job.state = GenerationState.new(model, seed=0)
     job.state.generator = generator
@@ -198,6 +226,7 @@ def _rest(job: Job) -> Iterator[tuple[Job, NDArray[np.float32]]]:
     count = min(job.silence, int(job.max_seconds * SAMPLE_RATE) - job.samples)
     if count > 0:
         job.silence -= count
+        job.pauses += count
         yield job, _deliver(job, np.zeros(count, np.float32))
 
 

@@ -19,6 +19,8 @@ from .ranges import GENERATION, check_ranges, plain, shown
 
 if TYPE_CHECKING:
     from .jobs import Job
+    from .model_limits import OddLength
+    from .script import Diagnostic
 
 Ended = Literal["finished", "length", "stalled", "cancelled"]
 """The model said all it had to; the length limit was reached; the model went on without producing audio;
@@ -182,6 +184,11 @@ class Speech:
         Seconds from the request to the first audio.
     job : Job
         Where generation can go on from, see `Engine.resume`.
+    diagnostics : tuple of Diagnostic
+        Turns and words of the script that the model left out.
+    odd_length : {"", "short", "long"}
+        Set if a passage is far too short or too long for its text, which as a rule means that it does not
+        say it.
     """
 
     audio: NDArray[np.float32]
@@ -194,6 +201,8 @@ class Speech:
     ttfa: float | None
     job: Job = field(repr=False)
     sample_rate: int = SAMPLE_RATE
+    diagnostics: tuple[Diagnostic, ...] = ()
+    odd_length: OddLength = ""
 
     @property
     def rtf(self) -> float:
@@ -237,6 +246,8 @@ class Speech:
             "ttfa": None if self.ttfa is None else round(self.ttfa, 3),
             **{f.name: getattr(self.options, f.name) for f in fields(self.options)},
             "cast": self.cast,
+            "odd_length": self.odd_length,
+            "left_out": [str(item) for item in self.diagnostics],
         }
 
     def _repr_html_(self) -> str:
@@ -246,6 +257,8 @@ class Speech:
         from IPython.display import Audio  # type: ignore[import-not-found,unused-ignore]
 
         about = f"{self.seconds:.1f} s, {self.model}, seed {self.options.seed}, {self.ended}"
+        if self.odd_length:
+            about += f", far too {self.odd_length} for its text"
         if not self.audio.size:
             return f"<p>{escape(about)}</p>"
         return f"{Audio(self.audio, rate=self.sample_rate)._repr_html_()}<p>{escape(about)}</p>"

@@ -5,6 +5,7 @@ torch comes in with the engine, when the first batch is spoken.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 from vibevoice_nb.audio import check_audio_target, read_audio, write_audio
 from vibevoice_nb.cli import terminal
 from vibevoice_nb.cli.orders import Order
+from vibevoice_nb.defaults import known_settings
 from vibevoice_nb.errors import VibeVoiceError
+from vibevoice_nb.model_limits import VoiceWarning
 from vibevoice_nb.sinks import MAX_WAV_BYTES, WavSink
+from vibevoice_nb.speakable import ScriptWarning
 from vibevoice_nb.speech import Progress
 
 if TYPE_CHECKING:
@@ -194,14 +198,18 @@ def speak_batch(
     try:
         for order in orders:
             files.append(AudioFile(order.target, force=settings.force))
-        speeches = engine.speak_many(
-            [order.script for order in orders],
-            voices,
-            sinks=[file.sink for file in files],
-            progress=report,
-            cancelled=cancelled,
-            **settings.options,
-        )
+        with warnings.catch_warnings():
+            if known_settings(settings.model).frontend is engine.frontend:  # the plan has reported it
+                warnings.simplefilter("ignore", ScriptWarning)
+                warnings.simplefilter("ignore", VoiceWarning)
+            speeches = engine.speak_many(
+                [order.script for order in orders],
+                voices,
+                sinks=[file.sink for file in files],
+                progress=report,
+                cancelled=cancelled,
+                **settings.options,
+            )
     except VibeVoiceError as error:
         if len(orders) > 1 and not any(file.sink.samples for file in files):
             singles = [speak_batch(engine, [order], settings, report, cancelled) for order in orders]

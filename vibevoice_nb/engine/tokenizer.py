@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import CheckpointError, VibeVoiceError
+from ..errors import CheckpointError, ScriptError, VibeVoiceError
 from .checkpoint import find_checkpoint
 from .config import ModelConfig
 from .plain_files import check_regular, read_limited
@@ -42,12 +44,16 @@ class Tokenizer(Protocol):
     special: SpecialTokens
 
     def encode(self, text: str) -> list[int]:
-        """Encode text without adding anything to it."""
+        """Encode a piece of a prompt without adding anything to it."""
         ...
 
 
 class FileTokenizer:
     """A tokenizer.json, or the vocab.json and merges.txt of older repositories.
+
+    Control tokens are never read from text: "<|vision_pad|>" in a script is its characters. A prompt puts the
+    tokens it needs in place by their ids. Only a token that stands for a fixed piece of the prompt, as nano
+    has them, is recognized, and only where a piece begins.
 
     Parameters
     ----------
@@ -60,22 +66,90 @@ class FileTokenizer:
     """
 
     def __init__(self, folder: Path) -> None:
-        file = folder / "tokenizer.json"
-        self._backend = _read_tokenizer(file) if file.exists() else _read_older(folder)
-        found = {token: self._backend.token_to_id(token) for token in (START, END, FRAME, EOS)}
-        lacking = [token for token, id_ in found.items() if id_ is None]
+        described = _description(folder)
+        added = _added_tokens(folder, described)
+        self._backend = _backend(folder, described)
+        known = {token: added.get(token, self._backend.token_to_id(token)) for token in _SPECIAL}
+        lacking = [token for token, id_ in known.items() if id_ is None]
         if lacking:
             raise CheckpointError(
                 f"the tokenizer in {folder} lacks {', '.join(lacking)}",
                 "Qwen2.5's tokenizer, whose vision tokens VibeVoice uses for speech",
                 "put tokenizer.json of Qwen/Qwen2.5-1.5B into the folder",
             )
-        self.special = SpecialTokens(*(id_ for id_ in found.values() if id_ is not None))
-        self.highest = max(self._backend.get_vocab(with_added_tokens=True).values())
+        self.special = SpecialTokens(*(id_ for id_ in known.values() if id_ is not None))
+        self._pieces = {text: id_ for text, id_ in added.items() if _PIECE.fullmatch(text)}
+        unknown = added.get(str((described.get("model") or {}).get("unk_token")))
+        self._control = {*added.values(), *self.special.legal} - {*self._pieces.values(), unknown}
+        self.highest = max(*added.values(), *self._backend.get_vocab().values(), *self.special.legal)
         """The largest id it can give."""
 
     def encode(self, text: str) -> list[int]:
-        return self._backend.encode(text, add_special_tokens=False).ids
+        """Encode a piece of a prompt.
+
+        Raises
+        ------
+        ScriptError
+            If the vocabulary has no other spelling for the text than a control token.
+        """
+        piece = next((known for known in self._pieces if text.startswith(known)), "")
+        ids = self._backend.encode(text[len(piece) :], add_special_tokens=False).ids
+        found = self._control.intersection(ids)
+        if found:
+            raise ScriptError(
+                f"text with the control token {self._backend.id_to_token(min(found))!r}",
+                "words to speak",
+                "delete it from the script",
+            )
+        return [self._pieces[piece], *ids] if piece else ids
+
+
+_SPECIAL = (START, END, FRAME, EOS)
+# The fixed pieces of a prompt, which a tokenizer may have a token for: see `prompt`.
+_PIECE = re.compile(
+    r" (?:Transform the text provided by .*|(?:Voice input|Text input|Speech output):)\n| Speaker \d:"
+)
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    """Read a tokenizer as tokenizer.json describes it."""
+    file = folder / "tokenizer.json"
+    try:
+        described = json.loads(read_limited(file, _LARGEST_FILE) if file.exists() else _read_older(folder))
+    except (ValueError, RecursionError) as error:
+        raise _damaged(folder, error) from error
+    if not isinstance(described, dict):
+        raise _damaged(folder, TypeError("not a JSON object"))
+    return described
+
+
+def _added_tokens(folder: Path, described: dict[str, Any]) -> dict[str, int]:
+    """Take the added tokens out of a description: in a script they are ordinary text."""
+    try:
+        tokens = described.pop("added_tokens", None) or ()
+        return {str(token["content"]): int(token["id"]) for token in tokens}
+    except (TypeError, KeyError, ValueError, OverflowError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _backend(folder: Path, described: dict[str, Any]) -> Backend:
+    from tokenizers import Tokenizer as Backend
+
+    try:
+        # Without added tokens, and with nothing that adds tokens of its own.
+        backend = Backend.from_str(json.dumps({**described, "added_tokens": [], "post_processor": None}))
+        backend.encode("Ready.", add_special_tokens=False)  # some damage shows only then
+    except BaseException as error:  # the library raises bare Exception, and a panic of Rust is not even one
+        if isinstance(error, (KeyboardInterrupt, SystemExit, MemoryError)):
+            raise
+        raise _damaged(folder, error) from error
+    return backend
+
+
+def _damaged(folder: Path, error: BaseException) -> CheckpointError:
+    return CheckpointError(
+        f"{folder / 'tokenizer.json'} is damaged ({str(error)[:200]})", "a tokenizer file", "fetch it again"
+    )
 
 
 def load_tokenizer(folder: Path, config: ModelConfig, mirrors: Sequence[str] = ()) -> FileTokenizer:
@@ -129,30 +203,15 @@ def own_tokenizer(folder: Path) -> Path | None:
     return inner[0] if inner else None
 
 
-def _read_tokenizer(file: Path) -> Backend:
-    from tokenizers import Tokenizer as Backend
-
-    data = read_limited(file, _LARGEST_FILE)
-    try:
-        backend = Backend.from_buffer(data)
-        backend.encode("Ready.", add_special_tokens=False)  # some damage shows only then
-    except BaseException as error:  # the library raises bare Exception, and a panic of Rust is not even one
-        if isinstance(error, (KeyboardInterrupt, SystemExit, MemoryError)):
-            raise
-        raise CheckpointError(
-            f"{file} is damaged ({str(error)[:200]})", "a tokenizer file", "fetch it again"
-        ) from error
-    return backend
-
-
-def _read_older(folder: Path) -> Backend:
+def _read_older(folder: Path) -> str:
+    """Read vocab.json and merges.txt, as tokenizer.json describes them."""
     from transformers import Qwen2TokenizerFast
 
     for file in (*folder.glob("*.json"), *folder.glob("*.txt")):
         if check_regular(file) > _LARGEST_FILE:
             raise CheckpointError(f"{file} is too large", f"at most {_LARGEST_FILE} bytes", "fetch it again")
     try:
-        return Qwen2TokenizerFast.from_pretrained(str(folder)).backend_tokenizer
+        return str(Qwen2TokenizerFast.from_pretrained(str(folder)).backend_tokenizer.to_str())
     except Exception as error:  # half a tokenizer: which error depends on the version
         raise CheckpointError(
             f"{folder} holds no tokenizer that can be read ({str(error)[:400]})",

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from vibevoice_nb.errors import ScriptError
 from vibevoice_nb.sinks import SAMPLE_RATE, to_pcm16
+from vibevoice_nb.speakable import nothing_to_speak
 from vibevoice_nb.speech import Pace
 
 from .background import Background
@@ -116,7 +117,7 @@ class Generation(Background["Take"]):
     engine : callable
         Gives the engine; called in the background, so it may take its time to load.
     turns : sequence of str
-        Ids of the turns to speak, in the script's order.
+        Ids of the turns to speak, in the script's order; those that the engine cannot speak are skipped.
     options : callable
         From the engine to how to speak; the seed it gives is every turn's.
     mode : {"turns", "whole"}
@@ -170,6 +171,8 @@ class Generation(Background["Take"]):
         engine = self._engine()
         self._began = time.perf_counter()
         self.options = self._make_options(engine).seeded()
+        self.turns = tuple(speakable_turns(self.project, engine, self.turns))
+        self.progress = replace(self.progress, turns_total=len(self.turns))
         self._enter("speaking")
         (self._speak_whole if self.mode == "whole" else self._speak_turns)(engine, self.options)
 
@@ -274,6 +277,23 @@ class _Made:
                 chunk = self._chunks[index]
             yield chunk.astype(np.float32) / 32768.0
             index += 1
+
+
+def speakable_turns(project: Project, engine: Engine, turns: Sequence[str]) -> list[str]:
+    """Leave out the turns that an engine cannot speak.
+
+    Raises
+    ------
+    ScriptError
+        If none is left.
+    """
+    spoken = {item.id: item.turn for item in project.turns}
+    wanted = [turn for turn in turns if turn in spoken]
+    left = [turn for turn in wanted if not engine.frontend.check(spoken[turn].text).empty]
+    if wanted and not left:
+        first = spoken[wanted[0]]
+        raise nothing_to_speak(first, engine.frontend, engine.name, f"line {first.line}: ")
+    return left
 
 
 def check_ready(project: Project, turns: Sequence[str]) -> None:

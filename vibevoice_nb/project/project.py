@@ -14,10 +14,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from vibevoice_nb.defaults import known_settings
 from vibevoice_nb.errors import AudioError, OptionError, VoiceError
+from vibevoice_nb.frontends import Frontend
 from vibevoice_nb.ranges import plain, shown
-from vibevoice_nb.script import Turn
+from vibevoice_nb.script import Diagnostic, Turn
 from vibevoice_nb.sinks import SAMPLE_RATE
+from vibevoice_nb.speakable import check_script, reason
 
 from .state import MAX_GAP_MS, is_gap
 from .take import Take
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 
     from .generation import Generation, Listener, Mode
 
-TurnState = Literal["unspoken", "spoken", "changed"]
+TurnState = Literal["unspoken", "spoken", "changed", "unspeakable"]
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,9 @@ class ProjectTurn:
     id : str
         Stays with the turn through edits.
     turn : Turn
-    state : {"unspoken", "spoken", "changed"}
-        Changed: the chosen take says other words, or in another voice.
+    state : {"unspoken", "spoken", "changed", "unspeakable"}
+        Changed: the chosen take says other words, or in another voice. Unspeakable: there is nothing in it
+        that the chosen model can speak; it is skipped.
     context_changed : bool
         The chosen take was spoken after other takes or texts than come before it now.
     chosen : str or None
@@ -65,6 +69,8 @@ class ProjectTurn:
     takes: tuple[str, ...]
     gap_ms: int | None
     partial: bool = False
+    reason: str = ""
+    """The reason why it is unspeakable."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,24 @@ class Project(TakesProject):
     ...     [(item.turn.label, item.state) for item in project.turns], project.timeline().samples
     ([('Anna', 'unspoken'), ('Ben', 'unspoken')], 0)
     """
+
+    # The model
+
+    @property
+    def model(self) -> str:
+        """The model of the settings, whose limits the diagnostics and the turns' states are about."""
+        return str(self.settings["model"])
+
+    @property
+    def frontend(self) -> Frontend:
+        """The model's way from text to speech, as far as it is known without loading it."""
+        return known_settings(self.model).frontend
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """What was found about the script, and what the model cannot speak of it."""
+        found = (*super().diagnostics, *check_script(self.script, self.frontend, self.model))
+        return tuple(sorted(found, key=lambda item: (item.line, item.column)))
 
     # The turns
 
@@ -114,7 +138,8 @@ class Project(TakesProject):
 
     def missing(self) -> list[str]:
         """Ids of the turns to speak: without a take, with one that was stopped, or changed since."""
-        return [turn.id for turn in self.turns if turn.state != "spoken" or turn.partial]
+        unspoken = ("unspoken", "changed")
+        return [turn.id for turn in self.turns if turn.state in unspoken or turn.partial]
 
     def context_changed(self, take_id: str) -> bool:
         """Whether a take was spoken after other takes or texts than come before its turn now."""
@@ -177,15 +202,23 @@ class Project(TakesProject):
     # The context, and the whole
 
     def context_for(
-        self, turn_id: str, model: str | None = None, weights: str | None = None
+        self,
+        turn_id: str,
+        model: str | None = None,
+        frontend: Frontend | None = None,
+        weights: str | None = None,
     ) -> list[ContextTurn]:
         """What was spoken before a turn, the oldest first, back to the first turn that isn't complete.
+
+        A turn that the model cannot speak is passed over, as if it were not in the script.
 
         Parameters
         ----------
         turn_id : str
         model : str, optional
             Also stop at a take of another model, whose frames this one can't go on from.
+        frontend : Frontend, optional
+            The model's; by default that of the project's setting.
         weights : str, optional
             Fingerprint of the model's weights: also stop, with a warning, at a take made when the model of
             that name had other weights. Takes of earlier versions, which name none, are accepted.
@@ -205,6 +238,8 @@ class Project(TakesProject):
             ]
         context = []
         for record, turn, take in reversed(before):
+            if take is None and (frontend or self.frontend).check(turn.text).empty:
+                continue
             if take is None or take.ended == "cancelled":
                 break
             if model is not None and take.manifest.get("model") != model:
@@ -298,15 +333,19 @@ class Project(TakesProject):
         ScriptError, VoiceError, OptionError, ProjectError
             What keeps it from being spoken.
         """
-        from .generation import Generation, check_ready
+        from .generation import Generation, check_ready, speakable_turns
 
         self._check_writable()
         mode = mode or self.settings["mode"]
         if mode not in ("turns", "whole"):
             raise OptionError(f"mode={mode!r}", "'turns' or 'whole'", "leave it out")
         every = [turn.id for turn in self.turns]
-        wanted = every if mode == "whole" else list(self.missing() or every if turns is None else turns)
+        # The engine says which of them it can speak: its model may be another than the setting's.
+        missing = [turn.id for turn in self.turns if turn.state != "spoken" or turn.partial]
+        wanted = every if mode == "whole" else list(self._worth_speaking(missing) if turns is None else turns)
         check_ready(self, wanted)
+        if not callable(engine):
+            speakable_turns(self, engine, wanted)
         kept = {name: self.settings[name] for name in ("num_steps", "cfg_scale", "seed", "solver")}
         given = {**kept, **{name: value for name, value in options.items() if value is not None}}
         return Generation(
@@ -326,6 +365,11 @@ class Project(TakesProject):
 
     # Inside
 
+    def _worth_speaking(self, missing: Sequence[str]) -> Sequence[str]:
+        """What is missing, or everything once all that can be spoken is."""
+        unspeakable = {turn.id for turn in self.turns if turn.state == "unspeakable"}
+        return missing if set(missing) - unspeakable else [turn.id for turn in self.turns]
+
     def _turn(self, index: int, takes: Sequence[Take], voices: dict[str, str | None]) -> ProjectTurn:
         record = self._state.turns[index]
         take = self._takes.get(record.chosen or "")
@@ -334,6 +378,9 @@ class Project(TakesProject):
             voice = take.manifest.get("voice")
             said = (take.turns[0].text, voice.get("sha256") if isinstance(voice, dict) else None)
             state = "spoken" if said == (record.text, voices[record.speaker]) else "changed"
+        why = "" if state == "spoken" else reason(self._script.turns[index], self.frontend, self.model)
+        if why:
+            state = "unspeakable"
         return ProjectTurn(
             id=record.id,
             turn=self._script.turns[index],
@@ -343,6 +390,7 @@ class Project(TakesProject):
             takes=tuple(other.id for other in takes),
             gap_ms=record.gap_ms,
             partial=take is not None and take.ended == "cancelled",
+            reason=why,
         )
 
     def _differs(self, take: Take, index: int) -> bool:
@@ -350,7 +398,13 @@ class Project(TakesProject):
         context = take.manifest.get("context")
         if not isinstance(context, list) or not context:
             return False
-        now = self._state.turns[max(0, index - len(context)) : index]
+        frontend = self.frontend
+        heard = [
+            record
+            for record in self._state.turns[:index]
+            if record.chosen is not None or not frontend.check(record.text).empty
+        ]
+        now = heard[max(0, len(heard) - len(context)) :]
         before = [
             (entry.get("turn_id"), entry.get("take_id"), entry.get("text")) if isinstance(entry, dict) else ()
             for entry in context

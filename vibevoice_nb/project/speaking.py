@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -46,11 +46,10 @@ def speak_turn(
 ) -> Take | None:
     """Speak one turn in the context of the takes chosen before it; None if not a frame was made."""
     turn = project.turn(turn_id)
-    context = project.context_for(turn_id, engine.name, weights=engine.model.weights_digest())
+    context = project.context_for(turn_id, engine.name, engine.frontend, engine.model.weights_digest())
     begun = time.perf_counter()
-    run = TurnRun(
-        engine, turn.turn, voices_of(project), [item.spoken for item in context], options, cancelled=cancelled
-    )
+    voices = engine.followed(voices_of(project))
+    run = TurnRun(engine, turn.turn, voices, [item.spoken for item in context], options, cancelled=cancelled)
     writer = project.begin_take(turn_id)
     first: float | None = None
     try:
@@ -68,7 +67,9 @@ def speak_turn(
     used = context[len(context) - run.context_used :]
     manifest = {
         **_about(engine, options, mode="turns"),
-        **_said(project, turn),
+        **_said(project, turn, voices),
+        "expected_seconds": round(engine.frontend.seconds(turn.turn.text), 2),
+        "odd_length": run.odd_length,
         "context": [_context_entry(item) for item in used],
         "context_dropped": len(context) - len(used),
         "prefill_sha256": run.prefill_hash,
@@ -89,7 +90,8 @@ def speak_whole(
     """
     turns = project.turns
     begun = time.perf_counter()
-    run = WholeRun(engine, [turn.turn for turn in turns], voices_of(project), options, cancelled=cancelled)
+    voices = engine.followed(voices_of(project))
+    run = WholeRun(engine, [turn.turn for turn in turns], voices, options, cancelled=cancelled)
     first: float | None = None
     with project.keep_audio() as kept:
         for audio in run:
@@ -127,7 +129,8 @@ def _cut(
         writer.write(audio[start * hop : stop * hop])
         manifest = {
             **shared,
-            **_said(project, turn),
+            **_said(project, turn, run.cast),
+            **_length(run.engine, turn, stop - start, cut_off=last and run.ended != "finished"),
             "context": list(context),
             "context_dropped": 0,
             "confidence": span.confidence,
@@ -176,10 +179,11 @@ def _about(engine: Engine, options: GenerationOptions, *, mode: str) -> dict[str
     }
 
 
-def _said(project: Project, turn: ProjectTurn) -> dict[str, Any]:
-    """What was said, and in whose voice."""
+def _said(project: Project, turn: ProjectTurn, voices: Mapping[int, Voice]) -> dict[str, Any]:
+    """What was said, and in whose voice; `spoken_with` is the built-in one that replaced it."""
     member = project.cast.get(turn.turn.label)
     voice = None if member is None else member.voice
+    used = voices.get(turn.turn.speaker_index)
     return {
         "turn_id": turn.id,
         **_words(turn),
@@ -191,8 +195,20 @@ def _said(project: Project, turn: ProjectTurn) -> dict[str, Any]:
             "sha256": voice.sha256,
             "seconds": round(voice.seconds, 3),
             "consent": member.consent,
+            **(
+                {}
+                if used is None or used is voice or used.sha256 == voice.sha256
+                else {"spoken_with": used.name}
+            ),
         },
     }
+
+
+def _length(engine: Engine, turn: ProjectTurn, frames: int, *, cut_off: bool) -> dict[str, Any]:
+    """The length the text should take, and whether the audio is far from it."""
+    length = frames / engine.model.config.frame_rate, engine.frontend.seconds(turn.turn.text)
+    odd = engine.limits.odd_passage([] if cut_off else [length], length if cut_off else None)
+    return {"expected_seconds": round(length[1], 2), "odd_length": odd}
 
 
 def _words(turn: ProjectTurn) -> dict[str, str]:

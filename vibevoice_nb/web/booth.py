@@ -174,6 +174,7 @@ class Booth:
             tempfile.TemporaryDirectory(prefix="work-", dir=self._folder) as work,
             Project.create(Path(work) / "conversation", order.script) as project,
         ):
+            project.settings["model"] = self.model
             for label, (voice, kind) in cast.items():
                 project.set_voice(label, voice, kind, consent=kind == "upload" and order.consent)
             with LiveMp3(own / "live.mp3", tags) as live:
@@ -208,6 +209,7 @@ class Booth:
             _wait(job)
 
     def _finish(self, job: Generation, name: str, own: Path) -> Report:
+        skipped = sum(turn.state == "unspeakable" for turn in job.project.turns)
         if job.error is not None:
             raise job.error
         episode = job.result()
@@ -217,6 +219,16 @@ class Booth:
         ended = "stopped" if job.state == "cancelled" else "all was said"
         length = clock(episode.samples / SAMPLE_RATE)
         words = f"{GENERATED} by {self.model}, {length}, seed {_seed(job)}, {ended}"
+        if skipped:
+            words += (
+                f"; {skipped} {'turn' if skipped == 1 else 'turns'} skipped, see the notes below the script"
+            )
+        voices = [take.manifest["voice"] for take in job.takes]
+        replaced = sorted({str(voice["spoken_with"]) for voice in voices if voice and "spoken_with" in voice})
+        if replaced:
+            words += f"; it cannot follow recordings and used {' and '.join(replaced)} instead"
+        if any(take.odd_length for take in job.takes):
+            words += "; a part of it is far too short or too long for its text, so listen to it"
         return Report(name, words, _seed(job), tuple(files))
 
     def _cast(self, script: Script, order: Order) -> dict[str, tuple[Voice, str]]:

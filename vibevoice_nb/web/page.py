@@ -12,9 +12,11 @@ from typing import Any
 
 import gradio as gr
 
+from vibevoice_nb.defaults import known_settings
 from vibevoice_nb.errors import OptionError, VibeVoiceError, VoiceError
 from vibevoice_nb.script import MAX_SPEAKERS
 from vibevoice_nb.script.turns import label_of
+from vibevoice_nb.speakable import check_script
 from vibevoice_nb.voices import builtin_descriptions
 from vibevoice_nb.widgets.models import model_defaults
 
@@ -26,8 +28,8 @@ from .queueing import limit_queue
 _log = logging.getLogger(__name__)
 
 _NANO = (
-    "**nano** is the small voice inside the package: for trying things out, in English. It is not the "
-    "published VibeVoice, doesn't sound like it, and has not learned to copy voices."
+    "**nano** is the small voice inside the package, for trying things out. It is not the published "
+    "VibeVoice and doesn't sound like it."
 )
 _CONSENT = "Everybody whose recording I use here has agreed to it."
 _RESPONSIBLE = (
@@ -58,7 +60,7 @@ def build_page(booth: Booth) -> gr.Blocks:
         with gr.Row():
             with gr.Column():
                 script = gr.Textbox(_example(_EXAMPLES[0]), label="Script", lines=10, max_lines=24)
-                remark = _remarker(limits)
+                remark = _remarker(limits, booth.model)
                 remarks = gr.Markdown(remark(_example(_EXAMPLES[0])))
                 gr.Examples(
                     [[_example(name)] for name in _EXAMPLES],
@@ -115,7 +117,8 @@ def _heading(booth: Booth) -> str:
         f"conversation is heard while it is made. Up to {booth.limits.max_minutes:g} minutes; one visitor at "
         f"a time, up to {booth.limits.queue} wait.",
     ]
-    return "\n\n".join([*lines, *([_NANO] if booth.model == "nano" else [])])
+    limits = " ".join(known_settings(booth.model).limits.sentences(booth.model))
+    return "\n\n".join([*lines, *([_NANO] if booth.model == "nano" else []), in_markdown(limits)])
 
 
 def _settings(booth: Booth) -> list[gr.components.Component]:
@@ -250,7 +253,7 @@ def _player(report: Report) -> str:
     )
 
 
-def _remarker(limits: Limits) -> Callable[[str], str]:
+def _remarker(limits: Limits, model: str) -> Callable[[str], str]:
     """Return the function that describes a script, in Markdown, while it is written."""
 
     def remark(script: str) -> str:
@@ -261,7 +264,8 @@ def _remarker(limits: Limits) -> Callable[[str], str]:
                 f"Too long: {len(script):,} characters, and at most {limits.max_characters:,} are read here."
             )
         read = read_script(script)
-        found = [f"- {in_markdown(str(item))}" for item in read.diagnostics if item.severity != "info"][:5]
+        diagnostics = (*read.diagnostics, *check_script(read, known_settings(model).frontend, model))
+        found = [f"- {in_markdown(str(item))}" for item in diagnostics if item.severity != "info"][:5]
         speakers = ", ".join(in_markdown(label_of(speaker)) for speaker in read.speakers)
         return "\n".join(
             [f"About {read.estimated_seconds:.0f} s. Speakers, in order: {speakers}.", "", *found]

@@ -64,6 +64,8 @@ class ControlTraits(traitlets.HasTraits):
         What is suggested: id and note.
     model_state : dict
         How the model stands: state, name, device, dtype, memory in bytes, message.
+    model_limits : dict
+        Fields of `ModelLimits`, and `sentences` that say them.
     """
 
     num_steps = WholeNumber(10).tag(sync=True)
@@ -75,6 +77,7 @@ class ControlTraits(traitlets.HasTraits):
     model = traitlets.Unicode("nano").tag(sync=True)
     models = traitlets.List(traitlets.Dict(), SUGGESTIONS).tag(sync=True)
     model_state = traitlets.Dict().tag(sync=True)
+    model_limits = traitlets.Dict().tag(sync=True)
 
     @traitlets.validate("num_steps", "cfg_scale", "seed")
     def _in_range(self, proposal: Any) -> Any:
@@ -135,7 +138,8 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
         self._keeper = ModelKeeper(self._model_is, device=device, dtype=dtype, quantize=quantize)
         own = model_defaults(model)
         settings = {"num_steps": own.num_steps, "cfg_scale": own.cfg_scale, "solver": own.solver, **settings}
-        super().__init__(model=model, model_state=self._keeper.state(model), **settings)
+        state, limits = self._keeper.state(model), self._keeper.limits(model)
+        super().__init__(model=model, model_state=state, model_limits=limits, **settings)
         self.observe(self._other_model, "model")
 
     def options(self) -> GenerationOptions:
@@ -161,6 +165,7 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
 
     def _model_is(self, state: dict[str, Any]) -> None:
         self.model_state = state
+        self.model_limits = self._keeper.limits(self.model)
 
     def _other_model(self, change: Any) -> None:
         """What was the last model's own way of speaking becomes the new one's; what was chosen stays."""
@@ -169,3 +174,4 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
             if getattr(self, name) == getattr(before, name):
                 setattr(self, name, getattr(now, name))
         self.model_state = self._keeper.state(self.model)
+        self.model_limits = self._keeper.limits(self.model)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 
 from vibevoice_nb.errors import OptionError, VibeVoiceError
+from vibevoice_nb.model_limits import stand_ins
 from vibevoice_nb.project import Project, Take
 from vibevoice_nb.project.generation import Event, Generation
 from vibevoice_nb.project.shared import shared_project
@@ -168,7 +169,8 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
                 **{**self._options(), **options},
             )
             self._generation, self._live = job, LiveAudio(self.channel, job)
-            self._marks = dict.fromkeys(job.turns, "queued")
+            skipped = {turn.id for turn in self._project.turns if turn.state == "unspeakable"}
+            self._marks = dict.fromkeys([turn for turn in job.turns if turn not in skipped], "queued")
             self._heard(Event("state"))
             return job.start()
 
@@ -331,6 +333,7 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
     def _setting_changed(self, change: Any) -> None:
         if change["name"] == "model":
             self.model_state = self._model.state(self.model)
+            self.model_limits = self._model.limits(self.model)
             own = model_defaults(self.model)
             for name in _OWN:
                 if self._project.settings[name] is None:
@@ -353,6 +356,7 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
             value = settings[name]
             setattr(self, name, getattr(own, name) if value is None and name in _OWN else value)
         self.model_state = self._model.state(self.model)
+        self.model_limits = self._model.limits(self.model)
 
     def _do(self, action: Callable[[], None]) -> None:
         """Do something that no call asked for; what is wrong with it is said in the room."""
@@ -363,6 +367,19 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
 
     def _model_is(self, state: dict[str, Any]) -> None:
         self.model_state = state
+        self.model_limits = self._model.limits(self.model)
+
+    def stand_in_names(self) -> dict[str, str]:
+        """The built-in voices that replace recordings, if the model cannot follow those."""
+        if self.model_limits.get("follows_voices", True):
+            return {}
+        spoken = {turn.turn.label for turn in self._project.turns}
+        voices = {
+            label: member.voice
+            for label, member in self._project.cast.items()
+            if label in spoken and member.voice is not None
+        }
+        return {label: voice.name for label, voice in stand_ins(voices).items()}
 
     def _follow(self, reason: str) -> None:
         if reason == "script":
@@ -388,7 +405,7 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
                 self._heard_before = heard
                 self._revision += 1
             values = {
-                "diagnostics": diagnostic_rows(project.script) if project.script_text.strip() else [],
+                "diagnostics": diagnostic_rows(project.diagnostics) if project.script_text.strip() else [],
                 "turns": turn_states(project, self._marks),
                 "takes": take_cards(project),
                 "take": take_summary(episode, EPISODE, self._revision),

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { missingVoices } from '../../src/core/cast/cast';
 import { levelWord, meterPosition } from '../../src/core/cast/record';
 import { fitted, presetOf } from '../../src/core/controls/settings';
-import { obstacle, overallWords, plan, turnWords, waiting } from '../../src/core/controls/transport';
+import { obstacle, overallWords, plan, summary, turnWords, waiting } from '../../src/core/controls/transport';
 import { filesOf } from '../../src/core/export/download';
 import type { Host } from '../../src/core/host';
 import { failureOf } from '../../src/core/kit/elements';
@@ -28,6 +28,8 @@ describe('what is in the way of generating', () => {
     [{ speakers: [speaker('Anna', { needs_consent: true, consent: false })] }, 'Confirm under Cast'],
     [{ speakers: [speaker('Anna', { needs_consent: true, consent: true })] }, ''],
     [{ project: { read_only: true } }, 'reading only'],
+    [{ turns: [turn('1', 'unspeakable'), turn('2', 'unspeakable')] }, 'can speak nothing'],
+    [{ turns: [turn('1', 'unspeakable'), turn('2')] }, ''],
   ])('%o', (values, words) => {
     if (words) expect(obstacle(host(values))).toContain(words);
     else expect(obstacle(host(values))).toBe('');
@@ -41,6 +43,15 @@ describe('the button', () => {
     expect(label({ turns: [turn('1'), turn('2', 'changed')] })).toBe('Generate 1 turn');
     expect(label({ turns: [turn('1')], mode: 'whole' })).toBe('Generate the script');
     expect(plan(host({ turns: [turn('1'), turn('2')] }))).toEqual({ label: 'Speak all again', turns: ['1', '2'] });
+  });
+
+  it('leaves out and counts the turns that cannot be spoken', () => {
+    const turns = [{ ...turn('1'), seconds: 2 }, turn('2', 'unspeakable'), { ...turn('3'), seconds: 1 }];
+    expect(plan(host({ turns }))).toEqual({ label: 'Speak all again', turns: ['1', '3'] });
+    expect(summary(host({ turns }))).toBe('All 2 turns spoken · 3.0 s · 1 turn skipped');
+    const begun = [{ ...turn('1', 'unspoken'), seconds: null, estimated: 2 }, ...turns.slice(1)];
+    expect(plan(host({ turns: begun })).label).toBe('Generate 1 turn');
+    expect(summary(host({ turns: begun }))).toBe('1 of 2 turns spoken · about 3.0 s in all · 1 turn skipped');
   });
 
   it('has words for how far it is, also before the first sound', () => {

@@ -17,6 +17,7 @@ export function obstacle(host: Host): string {
   if (host.get<ProjectState>('project')?.read_only) return 'This project is open for reading only.';
   if (faults.length) return `Line ${faults[0]!.line} of the script needs a look first.`;
   if (!turns.length) return 'Write a line first, such as “Speaker 1: Hello!”';
+  if (turns.every((turn) => turn.state === 'unspeakable')) return 'The model can speak nothing of this script.';
   const present = new Set(turns.map((turn) => turn.speaker));
   const speakers = (host.get<Speaker[]>('speakers') ?? []).filter((speaker) => present.has(speaker.label));
   const silent = speakers.find((speaker) => !speaker.voice);
@@ -26,9 +27,14 @@ export function obstacle(host: Host): string {
   return '';
 }
 
+/** The turns that the model can speak. */
+function speakable(host: Host): TurnState[] {
+  return (host.get<TurnState[]>('turns') ?? []).filter((turn) => turn.state !== 'unspeakable');
+}
+
 /** What the button will do: which turns, and how it says so. */
 export function plan(host: Host): { label: string; turns: string[] | null } {
-  const turns = host.get<TurnState[]>('turns') ?? [];
+  const turns = speakable(host);
   if (host.get('mode') === 'whole') return { label: 'Generate the script', turns: null };
   const missing = turns.filter((turn) => turn.state === 'unspoken' || turn.state === 'changed');
   if (!turns.length || missing.length === turns.length) return { label: 'Generate', turns: null };
@@ -221,11 +227,13 @@ export function overallWords(now: Progress): string {
 }
 
 /** What is there when nothing is being made. */
-function summary(host: Host): string {
-  const turns = host.get<TurnState[]>('turns') ?? [];
+export function summary(host: Host): string {
+  const turns = speakable(host);
+  const skipped = (host.get<TurnState[]>('turns') ?? []).length - turns.length;
+  const more = skipped ? ` · ${count(skipped, 'turn')} skipped` : '';
   const missing = turns.filter((turn) => turn.state === 'unspoken' || turn.state === 'changed');
   if (!turns.length) return '';
   const seconds = turns.reduce((sum, turn) => sum + (turn.seconds ?? turn.estimated), 0);
-  if (!missing.length) return `All ${count(turns.length, 'turn')} spoken · ${span(seconds)}`;
-  return `${turns.length - missing.length} of ${count(turns.length, 'turn')} spoken · about ${span(seconds)} in all`;
+  if (!missing.length) return `All ${count(turns.length, 'turn')} spoken · ${span(seconds)}${more}`;
+  return `${turns.length - missing.length} of ${count(turns.length, 'turn')} spoken · about ${span(seconds)} in all${more}`;
 }
