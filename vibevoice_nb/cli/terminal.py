@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from types import FrameType, TracebackType
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -23,7 +23,9 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from vibevoice_nb.errors import VibeVoiceError
-from vibevoice_nb.speech import Progress
+
+if TYPE_CHECKING:
+    from vibevoice_nb.speech import Progress
 
 FAILED, BAD_INPUT, LENGTH, INTERRUPTED = 1, 2, 3, 130
 """Exit codes. FAILED: something went wrong on the way. LENGTH: the length limit came before the end."""
