@@ -16,8 +16,8 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # Names are of any script; a console or a pipe may be cp1252 or ASCII.
             stream.reconfigure(errors="backslashreplace")
-    # Imports make over a hundred thousand objects that live to the end. Searching them for garbage, on the way
-    # and at exit, takes longer than generating a sentence.
+    # Imports make over a hundred thousand objects that live to the end. Searching them for garbage, on the
+    # way and at exit, takes longer than generating a sentence.
     gc.set_threshold(100_000)
     atexit.register(gc.freeze)
     app(prog_name="vibevoice-nb")

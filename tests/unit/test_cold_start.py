@@ -16,8 +16,8 @@ pytest.importorskip("torch")
 
 # Each takes between 0.1 and 2 seconds to import.
 LIBRARIES = (
-    "accelerate av diffusers gradio huggingface_hub librosa matplotlib numba pandas pyloudnorm requests scipy "
-    "sklearn sympy torch._dynamo torch._inductor transformers triton"
+    "accelerate av diffusers gradio huggingface_hub librosa matplotlib numba pandas pyloudnorm requests "
+    "scipy sklearn sympy torch._dynamo torch._inductor transformers triton"
 ).split()
 NOTEBOOK = ("IPython", "anywidget", "ipywidgets", "traitlets")
 ENGINE = ("torch", "numpy", "safetensors", "tokenizers", "soundfile", "soxr", "num2words")

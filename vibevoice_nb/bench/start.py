@@ -45,7 +45,7 @@ def run_start(rounds: int = ROUNDS) -> dict[str, float | None]:
     Returns
     -------
     dict
-        `speak_cpu_s`, `speak_wall_s`, ...; CPU seconds are None where the system doesn't count them (Windows).
+        `speak_cpu_s`, `speak_wall_s`, ...; CPU seconds are None where the system doesn't count them.
     """
     figures: dict[str, float | None] = {}
     with tempfile.TemporaryDirectory(prefix="vibevoice-nb-start-", ignore_cleanup_errors=True) as name:

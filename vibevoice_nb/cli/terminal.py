@@ -5,8 +5,10 @@ Results go to stdout; all that is said about the work goes to stderr.
 
 from __future__ import annotations
 
+import codecs
 import json
 import signal
+import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping
@@ -64,8 +66,20 @@ def fail(error: BaseException | str) -> None:
 
 
 def print_json(data: Mapping[str, Any]) -> None:
-    """Print one line of JSON on stdout."""
-    print(json.dumps(data, ensure_ascii=False, allow_nan=False), flush=True)
+    """Print one line of JSON on stdout, in escapes unless stdout is UTF-8, the only encoding JSON may have."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False)
+    if not _is_utf8(sys.stdout) or not _is_unicode(text):
+        text = json.dumps(data, allow_nan=False)
+    print(text, flush=True)
+
+
+def _is_utf8(stream: TextIO) -> bool:
+    return codecs.lookup(stream.encoding or "ascii").name == "utf-8"
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether text has no half of a surrogate pair, as names of files that aren't UTF-8 have."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 class Commands(TyperGroup):
