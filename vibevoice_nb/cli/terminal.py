@@ -66,7 +66,7 @@ def fail(error: BaseException | str) -> None:
 
 
 def print_json(data: Mapping[str, Any]) -> None:
-    """Print one line of JSON on stdout, in escapes unless stdout is UTF-8, the only encoding JSON may have."""
+    """Print one line of JSON on stdout, in ASCII unless stdout is UTF-8, the encoding of JSON."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False)
     if not _is_utf8(sys.stdout) or not _is_unicode(text):
         text = json.dumps(data, allow_nan=False)
@@ -179,13 +179,15 @@ class SpeakingBar:
         self._task = self._bars.add_task(label, total=None, about="reading the script and the voices")
 
     def __enter__(self) -> SpeakingBar:
-        self._bars.start()
+        if not self._bars.disable:  # rich before 14.3 ends even a hidden bar with an empty line
+            self._bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, reason: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
+        if not self._bars.disable:
+            self._bars.stop()
 
     def __call__(self, progress: Progress) -> None:
         about = (
