@@ -29,7 +29,7 @@ from .engine.prompt import Prompt, build_prompt
 from .engine.quantized import Quantize
 from .engine.sampler import Sampler, solver_steps
 from .engine.state import GenerationState
-from .engine.threads import is_small
+from .engine.threads import at_most_threads, is_small
 from .engine.tokenizer import Tokenizer, load_tokenizer
 from .engine.weights import build_model, list_tensors, read_config
 from .errors import OptionError, ScriptError, VoiceError
@@ -140,20 +140,21 @@ class Engine:
         settings = model_settings(folder)
         defaults = settings.options
         skeleton = build_model(config, list_tensors(folder))
-        width = pick_dtype(where, dtype, small=is_small(skeleton))
+        small = is_small(skeleton)
+        width = pick_dtype(where, dtype, small=small)
         placement = place(skeleton, where, width, quantize)
         told = progress or (lambda share: None)
         weights = 0.9 if where.type == "cuda" else 1.0
-        loaded = load_prepared(
-            folder,
-            placement,
-            width,
-            quantize=quantize,
-            scored=tokenizer.special.legal,
-            progress=lambda share: told(weights * share),
-        )
-        # The noise schedule's library and the pronunciations take a while to read: better now than before the
-        # first sound.
+        with at_most_threads(1 if small else None):
+            loaded = load_prepared(
+                folder,
+                placement,
+                width,
+                quantize=quantize,
+                scored=tokenizer.special.legal,
+                progress=lambda share: told(weights * share),
+            )
+        # The pronunciations take a while to read: better now than before the first sound.
         steps = solver_steps(defaults.num_steps, defaults.solver, config.head.train_steps)
         settings.frontend("Ready.")
         engine = cls(str(model), loaded, tokenizer, settings, revision_of(folder), quantize)

@@ -145,7 +145,9 @@ def create(path: Path) -> BinaryIO:
 def create_beside(target: Path, suffix: str) -> tuple[Path, BinaryIO]:
     """Create a new file `STEM + suffix` next to `target`, numbered when the name is taken."""
     base, dot, extension = suffix.rpartition(".")
-    stem = target.stem.encode()[:200].decode(errors="ignore")  # file names end at 255 bytes
+    stem = target.stem
+    while len(os.fsencode(stem)) > 200:  # file names end at 255 bytes
+        stem = stem[:-1]
     number = 1
     while True:
         part = target.with_name(f"{stem}{base}{number if number > 1 else ''}{dot}{extension}")

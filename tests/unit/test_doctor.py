@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -40,7 +41,7 @@ SMALL_CPU = DeviceInfo("cpu", "a small machine", 8_000_000, 8_000_000)
 def test_doctor_finds_what_there_is(bench: Bench) -> None:
     result = bench.run("doctor", "--json")
     findings = {finding["topic"]: finding for finding in last_json(result.stdout)["findings"]}
-    assert findings["torch"]["found"] == torch.__version__
+    assert findings["torch"]["found"] == metadata.version("torch")
     assert {"python", "transformers", "libsndfile", "cpu", "CPU threads", "choice", "hub"} <= set(findings)
     assert findings["hub"]["status"] == "note" and "OFFLINE" in findings["hub"]["found"]
     assert findings["voice library"]["status"] == "ok"

@@ -143,7 +143,7 @@ def _sound() -> Iterator[Finding]:
     lacking = [name for name in ("FLAC", "OGG", "MP3") if name not in soundfile.available_formats()]
     if lacking:
         yield Finding(
-            "formats", "warning", f"can't write {', '.join(lacking)}", _install("soundfile>=0.12.1")
+            "formats", "warning", f"can't write {', '.join(lacking)}", _install("soundfile>=0.13.1")
         )
     import soxr
 

@@ -128,7 +128,7 @@ def _let_go(part: nn.Module) -> None:
     """Free the weights that are kept prepared."""
     for module in part.modules():
         if isinstance(module, (LinearWeights, CausalConv, Downsample, Upsample)):
-            weight = torch.empty_like(module.weight, device="meta")
+            weight = torch.empty(module.weight.shape, dtype=module.weight.dtype, device="meta")
             module.weight = nn.Parameter(weight, requires_grad=False)
 
 
