@@ -289,7 +289,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("script", HOSTILE)
 def test_nothing_a_visitor_writes_is_markup(script: str) -> None:
-    shown = _remarker(LIMITS)(script)
+    shown = _remarker(LIMITS, "nano")(script)
     ours = shown.replace("\n- ", "\n").replace(". Speakers, in order: ", "").replace("About ", "")
     for sign in ("*", "<", "[", "](", "http:", "www.", "`", "~", "$"):
         assert sign not in ours, shown
@@ -321,7 +321,7 @@ PERFECT = [
 
 @pytest.mark.parametrize("script", PERFECT)
 def test_a_perfect_script_has_no_remarks(script: str) -> None:
-    assert "\n- " not in _remarker(LIMITS)(script)
+    assert "\n- " not in _remarker(LIMITS, "nano")(script)
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_a_perfect_script_has_no_remarks(script: str) -> None:
 )
 def test_the_page_the_check_and_the_project_agree(script: str, tmp_path: Path) -> None:
     """One reading, in words for somebody who has no cast to pass."""
-    shown = _remarker(LIMITS)(script)
+    shown = _remarker(LIMITS, "nano")(script)
     with Project.create(tmp_path / "talk", script) as project:
         turns = [(turn.label, turn.text) for turn in project.script.turns]
         errors = [(item.line, item.message) for item in project.script.errors]
@@ -358,7 +358,7 @@ def test_the_page_the_check_and_the_project_agree(script: str, tmp_path: Path) -
 
 def test_a_long_script_is_not_read_while_it_is_written() -> None:
     started = time.process_time()
-    assert "Too long" in _remarker(LIMITS)("[" + 100_000 * " " + "x]: hi")
+    assert "Too long" in _remarker(LIMITS, "nano")("[" + 100_000 * " " + "x]: hi")
     assert time.process_time() - started < 0.5
 
 
