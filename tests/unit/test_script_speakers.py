@@ -99,19 +99,22 @@ def test_text_that_is_no_label_continues_the_turn(line: str) -> None:
     assert [item.severity for item in script.diagnostics] == ["info"]
 
 
-def test_names_without_a_cast_need_one_on_every_line() -> None:
+def test_names_without_a_cast_are_speakers() -> None:
     script = parse_script("# two friends\nBen: Hi.\n\n[pause]\nAnna: Hello.\nBEN: Bye.")
     assert script.cast == ("Ben", "Anna")
     assert indices(script) == {"Ben": 0, "Anna": 1}
-    assert len(remarks(script, "warning")) == 2
-    broken = parse_script("Ben: Hi.\nand hello.\nAnna: Hello.")
-    assert [item.line for item in broken.errors] == [1, 3]
-    assert broken.cast == ()
+    assert not remarks(script, "warning")  # nothing is wrong with it
+    assert len(remarks(script, "info")) == 2
+    longer = parse_script("Ben: Hi.\nand hello.\nAnna: Hello.")
+    assert spoken(longer) == [("Ben", "Hi. and hello.", 0), ("Anna", "Hello.", 0)]
+    assert [item.line for item in longer.diagnostics if item.severity == "warning"] == [3]
+    misspelt = parse_script("Anna: Hi.\nBen: Hm.\nAnna: So.\nAnan: Oh.")
+    assert [(item.line, item.fix) for item in misspelt.diagnostics if item.fix] == [(4, "Anna:")]
 
 
 def test_nothing_is_taken_for_the_text_of_an_unknown_speaker() -> None:
     for first in ("Zoe: Hi.", "Zoe: Hi. [pause] So?"):
-        script = parse_script(f"{first}\nand so on\nYan: Hm.")
+        script = parse_script(f"{first}\nand so on\nYan: Hm.", cast=CAST)
         assert [item.line for item in script.errors] == [1, 3]
         assert script.turns[-1].text == "Hm."
 
@@ -157,10 +160,9 @@ def test_bold_labels_and_wide_colons_are_read_with_a_warning(line: str) -> None:
     assert not parse_script(warning.fix + line[warning.end_column - 1 :]).diagnostics
 
 
-def test_asterisks_in_the_text_stay() -> None:
-    assert spoken(parse_script("Speaker 1: *sighs* No.\n* a point: this")) == [
-        (1, "*sighs* No. * a point: this", 0)
-    ]
+def test_asterisks_are_markup_where_they_stand_for_something() -> None:
+    assert spoken(parse_script("Speaker 1: *sighs* No.\n* a point: this")) == [(1, "No. a point: this", 0)]
+    assert spoken(parse_script("Speaker 1: 2 * 3 is 5*1+1")) == [(1, "2 * 3 is 5*1+1", 0)]
 
 
 def test_names_and_numbers_for_the_same_index_are_an_error() -> None:

@@ -46,6 +46,7 @@ DIFFERENT = {
     "txt_zero_based_mixed": ([(0, "zero plain becomes speaker 1")], "info"),
     "json_ok": ([(0, "Hello"), (1, "World second line")], "warning"),
     "json_bad_entries": ([(4, "no"), (1, "kept")], "error"),
+    "json_not_list": ([(0, "a")], None),  # one object is JSON Lines of one line
     "json_nothing_valid": ([(0, "y")], None),  # a name in the place of a number
 }
 
@@ -160,12 +161,6 @@ def test_pauses_end_a_turn_and_add_up() -> None:
     [
         ("[pause:abc]", "[pause]"),
         ("[pause:-5]", "[pause]"),
-        ("[pause 500]", "[pause:500]"),
-        ("[pause:1.5s]", "[pause:1500]"),
-        ("[pause: 2 s]", "[pause:2000]"),
-        ("[pause:0.5]", "[pause:500]"),
-        ("[pause:]", "[pause]"),
-        ("[ pause ]", "[pause]"),
         ("[pause:500", "[pause:500]"),
         ("[pause:60001]", "[pause:60000]"),
         (f"[pause:{'9' * 5000}]", "[pause:60000]"),
@@ -180,6 +175,26 @@ def test_a_pause_that_cannot_be_read_is_an_error_and_stays(tag: str, fix: str) -
     mended = parse_script(text[: error.column - 1] + fix + text[error.end_column - 1 :])
     assert not mended.diagnostics
     assert mended.turns[0].pause_after_ms > 0
+
+
+@pytest.mark.parametrize(
+    ("tag", "fix"),
+    [
+        ("[pause 500]", "[pause:500]"),
+        ("[pause:1.5s]", "[pause:1500]"),
+        ("[pause: 2 s]", "[pause:2000]"),
+        ("[pause:0.5]", "[pause:500]"),
+        ("[pause:]", "[pause:1000]"),
+        ("[ pause ]", "[pause:1000]"),
+    ],
+)
+def test_a_pause_that_is_spelt_otherwise_is_read_with_a_warning(tag: str, fix: str) -> None:
+    text = f"Speaker 1: Well. {tag}"
+    script = parse_script(text)
+    assert spoken(script) == [(1, "Well.", int(fix[7:-1]))]
+    (warning,) = script.diagnostics
+    assert (warning.severity, warning.column, warning.fix) == ("warning", 18, fix)
+    assert not parse_script(text.replace(tag, fix)).diagnostics
 
 
 def test_the_limit_holds_for_the_sum() -> None:
@@ -233,7 +248,8 @@ def test_json() -> None:
         ('[{"speaker": 1, "text": "a"},\n {"speaker": 1 "text": "b"}]', 2, 16, "delimiter"),
         ('[{"speaker": 1, "text": "a"}', 1, 29, "delimiter"),
         ("[{“speaker”: 1}]", 1, 3, "curly quotes"),
-        ('{"speaker": 1, "text": "a"}', 1, 1, "not a list"),
+        ('"speaker"', 1, 1, "not a list"),
+        ('{"speaker": 1}', 1, 1, "is no turn"),
         ('[{"speaker": 1, "text": "a", "text": "b"}]', 1, 1, "twice"),
         ('[{"speaker": 1, "text": "a"}, 7]', 1, 31, "'7' is no turn"),
         ('[{"speaker": 1.5, "text": "a"}]', 1, 2, "is no turn"),

@@ -204,12 +204,19 @@ def read_script(source: str, wanted: Sequence[str]) -> Script:
         return first
     if first.errors:  # as a rule because not every line begins with a name: the person knows the names
         return read(named)
-    shown = [speaker for speaker in first.speakers if isinstance(speaker, str)]
+    spelt = {name_key(name): name for name in named}
+    shown = [spelt.get(name_key(one), one) for one in first.speakers if isinstance(one, str)]
     more = [name for name in named if name_key(name) not in map(name_key, shown)]
     second = read([*shown, *more])
     spoken = {name_key(turn.label) for turn in second.turns}
-    # A name nobody speaks under would turn other lines into errors; who speaks is checked later.
-    return second if all(name_key(name) in spoken for name in more) else first
+    if all(name_key(name) in spoken for name in more):
+        return second
+    # A name of the script that resembles one nobody speaks under is a misspelling, which has a line to point to.
+    keys = {name_key(name): name for name in shown if name_key(name) not in spelt}
+    silent = [name_key(name) for name in more if name_key(name) not in spoken]
+    misspelt = {keys[key] for name in silent for key in difflib.get_close_matches(name, keys)}
+    # Any other would turn the script's own names into errors; who speaks is checked later.
+    return read([*(name for name in shown if name not in misspelt), *more]) if misspelt else first
 
 
 def default_voice(label: str, index: int, taken: Sequence[str]) -> str:

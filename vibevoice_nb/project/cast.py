@@ -23,8 +23,9 @@ from vibevoice_nb.errors import OptionError, VibeVoiceError
 from vibevoice_nb.files import write_atomically
 from vibevoice_nb.names import fold_name
 from vibevoice_nb.recordings import MAX_VOICE_SECONDS, Voice, VoiceCheck, load_voice
-from vibevoice_nb.script.json_form import looks_like_json
-from vibevoice_nb.script.lines import find_label, is_name, name_key, speaker_number
+from vibevoice_nb.script.json_form import json_text, looks_like_json
+from vibevoice_nb.script.lines import is_name, speaker_number
+from vibevoice_nb.script.parsing import parse_script
 from vibevoice_nb.script.turns import label_of
 
 from .folder import ProjectFolder
@@ -88,10 +89,7 @@ def checked_label(label: str) -> str:
 
 
 def cast_names(text: str, known: Iterable[str] = ()) -> tuple[str, ...]:
-    r"""The names that are speakers in a script: the cast to parse it with.
-
-    Whatever stands as a name before a colon is a speaker, in a script that numbers nobody. In one that does,
-    only names that are known already are: "Note: remember" stays text there.
+    r"""Return the names that are speakers in a script, in the order of the model's indices.
 
     Parameters
     ----------
@@ -111,24 +109,7 @@ def cast_names(text: str, known: Iterable[str] = ()) -> tuple[str, ...]:
     >>> cast_names("Speaker 1: Hello.\nNote: remember the milk.")
     ()
     """
-    if looks_like_json(text):
-        return ()
-    familiar = {name_key(name): name for name in known if speaker_number(name) is None}
-    found: dict[str, str] = {}
-    numbered = False
-    for line in text.splitlines():
-        if line.lstrip().startswith("#"):
-            continue
-        label = find_label(line, familiar)
-        if label is None or label.kind == "bare":
-            continue
-        if isinstance(label.speaker, int) or label.kind == "misspelt":
-            numbered = True
-        elif is_name(label.speaker):
-            found.setdefault(name_key(label.speaker), label.speaker)
-    before = [name for key, name in familiar.items() if key in found]
-    new = [name for key, name in found.items() if key not in familiar]
-    return tuple(before if numbered else before + new)
+    return () if looks_like_json(json_text(text)) else parse_script(text, known=known).cast
 
 
 class VoiceShelf:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from vibevoice_nb.errors import ProjectError, ScriptError
 from vibevoice_nb.script import Diagnostic, Script, parse_script
 
-from .cast import VoiceShelf, cast_names
+from .cast import VoiceShelf
 from .folder import MAX_SCRIPT_BYTES, SUFFIX, ProjectFolder
 from .lock import ProjectLock
 from .matching import Words, match_turns
@@ -287,8 +287,7 @@ class OpenProject:
     def _read(self, text: str) -> None:
         """Read the script, and find its turns again."""
         state = self._state
-        names = cast_names(text, [member.label for member in state.cast])
-        script = parse_script(text, cast=names or None)
+        script = parse_script(text, known=[member.label for member in state.cast])
         words = [Words(turn.label, turn.text) for turn in script.turns]
         ids = match_turns(
             [(turn.id, turn.words) for turn in state.turns],

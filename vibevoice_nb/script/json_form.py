@@ -1,4 +1,4 @@
-"""Scripts in JSON: a list of objects, each with a speaker and a text."""
+"""Scripts in JSON: a list of turns, JSON Lines, and the shapes in which other tools write conversations."""
 
 from __future__ import annotations
 
@@ -8,76 +8,192 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from vibevoice_nb.script.lines import is_name, name_key, speaker_number
-from vibevoice_nb.script.reader import NEW_LINE, Place, ScriptReader, quoted
+from vibevoice_nb.script.importers.fences import is_fence
+from vibevoice_nb.script.lines import NEW_LINE, folded, is_name, joined_lines, name_key, speaker_number
+from vibevoice_nb.script.reader import Place, ScriptReader, quoted
+from vibevoice_nb.script.turns import Severity
 
 _JSON_LIST = 'a list such as [{"speaker": 1, "text": "Hello."}]'
-_START = re.compile(r'\s*(?:\[\s*(?:[{"“]|\]\s*$)|\{\s*(?:["“]|\}\s*$))')
+_START = re.compile(r'(?:\[\s*(?:[{\["“]|\]\s*$)|\{\s*(?:["“]|\}\s*$))')
+_BLANKS = re.compile(r"[ \t\r\n,]*")
+_SPEAKER_KEYS = (
+    "speaker",
+    "name",
+    "role",
+    "character",
+    "person",
+    "host",
+    "speaker_id",
+    "speaker_name",
+    "who",
+    "from",
+)
+_TEXT_KEYS = (
+    "text", "content", "line", "dialogue", "dialog", "message", "utterance", "transcript", "words", "value", "sentence"
+)  # fmt: skip
+_NOT_WORDS = frozenset(
+    "id index start end start_time end_time time timestamp duration seek tokens confidence score language lang type "
+    "no_speech_prob avg_logprob temperature compression_ratio offset".split()
+)
 
 
 def looks_like_json(text: str) -> bool:
-    """Whether a text begins like a JSON list or object, and not like `[1]:` or `[pause]`.
+    """Decide if a text begins like a JSON list or object, and not like `[1]:` or `[pause]`.
 
     >>> looks_like_json('[ {"speaker"'), looks_like_json("[1]: Hello."), looks_like_json("[]")
     (True, False, True)
     """
-    return _START.match(text) is not None
+    return _START.match(text[len(text) - len(text.lstrip()) :]) is not None
+
+
+def json_text(text: str) -> str:
+    """Blank out what stands around JSON in a code fence; other text comes back as it is.
+
+    >>> json_text('Sure:\\n```json\\n[1]\\n```').split()
+    ['Sure:', '```json', '[1]', '```']
+    >>> json_text('Sure:\\n```json\\n[{"a": 1}]\\n```').split()
+    ['[{"a":', '1}]']
+    """
+    if "```" not in text and "~~~" not in text:
+        return text
+    spans = _line_spans(text)
+    fences = [place for place, (start, end) in enumerate(spans) if is_fence(text[start:end])]
+    for first, last in zip(fences, [*fences[1:], len(spans)], strict=False):
+        begin = spans[first][1]
+        end = spans[last][0] if last < len(spans) else len(text)
+        if looks_like_json(text[begin:end]):
+            return _blank(text[:begin]) + text[begin:end] + _blank(text[end:])
+    return text
+
+
+def _line_spans(text: str) -> list[tuple[int, int]]:
+    ends = [match.span() for match in NEW_LINE.finditer(text)]
+    starts = [0, *(end for _, end in ends)]
+    return list(zip(starts, [*(start for start, _ in ends), len(text)], strict=True))
+
+
+def _blank(text: str) -> str:
+    return re.sub(r"[^\r\n]", " ", text)
+
+
+class _Source:
+    """Places in the text of a JSON script."""
+
+    def __init__(self, text: str, reader: ScriptReader) -> None:
+        self.text, self.reader = text, reader
+        self.spans = _line_spans(text)
+        self.starts = [start for start, _ in self.spans]
+
+    def place(self, start: int, end: int, words: str = "") -> Place:
+        """Place of `text[start:end]`; `words` are what is said there."""
+        number = bisect.bisect_right(self.starts, start)
+        begin, stop = self.spans[number - 1]
+        column = start - begin + 1
+        end_column = min(column + end - start, stop - begin + 1)
+        return Place(self.reader.line(number, words, (min(column, end_column), end_column)), 0, 0)
+
+    def remark(self, severity: Severity, start: int, end: int, message: str, remedy: str) -> None:
+        """Record a diagnostic for `text[start:end]`."""
+        self.reader.remark(severity, self.place(start, end), message, _JSON_LIST, remedy)
 
 
 def read_json(text: str, reader: ScriptReader) -> None:
-    """Read a script in JSON into the reader: each entry is a turn, each fault a remark on its entry."""
-    starts = [0, *(match.end() for match in NEW_LINE.finditer(text))]
-
-    def place_of(start: int, end: int, words: str = "") -> Place:
-        number = bisect.bisect_right(starts, start)
-        rest = text[starts[number - 1] : starts[number] if number < len(starts) else len(text)]
-        column = start - starts[number - 1] + 1
-        end_column = min(column + end - start, len(rest.rstrip("\r\n")) + 1)
-        return Place(reader.line(number, words, (min(column, end_column), end_column)), 0, 0)
-
+    """Read a script in JSON into the reader: each entry is a turn, each fault a diagnostic for its entry."""
+    source, inner = _Source(text, reader), json_text(text)
+    if inner is not text:
+        for start, end in _line_spans(text):
+            if text[start:end].strip() and not inner[start:end].strip():
+                message = (
+                    f"{quoted(text[start:end].strip())} stands outside of the JSON and is not read aloud"
+                )
+                source.remark(
+                    "info" if is_fence(text[start:end]) else "warning", start, end, message, "delete it"
+                )
     entries: list[tuple[Any, int, int]] = []
     try:
-        entries.extend(_entries(text))
+        entries.extend(_entries(inner, source))
     except (ValueError, RecursionError) as exc:
         at = exc.pos if isinstance(exc, json.JSONDecodeError) else 0
         reason = exc.msg if isinstance(exc, json.JSONDecodeError) else exc
-        remedy = "replace the curly quotes by straight ones" if re.search("[“”]", text) else "correct it"
-        reader.remark("error", place_of(at, at + 1), f"no JSON script: {reason}", _JSON_LIST, remedy)
-    speakers = [_speaker(value) for value, _, _ in entries]
+        remedy = "replace the curly quotes by straight ones" if re.search("[“”]", inner) else "correct it"
+        source.remark("error", at, at + 1, f"no JSON script: {reason}", remedy)
+    turns = [_as_turn(value) for value, _, _ in entries]
+    speakers = [speaker for speaker, _, _ in turns]
     if not reader.cast and not any(isinstance(speaker, int) for speaker in speakers):
         names: dict[str, str] = {}
         for name in speakers:
             if isinstance(name, str) and is_name(name):
                 names.setdefault(name_key(name), name)
         reader.use_cast(tuple(names.values()))
-    for (value, start, end), speaker in zip(entries, speakers, strict=True):
-        words = value.get("text") if isinstance(value, dict) else None
-        if speaker is None or not isinstance(words, str):
+    for (_, start, end), (speaker, words, unread) in zip(entries, turns, strict=True):
+        if speaker is None or words is None:
             message = f"{quoted(text[start:end])} is no turn"
-            remedy = "give it a speaker (a number or a name) and a text"
-            reader.remark("error", place_of(start, end), message, _JSON_LIST, remedy)
+            source.remark("error", start, end, message, "give it a speaker (a number or a name) and a text")
             continue
-        _turn(reader, speaker, place_of(start, end, " ".join(NEW_LINE.split(words))))
-        unread = [quoted(key) for key in value if key not in ("speaker", "text")]
-        if unread:
-            message = f"not read: {', '.join(unread)}"
-            reader.remark("warning", place_of(start, end), message, "speaker and text only", "remove it")
+        _turn(reader, speaker, source.place(start, end, joined_lines(words)))
+        for key in unread:
+            severity: Severity = "info" if key.casefold() in _NOT_WORDS else "warning"
+            kept = "speaker and text only"
+            reader.remark(severity, source.place(start, end), f"not read: {quoted(key)}", kept, "remove it")
 
 
-def _entries(text: str) -> Iterator[tuple[Any, int, int]]:
-    """The entries of a JSON list, each with its place in the text."""
+def _entries(text: str, source: _Source) -> Iterator[tuple[Any, int, int]]:
+    """Entries of a JSON list, of JSON Lines, or of the list in an object, each with its place in the text."""
     decoder = json.JSONDecoder(object_pairs_hook=_without_repeats)
-    if not isinstance(decoder.decode(text), list):
-        raise ValueError("it is not a list")
-    at = text.index("[") + 1
-    while True:
-        while text[at] in " \t\r\n,":
-            at += 1
-        if text[at] == "]":
-            return
+    at = _skip(text, 0)
+    if not text[at:]:
+        raise ValueError("it is empty")
+    while at < len(text):
+        value, end = decoder.raw_decode(text, at)
+        if isinstance(value, list):
+            yield from _members(text, at, decoder) if not _is_pair(value) else [(value, at, end)]
+        elif isinstance(value, dict) and _as_turn(value)[0] is None:
+            yield from _in_object(text, at, end, decoder, source)
+        elif isinstance(value, dict):
+            yield value, at, end
+        else:
+            raise ValueError("it is not a list")
+        at = _skip(text, end)
+
+
+def _skip(text: str, at: int) -> int:
+    matched = _BLANKS.match(text, at)
+    return matched.end() if matched else at
+
+
+def _members(text: str, at: int, decoder: json.JSONDecoder) -> Iterator[tuple[Any, int, int]]:
+    at = _skip(text, at + 1)
+    while text[at] != "]":
         value, end = decoder.raw_decode(text, at)
         yield value, at, end
-        at = end
+        at = _skip(text, end)
+
+
+def _in_object(
+    text: str, start: int, end: int, decoder: json.JSONDecoder, source: _Source
+) -> Iterator[tuple[Any, int, int]]:
+    """Entries of the list in an object such as `{"dialogue": [...]}`; its other keys are reported."""
+    values: list[tuple[str, Any, int, int]] = []
+    at = _skip(text, start + 1)
+    while text[at] != "}":
+        key, at = decoder.raw_decode(text, at)
+        at = _skip(text, text.index(":", at) + 1)
+        value, stop = decoder.raw_decode(text, at)
+        values.append((key, value, at, stop))
+        at = _skip(text, stop)
+    lists = [
+        item
+        for item in values
+        if isinstance(item[1], list) and any(isinstance(one, dict | list) for one in item[1])
+    ]
+    if len(lists) != 1:
+        message = f"{quoted(text[start:end])} is no turn"
+        source.remark("error", start, end, message, "give it a speaker (a number or a name) and a text")
+        return
+    for key, _, place, stop in values:
+        if place != lists[0][2]:
+            source.remark("warning", place, stop, f"not read: {quoted(key)}", "remove it")
+    yield from _members(text, lists[0][2], decoder)
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -87,14 +203,38 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return entry
 
 
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value)
+
+
+def _as_turn(value: Any) -> tuple[int | str | None, str | None, list[str]]:
+    """Speaker, words, and the keys that aren't read, of an entry; None for what it hasn't got."""
+    if _is_pair(value):
+        return _speaker(value[0]), value[1], []
+    if not isinstance(value, dict):
+        return None, None, []
+    lowered = {key.casefold(): key for key in value}
+    said = next((lowered[key] for key in _TEXT_KEYS if key in lowered), None)
+    who = next((lowered[key] for key in _SPEAKER_KEYS if key in lowered and lowered[key] != said), None)
+    if said is None and who is None and len(value) == 1:
+        ((name, words),) = value.items()
+        return (_speaker(name), words, []) if isinstance(words, str) else (None, None, [])
+    if said is None or who is None:
+        return None, None, []
+    words = value[said]
+    unread = [key for key in value if key not in (said, who)]
+    return _speaker(value[who]), words if isinstance(words, str) else None, unread
+
+
 def _speaker(value: Any) -> int | str | None:
-    """The speaker of an entry; None if it has none that could be one."""
-    speaker = value.get("speaker") if isinstance(value, dict) else None
-    if isinstance(speaker, int) and not isinstance(speaker, bool) and 0 <= speaker < 10**9:
-        return speaker
-    if not isinstance(speaker, str):
+    """Speaker of an entry; None for what can't be one."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9:
+        return value
+    if not isinstance(value, str):
         return None
-    name = " ".join(speaker.split())
+    name = folded(value)
     number = speaker_number(f"[{name}]" if name.isdecimal() else name)  # "1" is a number, as 1 is
     return (name or None) if number is None else number
 

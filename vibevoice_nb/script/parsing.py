@@ -1,19 +1,25 @@
 r"""The script language: what is said, by whom, and the pauses in between.
 
-    # a line that begins with "#" is a comment
+    # a line that begins with "#" and a blank is a comment
     Speaker 1: Welcome back. [pause:500] Shall we start?
     [2]: Yes, let's.
     This line has no label, so speaker 2 goes on.
     [pause]
 
-* `Speaker N:` and `[N]:` name a speaker by number, `Anna:` by a name of the `cast`. Case doesn't matter.
-* Without a cast, names are speakers only if *every* line begins with one, and a warning says so for each.
-  Anywhere else "Note: remember" is ordinary text, and a warning says that too.
+* `Speaker N:` and `[N]:` name a speaker by number, `Anna:` by a name. Case doesn't matter.
+* Without a cast, the names at the beginning of lines are speakers in a script that numbers nobody. With numbered
+  speakers "Note: remember" is ordinary text, and a warning says that too.
 * `[pause]` is one second, `[pause:500]` is 500 ms; at most a minute between two turns. A pause ends the turn,
   what follows it is a new turn of the same speaker.
 * A line without a label continues the turn above. Above the first label it goes to speaker 1, with a warning;
-  with a cast it is an error, because nobody can tell whose it is.
-* The same in JSON: `[{"speaker": 1, "text": "Welcome back."}, {"speaker": "Anna", "text": "Hello."}]`.
+  in a script with names it is an error, because nobody can tell whose it is.
+* A label inside a line begins a turn if a sentence ends before it: "Speaker 1: Hi. Speaker 2: Hello."
+* Markup and stage directions ("[laughs]", "**bold**", `<break time="1s"/>`, emoji) are reported and not read
+  aloud; pauses of other tools become pauses.
+* JSON: `[{"speaker": 1, "text": "Welcome back."}, {"speaker": "Anna", "text": "Hello."}]`, JSON Lines and what
+  chat programs write.
+* Subtitles, transcripts with times, screenplays and tags such as `<Person1>` or `[S1]` are read by
+  `vibevoice_nb.script.importers`.
 
 Nothing is dropped silently: every word ends in a turn, a comment or a diagnostic.
 
@@ -29,9 +35,10 @@ from pathlib import Path
 from typing import Literal
 
 from vibevoice_nb.errors import OptionError, ScriptError
-from vibevoice_nb.script.json_form import looks_like_json, read_json
+from vibevoice_nb.script.json_form import json_text, looks_like_json, read_json
 from vibevoice_nb.script.lines import is_name, name_key, speaker_number
-from vibevoice_nb.script.reader import MAX_SPEAKERS, TOP, ScriptReader, read_text
+from vibevoice_nb.script.reader import MAX_SPEAKERS, TOP, ScriptReader
+from vibevoice_nb.script.text_form import read_text
 from vibevoice_nb.script.turns import Diagnostic, Script, Severity, Turn, label_of
 
 __all__ = [
@@ -46,11 +53,15 @@ __all__ = [
 ]
 
 MAX_SCRIPT_CHARS = 1_000_000
-SUFFIXES = (".txt", ".vvscript", ".json")
+SUFFIXES = (".txt", ".vvscript", ".json", ".jsonl", ".md", ".srt", ".vtt", ".fountain")
 
 
 def parse_script(
-    text: str, *, cast: Iterable[str | int] | None = None, format: Literal["auto", "text", "json"] = "auto"
+    text: str,
+    *,
+    cast: Iterable[str | int] | None = None,
+    format: Literal["auto", "text", "json"] = "auto",
+    known: Iterable[str] = (),
 ) -> Script:
     r"""Read a script. Whatever is wrong with it becomes a diagnostic; nothing is raised for it.
 
@@ -62,7 +73,10 @@ def parse_script(
         The speakers' names in the order of the model's indices; a dictionary from names to voices will do. A
         number (`1`, "1" or "Speaker 1") only keeps a place: numbered speakers need no cast.
     format : {"auto", "text", "json"}
-        "auto" takes for JSON what begins like a JSON list or object.
+        "auto" takes for JSON what begins like a JSON list or object, also within a code fence.
+    known : iterable of str
+        Without a cast: names that were speakers before. Where they occur they are speakers again, in this order
+        and before new ones.
 
     Returns
     -------
@@ -97,15 +111,15 @@ def parse_script(
     if len(text) > MAX_SCRIPT_CHARS:
         message = f"the script has {len(text):,} characters"
         reader.remark("error", TOP, message, f"at most {MAX_SCRIPT_CHARS:,}", "split it into episodes")
-    elif format == "json" or (format == "auto" and looks_like_json(text)):
+    elif format == "json" or (format == "auto" and looks_like_json(json_text(text))):
         read_json(text, reader)
     else:
-        read_text(text, reader)
+        read_text(text, reader, tuple(known))
     return reader.script()
 
 
 def load_script(path: str | os.PathLike[str], *, cast: Iterable[str | int] | None = None) -> Script:
-    """Read a script from a `.txt`, `.vvscript` or `.json` file in UTF-8.
+    """Read a script from a text file in UTF-8, such as `.txt`, `.vvscript`, `.json`, `.srt` or `.vtt`.
 
     Parameters
     ----------
@@ -156,7 +170,7 @@ def load_script(path: str | os.PathLike[str], *, cast: Iterable[str | int] | Non
             "text in UTF-8",
             "save it again with the encoding UTF-8",
         ) from exc
-    return parse_script(text, cast=cast, format="json" if suffix == ".json" else "auto")
+    return parse_script(text, cast=cast, format="json" if suffix in (".json", ".jsonl") else "auto")
 
 
 def _read_limited(file: Path, limit: int) -> bytes:

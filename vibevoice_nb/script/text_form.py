@@ -1,0 +1,208 @@
+"""Scripts in plain text: from lines with labels to turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vibevoice_nb.script.importers import as_script
+from vibevoice_nb.script.labels import NOT_NAMES, Label, find_label, inner_labels
+from vibevoice_nb.script.lines import Line, is_comment, name_key, split_lines
+from vibevoice_nb.script.markup import is_rule, plain_line
+from vibevoice_nb.script.pauses import find_pauses
+from vibevoice_nb.script.reader import SPEAKER_LINE, Place, ScriptReader, quoted
+from vibevoice_nb.script.speakers import find_speakers
+from vibevoice_nb.script.turns import label_of
+
+
+def read_text(text: str, reader: ScriptReader, known: Iterable[str] = ()) -> None:
+    """Read a script in plain text into the reader.
+
+    Parameters
+    ----------
+    text : str
+    reader : ScriptReader
+        With a cast, or without one: then the names are found in the script.
+    known : iterable of str
+        Names that were speakers before, for a reader without a cast.
+    """
+    lines = [reader.line(number, raw, offset=offset) for number, offset, raw in split_lines(text)]
+    names = reader.names or {name_key(name): name for name in known}
+    lines = [
+        line
+        for line in as_script(lines, names, reader.note)
+        if line.text.strip() and not is_comment(line.text)
+    ]
+    if not reader.given:
+        _find_cast(lines, reader, known)
+    apart = False
+    for line in lines:
+        _hint_at_hash(line, reader)
+        label = find_label(line.text, reader.names)
+        if label is None:
+            start = _silent_start(line, reader)
+            reader.say(line, 0, start, begins=True)
+            line = line.part(start, len(line.text))
+            label = find_label(line.text, reader.names) if start else None
+        apart = label is None and (apart or is_rule(line.text.strip()))
+        if label is None:
+            _continue_turn(line, reader, apart=apart)
+        elif label.kind in ("speaker", "joint"):
+            _begin_turn(line, label, reader)
+        else:
+            _doubt_label(line, label, reader)
+
+
+def _find_cast(lines: list[Line], reader: ScriptReader, known: Iterable[str]) -> None:
+    """Take the names that the script shows to be speakers for the cast."""
+    found = find_speakers([line for line in lines if not _says_nothing(line)], known)
+    reader.use_cast(found.names, found.aliases)
+    for number, name in enumerate(found.names, 1):
+        if name not in found.places:
+            continue
+        place = Place(*found.places[name])
+        if name in found.doubtful:
+            message = f"'{name}:' is taken for speaker {number}"
+            remedy = "join the line to the one above if it is text"
+            nearest = found.nearest.get(name)
+            fix = f"{nearest}:" if nearest else None
+            remedy = f"write {fix!r}, if that is meant" if nearest else remedy
+            reader.remark("warning", place, message, "a name that occurs more than once", remedy, fix)
+        else:
+            reader.remark("info", place, f"'{name}:' is speaker {number}, in order of appearance", "", "")
+
+
+def _ignore(*_: object, **__: object) -> None:
+    """Record nothing."""
+
+
+def _says_nothing(line: Line) -> bool:
+    """Decide if a line has only pauses and markup."""
+    text = plain_line(line, _ignore).text
+    end = 0
+    for pause in find_pauses(text, 0):
+        if pause.ms is None or text[end : pause.start].strip():
+            return False
+        end = pause.end
+    return not text[end:].strip()
+
+
+def _silent_start(line: Line, reader: ScriptReader) -> int:
+    """Length of the pauses and directions that stand before a label, as in `[pause] Ben: Hello.`"""
+    first = next(inner_labels(line.text, 0, reader.names), None)
+    if first is None or first.speaker is None or not _says_nothing(line.part(0, first.start)):
+        return 0
+    return first.start
+
+
+def _hint_at_hash(line: Line, reader: ScriptReader) -> None:
+    start = line.indent
+    if line.text.startswith("#", start) and not line.text.startswith("##", start):
+        message = "the line begins with '#' and is text"
+        remedy = "write a blank after '#' if it is a comment"
+        reader.remark("info", Place(line, start, start + 1), message, "", remedy, "# ")
+
+
+def _begin_turn(line: Line, label: Label, reader: ScriptReader) -> None:
+    place = Place(line, label.start, label.end)
+    written = quoted(line.text[label.start : label.end])
+    if label.kind == "joint":
+        message = f"{written} names more than one speaker; {label.speaker} speaks the line"
+        remedy = "write a line for each"
+        reader.remark("warning", place, message, "one speaker for each line", remedy, label.plain)
+    elif label.plain:
+        message = f"{written} is read as '{label.plain}'"
+        remedy = f"write '{label.plain}'"
+        reader.remark("warning", place, message, "a plain label and colon", remedy, label.plain)
+    reader.begin(label.speaker, place, label.text)
+    _say(line, label.text, reader)
+
+
+def _say(line: Line, start: int, reader: ScriptReader, *, begins: bool = False) -> None:
+    """Add what a line says to the script; a label inside it begins another turn."""
+    for inner in inner_labels(line.text, start, reader.names):
+        place = Place(line, inner.start, inner.end)
+        if inner.certain and inner.speaker is not None:
+            reader.say(line, start, inner.start, begins=begins)
+            message = f"the label '{inner.written}' stands inside a line and begins a turn"
+            expected, remedy = "one line for each turn", "begin a new line before it"
+            reader.remark("warning", place, message, expected, remedy, f"\n{inner.written}")
+            reader.begin(inner.speaker, place, inner.end)
+            start, begins = inner.end, False
+        else:
+            speaker = label_of(reader.drafts[-1].speaker)
+            message = f"'{inner.written}' inside the line is read as words of {speaker}"
+            remedy = "begin a new line before it if somebody else speaks"
+            reader.remark("warning", place, message, SPEAKER_LINE, remedy, f"\n{inner.written}")
+    reader.say(line, start, begins=begins)
+
+
+def _doubt_label(line: Line, label: Label, reader: ScriptReader) -> None:
+    """Report a label that may be meant as one; it is text where a speaker is known, otherwise an error."""
+    place = Place(line, label.start, label.end)
+    written = quoted(line.text[label.start : label.end])
+    fix = label.plain or None
+    remedy = f"write '{fix}'"
+    unknown = label.kind == "unknown"
+    strict = reader.given and bool(reader.cast)
+    if reader.knows_speaker and (label.kind == "bare" or (unknown and not strict)):
+        wrong = "names no speaker" if unknown else "is no label"
+        message = (
+            f"{written} {wrong}, so the line continues the turn of {label_of(reader.drafts[-1].speaker)}"
+        )
+        if unknown:
+            remedy = f"if {label.speaker} is a speaker, pass a cast with all the names"
+            fix = fix or _numbered_fix(label, reader)
+        reader.remark("warning", place, message, SPEAKER_LINE, remedy, fix)
+        _say(line, label.start, reader, begins=True)
+        return
+    message, expected = f"{written} names no speaker", SPEAKER_LINE
+    if unknown and strict:
+        message, expected = f"{written} is not in the cast", f"one of {', '.join(reader.cast)}"
+        remedy = remedy if fix else "add the name to the cast, or join the line to the one above"
+    elif unknown:
+        remedy = "pass a cast with all the names, or put '# ' before what isn't spoken"
+    elif label.kind == "misspelt":
+        expected = "'Speaker N:' with a whole number"
+        remedy = remedy if fix else "number the speakers from 1"
+    reader.remark("error", place, message, expected, remedy, fix)
+    reader.begin(label.speaker, place, label.text, known=False)
+    _say(line, label.text, reader)
+
+
+def _numbered_fix(label: Label, reader: ScriptReader) -> str | None:
+    """Label by number for a name among numbered speakers."""
+    numbers = [draft.speaker for draft in reader.drafts if isinstance(draft.speaker, int)]
+    if not numbers or name_key(str(label.speaker)) in NOT_NAMES:
+        return None
+    return f"{label_of(max(numbers) + 1)}:"
+
+
+def _continue_turn(line: Line, reader: ScriptReader, *, apart: bool) -> None:
+    """Give a line without a label to who spoke before; `apart`: a rule stands between."""
+    start = line.indent
+    place = Place(line, start, len(line.text.rstrip()))
+    if _says_nothing(line):
+        reader.say(line, start, begins=True)
+        return
+    if reader.drafts:
+        message = f"the line continues the turn of {label_of(reader.drafts[-1].speaker)}"
+        if apart:
+            remedy = "make it a comment if it isn't spoken"
+            reader.remark("warning", place, message, SPEAKER_LINE, remedy, f"# {line.text.strip()}")
+        else:
+            reader.remark("info", place, message, "", "")
+    elif reader.names:
+        name = next(iter(reader.names.values()))
+        remedy = f"begin it with a name, such as '{name}:', or with '# ' if it isn't spoken"
+        fix = f"# {line.text.strip()}"
+        expected = f"one of {', '.join(reader.cast)}"
+        alternatives = (f"{name}: {line.text.strip()}",)
+        reader.remark("error", place, "nobody speaks this line", expected, remedy, fix, alternatives)
+        reader.begin(name, place, start, known=False)
+    else:
+        remedy = "write 'Speaker 1:' before it, or '# ' if it isn't spoken"
+        message = "nobody is named before this line, so Speaker 1 speaks it"
+        fix = f"Speaker 1: {line.text.strip()}"
+        reader.remark("warning", place, message, SPEAKER_LINE, remedy, fix)
+        reader.begin(1, place, start)
+    _say(line, start, reader, begins=True)
