@@ -222,13 +222,36 @@ def write_audio(path: str | os.PathLike[str], audio: np.ndarray, *, force: bool 
     ...     write_audio(Path(folder) / "silence.wav", np.zeros(24000, dtype=np.float32)).name
     'silence.wav'
     """
+    target = check_target(path, suffixes=tuple(_SUBTYPES), force=force)
+    write_atomically(target, encode_audio(path, audio), force=force)
+    return target
+
+
+def encode_audio(path: str | os.PathLike[str], audio: np.ndarray) -> bytes:
+    """Return the bytes of an audio file; the path's suffix says the format, as for `write_audio`.
+
+    Parameters
+    ----------
+    path : path
+        Nothing is written there.
+    audio : float32 [N]
+
+    Raises
+    ------
+    AudioError
+        If the audio is empty or not finite, or libsndfile can't write the format.
+
+    Examples
+    --------
+    >>> encode_audio("silence.flac", np.zeros(24000, dtype=np.float32))[:4]
+    b'fLaC'
+    """
     import soundfile
 
-    target = check_target(path, suffixes=tuple(_SUBTYPES), force=force)
     audio = as_samples(audio)
     if not audio.size:
         raise AudioError(f"no audio for {path}", "at least one sample", "generate something first")
-    container, subtype = _SUBTYPES[target.suffix.lower()]
+    container, subtype = _SUBTYPES[Path(path).suffix.lower()]  # of the name given: a link may have another
     # Encoded in memory: soundfile can't report a disk that fills up, our own write can.
     encoded = io.BytesIO()
     try:
@@ -241,8 +264,7 @@ def write_audio(path: str | os.PathLike[str], audio: np.ndarray, *, force: bool 
             "a format it can write",
             "write .wav or .flac, or install a newer soundfile",
         ) from exc
-    write_atomically(target, encoded.getvalue(), force=force)
-    return target
+    return encoded.getvalue()
 
 
 def _collect(decoded: Decoded, path: object, max_seconds: float) -> tuple[np.ndarray, float, float]:

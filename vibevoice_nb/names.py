@@ -12,6 +12,17 @@ _RESERVED = frozenset(
 )
 
 
+def is_reserved(name: str) -> bool:
+    """Return whether Windows keeps a file name for a device, with any suffix.
+
+    Examples
+    --------
+    >>> is_reserved("con.wav"), is_reserved("console")
+    (True, False)
+    """
+    return name.partition(".")[0].strip().upper() in _RESERVED
+
+
 def clean_name(name: str) -> str:
     """Return a voice's name as it is stored, or say why it can't be one.
 
@@ -34,7 +45,7 @@ def clean_name(name: str) -> str:
     letters = all(c in _PUNCTUATION or unicodedata.category(c)[0] in "LMN" for c in cleaned)
     fits = cleaned and len(cleaned.encode(errors="replace")) <= 120  # a file name ends at 255 bytes
     edges = cleaned[:1] not in (".", " ") and not cleaned.endswith(".")
-    if not (letters and fits and edges) or cleaned.partition(".")[0].strip().upper() in _RESERVED:
+    if not (letters and fits and edges) or is_reserved(cleaned):
         raise VoiceError(
             f"the voice name {name[:200]!r}",
             "letters, digits, spaces and - _ . ' ( ), up to 120 bytes, not beginning or ending in a dot",

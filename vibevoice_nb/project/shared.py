@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vibevoice_nb.errors import ProjectError
 
-from .folder import SUFFIX
+from .paths import project_path
 from .project import Project
 
 _open: weakref.WeakValueDictionary[Path, Project] = weakref.WeakValueDictionary()
@@ -41,9 +41,7 @@ def shared_project(path: str | os.PathLike[str], *, create: bool = True) -> Proj
     ...     shared_project(f"{folder}/talk.vibevoice") is project
     True
     """
-    folder = Path(path).expanduser().absolute()
-    if folder.suffix != SUFFIX:
-        folder = folder.with_name(f"{folder.name}{SUFFIX}")
+    folder = project_path(path).absolute()
     with _lock:
         project = _open.get(folder)
         # Read-only because of somebody who may have gone meanwhile: worth another try.
