@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import secrets
 import threading
 import warnings
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -195,6 +196,51 @@ class OpenProject:
                 self._read(text)
                 self._tidy_due = keep_earlier(state, old, typing=typing) or self._tidy_due
 
+    def give_script(self, text: str, *, replace: bool = False) -> bool:
+        """Replace the script by the text of a cell, which may be run again, unless somebody edited it since.
+
+        Parameters
+        ----------
+        text : str
+        replace : bool
+            Also replace a script that is not the one that the cell gave last; it can be undone.
+
+        Returns
+        -------
+        bool
+            Whether the project's script is this text now.
+
+        Raises
+        ------
+        ScriptError, ProjectError
+            As `write_script` does.
+        """
+        text = checked_text(text)
+        with self._mutex:
+            edited = bool(self._text.strip()) and self._state.given.get("script") != _digest(self._text)
+            if text != self._text and edited and not replace:
+                return False
+            self.write_script(text)
+            self.note_given({"script": _digest(text)})
+            return True
+
+    def is_new_argument(self, name: str, value: Any) -> bool:
+        """Return whether a cell gives an argument for the first time, or another value than last time."""
+        given = self._state.given
+        return name not in given or given[name] != value
+
+    def note_given(self, arguments: Mapping[str, Any]) -> None:
+        """Keep the arguments of a cell, for `is_new_argument`.
+
+        Raises
+        ------
+        ProjectError
+        """
+        new = {name: value for name, value in arguments.items() if self.is_new_argument(name, value)}
+        if new:
+            with self._changing("settings") as state:
+                state.given.update(new)
+
     @property
     def script(self) -> Script:
         """What was read in the text."""
@@ -206,7 +252,7 @@ class OpenProject:
         return self._script.diagnostics
 
     @property
-    def settings(self) -> MutableMapping[str, Any]:
+    def settings(self) -> Settings:
         """How to speak, plain values by name; each change is saved at once."""
         return self._settings
 
@@ -252,6 +298,16 @@ class OpenProject:
             remedy = "give it back its permissions, or save a copy elsewhere (project.save_copy(path))"
             return ProjectError(f"{path} can no longer be written", "a folder that can be written", remedy)
         return None
+
+    @property
+    def was_replaced(self) -> bool:
+        """Whether another folder is in the place of the one that was opened for writing."""
+        return self.problem is not None and os.path.lexists(self.path) and not self._folder.is_same
+
+    @property
+    def can_recreate(self) -> bool:
+        """Whether `recreate` can make the folder again: it was open here, and is gone."""
+        return self._lock is not None and not self.closed and not os.path.lexists(self.path)
 
     @contextlib.contextmanager
     def _changing(self, reason: str) -> Iterator[State]:
@@ -363,6 +419,10 @@ class OpenProject:
                     "took the edited script.txt", ["script", "", asdict(Earlier(found.before))]
                 )
             self._folder.save(self._state, found.text)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def take_number(take: Take) -> int:

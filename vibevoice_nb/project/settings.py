@@ -80,9 +80,8 @@ class Settings(MutableMapping[str, Any]):
         ...     kept, project.settings["num_steps"]
         (8, 12)
         """
-        given = self._project._state.given
         values = {name: checked_setting(name, value) for name, value in arguments.items()}
-        new = {name: value for name, value in values.items() if name not in given or given[name] != value}
+        new = {name: value for name, value in values.items() if self._project.is_new_argument(name, value)}
         if new:
             with self._project._changing("settings") as state:
                 state.given.update(new)

@@ -49,13 +49,13 @@ class ControlTraits(traitlets.HasTraits):
         How the model stands: state, name, device, dtype, memory in bytes, message.
     """
 
-    num_steps = traitlets.Int(10).tag(sync=True)
-    cfg_scale = traitlets.Float(1.3).tag(sync=True)
-    seed = traitlets.Int(None, allow_none=True).tag(sync=True)
+    num_steps = traitlets.Int(10).tag(sync=True, page=True)
+    cfg_scale = traitlets.Float(1.3).tag(sync=True, page=True)
+    seed = traitlets.Int(None, allow_none=True).tag(sync=True, page=True)
     last_seed = traitlets.Int(None, allow_none=True).tag(sync=True)
-    solver = traitlets.Unicode("dpmsolver++").tag(sync=True)
-    mode = traitlets.Unicode("turns").tag(sync=True)
-    model = traitlets.Unicode("nano").tag(sync=True)
+    solver = traitlets.Unicode("dpmsolver++").tag(sync=True, page=True)
+    mode = traitlets.Unicode("turns").tag(sync=True, page=True)
+    model = traitlets.Unicode("nano").tag(sync=True, page=True)
     models = traitlets.List(traitlets.Dict(), SUGGESTIONS).tag(sync=True)
     model_state = traitlets.Dict().tag(sync=True)
 
