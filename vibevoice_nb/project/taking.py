@@ -107,7 +107,7 @@ class TakesProject(CastProject):
         ProjectError
             What was deleted is no longer there.
         """
-        with self._changing("undo") as state:
+        with self._mutex, self._changing(self._undo_reason()) as state:
             if not state.undo:
                 return ""
             step = state.undo.pop()
@@ -116,6 +116,10 @@ class TakesProject(CastProject):
             got = f"the take {gone[0]}, which is no longer in the project's trash, or damaged"
             raise ProjectError(got, "a take that was deleted", "speak the turn again")
         return step.words
+
+    def _undo_reason(self) -> str:
+        step = self._state.undo[-1] if self._state.undo else None
+        return "script" if step is not None and step.back[0][0] == "script" else "undo"
 
     def begin_take(self, turn_id: str) -> TakeWriter:
         """Begin a take of a turn; its audio is on disk as it is made.
