@@ -247,13 +247,7 @@ def write_audio(path: str | os.PathLike[str], audio: np.ndarray, *, force: bool 
     'silence.wav'
     """
     target = check_audio_target(path, force=force)
-    audio = as_samples(audio)
-    if not audio.size:
-        raise AudioError(f"no audio for {path}", "at least one sample", "generate something first")
-    suffix = target.suffix.lower()
-    # Encoded in memory: an encoder can't report a disk that fills up, our own write can.
-    encoded = encode(audio, _EXPORTED[suffix]) if suffix in _EXPORTED else _encode(audio, suffix, path)
-    write_atomically(target, encoded, force=force)
+    write_atomically(target, encode_audio(path, audio), force=force)
     return target
 
 
@@ -271,7 +265,36 @@ def check_audio_target(path: str | os.PathLike[str], *, force: bool) -> Path:
     return target
 
 
-def _encode(audio: np.ndarray, suffix: str, path: object) -> memoryview:
+def encode_audio(path: str | os.PathLike[str], audio: np.ndarray) -> bytes:
+    """Return the bytes of an audio file; the path's suffix says the format, as for `write_audio`.
+
+    Parameters
+    ----------
+    path : path
+        Nothing is written there.
+    audio : float32 [N]
+
+    Raises
+    ------
+    AudioError
+        If the audio is empty or not finite, or libsndfile can't write the format.
+
+    Examples
+    --------
+    >>> encode_audio("silence.flac", np.zeros(24000, dtype=np.float32))[:4]
+    b'fLaC'
+    """
+    audio = as_samples(audio)
+    if not audio.size:
+        raise AudioError(f"no audio for {path}", "at least one sample", "generate something first")
+    suffix = Path(path).suffix.lower()  # of the name given: a link may have another
+    # Encoded in memory: an encoder can't report a disk that fills up, our own write can.
+    if suffix in _EXPORTED:
+        return encode(audio, _EXPORTED[suffix])
+    return _encode(audio, suffix, path)
+
+
+def _encode(audio: np.ndarray, suffix: str, path: object) -> bytes:
     import soundfile
 
     container, subtype = _SUBTYPES[suffix]
@@ -286,7 +309,7 @@ def _encode(audio: np.ndarray, suffix: str, path: object) -> memoryview:
             "a format it can write",
             "write .wav or .flac, or install a newer soundfile",
         ) from exc
-    return encoded.getbuffer()
+    return encoded.getvalue()
 
 
 def _collect(

@@ -71,7 +71,8 @@ def open_plain_file(path: Path, max_bytes: int) -> BinaryIO:
             f"{path}: no permission to read it", "a readable file", "change its permissions"
         ) from exc
     except (OSError, ValueError) as exc:
-        raise AudioError(f"{path!s:.200} can't be opened ({exc})"[:400], _READABLE, "check the path") from exc
+        reason = getattr(exc, "strerror", None) or exc
+        raise AudioError(f"{path!s:.200} can't be opened ({reason})", _READABLE, "check the path") from exc
     try:
         size = os.fstat(file.fileno()).st_size
         if size == 0:

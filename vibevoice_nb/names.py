@@ -15,6 +15,17 @@ _RESERVED = frozenset(
 )
 
 
+def is_reserved(name: str) -> bool:
+    """Return whether Windows keeps a file name for a device, with any suffix.
+
+    Examples
+    --------
+    >>> is_reserved("con.wav"), is_reserved("console")
+    (True, False)
+    """
+    return name.partition(".")[0].strip().upper() in _RESERVED
+
+
 def clean_name(name: str) -> str:
     """Return a voice's name as it is stored, or say why it can't be one.
 
@@ -37,7 +48,7 @@ def clean_name(name: str) -> str:
     letters = all(map(_is_allowed, cleaned))
     fits = cleaned and len(cleaned.encode(errors="replace")) <= _LONGEST
     edges = cleaned[:1] not in (".", " ") and not cleaned.endswith(".")
-    if not (letters and fits and edges) or _is_reserved(cleaned):
+    if not (letters and fits and edges) or is_reserved(cleaned):
         raise VoiceError(
             f"the voice name {name[:200]!r}",
             f"letters, digits, spaces and - _ . ' ( ), up to {_LONGEST} bytes, not beginning or ending in a "
@@ -69,7 +80,7 @@ def derive_name(text: str, is_taken: Callable[[str], bool] = lambda name: False)
     base = _shortened(" ".join(words), _LONGEST)
     if not any(letter.isalnum() for letter in base):
         base = "voice"
-    if _is_reserved(base):
+    if is_reserved(base):
         base = f"{base.replace('.', ' ')} voice"
     name, number = base, 1
     while is_taken(name):
@@ -80,10 +91,6 @@ def derive_name(text: str, is_taken: Callable[[str], bool] = lambda name: False)
 
 def _is_allowed(letter: str) -> bool:
     return letter in _PUNCTUATION or unicodedata.category(letter)[0] in "LMN"
-
-
-def _is_reserved(name: str) -> bool:
-    return name.partition(".")[0].strip().upper() in _RESERVED
 
 
 def _shortened(name: str, size: int) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import importlib
 import os
 import signal
 import subprocess
@@ -11,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ import pytest
 from vibevoice_nb import OptionError, Project, ScriptError, VoiceError
 from vibevoice_nb.engine_api import Engine
 from vibevoice_nb.engines import EngineShelf
+from vibevoice_nb.errors import ProjectError
 from vibevoice_nb.project.generation import Event, Generation
 from vibevoice_nb.project.sweep import Sweep
 from vibevoice_nb.script import parse_script
@@ -403,3 +407,78 @@ def test_between_turns_no_turn_is_named(project: Project, engine: Engine) -> Non
             assert named == turn and seconds == 0.0 and job.turns.index(turn) == done
         elif kind == "audio":
             assert named == turn and job.turns.index(named) == done
+
+
+# --- errors in a turn ---
+
+
+FAULTS: dict[str, tuple[str, BaseException]] = {
+    "full disk": ("vibevoice_nb.project.draft.write_all", OSError(errno.ENOSPC, "No space left on device")),
+    "out of memory": ("vibevoice_nb.runs._Run._keep", MemoryError()),
+    "driver fault": ("vibevoice_nb.runs._Run._keep", RuntimeError("CUDA error: unspecified launch failure")),
+    "interrupt": ("vibevoice_nb.project.generation.Generation._hear", KeyboardInterrupt()),
+}
+
+
+@pytest.mark.parametrize("mode", ["turns", "whole"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_error_in_a_turn_keeps_its_audio(
+    project: Project, engine: Engine, monkeypatch: pytest.MonkeyPatch, fault: str, mode: Any
+) -> None:
+    """Whatever happens in the fourth frame: the three before it are a partial take, to be heard."""
+    where, error = FAULTS[fault]
+    module, _, name = where.rpartition(".")
+    if module.endswith(("_Run", "Generation")):
+        module, _, owner = module.rpartition(".")
+        target = getattr(importlib.import_module(module), owner)
+    else:
+        target = importlib.import_module(module)
+    function, calls = getattr(target, name), 0
+
+    def fails_once(*args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise error
+        return function(*args)
+
+    monkeypatch.setattr(target, name, fails_once)
+    project.script_text = "Anna: This is one long turn that goes on for quite a while."
+    job = project.generate(engine, mode=mode, **QUICK)
+    with pytest.raises(BaseException) as caught:
+        job.result(180)
+    assert job.state == "failed" and caught.value is job.error
+    heard = np.concatenate(list(job._audio))
+    # The fourth frame was on the disk when it was to be heard; a whole run has it in memory, too.
+    kept = 4 if fault == "interrupt" or (fault, mode) == ("full disk", "whole") else 3
+    (turn,) = project.turns
+    take = project.take(turn.chosen)
+    assert turn.partial and project.missing() == [turn.id] and not project.unfinished
+    assert take.samples == kept * 3200 and len(take.frames) == kept and take.manifest["error"]
+    np.testing.assert_allclose(take.audio[: len(heard)], heard, atol=1e-4)
+    project.generate(engine, mode=mode, **QUICK).result(180)
+    assert not project.missing()
+    with Project.open(project.path, read_only=True) as again:
+        assert [len(turn.takes) for turn in again.turns] == [2]
+
+
+def test_an_error_on_a_disk_that_stays_full_leaves_the_audio(
+    project: Project, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No take can be written either: what is on the disk is found as unfinished audio, as after kill -9."""
+    project.script_text = "Anna: This is one long turn that goes on for quite a while."
+    writes = 0
+
+    def fills_up(file: Any, data: Any) -> None:
+        nonlocal writes
+        writes += 1
+        if writes > 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        file.write(data)
+
+    monkeypatch.setattr("vibevoice_nb.project.draft.write_all", fills_up)
+    monkeypatch.setattr("vibevoice_nb.project.writer._write_flac", lambda *_: fills_up(None, b""))
+    with pytest.raises(ProjectError, match="disk is full"):
+        project.generate(engine, **QUICK).result(180)
+    (part,) = project.unfinished
+    assert part.samples == 3 * 3200 and part.turns[0].turn_id == project.turns[0].id

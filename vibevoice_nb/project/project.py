@@ -9,19 +9,25 @@ A turn has takes, one of them chosen; the episode is the chosen takes in the ord
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vibevoice_nb.defaults import known_settings
-from vibevoice_nb.errors import AudioError, OptionError, VoiceError
+from vibevoice_nb.errors import AudioError, OptionError, ProjectError, VoiceError
 from vibevoice_nb.frontends import Frontend
 from vibevoice_nb.ranges import plain, shown
 from vibevoice_nb.script import Diagnostic, Turn
 from vibevoice_nb.sinks import SAMPLE_RATE
 from vibevoice_nb.speakable import check_script, reason
 
+from .copying import write_copy
+from .folder import new_folder
+from .opened import lock_folder
+from .paths import project_path
 from .state import MAX_GAP_MS, is_gap
 from .take import Take
 from .taking import TakesProject, quoted
@@ -363,12 +369,85 @@ class Project(TakesProject):
         """Speak in the background; parameters and errors are those of `generation`."""
         return self.generation(engine, turns, **options).start()
 
+    # The folder
+
+    def save_copy(self, path: str | os.PathLike[str]) -> Project:
+        """Save a copy as another project; it works also when this one can't be saved any more.
+
+        Parameters
+        ----------
+        path : path
+            The folder to be; `.vibevoice` is added if it is missing.
+
+        Returns
+        -------
+        Project
+            The copy, open. A warning and its `notes` name the takes whose audio is gone.
+
+        Raises
+        ------
+        ProjectError
+            Something is there already, or the disk refuses.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder, Project.create(f"{folder}/talk") as project:
+        ...     with project.save_copy(f"{folder}/copy") as copy:
+        ...         copy.name
+        'copy'
+        """
+        target = project_path(path, new=True)
+        lost = self._write_to(target)
+        copy = Project.open(target)
+        copy._say_lost(lost)
+        return copy
+
+    def recreate(self) -> None:
+        """Make the folder again, after it was deleted while the project was open.
+
+        Script, settings and voices are written as they are in memory. The audio of takes was in the folder:
+        takes that are gone are left out, with a warning.
+
+        Raises
+        ------
+        ProjectError
+            The folder is there, or something else is; or the disk refuses.
+        """
+        with self._mutex:
+            if self._lock is None or self.closed:
+                self._check_writable()
+            lost = self._write_to(self.path)
+            lock, holder = lock_folder(self.path)
+            if lock is None:
+                raise ProjectError(
+                    f"{self.name} can't be locked: {holder}", "a folder of its own", "open it again"
+                )
+            assert self._lock is not None
+            self._lock.release()
+            self._lock = lock
+            self._folder.trust()
+            for take_id in lost:
+                del self._takes[take_id]
+            self._adopt_takes()
+            self._say_lost(lost)
+        self._tell("takes")
+
     # Inside
 
     def _worth_speaking(self, missing: Sequence[str]) -> Sequence[str]:
         """What is missing, or everything once all that can be spoken is."""
         unspeakable = {turn.id for turn in self.turns if turn.state == "unspeakable"}
         return missing if set(missing) - unspeakable else [turn.id for turn in self.turns]
+
+    def _write_to(self, target: Path) -> list[str]:
+        with self._mutex, new_folder(target) as folder:
+            return write_copy(self._state, self._text, self._shelf, self._folder, folder, self._takes)
+
+    def _say_lost(self, lost: list[str]) -> None:
+        if lost:
+            some = f"{len(lost)} takes" if len(lost) > 1 else "1 take"
+            self._folder.warn(f"{self.name}: the audio of {some} is gone with the folder it was in")
 
     def _turn(self, index: int, takes: Sequence[Take], voices: dict[str, str | None]) -> ProjectTurn:
         record = self._state.turns[index]

@@ -240,11 +240,9 @@ def _find_notes(text: str) -> Iterator[_Found]:
 def _find_entities(text: str) -> Iterator[_Found]:
     for match in _ENTITY.finditer(text) if "&" in text else ():
         char = html.unescape(match[0])
-        if (
-            len(char) == 1
-            and char.isprintable()
-            and char not in "&#;[]<>*_`:"
-            or match[0] in ("&nbsp;", "&amp;")
+        if (len(char) == 1 and char.isprintable() and char not in "&#;[]<>*_`:") or match[0] in (
+            "&nbsp;",
+            "&amp;",
         ):
             char = " " if char == "\xa0" else char
             yield _Found(*match.span(), char, f"{match[0]} is read as {char!r}", char, False)

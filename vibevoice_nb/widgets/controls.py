@@ -68,13 +68,13 @@ class ControlTraits(traitlets.HasTraits):
         Fields of `ModelLimits`, and `sentences` that say them.
     """
 
-    num_steps = WholeNumber(10).tag(sync=True)
-    cfg_scale = RealNumber(1.3).tag(sync=True)
-    seed = WholeNumber(None, allow_none=True).tag(sync=True)
+    num_steps = WholeNumber(10).tag(sync=True, page=True)
+    cfg_scale = RealNumber(1.3).tag(sync=True, page=True)
+    seed = WholeNumber(None, allow_none=True).tag(sync=True, page=True)
     last_seed = WholeNumber(None, allow_none=True).tag(sync=True)
-    solver = traitlets.Unicode("dpmsolver++").tag(sync=True)
-    mode = traitlets.Unicode("turns").tag(sync=True)
-    model = traitlets.Unicode("nano").tag(sync=True)
+    solver = traitlets.Unicode("dpmsolver++").tag(sync=True, page=True)
+    mode = traitlets.Unicode("turns").tag(sync=True, page=True)
+    model = traitlets.Unicode("nano").tag(sync=True, page=True)
     models = traitlets.List(traitlets.Dict(), SUGGESTIONS).tag(sync=True)
     model_state = traitlets.Dict().tag(sync=True)
     model_limits = traitlets.Dict().tag(sync=True)

@@ -55,7 +55,7 @@ class ScriptEditor(VibeVoiceWidget):
 
     _page = "editor"
 
-    script = traitlets.Unicode().tag(sync=True)
+    script = traitlets.Unicode().tag(sync=True, page=True)
     diagnostics = traitlets.List(traitlets.Dict()).tag(sync=True)
     turns = traitlets.List(traitlets.Dict()).tag(sync=True)
     speakers = traitlets.List(traitlets.Dict()).tag(sync=True)

@@ -102,7 +102,15 @@ export interface ProjectState {
   path: string;
   read_only: boolean;
   note: string;
+  /** Why the project can't be saved; empty while it can. */
+  problem?: string;
+  /** Whether the script that is shown is not the one on the disk. */
+  unsaved?: boolean;
+  /** What can be done about it. */
+  actions?: SaveAction[];
 }
+
+export type SaveAction = 'recreate' | 'retry' | 'save_copy';
 
 export interface SweepCell {
   source: string;

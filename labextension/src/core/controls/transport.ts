@@ -14,7 +14,9 @@ type Progress = ToPage['progress'];
 export function obstacle(host: Host): string {
   const turns = host.get<TurnState[]>('turns') ?? [];
   const faults = (host.get<{ severity: string; line: number }[]>('diagnostics') ?? []).filter((found) => found.severity === 'error');
-  if (host.get<ProjectState>('project')?.read_only) return 'This project is open for reading only.';
+  const project = host.get<ProjectState | undefined>('project');
+  if (project?.read_only) return 'This project is open for reading only.';
+  if (project?.problem) return project.unsaved ? 'Not saved: the script shown is not on disk.' : 'Not saved: the project cannot be written.';
   if (faults.length) return `Line ${faults[0]!.line} of the script needs a look first.`;
   if (!turns.length) return 'Write a line first, such as “Speaker 1: Hello!”';
   if (turns.every((turn) => turn.state === 'unspeakable')) return 'The model can speak nothing of this script.';
