@@ -12,6 +12,8 @@ export interface Token {
 const LABEL = /^\s*([^:：]{1,60})[:：]/;
 const NUMBERED = /^(?:speaker\s+(\d{1,9})|\[\s*(\d{1,9})\s*\])$/i;
 const PAUSE = /\[pause(?:\s*:\s*\d{1,9}\s*(?:ms)?)?\s*\]/gi;
+/** As `is_comment` in `script/lines.py`: `# ` at the start, or nothing but `#`. */
+const COMMENT = /^\s*(?:#+\s*$|#\s)/;
 const MARKUP = /^[*_]{1,3}|[*_]{1,3}$/g;
 
 /** What two spellings of a name share. */
@@ -33,7 +35,7 @@ export class Labels {
   }
 
   tokens(line: string): Token[] {
-    if (/^\s*#/.test(line)) return [{ from: 0, to: line.length, kind: 'comment' }];
+    if (COMMENT.test(line)) return [{ from: 0, to: line.length, kind: 'comment' }];
     const tokens: Token[] = [];
     const label = LABEL.exec(line);
     const speaker = label && this.get(label[1]!.trim().replace(MARKUP, ''));
