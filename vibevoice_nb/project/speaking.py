@@ -36,7 +36,8 @@ Cancelled = Callable[[], bool]
 GENERATED = "generated speech"
 """Every manifest says so, and so does every exported file."""
 _log = logging.getLogger(__name__)
-_LIBRARIES = ("torch", "transformers", "diffusers")
+_LIBRARIES = ("torch", "numpy", "tokenizers", "transformers", "num2words")
+"""Those that affect the audio: arithmetic, and the way from text to tokens."""
 
 
 def speak_turn(
