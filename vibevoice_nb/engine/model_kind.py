@@ -72,7 +72,7 @@ def snapshot_of(folder: Path, revision: str | None = None) -> Path:
     Raises
     ------
     CheckpointError
-        It has no snapshot or several of which none is marked, or it is the cache of many models.
+        It has no snapshot or several of which none is marked, or it is the cache of models.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def snapshot_of(folder: Path, revision: str | None = None) -> Path:
             if models := sorted(path.name for path in cache.glob("models--*")):
                 ids = ", ".join(name.removeprefix("models--").replace("--", "/", 1) for name in models[:12])
                 raise CheckpointError(
-                    f"{folder} is the hub's cache, with {len(models)} models",
+                    f"{folder} is the hub's cache of models",
                     "one model",
                     f"pass the id of one of them: {ids}",
                 )
@@ -103,7 +103,7 @@ def snapshot_of(folder: Path, revision: str | None = None) -> Path:
         return snapshots[0]
     names = ", ".join(str(path) for path in snapshots[:12])
     raise CheckpointError(
-        f"{root} holds {len(snapshots)} snapshots, none of them marked {wanted}",
+        f"{root} holds no snapshot marked {wanted}",
         "a folder of the hub's cache with one snapshot, or with refs/main",
         f"pass one of them: {names}" if snapshots else "fetch the model again, by its id",
     )

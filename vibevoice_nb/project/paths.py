@@ -94,7 +94,7 @@ def existing_project(path: str | os.PathLike[str]) -> Path:
 
 
 def _has_state(folder: Path) -> bool:
-    """Whether a folder holds a project's state; False for what is no path at all."""
+    """Return whether a folder holds a project's state; False for what is no path at all."""
     try:
         return any(os.path.lexists(folder / name) for name in ("project.json", "project.json.bak"))
     except ValueError:

@@ -218,7 +218,7 @@ def _about(engine: Engine, options: GenerationOptions, *, mode: str) -> dict[str
 
 
 def _said(project: Project, turn: ProjectTurn, voices: Mapping[int, Voice]) -> dict[str, Any]:
-    """What was said, and in whose voice; `spoken_with` is the built-in one that replaced it."""
+    """Describe the words and the voice; `spoken_with` is the built-in one that replaced it."""
     member = project.cast.get(turn.turn.label)
     voice = None if member is None else member.voice
     used = voices.get(turn.turn.speaker_index)

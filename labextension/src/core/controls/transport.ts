@@ -199,7 +199,7 @@ class Meters {
   }
 }
 
-/** What is done before the first frame: "Loading nano … 40 %". */
+/** The phase before the first frame, in words: "Loading nano … 40 %". */
 export function waiting(job: JobState, loading: ModelState | null): string {
   if (loading) return `Loading ${loading.name} … ${Math.round(100 * (loading.loaded ?? 0))} %`;
   const words = { queued: 'Waiting for another generation…', loading: 'Loading the model…', speaking: 'Reading the script and the voices…' };
