@@ -24,7 +24,7 @@ def remarks(script: Script, severity: str) -> list[str]:
 
 
 def lost_words(text: str, script: Script) -> list[str]:
-    """Words of a script's source that are in no turn, no label, no pause, no comment, and under no diagnostic.
+    """Words of a script's source that are in no turn, label, pause or comment, and under no diagnostic.
 
     A diagnostic that the line continues the turn above takes care of no word.
     """

@@ -195,7 +195,7 @@ def read_script(source: str, wanted: Sequence[str]) -> Script:
     spoken = {name_key(turn.label) for turn in second.turns}
     if all(name_key(name) in spoken for name in more):
         return second
-    # A name of the script that resembles one nobody speaks under is a misspelling, which has a line to point to.
+    # A name of the script that resembles one nobody speaks under is a misspelling, and has a line to show.
     keys = {name_key(name): name for name in shown if name_key(name) not in spelt}
     silent = [name_key(name) for name in more if name_key(name) not in spoken]
     misspelt = {keys[key] for name in silent for key in difflib.get_close_matches(name, keys)}

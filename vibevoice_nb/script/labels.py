@@ -38,10 +38,11 @@ _AND = re.compile(r" ?[&+/,] ?| (?:and|und|et|y|e) ", re.IGNORECASE)
 _EVERYBODY = frozenset({"all", "both", "everyone", "everybody", "together"})
 # Words that begin a remark and name nobody; they are names only where nobody else is named.
 NOT_NAMES = frozenset(
-    "note notes nb warning caution attention important remember remark tip tips hint example examples question "
-    "answer ps update reminder summary conclusion result results fact today tomorrow yesterday now then first "
-    "second third fourth finally next also again meanwhile however still instead because why how what when "
-    "intro outro verse chorus bridge refrain music end where who which plus title subtitle chapter part section scene act episode topic subject date time place "
+    "note notes nb warning caution attention important remember remark tip tips hint example examples "
+    "question answer ps update reminder summary conclusion result results fact today tomorrow "
+    "yesterday now then first second third fourth finally next also again meanwhile however still "
+    "instead because why how what when intro outro verse chorus bridge refrain music end where who "
+    "which plus title subtitle chapter part section scene act episode topic subject date time place "
     "location source sources disclaimer spoiler edit".split()
 )
 
@@ -51,9 +52,9 @@ class Label:
     """Beginning of a line that names a speaker, or seems to.
 
     `kind`: "speaker" is certain; "misspelt" is surely meant as `Speaker N:` but isn't one; "unknown" has the
-    shape of a name that isn't in the cast; "bare" lacks its colon; "joint" names several speakers. `[start, end)`
-    holds label and colon, the speech begins at `text`. `plain` is the correct spelling of the label, empty where
-    it is right or where there is no telling.
+    shape of a name that isn't in the cast; "bare" is a number without its colon or its word; "joint" names
+    several speakers. `[start, end)` holds label and colon, the speech begins at `text`. `plain` is the
+    correct spelling of the label, empty where it is right or where there is no telling.
     """
 
     kind: Literal["speaker", "misspelt", "unknown", "bare", "joint"]

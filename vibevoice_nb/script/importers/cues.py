@@ -25,7 +25,8 @@ _EXTENSION = re.compile(
     re.IGNORECASE,
 )
 _SCENE = re.compile(
-    r"(?:INT|EXT|EST|I/E|INT\.?/EXT)[. ]|FADE (?:IN|OUT|TO)|(?:[A-Z]{1,20} ){1,4}TO:\Z|THE END\Z|CUT TO|END OF ACT|ACT [A-Z0-9]{1,6}\Z"
+    r"(?:INT|EXT|EST|I/E|INT\.?/EXT)[. ]|FADE (?:IN|OUT|TO)|(?:[A-Z]{1,20} ){1,4}TO:\Z|THE END\Z"
+    r"|CUT TO|END OF ACT|ACT [A-Z0-9]{1,6}\Z"
 )
 _TITLE_KEYS = frozenset(
     ("title", "credit", "author", "authors", "source", "draft date", "contact", "copyright", "notes")

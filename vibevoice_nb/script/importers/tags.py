@@ -1,4 +1,4 @@
-"""Tags that name a speaker: `<Person1>...</Person1>`, `<Anna> Hello.`, `[S1]`, `[SPEAKER_00]`, `<voice name="Anna">`."""
+"""Tags that name a speaker: `<Person1>`, `<Anna> Hello.`, `[S1]`, `[SPEAKER_00]`, `<voice name="Anna">`."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ _ROLE = re.compile(
     r"(?:person|host|guest|narrator|interviewer|interviewee|moderator)[ _-]?\d{0,2}", re.IGNORECASE
 )
 MARKUP_TAGS = frozenset(
-    "a abbr article audio aside b big blockquote body br break button center cite code dd del details div dl dt em "
-    "emphasis figure font footer form h1 h2 h3 h4 h5 h6 head header hr html i img input ins lang li link main mark "
-    "meta nav ol p para paragraph phoneme pre prosody q s say-as script section small span speak strike strong style "
-    "sub summary sup svg table tbody td th thead title tr tt u ul video voice w".split()
+    "a abbr article audio aside b big blockquote body br break button center cite code dd del details "
+    "div dl dt em emphasis figure font footer form h1 h2 h3 h4 h5 h6 head header hr html i img input "
+    "ins lang li link main mark meta nav ol p para paragraph phoneme pre prosody q s say-as script "
+    "section small span speak strike strong style sub summary sup svg table tbody td th thead title "
+    "tr tt u ul video voice w".split()
 )
 
 

@@ -11,7 +11,10 @@ from vibevoice_nb.script.lines import MAX_NAME_CHARS, Line, folded, looks_like_a
 
 _CLOCK = r"\d{1,3}:\d{2}(?::\d{2})?(?:[.,]\d{1,6})?(?:\s?[AaPp]\.?[Mm]\.?)?"
 _DATE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2} \w{3,9} \d{4}|\w{3,9} \d{1,2}, \d{4}|(?:Today|Yesterday) at"
-_STAMP = rf"(?:(?:{_DATE})[,T]?\s{{0,3}})?{_CLOCK}(?:,\s{{0,3}}(?:{_DATE}))?(?:\s{{0,3}}(?:-{{1,2}}>|[-–—])\s{{0,3}}{_CLOCK})?"
+_STAMP = (
+    rf"(?:(?:{_DATE})[,T]?\s{{0,3}})?{_CLOCK}(?:,\s{{0,3}}(?:{_DATE}))?"
+    rf"(?:\s{{0,3}}(?:-{{1,2}}>|[-–—])\s{{0,3}}{_CLOCK})?"
+)
 _SECONDS = r"\d{1,6}\.\d{1,3}s?(?:\s?(?:-->|[-–—])\s?\d{1,6}\.\d{1,3}s?)?"
 _BRACKETED = re.compile(rf"[\[(<{{]\s?(?:{_STAMP}|{_SECONDS})\s?[\])>}}]")
 _BARE = re.compile(rf"{_STAMP}(?![\w:])")
