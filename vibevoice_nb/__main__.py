@@ -1,6 +1,27 @@
-"""`python -m vibevoice_nb` is the command line."""
+"""`python -m vibevoice_nb` and `vibevoice-nb`: the command line, in a process of its own."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import io
+import sys
 
 from vibevoice_nb.cli.app import app
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Run the command line with the settings that suit a whole process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Names are of any script; a console or a pipe may be cp1252 or ASCII.
+            stream.reconfigure(errors="backslashreplace")
+    # Imports make over a hundred thousand objects that live to the end. Searching them for garbage, on the
+    # way and at exit, takes longer than generating a sentence.
+    gc.set_threshold(100_000)
+    atexit.register(gc.freeze)
     app(prog_name="vibevoice-nb")
+
+
+if __name__ == "__main__":
+    main()

@@ -12,12 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
+from vibevoice_nb.channels import ChannelPowers
 from vibevoice_nb.decoders import Decoded, damaged, decode, open_plain_file
 from vibevoice_nb.errors import AudioError
+from vibevoice_nb.export.encode import SPECS, Format, check_encoder, encode
 from vibevoice_nb.files import check_target, write_atomically
 from vibevoice_nb.sinks import SAMPLE_RATE, MemorySink, QueueSink, Sink, WavSink, as_samples
 
 __all__ = [
+    "AUDIO_SUFFIXES",
     "MAX_BYTES",
     "MAX_SECONDS",
     "SAMPLE_RATE",
@@ -28,6 +31,7 @@ __all__ = [
     "Sink",
     "WavSink",
     "as_samples",
+    "check_audio_target",
     "clipped_fraction",
     "dbfs",
     "normalise_loudness",
@@ -39,12 +43,12 @@ __all__ = [
 MAX_SECONDS = 2 * 3600.0  # beyond the model's longest episode, 90 minutes
 MAX_BYTES = 2 * 1024**3
 
-_SUBTYPES = {
-    ".wav": ("WAV", "PCM_16"),
-    ".flac": ("FLAC", "PCM_24"),
-    ".mp3": ("MP3", None),
-    ".ogg": ("OGG", "VORBIS"),
+_SUBTYPES = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
+_EXPORTED: dict[str, Format] = {
+    spec.suffix: name for name, spec in SPECS.items() if spec.suffix not in _SUBTYPES
 }
+AUDIO_SUFFIXES = (*_SUBTYPES, *_EXPORTED)
+"""File types that `write_audio` writes: by soundfile, and by the encoders of `export`."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,13 @@ class AudioInfo:
     sample_rate : int
         Of the file, in Hz.
     channels : int
-        Of the file; more than one were averaged.
+        Of the file; more than one were averaged, unless `channel` says otherwise.
     seconds : float
         Length of what was decoded.
     clipped : float
         The part of the samples at full scale, from 0 to 1.
+    channel : int or None
+        The one that was taken, counted from 0, because the average of all would have cancelled them.
     """
 
     source: str
@@ -76,6 +82,7 @@ class AudioInfo:
     channels: int
     seconds: float
     clipped: float
+    channel: int | None = None
 
 
 def rms(audio: np.ndarray) -> float:
@@ -154,9 +161,10 @@ def read_audio(
 ) -> tuple[np.ndarray, AudioInfo]:
     """Read a file of any common format as 24 kHz mono.
 
-    soundfile decodes it, else PyAV; soxr resamples; channels are averaged (`AudioInfo.channels` has
-    how many there were). Decoding goes block by block, so that only the result is held in memory. A file
-    that ends before its header says is an error; one that doesn't say (OGG) is read to where it ends.
+    soundfile decodes it, else PyAV; soxr resamples; channels are averaged (`AudioInfo.channels` has how many
+    there were), or where they cancel each other, the loudest is taken. Decoding goes block by block, so that
+    only the result is held in memory. A file that ends before its header says is an error; one that doesn't
+    say (OGG) is read to where it ends.
 
     Parameters
     ----------
@@ -184,11 +192,26 @@ def read_audio(
     >>> audio.shape, info.format, info.channels
     ((2400,), 'FLAC', 1)
     """
+    named: object = path
+    if not isinstance(named, (str, os.PathLike)) or isinstance(os.fspath(named), bytes):
+        raise AudioError(f"a file of type {type(named).__name__}", "a path", "name an audio file")
     with open_plain_file(Path(path), max_bytes) as file:
         decoded = decode(file, path)
-        audio, seconds, clipped = _collect(decoded, path, max_seconds)
+        powers = ChannelPowers()
+        audio, seconds, clipped = _collect(decoded, path, max_seconds, powers)
+        channel = powers.cancelled()
+        if channel is not None:  # known only at the end: it is decoded again
+            file.seek(0)
+            audio, seconds, clipped = _collect(decode(file, path), path, max_seconds, channel)
     info = AudioInfo(
-        str(path), decoded.format, decoded.decoder, decoded.sample_rate, decoded.channels, seconds, clipped
+        source=str(path),
+        format=decoded.format,
+        decoder=decoded.decoder,
+        sample_rate=decoded.sample_rate,
+        channels=decoded.channels,
+        seconds=seconds,
+        clipped=clipped,
+        channel=channel,
     )
     return audio, info
 
@@ -199,7 +222,7 @@ def write_audio(path: str | os.PathLike[str], audio: np.ndarray, *, force: bool 
     Parameters
     ----------
     path : path
-        Its suffix says the format: `.wav` (16 bit), `.flac` (24 bit), `.mp3`, `.ogg`.
+        Its suffix says the format: `.wav` (16 bit), `.flac` (24 bit), `.mp3`, `.ogg`, `.opus`, `.m4a`.
     audio : float32 [N]
     force : bool
         Whether an existing file may be replaced.
@@ -212,8 +235,9 @@ def write_audio(path: str | os.PathLike[str], audio: np.ndarray, *, force: bool 
     Raises
     ------
     AudioError
-        For an unknown suffix, an existing file without `force`, a folder that isn't there or not
-        writable, a full disk, or audio that is empty or not finite; the disk is then as it was before.
+        For an unknown suffix, a format that can't be encoded here, an existing file without `force`, a folder
+        that isn't there or not writable, a full disk, or audio that is empty or not finite; the disk is then
+        as it was before.
 
     Examples
     --------
@@ -222,14 +246,58 @@ def write_audio(path: str | os.PathLike[str], audio: np.ndarray, *, force: bool 
     ...     write_audio(Path(folder) / "silence.wav", np.zeros(24000, dtype=np.float32)).name
     'silence.wav'
     """
-    import soundfile
+    target = check_audio_target(path, force=force)
+    write_atomically(target, encode_audio(path, audio), force=force)
+    return target
 
-    target = check_target(path, suffixes=tuple(_SUBTYPES), force=force)
+
+def check_audio_target(path: str | os.PathLike[str], *, force: bool) -> Path:
+    """Check, before any work is done, that audio may be written to a file and encoded as its suffix says.
+
+    Raises
+    ------
+    AudioError
+        As for `write_audio`.
+    """
+    target = check_target(path, suffixes=AUDIO_SUFFIXES, force=force)
+    if target.suffix.lower() in _EXPORTED:
+        check_encoder(_EXPORTED[target.suffix.lower()])
+    return target
+
+
+def encode_audio(path: str | os.PathLike[str], audio: np.ndarray) -> bytes:
+    """Return the bytes of an audio file; the path's suffix says the format, as for `write_audio`.
+
+    Parameters
+    ----------
+    path : path
+        Nothing is written there.
+    audio : float32 [N]
+
+    Raises
+    ------
+    AudioError
+        If the audio is empty or not finite, or libsndfile can't write the format.
+
+    Examples
+    --------
+    >>> encode_audio("silence.flac", np.zeros(24000, dtype=np.float32))[:4]
+    b'fLaC'
+    """
     audio = as_samples(audio)
     if not audio.size:
         raise AudioError(f"no audio for {path}", "at least one sample", "generate something first")
-    container, subtype = _SUBTYPES[target.suffix.lower()]
-    # Encoded in memory: soundfile can't report a disk that fills up, our own write can.
+    suffix = Path(path).suffix.lower()  # of the name given: a link may have another
+    # Encoded in memory: an encoder can't report a disk that fills up, our own write can.
+    if suffix in _EXPORTED:
+        return encode(audio, _EXPORTED[suffix])
+    return _encode(audio, suffix, path)
+
+
+def _encode(audio: np.ndarray, suffix: str, path: object) -> bytes:
+    import soundfile
+
+    container, subtype = _SUBTYPES[suffix]
     encoded = io.BytesIO()
     try:
         with soundfile.SoundFile(encoded, "w", SAMPLE_RATE, 1, subtype=subtype, format=container) as file:
@@ -241,12 +309,16 @@ def write_audio(path: str | os.PathLike[str], audio: np.ndarray, *, force: bool 
             "a format it can write",
             "write .wav or .flac, or install a newer soundfile",
         ) from exc
-    write_atomically(target, encoded.getvalue(), force=force)
-    return target
+    return encoded.getvalue()
 
 
-def _collect(decoded: Decoded, path: object, max_seconds: float) -> tuple[np.ndarray, float, float]:
-    """Mix, resample and join the blocks; return audio [N], seconds decoded, fraction clipped."""
+def _collect(
+    decoded: Decoded, path: object, max_seconds: float, take: ChannelPowers | int
+) -> tuple[np.ndarray, float, float]:
+    """Mix, resample and join the blocks; return audio [N], seconds decoded, fraction clipped.
+
+    `take` is the channel to take, or what is to measure the channels while their average is taken.
+    """
     import soxr  # type: ignore[import-untyped, unused-ignore]
 
     rate = decoded.sample_rate
@@ -262,7 +334,13 @@ def _collect(decoded: Decoded, path: object, max_seconds: float) -> tuple[np.nda
         frames += len(block)
         if frames > max_seconds * rate:
             raise _too_long(path, frames / rate, max_seconds)
-        mono = np.ascontiguousarray(block.mean(axis=1, dtype=np.float32))
+        if isinstance(take, int):
+            mono = np.ascontiguousarray(block[:, min(take, block.shape[1] - 1)])
+        else:
+            with np.errstate(over="ignore"):  # what overflows is refused at the end
+                mono = np.ascontiguousarray(block.mean(axis=1, dtype=np.float32))
+            if block.shape[1] > 1:
+                take.add(block, mono)
         parts.append(mono if resampler is None else resampler.resample_chunk(mono))
     if not frames:
         raise AudioError(f"{path}: no samples in it", "a recording", "copy or record it again")
@@ -272,7 +350,10 @@ def _collect(decoded: Decoded, path: object, max_seconds: float) -> tuple[np.nda
     slack = max(0.25, 0.02 * decoded.expected_seconds)  # for what encoders pad
     if seconds < decoded.expected_seconds - slack:
         raise damaged(path, f"it ends at {seconds:.1f} s of {decoded.expected_seconds:.1f} s")
-    return np.concatenate(parts), seconds, clipped / frames
+    audio = np.concatenate(parts)
+    if not np.isfinite(audio).all():  # samples near the largest float: their average or filter overflows
+        raise AudioError(f"{path}: samples beyond all measure", "samples in [-1, 1]", "export it again")
+    return audio, seconds, clipped / frames
 
 
 def _too_long(path: object, seconds: float, limit: float) -> AudioError:

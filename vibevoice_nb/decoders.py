@@ -10,7 +10,7 @@ import os
 import stat
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,6 +39,22 @@ class Decoded:
     blocks: Iterator[np.ndarray]
 
 
+class _SafeSeeks:
+    """A file for decoders: seeking to a place that does not exist leads to the end.
+
+    Their callbacks print the traceback of an error in `seek` and go on with a wrong position.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._size = file, os.fstat(file.fileno()).st_size
+        self.read, self.readinto, self.tell = file.read, file.readinto, file.tell  # type: ignore[attr-defined]
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._file.tell()}.get(whence, self._size)
+        place = start + offset
+        return self._file.seek(place if 0 <= place <= self._size else self._size)
+
+
 def open_plain_file(path: Path, max_bytes: int) -> BinaryIO:
     """Open a file after all the checks that need no decoder; the caller closes it."""
     try:
@@ -55,7 +71,8 @@ def open_plain_file(path: Path, max_bytes: int) -> BinaryIO:
             f"{path}: no permission to read it", "a readable file", "change its permissions"
         ) from exc
     except (OSError, ValueError) as exc:
-        raise AudioError(f"{path!s:.200} can't be opened ({exc})"[:400], _READABLE, "check the path") from exc
+        reason = getattr(exc, "strerror", None) or exc
+        raise AudioError(f"{path!s:.200} can't be opened ({reason})", _READABLE, "check the path") from exc
     try:
         size = os.fstat(file.fileno()).st_size
         if size == 0:
@@ -67,7 +84,7 @@ def open_plain_file(path: Path, max_bytes: int) -> BinaryIO:
                 "cut out the part you need",
             )
         if _is_text(file.read(4096)):
-            raise AudioError(f"{path}: a text file", _READABLE, "name the recording, not its text")
+            raise AudioError(f"{path}: a text file", _READABLE, "choose an audio file")
         _check_chunks(file, size, path)
         file.seek(0)
     except BaseException:
@@ -78,6 +95,10 @@ def open_plain_file(path: Path, max_bytes: int) -> BinaryIO:
 
 def decode(file: BinaryIO, path: object) -> Decoded:
     """Open a file with the first decoder that takes it.
+
+    A decoder may raise anything for a damaged file: libsndfile and FFmpeg have errors of their own, and their
+    bindings raise `OSError`, `ValueError`, `AttributeError` and more. Here and in `_guarded` all of them
+    become an `AudioError`.
 
     Parameters
     ----------
@@ -92,14 +113,32 @@ def decode(file: BinaryIO, path: object) -> Decoded:
         When no decoder takes it, there is no sound in it, or its rate is absurd; and from `blocks`
         when it is damaged.
     """
-    decoded = _open_soundfile(file, path) or _open_pyav(file, path)
+    try:
+        decoded = _open_soundfile(_SafeSeeks(file)) or _open_pyav(_SafeSeeks(file), path)
+    except (AudioError, MemoryError):
+        raise
+    except Exception as exc:
+        raise AudioError(
+            f"{path}: not an audio file that can be decoded ({str(exc)[:200]})",
+            _READABLE,
+            "convert it to WAV",
+        ) from exc
     if decoded.sample_rate not in _RATES or decoded.channels < 1:
         raise AudioError(
             f"{path}: {decoded.sample_rate} Hz, {decoded.channels} channels",
             "4 to 768 kHz",
             "convert it to WAV",
         )
-    return decoded
+    return replace(decoded, blocks=_guarded(decoded.blocks, path))
+
+
+def _guarded(blocks: Iterator[np.ndarray], path: object) -> Iterator[np.ndarray]:
+    try:
+        yield from blocks
+    except (AudioError, MemoryError):
+        raise
+    except Exception as exc:
+        raise damaged(path, str(exc)[:200]) from exc
 
 
 def _is_text(head: bytes) -> bool:
@@ -144,12 +183,14 @@ def _check_chunks(file: BinaryIO, size: int, path: Path) -> None:
         file.seek(claimed + claimed % 2, os.SEEK_CUR)
 
 
-def _open_soundfile(file: BinaryIO, path: object) -> Decoded | None:
+def _open_soundfile(file: _SafeSeeks) -> Decoded | None:
     import soundfile
 
     try:
         sound = soundfile.SoundFile(file)
-    except (soundfile.LibsndfileError, TypeError):  # TypeError: a name in .raw, which has no header to go by
+    except MemoryError:
+        raise
+    except Exception:  # PyAV reads more formats, and its error is the one to show
         return None
     if sound.format == "MP3" and not _mp3_tells_length(file):
         sound.close()  # libsndfile would guess the length, and stop there
@@ -157,11 +198,8 @@ def _open_soundfile(file: BinaryIO, path: object) -> Decoded | None:
 
     def blocks() -> Iterator[np.ndarray]:
         with sound:
-            try:
-                while len(block := sound.read(max(1, _BLOCK // sound.channels), "float32", always_2d=True)):
-                    yield block
-            except soundfile.LibsndfileError as exc:
-                raise damaged(path, exc) from exc
+            while len(block := sound.read(max(1, _BLOCK // sound.channels), "float32", always_2d=True)):
+                yield block
 
     return Decoded(
         format=sound.format,
@@ -174,7 +212,7 @@ def _open_soundfile(file: BinaryIO, path: object) -> Decoded | None:
     )
 
 
-def _mp3_tells_length(file: BinaryIO) -> bool:
+def _mp3_tells_length(file: _SafeSeeks) -> bool:
     """Whether an MP3 has the optional header with its length."""
     position = file.tell()
     file.seek(0)
@@ -188,31 +226,27 @@ def _mp3_tells_length(file: BinaryIO) -> bool:
     return b"Xing" in first_frame or b"Info" in first_frame
 
 
-def _open_pyav(file: BinaryIO, path: object) -> Decoded:
+def _open_pyav(file: _SafeSeeks, path: object) -> Decoded:
     import av
 
     file.seek(0)
-    try:
-        container = av.open(file, "r", options={"format_whitelist": _CONTAINERS})
-    except (av.FFmpegError, ValueError) as exc:
-        raise AudioError(
-            f"{path}: not an audio file that can be decoded ({exc})", _READABLE, "convert it to WAV"
-        ) from exc
+    container = av.open(file, "r", options={"format_whitelist": _CONTAINERS})
     if not container.streams.audio:
         raise AudioError(
             f"{path}: no sound in it ({container.format.name})", _READABLE, "choose another file"
         )
     name, stream = container.format.name, container.streams.audio[0]
+    if getattr(stream, "codec_context", None) is None:  # PyAV then gives the stream no rate and no channels
+        raise AudioError(
+            f"{path}: its audio is in a coding that can't be decoded", _READABLE, "convert it to WAV"
+        )
 
     def blocks() -> Iterator[np.ndarray]:
         with container:
-            try:
-                planar = av.AudioResampler(format="fltp")  # type: ignore[no-untyped-call, unused-ignore]
-                for frame in container.decode(stream):
-                    for part in planar.resample(frame):
-                        yield part.to_ndarray().T
-            except (av.FFmpegError, ValueError) as exc:
-                raise damaged(path, exc) from exc
+            planar = av.AudioResampler(format="fltp")  # type: ignore[no-untyped-call, unused-ignore]
+            for frame in container.decode(stream):
+                for part in planar.resample(frame):
+                    yield part.to_ndarray().T
 
     return Decoded(
         format=name,

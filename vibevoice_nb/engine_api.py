@@ -6,7 +6,9 @@ Everything here is a thin coat over `engine.generate`, the one loop that makes f
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,9 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .defaults import generation_settings
+from .defaults import PUBLISHED, ModelSettings, model_settings
 from .engine.attention import attention_name
-from .engine.checkpoint import NANO, find_checkpoint, revision_of
+from .engine.checkpoint import NANO, find_checkpoint, mirror_of, revision_of
 from .engine.config import SAMPLE_RATE
 from .engine.graphs import FramePool, one_device
 from .engine.memory import PromptMemory
@@ -27,14 +29,18 @@ from .engine.prompt import Prompt, build_prompt
 from .engine.quantized import Quantize
 from .engine.sampler import Sampler, solver_steps
 from .engine.state import GenerationState
-from .engine.threads import is_small
+from .engine.threads import at_most_threads, is_small
 from .engine.tokenizer import Tokenizer, load_tokenizer
 from .engine.weights import build_model, list_tensors, read_config
-from .errors import OptionError, ScriptError
+from .errors import OptionError, ScriptError, VoiceError
+from .frontends import Frontend
 from .jobs import Cancelled, Job, Passage, Report, run_jobs, speak_jobs
+from .model_limits import ModelLimits, OddLength, VoiceWarning, stand_ins
 from .passages import cut
-from .script import Script, Turn, parse_script
+from .ranges import GENERATION, shown
+from .script import Diagnostic, Script, Turn, parse_script
 from .sinks import MemorySink, Sink
+from .speakable import ScriptWarning, check_script, speakable
 from .speech import GenerationOptions, Speech
 from .voices import Voice, builtin_voices, resolve_voice
 
@@ -63,15 +69,21 @@ class Engine:
         name: str,
         model: VibeVoiceModel,
         tokenizer: Tokenizer,
-        defaults: GenerationOptions,
-        frontend: Callable[[str], str] = str,
+        settings: ModelSettings = PUBLISHED,
         revision: str = "",
         quantize: Quantize | None = None,
     ) -> None:
         self.name, self.model, self.tokenizer, self.revision = name, model, tokenizer, revision
         self.quantize = quantize
         """In how many bits the language model's layers are kept, if in fewer than the rest."""
-        self.defaults, self._frontend = defaults, frontend
+        self.defaults: GenerationOptions = settings.options
+        self.frontend: Frontend = settings.frontend
+        """The way from text to what the tokenizer reads; knows what the model cannot speak."""
+        self.limits: ModelLimits = settings.limits
+        """Languages, voices and lengths it is bound to."""
+        if self.limits.passage_seconds is None:
+            context = model.config.language.max_positions / model.config.frame_rate
+            self.limits = replace(self.limits, max_seconds=context)
         self.memory = PromptMemory.of(model.language_model)
         """What it remembers of voices and prompts, so that the same cast is heard sooner the next time."""
         graphs = self.device.type == "cuda" and one_device(list(model.parameters()))
@@ -103,7 +115,8 @@ class Engine:
         revision : str, optional
             Of the hub repository.
         mirrors : sequence of str, optional
-            Repositories to try when the first can't be fetched.
+            Repositories to try when the first can't be fetched; by default its known mirrors, none if empty.
+            A warning, `Engine.mirror` and `Engine.revision` say which one served.
         quantize : {"int8", "int4"}, optional
             Keep the language model's layers, most of a model, in 8 or 4 bits: for when memory is short.
         progress : callable, optional
@@ -124,25 +137,27 @@ class Engine:
         folder = find_checkpoint(model, revision=revision, mirrors=mirrors)
         config = read_config(folder)
         tokenizer = load_tokenizer(folder, config)
-        defaults, frontend = generation_settings(folder)
+        settings = model_settings(folder)
+        defaults = settings.options
         skeleton = build_model(config, list_tensors(folder))
-        width = pick_dtype(where, dtype, small=is_small(skeleton))
+        small = is_small(skeleton)
+        width = pick_dtype(where, dtype, small=small)
         placement = place(skeleton, where, width, quantize)
         told = progress or (lambda share: None)
         weights = 0.9 if where.type == "cuda" else 1.0
-        loaded = load_prepared(
-            folder,
-            placement,
-            width,
-            quantize=quantize,
-            scored=tokenizer.special.legal,
-            progress=lambda share: told(weights * share),
-        )
-        # The noise schedule's library and the pronunciations take a while to read: better now than before the
-        # first sound.
+        with at_most_threads(1 if small else None):
+            loaded = load_prepared(
+                folder,
+                placement,
+                width,
+                quantize=quantize,
+                scored=tokenizer.special.legal,
+                progress=lambda share: told(weights * share),
+            )
+        # The pronunciations take a while to read: better now than before the first sound.
         steps = solver_steps(defaults.num_steps, defaults.solver, config.head.train_steps)
-        frontend("Ready.")
-        engine = cls(str(model), loaded, tokenizer, defaults, frontend, revision_of(folder), quantize)
+        settings.frontend("Ready.")
+        engine = cls(str(model), loaded, tokenizer, settings, revision_of(folder), quantize)
         if engine.frames is not None:
             engine.frames.warm_up(loaded, Sampler(loaded.head, steps, defaults.cfg_scale), tokenizer.special)
         told(1.0)
@@ -152,6 +167,11 @@ class Engine:
     def device(self) -> torch.device:
         """Where the model runs; layers that did not fit may be elsewhere."""
         return self.model.latent_scale.device
+
+    @property
+    def mirror(self) -> str:
+        """Repository and commit that served the weights, if it is not the repository asked for; else ""."""
+        return mirror_of(self.name, self.revision)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -219,6 +239,10 @@ class Engine:
 
         Each comes out as it would alone with the same seed.
         """
+        if not _is_list(scripts):
+            raise OptionError(
+                f"scripts of type {type(scripts).__name__}", "a list of scripts", "use `speak` for one script"
+            )
         if sinks is None:
             sinks = [MemorySink() for _ in scripts]
         if len(sinks) != len(scripts):
@@ -233,16 +257,15 @@ class Engine:
     def stream(
         self, script: str | Script, voices: Voices | None = None, **options: Any
     ) -> Iterator[NDArray[np.float32]]:
-        """Yield audio frame by frame (float32 [3200], 24 kHz, 133 ms) while it is made; see `speak`.
+        """Return an iterator over the audio, frame by frame (float32 [3200], 24 kHz, 133 ms); see `speak`.
 
-        Stop iterating to stop generating.
+        Errors of `speak` are raised by this call, before the first frame is asked for. Stop iterating to stop
+        generating.
         """
         chosen = self.defaults.updated(options).seeded()
         job = self._job(script, voices, chosen, MemorySink())
-        for _, audio in speak_jobs(
-            self.model, [job], self.tokenizer.special, memory=self.memory, frames=self.frames
-        ):
-            yield audio
+        frames = speak_jobs(self.model, [job], self.tokenizer.special, memory=self.memory, frames=self.frames)
+        return (audio for _, audio in frames)
 
     def resume(
         self,
@@ -267,7 +290,9 @@ class Engine:
         Speech
             With the whole audio from the start, or with a `sink` (now or before), the new part.
         """
-        options = speech.options.updated({"max_seconds": max_seconds})
+        options = replace(speech.options, max_seconds=max_seconds)
+        if options.max_seconds is None:
+            raise OptionError("max_seconds=None", GENERATION["max_seconds"][2], "say how long it may become")
         if sink is None:
             sink = MemorySink()
             sink.write(speech.audio)
@@ -301,7 +326,7 @@ class Engine:
         Speakers who say nothing here are left out, and the others numbered without gaps, as in training.
         """
         order = sorted({turn.speaker_index for turn in turns})
-        lines = [(order.index(turn.speaker_index), self._frontend(turn.text)) for turn in turns]
+        lines = [(order.index(turn.speaker_index), self.frontend(turn.text)) for turn in turns]
         voices = {
             number: torch.from_numpy(cast[index].audio) for number, index in enumerate(order) if index in cast
         }
@@ -310,21 +335,59 @@ class Engine:
     def _job(
         self, script: str | Script, voices: Voices | None, options: GenerationOptions, sink: Sink
     ) -> Job:
-        script = (parse_script(script) if isinstance(script, str) else script).raise_for_errors()
-        cast = self._cast(script, voices)
-        labels = {turn.speaker_index: turn.label for turn in script.turns}
+        whole = (script if isinstance(script, Script) else parse_script(script)).raise_for_errors()
+        script = speakable(whole, self.frontend, self.name)
+        diagnostics = self.check(whole)
+        for item in diagnostics:
+            warnings.warn(str(item), ScriptWarning, stacklevel=4)
+        cast = self._followed(self._cast(whole, voices), whole)
+        labels = {turn.speaker_index: turn.label for turn in whole.turns}
         estimated = script.estimated_seconds
         assert options.seed is not None
-        passages = _with_pauses(cut(script.turns, options.passage_seconds))
+        passages = _with_pauses(cut(script.turns, options.passage_seconds, self.frontend))
         return Job(
-            coming=[Passage(self.prompt(turns, cast), pause) for turns, pause in passages],
+            coming=[
+                Passage(
+                    self.prompt(turns, cast), pause, sum(self.frontend.seconds(turn.text) for turn in turns)
+                )
+                for turns, pause in passages
+            ],
             cast={labels[index]: voice.name for index, voice in cast.items()},
             options=options,
             estimated_seconds=estimated,
             max_seconds=options.max_seconds or 3 * estimated + 10,
             sink=sink,
             state=GenerationState.new(self.model, options.seed),
+            diagnostics=diagnostics,
         )
+
+    def check(self, script: Script) -> tuple[Diagnostic, ...]:
+        """Find what this model cannot speak of a script; see `check_script`.
+
+        Examples
+        --------
+        >>> engine = Engine.load("nano")
+        >>> [item.message for item in engine.check(parse_script("Speaker 1: Hello 你好."))]
+        ["nano leaves out '你好'"]
+        """
+        return check_script(script, self.frontend, self.name)
+
+    def followed(self, cast: Mapping[int, Voice]) -> dict[int, Voice]:
+        """Return the voices it speaks with: built-in ones for recordings, if it cannot follow those."""
+        return {**cast, **({} if self.limits.follows_voices else stand_ins(dict(sorted(cast.items()))))}
+
+    def _followed(self, cast: Mapping[int, Voice], script: Script) -> dict[int, Voice]:
+        voices = self.followed(cast)
+        labels = {turn.speaker_index: turn.label for turn in script.turns}
+        for index, voice in voices.items():
+            if voice is not cast[index]:
+                warnings.warn(
+                    f"{self.name} cannot follow the recording {cast[index].name!r}: {labels[index]} speaks "
+                    f"with the built-in voice {voice.name}",
+                    VoiceWarning,
+                    stacklevel=5,
+                )
+        return voices
 
     def _cast(self, script: Script, voices: Voices | None) -> dict[int, Voice]:
         """Find each speaker's voice; nobody gets another's silently."""
@@ -335,6 +398,12 @@ class Engine:
             voices = [voices]
         if isinstance(voices, Mapping):
             wanted = {str(key).strip().casefold(): spec for key, spec in voices.items()}
+            if len(wanted) < len(voices):
+                raise ScriptError(
+                    f"two voices for one speaker among {shown(list(voices))}",
+                    "one voice for each speaker",
+                    "drop one of them",
+                )
             cast = {}
             for index, turn in speakers.items():
                 names = (str(turn.speaker), turn.label)
@@ -351,6 +420,12 @@ class Engine:
                     f"voices for {', '.join(turn.label for turn in speakers.values())}",
                     "correct the speaker's name",
                 )
+        elif not _is_list(voices):
+            raise VoiceError(
+                f"voices of type {type(voices).__name__}",
+                "a voice, a list of voices, or a dictionary from speakers to voices",
+                'write voices={"Speaker 1": "Ada"}, for example',
+            )
         else:
             order = sorted(speakers)
             if len(voices) != len(order):
@@ -378,7 +453,18 @@ class Engine:
             elapsed=time.perf_counter() - job.started,
             ttfa=None if job.first is None else job.first - job.started,
             job=job,
+            diagnostics=job.diagnostics,
+            odd_length=self._odd_length(job),
         )
+
+    def _odd_length(self, job: Job) -> OddLength:
+        """Say whether a passage is far too short or too long for its text."""
+        current = job.current_length if job.current and job.ended(self.model) == "length" else None
+        return self.limits.odd_passage(job.lengths, current)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
 def _with_pauses(passages: Sequence[list[Turn]]) -> Iterator[tuple[list[Turn], int]]:

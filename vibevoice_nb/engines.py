@@ -8,8 +8,10 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from .model_limits import ModelLimits
 
 if TYPE_CHECKING:
     from .engine.quantized import Quantize
@@ -28,12 +30,18 @@ class Loaded:
         Where it runs, and what it computes in; with the bits its layers are kept in, if they are fewer.
     nbytes : int
         What its weights take at most; where 16 bits hold them exactly they are kept at half of it.
+    mirror : str
+        Repository and commit that served it, if it is not the repository asked for.
+    limits : ModelLimits
+        Languages, voices and lengths it is bound to.
     """
 
     model: str
     device: str
     dtype: str
     nbytes: int
+    mirror: str = ""
+    limits: ModelLimits = field(default_factory=ModelLimits)
 
 
 class EngineShelf:
@@ -120,7 +128,7 @@ def describe(engine: Engine) -> Loaded:
     if engine.quantize is None:
         tensors = [*engine.model.parameters(), *engine.model.buffers()]
         nbytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-        return Loaded(engine.name, str(engine.device), dtype, nbytes)
+        return Loaded(engine.name, str(engine.device), dtype, nbytes, engine.mirror, engine.limits)
     import torch
 
     from .engine.footprint import kept_bytes
@@ -135,7 +143,9 @@ def describe(engine: Engine) -> Loaded:
         published_half=False,
         quantize=engine.quantize,
     )
-    return Loaded(engine.name, str(engine.device), f"{dtype}, {engine.quantize}", nbytes)
+    return Loaded(
+        engine.name, str(engine.device), f"{dtype}, {engine.quantize}", nbytes, engine.mirror, engine.limits
+    )
 
 
 engines = EngineShelf()

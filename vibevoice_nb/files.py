@@ -5,10 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from vibevoice_nb.errors import AudioError
+
+PROJECT_SUFFIX = ".vibevoice"
+"""Suffix of a project's folder."""
 
 
 def check_target(path: str | os.PathLike[str], *, suffixes: tuple[str, ...], force: bool) -> Path:
@@ -32,7 +37,8 @@ def check_target(path: str | os.PathLike[str], *, suffixes: tuple[str, ...], for
     ------
     AudioError
         For an unknown type, a folder that is missing or not writable, an existing file without
-        `force`, and whatever isn't a plain file.
+        `force`, whatever isn't a plain file, a link to a file of another type, and a link inside a
+        project that leads out of it.
 
     Examples
     --------
@@ -44,12 +50,18 @@ def check_target(path: str | os.PathLike[str], *, suffixes: tuple[str, ...], for
     if target.suffix.lower() not in suffixes:
         raise AudioError(f"{path}", f"a file name that ends in {', '.join(suffixes)}", "rename it")
     try:
-        target = target.resolve()
+        target, given = target.resolve(), target
         if target.is_symlink():  # Python 3.13 hands a loop of links back instead of raising
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         exists = target.exists()
+        owner = _project_of(given)
+        leads_out = owner is not None and not target.is_relative_to(owner.resolve())
     except (OSError, RuntimeError, ValueError) as exc:  # a loop of links, a name too long, a NUL
         raise AudioError(f"{path!r} ({exc})", "a path that can be written", "choose another name") from exc
+    if leads_out:
+        raise AudioError(
+            f"{path}: a link that leads out of the project", "a file inside the project", "remove the link"
+        )
     if not target.parent.is_dir():
         raise AudioError(
             f"{path}: the folder {target.parent} doesn't exist", "an existing folder", "create it first"
@@ -62,9 +74,19 @@ def check_target(path: str | os.PathLike[str], *, suffixes: tuple[str, ...], for
         raise AudioError(
             f"{path}: not a plain file", "a new file, or a plain file to replace", "choose another name"
         )
+    if target.suffix.lower() != given.suffix.lower():
+        raise AudioError(
+            f"{path}: a link to {target.name}", f"a link to a {given.suffix} file", "remove the link"
+        )
     if exists and not force:
         raise exists_error(target)
     return target
+
+
+def _project_of(path: Path) -> Path | None:
+    """Return the project folder that a path lies in, links in the path not resolved; None outside of one."""
+    folders = (folder for folder in path.absolute().parents if folder.suffix == PROJECT_SUFFIX)
+    return next(folders, None)
 
 
 def publish(part: Path, target: Path, *, force: bool) -> None:
@@ -119,6 +141,82 @@ def write_atomically(target: Path, data: bytes | memoryview, *, force: bool) -> 
             part.unlink(missing_ok=True)
 
 
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Replace several files together, or none of them; a link is replaced, not followed.
+
+    All data is on the disk under temporary names before the first file gets its own name. If one of them
+    can't, those before it get their old content back. After a crash in between, the first ones are the new
+    ones.
+
+    Raises
+    ------
+    AudioError
+        If the disk is full or refuses; nothing has changed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     one, other = Path(folder, "one"), Path(folder, "other")
+    ...     write_together({one: b"1", other: b"2"})
+    ...     one.read_bytes() + other.read_bytes()
+    b'12'
+    """
+    parts: list[tuple[Path, Path]] = []
+    replaced: list[tuple[Path, Path | None]] = []
+    target = Path()
+    try:
+        for target, data in files.items():
+            part, file = create_beside(target, f".{os.getpid()}.tmp")
+            parts.append((part, target))
+            with file:
+                write_all(file, data)
+                os.fsync(file.fileno())
+        for part, target in parts:
+            replaced.append((target, _second_name(target)))
+            os.replace(part, target)
+        for folder in {target.parent for target in files}:
+            sync_folder(folder)
+    except BaseException as exc:
+        for target, before in reversed(replaced):
+            with contextlib.suppress(OSError):
+                if before is None:
+                    target.unlink(missing_ok=True)
+                else:
+                    os.replace(before, target)
+        if isinstance(exc, OSError):
+            raise disk_error(target, exc) from exc
+        raise
+    finally:
+        for name in (*(part for part, _ in parts), *(before for _, before in replaced)):
+            if name is not None:
+                name.unlink(missing_ok=True)
+
+
+def copy_name(path: Path, second: Path) -> None:
+    """Give a file a second name, replacing what has it: a hard link where there are some, else a copy."""
+    part, file = create_beside(second, f"{second.suffix}.{os.getpid()}.tmp")
+    file.close()
+    try:
+        part.unlink()
+        try:
+            os.link(path, part, follow_symlinks=False)
+        except (OSError, NotImplementedError):  # a file system without hard links
+            shutil.copyfile(path, part, follow_symlinks=False)
+        os.replace(part, second)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _second_name(path: Path) -> Path | None:
+    """Give a file a temporary second name; None if there is no file."""
+    if not os.path.lexists(path):
+        return None
+    second = path.with_name(f".{path.name}.{os.getpid()}.before.tmp")
+    copy_name(path, second)
+    return second
+
+
 def disk_error(path: Path, exc: OSError, kept: str = "nothing was written") -> AudioError:
     """What a failed write means to a person; `kept` says what is on the disk now."""
     if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -145,7 +243,9 @@ def create(path: Path) -> BinaryIO:
 def create_beside(target: Path, suffix: str) -> tuple[Path, BinaryIO]:
     """Create a new file `STEM + suffix` next to `target`, numbered when the name is taken."""
     base, dot, extension = suffix.rpartition(".")
-    stem = target.stem.encode()[:200].decode(errors="ignore")  # file names end at 255 bytes
+    stem = target.stem
+    while len(os.fsencode(stem)) > 200:  # file names end at 255 bytes
+        stem = stem[:-1]
     number = 1
     while True:
         part = target.with_name(f"{stem}{base}{number if number > 1 else ''}{dot}{extension}")

@@ -20,10 +20,12 @@ from .engine.memory import PromptMemory
 from .engine.model import VibeVoiceModel
 from .engine.prompt import Prompt
 from .engine.sampler import Sampler, solver_steps
+from .engine.silent_steps import SilentSteps
 from .engine.state import GenerationState
 from .engine.tokenizer import SpecialTokens
+from .script import Diagnostic
 from .sinks import Sink
-from .speech import Ended, GenerationOptions, Progress
+from .speech import Ended, GenerationOptions, Pace, Progress
 
 Report = Callable[[Progress], None]
 Cancelled = Callable[[], bool]
@@ -35,6 +37,8 @@ class Passage:
 
     prompt: Prompt
     pause_samples: int
+    expected_seconds: float = 0.0
+    """Speech as the front end estimates it."""
 
 
 @dataclass
@@ -51,6 +55,16 @@ class Job:
         Audio given to the sink so far, pauses included.
     silence : int
         Samples of a pause still to come.
+    silent_steps : SilentSteps
+        Steps of the model that made no audio.
+    pauses : int
+        Samples of the pauses given to the sink.
+    begun : int
+        Samples of speech before the current passage.
+    lengths : list of (float, float)
+        Seconds of speech and the estimate, of each passage that is at its end.
+    diagnostics : tuple of Diagnostic
+        Turns and words that the model leaves out.
     """
 
     coming: list[Passage]
@@ -63,6 +77,11 @@ class Job:
     current: Passage | None = None
     samples: int = 0
     silence: int = 0
+    silent_steps: SilentSteps = field(default_factory=SilentSteps)
+    pauses: int = 0
+    lengths: list[tuple[float, float]] = field(default_factory=list)
+    begun: int = 0
+    diagnostics: tuple[Diagnostic, ...] = ()
     started: float = field(default_factory=time.perf_counter)
     first: float | None = None
 
@@ -70,6 +89,17 @@ class Job:
     def seconds(self) -> float:
         """Length of the audio so far."""
         return self.samples / SAMPLE_RATE
+
+    @property
+    def spoken(self) -> int:
+        """Samples of speech so far, without pauses."""
+        return self.samples - self.pauses
+
+    @property
+    def current_length(self) -> tuple[float, float]:
+        """Seconds of speech in the current passage, and its estimate."""
+        assert self.current is not None
+        return (self.spoken - self.begun) / SAMPLE_RATE, self.current.expected_seconds
 
     @property
     def done(self) -> bool:
@@ -82,9 +112,17 @@ class Job:
             return True
         return self.current is not None and self.state.cond.length >= model.config.language.max_positions
 
+    def halted(self, model: VibeVoiceModel) -> bool:
+        """Return whether no more steps are allowed: the audio is full, or the model produces none."""
+        return self.silent_steps.stalled or self.full(model)
+
     def ended(self, model: VibeVoiceModel) -> Ended:
-        """Say why it stands still, once it does."""
-        return "finished" if self.done else "length" if self.full(model) else "cancelled"
+        """Return the reason that generation stopped."""
+        if self.done:
+            return "finished"
+        if self.full(model):
+            return "length"
+        return "stalled" if self.silent_steps.stalled else "cancelled"
 
     def fork(self, sink: Sink, options: GenerationOptions) -> Job:
         """Copy, to go on with a new limit (and all else as it was) and leave this one as it is."""
@@ -92,6 +130,7 @@ class Job:
         return replace(
             self,
             coming=list(self.coming),
+            lengths=list(self.lengths),
             state=self.state.clone(),
             sink=sink,
             options=options,
@@ -123,7 +162,7 @@ def speak_jobs(
         for job in jobs:
             if not job.full(model):
                 yield from _rest(job)
-        speaking = [job for job in jobs if not job.done and not job.full(model)]
+        speaking = [job for job in jobs if not job.done and not job.halted(model)]
         if not speaking:
             return
         for job in speaking:
@@ -135,14 +174,16 @@ def speak_jobs(
             sampler,
             special,
             temperature=options.temperature,
-            stop=lambda row, jobs=speaking: cancelled() or jobs[row].full(model),  # type: ignore[misc]
+            stop=lambda row, jobs=speaking: cancelled() or jobs[row].halted(model),  # type: ignore[misc]
             frames=frames,
         )
         for step in walk:
             job = speaking[step.row]
+            job.silent_steps = job.silent_steps.after(made_frame=step.frame is not None)
             if step.frame is not None:
                 yield job, _deliver(job, step.frame.audio.float().cpu().numpy())
             elif job.state.finished and job.current is not None:
+                job.lengths.append(job.current_length)
                 job.silence, job.current = job.current.pause_samples, None
                 yield from _rest(job)
 
@@ -161,18 +202,19 @@ def run_jobs(
     `cancelled` is asked before every step of the model, also of those that make no sound.
     """
     before = sum(job.seconds for job in jobs)
-    begun = time.perf_counter()
+    begun, pace = time.perf_counter(), Pace()
     for job, audio in speak_jobs(model, jobs, special, cancelled or (lambda: False), memory, frames):
         job.sink.write(audio)
         if progress is not None:
             done = sum(job.seconds for job in jobs)
             estimated = sum(max(job.estimated_seconds, job.seconds) for job in jobs)
-            progress(Progress(done - before, estimated - before, time.perf_counter() - begun))
+            seconds, elapsed = done - before, time.perf_counter() - begun
+            progress(Progress(seconds, estimated - before, elapsed, pace.at(elapsed, seconds)))
 
 
 def _begin(model: VibeVoiceModel, job: Job, memory: PromptMemory | None) -> None:
     """Read the next passage's prompt; noise goes on from the job's own generator."""
-    job.current = job.coming.pop(0)
+    job.current, job.begun = job.coming.pop(0), job.spoken
     generator = job.state.generator
     job.state = GenerationState.new(model, seed=0)
     job.state.generator = generator
@@ -184,6 +226,7 @@ def _rest(job: Job) -> Iterator[tuple[Job, NDArray[np.float32]]]:
     count = min(job.silence, int(job.max_seconds * SAMPLE_RATE) - job.samples)
     if count > 0:
         job.silence -= count
+        job.pauses += count
         yield job, _deliver(job, np.zeros(count, np.float32))
 
 

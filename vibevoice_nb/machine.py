@@ -1,12 +1,28 @@
-"""What this machine has: processors, GPUs, and the memory that is really free."""
+"""Devices of this machine: CPU, GPUs, and the memory that is really free."""
 
 from __future__ import annotations
 
 import os
+import platform
+import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+_CPUINFO = Path("/proc/cpuinfo")
+_OWN_CGROUPS = Path("/proc/self/cgroup")
 _CGROUP = Path("/sys/fs/cgroup")
+_NAME_KEYS = ("model name", "cpu model", "Model", "Hardware")
+_ARM_CORES = {
+    "0xd03": "Cortex-A53",
+    "0xd08": "Cortex-A72",
+    "0xd0b": "Cortex-A76",
+    "0xd0c": "Neoverse-N1",
+    "0xd40": "Neoverse-V1",
+    "0xd49": "Neoverse-N2",
+    "0xd4f": "Neoverse-V2",
+}
+"""Arm's own cores in common servers and boards, by their part number."""
 
 
 @dataclass(frozen=True)
@@ -58,39 +74,41 @@ def main_memory() -> tuple[int, int]:
 
     memory = psutil.virtual_memory()
     total, free = memory.total, memory.available
-    limit = _cgroup_bytes("memory.max")
-    used = _cgroup_bytes("memory.current")
-    if limit is not None and limit < total:
-        total, free = limit, min(free, limit - (used or 0))
+    for limit, used in _memory_limits():
+        if limit < total:
+            total, free = limit, min(free, limit - used)
     return total, max(0, free)
 
 
 def processor_name() -> str:
-    """The CPU's model, as well as the system tells it.
+    """Return the CPU's model, as far as the system gives it.
 
     >>> bool(processor_name())
     True
     """
-    import platform
-
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine() or "CPU"
+    told: dict[str, str] = {}
+    for line in _text(_CPUINFO).splitlines():
+        key, _, value = line.partition(":")
+        told.setdefault(key.strip(), value.strip())
+    for key in _NAME_KEYS:
+        if told.get(key):
+            return told[key]
+    if "CPU part" in told:  # arm64
+        part = told["CPU part"]
+        core = _ARM_CORES.get(part) if told.get("CPU implementer") == "0x41" else None
+        maker = told.get("CPU implementer", "unknown")
+        return f"Arm {core}" if core else f"{platform.machine()}, implementer {maker}, part {part}"
+    return _macos_processor() or platform.processor() or platform.machine() or "CPU"
 
 
 def usable_cores() -> int:
-    """Cores this process may use.
+    """Cores this process may use; a container's limit counts.
 
     >>> usable_cores() >= 1
     True
     """
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, int(min([allowed, *_cpu_quotas()])))
 
 
 def in_gigabytes(size: float) -> str:
@@ -105,12 +123,63 @@ def in_gigabytes(size: float) -> str:
     return f"{size / 1e3:.1f} kB"
 
 
-def _cgroup_bytes(name: str) -> int | None:
-    """A number of the control group this process is in; None where there is none."""
+def _macos_processor() -> str:
+    if platform.system() != "Darwin":
+        return ""
+    command = ["sysctl", "-n", "machdep.cpu.brand_string"]
     try:
-        own = Path("/proc/self/cgroup").read_text().splitlines()
-        path = next((line[3:] for line in own if line.startswith("0::")), "/")
-        text = (_CGROUP / path.lstrip("/") / name).read_text().strip()
+        return subprocess.run(command, capture_output=True, text=True, timeout=5).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _memory_limits() -> Iterator[tuple[int, int]]:
+    """Limit and use in bytes of every control group this process is in."""
+    for group in _control_groups("memory"):
+        for limit_name, used_name, cache_key in (
+            ("memory.max", "memory.current", "inactive_file"),  # cgroup v2
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),  # v1
+        ):
+            limit = _number(_text(group / limit_name))
+            if limit is not None:
+                used = _number(_text(group / used_name)) or 0
+                # Files in the page cache count as use, but make room at once.
+                stats = dict(line.partition(" ")[::2] for line in _text(group / "memory.stat").splitlines())
+                yield limit, max(0, used - (_number(stats.get(cache_key, "")) or 0))
+
+
+def _cpu_quotas() -> Iterator[float]:
+    """CPU time per time that every control group this process is in may use."""
+    for group in _control_groups("cpu"):
+        v2 = _text(group / "cpu.max").split() or ["max", ""]
+        v1 = (_text(group / "cpu.cfs_quota_us"), _text(group / "cpu.cfs_period_us"))
+        for quota, period in (v2, v1):
+            used, whole = _number(quota), _number(period)
+            if used is not None and whole and used > 0:
+                yield used / whole
+
+
+def _control_groups(controller: str) -> Iterator[Path]:
+    """Folders of the control groups this process is in, of cgroup v1 and v2, with those around them."""
+    for line in _text(_OWN_CGROUPS).splitlines():
+        _, controllers, path = line.split(":", 2) if line.count(":") >= 2 else ("", "?", "")
+        if controllers and controller not in controllers.split(","):
+            continue
+        root = _CGROUP / controller if controllers else _CGROUP
+        # In a container, the path may be the host's, and only the root be there.
+        inner = root / path.lstrip("/")
+        yield from (folder for folder in (inner, *inner.parents) if folder.is_relative_to(root))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _number(text: str) -> int | None:
+    try:
         return int(text)
-    except (OSError, ValueError):  # no cgroup v2, or "max"
+    except ValueError:  # absent, or "max"
         return None

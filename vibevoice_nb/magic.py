@@ -12,6 +12,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from IPython.core.magic import Magics, cell_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import HTML, DisplayHandle, display
 
-from .errors import OptionError, VibeVoiceError
+from .errors import OptionError, ProjectError, VibeVoiceError
 from .project import Project, Take
 from .project.generation import Event, Generation, Mode
 from .project.shared import shared_project
@@ -61,6 +62,11 @@ class VibeVoiceMagics(Magics):
         "--mode", choices=("turns", "whole"), default="turns", help="turn by turn in context, or one pass"
     )
     @argument("--project", help="a folder NAME.vibevoice to keep script, voices and takes in")
+    @argument(
+        "--replace-script",
+        action="store_true",
+        help="take the cell's text even if the project's script was edited elsewhere; undo brings it back",
+    )
     @argument("--out", help="also write the audio to this file")
     @argument("--force", action="store_true", help="let --out replace a file")
     @argument("--name", help="also bind the take to this variable")
@@ -77,6 +83,7 @@ class VibeVoiceMagics(Magics):
                 cell,
                 voices,
                 project=args.project,
+                replace_script=args.replace_script,
                 model=args.model,
                 device=args.device,
                 mode=args.mode,
@@ -97,6 +104,7 @@ def speak_cell(
     voices: Mapping[str, str],
     *,
     project: str | Path | None = None,
+    replace_script: bool = False,
     model: str = "nano",
     device: str = "auto",
     mode: Mode = "turns",
@@ -111,6 +119,8 @@ def speak_cell(
         Speakers left out get the built-in voices, in order.
     project : path, optional
         Kept there; what it has spoken already isn't spoken again. By default nothing but the take is kept.
+    replace_script : bool
+        Take the text also if the project's script was edited since a cell gave it. It can be undone.
     model, device : str
     mode : {"turns", "whole"}
     **options
@@ -125,16 +135,22 @@ def speak_cell(
     VibeVoiceError
     """
     if project is not None:
-        return _speak_project(shared_project(project), text, voices, model, device, mode, options)
+        kept = shared_project(project)
+        if not kept.give_script(text, replace=replace_script):
+            raise ProjectError(
+                f"the script of {kept.name}, which was edited since a cell gave it",
+                "the text of the cell",
+                "copy the edits into the cell, or add --replace-script (undo brings the edits back)",
+            )
+        return _speak_project(kept, voices, model, device, mode, options)
     with tempfile.TemporaryDirectory(prefix="vibevoice-") as folder:
-        with Project.create(Path(folder) / "cell.vibevoice") as passing:
-            take = _speak_project(passing, text, voices, model, device, mode, options)
+        with Project.create(Path(folder) / "cell.vibevoice", text) as passing:
+            take = _speak_project(passing, voices, model, device, mode, options)
         return Take.from_audio(take.audio, turns=take.turns, name=take.name, manifest=take.manifest)
 
 
 def _speak_project(
     project: Project,
-    text: str,
     voices: Mapping[str, str],
     model: str,
     device: str,
@@ -143,14 +159,17 @@ def _speak_project(
 ) -> Take:
     from .engines import engines
 
-    project.script_text = text
     script = project.script.raise_for_errors()
     for label, voice in choose_voices(script, voices).items():
-        if voice is not None or project.cast[label].voice is None:
+        # A voice that the cell gave before is no reason to replace one that was chosen since.
+        given = voice is not None and project.is_new_argument(f"voice {label}", voice)
+        if given or project.cast[label].voice is None:
             project.set_voice(label, resolve_voice(voice or _default_voice(script, label)))
+        if given:
+            project.note_given({f"voice {label}": voice})
     bar = _Bar()
     job: Generation = project.generation(
-        lambda: engines.load(model, device=device),
+        lambda: engines.load(model, device=device, progress=lambda fraction: bar.loading(model, fraction)),
         mode=mode,
         listener=lambda event: bar.update(job, event),
         **options,
@@ -207,17 +226,21 @@ class _Bar:
         self._handle: DisplayHandle | None = display(HTML("loading the model …"), display_id=True)
         self._drawn = 0.0
 
+    def loading(self, model: str, fraction: float) -> None:
+        if self._handle is not None:
+            self._handle.update(HTML(f"Loading {escape(model)} … {fraction:.0%}"))
+
     def update(self, job: Generation, event: Event) -> None:
         now = time.monotonic()
         if self._handle is None or event.kind != "audio" or now - self._drawn < 0.25:
             return
         self._drawn = now
         done = job.progress
-        left = f"about {done.remaining:.0f} s to go"
+        left = f"about {done.remaining:.0f} s to go, " if done.pace else ""
         self._handle.update(
             HTML(
                 f'<progress max="{done.estimated:.1f}" value="{done.seconds:.1f}"></progress> '
-                f"{done.seconds:.1f} s of about {done.estimated:.0f} s, {left}, RTF {done.rtf:.2f}"
+                f"{done.seconds:.1f} s of about {done.estimated:.0f} s, {left}RTF {done.rtf:.2f}"
             )
         )
 

@@ -18,8 +18,6 @@ ROWS = 2
 """Rows of the language model: the conditional one, and its twin that guidance needs."""
 _KERNEL_BYTES = 60_000_000
 """What oneDNN, fbgemm and MKL set up when they first run (measured, torch 2.13, 2 cores)."""
-_SCHEDULE_BYTES = 80_000_000
-"""What diffusers takes, which gives the noise schedule; it is imported once the weights are there."""
 _CONTEXT_BYTES = 500_000_000
 """About what CUDA's context takes of a card."""
 _ROOM = 2.125
@@ -46,7 +44,7 @@ class Need:
     codec : int
         Convolution buffers of the streaming codec.
     working : int
-        What comes with speaking: a library, and for a moment, at most while a voice is encoded, activations.
+        Activations, at most while a voice is encoded.
     """
 
     process: int
@@ -101,7 +99,7 @@ def memory_need(
         loading=loading_bytes(model, kept, dtype, device_type=device, stored_width=stored),
         cache_per_minute=round(ROWS * 60 * config.frame_rate * position_bytes(config.language, width)),
         codec=sum(buffers) * width,
-        working=piece * filters * 8 * width + (_SCHEDULE_BYTES if device == "cpu" else 0),
+        working=piece * filters * 8 * width,
     )
 
 

@@ -15,12 +15,23 @@ from typing import Any, get_args
 import torch
 from torch import nn
 
-from .engine.checkpoint import MIRRORS, NANO, WANTED, find_checkpoint, read_json
+from .engine.checkpoint import (
+    NANO,
+    WANTED,
+    check_kind,
+    find_checkpoint,
+    mirror_of,
+    read_json,
+    repositories,
+    revision_of,
+    warn_of_mirror,
+)
 from .engine.config import ModelConfig, parse_config
 from .engine.model import VibeVoiceModel
 from .engine.placement import DTYPES, pick_device, pick_dtype, place
 from .engine.quantized import Quantize
 from .engine.threads import is_small
+from .engine.tokenizer import own_tokenizer
 from .engine.weights import TensorInfo, build_model, list_tensors, read_config
 from .errors import CheckpointError, DeviceError
 from .machine import DeviceInfo, find_devices
@@ -42,6 +53,8 @@ class Source:
     tokenizer: str
     to_fetch: int
     """Bytes of weights that would be downloaded."""
+    revision: str
+    """Repository and commit, or a hash; see `revision_of`."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +113,8 @@ class ModelInfo:
         return {
             "model": self.name,
             "where": self.source.where,
+            "revision": self.source.revision,
+            "mirror": mirror_of(self.name, self.source.revision) or None,
             "layout": config.layout,
             "parameters": sum(self.parameters.values()),
             "parameters_by_part": self.parameters,
@@ -259,21 +274,24 @@ def find_source(model: str, *, revision: str | None, mirrors: Sequence[str] | No
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
-    if mirrors is None:
-        mirrors = () if revision else MIRRORS.get(model, ())
-    failures = []
-    for repository in (model, *mirrors):
+    failures: list[str] = []
+    for repository in repositories(model, revision, mirrors):
         try:
             folder = Path(
                 snapshot_download(
                     repository, revision=revision, allow_patterns=list(WANTED), local_files_only=True
                 )
             )
-            return _local(folder, f"{repository}, fetched to {folder}")
+            source = _local(folder, f"{repository}, fetched to {folder}")
+            warn_of_mirror(model, source.revision, "; ".join(failures))
+            return source
         except (OSError, ValueError, CheckpointError):
             pass  # not fetched, or not all of it
+        check_kind(repository, revision)
         try:
-            return _remote(repository, revision)
+            source = _remote(repository, revision)
+            warn_of_mirror(model, source.revision, "; ".join(failures))
+            return source
         except (OSError, ValueError, HfHubHTTPError) as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
             failures.append(f"{repository}: {reason[0]}")
@@ -295,15 +313,17 @@ def _is_repository(model: str) -> bool:
 
 def _local(folder: Path, where: str) -> Source:
     config = read_config(folder)
-    own = any((folder / name).exists() for name in ("tokenizer.json", "vocab.json"))
-    return Source(where, config, list_tensors(folder), "in the folder" if own else _BORROWED, 0)
+    own = own_tokenizer(folder)
+    place = "in the folder" if own == folder else f"in its folder {own.name}" if own else _BORROWED
+    return Source(where, config, list_tensors(folder), place, 0, revision_of(folder))
 
 
 def _remote(repository: str, revision: str | None) -> Source:
     from huggingface_hub import HfApi, hf_hub_download
 
     api = HfApi()
-    config = parse_config(read_json(Path(hf_hub_download(repository, "config.json", revision=revision))))
+    file = Path(hf_hub_download(repository, "config.json", revision=revision))
+    config = parse_config(read_json(file))
     headers = api.get_safetensors_metadata(repository, revision=revision)
     tensors = {
         name: TensorInfo(Path(file), tuple(info.shape), str(info.dtype))
@@ -315,7 +335,7 @@ def _remote(repository: str, revision: str | None) -> Source:
         api.file_exists(repository, name, revision=revision) for name in ("tokenizer.json", "vocab.json")
     )
     tokenizer = "in the repository" if own else _BORROWED
-    return Source(f"the hub, {repository}", config, tensors, tokenizer, size)
+    return Source(f"the hub, {repository}", config, tensors, tokenizer, size, revision_of(file.parent))
 
 
 def _count(module: nn.Module) -> int:

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
 from vibevoice_nb.errors import VoiceError
 
 _PUNCTUATION = frozenset(" -_.'()")
+_LONGEST = 120
+"""Bytes of a name; file systems end at 255."""
 _RESERVED = frozenset(
     ["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(10))]
 )
+
+
+def is_reserved(name: str) -> bool:
+    """Return whether Windows keeps a file name for a device, with any suffix.
+
+    Examples
+    --------
+    >>> is_reserved("con.wav"), is_reserved("console")
+    (True, False)
+    """
+    return name.partition(".")[0].strip().upper() in _RESERVED
 
 
 def clean_name(name: str) -> str:
@@ -31,16 +45,56 @@ def clean_name(name: str) -> str:
     vibevoice_nb.errors.VoiceError: the voice name '../anna'. Expected letters, digits, ...
     """
     cleaned = unicodedata.normalize("NFC", name).strip()
-    letters = all(c in _PUNCTUATION or unicodedata.category(c)[0] in "LMN" for c in cleaned)
-    fits = cleaned and len(cleaned.encode(errors="replace")) <= 120  # a file name ends at 255 bytes
+    letters = all(map(_is_allowed, cleaned))
+    fits = cleaned and len(cleaned.encode(errors="replace")) <= _LONGEST
     edges = cleaned[:1] not in (".", " ") and not cleaned.endswith(".")
-    if not (letters and fits and edges) or cleaned.partition(".")[0].strip().upper() in _RESERVED:
+    if not (letters and fits and edges) or is_reserved(cleaned):
         raise VoiceError(
             f"the voice name {name[:200]!r}",
-            "letters, digits, spaces and - _ . ' ( ), up to 120 bytes, not beginning or ending in a dot",
+            f"letters, digits, spaces and - _ . ' ( ), up to {_LONGEST} bytes, not beginning or ending in a "
+            "dot",
             "choose another name",
         )
     return cleaned
+
+
+def derive_name(text: str, is_taken: Callable[[str], bool] = lambda name: False) -> str:
+    """Return an allowed voice name that resembles a text, such as a file's name.
+
+    Parameters
+    ----------
+    text : str
+        Anything; what is not allowed in a name becomes a space.
+    is_taken : callable
+        Whether a name is in use; a number is then added.
+
+    Examples
+    --------
+    >>> derive_name("#1 Anna & Ben+Cleo"), derive_name("???"), derive_name("CON")
+    ('1 Anna Ben Cleo', 'voice', 'CON voice')
+    >>> derive_name("Ada", {"Ada", "Ada 2"}.__contains__)
+    'Ada 3'
+    """
+    normal = unicodedata.normalize("NFC", text)
+    words = "".join(letter if _is_allowed(letter) else " " for letter in normal).split()
+    base = _shortened(" ".join(words), _LONGEST)
+    if not any(letter.isalnum() for letter in base):
+        base = "voice"
+    if is_reserved(base):
+        base = f"{base.replace('.', ' ')} voice"
+    name, number = base, 1
+    while is_taken(name):
+        number += 1
+        name = f"{_shortened(base, _LONGEST - 8)} {number}"
+    return clean_name(name)
+
+
+def _is_allowed(letter: str) -> bool:
+    return letter in _PUNCTUATION or unicodedata.category(letter)[0] in "LMN"
+
+
+def _shortened(name: str, size: int) -> str:
+    return name.strip(" .").encode()[:size].decode(errors="ignore").strip(" .")
 
 
 def fold_name(name: str) -> str:

@@ -11,12 +11,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from .frontends import PLAIN_TEXT, Frontend
 from .script import Turn
 
+_ENDLESS = 100
+"""Characters of the longest word that is left whole."""
 _BREAKS = (re.compile(r"(?<=[.?!…])\s+"), re.compile(r"(?<=[,;:])\s+"), re.compile(r"\s+"))
 
 
-def cut(turns: Sequence[Turn], seconds: float | None = None) -> list[list[Turn]]:
+def cut(
+    turns: Sequence[Turn], seconds: float | None = None, frontend: Frontend = PLAIN_TEXT
+) -> list[list[Turn]]:
     """Cut turns into passages.
 
     Parameters
@@ -24,6 +29,8 @@ def cut(turns: Sequence[Turn], seconds: float | None = None) -> list[list[Turn]]
     turns : sequence of Turn
     seconds : float, optional
         Longest passage by estimate; by default as long as there is no pause.
+    frontend : Frontend
+        The model's: no piece is left by itself that it cannot speak.
 
     Returns
     -------
@@ -38,10 +45,12 @@ def cut(turns: Sequence[Turn], seconds: float | None = None) -> list[list[Turn]]
     >>> [[turn.text for turn in passage] for passage in cut(turns, seconds=1.3)]
     [['Hello there.'], ['How are you?', 'Fine.'], ['Good.']]
     """
-    return [[turn for _, turn in passage] for passage in cut_numbered(turns, seconds)]
+    return [[turn for _, turn in passage] for passage in cut_numbered(turns, seconds, frontend)]
 
 
-def cut_numbered(turns: Sequence[Turn], seconds: float | None = None) -> list[list[tuple[int, Turn]]]:
+def cut_numbered(
+    turns: Sequence[Turn], seconds: float | None = None, frontend: Frontend = PLAIN_TEXT
+) -> list[list[tuple[int, Turn]]]:
     """Cut as `cut` does, each piece with the index in `turns` of the turn it is of.
 
     Examples
@@ -52,7 +61,7 @@ def cut_numbered(turns: Sequence[Turn], seconds: float | None = None) -> list[li
     """
     passages: list[list[tuple[int, Turn]]] = []
     open_, length = False, 0.0
-    for index, piece in _pieces(turns, seconds):
+    for index, piece in _pieces(turns, seconds, frontend):
         if not open_ or (seconds is not None and length + piece.estimated_seconds > seconds):
             passages.append([])
             length = 0.0
@@ -62,13 +71,13 @@ def cut_numbered(turns: Sequence[Turn], seconds: float | None = None) -> list[li
     return [_joined(passage) for passage in passages]
 
 
-def _pieces(turns: Sequence[Turn], seconds: float | None) -> Iterator[tuple[int, Turn]]:
+def _pieces(turns: Sequence[Turn], seconds: float | None, frontend: Frontend) -> Iterator[tuple[int, Turn]]:
     """Split turns that are too long; the pause stays behind the last piece."""
     for index, turn in enumerate(turns):
         if seconds is None or turn.estimated_seconds <= seconds:
             yield index, turn
             continue
-        *pieces, last = _split(turn, seconds)
+        *pieces, last = _speakable(_split(turn, seconds), frontend)
         yield from ((index, replace(piece, pause_after_ms=0)) for piece in pieces)
         yield index, last
 
@@ -85,7 +94,27 @@ def _split(turn: Turn, seconds: float) -> Iterator[Turn]:
                 else:
                     yield piece
             return
+    if len(turn.text) > _ENDLESS:
+        half = len(turn.text) // 2
+        for part in (turn.text[:half], turn.text[half:]):
+            piece = replace(turn, text=part)
+            if piece.estimated_seconds > seconds:
+                yield from _split(piece, seconds)
+            else:
+                yield piece
+        return
     yield turn
+
+
+def _speakable(pieces: Iterator[Turn], frontend: Frontend) -> list[Turn]:
+    """Join a piece without anything to speak to the piece before it, or to the first one after it."""
+    joined: list[Turn] = []
+    for piece in pieces:
+        if joined and (frontend.check(piece.text).empty or frontend.check(joined[-1].text).empty):
+            joined[-1] = replace(piece, text=f"{joined[-1].text} {piece.text}")
+        else:
+            joined.append(piece)
+    return joined
 
 
 def _joined(passage: list[tuple[int, Turn]]) -> list[tuple[int, Turn]]:

@@ -213,7 +213,7 @@ def plot_spectrogram(
     places = np.interp(hertz, row_hz(_ROWS, scale, top_hz), np.arange(_ROWS) + 0.5)
     axes.set_yticks(places, [f"{tick / 1000:g}" for tick in hertz])
     axes.set_ylabel("Frequency (kHz)")
-    bar = axes.get_figure(root=False).colorbar(drawn, ax=axes, pad=0.015, aspect=24)
+    bar = axes.figure.colorbar(drawn, ax=axes, pad=0.015, aspect=24)
     bar.set_label("Level (dBFS)", size=8 if figure is not None else None)
     bar.outline.set_visible(False)
     if figure is not None:

@@ -1,27 +1,99 @@
-"""Settings that are numbers within limits."""
+"""Settings that are numbers within limits, whichever kind of number they are given as."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
 from .errors import OptionError
 
+Range = tuple[float, float, str]
+"""Lowest and highest value, and the range in words. Whole limits ask for a whole number."""
 
-def check_ranges(settings: Any, ranges: Mapping[str, tuple[float, float, str]]) -> None:
-    """Refuse a setting out of its range.
+MAX_STEPS = 999
+"""Solver steps: one fewer than the timesteps that the published models were trained with."""
+MAX_CFG = 10.0
+
+GENERATION: Mapping[str, Range] = {
+    "cfg_scale": (1.0, MAX_CFG, f"a number from 1.0 (guidance off) to {MAX_CFG}"),
+    "num_steps": (1, MAX_STEPS, f"a whole number from 1 to {MAX_STEPS}"),
+    "temperature": (0.0, 2.0, "a number from 0.0 to 2.0"),
+    "max_seconds": (0.1, 86_400.0, "seconds of audio, from 0.1 to 86400"),
+    "passage_seconds": (1.0, 86_400.0, "seconds of speech, from 1 to 86400"),
+    "context_seconds": (0.0, 86_400.0, "seconds of speech, from 0 to 86400"),
+    "seed": (0, 2**63 - 1, f"a whole number from 0 to {2**63 - 1}"),
+}
+"""Ranges of the options of a generation; every interface takes its limits from here."""
+
+
+def plain(value: Any) -> Any:
+    """Return the Python value that a NumPy scalar or an array without dimensions holds; else the value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plain(np.int64(5)), plain(np.array(0.5)), plain(np.bool_(True)), plain("5")
+    (5, 0.5, True, '5')
+    """
+    scalar = getattr(value, "shape", None) == () and hasattr(value, "item")
+    return value.item() if scalar else value
+
+
+def whole(value: Any) -> int | None:
+    """Return a whole number as `int`; None for everything that `operator.index` refuses, and for booleans.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> whole(np.int16(5)), whole(5.0), whole("5"), whole(True)
+    (5, None, None, None)
+    """
+    value = plain(value)
+    if isinstance(value, bool):
+        return None
+    try:
+        return int(operator.index(value))
+    except TypeError:
+        return None
+
+
+def real(value: Any) -> float | None:
+    """Return a number as `float`; None for text, booleans, complex numbers and what is no number.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> import numpy as np
+    >>> real(np.float32(0.5)), real(Fraction(1, 4)), real(2), real("2"), real(np.zeros(1))
+    (0.5, 0.25, 2.0, None, None)
+    """
+    value = plain(value)
+    if isinstance(value, bool) or getattr(value, "shape", ()) != ():
+        return None
+    if not hasattr(type(value), "__float__") and not hasattr(type(value), "__index__"):  # float() reads text
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def check_ranges(settings: Any, ranges: Mapping[str, Range]) -> None:
+    """Check the numbers of a dataclass, and replace each by the plain `int` or `float` that it equals.
 
     Parameters
     ----------
     settings : dataclass
-        A field whose default is None may be None.
+        May be frozen. A field whose default is None may be None.
     ranges : mapping
-        For each field, the least, the most, and what is expected, in words. Whole limits want a whole number.
+        Range of each field.
 
     Raises
     ------
     OptionError
+        For a value that is not a number, or is out of its range.
 
     Examples
     --------
@@ -37,8 +109,23 @@ def check_ranges(settings: Any, ranges: Mapping[str, tuple[float, float, str]]) 
         value = getattr(settings, field.name)
         if value is None and field.default is None:
             continue
-        kinds = int if isinstance(low, int) else (int, float)
-        number = isinstance(value, kinds) and not isinstance(value, bool)
-        if not number or not low <= value <= high:
+        number = whole(value) if isinstance(low, int) else real(value)
+        if number is None or not low <= number <= high:
             remedy = f"leave it out; the default is {field.default}"
-            raise OptionError(f"{field.name}={value!r}", expected, remedy)
+            raise OptionError(f"{field.name}={shown(value)}", expected, remedy)
+        object.__setattr__(settings, field.name, number)
+
+
+def shown(value: Any, limit: int = 80) -> str:
+    """Return what an error message quotes of a value: its `repr` in one line, cut to `limit` characters.
+
+    Examples
+    --------
+    >>> shown(["a"]), shown("x" * 100, limit=8)
+    ("['a']", "'xxxx...")
+    """
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a repr of somebody else's class may raise anything
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= limit else text[: limit - 3] + "..."

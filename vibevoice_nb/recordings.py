@@ -33,6 +33,7 @@ SILENCE_DBFS = -60.0
 MAX_SILENT = 0.6
 MIN_SNR_DB = 20.0  # as estimated below, about 5 dB above the true ratio
 MIN_RATE = 16_000
+MAX_OFFSET = 0.1  # of the deviation: below it, an offset changes the loudness by less than 0.05 dB
 
 _FRAME = 480
 _RANGE_DB = 40.0  # speech stays within this of its loudest 100 ms
@@ -46,7 +47,8 @@ class VoiceCheck:
     Attributes
     ----------
     code : str
-        `too_short`, `too_long`, `clipped`, `silent`, `mostly_silent`, `noisy`, `narrow_band`, `stereo`.
+        `too_short`, `too_long`, `clipped`, `silent`, `mostly_silent`, `noisy`, `narrow_band`, `stereo`,
+        `out_of_phase`, `offset`.
     severity : str
         `error` (can't be used), `warning` (will be heard), `info`.
     message, remedy : str
@@ -141,6 +143,7 @@ def check_voice(audio: np.ndarray, info: AudioInfo | None = None) -> list[VoiceC
         return length
     checks = [
         *length,
+        *_check_offset(audio[start:stop]),
         *_check_sound(
             frame_levels(audio[start:stop]), clipped_fraction(audio) if info is None else info.clipped
         ),
@@ -179,6 +182,30 @@ def _check_length(seconds: float) -> list[VoiceCheck]:
             )
         ]
     return []
+
+
+def find_offset(audio: np.ndarray) -> float:
+    """Return the constant offset of a recording that is large enough to change its loudness; else 0.
+
+    Examples
+    --------
+    >>> tone = 0.1 * np.sin(np.arange(24000) / 20)
+    >>> round(find_offset(tone + 0.25), 2), find_offset(tone + 0.001)
+    (0.25, 0.0)
+    """
+    if not audio.size:
+        return 0.0
+    offset = float(audio.mean(dtype=np.float64))
+    return offset if abs(offset) > MAX_OFFSET * float(audio.std(dtype=np.float64)) else 0.0
+
+
+def _check_offset(audio: np.ndarray) -> list[VoiceCheck]:
+    offset = find_offset(audio)
+    if not offset:
+        return []
+    message = f"it has an offset of {100 * offset:.2g}% of full scale, which was removed"
+    remedy = "nothing to do, unless it is distorted: then look for a fault in the sound card or the cable"
+    return [VoiceCheck("offset", "info", message, offset, MAX_OFFSET, remedy)]
 
 
 def _check_sound(levels: np.ndarray, clipped: float) -> list[VoiceCheck]:
@@ -236,7 +263,19 @@ def _check_file(info: AudioInfo) -> list[VoiceCheck]:
                 "use a recording that didn't pass a telephone",
             )
         )
-    if info.channels > 1:
+    if info.channel is not None:
+        checks.append(
+            VoiceCheck(
+                "out_of_phase",
+                "info",
+                f"{info.channels} channels that cancel each other when averaged; channel {info.channel + 1}, "
+                "the loudest, was taken",
+                info.channels,
+                1,
+                "nothing to do; to have both channels, invert one of them in an audio editor",
+            )
+        )
+    elif info.channels > 1:
         checks.append(
             VoiceCheck(
                 "stereo",
@@ -334,8 +373,8 @@ def load_voice(
         if isinstance(source, np.ndarray):
             label, audio = "array", as_samples(source).copy()
         else:
-            label = os.fspath(source)
             audio, info = read_audio(source, max_seconds=max_seconds)
+            label = os.fspath(source)
     except AudioError as exc:
         raise VoiceError(exc.got, exc.expected, exc.remedy) from exc
     checks = check_voice(audio, info)
@@ -348,6 +387,8 @@ def load_voice(
     if trim:
         start, stop = active_span(audio)
         audio = audio[start:stop].copy()
+    if offset := find_offset(audio):
+        audio = audio - np.float32(offset)
     if normalise:
         audio = normalise_loudness(audio)
     return Voice(name or (Path(label).stem if info else "voice"), audio, label, tuple(checks), info)

@@ -28,11 +28,14 @@ from .engine.context import SpokenFrames, frames_felt, prefill_spoken
 from .engine.generate import Frame, generate
 from .engine.prompt import Prompt
 from .engine.sampler import Sampler, solver_steps
+from .engine.silent_steps import SilentSteps
 from .engine.state import GenerationState
 from .engine_api import Engine
 from .errors import OptionError
+from .model_limits import OddLength
 from .passages import cut, cut_numbered
 from .script import Turn
+from .speakable import nothing_to_speak
 from .speech import Ended, GenerationOptions
 from .voices import Voice
 
@@ -150,6 +153,19 @@ class _Run:
         return np.concatenate([np.zeros(0, np.float32), *self._audio])
 
     @property
+    def odd_length(self) -> OddLength:
+        """Set if a passage is far too short or too long for its text."""
+        seconds, rate = self.engine.frontend.seconds, self.engine.model.config.frame_rate
+        marks = [*self._marks, len(self._made)]
+        lengths = [
+            ((stop - start) / rate, sum(seconds(turn.text) for turn in passage))
+            for passage, (start, stop) in zip(self._passages, itertools.pairwise(marks), strict=False)
+        ]
+        done = len(self._marks) - 1
+        cut_off = lengths[done] if self.ended == "length" else None
+        return self.engine.limits.odd_passage(lengths[:done], cut_off)
+
+    @property
     def prefill_hash(self) -> str:
         """SHA-256 of what the model is given before its first own frame: text, voices, frames before."""
         return self._first.digest()
@@ -205,6 +221,7 @@ class _Run:
         """Speak one passage; returns whether the model has ended it."""
         model, special = self.engine.model, self.engine.tokenizer.special
         begun, frame = len(self._made), special.legal.index(special.frame)
+        silent = SilentSteps()
 
         def full() -> bool:
             seconds = (len(self._made) + 1) / model.config.frame_rate
@@ -218,16 +235,19 @@ class _Run:
             temperature=self.options.temperature,
             # Something is always said: a model that has just read speech may take it for the end.
             choose=lambda _, logits: frame if len(self._made) == begun else int(logits.argmax()),
-            stop=lambda _: self._cancelled() or full(),
+            stop=lambda _: self._cancelled() or silent.stalled or full(),
             frames=self.engine.frames,
         )
         for step in steps:
+            silent = silent.after(made_frame=step.frame is not None)
             if step.frame is not None:
                 yield self._keep(step.frame)
             elif self._ends(step.token):
                 return True
         if full():
             self.ended = "length"
+        elif silent.stalled:
+            self.ended = "stalled"
         return False
 
     def _keep(self, frame: Frame) -> NDArray[np.float32]:
@@ -264,7 +284,7 @@ class TurnRun(_Run):
     ----------
     frames, audio : Frames, float32 [N]
         So far.
-    ended : {"finished", "length", "cancelled"}
+    ended : {"finished", "length", "stalled", "cancelled"}
     lead : float32 [480]
         The 20 ms before the first sample, as the codec made them; zeros without context.
     prefill_hash : str
@@ -301,7 +321,9 @@ class TurnRun(_Run):
         options: GenerationOptions,
         cancelled: Cancelled = lambda: False,
     ) -> None:
-        pieces = cut([replace(turn, pause_after_ms=0)], options.passage_seconds)
+        if engine.frontend.check(turn.text).empty:
+            raise nothing_to_speak(turn, engine.frontend, engine.name)
+        pieces = cut([replace(turn, pause_after_ms=0)], options.passage_seconds, engine.frontend)
         checked = [_checked(engine, spoken) for spoken in context]
         super().__init__(engine, pieces, cast, checked, options, cancelled)
 
@@ -361,10 +383,13 @@ class WholeRun(_Run):
         options: GenerationOptions,
         cancelled: Cancelled = lambda: False,
     ) -> None:
-        silent = [replace(turn, pause_after_ms=0) for turn in turns]
-        numbered = cut_numbered(silent, options.passage_seconds)
+        spoken = [index for index, turn in enumerate(turns) if not engine.frontend.check(turn.text).empty]
+        if turns and not spoken:
+            raise nothing_to_speak(turns[0], engine.frontend, engine.name)
+        silent = [replace(turns[index], pause_after_ms=0) for index in spoken]
+        numbered = cut_numbered(silent, options.passage_seconds, engine.frontend)
         self._turns = len(turns)
-        self._owners = [[index for index, _ in passage] for passage in numbered]
+        self._owners = [[spoken[index] for index, _ in passage] for passage in numbered]
         pieces = [[turn for _, turn in passage] for passage in numbered]
         super().__init__(engine, pieces, cast, (), options, cancelled)
 
@@ -374,7 +399,8 @@ class WholeRun(_Run):
         Returns
         -------
         list of Span
-            One per turn, in order; together they cover all frames. A turn that was not reached has none.
+            One per turn, in order; together they cover all frames. A turn that was not reached has none, nor
+            has one that the model cannot speak.
         """
         total = len(self._made)
         pieces: list[list[Span]] = [[] for _ in range(self._turns)]
@@ -389,11 +415,14 @@ class WholeRun(_Run):
             )
             for index, line in zip(self._owners[number], lines, strict=True):
                 pieces[index].append(line.moved(start))
-        # A turn in several pieces is as sure as the least sure of them.
-        return [
-            Span(parts[0].start_frame, parts[-1].stop_frame, min(part.confidence for part in parts))
-            for parts in pieces
-        ]
+        spans: list[Span] = []
+        for parts in pieces:
+            end = spans[-1].stop_frame if spans else 0
+            parts = parts or [Span(end, end, 1.0)]
+            # A turn in several pieces is as sure as the least sure of them.
+            confidence = min(part.confidence for part in parts)
+            spans.append(Span(parts[0].start_frame, parts[-1].stop_frame, confidence))
+        return spans
 
 
 def _estimated(passage: Sequence[Turn]) -> float:

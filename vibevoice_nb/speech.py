@@ -13,24 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .engine.config import SAMPLE_RATE, SOLVERS, Solver
+from .engine.silent_steps import MAX_SILENT_STEPS
 from .errors import AudioError, OptionError
-from .ranges import check_ranges
+from .ranges import GENERATION, check_ranges, plain, shown
 
 if TYPE_CHECKING:
     from .jobs import Job
+    from .model_limits import OddLength
+    from .script import Diagnostic
 
-Ended = Literal["finished", "length", "cancelled"]
-"""The model said all it had to; the length limit was reached; somebody stopped it."""
-
-_RANGES = {
-    "cfg_scale": (1.0, 10.0, "a number from 1.0 (guidance off) to 10.0"),
-    "num_steps": (1, 1000, "a whole number from 1 to 1000"),
-    "temperature": (0.0, 2.0, "a number from 0.0 to 2.0"),
-    "max_seconds": (0.1, 86_400.0, "seconds of audio, from 0.1 to 86400"),
-    "passage_seconds": (1.0, 86_400.0, "seconds of speech, from 1 to 86400"),
-    "context_seconds": (0.0, 86_400.0, "seconds of speech, from 0 to 86400"),
-    "seed": (0, 2**63 - 1, "a whole number, not negative"),
-}
+Ended = Literal["finished", "length", "stalled", "cancelled"]
+"""The model said all it had to; the length limit was reached; the model went on without producing audio;
+somebody stopped it."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +34,9 @@ class GenerationOptions:
     Parameters
     ----------
     cfg_scale : float
-        Strength of classifier-free guidance; 1 switches it off and saves its cost.
+        Strength of classifier-free guidance; 1 switches it off, and with it the second row of the batch.
     num_steps : int
-        Solver steps per frame. Fewer are faster, 5 is usable.
+        Solver steps per frame, 1 to 999. Fewer are faster, 5 is usable.
     seed : int, optional
         Of the noise; drawn when not given, and always told in the result.
     solver : {"dpmsolver++", "sde-dpmsolver++"}
@@ -86,12 +80,17 @@ class GenerationOptions:
     seed_voices: bool = False
 
     def __post_init__(self) -> None:
-        check_ranges(self, _RANGES)
-        if not isinstance(self.seed_voices, bool):
-            raise OptionError(f"seed_voices={self.seed_voices!r}", "True or False", "leave it out for False")
-        if self.solver not in SOLVERS:
+        check_ranges(self, GENERATION)
+        seed_voices = plain(self.seed_voices)
+        if not isinstance(seed_voices, bool):
             raise OptionError(
-                f"solver={self.solver!r}", f"one of {', '.join(SOLVERS)}", "leave it out for dpmsolver++"
+                f"seed_voices={shown(self.seed_voices)}", "True or False", "leave it out for False"
+            )
+        object.__setattr__(self, "seed_voices", seed_voices)
+        solver: object = self.solver
+        if not isinstance(solver, str) or solver not in SOLVERS:
+            raise OptionError(
+                f"solver={shown(solver)}", f"one of {', '.join(SOLVERS)}", "leave it out for dpmsolver++"
             )
 
     def updated(self, changes: Mapping[str, Any]) -> GenerationOptions:
@@ -101,12 +100,35 @@ class GenerationOptions:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
                 remedy = f"did you mean {near[0]!r}?" if near else "use one of these names"
-                raise OptionError(f"unknown option {name!r}", f"one of {', '.join(known)}", remedy)
+                raise OptionError(f"unknown option {shown(name)}", f"one of {', '.join(known)}", remedy)
         return replace(self, **{name: value for name, value in changes.items() if value is not None})
 
     def seeded(self) -> GenerationOptions:
         """Return a copy whose seed is drawn if there was none."""
         return self if self.seed is not None else replace(self, seed=secrets.randbelow(2**31))
+
+
+class Pace:
+    """Seconds of work for a second of audio, from the first frame on.
+
+    What comes before the first frame, reading the prompt, happens once and says nothing about the rest.
+
+    Examples
+    --------
+    >>> pace = Pace()
+    >>> [pace.at(elapsed, seconds) for elapsed, seconds in ((30.0, 0.125), (30.5, 0.625), (31.0, 1.125))]
+    [0.0, 1.0, 1.0]
+    """
+
+    def __init__(self) -> None:
+        self._first: tuple[float, float] | None = None
+
+    def at(self, elapsed: float, seconds: float) -> float:
+        """Return the pace after a frame; 0 after the first one, when it isn't known yet."""
+        if self._first is None:
+            self._first = elapsed, seconds
+        elapsed, seconds = elapsed - self._first[0], seconds - self._first[1]
+        return elapsed / seconds if seconds > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -121,11 +143,14 @@ class Progress:
         What the scripts will probably take, never less than `seconds`.
     elapsed : float
         Seconds of work so far.
+    pace : float
+        Seconds of work for a second of audio since the first frame; 0 while it isn't known.
     """
 
     seconds: float
     estimated_seconds: float
     elapsed: float
+    pace: float = 0.0
 
     @property
     def rtf(self) -> float:
@@ -134,8 +159,8 @@ class Progress:
 
     @property
     def remaining(self) -> float:
-        """Seconds of work to come, as far as one can tell."""
-        return max(0.0, self.estimated_seconds - self.seconds) * self.rtf
+        """Estimated seconds of work to come; 0 while the pace isn't known."""
+        return max(0.0, self.estimated_seconds - self.seconds) * self.pace
 
 
 @dataclass
@@ -146,8 +171,8 @@ class Speech:
     ----------
     audio : float32 [N]
         24 kHz mono in [-1, 1]; empty when the audio went to a sink of the caller's.
-    ended : {"finished", "length", "cancelled"}
-        Why it ended.
+    ended : {"finished", "length", "stalled", "cancelled"}
+        Why it ended; `problem` has it in words.
     options : GenerationOptions
         As used, the seed included.
     cast : mapping from speaker label to voice name
@@ -159,6 +184,11 @@ class Speech:
         Seconds from the request to the first audio.
     job : Job
         Where generation can go on from, see `Engine.resume`.
+    diagnostics : tuple of Diagnostic
+        Turns and words of the script that the model left out.
+    odd_length : {"", "short", "long"}
+        Set if a passage is far too short or too long for its text, which as a rule means that it does not
+        say it.
     """
 
     audio: NDArray[np.float32]
@@ -171,11 +201,25 @@ class Speech:
     ttfa: float | None
     job: Job = field(repr=False)
     sample_rate: int = SAMPLE_RATE
+    diagnostics: tuple[Diagnostic, ...] = ()
+    odd_length: OddLength = ""
 
     @property
     def rtf(self) -> float:
         """Real-time factor: work over audio; below 1 is faster than listening."""
         return self.elapsed / self.seconds if self.seconds else 0.0
+
+    @property
+    def problem(self) -> str:
+        """What kept the speech from being complete, in a sentence; empty for a finished one."""
+        made = f"{self.seconds:.1f} s of audio"
+        return {
+            "finished": "",
+            "length": f"the length limit was reached after {made}",
+            "stalled": f"the model produced no audio in {MAX_SILENT_STEPS} steps in a row, after {made}; "
+            "its weights may be damaged, or of another kind than its config.json says",
+            "cancelled": f"it was cancelled after {made}",
+        }[self.ended]
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the audio to a file, its format given by the suffix.
@@ -202,6 +246,8 @@ class Speech:
             "ttfa": None if self.ttfa is None else round(self.ttfa, 3),
             **{f.name: getattr(self.options, f.name) for f in fields(self.options)},
             "cast": self.cast,
+            "odd_length": self.odd_length,
+            "left_out": [str(item) for item in self.diagnostics],
         }
 
     def _repr_html_(self) -> str:
@@ -211,6 +257,8 @@ class Speech:
         from IPython.display import Audio  # type: ignore[import-not-found,unused-ignore]
 
         about = f"{self.seconds:.1f} s, {self.model}, seed {self.options.seed}, {self.ended}"
+        if self.odd_length:
+            about += f", far too {self.odd_length} for its text"
         if not self.audio.size:
             return f"<p>{escape(about)}</p>"
         return f"{Audio(self.audio, rate=self.sample_rate)._repr_html_()}<p>{escape(about)}</p>"

@@ -24,7 +24,7 @@ import numpy as np
 from vibevoice_nb.audio import SAMPLE_RATE, normalise_loudness, read_audio, write_audio
 from vibevoice_nb.errors import AudioError, VoiceError
 from vibevoice_nb.files import write_atomically
-from vibevoice_nb.names import clean_name, fold_name
+from vibevoice_nb.names import clean_name, derive_name, fold_name
 from vibevoice_nb.recordings import MAX_VOICE_SECONDS, Voice, VoiceCheck, check_voice, load_voice
 
 __all__ = [
@@ -108,7 +108,7 @@ class VoiceLibrary:
         source : path, float32 [N] or Voice
             As for `load_voice`; it is copied, trimmed and normalised.
         name : str, optional
-            By default the recording's.
+            By default one derived from the recording's.
         consent : bool
             Whether the speaker agrees that the voice is used; kept with it.
 
@@ -124,7 +124,7 @@ class VoiceLibrary:
             and a folder that can't be written.
         """
         voice = source if isinstance(source, Voice) else load_voice(source, normalise=False)
-        name = clean_name(voice.name if name is None else name)
+        name = derive_name(voice.name) if name is None else clean_name(name)
         self._check_free(name)
         with self._disk():
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -147,6 +147,12 @@ class VoiceLibrary:
                 write_atomically(draft / "voice.json", text.encode(), force=False)
                 self._move(draft, name)
         return kept
+
+    def free_name(self, text: str) -> str:
+        """Return a name that resembles a text, such as a file's name, and that no voice has."""
+        own = {fold_name(path.name) for path in self._folders()}
+        taken = own.union(map(fold_name, builtin_voices()))
+        return derive_name(text, lambda name: fold_name(name) in taken)
 
     def get(self, name: str) -> Voice:
         """Load a voice; upper and lower case don't matter.
@@ -304,8 +310,14 @@ def resolve_voice(
     """
     if isinstance(spec, Voice):
         return spec
-    if not isinstance(spec, str):
+    if isinstance(spec, (np.ndarray, os.PathLike)):
         return load_voice(spec)
+    if not isinstance(spec, str):
+        raise VoiceError(
+            f"a voice of type {type(spec).__name__}",
+            "a built-in voice's name, a name in the library, a file, samples at 24 kHz, or a Voice",
+            f"use one of these: {', '.join(builtin_voices())}",
+        )
     for name, path in builtin_voices().items():
         if fold_name(name) == fold_name(spec):
             shipped = load_voice(path, name=name, trim=False)

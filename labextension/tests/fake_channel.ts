@@ -23,8 +23,17 @@ export class FakeChannel {
     return () => callbacks.delete(callback);
   }
 
-  onConnection(): () => void {
-    return () => undefined;
+  private readonly watchers = new Set<(connected: boolean) => void>();
+
+  onConnection(callback: (connected: boolean) => void): () => void {
+    this.watchers.add(callback);
+    return () => this.watchers.delete(callback);
+  }
+
+  /** The kernel is found or lost. */
+  connect(connected: boolean): void {
+    this.connected = connected;
+    for (const callback of this.watchers) callback(connected);
   }
 
   /** A message from the kernel. */

@@ -15,10 +15,12 @@ from vibevoice_nb.engine.model import VibeVoiceModel
 from vibevoice_nb.engine.tokenizer import SpecialTokens
 
 
-def scheduler_of(num_steps: int, solver: str = "dpmsolver++") -> DPMSolverMultistepScheduler:
+def scheduler_of(
+    num_steps: int, solver: str = "dpmsolver++", train_steps: int = 1000
+) -> DPMSolverMultistepScheduler:
     """The solver as diffusers has it, with VibeVoice's schedule."""
     scheduler = DPMSolverMultistepScheduler(
-        num_train_timesteps=1000,
+        num_train_timesteps=train_steps,
         beta_schedule="squaredcos_cap_v2",
         prediction_type="v_prediction",
         algorithm_type=solver,

@@ -257,7 +257,7 @@ def _contains(ids: Sequence[int], part: Sequence[int]) -> bool:
         ({"cfg_scale": 0.5}, r"cfg_scale=0\.5.*from 1\.0.*the default is 1\.3"),
         ({"cfg_scale": float("nan")}, r"cfg_scale=nan"),
         ({"cfg_scale": "2"}, r"cfg_scale='2'"),
-        ({"num_steps": 0}, r"num_steps=0.*from 1 to 1000"),
+        ({"num_steps": 0}, r"num_steps=0.*from 1 to 999"),
         ({"num_steps": 10.0}, r"num_steps=10\.0.*whole number"),
         ({"num_steps": True}, r"num_steps=True"),
         ({"seed": -1}, r"seed=-1"),

@@ -5,17 +5,22 @@ from __future__ import annotations
 import pytest
 import torch
 from engine_helpers import small_model
+from machines import machine
 from torch import Tensor
 
 from vibevoice_nb.bench.distance import compare
 from vibevoice_nb.engine.lm import LanguageModel
+from vibevoice_nb.engine.prepare import prepare
+
+__all__ = ["machine"]  # a fixture
 
 LARGEST = torch.finfo(torch.float16).max
 
 
-def _loud(dtype: torch.dtype, where: str) -> LanguageModel:
+def _loud(dtype: torch.dtype, where: str, *, ready: bool = False) -> LanguageModel:
     """A model whose residual, or the product inside its feed-forward, leaves float16's range."""
-    lm = small_model().language_model
+    model = small_model()
+    lm = model.language_model
     mlp = lm.layers[0].mlp
     with torch.no_grad():
         if where == "residual":
@@ -25,31 +30,36 @@ def _loud(dtype: torch.dtype, where: str) -> LanguageModel:
             mlp.gate_proj.weight *= 2.0**8
             mlp.up_proj.weight *= 2.0**9
             mlp.down_proj.weight /= 2.0**16
-    return lm.to(dtype)
+    model.to(dtype)
+    if ready:
+        prepare(model)
+    return lm
 
 
-def _hidden(lm: LanguageModel, embeds: Tensor) -> dict[str, Tensor]:
+def _hidden(lm: LanguageModel, embeds: Tensor, *, whole: bool = True) -> dict[str, Tensor]:
     dtype = lm.norm.weight.dtype
     cache, rows = lm.new_cache(), [lm.new_cache(), lm.new_cache()]
     lm.prefill(embeds[:, :4].to(dtype), cache)
     steps = [lm.step(embeds[:, i : i + 1].to(dtype).repeat(2, 1, 1), rows)[:1] for i in range(5)]
     return {
-        "whole": lm(embeds.to(dtype)),
+        **({"whole": lm(embeds.to(dtype))} if whole else {}),
         "prefill": lm.step(embeds[:, 4:].to(dtype), [cache]),
         "step": torch.cat(steps, 1),
     }
 
 
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize("ready", [False, True])
 @pytest.mark.parametrize("where", ["residual", "product"])
 @torch.inference_mode()
-def test_activations_beyond_its_range(where: str) -> None:
+def test_activations_beyond_its_range(where: str, ready: bool) -> None:
     embeds = torch.randn(1, 5, 48, generator=torch.Generator().manual_seed(0))
     wide = _loud(torch.float32, where)
     wanted = _hidden(wide, embeds)
     seen = [float(state.abs().max()) for state in wide.hidden_states(embeds)]
     if where == "residual":
         assert max(seen[:-1]) > 2 * LARGEST, "else nothing is tested"
-    for name, got in _hidden(_loud(torch.float16, where), embeds).items():
+    for name, got in _hidden(_loud(torch.float16, where, ready=ready), embeds, whole=not ready).items():
         assert got.dtype == torch.float16
         assert torch.isfinite(got).all(), name
         error = (got.float() - wanted[name]).norm() / wanted[name].norm()

@@ -20,8 +20,9 @@ from engine_helpers import (
     walk,
 )
 from fake_card import card, fake_cards, read_nothing
+from machines import pretend
 
-from vibevoice_nb.engine import kernels, placement, quantized, weights
+from vibevoice_nb.engine import placement, quantized, weights
 from vibevoice_nb.engine.config import parse_config
 from vibevoice_nb.engine.footprint import kept_bytes
 from vibevoice_nb.engine.graphs import one_device
@@ -184,9 +185,8 @@ def test_a_split_model_speaks(tmp_path: Path, quantize: Quantize | None) -> None
     with pytest.MonkeyPatch.context() as patch, fake_cards(one, two) as held, torch.no_grad():
         # Values there are none, and what asks for them is not what is tested.
         patch.setattr(weights, "_read", read_nothing)
-        for name in ("_fits_half", "fits_onednn"):
-            patch.setattr(kernels, name, lambda weight: False)
-        patch.setattr(quantized, "_runs", lambda multiply, weight: False)
+        pretend(patch)
+        patch.setattr(quantized, "_is_right", lambda *_: False)
         model = load_prepared(tmp_path, plan, torch.float32, quantize=quantize, scored=SPECIAL.legal)
         assert held[0].live > held[1].live > 0
         assert not one_device(list(model.parameters()))
@@ -250,23 +250,13 @@ def test_cards_get_the_dtype_they_are_fast_in(
 
 def test_processors_get_bfloat16_only_where_it_is_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     for fast, wanted in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr(placement, "cpu_has_fast_bfloat16", lambda fast=fast: fast)
+        pretend(monkeypatch, onednn=[torch.float32, torch.bfloat16] if fast else [torch.float32])
+        assert cpu_has_fast_bfloat16() is fast
         assert pick_dtype(CPU) == wanted
+        assert pick_dtype(CPU, small=True) == torch.float32
     assert pick_dtype(torch.device("mps")) == torch.float32
     with pytest.raises(OptionError, match="float64"):
         pick_dtype(CPU, "float64")
-
-
-@pytest.mark.parametrize("avx512", [True, False])
-@pytest.mark.parametrize("amx", [True, False])
-def test_either_kind_of_bfloat16_hardware_counts(
-    monkeypatch: pytest.MonkeyPatch, avx512: bool, amx: bool
-) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512, raising=False)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
-    assert cpu_has_fast_bfloat16() == (avx512 or amx)
-    assert pick_dtype(CPU) == (torch.bfloat16 if avx512 or amx else torch.float32)
-    assert pick_dtype(CPU, small=True) == torch.float32
 
 
 def test_states_are_where_the_model_is() -> None:

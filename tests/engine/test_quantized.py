@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from checkpoints import random_model
 from engine_helpers import SPECIAL, audio_of, begun, sampler_of, small_config, small_prompt, walk
+from machines import machine
 from torch import Tensor
 
 from vibevoice_nb.engine import quantized
@@ -18,7 +22,12 @@ from vibevoice_nb.engine.quantized import Int4Kernel, Int8Kernel, choose_quantiz
 from vibevoice_nb.engine_api import Engine
 from vibevoice_nb.errors import OptionError
 
+__all__ = ["machine"]  # a fixture
+
 KINDS: dict[str, tuple[type[Kernel], float]] = {"int8": (Int8Kernel, 0.015), "int4": (Int4Kernel, 0.12)}
+
+FUSED = {"int8": "_weight_int8pack_mm", "int4": "_weight_int4pack_mm_for_cpu"}
+"""torch's products on a CPU."""
 
 
 def _weight(rows: int = 96, columns: int = 192, seed: int = 0) -> Tensor:
@@ -29,6 +38,7 @@ def _error(got: Tensor, wanted: Tensor) -> float:
     return float((got.double() - wanted.double()).norm() / wanted.double().norm())
 
 
+@pytest.mark.usefixtures("machine")
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("biased", [False, True])
@@ -37,7 +47,7 @@ def test_products_are_near(
     bits: str, biased: bool, dtype: torch.dtype, fused: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not fused:
-        monkeypatch.setattr(quantized, "_runs", lambda *_: False)
+        monkeypatch.setattr(quantized, "_is_right", lambda *_: False)
     kind, bound = KINDS[bits]
     weight, bias = _weight().to(dtype), torch.ones(96, dtype=dtype) if biased else None
     kernel = choose_quantized(bits)(weight, bias)  # type: ignore[arg-type]
@@ -50,15 +60,84 @@ def test_products_are_near(
         assert _error(got, x.double() @ weight.double().T + (1 if biased else 0)) < bound
 
 
+@pytest.mark.usefixtures("machine")
 @pytest.mark.parametrize("bits", ["int8", "int4"])
 def test_both_ways_of_multiplying_agree(bits: str, monkeypatch: pytest.MonkeyPatch) -> None:
     weight, x = _weight(), torch.randn(3, 192).bfloat16().float()
     ways = []
     for runs in (None, False):
         if runs is not None:
-            monkeypatch.setattr(quantized, "_runs", lambda *_: False)
+            monkeypatch.setattr(quantized, "_is_right", lambda *_: False)
         ways.append(choose_quantized(bits)(weight, None).product(x))  # type: ignore[arg-type]
     assert _error(ways[0], ways[1]) < 0.01
+
+
+WRONG: dict[str, Callable[[Tensor], Tensor]] = {
+    "zeros": torch.zeros_like,
+    "half": lambda out: out / 2,
+    "negative": torch.neg,
+    "not a number": lambda out: out * float("nan"),
+    "rows rolled": lambda out: out.roll(1, -1),
+    "two rows exchanged": lambda out: out[..., [1, 0, *range(2, out.shape[-1])]],
+    "one row missing": lambda out: out * (torch.arange(out.shape[-1]) > 0),
+    "the last tile missing": lambda out: out * (torch.arange(out.shape[-1]) < out.shape[-1] - 32),
+    "one input for all": lambda out: out[:1].expand_as(out),
+}
+
+
+@pytest.mark.parametrize("fault", list(WRONG))
+@pytest.mark.parametrize("bits", ["int8", "int4"])
+def test_a_fused_product_that_is_wrong_is_not_used(
+    bits: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = FUSED[bits]
+    product = getattr(torch, name)
+    monkeypatch.setattr(torch, name, lambda x, *packed: WRONG[fault](product(x, *packed)))
+    weight = _weight(512, 256)
+    x = torch.randn(3, 256, generator=torch.Generator().manual_seed(1))
+    got = choose_quantized(bits)(weight, None).product(x)  # type: ignore[arg-type]
+    assert _error(got, x.double() @ weight.double().T) < KINDS[bits][1]
+
+
+@pytest.mark.parametrize("fault", ["columns permuted", "columns reversed", "half the scale", "no offset"])
+@pytest.mark.parametrize("bits", ["int8", "int4"])
+def test_a_layout_read_otherwise_is_not_used(bits: str, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a device that orders values or tiles in another way."""
+    name = FUSED[bits]
+    product = getattr(torch, name)
+    shuffled = torch.randperm(256, generator=torch.Generator().manual_seed(3))
+
+    def misread(x: Tensor, packed: Tensor, *rest: Any) -> Tensor:
+        *sizes, affine = rest
+        if fault == "columns permuted":
+            x = x[:, shuffled]
+        elif fault == "columns reversed":
+            x = x.flip(1)
+        elif fault == "half the scale" or bits == "int8":
+            affine = affine / 2
+        else:
+            affine = affine * torch.tensor([1, 0], dtype=affine.dtype)
+        return product(x, packed, *sizes, affine)
+
+    monkeypatch.setattr(torch, name, misread)
+    weight = _weight(128, 256)
+    x = torch.randn(3, 256, generator=torch.Generator().manual_seed(1))
+    got = choose_quantized(bits)(weight, None).product(x)  # type: ignore[arg-type]
+    assert _error(got, x.double() @ weight.double().T) < KINDS[bits][1]
+
+
+@pytest.mark.parametrize("bits", ["int8", "int4"])
+def test_without_a_fused_product_the_matrix_is_widened(bits: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for absent in (AttributeError("no such operator"), NotImplementedError("not on this device")):
+
+        def refuse(*_: Any, error: Exception = absent) -> Tensor:
+            raise error
+
+        for name in (FUSED[bits], "_convert_weight_to_int4pack_for_cpu"):
+            monkeypatch.setattr(torch, name, refuse)
+        weight, x = _weight(96, 192), torch.randn(3, 192)
+        got = choose_quantized(bits)(weight, None).product(x)  # type: ignore[arg-type]
+        assert _error(got, x.double() @ weight.double().T) < KINDS[bits][1]
 
 
 @pytest.mark.parametrize("bits", ["int8", "int4"])
@@ -91,6 +170,7 @@ def test_only_the_layers_of_the_language_model_are_touched() -> None:
     assert {isinstance(v._kernel, Int8Kernel) for v in dense if id(v) not in layers} == {False}
 
 
+@pytest.mark.usefixtures("machine")
 @pytest.mark.parametrize("bits", ["int8", "int4"])
 def test_a_frame_is_near_that_of_float32(bits: str) -> None:
     heard = []

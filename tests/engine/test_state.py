@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from checkpoints import END, EOS, FRAME, START, random_model
+from checkpoints import END, EOS, FRAME, START, random_model, write_checkpoint
 from engine_helpers import (
     HOP,
     LATENT,
@@ -23,6 +23,7 @@ from engine_helpers import (
     prepared_model,
     same_steps,
     sampler_of,
+    small_checkpoint,
     small_config,
     small_model,
     small_prompt,
@@ -32,9 +33,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vibevoice_nb.engine.cache import BLOCK
+from vibevoice_nb.engine.fingerprint import Fingerprint
 from vibevoice_nb.engine.generate import Step, generate, prefill
 from vibevoice_nb.engine.model import VibeVoiceModel
+from vibevoice_nb.engine.prepare import load_prepared, prepare
 from vibevoice_nb.engine.state import GenerationState
+from vibevoice_nb.engine.weights import load_model
 from vibevoice_nb.errors import CheckpointError
 
 CFG = 1.7
@@ -143,6 +147,11 @@ def test_an_end_token_forgets_the_sound_and_nothing_else(model: VibeVoiceModel) 
 # States on disk.
 
 
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_checkpoint(tmp_path_factory.mktemp("state") / "model")
+
+
 @pytest.fixture
 def saved(model: VibeVoiceModel, tmp_path: Path) -> Path:
     state = begun(model, small_prompt())
@@ -159,11 +168,83 @@ def test_a_state_is_two_files_and_can_be_saved_again(model: VibeVoiceModel, save
     assert state.nbytes() > sum(key.numel() for key in state.cond.keys) * 8
 
 
-def test_a_state_is_refused_by_another_model(saved: Path) -> None:
+def test_a_state_is_refused_by_a_model_of_another_shape(saved: Path) -> None:
     config = small_config()
     config["decoder_config"]["rope_theta"] = 1e5
     with pytest.raises(CheckpointError, match=r"made with another model.*start the script again"):
         GenerationState.load(saved, random_model(config))
+
+
+@pytest.mark.parametrize("name", ["head.final.weight", "language_model.layers.1.mlp.up_proj.weight"])
+def test_a_state_is_refused_by_the_same_model_with_other_weights(saved: Path, name: str) -> None:
+    for other in (small_model(), small_model()):
+        GenerationState.load(saved, other)  # drawn alike, not prepared: the same weights
+    with torch.no_grad():
+        other.get_parameter(name)[-1, -1] += 1e-3
+    with pytest.raises(CheckpointError, match=r"made with another model.*start the script again"):
+        GenerationState.load(saved, other)
+    prepare(other)
+    with pytest.raises(CheckpointError, match="made with another model"):
+        GenerationState.load(saved, other)
+    with pytest.raises(CheckpointError, match="made with another model"):
+        GenerationState.load(saved, small_model(seed=1))
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "float32": {"dtype": torch.float32},
+    "bfloat16": {"dtype": torch.bfloat16},
+    "int8": {"dtype": torch.float32, "quantize": "int8"},
+}
+
+
+@pytest.mark.parametrize("made", list(OPTIONS))
+@pytest.mark.parametrize("loaded", list(OPTIONS))
+def test_a_state_is_refused_in_another_dtype_or_quantization(
+    checkpoint: Path, tmp_path: Path, made: str, loaded: str
+) -> None:
+    models = [load_prepared(checkpoint, torch.device("cpu"), **OPTIONS[kind]) for kind in (made, loaded)]
+    state = begun(models[0], small_prompt())
+    state.save(tmp_path / "state", models[0].config)
+    if made == loaded:
+        assert GenerationState.load(tmp_path / "state", models[1]).cond.length == state.cond.length
+        return
+    differs = "dtype" if "bfloat16" in (made, loaded) else "quantize"
+    with pytest.raises(CheckpointError, match=f"made with {differs}=.*or load the model with {differs}="):
+        GenerationState.load(tmp_path / "state", models[1])
+
+
+def test_files_and_layouts_do_not_make_another_model(tmp_path: Path) -> None:
+    folders = [
+        write_checkpoint(tmp_path / "one"),
+        write_checkpoint(tmp_path / "three", shards=3),
+    ]
+    models = [load_model(folder, torch.device("cpu"), torch.float32) for folder in folders]
+    assert models[0].weights_digest() == models[1].weights_digest()
+    narrow = load_model(folders[0], torch.device("cpu"), torch.bfloat16)
+    assert narrow.weights_digest() == models[0].weights_digest()
+    assert models[0].take_fingerprint().hexdigest() == models[0].weights_digest()
+
+
+def test_large_tensors_are_sampled_from_end_to_end() -> None:
+    tensor = torch.zeros(3 << 19)
+    digests = set()
+    for place in (0, 1 << 19, (3 << 19) - 1, None):
+        changed = tensor.clone()
+        if place is not None:
+            changed[place : place + 2 * len(tensor) // 64] = 1
+        fingerprint = Fingerprint()
+        fingerprint.add("weight", changed)
+        digests.add(fingerprint.hexdigest())
+    assert len(digests) == 4
+
+
+def test_a_state_of_an_earlier_version_is_refused_with_the_reason(model: VibeVoiceModel, saved: Path) -> None:
+    file = saved / "state.json"
+    about = json.loads(file.read_text())
+    del about["maker"]
+    file.write_text(json.dumps(about | {"format": 1}))
+    with pytest.raises(CheckpointError, match=r"earlier version, which didn't record the weights.*again"):
+        GenerationState.load(saved, model)
 
 
 @pytest.mark.parametrize("name", ["state.json", "state.safetensors"])
@@ -216,6 +297,9 @@ def test_a_save_that_broke_off_leaves_the_old_state(
         {"null": [1]},
         {"steps": "many"},
         {"finished": ...},
+        {"maker": ...},
+        {"maker": "somebody"},
+        {"maker": {}},
         {"sha256": None},
     ],
     ids=str,
@@ -262,8 +346,6 @@ def test_a_fresh_state_knows_nothing(model: VibeVoiceModel) -> None:
 
 
 def test_half_precision_speaks(tmp_path: Path) -> None:
-    from vibevoice_nb.engine.prepare import prepare
-
     model = small_model().to(torch.bfloat16)
     prepare(model)
     steps = walk(model, [begun(model, small_prompt())], sampler_of(model, CFG, 2), stop=after(4))

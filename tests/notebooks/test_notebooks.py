@@ -11,6 +11,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from claims import CLAIMS
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,19 @@ def read(name: str) -> Any:
     return nbformat.read(NOTEBOOKS / name, as_version=4)
 
 
+def with_claims(name: str) -> Any:
+    """Return the notebook with what it claims asserted behind the cells that the claims are about."""
+    notebook, claims = read(name), dict(CLAIMS.get(name, {}))
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        if (claim := claims.pop(cell.id, None)) is not None:
+            cells.append(nbformat.v4.new_code_cell(claim))
+    assert not claims, f"{name} has no cells {', '.join(claims)}"
+    notebook.cells = cells
+    return notebook
+
+
 def code(notebook: Any, tag: str) -> str:
     return "\n".join(cell.source for cell in notebook.cells if tag in cell.metadata.get("tags", ()))
 
@@ -54,7 +68,7 @@ def test_runs_from_top_to_bottom(name: str, tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "sitecustomize.py").write_text(NO_NETWORK)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("VIBEVOICE_NB_HOME", str(tmp_path / "home"))
-    notebook = read(name)
+    notebook = with_claims(name)
     if sys.platform == "linux":
         notebook.cells.append(nbformat.v4.new_code_cell(PEAK))
 

@@ -30,6 +30,7 @@ def voice(name: str, kind: str = "built-in", **more: Any) -> dict[str, Any]:
         "checks": [],
         "consent": False,
         "needs_consent": own,
+        "stand_in": "",
         **more,
     }
 
@@ -50,6 +51,7 @@ def take(turn: str, number: int, seconds: float, **more: Any) -> dict[str, Any]:
         "follows": None,
         "context_changed": False,
         "ended": "finished",
+        "odd_length": "",
         **more,
     }
 
@@ -74,6 +76,7 @@ def turns_and_takes(count: int = 6) -> tuple[list[dict[str, Any]], dict[str, dic
                 "line": at + 1,
                 "end_line": at + 1,
                 "state": "unspoken" if seconds is None else "changed" if at == 2 else "spoken",
+                "reason": "",
                 "context_changed": at == 3,
                 "estimated": 3.0,
                 "seconds": seconds,
@@ -156,6 +159,13 @@ def studio_traits(**more: Any) -> dict[str, Any]:
             "dtype": "float32",
             "memory": 112_000_000,
             "message": "",
+        },
+        "model_limits": {
+            "languages": [],
+            "follows_voices": True,
+            "max_seconds": 5400.0,
+            "passage_seconds": None,
+            "sentences": [],
         },
         "take": {
             "source": "episode",

@@ -30,6 +30,34 @@ def test_generate_says_what_is_in_the_way(room: Callable[..., Any]) -> None:
     assert wait_for_call(mounted, "generate") == {"turns": None}
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_loading_is_a_phase_with_a_bar_of_its_own(room: Callable[..., Any], theme: str) -> None:
+    model = {"name": "nano", "device": "", "dtype": "", "memory": 0, "message": "40 % is loaded"}
+    mounted = room(
+        theme=theme,
+        speakers=consenting(),
+        job={"id": "j1", "state": "loading", "turns": ["t3", "t5"], "message": ""},
+        model_state={**model, "state": "loading", "loaded": 0.4},
+    )
+    transport = mounted.page.get_by_role("region", name="Generate")
+    transport.get_by_text("Loading nano … 40 %").wait_for()
+    bars = transport.get_by_role("progressbar")
+    assert bars.count() == 1 and bars.get_attribute("aria-valuenow") == "40"
+    assert "left" not in transport.inner_text() and "RTF" not in transport.inner_text()
+    mounted.set(job={"id": "j1", "state": "speaking", "turns": ["t3", "t5"], "message": ""})
+    transport.get_by_text("Reading the script and the voices").wait_for()
+
+
+def test_a_job_ends_with_its_kernel(room: Callable[..., Any]) -> None:
+    job = {"id": "j1", "state": "speaking", "turns": ["t3"], "message": ""}
+    mounted = room(speakers=consenting(), job=job)
+    transport = mounted.page.get_by_role("region", name="Generate")
+    transport.get_by_role("button", name="Stop").wait_for()
+    mounted.receive = lambda content, buffers: None  # nobody answers
+    mounted.page.evaluate("() => harness.model.emit('comm_live_update')")
+    transport.get_by_role("button", name="Stop").wait_for(state="hidden")
+
+
 def test_progress_and_stop(room: Callable[..., Any]) -> None:
     mounted = room(
         speakers=consenting(),

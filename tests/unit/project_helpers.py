@@ -37,13 +37,13 @@ def speak(project: Project, turn_id: str, count: int = 3, phase: float = 0.0, **
         for turn in turns[:index]
         if turn.chosen
     ]
-    writer = project.begin_take(turn_id)
-    for frame in range(count):
-        writer.write(tone(FRAME, phase=phase, at=frame * FRAME))
     lead = tone(480, phase=phase, at=-480)
     follows = context[-1]["take_id"] if context else None
     given = {"context": context, "ended": "finished", "model": "nano", **manifest}
-    return writer.finish(frames(count), lead, given, follows=follows)
+    with project.begin_take(turn_id) as writer:
+        for frame in range(count):
+            writer.write(tone(FRAME, phase=phase, at=frame * FRAME))
+        return writer.finish(frames(count), lead, given, follows=follows)
 
 
 def speak_all(project: Project, count: int = 3) -> list[Take]:

@@ -202,3 +202,13 @@ def test_an_unknown_key_only_warns_by_name(bench: Bench) -> None:
 def test_no_such_model(bench: Bench) -> None:
     refused(bench, "no folder here/or/there", model="here/or/there")
     refused(bench, "somebody/nothing", model="somebody/nothing")  # offline, as all tests are
+
+
+@pytest.mark.parametrize("command", ["info", "speak"])
+def test_mirrors_can_be_switched_off(bench: Bench, command: str) -> None:
+    name = "vibevoice/VibeVoice-7B"
+    args = [command, name] if command == "info" else [command, bench.script, "--model", name]
+    known = bench.run(*args)
+    assert known.exit_code == 2 and "aoi-ot/VibeVoice-Large: " in known.stderr
+    alone = bench.run(*args, "--mirror", "none")
+    assert alone.exit_code == 2 and f"{name}: " in alone.stderr and "aoi-ot" not in alone.stderr

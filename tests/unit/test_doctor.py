@@ -11,7 +11,9 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from cli_helpers import Bench, bench, last_json, models
 
 from vibevoice_nb import machine
 from vibevoice_nb.cli import doctor
+from vibevoice_nb.engine import kernel_choice
 from vibevoice_nb.engine.state import GenerationState
 from vibevoice_nb.engine.weights import load_model
 from vibevoice_nb.machine import DeviceInfo
@@ -38,7 +41,7 @@ SMALL_CPU = DeviceInfo("cpu", "a small machine", 8_000_000, 8_000_000)
 def test_doctor_finds_what_there_is(bench: Bench) -> None:
     result = bench.run("doctor", "--json")
     findings = {finding["topic"]: finding for finding in last_json(result.stdout)["findings"]}
-    assert findings["torch"]["found"] == torch.__version__
+    assert findings["torch"]["found"] == metadata.version("torch")
     assert {"python", "transformers", "libsndfile", "cpu", "CPU threads", "choice", "hub"} <= set(findings)
     assert findings["hub"]["status"] == "note" and "OFFLINE" in findings["hub"]["found"]
     assert findings["voice library"]["status"] == "ok"
@@ -119,12 +122,169 @@ def test_a_library_that_cannot_be_written(bench: Bench, monkeypatch: pytest.Monk
     assert finding.status == "warning" and "VIBEVOICE_NB_HOME" in finding.remedy
 
 
-def test_a_container_limits_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    total, free = machine.main_memory()
-    assert 0 < free <= total
-    limits = {"memory.max": 1_000_000, "memory.current": 400_000}
-    monkeypatch.setattr(machine, "_cgroup_bytes", limits.get)
-    assert machine.main_memory() == (1_000_000, 600_000)
+@pytest.mark.parametrize("packing", ["", "no fbgemm"])
+@pytest.mark.parametrize("onednn", ["", "no hardware"])
+def test_the_cost_of_16_bits_is_told(packing: str, onednn: str) -> None:
+    finding = doctor.narrow_products("bfloat16", onednn, packing)
+    if not onednn:
+        assert finding.status == "ok" and "in hardware" in finding.found
+    elif not packing:
+        assert "no hardware" in finding.found and "as fast as float32" in finding.found
+    else:
+        assert finding.status == "note" and "half the memory" in finding.found
+        assert "no hardware; no fbgemm" in finding.found and "twice the time" in finding.found
+
+
+def test_the_kernels_in_use_are_told_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel_choice, "half_packing_problem", lambda: "no fbgemm")
+    monkeypatch.setattr(kernel_choice, "onednn_problem", lambda dtype: "no oneDNN")
+    findings = {finding.topic: finding for finding in doctor._products()}
+    wide = findings["float32 on the CPU"]
+    assert "plain products (no oneDNN)" in wide.found and "twice the memory (no fbgemm)" in wide.found
+    assert {"bfloat16 on the CPU", "float16 on the CPU", "quantized on the CPU"} < set(findings)
+    monkeypatch.setattr(kernel_choice, "half_packing_problem", lambda: "")
+    monkeypatch.setattr(kernel_choice, "onednn_problem", lambda dtype: "")
+    wide, *_ = doctor._products()
+    assert wide.status == "ok" and "by oneDNN" in wide.found and "stay in 16 bits" in wide.found
+
+
+def test_quantized_products_that_are_not_fused_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor._quantized_products().topic == "quantized on the CPU"
+
+    def refuse(*_: Any) -> Any:
+        raise NotImplementedError
+
+    monkeypatch.setattr(torch, "_weight_int8pack_mm", refuse)
+    finding = doctor._quantized_products()
+    assert finding.status == "note" and "int8 widened" in finding.found
+
+
+def test_a_drive_that_is_not_there_is_a_finding(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    (library,) = doctor._library()
+    (disk,) = doctor._disk()
+    assert library.status == disk.status == "warning"
+    assert "VIBEVOICE_NB_HOME" in library.remedy and "HF_HOME" in disk.remedy
+
+
+# --- machine ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that stands for /proc and /sys/fs/cgroup, with 10 GB of memory and 8 cores behind them."""
+    memory = SimpleNamespace(total=10_000_000, available=9_000_000)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(machine, "_CGROUP", tmp_path)
+    monkeypatch.setattr(machine, "_OWN_CGROUPS", tmp_path / "own")
+    monkeypatch.setattr(machine, "_CPUINFO", tmp_path / "cpuinfo")
+    return tmp_path
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text + "\n")
+
+
+V1 = "5:memory:/docker/ab\n4:cpu,cpuacct:/docker/ab\n0::/\n"
+LIMITS: dict[str, tuple[dict[str, str], tuple[int, int], int]] = {
+    "nothing": ({}, (10_000_000, 9_000_000), 8),
+    "v2 without limits": (
+        {"own": "0::/", "memory.max": "max", "memory.current": "5", "cpu.max": "max 100000"},
+        (10_000_000, 9_000_000),
+        8,
+    ),
+    "v2": (
+        {"own": "0::/", "memory.max": "1000000", "memory.current": "400000", "cpu.max": "250000 100000"},
+        (1_000_000, 600_000),
+        2,
+    ),
+    "v2, files in the page cache": (
+        {
+            "own": "0::/",
+            "memory.max": "1000000",
+            "memory.current": "900000",
+            "memory.stat": "anon 100000\ninactive_file 800000",
+        },
+        (1_000_000, 900_000),
+        8,
+    ),
+    "v2, a limit further out": (
+        {
+            "own": "0::/user/job",
+            "user/memory.max": "2000000",
+            "user/memory.current": "500000",
+            "user/job/memory.max": "max",
+            "user/cpu.max": "50000 100000",
+        },
+        (2_000_000, 1_500_000),
+        1,
+    ),
+    "v1": (
+        {
+            "own": V1,
+            "memory/docker/ab/memory.limit_in_bytes": "3000000",
+            "memory/docker/ab/memory.usage_in_bytes": "1000000",
+            "memory/docker/ab/memory.stat": "total_inactive_file 500000",
+            "cpu/docker/ab/cpu.cfs_quota_us": "300000",
+            "cpu/docker/ab/cpu.cfs_period_us": "100000",
+        },
+        (3_000_000, 2_500_000),
+        3,
+    ),
+    "v1, seen from inside": (
+        {
+            "own": V1,
+            "memory/memory.limit_in_bytes": "3000000",
+            "memory/memory.usage_in_bytes": "1000000",
+            "cpu/cpu.cfs_quota_us": "-1",
+            "cpu/cpu.cfs_period_us": "100000",
+        },
+        (3_000_000, 2_000_000),
+        8,
+    ),
+    "v1 without limits": (
+        {"own": V1, "memory/docker/ab/memory.limit_in_bytes": "9223372036854771712"},
+        (10_000_000, 9_000_000),
+        8,
+    ),
+    "odd": ({"own": "what\n::\n0::/../..", "cpu.max": "", "memory.max": "many"}, (10_000_000, 9_000_000), 8),
+}
+
+
+@pytest.mark.parametrize("kind", list(LIMITS))
+def test_a_container_limits_memory_and_cores(system: Path, kind: str) -> None:
+    files, memory, cores = LIMITS[kind]
+    _write(system, files)
+    assert machine.main_memory() == memory
+    assert machine.usable_cores() == cores
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("processor : 0\nmodel name : AMD EPYC\nmodel name : another", "AMD EPYC"),
+        ("processor : 0\nCPU implementer : 0x41\nCPU part : 0xd0c", "Arm Neoverse-N1"),
+        ("CPU implementer : 0x61\nCPU part : 0x022", "implementer 0x61, part 0x022"),
+        (
+            "CPU part : 0xd08\nCPU implementer : 0x41\nModel : Raspberry Pi 4 Model B",
+            "Raspberry Pi 4 Model B",
+        ),
+    ],
+)
+def test_a_processor_has_a_name_on_arm_too(system: Path, text: str, name: str) -> None:
+    _write(system, {"cpuinfo": text})
+    assert machine.processor_name().endswith(name)
+
+
+def test_a_processor_that_no_file_names_has_a_name(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.processor_name()
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    told = SimpleNamespace(stdout="Apple M2\n")
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: told)
+    assert machine.processor_name() == "Apple M2"
 
 
 # --- info ---------------------------------------------------------------------------------------------------
@@ -151,7 +311,24 @@ def test_memory_is_what_a_generation_holds(tmp_path: Path) -> None:
     for cache in (state.cond, state.null):
         cache.grow(450)  # a minute of frames
     assert need.cache_per_minute == state.cond.nbytes() + state.null.nbytes()
-    assert memory_need(model, torch.bfloat16).weights * 2 == need.weights
+    on_gpu = [memory_need(model, dtype, device="cuda").weights for dtype in (torch.float32, torch.bfloat16)]
+    assert on_gpu[0] == 2 * on_gpu[1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_memory_is_what_this_machine_takes(
+    tmp_path: Path, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that packs nothing takes twice the memory in float32, and says so."""
+    model = load_model(write_checkpoint(tmp_path / "m"), torch.device("cpu"), torch.float32)
+    monkeypatch.setattr(kernel_choice, "_PACKED_FROM", 0)
+    monkeypatch.setattr(kernel_choice, "_NARROW_FROM", 0)
+    needs = []
+    for packed in (True, False):
+        monkeypatch.setattr(kernel_choice, "has_half_packing", lambda packed=packed: packed)
+        monkeypatch.setattr(kernel_choice, "has_onednn", lambda dtype: dtype == torch.float32)
+        needs.append(memory_need(model, dtype, published_half=True).weights)
+    assert needs[0] < 0.8 * needs[1] if dtype == torch.float32 else needs[0] == needs[1]
 
 
 @pytest.mark.slow

@@ -41,7 +41,8 @@ def test_a_whole(tmp_path: Path, format: str) -> None:
     ]
     assert names(tmp_path) == sorted(path.name for path in written)
     audio, rate, tags, _ = read_back(written[0])
-    assert audio.size == TAKE.samples * rate // RATE
+    more = audio.size - TAKE.samples * rate // RATE
+    assert 0 <= more < 1024 if format == "m4a" else more == 0  # FFmpeg decodes all of the last block of AAC
     assert tags["title"] == "Episode" and tags["artist"] == "VibeVoice nano"
     assert tags["comment"].startswith("generated speech; model nano; seed 7; 6.8 s")
     assert written[1].read_text(encoding="utf-8") == TAKE.to_srt()

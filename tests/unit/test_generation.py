@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import importlib
 import os
 import signal
 import subprocess
@@ -11,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ import pytest
 from vibevoice_nb import OptionError, Project, ScriptError, VoiceError
 from vibevoice_nb.engine_api import Engine
 from vibevoice_nb.engines import EngineShelf
+from vibevoice_nb.errors import ProjectError
 from vibevoice_nb.project.generation import Event, Generation
 from vibevoice_nb.project.sweep import Sweep
 from vibevoice_nb.script import parse_script
@@ -78,6 +82,7 @@ def test_a_take_says_how_it_was_made(project: Project, engine: Engine) -> None:
     for take, before in zip(takes[1:], takes, strict=False):
         manifest = take.manifest
         assert manifest["content"] == "generated speech"
+        assert manifest["weights"] == engine.model.weights_digest()
         assert manifest["options"]["seed"] == 1 and manifest["options"]["num_steps"] == 2
         assert manifest["voice"]["sha256"] == project.cast[manifest["speaker"]].voice.sha256
         assert manifest["follows"] == before.id
@@ -344,3 +349,136 @@ def test_a_whole_script_stopped_early_keeps_the_turns_it_came_to(project: Projec
     assert 1 <= len(takes) < 4
     assert [take.ended for take in takes] == ["finished"] * (len(takes) - 1) + ["cancelled"]
     assert project.missing() == [turn.id for turn in project.turns[len(takes) - 1 :]]
+
+
+# --- rates --------------------------------------------------------------------------------------------------
+
+
+def test_loading_is_in_no_rate(project: Project, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that takes long to load speaks no slower for it; the first sound does come later."""
+    late = [0.0]
+    clock = time.perf_counter
+    monkeypatch.setattr(time, "perf_counter", lambda: clock() + late[0])
+
+    def load() -> Engine:
+        late[0] += 1000.0
+        return engine
+
+    events: list[tuple[str, float, float, float]] = []
+
+    def listen(event: Event) -> None:
+        now = job.progress
+        events.append((event.kind, now.elapsed, now.pace, now.remaining))
+
+    job = project.generation(load, listener=listen, **QUICK)
+    job.start().result(180)
+    assert job.progress.ttfa is not None and job.progress.ttfa > 1000
+    assert job.progress.elapsed < 500 and job.progress.rtf < 500
+    frames = [event for event in events if event[0] == "audio"]
+    assert frames[0][2:] == (0.0, 0.0), "no rate from one frame"
+    assert all(0 < pace < 500 for _, _, pace, _ in frames[1:])
+    taken = [take.manifest["rtf"] for take in job.takes]
+    assert min(taken) * 0.3 < job.progress.rtf < max(taken) * 3
+
+
+def test_the_pace_begins_with_the_first_frame() -> None:
+    from vibevoice_nb.speech import Pace, Progress
+
+    pace = Pace()
+    assert pace.at(40.0, 0.125) == 0.0
+    progress = Progress(1.125, 11.125, 41.0, pace.at(41.0, 1.125))
+    assert progress.pace == 1.0 and progress.remaining == 10.0
+
+
+def test_between_turns_no_turn_is_named(project: Project, engine: Engine) -> None:
+    """Number, name and time are of the turn that is being spoken, never of the one before."""
+    seen: list[tuple[str, str, str, int, float]] = []
+
+    def listen(event: Event) -> None:
+        now = job.progress
+        seen.append((event.kind, event.turn, now.turn, now.turns_done, now.turn_seconds))
+
+    job = project.generation(engine, listener=listen, **QUICK)
+    job.start().result(180)
+    for kind, turn, named, done, seconds in seen:
+        if kind == "take":
+            assert (named, seconds) == ("", 0.0)
+        elif kind == "turn":
+            assert named == turn and seconds == 0.0 and job.turns.index(turn) == done
+        elif kind == "audio":
+            assert named == turn and job.turns.index(named) == done
+
+
+# --- errors in a turn ---
+
+
+FAULTS: dict[str, tuple[str, BaseException]] = {
+    "full disk": ("vibevoice_nb.project.draft.write_all", OSError(errno.ENOSPC, "No space left on device")),
+    "out of memory": ("vibevoice_nb.runs._Run._keep", MemoryError()),
+    "driver fault": ("vibevoice_nb.runs._Run._keep", RuntimeError("CUDA error: unspecified launch failure")),
+    "interrupt": ("vibevoice_nb.project.generation.Generation._hear", KeyboardInterrupt()),
+}
+
+
+@pytest.mark.parametrize("mode", ["turns", "whole"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_error_in_a_turn_keeps_its_audio(
+    project: Project, engine: Engine, monkeypatch: pytest.MonkeyPatch, fault: str, mode: Any
+) -> None:
+    """Whatever happens in the fourth frame: the three before it are a partial take, to be heard."""
+    where, error = FAULTS[fault]
+    module, _, name = where.rpartition(".")
+    if module.endswith(("_Run", "Generation")):
+        module, _, owner = module.rpartition(".")
+        target = getattr(importlib.import_module(module), owner)
+    else:
+        target = importlib.import_module(module)
+    function, calls = getattr(target, name), 0
+
+    def fails_once(*args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise error
+        return function(*args)
+
+    monkeypatch.setattr(target, name, fails_once)
+    project.script_text = "Anna: This is one long turn that goes on for quite a while."
+    job = project.generate(engine, mode=mode, **QUICK)
+    with pytest.raises(BaseException) as caught:
+        job.result(180)
+    assert job.state == "failed" and caught.value is job.error
+    heard = np.concatenate(list(job._audio))
+    # The fourth frame was on the disk when it was to be heard; a whole run has it in memory, too.
+    kept = 4 if fault == "interrupt" or (fault, mode) == ("full disk", "whole") else 3
+    (turn,) = project.turns
+    take = project.take(turn.chosen)
+    assert turn.partial and project.missing() == [turn.id] and not project.unfinished
+    assert take.samples == kept * 3200 and len(take.frames) == kept and take.manifest["error"]
+    np.testing.assert_allclose(take.audio[: len(heard)], heard, atol=1e-4)
+    project.generate(engine, mode=mode, **QUICK).result(180)
+    assert not project.missing()
+    with Project.open(project.path, read_only=True) as again:
+        assert [len(turn.takes) for turn in again.turns] == [2]
+
+
+def test_an_error_on_a_disk_that_stays_full_leaves_the_audio(
+    project: Project, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No take can be written either: what is on the disk is found as unfinished audio, as after kill -9."""
+    project.script_text = "Anna: This is one long turn that goes on for quite a while."
+    writes = 0
+
+    def fills_up(file: Any, data: Any) -> None:
+        nonlocal writes
+        writes += 1
+        if writes > 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        file.write(data)
+
+    monkeypatch.setattr("vibevoice_nb.project.draft.write_all", fills_up)
+    monkeypatch.setattr("vibevoice_nb.project.writer._write_flac", lambda *_: fills_up(None, b""))
+    with pytest.raises(ProjectError, match="disk is full"):
+        project.generate(engine, **QUICK).result(180)
+    (part,) = project.unfinished
+    assert part.samples == 3 * 3200 and part.turns[0].turn_id == project.turns[0].id

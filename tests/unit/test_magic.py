@@ -11,6 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import vibevoice_nb
 from vibevoice_nb import Project, Take
+from vibevoice_nb.project.shared import shared_project
 
 CELL = "Anna: Hello there.\nBen: Good morning."
 LINE = "--device cpu --steps 2 --seed 1 --voice Anna=Ada --voice Ben=Kai"
@@ -49,6 +50,25 @@ def test_with_a_project_only_what_is_missing_is_spoken(shell: InteractiveShell, 
     assert [turn.turn_id for turn in first.turns] == [turn.turn_id for turn in second.turns]
     with Project.open(tmp_path / "talk.vibevoice", read_only=True) as project:
         assert [len(turn.takes) for turn in project.turns] == [1, 2]
+
+
+def test_a_cell_that_is_run_again_keeps_what_was_edited_meanwhile(
+    shell: InteractiveShell, tmp_path: Path
+) -> None:
+    line = f"{LINE} --project {tmp_path / 'talk'}"
+    speak(shell, line)
+    project = shared_project(tmp_path / "talk")
+    ruben = project.set_voice("Anna", "Ruben").voice
+    speak(shell, line, CELL + "\nAnna: Hi.")  # the text is the cell's, the voice was chosen since
+    assert ruben is not None and project.cast["Anna"].voice is ruben
+    project.script_text = edited = CELL + "\nBen: Edited in the Studio."
+    with pytest.raises(UsageError, match=r"edited since a cell gave it.*--replace-script"):
+        speak(shell, line)
+    assert project.script_text == edited
+    speak(shell, f"{line} --replace-script")
+    assert project.script_text.strip() == CELL and project.cast["Anna"].voice is ruben
+    project.undo()
+    assert project.script_text == edited
 
 
 @pytest.mark.parametrize(

@@ -196,6 +196,18 @@ def test_the_context_goes_back_to_the_first_gap(project: Project) -> None:
     assert project.context_for(ids[0]) == []
 
 
+def test_a_model_changed_since_does_not_go_on_from_its_old_frames(project: Project) -> None:
+    """Takes that name no weights were made by earlier versions, and go on working."""
+    pytest.importorskip("torch")
+    ids = [turn.id for turn in project.turns]
+    for turn, weights in zip(ids[:4], (None, "old", "new", None), strict=True):
+        speak(project, turn, model="nano", **({} if weights is None else {"weights": weights}))
+    assert [item.turn_id for item in project.context_for(ids[2], "nano", weights="old")] == ids[:2]
+    assert [item.turn_id for item in project.context_for(ids[4], "nano")] == ids[:4]
+    with pytest.warns(UserWarning, match=r"is not used as context: nano had other weights"):
+        assert [item.turn_id for item in project.context_for(ids[4], "nano", weights="new")] == ids[2:4]
+
+
 # Deleting, choosing, undoing
 
 

@@ -14,6 +14,7 @@ from voice_helpers import library, own_home, shipped, speech
 import vibevoice_nb.voices as voices
 from vibevoice_nb.audio import SAMPLE_RATE, read_audio
 from vibevoice_nb.errors import VoiceError
+from vibevoice_nb.names import derive_name
 from vibevoice_nb.voices import VoiceLibrary, builtin_voices, check_voice, clean_name, resolve_voice
 
 __all__ = ["library", "own_home", "shipped"]  # fixtures
@@ -148,3 +149,52 @@ def test_the_shipped_voices_are_fit() -> None:
         assert info.sample_rate == SAMPLE_RATE and info.channels == 1
         assert not [check for check in check_voice(audio, info) if check.severity == "error"]
         assert resolve_voice(name).name == name
+
+
+# Names derived from those of files
+
+
+ODD = [
+    "v<img src=x onerror=alert(1)>",
+    "a#b&c,d+e",
+    "../../etc/passwd",
+    "  ",
+    "???",
+    "CON",
+    "nul.txt",
+    "..x..",
+    "👋",
+]
+
+
+@settings(max_examples=300)
+@given(st.text(max_size=300), st.integers(0, 3))
+@example("x" * 300, 3)
+@example("声" * 100, 2)
+@example("aux.", 1)
+def test_any_text_gives_a_name(text: str, taken: int) -> None:
+    names: list[str] = []
+    for _ in range(taken + 1):
+        names.append(derive_name(text, names.__contains__))
+    assert len(set(names)) == len(names)
+    assert all(clean_name(name) == name for name in names)
+
+
+@pytest.mark.parametrize("text", ["Anna", "Zoë (old)", "О'Нил", "山田 太郎", "r2.d2"])
+def test_a_good_name_stays(text: str) -> None:
+    assert derive_name(text) == text
+
+
+@pytest.mark.parametrize("stem", ODD)
+def test_a_file_of_any_name_becomes_a_voice(tmp_path: Path, library: VoiceLibrary, stem: str) -> None:
+    path = tmp_path / f"{stem.replace('/', '_')}.wav"
+    soundfile.write(path, speech(), SAMPLE_RATE)
+    name = library.add(path).name
+    assert library.get(name).name == clean_name(name)
+
+
+def test_a_taken_name_gets_a_number(library: VoiceLibrary, shipped: Path) -> None:
+    assert library.free_name("ada") == "ada 2"
+    library.add(speech(), name="Carl")
+    library.add(speech(), name="carl 2")
+    assert library.free_name("CARL") == "CARL 3"

@@ -6,7 +6,7 @@ import contextlib
 import re
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def web_server(limits: Limits) -> Iterator[Server]:
+def web_server(limits: Limits, hosts: Sequence[str] | None = ()) -> Iterator[Server]:
     with visitors_folder() as folder:
         booth = Booth("nano", limits, folder, device="cpu", dtype="float32")
         booth.load()
-        with serving(booth, "127.0.0.1", 0) as url:
+        with serving(booth, "127.0.0.1", 0, hosts) as url:
             yield Server(booth, url)
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from typing import Any
 
 import pytest
+import traitlets
 from widget_helpers import FakePage
 
+from vibevoice_nb import GenerationControls, Player, ScriptEditor, Studio, VoicePicker
 from vibevoice_nb.errors import VibeVoiceError, VoiceError
 from vibevoice_nb.widgets import base
 from vibevoice_nb.widgets.base import Answer, VibeVoiceWidget, call
+from vibevoice_nb.widgets.sweep import SweepGrid
 
 
 class Uploads:
@@ -25,6 +29,10 @@ class Uploads:
 class Room(Uploads, VibeVoiceWidget):
     _page = "editor"
 
+    typed = traitlets.Unicode().tag(sync=True, page=True)
+    shown = traitlets.Unicode("as it is").tag(sync=True)
+    small = traitlets.Int(1).tag(sync=True, page=True)
+
     def __init__(self) -> None:
         super().__init__()
         self.thread: threading.Thread | None = None
@@ -32,6 +40,10 @@ class Room(Uploads, VibeVoiceWidget):
     @call("fetch")
     def _fetch(self, file: str, offset: int, count: int) -> Answer:
         return Answer({"end": True}, [b"0123456789"[offset : offset + count]])
+
+    @call("describe")
+    def _describe(self, source: str) -> dict[str, str]:
+        return {"source": source}
 
     @call("cancel")
     def _cancel(self) -> None:
@@ -93,11 +105,55 @@ def test_another_exception_becomes_a_sentence_and_is_logged(
 
 def test_a_call_brings_the_values_it_may_have_overtaken(page: FakePage) -> None:
     content = {"v": 1, "n": 1, "kind": "call", "id": 9, "method": "cancel", "params": {}}
-    values = {"tooltip": "typed a moment ago", "nothing_of_ours": 1, "layout": "IPY_MODEL_nowhere"}
+    values = {"small": "no number", "typed": "a moment ago"}
     page.widget._from_page(page.widget, {**content, "values": values}, [])
-    assert page.widget.tooltip == "typed a moment ago"
-    assert not hasattr(page.widget, "nothing_of_ours")
+    assert (page.widget.typed, page.widget.small) == ("a moment ago", 1)
     assert page.kinds() == ["reply"]
+
+
+@pytest.mark.parametrize("way", ["values", "update"])
+@pytest.mark.parametrize(
+    "name",
+    ["_esm", "_css", "_model_name", "_view_module", "shown", "layout", "tooltip", "comm", "keys", "no"],
+)
+def test_a_page_sets_only_what_it_owns(page: FakePage, name: str, way: str) -> None:
+    before = getattr(page.widget, name, None)
+    values = {name: "alert(1)", "typed": "mine"}
+    if way == "values":
+        content = {"v": 1, "n": 1, "kind": "call", "id": 9, "method": "cancel", "params": {}}
+        page.widget._from_page(page.widget, {**content, "values": values}, [])
+    else:
+        page.widget.set_state(values)
+    assert page.widget.typed == "mine" and getattr(page.widget, name, None) == before
+
+
+def test_what_pages_own_is_a_short_list() -> None:
+    widgets = (Studio, ScriptEditor, VoicePicker, GenerationControls, Player, SweepGrid)
+    owned = {
+        widget.__name__: sorted(name for name, trait in widget.class_traits(page=True).items())
+        for widget in widgets
+    }
+    controls = ["cfg_scale", "mode", "model", "num_steps", "seed", "solver"]
+    assert owned == {
+        "Studio": sorted([*controls, "playing", "position", "script"]),
+        "ScriptEditor": ["script"],
+        "VoicePicker": [],
+        "GenerationControls": controls,
+        "Player": ["playing", "position"],
+        "SweepGrid": [],
+    }
+
+
+@pytest.mark.parametrize("text", ["\ud83d\ude00", "half \ud83d", "\udc80", "好 \U0001f600 \U00020bb7"])
+def test_every_text_goes_both_ways(page: FakePage, text: str) -> None:
+    page.widget.set_state({"typed": text})
+    whole = page.widget.typed.encode().decode()
+    assert whole == text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    page.widget.shown = text
+    page.widget.channel.send("notice", severity="info", text=text)
+    for sent in (page.widget.get_state(), page.sent[-1][0]):
+        json.dumps(sent, ensure_ascii=False, allow_nan=False).encode()
+    assert page.call("describe", source=text)["result"] == {"source": whole}
 
 
 def test_a_method_the_widget_lacks_fails_in_words(page: FakePage) -> None:

@@ -40,9 +40,9 @@ def test_what_was_chosen_stays_with_another_model(controls: GenerationControls) 
     ("name", "value"),
     [
         ("num_steps", 0),
-        ("num_steps", 51),
+        ("num_steps", 1000),
         ("cfg_scale", 0.9),
-        ("cfg_scale", 5.1),
+        ("cfg_scale", 10.1),
         ("cfg_scale", float("nan")),
         ("seed", -1),
         ("seed", MAX_SEED + 1),
@@ -124,6 +124,15 @@ def test_load_and_unload(controls: GenerationControls, monkeypatch: pytest.Monke
     assert controls.engine == "engine nano"
     page.call("unload_model")
     assert [state for state, _ in groupby(states)] == ["loading", "ready", "loading", "ready", "unloaded"]
+
+
+def test_a_mirror_is_named(controls: GenerationControls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "engines", Shelf())
+    monkeypatch.setattr(models, "describe", lambda _: Loaded("a/b", "cpu", "float32", 1, "c/d@1904eae3"))
+    controls.model = "a/b"
+    FakePage(controls).call("load_model")
+    FakePage.until(lambda: controls.model_state["state"] == "ready")
+    assert controls.model_state["message"] == "from the mirror c/d@1904eae3: a/b could not be fetched"
 
 
 def test_a_model_that_is_not_there_is_said(controls: GenerationControls, tmp_path: Any) -> None:

@@ -81,3 +81,53 @@ def test_a_project_follows_its_file(folder: Path) -> None:
     assert second["comm"] != first["comm"] and second["state"]["project"]["name"] == "chat"
     assert second["state"]["turns"][0]["id"] == first["state"]["turns"][0]["id"]
     assert not (folder / "talk.vibevoice").exists() and not second["state"]["project"]["read_only"]
+
+
+@pytest.mark.parametrize("name", ["😀", "𠮷野家 好", "naïve 𝒻ancy", "a.b"])
+def test_any_text_and_any_name(folder: Path, name: str) -> None:
+    (folder / f"{name}.vvscript").touch()
+    text = "Anna: A smile for you \U0001f600.\n好𠮷: 你好 𝒻."
+    state = show(folder, text, path=f"{name}.vvscript")["state"]
+    assert state["script"] == text and state["project"]["name"] == name
+    assert (folder / f"{name}.vibevoice" / "script.txt").read_text("utf-8") == text
+
+
+@pytest.mark.parametrize("text", ["Anna: half \ud83d", "Anna: \udcff"])
+def test_half_of_a_character_can_be_answered(folder: Path, text: str) -> None:
+    answer = show(folder, text)
+    json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()
+    assert answer["state"]["script"].endswith("\ufffd")
+    refused = show(folder, path="half \ud83d.vvscript")
+    json.dumps(refused, ensure_ascii=False).encode()
+    assert refused["failed"]["remedy"]
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), MemoryError(), KeyError("x"), RuntimeError("\ud83d")]
+)
+def test_any_exception_is_answered(folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(document, "shared_project", fails)
+    answer = show(folder, "Anna: Hi.")
+    json.dumps(answer, ensure_ascii=False).encode()
+    assert answer["failed"]["got"] and "Errno" not in answer["failed"]["got"]
+    assert dict(document.show("no JSON").data)["failed"]["got"]
+
+
+@pytest.mark.parametrize("path", ["x" * 5000, "nul\0", "~nobody-of-this-name/x"])
+def test_paths_that_are_none(folder: Path, path: str) -> None:
+    assert "can't see" in show(folder, path=path)["failed"]["got"]
+    assert show(folder, root=path)["failed"] if path != "x" * 5000 else True
+
+
+def test_a_file_with_another_text_is_taken_and_the_old_one_kept(folder: Path) -> None:
+    Project.create(folder / "talk", "Ben: Edited in a notebook.").close()
+    answer = show(folder, "Anna: What the file says.")
+    room = next(iter(document._rooms.values()))
+    assert answer["state"]["script"] == "Anna: What the file says."
+    notices = [item.fields["text"] for item in room.channel._kept.values() if item.kind == "notice"]
+    assert notices and "Undo" in notices[0]
+    room.work.undo()
+    assert room.script == "Ben: Edited in a notebook."

@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
@@ -168,7 +168,9 @@ def run_nano(threads: int) -> tuple[float, float, dict[str, float]]:
         for text in range(1 + _ROUNDS)
     ]
     length = round(VOICE_SECONDS * SAMPLE_RATE)
-    voices = [np.resize(resolve_voice(name).audio, length) for name in list(builtin_voices())[:VOICES]]
+    builtin = [resolve_voice(name) for name in list(builtin_voices())[:VOICES]]
+    # Still built-in voices: nano would not use other recordings.
+    voices = [replace(voice, audio=np.resize(voice.audio, length)) for voice in builtin]
 
     def generation(asked: Asked) -> tuple[float, float]:
         sink.start()

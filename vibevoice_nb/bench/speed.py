@@ -40,6 +40,7 @@ from vibevoice_nb.bench.sides import (
     run_side,
     uses_fused_kernels,
 )
+from vibevoice_nb.bench.start import run_start
 from vibevoice_nb.engine.config import SAMPLE_RATE
 from vibevoice_nb.engine.placement import DTYPES, cpu_has_fast_bfloat16, pick_device
 from vibevoice_nb.machine import processor_name
@@ -221,6 +222,14 @@ def _nano() -> Figures:
     return figures
 
 
+def _start() -> Figures:
+    """How long a whole process takes, imports included, to generate a short sentence with nano."""
+    figures = run_start()
+    cpu, wall = figures["speak_cpu_s"], figures["speak_wall_s"]
+    print(f"{'cold start':28s}`speak` of a short sentence: {cpu} s of CPU, {wall} s on the wall", flush=True)
+    return {f"start_{key}": value for key, value in figures.items()}
+
+
 def _named_times(name: str, times: dict[str, float]) -> Figures:
     first, second, other, seeded = (
         f"{times[f'{kind}_ms']:.0f}" for kind in ("first", "second", "other_text", "seeded")
@@ -312,7 +321,7 @@ def run(plan: Plan) -> Figures:
             figures |= measure(plan, folder, dtype, contexts, native=native)
             figures |= _first_sounds(plan, folder, dtype)
     if device.type == "cpu" and not plan.quick:
-        figures |= _nano()
+        figures |= _nano() | _start()
     if not native:
         have = f"transformers {transformers.__version__}"
         print(f"{have} has no VibeVoice of its own (5.17 and later have): no ratios")

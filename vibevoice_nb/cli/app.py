@@ -14,6 +14,7 @@ from vibevoice_nb.cli import tables, terminal
 from vibevoice_nb.cli.terminal import FAILED, fail, print_json, say, warn
 from vibevoice_nb.cli.web import web
 from vibevoice_nb.errors import CheckpointError, VibeVoiceError
+from vibevoice_nb.ranges import MAX_STEPS
 
 if TYPE_CHECKING:
     from vibevoice_nb.recordings import VoiceCheck
@@ -49,6 +50,11 @@ def _show_version(value: bool) -> None:
         raise typer.Exit
 
 
+def _mirrors(values: list[str] | None) -> tuple[str, ...] | None:
+    """None for the known mirrors, nothing for no mirrors."""
+    return None if not values else () if values == ["none"] else tuple(values)
+
+
 Debug = Annotated[
     bool, typer.Option("--debug", callback=_set_debug, help="Show the traceback of an error.", hidden=True)
 ]
@@ -61,7 +67,10 @@ Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of the hub repository.")]
 Mirrors = Annotated[
     list[str] | None,
-    typer.Option("--mirror", help="Hub repository to try when the model can't be fetched; repeatable."),
+    typer.Option(
+        "--mirror",
+        help="Hub repository to try when the model can't be fetched; repeatable; none: not even known ones.",
+    ),
 ]
 
 
@@ -98,7 +107,8 @@ def speak(
             "--out",
             "-o",
             metavar="FILE",
-            help="Audio file, .wav, .flac, .mp3 or .ogg; by default the script's name with .wav, here.",
+            help="Audio file: .wav, .flac, .mp3, .ogg, .opus or .m4a; by default the script's name with "
+            ".wav, here.",
         ),
     ] = None,
     folder: Annotated[
@@ -118,7 +128,8 @@ def speak(
         float | None, typer.Option(help="Guidance, 1 (off, quicker) to 10; published default 1.3.")
     ] = None,
     num_steps: Annotated[
-        int | None, typer.Option(help="Solver steps per frame; published default 10, 5 is usable.")
+        int | None,
+        typer.Option(help=f"Solver steps per frame, 1 to {MAX_STEPS}; published default 10, 5 is usable."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the noise; drawn when not given.")] = None,
     solver: Annotated[str | None, typer.Option(help="dpmsolver++ or sde-dpmsolver++.")] = None,
@@ -175,7 +186,7 @@ def speak(
         dtype=dtype,
         quantize=quantize,
         revision=revision,
-        mirrors=tuple(mirrors) if mirrors else None,
+        mirrors=_mirrors(mirrors),
         options=options,
         force=force,
         batch_size=batch_size,
@@ -204,7 +215,7 @@ def info(
     with terminal.phase(f"looking at {model}"):
         from vibevoice_nb.model_info import describe
 
-        found = describe(model, revision=revision, mirrors=mirrors)
+        found = describe(model, revision=revision, mirrors=_mirrors(mirrors))
     if as_json:
         print_json(found.to_json())
     else:

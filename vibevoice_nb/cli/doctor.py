@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import platform
@@ -58,6 +59,7 @@ def examine() -> Iterator[Finding]:
         _packages,
         _sound,
         _devices,
+        _products,
         _attention,
         _library,
         _disk,
@@ -141,7 +143,7 @@ def _sound() -> Iterator[Finding]:
     lacking = [name for name in ("FLAC", "OGG", "MP3") if name not in soundfile.available_formats()]
     if lacking:
         yield Finding(
-            "formats", "warning", f"can't write {', '.join(lacking)}", _install("soundfile>=0.12.1")
+            "formats", "warning", f"can't write {', '.join(lacking)}", _install("soundfile>=0.13.1")
         )
     import soxr
 
@@ -154,8 +156,6 @@ def _sound() -> Iterator[Finding]:
 
 def _devices() -> Iterator[Finding]:
     import torch
-
-    from vibevoice_nb.engine.placement import cpu_has_fast_bfloat16
 
     yield Finding("torch build", "ok", f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU only")
     devices = find_devices()
@@ -170,14 +170,61 @@ def _devices() -> Iterator[Finding]:
             "there is an NVIDIA card, but torch can't use it",
             f"{_install('torch')} --force-reinstall, in a build for your driver's CUDA",
         )
-    fast = (
-        "in hardware, used for large models"
-        if cpu_has_fast_bfloat16()
-        else "not in hardware: float32 is used"
+    yield Finding("CPU threads", "ok", f"{torch.get_num_threads()} on {usable_cores()} usable cores")
+
+
+def _products() -> Iterator[Finding]:
+    """Say which kernels multiply on the CPU, why, and the cost of fewer bits."""
+    import torch
+
+    from vibevoice_nb.engine.kernel_choice import half_packing_problem, onednn_problem
+
+    packing, onednn = half_packing_problem(), onednn_problem(torch.float32)
+    plain = f"by torch's plain products ({onednn})" if onednn else "by oneDNN"
+    if packing:
+        found = f"{plain}; weights published in 16 bits take 32, twice the memory ({packing})"
+        yield Finding(
+            "float32 on the CPU", "note", found, "bfloat16 or float16 keep large matrices in 16 bits"
+        )
+    else:
+        found = f"{plain}; weights published in 16 bits stay in 16 bits, by fbgemm"
+        yield Finding("float32 on the CPU", "ok", found)
+    for dtype in (torch.bfloat16, torch.float16):
+        yield narrow_products(str(dtype).removeprefix("torch."), onednn_problem(dtype), packing)
+    yield _quantized_products()
+
+
+def narrow_products(dtype: str, onednn: str, packing: str) -> Finding:
+    """Say how a 16-bit dtype is multiplied on the CPU, given why oneDNN and fbgemm don't; empty if they do.
+
+    Examples
+    --------
+    >>> narrow_products("float16", "no hardware for it", "").found
+    'multiplied in float32, by fbgemm (no hardware for it): about as fast as float32'
+    """
+    topic = f"{dtype} on the CPU"
+    if not onednn:
+        return Finding(topic, "ok", "in hardware, by oneDNN; the default for large models")
+    if not packing:
+        return Finding(topic, "ok", f"multiplied in float32, by fbgemm ({onednn}): about as fast as float32")
+    found = (
+        f"multiplied in float32 ({onednn}; {packing}): large matrices take half the memory of float32, "
+        "a product of few rows up to twice the time"
     )
-    yield Finding(
-        "CPU threads", "ok", f"{torch.get_num_threads()} on {usable_cores()} usable cores; bfloat16 {fast}"
-    )
+    return Finding(topic, "note", found, "float32 is faster if there is memory for it")
+
+
+def _quantized_products() -> Finding:
+    import torch
+
+    from vibevoice_nb.engine.quantized import GROUP, QUANTIZED
+
+    weight = torch.randn(GROUP, 2 * GROUP, generator=torch.Generator().manual_seed(0))
+    fused = [bits for bits, kind in QUANTIZED.items() if kind(weight, None).fused]
+    widened = [bits for bits in QUANTIZED if bits not in fused]
+    parts = [f"{' and '.join(fused)} by torch's fused products"] if fused else []
+    parts += [f"{' and '.join(widened)} widened for each product, which is slow"] if widened else []
+    return Finding("quantized on the CPU", "note" if widened else "ok", "; ".join(parts))
 
 
 def _attention() -> Iterator[Finding]:
@@ -218,13 +265,20 @@ def flash_attention(device: str) -> Finding:
     return Finding("flash-attn", "note", "installed; this GPU is too old for it (Ampere or later)")
 
 
+def _existing(folder: Path) -> Path | None:
+    """Find the innermost folder that exists; none does on a Windows drive that isn't there."""
+    return next((path for path in (folder, *folder.parents) if path.exists()), None)
+
+
 def _library() -> Iterator[Finding]:
     from vibevoice_nb.voices import VoiceLibrary
 
     library = VoiceLibrary()
     folder = library.folder
-    there = next(path for path in (folder, *folder.parents) if path.exists())
+    there = _existing(folder)
     try:
+        if there is None:
+            raise FileNotFoundError(errno.ENOENT, "no folder above it exists")
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
@@ -242,7 +296,12 @@ def _disk() -> Iterator[Finding]:
     from huggingface_hub.constants import HF_HUB_CACHE
 
     cache = Path(HF_HUB_CACHE)
-    there = next(path for path in (cache, *cache.parents) if path.exists())
+    there = _existing(cache)
+    if there is None:
+        yield Finding(
+            "disk", "warning", f"no folder above {cache} exists", "export HF_HOME=/a/folder/of/yours"
+        )
+        return
     free = shutil.disk_usage(there).free
     writable = os.access(there, os.W_OK)
     found = f"{in_gigabytes(free)} free for models in {cache}"

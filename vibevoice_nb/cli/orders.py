@@ -11,17 +11,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vibevoice_nb.audio import check_audio_target
+from vibevoice_nb.defaults import known_settings
+from vibevoice_nb.engine.checkpoint import NANO
 from vibevoice_nb.errors import AudioError, OptionError, ScriptError, VibeVoiceError, VoiceError
-from vibevoice_nb.files import check_target
+from vibevoice_nb.model_limits import stand_ins
 from vibevoice_nb.script import Script, load_script, parse_script
 from vibevoice_nb.script.lines import name_key, speaker_number
 from vibevoice_nb.script.turns import label_of
+from vibevoice_nb.speakable import check_script, speakable
 from vibevoice_nb.voices import Voice, builtin_voices, resolve_voice
 
 STDIN = "-"
-AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg")
-"""What `write_audio` can write."""
-
 _MAX_STDIN_BYTES = 4_000_000
 
 
@@ -75,13 +76,18 @@ class Planner:
         Whether existing files may be replaced.
     remark : callable
         Told what is odd about a script or a voice without keeping it from being used.
+    model : str
+        Whose limits the script and the voices are checked against.
 
     Raises
     ------
     OptionError
     """
 
-    def __init__(self, voices: Sequence[str], *, force: bool, remark: Callable[[str], None]) -> None:
+    def __init__(
+        self, voices: Sequence[str], *, force: bool, remark: Callable[[str], None], model: str = NANO
+    ) -> None:
+        self.model = model
         self.wanted = parse_voice_options(voices)
         self.force, self.remark = force, remark
         self.heard: set[str] = set()
@@ -100,6 +106,10 @@ class Planner:
             if diagnostic not in script.errors[:1]:  # that one is raised
                 self.remark(f"{source}: {diagnostic}")
         script.raise_for_errors()
+        settings = known_settings(self.model)
+        speakable(script, settings.frontend, self.model)
+        for diagnostic in check_script(script, settings.frontend, self.model):
+            self.remark(f"{source}: {diagnostic}")
         labels = {turn.label: turn.speaker_index for turn in script.turns}
         asked = {label: spec for label in labels if (spec := self._spec(label)) is not None}
         self.heard.update(map(name_key, asked))
@@ -109,8 +119,14 @@ class Planner:
             if label not in cast:
                 cast[label] = self.voice(default_voice(label, index, names))
                 names.append(cast[label].name)
-        target = check_target(target, suffixes=AUDIO_SUFFIXES, force=self.force)
+        target = check_audio_target(target, force=self.force)
         ordered = {label: cast[label] for label in sorted(cast, key=labels.__getitem__)}
+        if not settings.limits.follows_voices:
+            for label, voice in stand_ins(ordered).items():
+                self.remark(
+                    f"{source}: {self.model} cannot follow the recording {ordered[label].name}; {label} "
+                    f"speaks with the built-in voice {voice.name}"
+                )
         return Order(source, script, ordered, frozenset(asked), target)
 
     def check_heard(self, labels: Iterable[str]) -> None:

@@ -35,7 +35,7 @@ def run(
     targets = choose_targets(sources, output, folder)
     if folder is not None:
         prepare_folder(folder)
-    planner = Planner(voices, force=settings.force, remark=warn)
+    planner = Planner(voices, force=settings.force, remark=warn, model=settings.model)
     refusals: list[Refusal] = []
     if len(sources) == 1:
         orders = [planner.order(sources[0], targets[0])]
@@ -93,6 +93,11 @@ def report(outcome: Outcome) -> None:
         say(f"{shown(outcome.file)}: {made}, {summary['model']}, seed {summary['seed']}", style="green")
     if outcome.limit:
         warn(f"{outcome.source}: {outcome.limit}")
+    if summary["odd_length"]:
+        warn(
+            f"{outcome.source}: {summary['seconds']:.1f} s is far too {summary['odd_length']} for its text; "
+            "listen to it, and try another --seed"
+        )
     if outcome.clipped:
         warn(f"{outcome.source}: {outcome.clipped} samples were beyond full scale and were clipped")
 
@@ -122,6 +127,6 @@ def exit_code(outcomes: Sequence[Outcome], refusals: Sequence[Refusal], unspoken
         return INTERRUPTED
     if alone and errors:
         return FAILED if isinstance(errors[0], AudioError) else BAD_INPUT
-    if errors or refusals:
+    if errors or refusals or any(outcome.summary.get("ended") == "stalled" for outcome in outcomes):
         return FAILED
     return LENGTH if any(outcome.limit for outcome in outcomes) else 0

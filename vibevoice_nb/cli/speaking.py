@@ -5,18 +5,21 @@ torch comes in with the engine, when the first batch is spoken.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vibevoice_nb.audio import read_audio, write_audio
+from vibevoice_nb.audio import check_audio_target, read_audio, write_audio
 from vibevoice_nb.cli import terminal
-from vibevoice_nb.cli.orders import AUDIO_SUFFIXES, Order
+from vibevoice_nb.cli.orders import Order
+from vibevoice_nb.defaults import known_settings
 from vibevoice_nb.errors import VibeVoiceError
-from vibevoice_nb.files import check_target
+from vibevoice_nb.model_limits import VoiceWarning
 from vibevoice_nb.sinks import MAX_WAV_BYTES, WavSink
+from vibevoice_nb.speakable import ScriptWarning
 from vibevoice_nb.speech import Progress
 
 if TYPE_CHECKING:
@@ -50,7 +53,7 @@ class Outcome:
     summary : dict
         As `Speech.summary`; empty after an error.
     limit : str
-        Which limit ended it early, and what raises it.
+        Which limit ended it early, and what raises it; or that the model stalled.
     clipped : int
         Samples beyond full scale.
     """
@@ -87,7 +90,7 @@ class AudioFile:
     """
 
     def __init__(self, target: Path, *, force: bool) -> None:
-        self.target = check_target(target, suffixes=AUDIO_SUFFIXES, force=force)
+        self.target = check_audio_target(target, force=force)
         self._force = force
         self._encode = self.target.suffix.lower() != ".wav"
         self.sink = WavSink(_free_name(self.target), False) if self._encode else WavSink(self.target, force)
@@ -130,7 +133,7 @@ class AudioFile:
 
 def load_engine(settings: Settings) -> Engine:
     """Load the model; the first thing here that takes time."""
-    with terminal.phase(f"loading {settings.model}"):
+    with terminal.phase(f"loading {settings.model}") as at:
         from vibevoice_nb.engine_api import Engine
 
         engine = Engine.load(
@@ -140,9 +143,11 @@ def load_engine(settings: Settings) -> Engine:
             quantize=settings.quantize,  # type: ignore[arg-type]
             revision=settings.revision,
             mirrors=settings.mirrors,
+            progress=at,
         )
     kind = str(engine.dtype).removeprefix("torch.")
-    terminal.say(f"on {engine.device} in {kind}, attention by {engine.attention}")
+    weights = f"weights of {engine.revision}, " if "@" in engine.revision else ""
+    terminal.say(f"{weights}on {engine.device} in {kind}, attention by {engine.attention}")
     return engine
 
 
@@ -193,14 +198,18 @@ def speak_batch(
     try:
         for order in orders:
             files.append(AudioFile(order.target, force=settings.force))
-        speeches = engine.speak_many(
-            [order.script for order in orders],
-            voices,
-            sinks=[file.sink for file in files],
-            progress=report,
-            cancelled=cancelled,
-            **settings.options,
-        )
+        with warnings.catch_warnings():
+            if known_settings(settings.model).frontend is engine.frontend:  # the plan has reported it
+                warnings.simplefilter("ignore", ScriptWarning)
+                warnings.simplefilter("ignore", VoiceWarning)
+            speeches = engine.speak_many(
+                [order.script for order in orders],
+                voices,
+                sinks=[file.sink for file in files],
+                progress=report,
+                cancelled=cancelled,
+                **settings.options,
+            )
     except VibeVoiceError as error:
         if len(orders) > 1 and not any(file.sink.samples for file in files):
             singles = [speak_batch(engine, [order], settings, report, cancelled) for order in orders]
@@ -238,6 +247,8 @@ def _finished(engine: Engine, order: Order, speech: Speech, file: AudioFile) -> 
 
 
 def _limit(engine: Engine, speech: Speech) -> str:
+    if speech.ended == "stalled":
+        return speech.problem
     if speech.ended != "length":
         return ""
     room = engine.model.config.language.max_positions

@@ -94,6 +94,7 @@ def show_model(info: ModelInfo) -> None:
     about = _table("", "")
     rows = {
         "model": f"{info.name} ({source.where})",
+        "revision": source.revision,
         "layout": config.layout,
         "parameters": f"{total / 1e6:,.1f}M, stored {stored}",
         "token scores": embeddings,

@@ -5,15 +5,17 @@ Results go to stdout; all that is said about the work goes to stderr.
 
 from __future__ import annotations
 
+import codecs
 import json
 import signal
+import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from types import FrameType, TracebackType
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -23,7 +25,9 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from vibevoice_nb.errors import VibeVoiceError
-from vibevoice_nb.speech import Progress
+
+if TYPE_CHECKING:
+    from vibevoice_nb.speech import Progress
 
 FAILED, BAD_INPUT, LENGTH, INTERRUPTED = 1, 2, 3, 130
 """Exit codes. FAILED: something went wrong on the way. LENGTH: the length limit came before the end."""
@@ -62,8 +66,20 @@ def fail(error: BaseException | str) -> None:
 
 
 def print_json(data: Mapping[str, Any]) -> None:
-    """Print one line of JSON on stdout."""
-    print(json.dumps(data, ensure_ascii=False, allow_nan=False), flush=True)
+    """Print one line of JSON on stdout, in ASCII unless stdout is UTF-8, the encoding of JSON."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False)
+    if not _is_utf8(sys.stdout) or not _is_unicode(text):
+        text = json.dumps(data, allow_nan=False)
+    print(text, flush=True)
+
+
+def _is_utf8(stream: TextIO) -> bool:
+    return codecs.lookup(stream.encoding or "ascii").name == "utf-8"
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether text has no half of a surrogate pair, as names of files that aren't UTF-8 have."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 class Commands(TyperGroup):
@@ -128,13 +144,18 @@ def _show_warning(
 
 
 @contextmanager
-def phase(text: str) -> Iterator[None]:
-    """Show what is being done while it lasts."""
+def phase(text: str) -> Iterator[Callable[[float], None]]:
+    """Show what is being done while it lasts; gives what to call with the fraction completed."""
     live = err.is_terminal and not manner.quiet
     if not live:
         say(f"{text} ...")
-    with err.status(f"{text} ...") if live else nullcontext():
-        yield
+    with err.status(f"{text} ...") if live else nullcontext() as status:
+
+        def at(fraction: float) -> None:
+            if status is not None:
+                status.update(f"{text} ... {fraction:.0%}")
+
+        yield at
 
 
 def clock(seconds: float) -> str:
@@ -163,18 +184,21 @@ class SpeakingBar:
         self._task = self._bars.add_task(label, total=None, about="reading the script and the voices")
 
     def __enter__(self) -> SpeakingBar:
-        self._bars.start()
+        if not self._bars.disable:  # rich before 14.3 ends even a hidden bar with an empty line
+            self._bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, reason: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
+        if not self._bars.disable:
+            self._bars.stop()
 
     def __call__(self, progress: Progress) -> None:
+        left = f"{clock(progress.remaining)} left, " if progress.pace else ""
         about = (
             f"{clock(progress.seconds)} of about {clock(progress.estimated_seconds)}, "
-            f"{clock(progress.elapsed)} elapsed, {clock(progress.remaining)} left, rtf {progress.rtf:.2f}"
+            f"{clock(progress.elapsed)} elapsed, {left}rtf {progress.rtf:.2f}"
         )
         self._bars.update(
             self._task, total=progress.estimated_seconds, completed=progress.seconds, about=about

@@ -18,6 +18,10 @@ def web(
     public: Annotated[
         bool, typer.Option("--public", help="Allow a --host that other machines reach.")
     ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A host name the page is opened under, beside localhost; may be given repeatedly."),
+    ] = None,
     model: Annotated[
         str, typer.Option("--model", "-m", help="nano (the default), a folder, or a Hugging Face hub id.")
     ] = "nano",
@@ -32,6 +36,12 @@ def web(
     upload_megabytes: Annotated[int, typer.Option(help="Largest recording of a voice.")] = 16,
     voice_seconds: Annotated[float, typer.Option(help="Longest recording of a voice.")] = 60.0,
     keep_minutes: Annotated[float, typer.Option(help="How long visitors' files are kept.")] = 30.0,
+    per_visitor: Annotated[int, typer.Option(help="Conversations of one visitor in the queue.")] = 2,
+    per_address: Annotated[int, typer.Option(help="Conversations of one network address in the queue.")] = 10,
+    address_megabytes: Annotated[
+        int, typer.Option(help="Recordings kept at a time from one network address.")
+    ] = 64,
+    total_megabytes: Annotated[int, typer.Option(help="Recordings kept at a time, of all visitors.")] = 512,
     voila: Annotated[
         bool,
         typer.Option(
@@ -46,18 +56,30 @@ def web(
     --public say otherwise.
     """
     terminal.manner.debug = terminal.manner.debug or debug
-    from vibevoice_nb.web.binding import check_host
+    from vibevoice_nb.web.binding import allowed_hosts, check_host
 
     check_host(host, public)
+    hosts = allowed_hosts(host, public, allow_host or ())
     how = {"device": device, "dtype": dtype, "quantize": quantize}
     if voila:
         from vibevoice_nb.web.studio_app import serve_studio
 
-        serve_studio(host, port, model, how, say)
+        serve_studio(host, port, model, how, say, hosts)
         return
     from vibevoice_nb.web.limits import Limits
 
-    limits = Limits(max_minutes, queue, max_steps, upload_megabytes, voice_seconds, keep_minutes)
+    limits = Limits(
+        max_minutes=max_minutes,
+        queue=queue,
+        max_steps=max_steps,
+        upload_megabytes=upload_megabytes,
+        voice_seconds=voice_seconds,
+        keep_minutes=keep_minutes,
+        per_visitor=per_visitor,
+        per_address=per_address,
+        address_megabytes=address_megabytes,
+        total_megabytes=total_megabytes,
+    )
     with terminal.phase(f"opening {model} to visitors"):
         from vibevoice_nb.web.server import serve
-    serve(model, limits, host, port, how, say)
+    serve(model, limits, host, port, how, say, hosts)

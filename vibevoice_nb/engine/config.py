@@ -14,9 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from ..errors import ConfigError
+from ..ranges import shown
+from .model_kind import check_config
 
 SAMPLE_RATE = 24_000
 _LARGEST = 2**31
+_NAMED = 12
+_LONGEST = 64
+"""Entries of a list of stages; published models have 7."""
 Layout = Literal["original", "native"]
 Solver = Literal["dpmsolver++", "sde-dpmsolver++"]
 SOLVERS: tuple[Solver, ...] = get_args(Solver)
@@ -133,7 +138,8 @@ class _Section:
             raise self._error(key, "is missing", "a number")
         ok = isinstance(value, int) if integer else isinstance(value, (int, float))
         if isinstance(value, bool) or not ok or not 0 <= value <= _LARGEST:
-            raise self._error(key, f"is {value!r}", "a whole number" if integer else "a number, not negative")
+            expected = "a whole number" if integer else "a number, not negative"
+            raise self._error(key, f"is {shown(value)}", expected)
         if integer and value == 0:
             raise self._error(key, "is 0", "a whole number from 1")
         return value
@@ -144,14 +150,15 @@ class _Section:
         value = self.data.get(key)
         if value is None:
             raise self._error(key, "is missing", "a list of whole numbers")
-        parts = value.split("-") if isinstance(value, str) else value
+        parts = value[: 16 * _LONGEST].split("-") if isinstance(value, str) else value
         whole = isinstance(parts, (list, tuple)) and all(type(part) in (int, str) for part in parts)
         try:
             numbers = tuple(int(part) for part in parts) if whole else ()
         except ValueError:
             numbers = ()
-        if not numbers or min(numbers) < minimum or max(numbers) > _LARGEST:
-            raise self._error(key, f"is {value!r}", f"a list of whole numbers from {minimum}")
+        if not 0 < len(numbers) <= _LONGEST or min(numbers) < minimum or max(numbers) > _LARGEST:
+            expected = f"a list of 1 to {_LONGEST} whole numbers from {minimum}"
+            raise self._error(key, f"is {shown(value)}", expected)
         return numbers
 
     def fixed(self, **wanted: Any) -> None:
@@ -160,17 +167,21 @@ class _Section:
             self.seen.add(key)
             got = self.data.get(key, value)
             if got != value:
-                raise self._error(key, f"is {got!r}", f"{value!r}, the only kind that was published")
+                raise self._error(key, f"is {shown(got)}", f"{value!r}, the only kind that was published")
 
     def unused(self, *keys: str) -> None:
         """Name the keys that published files carry and inference does not need."""
         self.seen.update(keys)
 
     def finish(self) -> None:
-        for key in sorted(set(self.data) - self.seen):
+        unknown = sorted(set(self.data) - self.seen)
+        for key in unknown[:_NAMED]:
             warnings.warn(
-                f"config.json: {self.where}{key} is unknown and was not used", UserWarning, stacklevel=2
+                f"config.json: {self.where}{key[:80]} is unknown and was not used", UserWarning, stacklevel=2
             )
+        if len(unknown) > _NAMED:
+            message = f"config.json: {len(unknown) - _NAMED} more unknown keys were not used"
+            warnings.warn(message, UserWarning, stacklevel=2)
 
 
 _BOOKKEEPING = (
@@ -207,6 +218,8 @@ def parse_config(data: Mapping[str, Any]) -> ModelConfig:
     ------
     ConfigError
         A key is missing, has a value this code does not implement, or contradicts another one.
+    CheckpointError
+        It describes a model of another kind.
 
     Examples
     --------
@@ -214,6 +227,7 @@ def parse_config(data: Mapping[str, Any]) -> ModelConfig:
     Traceback (most recent call last):
     vibevoice_nb.errors.ConfigError: config.json: acoustic_tokenizer_config is missing. Expected ...
     """
+    check_config(data)
     top = _Section(data, "")
     native = "audio_config" in data or "text_config" in data
     config = _parse_native(top) if native else _parse_original(top)
@@ -228,7 +242,11 @@ def _parse_original(top: _Section) -> ModelConfig:
     semantic_section = top.section("semantic_tokenizer_config")
     semantic = _original_stack(semantic_section, "encoder")
     _original_codec_rest(semantic_section, std_dist_type="none")
-    for key, size in (("acoustic_vae_dim", acoustic.decoder.size), ("semantic_vae_dim", semantic.size)):
+    for key, size in (
+        ("acoustic_vae_dim", acoustic.decoder.size),
+        ("acostic_vae_dim", acoustic.decoder.size),  # the published 7B's own spelling
+        ("semantic_vae_dim", semantic.size),
+    ):
         if key in top.data and top.number(key) != size:
             raise top._error(
                 key, f"is {top.data[key]}", f"{size}, the vae_dim of the tokenizer's own section"

@@ -106,9 +106,10 @@ class DepthwiseConv(StreamingConv):
             return mix(x, norm.eps, weight, bias, state.before[self.slot], state[self.slot])
         extended = self.extend(norm(x), state)
         # [B, T, C] in memory is the channels-last picture [B, C, 1, T]: no copy on either side.
-        image = extended.transpose(1, 2).unsqueeze(2)
+        # Filters may be kept wider than x (see `prepare`).
+        image = extended.transpose(1, 2).unsqueeze(2).to(weight.dtype)
         out = F.conv2d(image, weight.unsqueeze(2), bias, groups=self.channels)
-        return x + out.squeeze(2).transpose(1, 2)
+        return (x + out.squeeze(2).transpose(1, 2)).to(x.dtype)
 
 
 class Downsample(StreamingConv):

@@ -1,6 +1,6 @@
 """How many bytes a model's weights take once prepared, told from its shapes alone.
 
-The model may be on the meta device. Sizes are of what `prepare` keeps: see `kernels` and `quantized`.
+The model may be on the meta device. Sizes are of what `prepare` keeps: see `kernel_choice` and `quantized`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .codec import Block
 from .conv import CausalConv, Downsample, Upsample
-from .kernels import half_from
+from .kernel_choice import computes, kept_width
 from .linear import Dense, Linear, LinearWeights, derived_values
 from .lm import Layer
 from .model import TokenScores, VibeVoiceModel
@@ -61,19 +61,21 @@ def kept_bytes(
         for name, parameter in module.named_parameters(recurse=False)
         if not (name == "weight" and isinstance(module, (*_REPLACED, TokenScores)))
     )
+    on_cpu = device_type == "cpu"
+    filters_width = 4 if on_cpu and not computes(dtype) else dtype.itemsize
     scores = [module for module in model.modules() if isinstance(module, TokenScores)]
     total += sum(LEGAL * module.weight.shape[1] * dtype.itemsize for module in scores)
     for value in derived_values(model):
         weight, bias = value()
         total += 0 if bias is None else bias.numel() * dtype.itemsize
         if not isinstance(value, Dense):
-            total += weight.numel() * dtype.itemsize
+            total += weight.numel() * filters_width
         elif quantize and id(value) in layers:
             total += _quantized_bytes(weight, dtype, quantize)
         else:
-            half = device_type == "cpu" and published_half and id(value) not in folded
-            half = half and weight.numel() >= half_from(dtype)
-            total += weight.numel() * (2 if half else dtype.itemsize)
+            half = published_half and id(value) not in folded
+            width = kept_width(dtype, weight.numel(), published_half=half) if on_cpu else dtype.itemsize
+            total += weight.numel() * width
     return total
 
 

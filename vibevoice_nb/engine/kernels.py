@@ -1,36 +1,38 @@
-"""How a prepared matrix is multiplied: the fastest exact way the device has.
+"""Prepared matrices and their products.
 
 Shapes: x [..., in], matrix [out, in], bias and residual [..., out].
 
-On a CPU, speech is generated a row or two at a time, so a product costs what it takes to read its matrix. Two
-things help. Published weights are bfloat16, and every one of them is also a float16 once the matrix is scaled
-by a power of two: kept so and widened inside the product, they are read in half the time, and the arithmetic
-is still float32. What is no float16 (a norm folded into a matrix, say) is packed for oneDNN, which reads it
-once however few the rows are and finishes the product while its result is in the processor's cache.
+On a CPU, speech is generated a row or two at a time, so a product costs the time to read its matrix. Two
+layouts help. Published weights are bfloat16, and every one of them is also a float16 once the matrix is
+scaled by a power of two: stored as float16 and widened inside the product, they are read in half the time,
+and the arithmetic is still float32. Other matrices (with a norm folded in, say) are packed for oneDNN, which
+reads them once however few the rows are and finishes the product while its result is in the CPU's cache.
+
+`kernel_choice` decides which kernel a matrix gets on this machine.
 """
 
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import cuda
-
-_HALF_FROM = {torch.float32: 1 << 14, torch.bfloat16: 1 << 19}
-"""Elements from which a matrix of this type is worth keeping as float16. Smaller ones stay in the cache
-anyway; bfloat16 takes no less room, but from memory it is read more slowly."""
-
 _HALF_EXPONENT = 14
 _HALF_ROUNDING = 2.0**-25
 """Scaled to have its largest element in [2^14, 2^15), a bfloat16 matrix differs from float16 at most by this:
 2^-39 of the largest element, far below what float32 sums keep."""
-
-
 _ROWS_COMPARED = 512
+_BLOCK = 1 << 16
+"""Elements widened at a time: 256 kB in float32, which stay in a core's cache."""
+_HALF_ENGINES = ("fbgemm", "x86")
+"""torch's quantized engines that pack float16 matrices."""
+_packing = threading.Lock()
 
 
 class Norm(Protocol):
@@ -106,7 +108,8 @@ class HalfKernel(Kernel):
         scale = _half_scale(weight)
         self.unscale = 1 / scale
         scaled_bias = None if bias is None else bias.float() * scale
-        self.packed = torch.ops.quantized.linear_prepack_fp16(weight.float() * scale, scaled_bias)
+        with _half_engine():
+            self.packed = torch.ops.quantized.linear_prepack_fp16(weight.float() * scale, scaled_bias)
 
     def times(self, x: Tensor) -> Tensor:
         return self._scaled(x).mul_(self.unscale).to(x.dtype)
@@ -122,51 +125,46 @@ class HalfKernel(Kernel):
         return torch.ops.quantized.linear_dynamic_fp16(x.float(), self.packed)
 
 
-class RoundingKernel(Kernel):
-    """A bfloat16 matrix in oneDNN's layout for wider activations, which are rounded on their way in.
-
-    Where the processor multiplies bfloat16 itself, many rows take half the time they take with any other
-    kernel; a row or two take longer.
-    """
-
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        assert weight.dtype == torch.bfloat16
-        self._inner = OneDnnKernel(weight, bias)
+class WideningKernel(Kernel):
+    """A 16-bit matrix multiplied in float32, a block of rows at a time: half the memory, more time."""
 
     def times(self, x: Tensor) -> Tensor:
-        return self._inner.times(x.to(torch.bfloat16)).to(x.dtype)
+        return multiply_by_blocks(x, self.weight.shape, lambda rows: self.weight[rows], self.bias)
 
 
-def choose_kernel(weight: Tensor, bias: Tensor | None) -> Kernel:
-    """Take the fastest kernel that multiplies by exactly this matrix."""
-    if weight.device.type == "cpu":
-        if _fits_half(weight):
-            return HalfKernel(weight, bias)
-        if fits_onednn(weight):
-            return OneDnnKernel(weight, bias)
-    if weight.device.type == "cuda" and cuda.available():
-        from .cuda.product import FusedKernel
+class CastKernel(Kernel):
+    """Another kernel for activations of any dtype: cast to its own on the way in, and back on the way out."""
 
-        return FusedKernel(weight, bias)
-    return Kernel(weight, bias)
+    def __init__(self, inner: Kernel, dtype: torch.dtype) -> None:
+        self.inner, self.dtype = inner, dtype
+
+    def times(self, x: Tensor) -> Tensor:
+        return self.inner.times(x.to(self.dtype)).to(x.dtype)
 
 
-def choose_for_many_rows(weight: Tensor, bias: Tensor | None) -> Kernel:
-    """Take the fastest kernel for float32 activations, many rows of them, that may be rounded to bfloat16."""
-    if weight.device.type == "cpu" and weight.dtype == torch.bfloat16 and fits_onednn(weight):
-        return RoundingKernel(weight, bias)
-    return choose_widened(weight, bias)
+def multiply_by_blocks(
+    x: Tensor, shape: torch.Size, rows_of: Callable[[slice], Tensor], bias: Tensor | None
+) -> Tensor:
+    """Multiply in float32 by a matrix [out, in] of any dtype; `rows_of` gives some of its rows at a time."""
+    count, width = shape
+    flat = x.reshape(-1, width).float()
+    out = flat.new_empty(len(flat), count)
+    step = max(1, _BLOCK // width)
+    block = flat.new_empty(min(step, count), width)
+    for start in range(0, count, step):
+        rows = slice(start, min(start + step, count))
+        wide = block[: rows.stop - start].copy_(rows_of(rows))
+        torch.mm(flat, wide.t(), out=out[:, rows])
+    if bias is not None:
+        out += bias
+    return out.to(x.dtype).view(*x.shape[:-1], count)
 
 
-def choose_widened(weight: Tensor, bias: Tensor | None) -> Kernel:
-    """Take the fastest kernel for float32 activations, whatever the matrix was."""
-    return choose_kernel(weight.float(), None if bias is None else bias.float())
-
-
-def half_from(dtype: torch.dtype) -> float:
-    """Elements from which a published matrix is kept as float16 on a CPU; infinity where it never is."""
-    there = "fbgemm" in torch.backends.quantized.supported_engines
-    return _HALF_FROM.get(dtype, math.inf) if there else math.inf
+def fits_half(weight: Tensor) -> bool:
+    """Return whether `HalfKernel` keeps a matrix without loss."""
+    scale = _half_scale(weight)
+    # In parts, since the comparison takes several times the room of what is compared.
+    return all(_is_half(part.float() * scale) for part in weight.split(_ROWS_COMPARED))
 
 
 def _half_scale(weight: Tensor) -> float:
@@ -175,22 +173,24 @@ def _half_scale(weight: Tensor) -> float:
     return 2.0 ** (_HALF_EXPONENT - math.frexp(largest)[1] + 1) if largest else 1.0
 
 
-def _fits_half(weight: Tensor) -> bool:
-    if weight.numel() < half_from(weight.dtype):
-        return False
-    scale = _half_scale(weight)
-    # In parts, since the comparison takes several times the room of what is compared.
-    return all(_is_half(part.float() * scale) for part in weight.split(_ROWS_COMPARED))
-
-
 def _is_half(scaled: Tensor) -> bool:
     return bool((scaled.half().float() - scaled).abs().max() <= _HALF_ROUNDING)
 
 
-def fits_onednn(weight: Tensor) -> bool:
-    """Whether oneDNN is there and multiplies matrices of this type."""
-    return (
-        weight.dtype in (torch.float32, torch.bfloat16)
-        and torch.backends.mkldnn.is_available()
-        and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
-    )
+@contextmanager
+def _half_engine() -> Iterator[None]:
+    """Within, torch's quantized engine is one that packs float16.
+
+    The engine is a setting of the process, which another notebook cell may have changed for its own model.
+    """
+    settings = torch.backends.quantized
+    with _packing:
+        before = settings.engine
+        if before in _HALF_ENGINES:
+            yield
+            return
+        settings.engine = _HALF_ENGINES[0]
+        try:
+            yield
+        finally:
+            settings.engine = before

@@ -78,7 +78,12 @@ def _rows() -> Iterable[tuple[str, str, str]]:
 
 @functools.cache
 def _table() -> tuple[tuple[re.Pattern[str], str, str], ...]:
-    return tuple((re.compile(ours), original, native) for ours, original, native in _rows())
+    return tuple((re.compile(ours), _format(original), _format(native)) for ours, original, native in _rows())
+
+
+def _format(template: str) -> str:
+    r"""Write `\1` as `{1}`: `str.format` is fast, `re.Match.expand` parses its template at every call."""
+    return re.sub(r"\\(\d)", r"{\1}", template)
 
 
 def published_name(name: str, layout: Layout) -> str:
@@ -95,7 +100,6 @@ def published_name(name: str, layout: Layout) -> str:
         match = pattern.fullmatch(name)
         if match:
             template = original if layout == "original" else native
-            if "{prev}" in template:
-                template = template.replace("{prev}", str(int(match[1]) - 1))
-            return match.expand(template)
+            prev = int(match[1]) - 1 if "{prev}" in template else None
+            return template.format(match[0], *match.groups(), prev=prev)
     raise AssertionError(f"no published name for {name}")

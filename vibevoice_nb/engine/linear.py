@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from .kernels import Kernel, Norm, choose_kernel
+from .kernel_choice import choose_kernel
+from .kernels import Kernel, Norm
 
 Affine = tuple[Tensor, Tensor | None]
 """A weight and a bias."""
@@ -35,6 +36,12 @@ class Derived:
         """Derive once and keep."""
         weight, bias = self._derive()
         self._kept = (weight.detach().contiguous(), None if bias is None else bias.detach().contiguous())
+
+    def cast(self, dtype: torch.dtype) -> None:
+        """Keep it in another dtype than the parameters'."""
+        assert self._kept is not None
+        weight, bias = self._kept
+        self._kept = (weight.to(dtype), None if bias is None else bias.to(dtype))
 
     @property
     def prepared(self) -> bool:

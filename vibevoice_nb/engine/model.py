@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from .codec import AcousticCodec, Encoder
 from .config import ModelConfig
+from .fingerprint import Fingerprint
 from .head import DiffusionHead
 from .layers import Connector
 from .lm import LanguageModel
@@ -46,6 +47,10 @@ class VibeVoiceModel(nn.Module):
         self.config = config
         self.max_threads: int | None = None
         """CPU threads worth using; None is all that torch has."""
+        self.quantize: str | None = None
+        """In how many bits the language model's layers are kept once prepared, if in fewer than the rest."""
+        self.fingerprint: Fingerprint | None = None
+        """Of the weights before they were prepared; None while they are still parameters."""
         hidden = config.language.hidden_size
         self.language_model = LanguageModel(config.language)
         self.lm_head = None if tied else TokenScores(hidden, config.language.vocab_size)
@@ -56,6 +61,16 @@ class VibeVoiceModel(nn.Module):
         self.head = DiffusionHead(config.head)
         self.latent_scale = nn.Parameter(torch.empty(()), requires_grad=False)
         self.latent_bias = nn.Parameter(torch.empty(()), requires_grad=False)
+
+    def weights_digest(self) -> str:
+        """Return the fingerprint of the weights, the same in any dtype and layout they are loaded in."""
+        return (self.fingerprint or self.take_fingerprint()).hexdigest()
+
+    def take_fingerprint(self) -> Fingerprint:
+        """Return the fingerprint of the parameters as they are now."""
+        fingerprint = Fingerprint()
+        fingerprint.add_all(self.named_parameters())
+        return fingerprint
 
     def token_logits(self, hidden: Tensor, tokens: Sequence[int]) -> Tensor:
         """Score only `tokens`: hidden [..., H] -> fp32 [..., len(tokens)]."""

@@ -8,6 +8,7 @@ import torch
 
 from ..errors import DeviceError, OptionError
 from .footprint import kept_bytes
+from .kernel_choice import computes
 from .model import VibeVoiceModel
 from .quantized import Quantize
 
@@ -82,9 +83,8 @@ def pick_dtype(device: torch.device, name: str = "auto", *, small: bool = False)
 
 
 def cpu_has_fast_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 itself (AVX-512 BF16 or AMX) rather than emulating it."""
-    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
+    """Return whether torch multiplies bfloat16 in hardware here (AVX-512 BF16, AMX, or Arm's BF16)."""
+    return computes(torch.bfloat16)
 
 
 def place(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,24 +10,23 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..machine import usable_cores
 from .codec import Block
 from .conv import CausalConv, Downsample, Upsample
 from .head import DiffusionHead
-from .kernels import (
-    Kernel,
-    OneDnnKernel,
+from .kernel_choice import (
     choose_for_many_rows,
     choose_kernel,
     choose_widened,
-    fits_onednn,
-    half_from,
+    computes,
+    in_hardware,
 )
+from .kernels import Kernel
 from .linear import Dense, LinearWeights, derived_values
 from .lm import Layer
 from .model import TokenScores, VibeVoiceModel
-from .placement import cpu_has_fast_bfloat16
 from .quantized import Quantize, choose_quantized
-from .threads import is_small
+from .threads import at_most_threads, is_small
 from .weights import load_model
 
 Choose = Callable[[Tensor, Tensor | None], Kernel]
@@ -69,8 +67,9 @@ def load_prepared(
         if progress is not None:
             progress(share)
 
-    model = load_model(folder, placement, dtype, ready=ready)
-    prepare(model, quantize=quantize)
+    with at_most_threads(usable_cores()):
+        model = load_model(folder, placement, dtype, ready=ready)
+        prepare(model, quantize=quantize)
     return model
 
 
@@ -95,7 +94,10 @@ def prepare(model: VibeVoiceModel, *, quantize: Quantize | None = None) -> None:
     quantize : {"int8", "int4"}, optional
         Keep the language model's layers in so many bits; codec and heads stay as they are.
     """
-    model.max_threads = 1 if is_small(model) else None
+    model.max_threads = 1 if is_small(model) else usable_cores()
+    model.quantize = quantize
+    if model.fingerprint is None:
+        model.fingerprint = model.take_fingerprint()
     for part in (*model.language_model.layers, *model.children()):
         _prepare_part(part, quantize)
 
@@ -116,6 +118,9 @@ def _prepare_part(part: nn.Module, quantize: Quantize | None) -> None:
             value.prepare(choose)
         else:
             value.prepare()
+            weight, _ = value()
+            if weight.device.type == "cpu" and not computes(weight.dtype):
+                value.cast(torch.float32)  # filters and gains, so small that their memory doesn't matter
     _let_go(part)
 
 
@@ -123,30 +128,25 @@ def _let_go(part: nn.Module) -> None:
     """Free the weights that are kept prepared."""
     for module in part.modules():
         if isinstance(module, (LinearWeights, CausalConv, Downsample, Upsample)):
-            weight = torch.empty_like(module.weight, device="meta")
+            weight = torch.empty(module.weight.shape, dtype=module.weight.dtype, device="meta")
             module.weight = nn.Parameter(weight, requires_grad=False)
 
 
 def _widen(head: DiffusionHead) -> None:
     """Let the head compute in float32 on a CPU, where its loop of small products would lose time to rounding.
 
-    Kept as float16, its matrices take no more room. Only its one product of many rows stays in bfloat16,
-    if the processor multiplies that itself.
+    Kept in 16 bits, its matrices take no more memory. Only its one product of many rows stays in bfloat16, if
+    the processor multiplies that itself.
     """
-    kept_half = math.isfinite(half_from(torch.float32))
-    if head.device.type != "cpu" or head.dtype == torch.float32 or not kept_half:
+    if head.device.type != "cpu" or head.dtype == torch.float32:
         return
-    fast = head.dtype == torch.bfloat16 and cpu_has_fast_bfloat16()
     for value in derived_values(head):
         if isinstance(value, Dense):
-            value.prepare(choose_for_many_rows if fast and value is head.all_modulations else choose_widened)
+            value.prepare(choose_for_many_rows if value is head.all_modulations else choose_widened)
     _let_go(head)
     head.float()
 
 
 def _choose_for_steps(weight: Tensor, bias: Tensor | None) -> Kernel:
-    """Choose for several rows at a time: eight are enough for bfloat16 in hardware to be the quickest."""
-    bfloat16 = weight.device.type == "cpu" and weight.dtype == torch.bfloat16
-    if bfloat16 and cpu_has_fast_bfloat16() and fits_onednn(weight):
-        return OneDnnKernel(weight, bias)
-    return choose_kernel(weight, bias)
+    """Choose for several rows at a time: eight are enough for bfloat16 in hardware to be the fastest."""
+    return in_hardware(weight, bias) or choose_kernel(weight, bias)

@@ -1,17 +1,20 @@
 """DPM-Solver++ of second order (midpoint), as a short loop of precomputed scalars.
 
-Shapes: B rows, Z latent size, S solver steps. Lu et al., 2022 (arXiv 2211.01095). The noise schedule (times,
-sigmas) comes from diffusers' `DPMSolverMultistepScheduler`; its step is affine in the sample x, the predicted
-clean sample m, the previous one and fresh noise, so each step is four scalars.
+Shapes: B rows, Z latent size, S solver steps. Lu et al., 2022 (arXiv 2211.01095). Times and sigmas are those
+of diffusers' `DPMSolverMultistepScheduler`, to the bit; they are computed here because importing diffusers
+takes longer than generating a sentence. A step is affine in the sample x, the predicted clean sample m, the
+previous one and fresh noise, so each step is four scalars.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,7 +45,7 @@ def solver_steps(num_steps: int, solver: Solver, train_steps: int = 1000) -> tup
     Parameters
     ----------
     num_steps : int
-        Solver steps, from 1.
+        Solver steps, from 1 to `train_steps` - 1: more would visit one timestep twice.
     solver : {"dpmsolver++", "sde-dpmsolver++"}
         Deterministic or stochastic.
     train_steps : int
@@ -62,27 +65,29 @@ def solver_steps(num_steps: int, solver: Solver, train_steps: int = 1000) -> tup
         raise OptionError(
             f"solver={solver!r}", f"one of {', '.join(SOLVERS)}", "leave it out for dpmsolver++"
         )
-    if not 1 <= num_steps <= train_steps:
+    if not 1 <= num_steps < train_steps:
         raise OptionError(
-            f"num_steps={num_steps}", f"a number from 1 to {train_steps}", "use 10, the default"
+            f"num_steps={num_steps}", f"a whole number from 1 to {train_steps - 1}", "use 10, the default"
         )
-    from diffusers import DPMSolverMultistepScheduler
-
-    scheduler = DPMSolverMultistepScheduler(
-        num_train_timesteps=train_steps,
-        beta_schedule="squaredcos_cap_v2",
-        prediction_type="v_prediction",
-        algorithm_type=solver,
-        solver_type="midpoint",
-    )
-    scheduler.set_timesteps(num_steps)
-    sigmas = [float(sigma) for sigma in scheduler.sigmas]
+    timesteps = np.linspace(0, train_steps - 1, num_steps + 1).round()[:0:-1].astype(int).tolist()
+    levels = _noise_levels(train_steps)
+    sigmas = [*(levels[timestep] for timestep in timesteps), 0.0]
     steps = []
-    for index, timestep in enumerate(scheduler.timesteps.tolist()):
+    for index, timestep in enumerate(timesteps):
         # The first step has no history and the last one ends at sigma 0: both are of first order.
         before = sigmas[index - 1] if 0 < index < num_steps - 1 else None
         steps.append(_step(timestep, before, sigmas[index], sigmas[index + 1], stochastic="sde" in solver))
     return tuple(steps)
+
+
+@functools.lru_cache(maxsize=2)
+def _noise_levels(train_steps: int) -> list[float]:
+    """Sigma at every timestep of the cosine schedule. Nichol and Dhariwal, 2021 (arXiv 2102.09672)."""
+    signal = [math.cos((t / train_steps + 0.008) / 1.008 * math.pi / 2) ** 2 for t in range(train_steps + 1)]
+    betas = [min(1 - after / before, 0.999) for before, after in itertools.pairwise(signal)]
+    # In float32 from here on, as diffusers: its sigmas are matched to the last bit.
+    kept = torch.cumprod(1 - torch.tensor(betas, dtype=torch.float32, device="cpu"), dim=0)
+    return (((1 - kept) / kept) ** 0.5).tolist()
 
 
 def _step(timestep: int, before: float | None, now: float, after: float, *, stochastic: bool) -> SolverStep:
@@ -97,7 +102,7 @@ def _step(timestep: int, before: float | None, now: float, after: float, *, stoc
         correction = 0.5 * clean / ratio
         clean, previous = clean + correction, -correction
     noise = sigma_next * math.sqrt(1 - decay) if stochastic else 0.0
-    return SolverStep(int(timestep), alpha, sigma, keep, clean, previous, noise)
+    return SolverStep(timestep, alpha, sigma, keep, clean, previous, noise)
 
 
 def _alpha_sigma(sigma: float) -> tuple[float, float]:

@@ -1,9 +1,9 @@
-"""Everything that moves while one script is spoken.
+"""Mutable state of one generation.
 
 Shapes: C conv channels, K key-value heads, P live positions, D head size, H hidden size.
 
-A state can be cloned (two takes from one point), saved to disk and loaded; generation goes on from it
-bit-identically in fp32 on a CPU.
+A state can be cloned (two takes from one point), saved to disk and loaded by the same model; generation goes
+on from it bit-identically in fp32 on a CPU.
 """
 
 from __future__ import annotations
@@ -22,13 +22,53 @@ from torch import Tensor
 
 from ..errors import CheckpointError
 from .cache import BLOCK, KVCache
-from .checkpoint import read_json
 from .config import ModelConfig
 from .conv import StreamState
 from .model import VibeVoiceModel
+from .plain_files import read_json
 
-FORMAT = 1
+FORMAT = 2
 _REMEDY = "start the script again, or load the state with the model it was made with"
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Identity of the model that makes a state: no other one can go on from its keys, values and buffers.
+
+    Attributes
+    ----------
+    weights : str
+        Fingerprint of the weights.
+    dtype : str
+    quantize : str, optional
+    """
+
+    weights: str
+    dtype: str
+    quantize: str | None
+
+    @classmethod
+    def of(cls, model: VibeVoiceModel) -> Maker:
+        """Identify a model."""
+        dtype = str(model.latent_scale.dtype).removeprefix("torch.")
+        return cls(model.weights_digest(), dtype, model.quantize)
+
+    def check(self, folder: Path, saved: object) -> None:
+        """Refuse a state saved by another model.
+
+        Raises
+        ------
+        CheckpointError
+        """
+        if not isinstance(saved, dict) or saved.get("weights") != self.weights:
+            raise CheckpointError(f"{folder} was made with another model", "a state of this model", _REMEDY)
+        for name, own in (("dtype", self.dtype), ("quantize", self.quantize)):
+            if saved.get(name) != own:
+                raise CheckpointError(
+                    f"{folder} was made with {name}={saved.get(name)!r}",
+                    f"{name}={own!r}, as the model was loaded",
+                    f"start the script again, or load the model with {name}={saved.get(name)!r}",
+                )
 
 
 @dataclass
@@ -47,6 +87,8 @@ class GenerationState:
         Source of the noise; on the CPU, so that a seed means the same everywhere.
     steps, frames : int
         Language-model steps and frames made so far.
+    maker : Maker
+        The model that the state belongs to.
     """
 
     cond: KVCache
@@ -55,6 +97,7 @@ class GenerationState:
     semantic: StreamState
     pending: Tensor
     generator: torch.Generator
+    maker: Maker
     steps: int = 0
     frames: int = 0
     finished: bool = False
@@ -70,6 +113,7 @@ class GenerationState:
             semantic=model.semantic.new_state(1),
             pending=model.language_model.norm.weight.new_zeros(1, 1, hidden),
             generator=torch.Generator("cpu").manual_seed(seed),
+            maker=Maker.of(model),
         )
 
     def clone(self) -> GenerationState:
@@ -83,6 +127,7 @@ class GenerationState:
             semantic=[buffer.clone() for buffer in self.semantic],
             pending=self.pending.clone(),
             generator=generator,
+            maker=self.maker,
             steps=self.steps,
             frames=self.frames,
             finished=self.finished,
@@ -122,6 +167,7 @@ class GenerationState:
         about = {
             "format": FORMAT,
             "model": fingerprint(config),
+            "maker": asdict(self.maker),
             "sha256": _sha256(new),
             "cond": [self.cond.length, self.cond.capacity],
             "null": [self.null.length, self.null.capacity],
@@ -141,10 +187,11 @@ class GenerationState:
         Raises
         ------
         CheckpointError
-            Missing or damaged files, or a state of another model.
+            If files are missing or damaged, or if the state belongs to a model of other weights, dtype or
+            quantization.
         """
         folder = Path(folder)
-        about = _read_about(folder, model.config)
+        about = _read_about(folder, model)
         try:
             return cls._filled(model, about, folder / "state.safetensors")
         except (SafetensorError, RuntimeError, LookupError, TypeError, ValueError) as error:
@@ -196,12 +243,19 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _read_about(folder: Path, config: ModelConfig) -> dict[str, Any]:
+def _read_about(folder: Path, model: VibeVoiceModel) -> dict[str, Any]:
     about = read_json(folder / "state.json")
+    if about.get("format") == 1:
+        raise CheckpointError(
+            f"{folder} was saved by an earlier version, which didn't record the weights it was made with",
+            f"a state of format {FORMAT}, which does",
+            "start the script again",
+        )
     if about.get("format") != FORMAT:
         raise CheckpointError(f"{folder} has format {about.get('format')!r}", f"format {FORMAT}", _REMEDY)
-    if about.get("model") != fingerprint(config):
+    if about.get("model") != fingerprint(model.config):
         raise CheckpointError(f"{folder} was made with another model", "a state of this model", _REMEDY)
+    Maker.of(model).check(folder, about.get("maker"))
     try:
         digest = _sha256(folder / "state.safetensors")
     except OSError as error:

@@ -16,16 +16,21 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
-from .checkpoint import read_json
+from ..ranges import shown
 from .config import Layout, ModelConfig, parse_config
+from .config_size import check_sizes
+from .fingerprint import Fingerprint
 from .keys import published_name
 from .model import VibeVoiceModel
+from .model_kind import check_folder, check_tensors
+from .plain_files import check_regular, read_json
 
 Ready = Callable[[nn.Module, float], None]
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _NAMED = 12
+_LFS = b"version https://git-lfs"
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,16 @@ class TensorInfo:
 
 
 def read_config(folder: Path) -> ModelConfig:
-    """Read and check a checkpoint's config.json."""
+    """Read and check a checkpoint's config.json.
+
+    Raises
+    ------
+    ConfigError
+        It does not describe a model that this code can run.
+    CheckpointError
+        There is none, or the folder holds a model of another kind.
+    """
+    check_folder(folder)
     return parse_config(read_json(folder / "config.json"))
 
 
@@ -67,8 +81,13 @@ def build_model(config: ModelConfig, tensors: Mapping[str, TensorInfo]) -> VibeV
     Raises
     ------
     CheckpointError
-        Names every missing, unexpected and mis-shaped key.
+        The tensors are of a model of another kind; otherwise names every missing, unexpected and mis-shaped
+        key.
+    ConfigError
+        It claims sizes that the files can't have.
     """
+    check_tensors(tensors)
+    check_sizes(config, [tensor.shape for tensor in tensors.values()])
     with torch.device("meta"):
         model = VibeVoiceModel(config, tied="lm_head.weight" not in tensors)
     wanted = {
@@ -124,6 +143,7 @@ def load_model(
     config = read_config(folder)
     tensors = list_tensors(folder)
     model = build_model(config, tensors)
+    model.fingerprint = Fingerprint()
     sizes = {name: tensor.numel() for name, tensor in model.state_dict().items()}
     whole, done = sum(sizes.values()), 0
     for prefix, names in _parts(model).items():
@@ -161,7 +181,11 @@ def _read(
     placement: Mapping[str, torch.device] | torch.device,
     dtype: torch.dtype,
 ) -> dict[str, Tensor]:
-    """Read these weights. Files are closed again at once: what is mapped of an open one counts as memory."""
+    """Read these weights, and add them to the model's fingerprint.
+
+    Files are closed again at once: what is mapped of an open one counts as memory.
+    """
+    assert model.fingerprint is not None
     keys = {published_name(name, layout): name for name in names}
     loaded: dict[str, Tensor] = {}
     for file in sorted({tensors[key].file for key in keys}):
@@ -169,6 +193,7 @@ def _read(
             for key, name in keys.items():
                 if tensors[key].file == file:
                     tensor = handle.get_tensor(key).reshape(model.get_parameter(name).shape)
+                    model.fingerprint.add(name, tensor)
                     loaded[name] = _checked(key, tensor, dtype).to(device_of(name, placement))
     return loaded
 
@@ -199,7 +224,7 @@ def _weight_files(folder: Path) -> list[Path]:
         odd = [name for name in named if not _plain_name(name)]
         if odd or not named:
             raise CheckpointError(
-                f"{folder / INDEX} lists {_name(map(str, odd)) or 'no files'}",
+                f"{folder / INDEX} lists {_name(map(shown, odd)) or 'no files'}",
                 "plain names of .safetensors files in the same folder",
                 "fetch the checkpoint again from a repository you trust",
             )
@@ -210,6 +235,9 @@ def _weight_files(folder: Path) -> list[Path]:
                 f"{folder} lacks {_name(absent)}", "every file named in the index", "fetch the missing files"
             )
         return [folder / name for name in names]
+    alone = [path for path in folder.glob("*.safetensors") if not path.name.startswith("adapter")]
+    if len(alone) == 1:
+        return alone
     pickles = [path.name for pattern in _PICKLES for path in sorted(folder.glob(pattern))]
     if pickles:
         raise CheckpointError(
@@ -218,24 +246,33 @@ def _weight_files(folder: Path) -> list[Path]:
             "use a repository with .safetensors files, or convert them on a machine you can afford to lose",
         )
     raise CheckpointError(
-        f"{folder} holds no {SINGLE} and no {INDEX}",
+        f"{folder} holds no {SINGLE} and no {INDEX}"
+        + (f", but {_name(sorted(path.name for path in alone))}" if alone else ""),
         "a checkpoint folder with safetensors weights",
-        "check the path, or fetch the checkpoint again",
+        "fetch the index too" if alone else "check the path, or fetch the checkpoint again",
     )
 
 
 def _plain_name(name: object) -> bool:
-    return isinstance(name, str) and Path(name).name == name and name.endswith(".safetensors")
+    if not isinstance(name, str) or not name.isprintable() or not name.endswith(".safetensors"):
+        return False
+    return Path(name).name == name and len(name.encode()) <= 255
 
 
 def _open(file: Path) -> safe_open:
     try:
-        if file.stat().st_size < 8:
-            raise CheckpointError(
-                f"{file} has {file.stat().st_size} bytes", "a safetensors file", "fetch it again"
-            )
+        size = check_regular(file)
+        if size < 8:
+            raise CheckpointError(f"{file} has {size} bytes", "a safetensors file", "fetch it again")
         with file.open("rb") as start:
-            magic = start.read(2)
+            head = start.read(len(_LFS))
+        if head == _LFS:
+            raise CheckpointError(
+                f"{file} is a pointer of Git LFS, not the weights themselves",
+                "a whole safetensors file",
+                "run `git lfs pull` in the repository, or fetch the model by its hub id",
+            )
+        magic = head[:2]
         if magic in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
             raise CheckpointError(
                 f"{file} is a pickle, whatever its name says",
@@ -249,7 +286,7 @@ def _open(file: Path) -> safe_open:
         ) from error
     except SafetensorError as error:
         raise CheckpointError(
-            f"{file} is damaged ({error})",
+            f"{file} is damaged ({str(error)[:300]})",
             "a whole safetensors file",
             "fetch it again; the download probably broke off",
         ) from error
@@ -280,4 +317,4 @@ def _same_shape(got: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
 def _name(keys: Iterable[str]) -> str:
     names = list(keys)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    return ", ".join(name[:200] for name in names[:_NAMED]) + more

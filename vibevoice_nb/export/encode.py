@@ -1,4 +1,4 @@
-"""WAV, FLAC, MP3 and Opus with PyAV, block by block, with metadata and chapters inside.
+"""WAV, FLAC, MP3, Opus and M4A with PyAV, block by block, with metadata and chapters inside.
 
 Shapes: audio is float32 [N], 24 kHz mono. What each format keeps of it:
 
@@ -8,10 +8,12 @@ Shapes: audio is float32 [N], 24 kHz mono. What each format keeps of it:
 | FLAC   | 24 bit, exact | any key         | CHAPTERxxx comments |
 | MP3    | lossy         | any key         | ID3v2 CHAP and CTOC |
 | Opus   | lossy, 48 kHz | any key         | CHAPTERxxx comments |
+| M4A    | lossy, AAC    | fixed keys      | Nero's chpl         |
 
 All keep the length to the sample: MP3 says in LAME's header what its encoder put before and after the audio
-(a player that ignores it plays up to 0.1 s of silence more), Opus in Ogg's pre-skip and last position.
-WAV has no place for keys of one's own, so there the manifest follows the comment; `read_manifest` knows both.
+(a player that ignores it plays up to 0.1 s of silence more), Opus in Ogg's pre-skip and last position, M4A in
+its edit list (FFmpeg ignores its end and decodes up to 43 ms of silence more). WAV and M4A have no place for
+keys of one's own, so there the manifest follows the comment; `read_manifest` knows both.
 """
 
 from __future__ import annotations
@@ -31,12 +33,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibevoice_nb.errors import AudioError, OptionError
+from vibevoice_nb.ranges import shown, whole
 from vibevoice_nb.sinks import SAMPLE_RATE, as_samples, to_pcm16
 
 if TYPE_CHECKING:
     from .subtitles import Chapter
 
-Format = Literal["wav", "flac", "mp3", "opus"]
+Format = Literal["wav", "flac", "mp3", "opus", "m4a"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 BLOCK = 10 * SAMPLE_RATE
@@ -70,6 +73,7 @@ SPECS: Mapping[Format, FormatSpec] = {
     "flac": FormatSpec(".flac", "audio/flac", "flac", "flac", "s32"),
     "mp3": FormatSpec(".mp3", "audio/mpeg", "mp3", "libmp3lame", "fltp", (16_000, 96_000, 160_000)),
     "opus": FormatSpec(".opus", "audio/ogg", "ogg", "libopus", "flt", (6_000, 64_000, 256_000)),
+    "m4a": FormatSpec(".m4a", "audio/mp4", "ipod", "aac", "fltp", (16_000, 96_000, 144_000)),
 }
 
 
@@ -91,6 +95,30 @@ def format_spec(format: str) -> FormatSpec:
     return SPECS[format]
 
 
+def check_encoder(format: Format) -> None:
+    """Raise if the installed PyAV can't encode a format.
+
+    Raises
+    ------
+    AudioError
+
+    Examples
+    --------
+    >>> check_encoder("wav")
+    """
+    import av
+
+    spec = format_spec(format)
+    try:
+        av.Codec(spec.codec, "w")
+    except ValueError as error:
+        raise AudioError(
+            f"{spec.suffix}: the installed PyAV ({av.__version__}) has no encoder {spec.codec}",
+            "a format that it can write: .wav or .flac",
+            "choose another format, or install PyAV from PyPI (pip install --force-reinstall av)",
+        ) from error
+
+
 class Encoder:
     """Write one audio file as its samples come.
 
@@ -98,13 +126,13 @@ class Encoder:
     ----------
     file : binary file
         Open for writing, seekable; stays open.
-    format : {"wav", "flac", "mp3", "opus"}
+    format : {"wav", "flac", "mp3", "opus", "m4a"}
     metadata : mapping of str
         Such as title, artist, comment, manifest.
     chapters : sequence of Chapter
         Left out of a WAV, which has no place for them.
     bitrate : int, optional
-        In bits per second, for MP3 and Opus.
+        In bits per second, for MP3, Opus and M4A.
     quick : bool
         Whether an MP3 may be a little less refined, for half the work.
 
@@ -113,7 +141,7 @@ class Encoder:
     OptionError
         For a format or a bit rate that doesn't exist.
     AudioError
-        From `write`, for samples that aren't finite floats.
+        The installed PyAV can't encode the format; from `write`, for samples that aren't finite floats.
 
     Examples
     --------
@@ -137,9 +165,12 @@ class Encoder:
         import av
 
         self.spec = format_spec(format)
+        check_encoder(format)
         rate = _bitrate(format, self.spec, bitrate)
         self.samples = 0
-        self._container = av.open(file, "w", format=self.spec.container)
+        # In M4A, lengths are multiples of a millisecond otherwise.
+        muxer = {"movie_timescale": str(SAMPLE_RATE)} if format == "m4a" else {}
+        self._container = av.open(file, "w", format=self.spec.container, options=muxer)
         options = {"compression_level": "7"} if quick and format == "mp3" else {}
         self._stream = self._container.add_stream(
             self.spec.codec, rate=SAMPLE_RATE, layout="mono", options=options
@@ -149,7 +180,7 @@ class Encoder:
         if rate is not None:
             self._stream.bit_rate = rate
         self._container.metadata.update(_tags(format, metadata or {}, chapters))
-        if format in ("mp3", "opus"):
+        if format in ("mp3", "opus", "m4a"):
             self._container.set_chapters(
                 [_chapter(number, chapter) for number, chapter in enumerate(chapters)]
             )
@@ -265,7 +296,7 @@ def read_manifest(source: str | os.PathLike[str] | BinaryIO) -> dict[str, Any] |
     try:
         opened = os.fspath(source) if isinstance(source, (str, os.PathLike)) else source
         # Only the containers this module writes: a playlist could lead to other files or the network.
-        with av.open(opened, "r", options={"format_whitelist": "wav,flac,mp3,ogg"}) as container:
+        with av.open(opened, "r", options={"format_whitelist": "wav,flac,mp3,ogg,mov"}) as container:
             tags = dict(container.metadata)
             for stream in container.streams.audio:  # Ogg keeps them with the stream
                 tags.update(stream.metadata)
@@ -290,13 +321,14 @@ def _bitrate(format: Format, spec: FormatSpec, bitrate: int | None) -> int | Non
     low, default, high = spec.bitrates
     if bitrate is None:
         return default
-    if type(bitrate) is not int or not low <= bitrate <= high:
+    number = whole(bitrate)
+    if number is None or not low <= number <= high:
         raise OptionError(
-            f"bitrate={bitrate!r} for {format}",
+            f"bitrate={shown(bitrate)} for {format}",
             f"a whole number of bits per second from {low} to {high}",
             f"leave it out for {default}",
         )
-    return bitrate
+    return number
 
 
 def _as_stored(audio: NDArray[np.float32], sample_format: str) -> NDArray[Any]:
@@ -315,7 +347,7 @@ def _tags(format: Format, metadata: Mapping[str, str], chapters: Sequence[Chapte
         raise AudioError(
             f"{size} bytes of metadata", f"at most {_MAX_METADATA}", "keep the manifest in its own file"
         )
-    if format == "wav" and "manifest" in tags:
+    if format in ("wav", "m4a") and "manifest" in tags:
         tags["comment"] = f"{tags.get('comment', '')} {tags.pop('manifest')}".strip()
     if format == "flac":
         for number, chapter in enumerate(chapters):

@@ -1,9 +1,9 @@
 """What is said when: SRT and WebVTT subtitles, and chapters.
 
 A turn becomes one cue or several: at most two lines of about 42 columns (a Chinese, Japanese or Korean
-character takes two), cut after a sentence where there is one. A cue's time is the turn's, shared by the width
-of the text. Chapters begin at a turn: the first one, then the first turn a minute or more after the last
-chapter's beginning, so that an episode of 300 turns has about as many chapters as minutes.
+character takes two), cut at the end of sentences and phrases (see `line_breaks`). A cue's time is the turn's,
+shared by the width of the text. Chapters begin at a turn: the first one, then the first turn a minute or more
+after the last chapter's beginning, so that an episode of 300 turns has about as many chapters as minutes.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from typing import Protocol
 
 from vibevoice_nb.sinks import SAMPLE_RATE
 
-LINE_WIDTH = 42
-LINES = 2
+from .line_breaks import break_screens, pieces_of, text_width
+
 CHAPTER_SECONDS = 60.0
 _LAST_CHAPTER_SECONDS = 20.0  # a shorter rest joins the chapter before
 _TITLE_WIDTH = 60
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*\s+|[。！？]+[”’」』）]*\s*")
 _WORD_JOINER = "\u2060"  # invisible, and no player takes what it divides for markup
 
 
@@ -90,8 +89,8 @@ def cues(turns: Iterable[SpokenTurn], *, named: bool = False) -> Iterator[Cue]:
         label, text = _one_line(turn.label), _one_line(turn.text)
         if not text or stop <= start:
             continue
-        blocks = _blocks(f"{label}: {text}" if named and label else text)[: stop - start]
-        times = _shares(start, stop, [sum(map(_width, block)) for block in blocks])
+        blocks = break_screens(text, f"{label}: " if named and label else "")[: stop - start]
+        times = _shares(start, stop, [sum(map(text_width, block)) for block in blocks])
         for number, block in enumerate(blocks):
             yield Cue(times[number], times[number + 1], label, tuple(block))
         free = stop
@@ -243,73 +242,15 @@ def _shares(start: int, stop: int, weights: Sequence[int]) -> list[int]:
     return [*times, stop]
 
 
-def _width(text: str) -> int:
-    """Columns that text takes up on the screen."""
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-    return len(text) + wide
-
-
-def _blocks(text: str) -> list[list[str]]:
-    """Cut text into screens of lines; sentences share a screen where they fit."""
-    blocks: list[list[str]] = []
-    held = ""
-    for sentence in _sentences(text):
-        if held and len(_wrap(held + sentence, LINE_WIDTH)) > LINES:
-            blocks.append(_balanced(held))
-            held = ""
-        held += sentence
-        lines = _wrap(held, LINE_WIDTH)
-        if len(lines) > LINES:  # one sentence alone, over several screens
-            screens = [lines[n : n + LINES] for n in range(0, len(lines), LINES)]
-            blocks += screens
-            held = ""
-    return [*blocks, _balanced(held)] if held.strip() else blocks
-
-
-def _sentences(text: str) -> Iterator[str]:
-    """Each with the blanks behind it."""
-    begun = 0
-    for match in _SENTENCE_END.finditer(text):
-        yield text[begun : match.end()]
-        begun = match.end()
-    if begun < len(text):
-        yield text[begun:]
-
-
-def _balanced(text: str) -> list[str]:
-    """Two lines of about the same width read better than a full one and a single word."""
-    lines = _wrap(text, LINE_WIDTH)
-    if len(lines) != LINES:
-        return lines
-    for width in range((_width(text) + 1) // 2, LINE_WIDTH):
-        narrower = _wrap(text, width)
-        if len(narrower) == LINES:
-            return narrower
-    return lines
-
-
 def _wrap(text: str, width: int) -> list[str]:
     """Fill lines up to a width; between words, between wide characters, and through endless words."""
     lines, line = [], ""
-    for piece in _pieces(text, width):
-        if line and _width(line) + _width(piece.rstrip()) > width:
+    for piece in pieces_of(text, width):
+        if line and text_width(line) + text_width(piece.rstrip()) > width:
             lines.append(line.rstrip())
             line = ""
         line += piece
     return [*lines, line.rstrip()] if line.strip() else lines
-
-
-def _pieces(text: str, width: int) -> Iterator[str]:
-    """Parts between which a line may end, the blanks with the word before."""
-    for word in re.findall(r"\S+\s*", text):
-        piece = ""
-        for char in word:
-            wide = unicodedata.east_asian_width(char) in "WF" and unicodedata.category(char)[0] == "L"
-            if piece and (wide or _width(piece) + _width(char) > width) and not char.isspace():
-                yield piece
-                piece = ""
-            piece += char
-        yield piece
 
 
 def _title(turn: SpokenTurn) -> str:

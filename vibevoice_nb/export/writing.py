@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from vibevoice_nb import __version__
 from vibevoice_nb.errors import AudioError, OptionError
 from vibevoice_nb.files import disk_error
+from vibevoice_nb.ranges import real, shown
 from vibevoice_nb.sinks import SAMPLE_RATE
 from vibevoice_nb.sources import Readable
 
@@ -81,7 +82,7 @@ def export_take(
     take : Take
     target : path
         A file for the whole; a folder for turns and stems, made when it isn't there.
-    format : {"wav", "flac", "mp3", "opus"}, optional
+    format : {"wav", "flac", "mp3", "opus", "m4a"}, optional
         By default what the file's suffix says; WAV in a folder.
     parts : {"whole", "turns", "stems"}
         One file; one for each turn (`001-Ada.wav`); or one for each speaker, as long as the whole, which
@@ -97,7 +98,7 @@ def export_take(
     manifest : bool
         Whether a JSON file beside the audio says how all this was made. Inside the audio it always is.
     bitrate : int, optional
-        In bits per second, for MP3 and Opus.
+        In bits per second, for MP3, Opus and M4A.
     force : bool
         Whether existing files may be replaced.
     progress : callable, optional
@@ -129,6 +130,9 @@ def export_take(
     ...     [path.name for path in export_take(take, Path(folder) / "silence.flac")]
     ['silence.flac', 'silence.flac.json']
     """
+    if loudness is not None:
+        loudness = _decibels("loudness", loudness)
+    true_peak_db = _decibels("true_peak_db", true_peak_db)
     options = _Options(parts, loudness, true_peak_db, tuple(subtitles), chapters, manifest, bitrate)
     options.check()
     if not take.samples:
@@ -294,6 +298,13 @@ class _Pace:
     def last_pass(self) -> None:
         """What there may have been to do before is done."""
         self._done = self._total - self._samples
+
+
+def _decibels(name: str, value: Any) -> float:
+    number = real(value)
+    if number is None:
+        raise OptionError(f"{name}={shown(value)}", "a number", "leave it out")
+    return number
 
 
 def _format_of(target: Path, parts: Parts) -> Format:

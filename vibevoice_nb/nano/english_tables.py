@@ -22,22 +22,32 @@ ave=avenue, blvd=boulevard, rd=road, mt=mount, ft=fort, fig=figure, vol=volume, 
 ed=edition, eds=editors, jan=january, feb=february, mar=march, apr=april, jun=june, jul=july, aug=august,
 sep=september, sept=september, oct=october, nov=november, dec=december, mon=monday, tue=tuesday,
 tues=tuesday, wed=wednesday, thu=thursday, thurs=thursday, fri=friday,
-sat=saturday""")
+sat=saturday, cf=compare, ca=circa, al=al, apt=apartment, misc=miscellaneous,
+govt=government, asst=assistant""")
 # Common words too: an abbreviation only with a capital and its full stop.
 DOTTED_ONLY = frozenset(
     (
         "co st gen rep col hon rev est mar jun mon wed sat sun fri ed fig sen inc ave mt ft ch oct sr jan dec"
     ).split()
 )
+# Abbreviations without a capital, which need their full stop.
+DOTTED_LOWER = frozenset(("cf", "ca", "al"))
 
+# As they are written after a number; those of one letter and `in` are words or names in other cases.
 UNITS = _table("""km=kilometer, m=meter, cm=centimeter, mm=millimeter, kg=kilogram, g=gram, mg=milligram,
-l=liter, ml=milliliter, lb=pound, lbs=pound, oz=ounce, mi=mile, ft=foot, in=inch, h=hour, hr=hour, hrs=hour,
-min=minute, s=second, sec=second, ms=millisecond, kb=kilobyte, mb=megabyte, gb=gigabyte, tb=terabyte,
-hz=hertz, khz=kilohertz, mhz=megahertz, ghz=gigahertz, w=watt, kw=kilowatt, v=volt, mph=mile per hour,
-km/h=kilometer per hour, °c=degree celsius, °f=degree fahrenheit, °=degree""")
+l=liter, L=liter, ml=milliliter, lb=pound, lbs=pound, oz=ounce, mi=mile, ft=foot, in=inch, h=hour, hr=hour,
+hrs=hour, min=minute, mins=minute, s=second, sec=second, secs=second, ms=millisecond, kb=kilobyte,
+mb=megabyte, gb=gigabyte, tb=terabyte, hz=hertz, khz=kilohertz, mhz=megahertz, ghz=gigahertz, W=watt,
+kw=kilowatt, kwh=kilowatt hour, V=volt, mph=mile per hour, kph=kilometer per hour, mbps=megabit per second,
+db=decibel, mya=million year ago, yd=yard, yds=yard, gal=gallon, °C=degree celsius, °F=degree fahrenheit,
+°=degree""")
 PLURALS = _table(
     """foot=feet, inch=inches, hertz=hertz, kilohertz=kilohertz, megahertz=megahertz, gigahertz=gigahertz"""
 )
+# What "/" before them means "per".
+PER = (
+    "s second sec minute min hour hr day night week month mo year yr person head piece unit mile gallon kg lb"
+).split()
 SCALES = _table("""k=thousand, m=million, b=billion, bn=billion, t=trillion, thousand=thousand,
 million=million, billion=billion, trillion=trillion""")
 # The unit and its hundredth.
@@ -54,7 +64,32 @@ SYMBOLS = {
     "&": " and ", "@": " at ", "%": " percent ", "+": " plus ", "=": " equals ", "#": " number ",
     "°": " degrees ", "*": " ", "_": " ", "/": " slash ", "\\": " backslash ", "<": " less than ",
     ">": " greater than ", "~": " about ", "^": " to the ", "|": " ", "×": " times ", "÷": " divided by ",
-    "±": " plus or minus ", "©": " copyright ", "™": " ", "®": " ", "§": " section ", "$": " dollars ",
-    "€": " euros ", "£": " pounds ", "¥": " yen ", "₹": " rupees ", "…": ". ", "æ": "ae", "œ": "oe",
-    "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "th", "þ": "th", "ı": "i",
+    "±": " plus or minus ", "©": " copyright ", "®": " ", "§": " section ", "$": " dollars ",
+    "€": " euros ", "£": " pounds ", "¥": " yen ", "₹": " rupees ", "¢": " cents ", "…": ". ",
+    "≤": " less than or equal to ", "≥": " greater than or equal to ", "≠": " is not equal to ",
+    "≈": " about ", "∞": " infinity ", "√": " the square root of ", "∑": " the sum of ", "‰": " per mille ",
+    "æ": "ae", "œ": "oe", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "th", "þ": "th", "ı": "i",
 }  # fmt: skip
+DECORATION = "\u2190", "\u25ff"
+"""First and last of the arrows, box drawings and geometric shapes: typography, left out without a word."""
+
+# Words in capitals that are spelled although they are words too, and the other way round.
+SPELLED = frozenset(
+    "us it who am id la ai un er ir pr hr pc pm ad ac dc ed eu uk tv co ad md ma ba dj iv".split()
+)
+SAID = _table("""OK=okay, COVID=covid, NASA=nasa, NATO=nato, IKEA=ikea, OPEC=opec, FIFA=fifa""")
+
+# The names numbered as kings, queens and popes are: "Henry VIII" is "Henry the eighth".
+REGNAL = frozenset(
+    """Adrian Albert Alexander Alfonso Andrew Benedict Boniface Carl Carlos Catherine Charles Christian
+    Clement Cleopatra Constantine Cyrus Darius David Edward Elizabeth Emmanuel Eugene Ferdinand
+    Francis Franz Frederick George Gregory Gustav Haakon Harald Henry Innocent Isabella Ivan James
+    Jean John Joseph Juan Julius Leo Leopold Louis Margaret Martin Mary Maximilian Mehmed Michael
+    Murad Napoleon Nicholas Otto Paul Pedro Peter Philip Pius Ptolemy Ramesses Ramses Richard Robert
+    Rudolf Selim Sixtus Stephen Thomas Umberto Urban Victor Wilhelm William Xerxes""".split()
+)
+# What is numbered in Roman numerals, single letters included.
+HEADINGS = frozenset(
+    """Act Appendix Article Book Bowl Chapter Class Episode Figure Grade Level Mark Part Phase Schedule
+    Section Season Stage Table Title Type Unit Volume War""".split()
+)

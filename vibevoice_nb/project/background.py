@@ -12,6 +12,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from vibevoice_nb.errors import VibeVoiceError
 
+from . import interrupts
+
 State = Literal["queued", "loading", "speaking", "finished", "cancelled", "failed"]
 OVER: tuple[State, ...] = ("finished", "cancelled", "failed")
 
@@ -59,6 +61,7 @@ class Background(Generic[Result]):
     def start(self: _Self) -> _Self:
         """Begin."""
         self._future.set_running_or_notify_cancel()
+        interrupts.watch(self)
         self._thread.start()
         return self
 
@@ -116,6 +119,7 @@ class Background(Generic[Result]):
             self.error, state = error, "failed"
             if not isinstance(error, VibeVoiceError):
                 _log.exception("speaking failed")
+        interrupts.release(self)
         self._enter(state)
         if self.error is not None:
             self._future.set_exception(self.error)

@@ -10,17 +10,16 @@ import json
 import os
 import re
 import unicodedata
-import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from vibevoice_nb.audio import SAMPLE_RATE, read_audio, write_audio
+from vibevoice_nb.audio import SAMPLE_RATE, encode_audio, read_audio
 from vibevoice_nb.errors import OptionError, VibeVoiceError
-from vibevoice_nb.files import write_atomically
 from vibevoice_nb.names import fold_name
 from vibevoice_nb.recordings import MAX_VOICE_SECONDS, Voice, VoiceCheck, load_voice
 from vibevoice_nb.script.json_form import json_text, looks_like_json
@@ -142,23 +141,23 @@ class VoiceShelf:
         path = folder / f"{name}.flac"
         with self._folder.disk():
             folder.mkdir(exist_ok=True)
-            audio, _ = read_audio(write_audio(path, voice.audio, force=True))  # FLAC rounds to 24 bits
-            kept = replace(voice, audio=audio)
-            original = os.path.basename(voice.source) if voice.info is not None and kind != "built-in" else ""
-            facts = {
-                "version": 1,
-                "name": voice.name,
-                "kind": kind,
-                "original": original,
-                "sha256": kept.sha256,
-                "seconds": round(kept.seconds, 3),
-                "added": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-                "checks": [asdict(check) for check in voice.checks],
-            }
-            text = json.dumps(facts, indent=1, ensure_ascii=False)
-            write_atomically(path.with_suffix(".json"), text.encode("utf-8", "replace"), force=True)
+        original = os.path.basename(voice.source) if voice.info is not None and kind != "built-in" else ""
+        _write_voice(self._folder, path, voice, kind, original)
         self._loaded.pop(name, None)
         return name
+
+    def write_again(self, name: str, folder: ProjectFolder) -> None:
+        """Write a voice that is in memory into another folder; nothing happens with one that isn't.
+
+        Raises
+        ------
+        ProjectError
+            The disk refuses.
+        """
+        if loaded := self._loaded.get(name):
+            voice, kind = loaded
+            original = "" if voice.source == kind else voice.source
+            _write_voice(folder, folder.voices / f"{name}.flac", voice, kind, original)
 
     def member(self, record: MemberRecord) -> CastMember:
         """The speaker of a record; without a voice, and with a warning, if its files are damaged."""
@@ -169,7 +168,7 @@ class VoiceShelf:
             try:
                 self._loaded[record.voice] = self._load(record.voice)
             except (VibeVoiceError, OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
-                warnings.warn(f"the voice of {record.label} is left out, it is damaged: {exc}", stacklevel=3)
+                self._folder.warn(f"the voice of {record.label} is left out, it is damaged: {exc}")
                 self._loaded[record.voice] = None
         loaded = self._loaded[record.voice]
         return CastMember(record.label, record.colour, *loaded, record.consent) if loaded else bare
@@ -186,6 +185,25 @@ class VoiceShelf:
         if facts["kind"] not in get_args(Kind):
             raise ValueError(f"{path.stem}.json has the kind {facts['kind']!r}")
         return voice, str(facts["kind"])
+
+
+def _write_voice(folder: ProjectFolder, path: Path, voice: Voice, kind: str, original: str) -> None:
+    """Write a voice's two files."""
+    folder.write(path, encode_audio(path, voice.audio))
+    audio, _ = read_audio(path)  # FLAC rounds to 24 bits
+    kept = replace(voice, audio=audio)
+    facts = {
+        "version": 1,
+        "name": voice.name,
+        "kind": kind,
+        "original": original,
+        "sha256": kept.sha256,
+        "seconds": round(kept.seconds, 3),
+        "added": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "checks": [asdict(check) for check in voice.checks],
+    }
+    text = json.dumps(facts, indent=1, ensure_ascii=False)
+    folder.write(path.with_suffix(".json"), text.encode("utf-8", "replace"))
 
 
 def trimmed(voice: Voice, start_s: float, stop_s: float) -> Voice:

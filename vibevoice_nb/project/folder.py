@@ -16,27 +16,37 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from vibevoice_nb import __version__
 from vibevoice_nb.errors import AudioError, ProjectError, VibeVoiceError
-from vibevoice_nb.files import disk_error, sync_folder, write_atomically
+from vibevoice_nb.files import (
+    PROJECT_SUFFIX,
+    copy_name,
+    disk_error,
+    sync_folder,
+    write_atomically,
+    write_together,
+)
 from vibevoice_nb.sinks import SAMPLE_RATE
 from vibevoice_nb.sources import FileSource
 
 from .state import FORMAT, State, checked_id
 from .take import Take, TakeTurn
 
-SUFFIX = ".vibevoice"
+SUFFIX = PROJECT_SUFFIX
 DRAFT = ".draft-"
 MAKING = ".making-"
 MAX_SCRIPT_BYTES = 4_000_000
 MAX_STATE_BYTES = 64 * 1024**2
 MAX_MANIFEST_BYTES = 8 * 1024**2
 MAX_TAKE_SAMPLES = 3 * 3600 * SAMPLE_RATE  # twice what any model speaks in one go
+_LEFT_OVER = re.compile(r"\.?(script|project|holder)\..*\.tmp")
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
@@ -47,11 +57,44 @@ class ProjectFolder:
     ----------
     path : Path
         The folder itself.
+
+    Attributes
+    ----------
+    notes : list of str
+        What was found damaged, and what was done about it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.notes: list[str] = []
         self._sound = False  # whether project.json was read or written, so that it may become the backup
+        self._identity = self._look()
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            facts = self.path.stat()
+        except (OSError, ValueError):
+            return None
+        return facts.st_dev, facts.st_ino
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a folder at the path."""
+        return self.path.is_dir()
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the folder at the path is the one that was opened."""
+        return self._identity is not None and self._look() == self._identity
+
+    def trust(self) -> None:
+        """Take the folder at the path for the one that was opened."""
+        self._identity = self._look()
+
+    def warn(self, text: str) -> None:
+        """Warn, and keep the warning in `notes`."""
+        self.notes.append(text)
+        warnings.warn(text, stacklevel=3)
 
     @property
     def takes(self) -> Path:
@@ -64,6 +107,16 @@ class ProjectFolder:
     @property
     def voices(self) -> Path:
         return self.path / "voices"
+
+    def check_links(self) -> None:
+        """Check that no folder of the project is a link that leads out of it.
+
+        Raises
+        ------
+        ProjectError
+        """
+        for folder in (self.takes, self.voices, self.trash):
+            self.inside(folder)
 
     def inside(self, path: Path) -> Path:
         """Return a path of ours if no link leads it out of the folder.
@@ -98,8 +151,8 @@ class ProjectFolder:
             raise ProjectError(f"{path}: more than {limit:,} bytes", "a file of ours", "restore it")
         return data
 
-    def load_script(self) -> str:
-        """Read the script, as it was typed.
+    def load_script(self) -> bytes | None:
+        """Read the script's file; None if there is none.
 
         Raises
         ------
@@ -107,16 +160,20 @@ class ProjectFolder:
         """
         path = self.path / "script.txt"
         try:
-            return self.read(path, MAX_SCRIPT_BYTES).decode("utf-8")
+            return self.read(path, MAX_SCRIPT_BYTES)
         except FileNotFoundError:
-            return ""
-        except (OSError, UnicodeDecodeError) as exc:
-            raise ProjectError(f"{path}: {exc}", "text in UTF-8", "save it as UTF-8 text") from exc
+            return None
+        except OSError as exc:
+            raise ProjectError(
+                f"{path}: {exc.strerror or exc}", "a file that can be read", "restore it"
+            ) from exc
 
-    def save_script(self, text: str) -> None:
-        """Write the script."""
-        # A half of a surrogate pair is no text; whoever typed it sees the mark that replaces it.
-        self._write(self.path / "script.txt", text.encode("utf-8", "replace"))
+    def set_aside(self, name: str) -> None:
+        """Keep a damaged file as `NAME.damaged`."""
+        path = self.path / name
+        with self.disk():
+            if os.path.lexists(path):
+                copy_name(path, path.with_name(f"{name}.damaged"))
 
     def load_state(self) -> State:
         """Read `project.json`; if it is damaged, the last good one before, with a warning.
@@ -141,7 +198,7 @@ class ProjectFolder:
                 "the folder of a project",
                 "check the path, or restore project.json from a copy (the other files are independent of it)",
             ) from exc
-        warnings.warn(f"{reason}; the state before is taken, from project.json.bak", stacklevel=2)
+        self.warn(f"{reason}; the state before is taken, from project.json.bak")
         return state
 
     def _state(self, path: Path) -> State:
@@ -155,17 +212,38 @@ class ProjectFolder:
             )
         return State.from_json(data)
 
-    def save_state(self, state: State) -> None:
-        """Write `project.json`; what was there before becomes the backup."""
+    def save(self, state: State, text: str | None = None) -> None:
+        """Write `project.json`, whose old content becomes the backup, and with it the script if one is given.
+
+        Raises
+        ------
+        ProjectError
+            If the disk refuses; the files are as they were.
+        """
         path, backup = self.path / "project.json", self.path / "project.json.bak"
         data = {**state.to_json(), "made_by": f"vibevoice-nb {__version__}"}
+        # The script first: after a crash in between, it is newer than the state, and is taken.
+        files = {} if text is None else {self.path / "script.txt": _encoded(text)}
+        files[path] = _encoded(json.dumps(data, ensure_ascii=False))
         with self.disk():
-            if self._sound:
-                _copy_name(path, backup)
+            if self._sound and path.exists():
+                copy_name(path, backup)
             elif path.exists():  # damaged: the backup is worth more
-                os.replace(path, path.with_name("project.json.damaged"))
-        self._write(path, json.dumps(data, ensure_ascii=False).encode("utf-8", "replace"))
+                copy_name(path, path.with_name("project.json.damaged"))
+            write_together(files)
         self._sound = True
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Write a file of the project's; a link in its place is replaced, never followed.
+
+        Raises
+        ------
+        ProjectError
+            If the folder is a link that leads out of the project, or the disk refuses.
+        """
+        self.inside(path.parent)
+        with self.disk():
+            write_atomically(path, data, force=True)
 
     def load_takes(self) -> dict[str, Take]:
         """Read every take; a damaged one is left out, with a warning that names it."""
@@ -174,7 +252,7 @@ class ProjectFolder:
             try:
                 take = self.load_take(path)
             except (*_UNREADABLE, VibeVoiceError) as exc:
-                warnings.warn(f"the take in {path} is left out: {_reason(exc)}", stacklevel=2)
+                self.warn(f"the take in {path} is left out: {_reason(exc)}")
             else:
                 takes[take.id] = take
         return takes
@@ -216,15 +294,31 @@ class ProjectFolder:
         return sorted(found)
 
     def throw_away(self, take_id: str) -> None:
-        """Move a take to the trash."""
-        self._move(self.takes / checked_id(take_id), self.trash / take_id)
+        """Move a take to the trash; nothing happens if it isn't among the takes.
+
+        Raises
+        ------
+        ProjectError
+        """
+        path = self.takes / checked_id(take_id)
+        if path.is_dir():
+            self._move(path, self.trash / take_id)
 
     def bring_back(self, take_id: str) -> Take | None:
-        """Move a take out of the trash; None if it isn't there any more, or damaged."""
+        """Move a take out of the trash; None if it isn't there any more, or damaged.
+
+        Raises
+        ------
+        ProjectError
+            If the disk refuses.
+        """
         try:
             path = self.takes / checked_id(take_id)
-            self._move(self.trash / take_id, path)
+            if (self.trash / take_id).is_dir():
+                self._move(self.trash / take_id, path)
             return self.load_take(path)
+        except ProjectError:
+            raise
         except (*_UNREADABLE, VibeVoiceError):
             return None
 
@@ -243,8 +337,11 @@ class ProjectFolder:
                 remove_folder(path)
         if self.inside(self.voices).is_dir():
             for path in self.voices.iterdir():
-                if path.suffix in (".flac", ".json") and path.stem not in wanted_voices:
+                if path.suffix in (".flac", ".json") and path.stem not in wanted_voices and not path.is_dir():
                     path.unlink(missing_ok=True)
+        for path in self.path.iterdir():
+            if _LEFT_OVER.fullmatch(path.name):  # of a process that was killed while it wrote
+                path.unlink(missing_ok=True)
 
     def _move(self, path: Path, target: Path) -> None:
         with self.disk():
@@ -252,10 +349,6 @@ class ProjectFolder:
             self.inside(path).rename(target)
             sync_folder(target.parent)
             sync_folder(path.parent)
-
-    def _write(self, path: Path, data: bytes) -> None:
-        with self.disk():
-            write_atomically(path, data, force=True)
 
     @contextlib.contextmanager
     def disk(self) -> Iterator[None]:
@@ -272,6 +365,31 @@ class ProjectFolder:
             raise ProjectError(told.got, told.expected, told.remedy) from exc
 
 
+@contextlib.contextmanager
+def new_folder(target: Path) -> Iterator[ProjectFolder]:
+    """Make the folder of a project: filled in the block, it gets its name when that ends well.
+
+    Raises
+    ------
+    ProjectError
+        If something is there already, or the disk refuses.
+    """
+    if os.path.lexists(target):
+        raise ProjectError(f"{target}, which is there", "a new name", "open it, or choose another name")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=target.parent) as made:
+            folder = Path(made) / target.name
+            folder.mkdir()
+            yield ProjectFolder(folder)
+            folder.rename(target)
+    except (OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or exc
+        raise ProjectError(
+            f"{target}: {reason}", "a folder that can be written", "choose another folder"
+        ) from exc
+
+
 def remove_folder(path: Path) -> None:
     """Delete a folder of ours; a link is removed, not followed."""
     if path.is_symlink():
@@ -280,15 +398,8 @@ def remove_folder(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _copy_name(path: Path, backup: Path) -> None:
-    """Let `backup` be what `path` is now, in one step."""
-    part = backup.with_name(f"{backup.name}.{os.getpid()}.tmp")
-    part.unlink(missing_ok=True)
-    try:
-        os.link(path, part)
-    except OSError:  # a file system without hard links
-        shutil.copyfile(path, part)
-    os.replace(part, backup)
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
 
 
 def _reason(exc: BaseException) -> str:

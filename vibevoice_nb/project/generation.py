@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from vibevoice_nb.errors import ScriptError
 from vibevoice_nb.sinks import SAMPLE_RATE, to_pcm16
+from vibevoice_nb.speakable import nothing_to_speak
+from vibevoice_nb.speech import Pace
 
 from .background import Background
 
@@ -51,7 +53,9 @@ class GenerationProgress:
     seconds, estimated : float
         Audio of all turns, made and expected.
     elapsed : float
-        Seconds since the work began.
+        Seconds of work since the model was there; loading it is a state of its own.
+    pace : float
+        Seconds of work for a second of audio since the first frame; 0 while it isn't known.
     ttfa : float or None
         Seconds from the request to the first audio, loading and waiting included.
     """
@@ -64,6 +68,7 @@ class GenerationProgress:
     seconds: float = 0.0
     estimated: float = 0.0
     elapsed: float = 0.0
+    pace: float = 0.0
     ttfa: float | None = None
 
     @property
@@ -73,8 +78,8 @@ class GenerationProgress:
 
     @property
     def remaining(self) -> float:
-        """Seconds of work to come, as far as one can tell."""
-        return max(0.0, self.estimated - self.seconds) * self.rtf
+        """Estimated seconds of work to come; 0 while the pace isn't known."""
+        return max(0.0, self.estimated - self.seconds) * self.pace
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ class Generation(Background["Take"]):
     engine : callable
         Gives the engine; called in the background, so it may take its time to load.
     turns : sequence of str
-        Ids of the turns to speak, in the script's order.
+        Ids of the turns to speak, in the script's order; those that the engine cannot speak are skipped.
     options : callable
         From the engine to how to speak; the seed it gives is every turn's.
     mode : {"turns", "whole"}
@@ -145,12 +150,16 @@ class Generation(Background["Take"]):
         self.options: GenerationOptions | None = None
         self.takes: list[Take] = []
         self._engine, self._make_options, self._listener = engine, options, listener
-        self._audio = _Made()
+        self._audio, self._pace = _Made(), Pace()
         self._asked = self._began = time.perf_counter()
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         """Yield audio [n], 24 kHz, from the first frame on, as it is made; then raise what went wrong."""
-        yield from self._audio
+        try:
+            yield from self._audio
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
         if self.error is not None:
             raise self.error
 
@@ -159,9 +168,11 @@ class Generation(Background["Take"]):
         return f"<Generation {self.state}, {about}, {self.progress.seconds:.1f} s of audio>"
 
     def work(self) -> None:
-        self._began = time.perf_counter()
         engine = self._engine()
+        self._began = time.perf_counter()
         self.options = self._make_options(engine).seeded()
+        self.turns = tuple(speakable_turns(self.project, engine, self.turns))
+        self.progress = replace(self.progress, turns_total=len(self.turns))
         self._enter("speaking")
         (self._speak_whole if self.mode == "whole" else self._speak_turns)(engine, self.options)
 
@@ -214,14 +225,15 @@ class Generation(Background["Take"]):
         now = time.perf_counter()
         start = self._audio.samples
         self._audio.add(audio)
-        before, seconds = self.progress, len(audio) / SAMPLE_RATE
+        before, seconds, elapsed = self.progress, len(audio) / SAMPLE_RATE, now - self._began
         self.progress = replace(
             before,
             turn_seconds=before.turn_seconds + seconds,
             turn_estimated=max(before.turn_estimated, before.turn_seconds + seconds),
             seconds=before.seconds + seconds,
             estimated=max(before.estimated, before.seconds + seconds),
-            elapsed=now - self._began,
+            elapsed=elapsed,
+            pace=self._pace.at(elapsed, before.seconds + seconds),
             ttfa=before.ttfa or now - self._asked,
         )
         self._tell(Event("audio", before.turn, start, audio))
@@ -230,8 +242,8 @@ class Generation(Background["Take"]):
         if take is None:
             return
         self.takes.append(take)
-        if take.manifest.get("ended") != "cancelled":
-            self.progress = replace(self.progress, turns_done=self.progress.turns_done + 1)
+        done = self.progress.turns_done + (take.manifest.get("ended") != "cancelled")
+        self.progress = replace(self.progress, turn="", turn_seconds=0.0, turn_estimated=0.0, turns_done=done)
         self._tell(Event("take", turn, self._audio.samples, take=take))
 
 
@@ -265,6 +277,23 @@ class _Made:
                 chunk = self._chunks[index]
             yield chunk.astype(np.float32) / 32768.0
             index += 1
+
+
+def speakable_turns(project: Project, engine: Engine, turns: Sequence[str]) -> list[str]:
+    """Leave out the turns that an engine cannot speak.
+
+    Raises
+    ------
+    ScriptError
+        If none is left.
+    """
+    spoken = {item.id: item.turn for item in project.turns}
+    wanted = [turn for turn in turns if turn in spoken]
+    left = [turn for turn in wanted if not engine.frontend.check(spoken[turn].text).empty]
+    if wanted and not left:
+        first = spoken[wanted[0]]
+        raise nothing_to_speak(first, engine.frontend, engine.name, f"line {first.line}: ")
+    return left
 
 
 def check_ready(project: Project, turns: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ import getpass
 import json
 import os
 import platform
+import stat
 import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -83,8 +84,10 @@ class ProjectLock:
     def __init__(self, folder: Path) -> None:
         import filelock
 
-        self._lock = filelock.FileLock(folder / ".lock", timeout=0, thread_local=False)
+        self._file = folder / ".lock"
+        self._lock = filelock.FileLock(self._file, timeout=0, thread_local=False)
         self._note = folder / ".holder.json"
+        self._holder: Holder | None = None
         self.held = False
 
     def acquire(self) -> bool:
@@ -97,6 +100,7 @@ class ProjectLock:
         """
         import filelock
 
+        _remove_foreign(self._file)
         try:
             self._lock.acquire()
         except filelock.Timeout:
@@ -108,7 +112,8 @@ class ProjectLock:
             if holder is not None and holder.may_live:  # there, the note has to do
                 return False
         self.held = True
-        note = json.dumps(asdict(Holder.here())).encode()
+        self._holder = Holder.here()
+        note = json.dumps(asdict(self._holder)).encode()
         with contextlib.suppress(AudioError):  # a full disk: the lock holds without its note
             write_atomically(self._note, note, force=True)
         return True
@@ -117,8 +122,15 @@ class ProjectLock:
         """Give it back; nothing happens if we don't have it."""
         if self.held:
             self.held = False
-            self._note.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                if self.is_noted:  # else another project is in the folder's place
+                    self._note.unlink(missing_ok=True)
             self._lock.release()
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether the folder has the note that we left in it."""
+        return self._holder is not None and self.holder() == self._holder
 
     def holder(self) -> Holder | None:
         """Who has it, as the note says; None where there is no note."""
@@ -131,6 +143,14 @@ class ProjectLock:
             )
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
+
+
+def _remove_foreign(path: Path) -> None:
+    """Remove what isn't a lock's file: a link, or a file with content, which locking would truncate."""
+    with contextlib.suppress(FileNotFoundError):
+        facts = os.lstat(path)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size:
+            path.unlink()
 
 
 def _started(pid: int) -> float:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import secrets
-import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from vibevoice_nb.errors import ProjectError, ScriptError
-from vibevoice_nb.script import Diagnostic, Script, parse_script
+from vibevoice_nb.errors import ProjectError, VibeVoiceError
+from vibevoice_nb.script import Diagnostic, Script
 
 from .cast import VoiceShelf
-from .folder import MAX_SCRIPT_BYTES, SUFFIX, ProjectFolder
+from .folder import SUFFIX, ProjectFolder, new_folder
 from .lock import ProjectLock
-from .matching import Words, match_turns
-from .state import DEFAULTS, MAX_UNDO, State, TurnRecord, UndoStep, checked_setting
+from .paths import existing_project, project_path
+from .recovery import FoundScript, find_script
+from .scripting import checked_text, keep_earlier, read_script
+from .settings import Settings
+from .state import Earlier, State, TurnRecord, UndoStep
 from .take import Take
 
 _Self = TypeVar("_Self", bound="OpenProject")
@@ -41,17 +45,21 @@ class OpenProject:
         self._folder, self._lock = folder, lock
         self._mutex = threading.RLock()
         self._observers: list[Callable[[str], None]] = []
+        folder.check_links()
         self._shelf = VoiceShelf(folder)
         self._state = folder.load_state()
         self._takes = folder.load_takes()
-        self._text = folder.load_script()
         self._live: set[str] = set()
         self._settings = Settings(self)
+        self._reverts = contextlib.ExitStack()
+        self._tidy_due = False
         if lock is not None:
             self._finish_deletions()
         self._adopt_takes()
-        self._read(self._text)
+        found = self._find_script()
+        self._read(found.text)
         if lock is not None:
+            self._keep_found(found)
             self._tidy()
 
     @classmethod
@@ -67,22 +75,14 @@ class OpenProject:
         Raises
         ------
         ProjectError
-            Something is there already, or the folder can't be made.
+            Something is there already, the path names no folder, or the folder can't be made.
+        ScriptError
+            The script is too long.
         """
-        target = _with_suffix(Path(path).expanduser())
-        if os.path.lexists(target):
-            raise ProjectError(f"{target}, which is there", "a new name", "open it, or choose another name")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".new-", dir=target.parent) as made:
-                folder = ProjectFolder(Path(made) / target.name)
-                folder.path.mkdir()
-                folder.save_script(script)
-                folder.save_state(State())
-                folder.path.rename(target)
-        except OSError as exc:
-            got, remedy = f"{target}: {exc.strerror or exc}", "choose another folder"
-            raise ProjectError(got, "a folder that can be written", remedy) from exc
+        target = project_path(path, new=True)
+        text = checked_text(script)
+        with new_folder(target) as folder:
+            folder.save(State(script=text), text)
         return cls.open(target)
 
     @classmethod
@@ -104,21 +104,18 @@ class OpenProject:
         ProjectError
             No project, damaged beyond its backup, or of a later format.
         """
-        given = Path(path).expanduser()
-        target = given if given.is_dir() else _with_suffix(given)
-        if not target.is_dir():
-            raise ProjectError(f"{given}: no such folder", "a project's folder", "Project.create makes one")
-        if not any((target / name).exists() for name in ("project.json", "project.json.bak")):
-            got = f"{given}: project.json is missing"
-            raise ProjectError(got, "a project's folder", "check the path, or make one with Project.create")
+        target = existing_project(path)
         lock, holder = None, ""
         if not read_only:
-            lock, holder = _lock(target)
+            lock, holder = lock_folder(target)
         try:
             project = cls(ProjectFolder(target.resolve()), lock, holder)
-        except BaseException:
+        except BaseException as exc:
             if lock is not None:
                 lock.release()
+            if isinstance(exc, OSError):
+                got = f"{target}: {exc.strerror or exc}"
+                raise ProjectError(got, "a folder that can be read", "check its permissions") from exc
             raise
         if holder:
             warnings.warn(f"{target.name} is opened to read only: {holder}", stacklevel=2)
@@ -159,20 +156,90 @@ class OpenProject:
         return self._lock is None
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found damaged when the project was opened, and what was done about it."""
+        return tuple(self._folder.notes)
+
+    @property
     def script_text(self) -> str:
-        """The script, as it was typed. Setting it keeps every take with its line; see `match_turns`."""
-        return self._text
+        """The script, as it was typed. Setting it keeps every take with its line, and can be undone."""
+        with self._mutex:
+            return self._text
 
     @script_text.setter
     def script_text(self, text: str) -> None:
-        if len(text.encode("utf-8", "replace")) > MAX_SCRIPT_BYTES:
-            got, expected = f"a script of {len(text):,} characters", f"at most {MAX_SCRIPT_BYTES:,} bytes"
-            raise ScriptError(got, expected, "split it into episodes")
-        if text == self._text:
-            return
-        with self._changing("script"):
-            self._read(text)
-            self._folder.save_script(text)
+        self.write_script(text)
+
+    def write_script(self, text: str, *, typing: bool = False) -> None:
+        """Replace the script; every take stays with its line, see `match_turns`.
+
+        Parameters
+        ----------
+        text : str
+            Half of a surrogate pair, which is no text, becomes U+FFFD.
+        typing : bool
+            Whether somebody is typing it: small changes in a row are then one step of `undo`.
+
+        Raises
+        ------
+        ScriptError
+            The script is too long.
+        ProjectError
+            The disk refuses, and the script is as it was; or the project can't be changed.
+        """
+        text = checked_text(text)
+        with self._mutex:
+            if text == self._text:
+                return
+            with self._changing("script") as state:
+                old = state.copy()
+                self._read(text)
+                self._tidy_due = keep_earlier(state, old, typing=typing) or self._tidy_due
+
+    def give_script(self, text: str, *, replace: bool = False) -> bool:
+        """Replace the script by the text of a cell, which may be run again, unless somebody edited it since.
+
+        Parameters
+        ----------
+        text : str
+        replace : bool
+            Also replace a script that is not the one that the cell gave last; it can be undone.
+
+        Returns
+        -------
+        bool
+            Whether the project's script is this text now.
+
+        Raises
+        ------
+        ScriptError, ProjectError
+            As `write_script` does.
+        """
+        text = checked_text(text)
+        with self._mutex:
+            edited = bool(self._text.strip()) and self._state.given.get("script") != _digest(self._text)
+            if text != self._text and edited and not replace:
+                return False
+            self.write_script(text)
+            self.note_given({"script": _digest(text)})
+            return True
+
+    def is_new_argument(self, name: str, value: Any) -> bool:
+        """Return whether a cell gives an argument for the first time, or another value than last time."""
+        given = self._state.given
+        return name not in given or given[name] != value
+
+    def note_given(self, arguments: Mapping[str, Any]) -> None:
+        """Keep the arguments of a cell, for `is_new_argument`.
+
+        Raises
+        ------
+        ProjectError
+        """
+        new = {name: value for name, value in arguments.items() if self.is_new_argument(name, value)}
+        if new:
+            with self._changing("settings") as state:
+                state.given.update(new)
 
     @property
     def script(self) -> Script:
@@ -185,7 +252,7 @@ class OpenProject:
         return self._script.diagnostics
 
     @property
-    def settings(self) -> MutableMapping[str, Any]:
+    def settings(self) -> Settings:
         """How to speak, plain values by name; each change is saved at once."""
         return self._settings
 
@@ -211,18 +278,67 @@ class OpenProject:
         """What `undo` would take back, in words; empty if there is nothing."""
         return self._state.undo[-1].words if self._state.undo and not self.read_only else ""
 
+    @property
+    def problem(self) -> ProjectError | None:
+        """Why the project can't be saved now; None while it can, or if it is read-only or closed."""
+        if self._lock is None or self.closed:
+            return None
+        path, folder = self.path, self._folder
+        remedy = "recreate it here (project.recreate()), or save a copy elsewhere (project.save_copy(path))"
+        if not folder.is_there:
+            return ProjectError(
+                f"{path} was deleted or moved while it was open", "the project's folder", remedy
+            )
+        if not folder.is_same:
+            if not self._lock.is_noted:
+                remedy = "save a copy elsewhere (project.save_copy(path))"
+                return ProjectError(f"{path} is another folder now", "the folder that was opened", remedy)
+            folder.trust()  # some file systems give a folder another number from time to time
+        if not os.access(path, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+            remedy = "give it back its permissions, or save a copy elsewhere (project.save_copy(path))"
+            return ProjectError(f"{path} can no longer be written", "a folder that can be written", remedy)
+        return None
+
+    @property
+    def was_replaced(self) -> bool:
+        """Whether another folder is in the place of the one that was opened for writing."""
+        return self.problem is not None and os.path.lexists(self.path) and not self._folder.is_same
+
+    @property
+    def can_recreate(self) -> bool:
+        """Whether `recreate` can make the folder again: it was open here, and is gone."""
+        return self._lock is not None and not self.closed and not os.path.lexists(self.path)
+
     @contextlib.contextmanager
     def _changing(self, reason: str) -> Iterator[State]:
-        """Change the state in the block; it is on disk when that ends, and those who observe are told."""
+        """Change the state in the block: all of it is on disk when that ends, or nothing has changed.
+
+        Files that the block moves are moved back by what it adds to `_reverts`.
+        """
         with self._mutex:
             self._check_writable()
-            yield self._state
-            self._folder.save_state(self._state)
+            text = self._text
+            with contextlib.ExitStack() as reverts:
+                reverts.callback(self._go_back, self._state.copy(), dict(self._takes), text, self._script)
+                self._reverts = reverts
+                yield self._state
+                self._folder.save(self._state, None if self._text == text else self._text)
+                reverts.pop_all()
+            if self._tidy_due:
+                self._tidy()
+        self._tell(reason)
+
+    def _go_back(self, state: State, takes: dict[str, Take], text: str, script: Script) -> None:
+        self._state, self._takes, self._text, self._script = state, takes, text, script
+        self._tidy_due = False
+
+    def _tell(self, reason: str) -> None:
+        with self._mutex:
             observers = list(self._observers)
         for callback in observers:
             try:
                 callback(reason)
-            except Exception:  # who looks on must not stop who works
+            except Exception:  # an observer's error must not break the project
                 _log.exception("an observer of %s failed", self.name)
 
     def _check_writable(self) -> None:
@@ -234,31 +350,24 @@ class OpenProject:
                 "a project that is open for writing here",
                 "close it there and open it again here" if self.holder else "open it without read_only",
             )
+        if problem := self.problem:
+            raise problem
 
     def _can_be_undone(self, words: str, *back: list[Any]) -> None:
-        """Remember how to take a change back; what can't be reached any more leaves the trash."""
-        steps = self._state.undo
-        steps.append(UndoStep(words, list(back)))
-        if len(steps) > MAX_UNDO:
-            del steps[: len(steps) - MAX_UNDO]
-            self._tidy()
-
-    def _steps_back(self, what: str) -> list[list[Any]]:
-        return [step for undo in self._state.undo for step in undo.back if step[0] == what]
+        """Keep how to take a change back; what can't be reached any more leaves the trash."""
+        self._tidy_due = self._state.remember(UndoStep(words, list(back))) or self._tidy_due
 
     def _finish_deletions(self) -> None:
         """Bring back takes that a crash left in the trash before it was written that they are deleted."""
-        for take_id in self._folder.thrown_away() - {step[1] for step in self._steps_back("restore")}:
-            take = self._folder.bring_back(take_id)
-            if take is not None:
-                self._takes[take_id] = take
+        for take_id in self._folder.thrown_away() - self._state.thrown_away():
+            with contextlib.suppress(VibeVoiceError):  # it stays in the trash until the next time
+                if take := self._folder.bring_back(take_id):
+                    self._takes[take_id] = take
 
     def _tidy(self) -> None:
-        trash = {step[1] for step in self._steps_back("restore")}
-        voices = {step[2].get("voice") for step in self._steps_back("member")}
-        voices |= {member.voice for member in self._state.cast}
-        with self._folder.disk():
-            self._folder.tidy(trash, {voice for voice in voices if voice}, set(self._takes))
+        self._tidy_due = False
+        with contextlib.suppress(VibeVoiceError, OSError):  # what can't be removed now is removed later
+            self._folder.tidy(self._state.thrown_away(), self._state.voices(), set(self._takes))
 
     def _lanes(self) -> dict[str, list[Take]]:
         """The takes of every turn that has some, in the order in which they were made."""
@@ -285,78 +394,35 @@ class OpenProject:
                 record.chosen = self._latest(record.id)
 
     def _read(self, text: str) -> None:
-        """Read the script, and find its turns again."""
-        state = self._state
-        script = parse_script(text, known=[member.label for member in state.cast])
-        words = [Words(turn.label, turn.text) for turn in script.turns]
-        ids = match_turns(
-            [(turn.id, turn.words) for turn in state.turns],
-            words,
-            self._fresh_id,
-            [(turn.id, turn.words) for turn in state.retired],
-        )
-        before = {turn.id: turn for turn in (*state.retired, *state.turns)}
-        turns = []
-        for turn_id, (speaker, said) in zip(ids, words, strict=True):
-            record = before.pop(turn_id, None) or TurnRecord(turn_id, speaker, said)
-            record.speaker, record.text = speaker, said
-            turns.append(record)
+        """Read a script, and find its turns again."""
         with_takes = {take.manifest["turn_id"] for take in self._takes.values()}
-        state.turns, state.retired = turns, [turn for turn in before.values() if turn.id in with_takes]
-        speakers = dict.fromkeys(turn.label for turn in script.turns)
-        state.cast = [member for member in state.cast if member.voice or member.label in speakers]
-        for label in speakers:
-            state.member(label)
-        self._text, self._script = text, script
+        self._script = read_script(self._state, text, with_takes, lambda: secrets.token_hex(4))
+        self._text = text
 
-    def _fresh_id(self) -> str:
-        return secrets.token_hex(4)
+    def _find_script(self) -> FoundScript:
+        try:
+            return find_script(self._folder.load_script(), self._state)
+        except UnicodeDecodeError as exc:
+            got = f"{self.path / 'script.txt'}: {exc}"
+            raise ProjectError(got, "text in UTF-8", "save it as UTF-8 text") from exc
 
-
-class Settings(MutableMapping[str, Any]):
-    """A project's settings; a name that was never set has its default, deleting one brings that back."""
-
-    def __init__(self, project: OpenProject) -> None:
-        self._project = project
-
-    def __getitem__(self, name: str) -> Any:
-        return {**DEFAULTS, **self._project._state.settings}[name]
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        self.update({name: value})
-
-    def __delitem__(self, name: str) -> None:
-        if name not in self._project._state.settings:
-            raise KeyError(name)
-        with self._project._changing("settings") as state:
-            del state.settings[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({**DEFAULTS, **self._project._state.settings})
-
-    def __len__(self) -> int:
-        return len({**DEFAULTS, **self._project._state.settings})
-
-    def __repr__(self) -> str:
-        return repr(dict(self))
-
-    def update(self, *changes: Any, **named: Any) -> None:
-        """Change several at once.
-
-        Raises
-        ------
-        OptionError
-            A value that isn't plain.
-        """
-        values: Mapping[str, Any] = dict(*changes, **named)
-        values = {name: checked_setting(name, value) for name, value in values.items()}
-        if any(name not in self or self[name] != value for name, value in values.items()):
-            with self._project._changing("settings") as state:
-                state.settings.update(values)
+    def _keep_found(self, found: FoundScript) -> None:
+        """Save what was recovered, and say so; on a full disk it is recovered again the next time."""
+        if not found.note:
+            return
+        self._folder.warn(f"{self.name}: {found.note}")
+        with contextlib.suppress(ProjectError):
+            if found.damaged:
+                self._folder.set_aside("script.txt")
+            elif found.before is not None:
+                self._can_be_undone(
+                    "took the edited script.txt", ["script", "", asdict(Earlier(found.before))]
+                )
+            self._folder.save(self._state, found.text)
 
 
-def _with_suffix(path: Path) -> Path:
-    return path if path.suffix == SUFFIX else path.with_name(f"{path.name}{SUFFIX}")
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def take_number(take: Take) -> int:
@@ -369,7 +435,7 @@ def _order(take: Take) -> tuple[int, str, str]:
     return take_number(take), str(take.manifest.get("created")), take.id
 
 
-def _lock(folder: Path) -> tuple[ProjectLock | None, str]:
+def lock_folder(folder: Path) -> tuple[ProjectLock | None, str]:
     """Take the lock, or say in words why not."""
     lock = ProjectLock(folder)
     try:

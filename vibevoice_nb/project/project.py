@@ -9,15 +9,25 @@ A turn has takes, one of them chosen; the episode is the chosen takes in the ord
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from vibevoice_nb.errors import AudioError, OptionError, VoiceError
-from vibevoice_nb.script import Turn
+from vibevoice_nb.defaults import known_settings
+from vibevoice_nb.errors import AudioError, OptionError, ProjectError, VoiceError
+from vibevoice_nb.frontends import Frontend
+from vibevoice_nb.ranges import plain, shown
+from vibevoice_nb.script import Diagnostic, Turn
 from vibevoice_nb.sinks import SAMPLE_RATE
+from vibevoice_nb.speakable import check_script, reason
 
+from .copying import write_copy
+from .folder import new_folder
+from .opened import lock_folder
+from .paths import project_path
 from .state import MAX_GAP_MS, is_gap
 from .take import Take
 from .taking import TakesProject, quoted
@@ -30,7 +40,7 @@ if TYPE_CHECKING:
 
     from .generation import Generation, Listener, Mode
 
-TurnState = Literal["unspoken", "spoken", "changed"]
+TurnState = Literal["unspoken", "spoken", "changed", "unspeakable"]
 
 
 @dataclass(frozen=True)
@@ -42,8 +52,9 @@ class ProjectTurn:
     id : str
         Stays with the turn through edits.
     turn : Turn
-    state : {"unspoken", "spoken", "changed"}
-        Changed: the chosen take says other words, or in another voice.
+    state : {"unspoken", "spoken", "changed", "unspeakable"}
+        Changed: the chosen take says other words, or in another voice. Unspeakable: there is nothing in it
+        that the chosen model can speak; it is skipped.
     context_changed : bool
         The chosen take was spoken after other takes or texts than come before it now.
     chosen : str or None
@@ -64,6 +75,8 @@ class ProjectTurn:
     takes: tuple[str, ...]
     gap_ms: int | None
     partial: bool = False
+    reason: str = ""
+    """The reason why it is unspeakable."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +99,24 @@ class Project(TakesProject):
     ...     [(item.turn.label, item.state) for item in project.turns], project.timeline().samples
     ([('Anna', 'unspoken'), ('Ben', 'unspoken')], 0)
     """
+
+    # The model
+
+    @property
+    def model(self) -> str:
+        """The model of the settings, whose limits the diagnostics and the turns' states are about."""
+        return str(self.settings["model"])
+
+    @property
+    def frontend(self) -> Frontend:
+        """The model's way from text to speech, as far as it is known without loading it."""
+        return known_settings(self.model).frontend
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """What was found about the script, and what the model cannot speak of it."""
+        found = (*super().diagnostics, *check_script(self.script, self.frontend, self.model))
+        return tuple(sorted(found, key=lambda item: (item.line, item.column)))
 
     # The turns
 
@@ -113,7 +144,8 @@ class Project(TakesProject):
 
     def missing(self) -> list[str]:
         """Ids of the turns to speak: without a take, with one that was stopped, or changed since."""
-        return [turn.id for turn in self.turns if turn.state != "spoken" or turn.partial]
+        unspoken = ("unspoken", "changed")
+        return [turn.id for turn in self.turns if turn.state in unspoken or turn.partial]
 
     def context_changed(self, take_id: str) -> bool:
         """Whether a take was spoken after other takes or texts than come before its turn now."""
@@ -132,8 +164,11 @@ class Project(TakesProject):
             Not 0 to 60,000 whole milliseconds.
         ProjectError
         """
+        gap_ms = plain(gap_ms)
         if gap_ms is not None and not is_gap(gap_ms):
-            raise OptionError(f"gap_ms={gap_ms!r}", f"whole milliseconds, 0 to {MAX_GAP_MS}", "0 is no gap")
+            raise OptionError(
+                f"gap_ms={shown(gap_ms)}", f"whole milliseconds, 0 to {MAX_GAP_MS}", "0 is no gap"
+            )
         with self._changing("gaps"):
             record = self._record(turn_id)
             self._can_be_undone(f"set the gap after {quoted(record)}", ["gap_ms", turn_id, record.gap_ms])
@@ -172,14 +207,27 @@ class Project(TakesProject):
 
     # The context, and the whole
 
-    def context_for(self, turn_id: str, model: str | None = None) -> list[ContextTurn]:
+    def context_for(
+        self,
+        turn_id: str,
+        model: str | None = None,
+        frontend: Frontend | None = None,
+        weights: str | None = None,
+    ) -> list[ContextTurn]:
         """What was spoken before a turn, the oldest first, back to the first turn that isn't complete.
+
+        A turn that the model cannot speak is passed over, as if it were not in the script.
 
         Parameters
         ----------
         turn_id : str
         model : str, optional
             Also stop at a take of another model, whose frames this one can't go on from.
+        frontend : Frontend, optional
+            The model's; by default that of the project's setting.
+        weights : str, optional
+            Fingerprint of the model's weights: also stop, with a warning, at a take made when the model of
+            that name had other weights. Takes of earlier versions, which name none, are accepted.
 
         Raises
         ------
@@ -196,9 +244,17 @@ class Project(TakesProject):
             ]
         context = []
         for record, turn, take in reversed(before):
+            if take is None and (frontend or self.frontend).check(turn.text).empty:
+                continue
             if take is None or take.ended == "cancelled":
                 break
             if model is not None and take.manifest.get("model") != model:
+                break
+            if weights is not None and take.manifest.get("weights", weights) != weights:
+                warnings.warn(
+                    f"{quoted(record)} is not used as context: {model} had other weights when it was made",
+                    stacklevel=2,
+                )
                 break
             try:
                 frames = take.frames
@@ -283,15 +339,19 @@ class Project(TakesProject):
         ScriptError, VoiceError, OptionError, ProjectError
             What keeps it from being spoken.
         """
-        from .generation import Generation, check_ready
+        from .generation import Generation, check_ready, speakable_turns
 
         self._check_writable()
         mode = mode or self.settings["mode"]
         if mode not in ("turns", "whole"):
             raise OptionError(f"mode={mode!r}", "'turns' or 'whole'", "leave it out")
         every = [turn.id for turn in self.turns]
-        wanted = every if mode == "whole" else list(self.missing() or every if turns is None else turns)
+        # The engine says which of them it can speak: its model may be another than the setting's.
+        missing = [turn.id for turn in self.turns if turn.state != "spoken" or turn.partial]
+        wanted = every if mode == "whole" else list(self._worth_speaking(missing) if turns is None else turns)
         check_ready(self, wanted)
+        if not callable(engine):
+            speakable_turns(self, engine, wanted)
         kept = {name: self.settings[name] for name in ("num_steps", "cfg_scale", "seed", "solver")}
         given = {**kept, **{name: value for name, value in options.items() if value is not None}}
         return Generation(
@@ -309,7 +369,85 @@ class Project(TakesProject):
         """Speak in the background; parameters and errors are those of `generation`."""
         return self.generation(engine, turns, **options).start()
 
+    # The folder
+
+    def save_copy(self, path: str | os.PathLike[str]) -> Project:
+        """Save a copy as another project; it works also when this one can't be saved any more.
+
+        Parameters
+        ----------
+        path : path
+            The folder to be; `.vibevoice` is added if it is missing.
+
+        Returns
+        -------
+        Project
+            The copy, open. A warning and its `notes` name the takes whose audio is gone.
+
+        Raises
+        ------
+        ProjectError
+            Something is there already, or the disk refuses.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder, Project.create(f"{folder}/talk") as project:
+        ...     with project.save_copy(f"{folder}/copy") as copy:
+        ...         copy.name
+        'copy'
+        """
+        target = project_path(path, new=True)
+        lost = self._write_to(target)
+        copy = Project.open(target)
+        copy._say_lost(lost)
+        return copy
+
+    def recreate(self) -> None:
+        """Make the folder again, after it was deleted while the project was open.
+
+        Script, settings and voices are written as they are in memory. The audio of takes was in the folder:
+        takes that are gone are left out, with a warning.
+
+        Raises
+        ------
+        ProjectError
+            The folder is there, or something else is; or the disk refuses.
+        """
+        with self._mutex:
+            if self._lock is None or self.closed:
+                self._check_writable()
+            lost = self._write_to(self.path)
+            lock, holder = lock_folder(self.path)
+            if lock is None:
+                raise ProjectError(
+                    f"{self.name} can't be locked: {holder}", "a folder of its own", "open it again"
+                )
+            assert self._lock is not None
+            self._lock.release()
+            self._lock = lock
+            self._folder.trust()
+            for take_id in lost:
+                del self._takes[take_id]
+            self._adopt_takes()
+            self._say_lost(lost)
+        self._tell("takes")
+
     # Inside
+
+    def _worth_speaking(self, missing: Sequence[str]) -> Sequence[str]:
+        """What is missing, or everything once all that can be spoken is."""
+        unspeakable = {turn.id for turn in self.turns if turn.state == "unspeakable"}
+        return missing if set(missing) - unspeakable else [turn.id for turn in self.turns]
+
+    def _write_to(self, target: Path) -> list[str]:
+        with self._mutex, new_folder(target) as folder:
+            return write_copy(self._state, self._text, self._shelf, self._folder, folder, self._takes)
+
+    def _say_lost(self, lost: list[str]) -> None:
+        if lost:
+            some = f"{len(lost)} takes" if len(lost) > 1 else "1 take"
+            self._folder.warn(f"{self.name}: the audio of {some} is gone with the folder it was in")
 
     def _turn(self, index: int, takes: Sequence[Take], voices: dict[str, str | None]) -> ProjectTurn:
         record = self._state.turns[index]
@@ -319,6 +457,9 @@ class Project(TakesProject):
             voice = take.manifest.get("voice")
             said = (take.turns[0].text, voice.get("sha256") if isinstance(voice, dict) else None)
             state = "spoken" if said == (record.text, voices[record.speaker]) else "changed"
+        why = "" if state == "spoken" else reason(self._script.turns[index], self.frontend, self.model)
+        if why:
+            state = "unspeakable"
         return ProjectTurn(
             id=record.id,
             turn=self._script.turns[index],
@@ -328,6 +469,7 @@ class Project(TakesProject):
             takes=tuple(other.id for other in takes),
             gap_ms=record.gap_ms,
             partial=take is not None and take.ended == "cancelled",
+            reason=why,
         )
 
     def _differs(self, take: Take, index: int) -> bool:
@@ -335,7 +477,13 @@ class Project(TakesProject):
         context = take.manifest.get("context")
         if not isinstance(context, list) or not context:
             return False
-        now = self._state.turns[max(0, index - len(context)) : index]
+        frontend = self.frontend
+        heard = [
+            record
+            for record in self._state.turns[:index]
+            if record.chosen is not None or not frontend.check(record.text).empty
+        ]
+        now = heard[max(0, len(heard) - len(context)) :]
         before = [
             (entry.get("turn_id"), entry.get("take_id"), entry.get("text")) if isinstance(entry, dict) else ()
             for entry in context

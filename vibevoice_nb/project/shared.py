@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vibevoice_nb.errors import ProjectError
 
-from .folder import SUFFIX
+from .paths import project_path
 from .project import Project
 
 _open: weakref.WeakValueDictionary[Path, Project] = weakref.WeakValueDictionary()
@@ -41,15 +41,21 @@ def shared_project(path: str | os.PathLike[str], *, create: bool = True) -> Proj
     ...     shared_project(f"{folder}/talk.vibevoice") is project
     True
     """
-    folder = Path(path).expanduser().absolute()
-    if folder.suffix != SUFFIX:
-        folder = folder.with_name(f"{folder.name}{SUFFIX}")
+    folder = project_path(path).absolute()
     with _lock:
         project = _open.get(folder)
-        # Read-only because of somebody who may have gone meanwhile: worth another try.
-        if project is None or project.closed or project.read_only:
+        # Read-only because of somebody who may have gone meanwhile: worth another try. One whose folder is
+        # gone has still what was in it; another project in its place is another one.
+        outdated = project is not None and (project.closed or project.read_only or project.was_replaced)
+        if project is None or outdated:
             if not folder.exists() and not create:
                 raise ProjectError(f"{folder}: no such folder", "a project's folder", "make a new one")
             project = Project.open(folder) if folder.exists() else Project.create(folder)
             _open[folder] = project
         return project
+
+
+def share(project: Project) -> None:
+    """Let `shared_project` give this object for its folder."""
+    with _lock:
+        _open[project.path.absolute()] = project

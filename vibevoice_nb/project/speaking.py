@@ -5,9 +5,11 @@ Each take is kept with all that is needed to make it again and to go on from it.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -33,6 +35,7 @@ Cancelled = Callable[[], bool]
 
 GENERATED = "generated speech"
 """Every manifest says so, and so does every exported file."""
+_log = logging.getLogger(__name__)
 _LIBRARIES = ("torch", "transformers", "diffusers")
 
 
@@ -46,38 +49,43 @@ def speak_turn(
 ) -> Take | None:
     """Speak one turn in the context of the takes chosen before it; None if not a frame was made."""
     turn = project.turn(turn_id)
-    context = project.context_for(turn_id, engine.name)
+    context = project.context_for(turn_id, engine.name, engine.frontend, engine.model.weights_digest())
     begun = time.perf_counter()
-    run = TurnRun(
-        engine, turn.turn, voices_of(project), [item.spoken for item in context], options, cancelled=cancelled
-    )
+    voices = engine.followed(voices_of(project))
+    run = TurnRun(engine, turn.turn, voices, [item.spoken for item in context], options, cancelled=cancelled)
     writer = project.begin_take(turn_id)
     first: float | None = None
+
+    def manifest() -> dict[str, Any]:
+        return {
+            **_about(engine, options, mode="turns"),
+            **_said(project, turn, voices),
+            "expected_seconds": round(engine.frontend.seconds(turn.turn.text), 2),
+            "odd_length": run.odd_length,
+            "context": [_context_entry(item) for item in context[len(context) - run.context_used :]],
+            "context_dropped": len(context) - run.context_used,
+            "prefill_sha256": run.prefill_hash,
+            **_effort(run.frames, engine, time.perf_counter() - begun, first),
+            "ended": run.ended,
+        }
+
+    # The codec always goes on from the sound before, also where the model read none of its words.
+    follows = context[-1].take_id if context else None
     try:
         for audio in run:
             first = first or time.perf_counter() - begun
             writer.write(audio)
             hear(audio)
-    except BaseException:
-        writer.abandon()
+    except BaseException as error:
+        with keeping_audio():
+            frames = run.frames
+            about = {**manifest(), "error": _short(error)} if len(frames) else {}
+            writer.salvage(frames, engine.model.config.hop_length, run.lead, about, follows=follows)
         raise
-    frames = run.frames
-    if not len(frames):
+    if not len(run.frames):
         writer.abandon()
         return None
-    used = context[len(context) - run.context_used :]
-    manifest = {
-        **_about(engine, options, mode="turns"),
-        **_said(project, turn),
-        "context": [_context_entry(item) for item in used],
-        "context_dropped": len(context) - len(used),
-        "prefill_sha256": run.prefill_hash,
-        **_effort(frames, engine, time.perf_counter() - begun, first),
-        "ended": run.ended,
-    }
-    # The codec always goes on from the sound before, also where the model read none of its words.
-    follows = context[-1].take_id if context else None
-    return writer.finish(frames, run.lead, manifest, follows=follows)
+    return writer.finish(run.frames, run.lead, manifest(), follows=follows)
 
 
 def speak_whole(
@@ -89,21 +97,38 @@ def speak_whole(
     """
     turns = project.turns
     begun = time.perf_counter()
-    run = WholeRun(engine, [turn.turn for turn in turns], voices_of(project), options, cancelled=cancelled)
+    voices = engine.followed(voices_of(project))
+    run = WholeRun(engine, [turn.turn for turn in turns], voices, options, cancelled=cancelled)
     first: float | None = None
-    with project.keep_audio() as kept:
-        for audio in run:
-            first = first or time.perf_counter() - begun
-            kept.write(audio)
-            hear(audio)
+
+    def cut(error: BaseException | None = None) -> dict[str, Take]:
         frames = run.frames
         if not len(frames):
             return {}
         shared = {
             **_about(engine, options, mode="whole"),
             **_effort(frames, engine, time.perf_counter() - begun, first),
+            "error": None if error is None else _short(error),
         }
         return _cut(project, turns, run, frames, shared)
+
+    failure: BaseException | None = None
+    with project.keep_audio() as kept:
+        try:
+            for audio in run:
+                first = first or time.perf_counter() - begun
+                kept.write(audio)
+                hear(audio)
+        except BaseException as error:
+            failure = error
+            try:
+                cut(error)
+            except Exception:  # the draft is left
+                raise error from None
+        else:
+            return cut()
+    assert failure is not None
+    raise failure
 
 
 def _cut(
@@ -127,7 +152,8 @@ def _cut(
         writer.write(audio[start * hop : stop * hop])
         manifest = {
             **shared,
-            **_said(project, turn),
+            **_said(project, turn, run.cast),
+            **_length(run.engine, turn, stop - start, cut_off=last and run.ended != "finished"),
             "context": list(context),
             "context_dropped": 0,
             "confidence": span.confidence,
@@ -141,6 +167,20 @@ def _cut(
         takes[turn.id], follows = take, take.id
         context.append({"turn_id": turn.id, "take_id": take.id, **_words(turn)})
     return takes
+
+
+@contextlib.contextmanager
+def keeping_audio() -> Iterator[None]:
+    """Keep audio after an error: what goes wrong here is logged, and hides nothing."""
+    try:
+        yield
+    except Exception:
+        _log.exception("audio that was generated before an error could not be made a take")
+
+
+def _short(error: BaseException) -> str:
+    """Return an error in a line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
 def voices_of(project: Project) -> dict[int, Voice]:
@@ -160,6 +200,7 @@ def _about(engine: Engine, options: GenerationOptions, *, mode: str) -> dict[str
         "content": GENERATED,
         "model": engine.name,
         "revision": engine.revision,
+        "weights": engine.model.weights_digest(),
         "device": str(engine.device),
         "dtype": str(engine.dtype).removeprefix("torch."),
         "quantize": engine.quantize,
@@ -175,10 +216,11 @@ def _about(engine: Engine, options: GenerationOptions, *, mode: str) -> dict[str
     }
 
 
-def _said(project: Project, turn: ProjectTurn) -> dict[str, Any]:
-    """What was said, and in whose voice."""
+def _said(project: Project, turn: ProjectTurn, voices: Mapping[int, Voice]) -> dict[str, Any]:
+    """What was said, and in whose voice; `spoken_with` is the built-in one that replaced it."""
     member = project.cast.get(turn.turn.label)
     voice = None if member is None else member.voice
+    used = voices.get(turn.turn.speaker_index)
     return {
         "turn_id": turn.id,
         **_words(turn),
@@ -190,8 +232,20 @@ def _said(project: Project, turn: ProjectTurn) -> dict[str, Any]:
             "sha256": voice.sha256,
             "seconds": round(voice.seconds, 3),
             "consent": member.consent,
+            **(
+                {}
+                if used is None or used is voice or used.sha256 == voice.sha256
+                else {"spoken_with": used.name}
+            ),
         },
     }
+
+
+def _length(engine: Engine, turn: ProjectTurn, frames: int, *, cut_off: bool) -> dict[str, Any]:
+    """The length the text should take, and whether the audio is far from it."""
+    length = frames / engine.model.config.frame_rate, engine.frontend.seconds(turn.turn.text)
+    odd = engine.limits.odd_passage([] if cut_off else [length], length if cut_off else None)
+    return {"expected_seconds": round(length[1], 2), "odd_length": odd}
 
 
 def _words(turn: ProjectTurn) -> dict[str, str]:

@@ -1,14 +1,17 @@
 """What a project remembers beside its text and its takes: `project.json`, read with suspicion.
 
-    {"format": 1, "turns": [...], "retired": [...], "cast": [...], "settings": {...}, "starred": [...],
-     "undo": [...]}
+    {"format": 1, "script": "...", "turns": [...], "retired": [...], "cast": [...], "settings": {...},
+     "starred": [...], "undo": [...], "given": {...}}
 
 Turns carry what the person decided (the chosen take, the gap); a turn that left the script is retired as long
-as it has takes. Keys of ours that are missing get their defaults, keys that aren't ours are kept as they are.
+as it has takes. `script` is the text of `script.txt`, to recover it. `given` holds the arguments that a cell
+gave last: running it again changes nothing that was changed in the page meanwhile. Keys of ours that are
+missing get their defaults, keys that aren't ours are kept as they are.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -16,12 +19,17 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
 from vibevoice_nb.errors import OptionError
+from vibevoice_nb.ranges import plain, real, shown, whole
 
 from .matching import Words
 
 FORMAT = 1
 MAX_GAP_MS = 60_000
 MAX_UNDO = 50
+MAX_TYPED = 10
+"""Steps of undo that were made by typing, for which an editor has its own."""
+MAX_UNDO_TEXT = 1_000_000
+"""Characters of earlier scripts that are kept to be undone; the last one is kept in any case."""
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#767676")
 """Told apart by colour-blind people (Okabe and Ito's), and at least 3:1 on white and on JupyterLab's dark."""
 
@@ -78,17 +86,45 @@ class MemberRecord:
 
 
 @dataclass
+class Earlier:
+    """An earlier script, with the turns and speakers that it has and the one after it hasn't."""
+
+    text: str
+    turns: list[dict[str, Any]] = field(default_factory=list)
+    cast: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        _check(type(self.text) is str, "an undo step")
+        for kind, items in ((TurnRecord, self.turns), (MemberRecord, self.cast)):
+            for item in items:
+                kind(**item)
+
+
+@dataclass
 class UndoStep:
-    """What was done, in words, and the steps that take it back (see `history`)."""
+    """A change in words, and the steps that take it back.
+
+    `typed` is the time (seconds since 1970) of a change made by typing: what is typed next joins it.
+    """
 
     words: str
     back: list[list[Any]]
+    typed: float | None = None
+
+    @property
+    def letters(self) -> int:
+        """Length of the scripts it keeps."""
+        return sum(len(entry[2]["text"]) for entry in self.back if entry[0] == "script")
 
     def __post_init__(self) -> None:
         _check(type(self.words) is str, "an undo step")
+        _check(self.typed is None or type(self.typed) in (int, float), "an undo step")
+        _check(self.typed is None or bool(self.back and self.back[0][0] == "script"), "an undo step")
         for what, key, *before in self.back:
             if what == "member":
                 MemberRecord(**before[0])
+            elif what == "script":
+                Earlier(**before[0])
             elif what == "gap_ms":
                 _check(checked_id(key) == key and (before[0] is None or is_gap(before[0])), "an undo step")
             else:
@@ -104,17 +140,40 @@ Record = TypeVar("Record", TurnRecord, MemberRecord, UndoStep)
 class State:
     """All of `project.json`."""
 
+    script: str | None = None
     turns: list[TurnRecord] = field(default_factory=list)
     retired: list[TurnRecord] = field(default_factory=list)
     cast: list[MemberRecord] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     starred: list[str] = field(default_factory=list)
     undo: list[UndoStep] = field(default_factory=list)
+    given: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         data = {name: value for name, value in asdict(self).items() if name != "extra"}
         return {**self.extra, "format": FORMAT, **data}
+
+    def copy(self) -> State:
+        """Return a copy that later changes leave as it is."""
+        same = copy.copy(self)
+        same.turns, same.retired = list(map(copy.copy, self.turns)), list(map(copy.copy, self.retired))
+        same.cast, same.undo = list(map(copy.copy, self.cast)), list(map(copy.copy, self.undo))
+        same.settings, same.given, same.starred = dict(self.settings), dict(self.given), list(self.starred)
+        return same
+
+    def remember(self, step: UndoStep) -> bool:
+        """Keep a step of undo; return whether older ones were dropped for it."""
+        typed = [at for at, other in enumerate(self.undo) if other.typed is not None]
+        dropped = set(typed[: max(0, len(typed) + (step.typed is not None) - MAX_TYPED)])
+        kept, room = [step], MAX_UNDO_TEXT
+        for other in reversed([other for at, other in enumerate(self.undo) if at not in dropped]):
+            room -= other.letters
+            if room < 0 or len(kept) == MAX_UNDO:
+                break
+            kept.append(other)
+        before, self.undo = len(self.undo), kept[::-1]
+        return len(self.undo) <= before
 
     @classmethod
     def from_json(cls, data: Any) -> State:
@@ -126,19 +185,43 @@ class State:
             Damaged.
         """
         _check(data["format"] == FORMAT, "the format")
+        script = data.get("script")
+        _check(script is None or type(script) is str, "the script")
         state = cls(
+            script=script,
             turns=_records(TurnRecord, data.get("turns", [])),
             retired=_records(TurnRecord, data.get("retired", [])),
             cast=_records(MemberRecord, data.get("cast", [])),
             settings={name: checked_setting(name, value) for name, value in data.get("settings", {}).items()},
             starred=[checked_id(take) for take in data.get("starred", [])],
             undo=_records(UndoStep, data.get("undo", [])),
+            given={
+                str(name): checked_setting("given", value) for name, value in data.get("given", {}).items()
+            },
         )
         ids = [turn.id for turn in (*state.turns, *state.retired)]
         _check(len(set(ids)) == len(ids), "a turn's id, which is there twice")
         known = {item.name for item in fields(cls)} | {"format"}
         state.extra = {name: value for name, value in data.items() if name not in known}
         return state
+
+    def voices(self) -> set[str]:
+        """Names of the voices that the cast has, or can get back by undo."""
+        members = [entry[2] for entry in self._back("member")]
+        members += [member for entry in self._back("script") for member in entry[2]["cast"]]
+        names = {member.get("voice") for member in members} | {member.voice for member in self.cast}
+        return {name for name in names if name}
+
+    def thrown_away(self) -> set[str]:
+        """Ids of the deleted takes that undo can bring back."""
+        return {entry[1] for entry in self._back("restore")}
+
+    def _back(self, what: str) -> list[list[Any]]:
+        return [entry for step in self.undo for entry in step.back if entry[0] == what]
+
+    def turns_words(self) -> list[Words]:
+        """The words of the script's turns, in order."""
+        return [turn.words for turn in self.turns]
 
     def turn(self, turn_id: str) -> TurnRecord | None:
         """The turn with an id, retired ones included."""
@@ -167,7 +250,8 @@ def is_file_name(value: Any) -> bool:
 
 def is_gap(value: Any) -> bool:
     """Whether a value is a pause in milliseconds."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_GAP_MS
+    number = whole(value)
+    return number is not None and 0 <= number <= MAX_GAP_MS
 
 
 def checked_colour(value: Any) -> str:
@@ -187,7 +271,7 @@ def checked_colour(value: Any) -> str:
 
 
 def checked_setting(name: Any, value: Any) -> Any:
-    """Return the value of a setting if it is plain: None, a truth value, a number or a short text.
+    """Return the value of a setting as plain Python: None, a truth value, a number or a short text.
 
     Raises
     ------
@@ -196,13 +280,15 @@ def checked_setting(name: Any, value: Any) -> Any:
     if not (isinstance(name, str) and name.isidentifier() and len(name) <= 40):
         raise OptionError(f"the setting {str(name)[:60]!r}", "a name such as 'num_steps'", "rename it")
     if name == "gap_ms" and not is_gap(value):
-        raise OptionError(f"gap_ms={value!r}", f"whole milliseconds, 0 to {MAX_GAP_MS}", "0 is no gap")
+        raise OptionError(f"gap_ms={shown(value)}", f"whole milliseconds, 0 to {MAX_GAP_MS}", "0 is no gap")
+    value = plain(value)
+    if not isinstance(value, (bool, int, float, str, type(None))):  # a Fraction, a Decimal
+        numbers = (whole(value), real(value))
+        value = next((number for number in numbers if number is not None), value)
     finite = not isinstance(value, float) or math.isfinite(value)
     short = not isinstance(value, str) or len(value) <= 1000
     if not (isinstance(value, (bool, int, float, str, type(None))) and finite and short):
-        raise OptionError(
-            f"{name}={str(value)[:60]}", "a number, a text, True, False or None", "leave it out"
-        )
+        raise OptionError(f"{name}={shown(value)}", "a number, a text, True, False or None", "leave it out")
     return value
 
 

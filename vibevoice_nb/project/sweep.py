@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from vibevoice_nb.errors import OptionError
+from vibevoice_nb.ranges import plain
 
 from .background import Background
 from .take import Take
@@ -204,7 +205,7 @@ class Sweep(Background["Sweep"]):
 
 def _checked(axes: Mapping[str, Any]) -> dict[str, list[Any]]:
     lists = {
-        name: [values] if isinstance(values, (str, int, float)) else list(values)
+        name: [plain(value) for value in (values if _is_several(values) else [values])]
         for name, values in axes.items()
     }
     for name, values in lists.items():
@@ -222,6 +223,11 @@ def _checked(axes: Mapping[str, Any]) -> dict[str, list[Any]]:
             "sweep(cfg_scale=[1.3, 2.0], num_steps=[5, 10]), for example",
         )
     return lists
+
+
+def _is_several(values: Any) -> bool:
+    """Whether an axis is a collection of values, not one: arrays without dimensions and text are one."""
+    return isinstance(plain(values), Iterable) and not isinstance(values, (str, bytes))
 
 
 def _check_values(cells: Sequence[SweepCell], fixed: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ project relies on these keys and leaves all others alone:
   context of, oldest first;
 * `ended`: "cancelled" for a part of a turn, which is then still missing;
 * `confidence`: how sure it is that the audio is this turn's, from 0 to 1; 1 where it is left out;
+* `odd_length`: "short" or "long" for audio that is far from the length its text should take, else empty;
 * `created`: UTC, ISO 8601.
 
 `TakeWriter` adds `id`, `turn_id`, `number` (the turn's takes are counted), `follows`, `samples`,
@@ -166,8 +167,13 @@ class Take:
 
     @property
     def ended(self) -> str:
-        """Why its speech ended: "finished", "length", "cancelled"; empty where nobody knows."""
+        """Why its speech ended: "finished", "length", "stalled", "cancelled"; empty where nobody knows."""
         return str(self.manifest.get("ended") or "")
+
+    @property
+    def odd_length(self) -> str:
+        """Set ("short", "long") if it is far from the length its text should take."""
+        return str(self.manifest.get("odd_length") or "")
 
     @property
     def lead(self) -> NDArray[np.float32]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vibevoice_nb.errors import ProjectError
+from vibevoice_nb.errors import ProjectError, VibeVoiceError
 
 from .casting import CastProject
+from .draft import Draft, unfinished_take
 from .folder import DRAFT, remove_folder
 from .opened import take_number
+from .scripting import bring_back_script
 from .state import TurnRecord
 from .take import Take
-from .writer import Draft, TakeWriter, unfinished_take
+from .writer import TakeWriter, WriterHooks
 
 
 class TakesProject(CastProject):
@@ -81,6 +83,7 @@ class TakesProject(CastProject):
         with self._changing("takes") as state:
             turn_id = self._take(take_id).manifest["turn_id"]
             record = self._record_of(self._take(take_id))
+            self._reverts.callback(self._move_back, self._folder.bring_back, take_id)
             self._folder.throw_away(take_id)
             back: list[list[Any]] = [["restore", take_id], ["chosen", turn_id, record.chosen]]
             if take_id in state.starred:
@@ -92,7 +95,7 @@ class TakesProject(CastProject):
             self._can_be_undone(f"deleted a take of {quoted(record)}", *back)
 
     def undo(self) -> str:
-        """Take the last deletion, choice, gap or change of a voice back.
+        """Take the last deletion, choice, gap, change of a voice or of the script back.
 
         Returns
         -------
@@ -104,7 +107,7 @@ class TakesProject(CastProject):
         ProjectError
             What was deleted is no longer there.
         """
-        with self._changing("undo") as state:
+        with self._mutex, self._changing(self._undo_reason()) as state:
             if not state.undo:
                 return ""
             step = state.undo.pop()
@@ -113,6 +116,10 @@ class TakesProject(CastProject):
             got = f"the take {gone[0]}, which is no longer in the project's trash, or damaged"
             raise ProjectError(got, "a take that was deleted", "speak the turn again")
         return step.words
+
+    def _undo_reason(self) -> str:
+        step = self._state.undo[-1] if self._state.undo else None
+        return "script" if step is not None and step.back[0][0] == "script" else "undo"
 
     def begin_take(self, turn_id: str) -> TakeWriter:
         """Begin a take of a turn; its audio is on disk as it is made.
@@ -134,7 +141,8 @@ class TakesProject(CastProject):
                 "number": 1 + max(map(take_number, self._lanes().get(turn_id, [])), default=0),
             }
             take_id = f"{turn_id}-{secrets.token_hex(3)}"
-            writer = TakeWriter(self._folder, take_id, facts, self._check_writable, self._publish)
+            hooks = WriterHooks(self._check_writable, self._publish, self._live.discard)
+            writer = TakeWriter(self._folder, take_id, facts, hooks)
             self._live.add(take_id)
             return writer
 
@@ -178,24 +186,42 @@ class TakesProject(CastProject):
                 remove_folder(path)
 
     def _publish(self, take: Take, choose: bool | None) -> Take:
-        """A take is complete on disk: make it one of ours."""
-        with self._changing("takes"):
-            self._takes[take.id] = take
-            self._live.discard(take.id)
-            record = self._record_of(take)
-            now = self._takes.get(record.chosen or "")
-            if choose is None:
-                choose = take.ended != "cancelled" or now is None or now.ended == "cancelled"
-            if choose:
-                record.chosen = take.id
-            for path in self._stale_drafts():
-                if path.name.startswith(f"{DRAFT}{record.id}-"):
-                    remove_folder(path)
+        """Add a take that is complete on disk to the project."""
+        try:
+            with self._changing("takes"):
+                self._takes[take.id] = take
+                self._live.discard(take.id)
+                record = self._record_of(take)
+                now = self._takes.get(record.chosen or "")
+                if choose is None:
+                    choose = take.ended != "cancelled" or now is None or now.ended == "cancelled"
+                if choose:
+                    record.chosen = take.id
+        except BaseException:
+            with self._mutex:  # the disk has the take, whatever became of the choice
+                self._takes[take.id] = take
+                self._adopt_takes()
+            self._tell("takes")
+            raise
+        for path in self._stale_drafts():
+            if path.name.startswith(f"{DRAFT}{record.id}-"):
+                remove_folder(path)
         return self._coloured(take)
+
+    @staticmethod
+    def _move_back(move: Callable[[str], object], take_id: str) -> None:
+        """Move a take back to where it was before a change that failed."""
+        with contextlib.suppress(VibeVoiceError):  # opening the project moves it, too
+            move(take_id)
 
     def _take_back(self, what: str, key: str, before: Any = None) -> bool:
         """Do one step of an undo; False if what was deleted is gone."""
+        if what == "script":
+            self._read(bring_back_script(self._state, before))
+            return True
         if what == "restore":
+            if key not in self._takes:
+                self._reverts.callback(self._move_back, self._folder.throw_away, key)
             take = self._takes.get(key) or self._folder.bring_back(key)
             if take is not None:
                 self._takes[key] = take

@@ -7,10 +7,11 @@ files into `takes/.making-ID/`, lets them reach the disk, and gives the folder i
 
 from __future__ import annotations
 
-import contextlib
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
@@ -20,112 +21,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibevoice_nb.errors import AudioError, ProjectError
-from vibevoice_nb.files import create, sync_folder, write_all
-from vibevoice_nb.peaks import BLOCK, Blocks, file_mark
+from vibevoice_nb.files import sync_folder
+from vibevoice_nb.peaks import Blocks, file_mark
 from vibevoice_nb.sinks import SAMPLE_RATE, as_samples
 
-from .folder import DRAFT, MAKING, MAX_MANIFEST_BYTES, ProjectFolder, remove_folder
-from .take import LEAD, Take, TakeTurn
+from .draft import Draft
+from .folder import MAKING, MAX_MANIFEST_BYTES, ProjectFolder, remove_folder
+from .take import LEAD, Take
 
 if TYPE_CHECKING:
     from vibevoice_nb.runs import Frames
 
-_CHUNK = BLOCK * 4096
-_DRAFT_BYTES = 64 * 1024
+_log = logging.getLogger(__name__)
 
 
-class Draft:
-    """Audio that is being made, safe on disk with every `write`.
-
-    In a `with` block it is removed at the end, unless an exception ends it: then it stays, to be heard.
-
-    Parameters
-    ----------
-    folder : ProjectFolder
-    draft_id : str
-    about : mapping
-        What it is of, plain JSON values.
+@dataclass(frozen=True)
+class WriterHooks:
+    """Functions of the project that a `TakeWriter` calls.
 
     Attributes
     ----------
-    samples : int
-        Written so far.
-    clipped : int
-        Of those, how many were beyond full scale.
-
-    Raises
-    ------
-    ProjectError
-        The disk refuses, also from `write`.
+    check : callable
+        Raises if the project can't be changed.
+    published : callable
+        Adds a take that is complete on disk, with the choice that was made for it.
+    left : callable
+        Called with the take's id when its draft is left as it is.
     """
 
-    def __init__(self, folder: ProjectFolder, draft_id: str, about: Mapping[str, Any]) -> None:
-        self.path = folder.takes / f"{DRAFT}{draft_id}"
-        self.samples = self.clipped = 0
-        self._folder = folder
-        with folder.disk():
-            folder.inside(folder.takes).mkdir(exist_ok=True)
-            self.path.mkdir()
-            (self.path / "draft.json").write_text(json.dumps(about, ensure_ascii=True), "utf-8")
-            self._file = create(self.path / "audio.f32")
-
-    def write(self, audio: NDArray[np.float32]) -> None:
-        """Take float32 [n].
-
-        Raises
-        ------
-        AudioError
-            Samples that aren't finite.
-        """
-        audio = as_samples(audio)
-        with self._folder.disk():
-            write_all(self._file, np.clip(audio, -1.0, 1.0).astype("<f4").tobytes())
-        self.samples += len(audio)
-        self.clipped += int((np.abs(audio) > 1.0).sum())
-
-    def chunks(self) -> Iterator[NDArray[np.float32]]:
-        """All that was written, 44 s at a time."""
-        with open(self.path / "audio.f32", "rb") as file:
-            while len(audio := np.fromfile(file, "<f4", _CHUNK)):
-                yield audio.astype(np.float32)
-
-    def remove(self) -> None:
-        """Close it and delete it."""
-        self._file.close()
-        remove_folder(self.path)
-
-    def __enter__(self) -> Draft:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, reason: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if reason is None:
-            self.remove()
-        else:
-            self._file.close()
-
-
-def unfinished_take(path: Path) -> Take | None:
-    """The audio of a draft that was left behind, without its frames; None if it can't be heard."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        with open(path / "draft.json", "rb") as file:
-            about = json.loads(file.read(_DRAFT_BYTES))
-        count = (path / "audio.f32").stat().st_size // 4
-        audio = np.memmap(path / "audio.f32", "<f4", "r", shape=(count,))
-        label, text = str(about["speaker"]), str(about["text"])
-        turns = (TakeTurn(str(about["turn_id"]), label, text, 0, count),) if about.get("turn_id") else ()
-        take = Take.from_audio(
-            audio, turns=turns, name="unfinished", manifest={**about, "ended": "cancelled"}
-        )
-        return Take(path.name.removeprefix(DRAFT), take.name, take.source, take.turns, take.manifest)
-    return None
+    check: Callable[[], None]
+    published: Callable[[Take, bool | None], Take]
+    left: Callable[[str], None]
 
 
 class TakeWriter:
     """A take that is being made; from `Project.begin_take`.
 
-    Write its audio, then `finish` it, or `abandon` it; a `with` block that ends without either abandons it.
+    Write its audio, then `finish` it, or `abandon` it; a `with` block that ends without either abandons it,
+    or leaves it as unfinished audio if an exception ends it.
 
     Attributes
     ----------
@@ -140,12 +73,10 @@ class TakeWriter:
         folder: ProjectFolder,
         take_id: str,
         facts: Mapping[str, Any],
-        check: Callable[[], None],
-        published: Callable[[Take, bool | None], Take],
+        hooks: WriterHooks,
     ) -> None:
         self.id = take_id
-        self._folder, self._facts = folder, dict(facts)
-        self._check, self._published = check, published
+        self._folder, self._facts, self._hooks = folder, dict(facts), hooks
         words = {name: facts[name] for name in ("turn_id", "speaker", "text")}
         self._draft = Draft(folder, take_id, words)
         self._open = True
@@ -212,9 +143,8 @@ class TakeWriter:
         with self._folder.disk():
             take = self._publish(frames, _padded(lead), facts)
         self._open = False
-        take = self._published(take, choose)
         self._draft.remove()
-        return take
+        return self._hooks.published(take, choose)
 
     def abandon(
         self,
@@ -240,14 +170,68 @@ class TakeWriter:
             self._draft.remove()
         return None
 
+    def salvage(
+        self,
+        frames: Frames,
+        hop: int,
+        lead: NDArray[np.float32] | None = None,
+        manifest: Mapping[str, Any] | None = None,
+        *,
+        follows: str | None = None,
+    ) -> Take | None:
+        """Keep the audio so far after an error: as a partial take, or else as unfinished audio on the disk.
+
+        Parameters
+        ----------
+        frames : Frames
+            Those beyond the audio that was written are left out.
+        hop : int
+            Samples of a frame.
+        lead, manifest, follows
+            As for `finish`.
+
+        Returns
+        -------
+        Take or None
+            None if there is no whole frame, or the disk refuses the take.
+        """
+        if not self._open:
+            return None
+        count = min(len(frames.latent), self.samples // hop)
+        if not count:
+            self._leave()
+            return None
+        self._draft.shorten(count * hop)
+        ended = {**(manifest or {}), "ended": "cancelled"}
+        try:
+            return self.finish(frames[:count], lead, ended, follows=follows)
+        except Exception:
+            _log.exception("the take %s is kept as unfinished audio", self.id)
+            self._leave()
+            return None
+
+    def _leave(self) -> None:
+        """Leave the draft on the disk, where it is found as unfinished audio; an empty one is deleted."""
+        if not self.samples:
+            self.abandon()
+        if self._open:
+            self._open = False
+            self._draft.close()
+            self._hooks.left(self.id)
+
     def __enter__(self) -> TakeWriter:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.abandon()
+    def __exit__(
+        self, kind: type[BaseException] | None, reason: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if reason is not None and self.samples:
+            self._leave()
+        else:
+            self.abandon()
 
     def _check_open(self) -> None:
-        self._check()
+        self._hooks.check()
         if not self._open:
             raise ProjectError(
                 f"the take {self.id}, which is complete or given up", "a new one", "begin_take"

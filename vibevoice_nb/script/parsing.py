@@ -100,7 +100,9 @@ def parse_script(
     reader = ScriptReader(_checked_cast(cast))
     if not isinstance(text, str):
         raise OptionError(
-            f"a script of type {type(text).__name__}", "text (str)", "use load_script for a file"
+            f"a script of type {type(text).__name__}",
+            "text (str), or what parse_script returns",
+            "pass the script's text; use load_script for a file",
         )
     if format not in ("auto", "text", "json"):
         raise OptionError(f"format={format!r}", "'auto', 'text' or 'json'", "leave it out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 
 from vibevoice_nb.errors import OptionError
 
@@ -28,6 +29,23 @@ def check_host(host: str, public: bool) -> None:
         "127.0.0.1, or --public beside it",
         "add --public if everybody who reaches this machine may use it",
     )
+
+
+def allowed_hosts(host: str, public: bool, named: Sequence[str] = ()) -> tuple[str, ...] | None:
+    """Return the names a server answers to, beside those of the loopback; None for any.
+
+    A page of another site can make a browser resolve that site's name to this machine. The Host header still
+    carries the foreign name, so a server that checks it can't be used that way.
+
+    Examples
+    --------
+    >>> allowed_hosts("127.0.0.1", public=False)
+    ('127.0.0.1',)
+    >>> allowed_hosts("0.0.0.0", public=True)
+    >>> allowed_hosts("0.0.0.0", public=True, named=["demo.example.org"])
+    ('0.0.0.0', 'demo.example.org')
+    """
+    return None if public and not named else (host, *named)
 
 
 def is_loopback(host: str) -> bool:

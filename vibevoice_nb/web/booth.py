@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from vibevoice_nb.engine_api import Engine
 
 _TELL_EVERY = 0.5  # seconds
+_MAX_WAITING = 1000
+"""Visitors remembered between "I am about to ask" and the request itself."""
 _log = logging.getLogger(__name__)
 
 
@@ -105,8 +107,9 @@ class Booth:
         self.model, self.limits = model, limits
         self._folder, self._how = folder, how
         self._streams: dict[str, LiveMp3] = {}
+        self._loaded = 0.0  # the fraction of the model
         self._jobs: dict[str, Generation] = {}
-        self._waiting: dict[str, bool] = {}  # by visitor: whether they still want it
+        self._waiting: dict[str, _Waiting] = {}  # by visitor, the oldest first
         self._lock = threading.Lock()
 
     def load(self) -> None:
@@ -114,24 +117,31 @@ class Booth:
         self._engine()
 
     def _engine(self) -> Engine:
-        return engines.load(self.model, **self._how)
+        return engines.load(self.model, progress=self._is_loaded, **self._how)
+
+    def _is_loaded(self, fraction: float) -> None:
+        self._loaded = fraction
 
     def stream(self, name: str) -> LiveMp3 | None:
         """Find a visitor's live sound."""
         return self._streams.get(name)
 
     def expect(self, visitor: str) -> None:
-        """Know of a visitor whose order waits for its turn, so that `stop` can withdraw it."""
-        self._waiting[visitor] = True
+        """Remember a visitor whose request waits in the queue, so that `stop` can withdraw it."""
+        with self._lock:
+            self._waiting.pop(visitor, None)
+            self._waiting[visitor] = _Waiting()
+            while len(self._waiting) > _MAX_WAITING:
+                del self._waiting[next(iter(self._waiting))]
 
     def stop(self, visitor: str) -> bool:
         """Stop what is spoken for a visitor within a frame, or withdraw it; returns whether it did."""
-        job = self._jobs.get(visitor)
+        job, waiting = self._jobs.get(visitor), self._waiting.get(visitor)
         if job is not None:
             job.cancel()
-        elif visitor in self._waiting:
-            self._waiting[visitor] = False
-        return job is not None or visitor in self._waiting
+        elif waiting is not None:
+            waiting.wanted = False
+        return job is not None or waiting is not None
 
     def leave(self, visitor: str) -> None:
         """Forget a visitor who has gone."""
@@ -146,7 +156,8 @@ class Booth:
         ScriptError, VoiceError, OptionError, AudioError
             In words for the visitor; nothing in them says where this machine keeps its files.
         """
-        if not self._waiting.pop(visitor, True):
+        waiting = self._waiting.pop(visitor, None)
+        if waiting is not None and not waiting.wanted:
             yield Report("", "Stopped before its turn came.")
             return
         script = self.limits.check(order.script)
@@ -163,6 +174,7 @@ class Booth:
             tempfile.TemporaryDirectory(prefix="work-", dir=self._folder) as work,
             Project.create(Path(work) / "conversation", order.script) as project,
         ):
+            project.settings["model"] = self.model
             for label, (voice, kind) in cast.items():
                 project.set_voice(label, voice, kind, consent=kind == "upload" and order.consent)
             with LiveMp3(own / "live.mp3", tags) as live:
@@ -188,7 +200,7 @@ class Booth:
                 time.sleep(_TELL_EVERY / 10 if job.progress.ttfa is None else _TELL_EVERY)
                 if job.progress.seconds > self.limits.max_minutes * 60:
                     job.cancel()
-                yield replace(report, words=_progress(job, self.model), seed=_seed(job))
+                yield replace(report, words=_progress(job, self.model, self._loaded), seed=_seed(job))
         finally:
             job.cancel()
             with self._lock:
@@ -197,6 +209,7 @@ class Booth:
             _wait(job)
 
     def _finish(self, job: Generation, name: str, own: Path) -> Report:
+        skipped = sum(turn.state == "unspeakable" for turn in job.project.turns)
         if job.error is not None:
             raise job.error
         episode = job.result()
@@ -206,6 +219,16 @@ class Booth:
         ended = "stopped" if job.state == "cancelled" else "all was said"
         length = clock(episode.samples / SAMPLE_RATE)
         words = f"{GENERATED} by {self.model}, {length}, seed {_seed(job)}, {ended}"
+        if skipped:
+            words += (
+                f"; {skipped} {'turn' if skipped == 1 else 'turns'} skipped, see the notes below the script"
+            )
+        voices = [take.manifest["voice"] for take in job.takes]
+        replaced = sorted({str(voice["spoken_with"]) for voice in voices if voice and "spoken_with" in voice})
+        if replaced:
+            words += f"; it cannot follow recordings and used {' and '.join(replaced)} instead"
+        if any(take.odd_length for take in job.takes):
+            words += "; a part of it is far too short or too long for its text, so listen to it"
         return Report(name, words, _seed(job), tuple(files))
 
     def _cast(self, script: Script, order: Order) -> dict[str, tuple[Voice, str]]:
@@ -248,6 +271,18 @@ class Booth:
             if folder.stat().st_mtime < oldest:
                 self._streams.pop(folder.parent.name, None)
                 shutil.rmtree(folder.parent, ignore_errors=True)
+        with self._lock:
+            expired = [name for name, waiting in self._waiting.items() if waiting.since < oldest]
+            for name in expired:
+                del self._waiting[name]
+
+
+@dataclass
+class _Waiting:
+    """A visitor whose request waits in the queue."""
+
+    wanted: bool = True
+    since: float = field(default_factory=time.time)
 
 
 class _Ear:
@@ -264,11 +299,11 @@ class _Ear:
             self._live.write(np.zeros(pause, np.float32))
 
 
-def _progress(job: Generation, model: str) -> str:
+def _progress(job: Generation, model: str, loaded: float) -> str:
     if job.state in ("queued", "loading"):
-        return f"{model} gets ready …"
+        return f"Loading {model} … {loaded:.0%}"
     now = job.progress
-    left = f", {clock(now.remaining)} left" if now.seconds > 1 else ""
+    left = f", {clock(now.remaining)} left" if now.pace and now.seconds > 1 else ""
     return f"{model} speaks: {clock(now.seconds)} of about {clock(now.estimated)}{left}"
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vibevoice_nb.errors import ScriptError
-from vibevoice_nb.ranges import check_ranges
+from vibevoice_nb.project.cast import cast_names
+from vibevoice_nb.ranges import MAX_STEPS, check_ranges
 from vibevoice_nb.script import Script, parse_script
-from vibevoice_nb.script.turns import CHARS_PER_SECOND
+from vibevoice_nb.script.turns import CHARS_PER_SECOND, Diagnostic
 
 _RANGES = {
     "max_minutes": (0.1, 90.0, "minutes of speech, from 0.1 to 90"),
     "queue": (1, 1000, "a whole number of visitors, from 1 to 1000"),
-    "max_steps": (1, 50, "a whole number of solver steps, from 1 to 50"),
+    "max_steps": (1, MAX_STEPS, f"a whole number of solver steps, from 1 to {MAX_STEPS}"),
     "upload_megabytes": (1, 64, "a whole number of megabytes, from 1 to 64"),
     "voice_seconds": (3.0, 600.0, "seconds, from 3 to 600"),
     "keep_minutes": (1.0, 1440.0, "minutes, from 1 to 1440"),
+    "per_visitor": (1, 1000, "a whole number of conversations, from 1 to 1000"),
+    "per_address": (1, 1000, "a whole number of conversations, from 1 to 1000"),
+    "address_megabytes": (1, 100_000, "a whole number of megabytes, from 1 to 100000"),
+    "total_megabytes": (1, 100_000, "a whole number of megabytes, from 1 to 100000"),
 }
 
 
@@ -37,6 +42,10 @@ class Limits:
         Longest recording.
     keep_minutes : float
         How long a visitor's files are kept.
+    per_visitor, per_address : int
+        Conversations of one visitor, and of all visitors with one network address, that may be in the queue.
+    address_megabytes, total_megabytes : int
+        Recordings that are kept at a time: those uploaded from one address, and all.
 
     Raises
     ------
@@ -56,9 +65,23 @@ class Limits:
     upload_megabytes: int = 16
     voice_seconds: float = 60.0
     keep_minutes: float = 30.0
+    per_visitor: int = 2
+    per_address: int = 10
+    address_megabytes: int = 64
+    total_megabytes: int = 512
 
     def __post_init__(self) -> None:
         check_ranges(self, _RANGES)
+
+    @property
+    def max_characters(self) -> int:
+        """Characters of a script beyond which it isn't read at all."""
+        return int(3 * self.max_minutes * 60 * CHARS_PER_SECOND)
+
+    @property
+    def max_body(self) -> int:
+        """Bytes of a request that isn't an upload: a script as JSON, with room to say that it is too long."""
+        return 6 * self.max_characters + 1_000_000
 
     def check(self, text: str) -> Script:
         """Read a script, or say why it can't be spoken here.
@@ -76,12 +99,12 @@ class Limits:
         Traceback (most recent call last):
         vibevoice_nb.errors.ScriptError: a script of about 2.4 minutes. Expected at most 1 minutes ...
         """
-        most = int(3 * self.max_minutes * 60 * CHARS_PER_SECOND)
+        most = self.max_characters
         if len(text) > most:  # before it is read: reading a million characters takes a while, too
             raise self._too_long(f"a script of {len(text):,} characters", f"at most {most:,} here")
         if not text.strip():
             raise ScriptError("an empty script", "at least one line, such as 'Anna: Hello!'", "write one")
-        script = parse_script(text).raise_for_errors()
+        script = read_script(text).raise_for_errors()
         minutes = script.estimated_seconds / 60
         if minutes > self.max_minutes:
             raise self._too_long(
@@ -91,3 +114,24 @@ class Limits:
 
     def _too_long(self, got: str, expected: str) -> ScriptError:
         return ScriptError(got, expected, "shorten it, or install vibevoice-nb, which has no such limit")
+
+
+def read_script(text: str) -> Script:
+    r"""Read a script as the project that speaks it does, with diagnostics for somebody who has only the page.
+
+    Examples
+    --------
+    >>> read_script("Anna: Hello.\nBen: Hi.").diagnostics
+    ()
+    """
+    script = parse_script(text, cast=cast_names(text) or None)
+    return replace(script, diagnostics=tuple(map(_for_visitors, script.diagnostics)))
+
+
+def _for_visitors(found: Diagnostic) -> Diagnostic:
+    """Replace advice that only a program can follow: a page has no cast to pass."""
+    if "cast" not in found.suggestion:
+        return found
+    return replace(
+        found, suggestion="begin every line with 'Speaker 1:' and so on, or every line with a name"
+    )

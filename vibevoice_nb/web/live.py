@@ -52,7 +52,7 @@ class LiveMp3:
         self._samples = 0
         self._file = open(path, "xb", buffering=0)  # noqa: SIM115 - as long as the container
         # Without a Xing header nothing is written twice.
-        self._container = av.open(
+        self._container: Any = av.open(
             _Forward(self._file), "w", format="mp3", options={"write_xing": "0", "flush_packets": "1"}
         )
         self._container.metadata.update(tags)
@@ -84,6 +84,8 @@ class LiveMp3:
             self._container.close()
         finally:
             self._file.close()
+            # The encoder has threads of its own as long as something refers to it.
+            self._stream = self._container = None
             self.ended = True
 
     async def follow(self) -> AsyncIterator[bytes]:

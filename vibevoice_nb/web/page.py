@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -13,19 +12,24 @@ from typing import Any
 
 import gradio as gr
 
+from vibevoice_nb.defaults import known_settings
 from vibevoice_nb.errors import OptionError, VibeVoiceError, VoiceError
-from vibevoice_nb.script import MAX_SPEAKERS, parse_script
+from vibevoice_nb.script import MAX_SPEAKERS
 from vibevoice_nb.script.turns import label_of
+from vibevoice_nb.speakable import check_script
 from vibevoice_nb.voices import builtin_descriptions
 from vibevoice_nb.widgets.models import model_defaults
 
 from .booth import Booth, Order, Report
+from .limits import Limits, read_script
+from .markdown import in_html, in_markdown
+from .queueing import limit_queue
 
 _log = logging.getLogger(__name__)
 
 _NANO = (
-    "**nano** is the small voice inside the package: for trying things out, in English. It is not the "
-    "published VibeVoice, doesn't sound like it, and has not learned to copy voices."
+    "**nano** is the small voice inside the package, for trying things out. It is not the published "
+    "VibeVoice and doesn't sound like it."
 )
 _CONSENT = "Everybody whose recording I use here has agreed to it."
 _RESPONSIBLE = (
@@ -56,7 +60,8 @@ def build_page(booth: Booth) -> gr.Blocks:
         with gr.Row():
             with gr.Column():
                 script = gr.Textbox(_example(_EXAMPLES[0]), label="Script", lines=10, max_lines=24)
-                remarks = gr.Markdown(_remarks(_example(_EXAMPLES[0])))
+                remark = _remarker(limits, booth.model)
+                remarks = gr.Markdown(remark(_example(_EXAMPLES[0])))
                 gr.Examples(
                     [[_example(name)] for name in _EXAMPLES],
                     [script],
@@ -90,20 +95,30 @@ def build_page(booth: Booth) -> gr.Blocks:
         )
         stop.click(_telling(booth.stop), [], [], api_name="stop", queue=False)
         script.change(
-            _remarks, [script], [remarks], queue=False, trigger_mode="always_last", show_progress="hidden"
+            remark,
+            [script],
+            [remarks],
+            api_name="_remarks",
+            queue=False,
+            trigger_mode="always_last",
+            show_progress="hidden",
         )
         page.unload(_telling(booth.leave))
-    return page.queue(max_size=limits.queue, default_concurrency_limit=1)
+    page.state_session_capacity = (
+        10 * limits.queue
+    )  # sessions that Gradio remembers, whatever they are called
+    return limit_queue(page.queue(max_size=limits.queue, default_concurrency_limit=1), limits)
 
 
 def _heading(booth: Booth) -> str:
     lines = [
         "# VibeVoice",
-        f"Model: **{_plain(booth.model)}**. Write a script, choose the voices, press Speak: the conversation "
-        f"is heard while it is made. Up to {booth.limits.max_minutes:g} minutes; one visitor at a time, "
-        f"up to {booth.limits.queue} wait.",
+        f"Model: **{in_markdown(booth.model)}**. Write a script, choose the voices, press Speak: the "
+        f"conversation is heard while it is made. Up to {booth.limits.max_minutes:g} minutes; one visitor at "
+        f"a time, up to {booth.limits.queue} wait.",
     ]
-    return "\n\n".join([*lines, *([_NANO] if booth.model == "nano" else [])])
+    limits = " ".join(known_settings(booth.model).limits.sentences(booth.model))
+    return "\n\n".join([*lines, *([_NANO] if booth.model == "nano" else []), in_markdown(limits)])
 
 
 def _settings(booth: Booth) -> list[gr.components.Component]:
@@ -187,7 +202,12 @@ def _speaker(booth: Booth) -> Callable[..., Iterator[tuple[Any, ...]]]:
                 sound = _player(report) if report.stream != told else gr.skip()
                 told = report.stream
                 seed_used = "" if report.seed is None else str(report.seed)
-                yield sound, _plain(report.words), seed_used, [str(path) for path in report.files] or None
+                yield (
+                    sound,
+                    in_markdown(report.words),
+                    seed_used,
+                    [str(path) for path in report.files] or None,
+                )
 
     return speak
 
@@ -198,7 +218,7 @@ def _in_words() -> Iterator[None]:
     try:
         yield
     except VibeVoiceError as error:
-        raise gr.Error(_plain(str(error)), duration=None, print_exception=False) from None
+        raise gr.Error(in_html(str(error)), duration=None, print_exception=False) from None
     except Exception:
         _log.exception("the page failed")
         raise gr.Error(
@@ -233,20 +253,26 @@ def _player(report: Report) -> str:
     )
 
 
-def _remarks(script: str) -> str:
-    """What is to be said about a script while it is written."""
-    if not script.strip() or len(script) > 200_000:  # too long is said when it is to be spoken
-        return ""
-    read = parse_script(script)
-    remarks = [f"- {_plain(str(item))}" for item in read.diagnostics if item.severity != "info"][:5]
-    speakers = ", ".join(_plain(label_of(speaker)) for speaker in read.speakers)
-    return "\n".join([f"About {read.estimated_seconds:.0f} s. Speakers, in order: {speakers}.", "", *remarks])
+def _remarker(limits: Limits, model: str) -> Callable[[str], str]:
+    """Return the function that describes a script, in Markdown, while it is written."""
+
+    def remark(script: str) -> str:
+        if not script.strip():
+            return ""
+        if len(script) > limits.max_characters:
+            return (
+                f"Too long: {len(script):,} characters, and at most {limits.max_characters:,} are read here."
+            )
+        read = read_script(script)
+        diagnostics = (*read.diagnostics, *check_script(read, known_settings(model).frontend, model))
+        found = [f"- {in_markdown(str(item))}" for item in diagnostics if item.severity != "info"][:5]
+        speakers = ", ".join(in_markdown(label_of(speaker)) for speaker in read.speakers)
+        return "\n".join(
+            [f"About {read.estimated_seconds:.0f} s. Speakers, in order: {speakers}.", "", *found]
+        )
+
+    return remark
 
 
 def _example(name: str) -> str:
     return files("vibevoice_nb").joinpath("examples", f"{name}.txt").read_text("utf-8")
-
-
-def _plain(text: str) -> str:
-    """As text in Markdown and in Gradio's messages, which are HTML."""
-    return html.escape(text)

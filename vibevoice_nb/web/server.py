@@ -10,7 +10,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from vibevoice_nb.errors import VibeVoiceError
 
 from .binding import who_reaches
 from .booth import Booth
+from .guard import Guard
 from .limits import Limits
 
 if TYPE_CHECKING:
@@ -54,8 +55,14 @@ class _AddHeaders:
         await self.app(scope, receive, send_more if scope["type"] == "http" else send)
 
 
-def build_app(booth: Booth) -> FastAPI:
+def build_app(booth: Booth, hosts: Collection[str] | None = ()) -> FastAPI:
     """Put the page and the live sound into one application.
+
+    Parameters
+    ----------
+    booth : Booth
+    hosts : collection of str, optional
+        Names the page is served under, beside those of this machine's loopback; None for any.
 
     Raises
     ------
@@ -76,6 +83,7 @@ def build_app(booth: Booth) -> FastAPI:
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
+    app.add_middleware(Guard, limits=booth.limits, hosts=hosts)
     app.add_middleware(_AddHeaders)
 
     @app.get("/speech/{name}.mp3")
@@ -102,7 +110,7 @@ def build_app(booth: Booth) -> FastAPI:
 
 
 @contextlib.contextmanager
-def serving(booth: Booth, host: str, port: int) -> Iterator[str]:
+def serving(booth: Booth, host: str, port: int, hosts: Collection[str] | None = ()) -> Iterator[str]:
     """Serve in the background while the block lasts; gives the address.
 
     Parameters
@@ -111,13 +119,15 @@ def serving(booth: Booth, host: str, port: int) -> Iterator[str]:
     host : str
     port : int
         0 for any that is free.
+    hosts : collection of str, optional
+        As for `build_app`.
 
     Raises
     ------
     VibeVoiceError
         Gradio isn't installed, or the port is taken.
     """
-    server, bound = _server(booth, host, port)
+    server, bound = _server(booth, host, port, hosts)
     thread = threading.Thread(target=lambda: asyncio.run(_run(server, bound, booth)), daemon=True)
     thread.start()
     try:
@@ -136,6 +146,7 @@ def serve(
     port: int,
     how: Mapping[str, Any],
     say: Callable[[str], None],
+    hosts: Collection[str] | None = (),
 ) -> None:
     """Serve until somebody interrupts; what visitors left is deleted then.
 
@@ -148,6 +159,8 @@ def serve(
         `device`, `dtype` and `quantize`, as for `Engine.load`.
     say : callable
         Told the address.
+    hosts : collection of str, optional
+        As for `build_app`.
 
     Raises
     ------
@@ -155,7 +168,7 @@ def serve(
     """
     with visitors_folder() as folder:
         booth = Booth(model, limits, folder, **how)
-        server, bound = _server(booth, host, port)
+        server, bound = _server(booth, host, port, hosts)
         booth.load()
         say(f"{model} speaks at {address(bound)} ({who_reaches(host)}); Ctrl-C ends it")
         asyncio.run(_run(server, bound, booth))
@@ -183,9 +196,11 @@ def address(bound: socket.socket) -> str:
     return f"http://{shown}:{port}/"
 
 
-def _server(booth: Booth, host: str, port: int) -> tuple[Server, socket.socket]:
+def _server(
+    booth: Booth, host: str, port: int, hosts: Collection[str] | None
+) -> tuple[Server, socket.socket]:
     """Bind first: a port that is taken is said before a model is loaded."""
-    app = build_app(booth)
+    app = build_app(booth, hosts)
     import uvicorn
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -13,7 +13,7 @@ import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,12 @@ _ROOM = "VIBEVOICE_NB_ROOM"
 
 
 def serve_studio(
-    host: str, port: int, model: str, how: Mapping[str, Any], say: Callable[[str], None]
+    host: str,
+    port: int,
+    model: str,
+    how: Mapping[str, Any],
+    say: Callable[[str], None],
+    hosts: Collection[str] | None = (),
 ) -> None:
     """Serve the Studio until somebody interrupts.
 
@@ -43,6 +48,8 @@ def serve_studio(
         `device`, `dtype` and `quantize`, as for `Engine.load`.
     say : callable
         Told the address.
+    hosts : collection of str, optional
+        Names it answers to, beside those of this machine's loopback; None for any.
 
     Raises
     ------
@@ -61,7 +68,7 @@ def serve_studio(
         say(f"the Studio opens at http://{shown}:{port}/?token={token} ({who_reaches(host)}); Ctrl-C ends it")
         if not is_loopback(host):
             say("whoever has that address can use the files of this machine as you can")
-        Voila.launch_instance([str(NOTEBOOK), *_options(host, port)])
+        _guarded(Voila, hosts).launch_instance([str(NOTEBOOK), *_options(host, port)])
 
 
 def open_room() -> Studio:
@@ -85,6 +92,20 @@ def open_room() -> Studio:
         model=room.get("model", "nano"),
         **room.get("how", {}),
     )
+
+
+def _guarded(application: Any, hosts: Collection[str] | None) -> Any:
+    """Return Voila with Jupyter's check of the Host header, which Voila leaves off."""
+
+    class Voila(application):  # type: ignore[misc]
+        name = "voila"  # its settings and configuration are found by it
+
+        def init_settings(self) -> dict[str, Any]:
+            settings = super().init_settings()
+            names = ["localhost", *(hosts or ())]
+            return {**settings, "allow_remote_access": hosts is None, "local_hostnames": names}
+
+    return Voila
 
 
 def _options(host: str, port: int) -> list[str]:

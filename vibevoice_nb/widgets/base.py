@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import anywidget
 import traitlets
 
 from vibevoice_nb.errors import VibeVoiceError
+from vibevoice_nb.texts import whole_text, whole_texts
 from vibevoice_nb.widgets.channel import Buffer, Channel
 from vibevoice_nb.widgets.protocol import TABLE
 
@@ -98,7 +100,11 @@ def static_text(name: str) -> str:
 
 
 class VibeVoiceWidget(anywidget.AnyWidget):
-    """Base of our widgets; a subclass names its built module in `_page` and marks functions with `call`."""
+    """Base of our widgets; a subclass names its built module in `_page` and marks functions with `call`.
+
+    A page may set only the traits that have the tag `page=True`. Texts are made whole in both directions: a
+    lone surrogate, which JavaScript and JSON allow, can't be encoded, and its message would be lost.
+    """
 
     _page: ClassVar[str] = ""
     _methods: ClassVar[Mapping[str, str]] = {}
@@ -132,10 +138,26 @@ class VibeVoiceWidget(anywidget.AnyWidget):
             self.channel.close()
         super().close()
 
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
+        """Return what a page is told of the traits."""
+        return _sendable(super().get_state(key, drop_defaults))
+
+    def set_state(self, sync_data: Mapping[str, Any]) -> None:
+        """Take values from a page: those of the traits that it owns."""
+        owned = {name: value for name, value in sync_data.items() if self._is_owned_by_page(name)}
+        if ignored := sorted(sync_data.keys() - owned.keys()):
+            _log.warning("values that no page may set were left out: %s", ", ".join(ignored)[:200])
+        if owned:
+            super().set_state(whole_texts(owned))
+
+    def _is_owned_by_page(self, name: str) -> bool:
+        return name in self.keys and bool(self.trait_metadata(name, "page", False))
+
     def _to_page(self, content: dict[str, Any], buffers: list[bytes]) -> None:
         self.send(content, buffers)
 
     def _from_page(self, _widget: object, content: object, buffers: Sequence[Buffer]) -> None:
+        content = whole_texts(content)
         values = content.get("values") if isinstance(content, Mapping) else None
         if isinstance(values, Mapping):
             self._catch_up(values)
@@ -145,9 +167,9 @@ class VibeVoiceWidget(anywidget.AnyWidget):
         """Take values the page had set before a call: the call may have overtaken them on the way."""
         for name, value in values.items():
             try:
-                if name in self.keys and getattr(self, name) != value:
+                if not self._is_owned_by_page(name) or getattr(self, name) != value:
                     self.set_state({name: value})
-            except traitlets.TraitError as error:
+            except (traitlets.TraitError, VibeVoiceError) as error:
                 _log.warning("a value from the page was left out: %s", error)
 
     def _called(self, call_id: int, method: str, params: dict[str, Any], buffers: list[memoryview]) -> None:
@@ -171,6 +193,8 @@ class VibeVoiceWidget(anywidget.AnyWidget):
             self.channel.send("reply", answer.buffers, id=call_id, result=dict(answer.result))
         except VibeVoiceError as error:
             self._fail(call_id, error)
+        except OSError as error:
+            self._fail(call_id, system_error(error))
         except Exception as error:  # whatever it is, the person who clicked must hear of it
             _log.exception("%s failed", function.__qualname__)
             reason = " ".join(str(error).split())[:300]
@@ -179,3 +203,24 @@ class VibeVoiceWidget(anywidget.AnyWidget):
 
     def _fail(self, call_id: int, error: VibeVoiceError) -> None:
         self.channel.send("failed", id=call_id, got=error.got, expected=error.expected, remedy=error.remedy)
+
+
+def system_error(error: OSError) -> VibeVoiceError:
+    """What the disk or the system refused, in words."""
+    name = str(error.filename or "")
+    shown = name if len(name) <= 100 else f"{name[:40]}...{name[-40:]}"
+    got = f"{shown}: {error.strerror or error}".removeprefix(": ")
+    return VibeVoiceError(got, "a file or folder that can be used", "choose another one, or free some space")
+
+
+def _sendable(value: Any) -> Any:
+    """Return plain values as a kernel can send them: texts whole, numbers finite."""
+    if isinstance(value, str):
+        return whole_text(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {_sendable(key): _sendable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_sendable(item) for item in value]
+    return value

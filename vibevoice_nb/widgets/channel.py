@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vibevoice_nb.texts import whole_texts
 from vibevoice_nb.widgets.protocol import VERSION, fault_to_kernel, fault_to_page
 
 Buffer = bytes | bytearray | memoryview
@@ -118,6 +119,7 @@ class Channel:
         ValueError
             When it isn't one: a fault in our own code.
         """
+        fields = whole_texts(fields)
         message = _Message(kind, fields, [bytes(buffer) for buffer in buffers])
         fault = fault_to_page({"v": VERSION, "n": 1, "kind": kind, **fields})
         if fault or (kind == "audio" and len(message.buffers) != 1):

@@ -8,6 +8,7 @@ import traitlets
 
 from vibevoice_nb.engine.config import SOLVERS
 from vibevoice_nb.errors import OptionError
+from vibevoice_nb.ranges import GENERATION, real, whole
 from vibevoice_nb.speech import GenerationOptions
 
 from .base import VibeVoiceWidget, call
@@ -21,8 +22,24 @@ MODES = ("turns", "whole")
 MAX_SEED = 2**53 - 1
 """A page counts in doubles; beyond this they skip numbers."""
 
-_RANGES = {"num_steps": (1, 50), "cfg_scale": (1.0, 5.0), "seed": (0, MAX_SEED)}
+_RANGES = {**GENERATION, "seed": (0, MAX_SEED, f"a whole number from 0 to {MAX_SEED}")}
 _CHOICES = {"solver": SOLVERS, "mode": MODES}
+
+
+class WholeNumber(traitlets.Int[Any, Any]):
+    """An `Int` that takes whole numbers of every kind, as `GenerationOptions` does."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        number = whole(value)
+        return super().validate(obj, value if number is None else number)
+
+
+class RealNumber(traitlets.Float[Any, Any]):
+    """A `Float` that takes numbers of every kind, as `GenerationOptions` does."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        number = real(value)
+        return super().validate(obj, value if number is None else number)
 
 
 class ControlTraits(traitlets.HasTraits):
@@ -31,9 +48,9 @@ class ControlTraits(traitlets.HasTraits):
     Attributes
     ----------
     num_steps : int
-        1 to 50.
+        1 to 999.
     cfg_scale : float
-        1.0 to 5.0.
+        1.0 to 10.0.
     seed : int or None
         None draws one for each generation.
     last_seed : int or None
@@ -47,24 +64,27 @@ class ControlTraits(traitlets.HasTraits):
         What is suggested: id and note.
     model_state : dict
         How the model stands: state, name, device, dtype, memory in bytes, message.
+    model_limits : dict
+        Fields of `ModelLimits`, and `sentences` that say them.
     """
 
-    num_steps = traitlets.Int(10).tag(sync=True)
-    cfg_scale = traitlets.Float(1.3).tag(sync=True)
-    seed = traitlets.Int(None, allow_none=True).tag(sync=True)
-    last_seed = traitlets.Int(None, allow_none=True).tag(sync=True)
-    solver = traitlets.Unicode("dpmsolver++").tag(sync=True)
-    mode = traitlets.Unicode("turns").tag(sync=True)
-    model = traitlets.Unicode("nano").tag(sync=True)
+    num_steps = WholeNumber(10).tag(sync=True, page=True)
+    cfg_scale = RealNumber(1.3).tag(sync=True, page=True)
+    seed = WholeNumber(None, allow_none=True).tag(sync=True, page=True)
+    last_seed = WholeNumber(None, allow_none=True).tag(sync=True)
+    solver = traitlets.Unicode("dpmsolver++").tag(sync=True, page=True)
+    mode = traitlets.Unicode("turns").tag(sync=True, page=True)
+    model = traitlets.Unicode("nano").tag(sync=True, page=True)
     models = traitlets.List(traitlets.Dict(), SUGGESTIONS).tag(sync=True)
     model_state = traitlets.Dict().tag(sync=True)
+    model_limits = traitlets.Dict().tag(sync=True)
 
     @traitlets.validate("num_steps", "cfg_scale", "seed")
     def _in_range(self, proposal: Any) -> Any:
         name, value = proposal["trait"].name, proposal["value"]
-        low, high = _RANGES[name]
+        low, high, expected = _RANGES[name]
         if value is not None and not low <= value <= high:
-            raise OptionError(f"{name}={value}", f"{low} to {high}", "choose a value in that range")
+            raise OptionError(f"{name}={value}", expected, "choose a value in that range")
         return value
 
     @traitlets.validate("solver", "mode")
@@ -118,7 +138,8 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
         self._keeper = ModelKeeper(self._model_is, device=device, dtype=dtype, quantize=quantize)
         own = model_defaults(model)
         settings = {"num_steps": own.num_steps, "cfg_scale": own.cfg_scale, "solver": own.solver, **settings}
-        super().__init__(model=model, model_state=self._keeper.state(model), **settings)
+        state, limits = self._keeper.state(model), self._keeper.limits(model)
+        super().__init__(model=model, model_state=state, model_limits=limits, **settings)
         self.observe(self._other_model, "model")
 
     def options(self) -> GenerationOptions:
@@ -144,6 +165,7 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
 
     def _model_is(self, state: dict[str, Any]) -> None:
         self.model_state = state
+        self.model_limits = self._keeper.limits(self.model)
 
     def _other_model(self, change: Any) -> None:
         """What was the last model's own way of speaking becomes the new one's; what was chosen stays."""
@@ -152,3 +174,4 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
             if getattr(self, name) == getattr(before, name):
                 setattr(self, name, getattr(now, name))
         self.model_state = self._keeper.state(self.model)
+        self.model_limits = self._keeper.limits(self.model)

@@ -11,7 +11,9 @@ and any number of pages may listen to it.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,12 +25,18 @@ from vibevoice_nb import display
 from vibevoice_nb.errors import OptionError, ProjectError, VibeVoiceError
 from vibevoice_nb.project.folder import SUFFIX
 from vibevoice_nb.project.shared import shared_project
+from vibevoice_nb.texts import whole_texts
 
-from .base import VibeVoiceWidget
+from .base import VibeVoiceWidget, system_error
 from .shelf import Shelf
 from .studio import Studio
 
 _rooms: dict[str, VibeVoiceWidget] = {}
+_log = logging.getLogger(__name__)
+_OTHER_SCRIPT = (
+    "The project beside this file had another script. "
+    "The text of the file was taken; Undo, under Takes, brings the other back."
+)
 _SETTINGS = ("model", "num_steps", "cfg_scale", "seed", "solver")
 
 
@@ -81,14 +89,24 @@ def show(asked: str) -> Any:
     """
     from IPython.display import JSON
 
-    wanted = json.loads(asked)
     try:
+        wanted = whole_texts(json.loads(asked))
         if isinstance(budget := wanted.get("budget"), int):
             display.default_budget = budget
         room = _room(wanted)
-    except VibeVoiceError as error:
-        return JSON({"failed": {"got": error.got, "expected": error.expected, "remedy": error.remedy}})
-    return JSON({"comm": room.comm.comm_id, "state": room.get_state()})
+        return JSON({"comm": room.comm.comm_id, "state": room.get_state()})
+    except Exception as error:  # whatever it is, it must appear in the page, which waits for an answer
+        return JSON({"failed": whole_texts(_failure(error))})
+
+
+def _failure(error: Exception) -> dict[str, str]:
+    if isinstance(error, OSError):
+        error = system_error(error)
+    if isinstance(error, VibeVoiceError):
+        return {"got": error.got, "expected": error.expected, "remedy": error.remedy}
+    _log.exception("a document could not be opened")
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return {"got": f"something went wrong in the kernel: {reason}", "expected": "", "remedy": "try again"}
 
 
 def document_path(root: str, path: str) -> Path:
@@ -105,12 +123,14 @@ def document_path(root: str, path: str) -> Path:
     Traceback (most recent call last):
     vibevoice_nb.errors.ProjectError: no/such.vvscript, which this kernel can't see...
     """
-    places = (Path(root).expanduser() / path, Path.cwd() / path, Path.cwd() / Path(path).name)
-    for place in places:
-        if place.exists():
-            return Path(os.path.abspath(place))
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # no path at all: too long, a NUL, no home
+        places = (Path(root).expanduser() / path, Path.cwd() / path, Path.cwd() / Path(path).name)
+        for place in places:
+            if place.exists():
+                return Path(os.path.abspath(place))
+    shown = path if len(path) <= 200 else f"{path[:100]}...{path[-60:]}"
     raise ProjectError(
-        f"{path}, which this kernel can't see",
+        f"{shown}, which this kernel can't see",
         "a kernel on the computer that has the file",
         "choose another kernel, or save the file first",
     )
@@ -134,8 +154,11 @@ def _room(wanted: Mapping[str, Any]) -> VibeVoiceWidget:
     if room.work is not project:  # it could only be read before, because of somebody who has gone
         room.open_project(folder)
     # An empty file beside a project that has a script is a new way to an old work.
-    if text.strip() and not project.read_only:
+    if text.strip() and not project.read_only and text != project.script_text:
+        before = project.script_text
         project.script_text = text
+        if before.strip():
+            room.tell("info", _OTHER_SCRIPT)
     return room
 
 

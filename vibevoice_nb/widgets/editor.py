@@ -8,16 +8,18 @@ from typing import Any
 
 import traitlets
 
+from vibevoice_nb.frontends import PLAIN_TEXT
 from vibevoice_nb.project.state import PALETTE
-from vibevoice_nb.script import MAX_SPEAKERS, Script, parse_script
+from vibevoice_nb.script import MAX_SPEAKERS, Diagnostic, Script, parse_script
 from vibevoice_nb.script.lines import name_key, speaker_number
 from vibevoice_nb.script.turns import label_of
+from vibevoice_nb.speakable import check_script
 from vibevoice_nb.widgets.base import VibeVoiceWidget
 
 
-def diagnostic_rows(script: Script) -> list[dict[str, Any]]:
-    """Give a script's diagnostics as the page has them: plain dictionaries, columns in code points."""
-    return [asdict(item) for item in script.diagnostics]
+def diagnostic_rows(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
+    """Give diagnostics as the page has them: plain dictionaries, columns in code points."""
+    return [asdict(item) for item in diagnostics]
 
 
 class ScriptEditor(VibeVoiceWidget):
@@ -53,7 +55,7 @@ class ScriptEditor(VibeVoiceWidget):
 
     _page = "editor"
 
-    script = traitlets.Unicode().tag(sync=True)
+    script = traitlets.Unicode().tag(sync=True, page=True)
     diagnostics = traitlets.List(traitlets.Dict()).tag(sync=True)
     turns = traitlets.List(traitlets.Dict()).tag(sync=True)
     speakers = traitlets.List(traitlets.Dict()).tag(sync=True)
@@ -74,7 +76,8 @@ class ScriptEditor(VibeVoiceWidget):
             self.speakers = self._speakers(script)
             self.turns = turn_rows(script)
             # An empty page is a beginning, not a fault.
-            self.diagnostics = diagnostic_rows(script) if self.script.strip() else []
+            found = (*script.diagnostics, *check_script(script, PLAIN_TEXT, "the model"))
+            self.diagnostics = diagnostic_rows(found) if self.script.strip() else []
 
     def _parse(self) -> Script:
         """Read the script; names it had stay names while a new line, half written, has none yet."""
@@ -110,6 +113,7 @@ def turn_rows(script: Script) -> list[dict[str, Any]]:
             "line": turn.line,
             "end_line": turn.end_line,
             "state": "unspoken",
+            "reason": "",
             "context_changed": False,
             "estimated": round(turn.estimated_seconds, 2),
             "seconds": None,

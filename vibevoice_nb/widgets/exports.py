@@ -52,9 +52,9 @@ class Exports:
         if format not in FORMATS:
             raise OptionError(f"the format {format!r}", f"one of {', '.join(FORMATS)}", "choose one of them")
         take = self.export_take()
-        target = self._private_folder() if folder is None else Path(folder).expanduser()
+        target = self._private_folder() if folder is None else _folder(folder)
         if parts == "whole":
-            target.mkdir(parents=True, exist_ok=True)
+            _make(target)
             target /= f"{safe_name(take.name) or 'episode'}{format_spec(format).suffix}"
         stop = self._stop_export = threading.Event()
         try:
@@ -102,6 +102,22 @@ class Exports:
             self._private.cleanup()
         self._private = tempfile.TemporaryDirectory(prefix="vibevoice-export-")
         return Path(self._private.name)
+
+
+def _folder(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # the home of a user who isn't there
+        raise AudioError(f"the folder {name[:80]!r}", "a folder", "write its whole path") from None
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or "a name that is no folder's"
+        shown = str(folder)[:100]
+        raise AudioError(f"the folder {shown!r}: {reason}", "a folder", "choose another folder") from exc
 
 
 def _seldom(tell: Callable[[float], None]) -> Callable[[float], None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 
 from vibevoice_nb.peaks import to_int16
 from vibevoice_nb.project.generation import Event, Generation
@@ -10,13 +12,19 @@ from vibevoice_nb.sinks import SAMPLE_RATE
 
 from .channel import Channel
 
+PROGRESS_EVERY = 0.1
+"""Seconds between reports of progress; a small model makes a hundred frames a second."""
+
 
 class LiveAudio:
     """One generation's audio as a stream of messages, sent from the thread that generates."""
 
-    def __init__(self, channel: Channel, job: Generation) -> None:
-        self._channel, self._job = channel, job
+    def __init__(
+        self, channel: Channel, job: Generation, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._channel, self._job, self._clock = channel, job, clock
         self._open = False
+        self._reported = -math.inf
 
     def tell(self, event: Event) -> None:
         """Pass an event on."""
@@ -30,7 +38,8 @@ class LiveAudio:
         elif event.kind == "state" and self._job.done and self._open:
             samples = round(self._job.progress.seconds * SAMPLE_RATE)
             self._channel.send("stream_end", stream=self._job.id, samples=samples, ended=self._job.state)
-        if event.kind in ("audio", "take"):
+        due = self._clock() - self._reported >= PROGRESS_EVERY
+        if event.kind in ("turn", "take") or (event.kind == "audio" and due):
             self._progress()
 
     def _begin(self) -> None:
@@ -39,6 +48,7 @@ class LiveAudio:
             self._channel.send("stream_begin", stream=self._job.id, sample_rate=SAMPLE_RATE)
 
     def _progress(self) -> None:
+        self._reported = self._clock()
         progress = self._job.progress
         self._channel.send(
             "progress",
@@ -51,7 +61,7 @@ class LiveAudio:
             seconds=progress.seconds,
             estimated=progress.estimated,
             elapsed=progress.elapsed,
-            remaining=progress.remaining,
+            remaining=progress.remaining if progress.pace else None,
             rtf=progress.rtf,
             ttfa=progress.ttfa,
         )

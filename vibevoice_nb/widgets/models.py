@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vibevoice_nb.defaults import generation_settings
-from vibevoice_nb.engine.checkpoint import MIRRORS, NANO, NANO_FOLDER
+from vibevoice_nb.defaults import known_settings
+from vibevoice_nb.engine.checkpoint import MIRRORS, NANO
 from vibevoice_nb.engines import describe, engines
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.speech import GenerationOptions
 
 if TYPE_CHECKING:
     from vibevoice_nb.engine_api import Engine
+    from vibevoice_nb.model_limits import ModelLimits
 
 SUGGESTIONS = [
     {"id": NANO, "note": "the small embedded voice: no download, English, for trying things out"},
@@ -30,11 +30,7 @@ def model_defaults(model: str) -> GenerationOptions:
     >>> model_defaults("nano").cfg_scale, model_defaults("vibevoice/VibeVoice-1.5B-hf").cfg_scale
     (3.0, 1.3)
     """
-    folder = NANO_FOLDER if model == NANO else Path(model).expanduser()
-    try:
-        return generation_settings(folder)[0]
-    except (VibeVoiceError, OSError, ValueError, RuntimeError):  # loading it will say what is wrong with it
-        return GenerationOptions()
+    return known_settings(model).options
 
 
 class ModelKeeper:
@@ -50,11 +46,16 @@ class ModelKeeper:
 
     def __init__(self, tell: Callable[[dict[str, Any]], None], **how: Any) -> None:
         self._tell, self._how = tell, how
+        self._limits: dict[str, ModelLimits] = {}
 
     def state(self, model: str) -> dict[str, Any]:
         """How a model stands now."""
         engine = engines.get(model, **self._how)
-        return _unloaded(model) if engine is None else _ready(model, engine)
+        return _unloaded(model) if engine is None else self._ready(model, engine)
+
+    def limits(self, model: str) -> dict[str, Any]:
+        """Languages, voices and lengths a model is bound to, as far as they are known."""
+        return (self._limits.get(model) or known_settings(model).limits).to_json(model)
 
     def engine(self, model: str) -> Engine:
         """Get the engine, loading it if it isn't there; takes its time, so not in the main thread."""
@@ -62,7 +63,7 @@ class ModelKeeper:
             engine = engines.load(
                 model,
                 **self._how,
-                making=lambda: self._tell(_state("loading", model, message="loading …")),
+                making=lambda: self._tell(_state("loading", model, message="loading …", loaded=0.0)),
                 progress=self._loading(model),
             )
         except VibeVoiceError as error:
@@ -71,8 +72,16 @@ class ModelKeeper:
         except Exception as error:
             self._tell(_state("failed", model, message=f"{type(error).__name__}: {error}"))
             raise
-        self._tell(_ready(model, engine))
+        self._tell(self._ready(model, engine))
         return engine
+
+    def _ready(self, model: str, engine: Engine) -> dict[str, Any]:
+        loaded = describe(engine)
+        self._limits[model] = loaded.limits
+        message = f"from the mirror {loaded.mirror}: {model} could not be fetched" if loaded.mirror else ""
+        return _state(
+            "ready", model, device=loaded.device, dtype=loaded.dtype, memory=loaded.nbytes, message=message
+        )
 
     def _loading(self, model: str) -> Callable[[float], None]:
         """Tell the share that is loaded, in whole tenths: a large model has hundreds of parts."""
@@ -84,7 +93,7 @@ class ModelKeeper:
                 told = tenths
                 nearly = "nearly there; the first load on a graphics card also compiles its kernels"
                 message = nearly if tenths == 9 else f"{10 * tenths} % is loaded"
-                self._tell(_state("loading", model, message=message))
+                self._tell(_state("loading", model, message=message, loaded=tenths / 10))
 
         return tell
 
@@ -113,8 +122,3 @@ def _state(state: str, model: str, **more: Any) -> dict[str, Any]:
 
 def _unloaded(model: str) -> dict[str, Any]:
     return _state("unloaded", model, message="is loaded when first needed")
-
-
-def _ready(model: str, engine: Engine) -> dict[str, Any]:
-    loaded = describe(engine)
-    return _state("ready", model, device=loaded.device, dtype=loaded.dtype, memory=loaded.nbytes)

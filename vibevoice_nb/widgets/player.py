@@ -56,8 +56,8 @@ class Player(AudioSources, VibeVoiceWidget):
         to_json=lambda take, player: player._summary(take),
         from_json=lambda _, player: player.take,  # a page has no takes of its own
     )
-    position = traitlets.Float(0.0).tag(sync=True)
-    playing = traitlets.Bool(False).tag(sync=True)
+    position = traitlets.Float(0.0).tag(sync=True, page=True)
+    playing = traitlets.Bool(False).tag(sync=True, page=True)
 
     def __init__(self, take: Take | None = None, **traits: Any) -> None:
         self._revision = 0

@@ -32,6 +32,7 @@ def turn_states(project: Project, marks: Mapping[str, str]) -> list[dict[str, An
                 "line": turn.line,
                 "end_line": turn.end_line,
                 "state": marks.get(item.id, item.state),
+                "reason": item.reason,
                 "context_changed": item.context_changed,
                 "estimated": round(turn.estimated_seconds, 2),
                 "seconds": None if chosen is None else round(chosen.seconds, 3),
@@ -70,6 +71,7 @@ def _card(project: Project, turn: str, take: Take) -> dict[str, Any]:
         "follows": take.manifest.get("follows"),
         "context_changed": project.context_changed(take.id),
         "ended": str(take.manifest.get("ended", "")),
+        "odd_length": take.odd_length,
     }
 
 

@@ -101,7 +101,7 @@ class Shelf(Uploads, AudioSources, VibeVoiceWidget):
         self.voices = known_voices(self.library)
 
     def _keep(self, voice: Any) -> dict[str, Any]:
-        kept = self.library.add(voice)
+        kept = self.library.add(voice, name=self.library.free_name(voice.name))
         self.voices = known_voices(self.library)
         return {"name": kept.name}
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
 from vibevoice_nb.errors import OptionError, VibeVoiceError
+from vibevoice_nb.model_limits import stand_ins
 from vibevoice_nb.project import Project, Take
 from vibevoice_nb.project.generation import Event, Generation
 from vibevoice_nb.project.shared import shared_project
 from vibevoice_nb.sources import AudioSource
+from vibevoice_nb.texts import whole_text
 
 from .audio_sources import AudioSources
 from .base import VibeVoiceWidget, call
@@ -28,6 +31,7 @@ from .exports import Exports
 from .live import LiveAudio
 from .models import ModelKeeper, model_defaults
 from .project_traits import EPISODE, take_cards, take_summary, turn_states
+from .saving import SavePanel
 from .takes import TakesPanel
 from .voices import CastPanel, voice_source
 
@@ -41,7 +45,7 @@ _OWN = ("num_steps", "cfg_scale")
 _DEFAULT_PROJECT = "episode.vibevoice"
 
 
-class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
+class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
     """A working room for spoken conversations.
 
     Parameters
@@ -50,11 +54,16 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
         The folder `NAME.vibevoice` that holds the work; made if it isn't there. By default
         `episode.vibevoice` in the working directory, so that running the cell again opens the same work.
     script : str, optional
-        The script; replaces the project's.
+        The script of a new project. A project that has a script keeps it, with a warning if this is another
+        one: running a cell again never replaces what was edited.
+    replace_script : bool
+        Replace the project's script by `script`; `studio.work.undo()` brings it back.
     device, dtype, quantize
         As for `Engine.load`.
     **settings
-        `model`, `num_steps`, `cfg_scale`, `seed`, `solver`, `mode`; by default the project's.
+        `model`, `num_steps`, `cfg_scale`, `seed`, `solver`, `mode`; by default the project's. A value counts
+        when it is given for the first time, or is another one than the last time; one that was changed in
+        the page since stays when the cell is run again.
 
     Examples
     --------
@@ -69,15 +78,13 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
     _page: ClassVar[str] = "studio"
     _project: Project = None  # type: ignore[assignment]
 
-    script = traitlets.Unicode().tag(sync=True)
     diagnostics = traitlets.List(traitlets.Dict()).tag(sync=True)
     turns = traitlets.List(traitlets.Dict()).tag(sync=True)
     take = traitlets.Dict().tag(sync=True)
-    position = traitlets.Float(0.0).tag(sync=True)
-    playing = traitlets.Bool(False).tag(sync=True)
+    position = traitlets.Float(0.0).tag(sync=True, page=True)
+    playing = traitlets.Bool(False).tag(sync=True, page=True)
     takes = traitlets.Dict().tag(sync=True)
     job = traitlets.Dict({"id": "", "state": "idle", "turns": [], "message": ""}).tag(sync=True)
-    project = traitlets.Dict().tag(sync=True)
     can_undo = traitlets.Unicode().tag(sync=True)
 
     def __init__(
@@ -85,6 +92,7 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
         project: str | Path | Project | None = None,
         *,
         script: str | None = None,
+        replace_script: bool = False,
         device: str = "auto",
         dtype: str = "auto",
         quantize: Quantize | None = None,
@@ -102,17 +110,21 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
         self._generation: Generation | None = None
         self._live: LiveAudio | None = None
         self._marks: dict[str, str] = {}
+        self._typing = False
         self._model = ModelKeeper(self._model_is, device=device, dtype=dtype, quantize=quantize)
         super().__init__()
-        if script is not None and not project.read_only:
-            project.script_text = script
-        self._show_settings({**project.settings, **settings})
+        self._show_settings({**project.settings, **settings})  # a wrong one is refused before it is kept
+        if not project.read_only:
+            if script is not None:
+                self._give_script(script, replace_script)
+            self._do(lambda: project.settings.give(settings))
+            self._show_settings(project.settings)
         self._show_script()
         self._refresh()
+        self._show_notes()
         self._unobserve = project.observe(self._follow)
         self.observe(self._text_typed, "script")
         self.observe(self._setting_changed, list(_SETTINGS))
-        self._keep_settings(settings)
 
     # From Python
 
@@ -168,7 +180,8 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
                 **{**self._options(), **options},
             )
             self._generation, self._live = job, LiveAudio(self.channel, job)
-            self._marks = dict.fromkeys(job.turns, "queued")
+            skipped = {turn.id for turn in self._project.turns if turn.state == "unspeakable"}
+            self._marks = dict.fromkeys([turn for turn in job.turns if turn not in skipped], "queued")
             self._heard(Event("state"))
             return job.start()
 
@@ -266,9 +279,11 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
             project = shared_project(path, create=create)
             self._unobserve()
             self._project = project
+            self._failed = ""
             self._show_settings(project.settings)
-            self._show_script()
+            self.script = project.script_text
             self._refresh()
+            self._show_notes()
             self._unobserve = project.observe(self._follow)
 
     # What the mixins ask for
@@ -324,18 +339,47 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
                 self._refresh()
         live.tell(event)
 
+    def _give_script(self, script: str, replace: bool) -> None:
+        """Use the script that the cell gives, if that replaces nothing."""
+        project = self._project
+        if replace or not project.script_text.strip():
+            project.write_script(script)
+        elif whole_text(script) != project.script_text:
+            text = (
+                f"{project.name} keeps its own script, which is not the one of the cell. "
+                "To replace it, use Studio(..., replace_script=True); undo brings it back."
+            )
+            warnings.warn(text, stacklevel=3)
+            self.tell("info", text)
+
+    def set_state(self, sync_data: Mapping[str, Any]) -> None:
+        """Take values from the page; what it says of the script was typed there."""
+        self._typing = True
+        try:
+            super().set_state(sync_data)
+        finally:
+            self._typing = False
+
     def _text_typed(self, change: Any) -> None:
-        if change["new"] != self._project.script_text:
-            self._do(lambda: setattr(self._project, "script_text", change["new"]))
+        typing = self._typing
+        self._do(lambda: self._project.write_script(change["new"], typing=typing))
+        if whole_text(change["new"]) == self._project.script_text:
+            self._show_script()  # without halves of characters
 
     def _setting_changed(self, change: Any) -> None:
         if change["name"] == "model":
             self.model_state = self._model.state(self.model)
+            self.model_limits = self._model.limits(self.model)
             own = model_defaults(self.model)
             for name in _OWN:
                 if self._project.settings[name] is None:
                     setattr(self, name, getattr(own, name))
         self._keep_settings({change["name"]: change["new"]})
+
+    def keep_shown(self) -> None:
+        """Save the settings that are shown."""
+        self._keep_settings({name: getattr(self, name) for name in _SETTINGS})
+        self._refresh()
 
     def _keep_settings(self, changes: dict[str, Any]) -> None:
         """Keep what a person chose; what is only the model's own default isn't kept as a choice."""
@@ -353,16 +397,23 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
             value = settings[name]
             setattr(self, name, getattr(own, name) if value is None and name in _OWN else value)
         self.model_state = self._model.state(self.model)
-
-    def _do(self, action: Callable[[], None]) -> None:
-        """Do something that no call asked for; what is wrong with it is said in the room."""
-        try:
-            action()
-        except VibeVoiceError as error:
-            self.channel.send("notice", severity="error", text=str(error))
+        self.model_limits = self._model.limits(self.model)
 
     def _model_is(self, state: dict[str, Any]) -> None:
         self.model_state = state
+        self.model_limits = self._model.limits(self.model)
+
+    def stand_in_names(self) -> dict[str, str]:
+        """The built-in voices that replace recordings, if the model cannot follow those."""
+        if self.model_limits.get("follows_voices", True):
+            return {}
+        spoken = {turn.turn.label for turn in self._project.turns}
+        voices = {
+            label: member.voice
+            for label, member in self._project.cast.items()
+            if label in spoken and member.voice is not None
+        }
+        return {label: voice.name for label, voice in stand_ins(voices).items()}
 
     def _follow(self, reason: str) -> None:
         if reason == "script":
@@ -388,19 +439,14 @@ class Studio(CastPanel, TakesPanel, ControlTraits, Exports, AudioSources, VibeVo
                 self._heard_before = heard
                 self._revision += 1
             values = {
-                "diagnostics": diagnostic_rows(project.script) if project.script_text.strip() else [],
+                "diagnostics": diagnostic_rows(project.diagnostics) if project.script_text.strip() else [],
                 "turns": turn_states(project, self._marks),
                 "takes": take_cards(project),
                 "take": take_summary(episode, EPISODE, self._revision),
-                "project": {
-                    "name": project.name,
-                    "path": str(project.path),
-                    "read_only": project.read_only,
-                    "note": project.holder,
-                },
                 "can_undo": project.can_undo,
             }
             for name, value in values.items():
                 if getattr(self, name) != value:
                     setattr(self, name, value)
+            self._show_project()
             self.refresh_cast()

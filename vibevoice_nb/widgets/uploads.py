@@ -18,6 +18,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from vibevoice_nb.errors import AudioError, OptionError, VibeVoiceError
+from vibevoice_nb.names import derive_name
 from vibevoice_nb.recordings import MAX_VOICE_SECONDS, Voice, load_voice
 
 from .base import call
@@ -196,7 +197,7 @@ def display_name(name: str) -> str:
 
 
 def voice_of(received: Received, *, max_seconds: float = MAX_VOICE_SECONDS) -> Voice:
-    """Make a voice of a file from a page; nothing of it says where the file was.
+    """Make a voice of a file from a page, its name derived from the file's; nothing says where the file was.
 
     Longer ones than `max_seconds` are refused.
 
@@ -206,7 +207,8 @@ def voice_of(received: Received, *, max_seconds: float = MAX_VOICE_SECONDS) -> V
         As `load_voice` does.
     """
     try:
-        voice = load_voice(received.path, name=Path(received.name).stem, max_seconds=max_seconds)
+        name = derive_name(Path(received.name).stem)
+        voice = load_voice(received.path, name=name, max_seconds=max_seconds)
     except VibeVoiceError as exc:
         raise type(exc)(
             exc.got.replace(str(received.path), received.name), exc.expected, exc.remedy

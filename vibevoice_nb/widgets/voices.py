@@ -139,9 +139,14 @@ class CastPanel(Uploads, traitlets.HasTraits):
 
     def refresh_cast(self) -> None:
         """Show the cast as it is now; only what differs travels."""
-        rows = [_row(member) for member in self.cast_project().cast.values()]
+        names = self.stand_in_names()
+        rows = [_row(member, names.get(member.label, "")) for member in self.cast_project().cast.values()]
         if rows != self.speakers:
             self.speakers = rows
+
+    def stand_in_names(self) -> dict[str, str]:
+        """Built-in voices, by speaker, that replace recordings the model cannot follow."""
+        return {}
 
     def refresh_voices(self) -> None:
         """Look again what is in the library."""
@@ -350,7 +355,7 @@ def _builtin_seconds() -> tuple[tuple[str, float], ...]:
     return tuple((name, round(soundfile.info(path).duration, 2)) for name, path in builtin_voices().items())
 
 
-def _row(member: CastMember) -> dict[str, Any]:
+def _row(member: CastMember, stand_in: str = "") -> dict[str, Any]:
     voice = member.voice
     return {
         "label": member.label,
@@ -368,5 +373,6 @@ def _row(member: CastMember) -> dict[str, Any]:
             ],
             "consent": member.consent,
             "needs_consent": member.needs_consent,
+            "stand_in": stand_in,
         },
     }

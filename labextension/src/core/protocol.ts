@@ -26,7 +26,7 @@ export interface ToPage {
     seconds: number;
     estimated: number;
     elapsed: number;
-    remaining: number;
+    remaining?: number | null;
     rtf: number;
     ttfa?: number | null;
   };
@@ -72,6 +72,9 @@ export interface Methods {
   undo: object;
   set_gap: { turn: string; gap_ms?: number | null };
   open_project: { path: string; create: boolean };
+  save_again: object;
+  recreate_project: object;
+  save_copy: { path: string };
   export: {
     format: string;
     parts: string;

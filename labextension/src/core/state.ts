@@ -15,6 +15,8 @@ export interface SpeakerVoice {
   checks: Check[];
   consent: boolean;
   needs_consent: boolean;
+  /** The built-in voice that is used instead, where the model cannot follow a recording; else empty. */
+  stand_in: string;
 }
 
 export interface Speaker {
@@ -36,7 +38,9 @@ export interface TurnState {
   speaker_index: number;
   line: number;
   end_line: number;
-  state: 'unspoken' | 'queued' | 'speaking' | 'spoken' | 'changed';
+  state: 'unspoken' | 'queued' | 'speaking' | 'spoken' | 'changed' | 'unspeakable';
+  /** Why it is unspeakable. */
+  reason: string;
   context_changed: boolean;
   estimated: number;
   seconds: number | null;
@@ -61,6 +65,8 @@ export interface TakeState {
   follows: string | null;
   context_changed: boolean;
   ended: string;
+  /** Far from the length its text should take: "short", "long", or empty. */
+  odd_length: string;
 }
 
 export interface ModelState {
@@ -71,6 +77,17 @@ export interface ModelState {
   /** Bytes; 0 when it isn't loaded. */
   memory: number;
   message: string;
+  /** The fraction that is loaded, while it loads. */
+  loaded?: number;
+}
+
+/** Languages, voices and lengths that the model is bound to. */
+export interface ModelLimits {
+  languages: string[];
+  follows_voices: boolean;
+  max_seconds: number | null;
+  passage_seconds: number | null;
+  sentences: string[];
 }
 
 export interface JobState {
@@ -85,7 +102,15 @@ export interface ProjectState {
   path: string;
   read_only: boolean;
   note: string;
+  /** Why the project can't be saved; empty while it can. */
+  problem?: string;
+  /** Whether the script that is shown is not the one on the disk. */
+  unsaved?: boolean;
+  /** What can be done about it. */
+  actions?: SaveAction[];
 }
+
+export type SaveAction = 'recreate' | 'retry' | 'save_copy';
 
 export interface SweepCell {
   source: string;

@@ -16,6 +16,7 @@ import type { Speaker, TurnState } from './state';
 import { mountHeader } from './studio/header';
 import { areaKeys, focusArea, type Area } from './studio/shortcuts';
 import { mountNews } from './studio/news';
+import { mountSaving } from './studio/saving';
 import { mountWelcome } from './studio/welcome';
 import { mountTakes } from './takes/takes';
 
@@ -62,6 +63,7 @@ export function mountStudio(root: HTMLElement, host: Host, bus: Bus): () => void
   const disposers = new Disposers();
   const keys = mountHeader(header, host, areas, () => focusArea(areas.find((area) => area.element === model)!));
   disposers.add(
+    mountSaving(news, host),
     mountNews(news, host),
     mountWelcome(script, host),
     mountEditor(script, host, bus),

@@ -26,9 +26,9 @@ export async function evaluate<T>(kernel: Kernel.IKernelConnection, expression: 
   );
 }
 
-/** A call of one of our functions with one argument, as an expression. */
+/** A call of one of our functions with one argument, as an expression in ASCII. */
 export function expression(module: string, name: string, argument: unknown): string {
-  // JSON escaped to ASCII is a Python string literal, too.
-  const literal = JSON.stringify(JSON.stringify(argument)).replace(/[\u007f-\uffff]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  return `__import__(${JSON.stringify(module)}, fromlist=["_"]).${name}(${literal})`;
+  // Escaped inside the JSON: Python reads its escapes as JSON, which joins surrogate pairs; a Python literal doesn't.
+  const json = JSON.stringify(argument).replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return `__import__(${JSON.stringify(module)}, fromlist=["_"]).${name}(${JSON.stringify(json)})`;
 }

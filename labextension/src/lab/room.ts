@@ -13,4 +13,4 @@ export function currentRoom(): Room | undefined {
 export const jobOf = ({ host }: Room): JobState | undefined => host.get<JobState | undefined>('job');
 
 /** The room that is speaking, if any. */
-export const busyRoom = (): Room | undefined => openRooms().find((room) => isBusy(jobOf(room)));
+export const busyRoom = (): Room | undefined => openRooms().find((room) => isBusy(jobOf(room)) && room.host.channel.connected);

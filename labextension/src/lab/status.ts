@@ -11,7 +11,7 @@ import { button, progressBar } from '../core/kit/elements';
 import { icon } from '../core/kit/icons';
 import type { ToPage } from '../core/protocol';
 import { onRooms, openRooms, type Room } from '../core/rooms';
-import { isBusy } from '../core/state';
+import { isBusy, type JobState, type ModelState } from '../core/state';
 import { Commands, NAME } from './names';
 import { busyRoom, jobOf } from './room';
 
@@ -58,6 +58,8 @@ export class Progress extends Widget {
       if (this.followed.has(room)) continue;
       const stops = [
         room.host.on('job', () => this.render()),
+        room.host.on('model_state', () => this.render()),
+        room.host.channel.onConnection(() => this.render()),
         room.host.channel.on('progress', (progress) => {
           this.heard = progress;
           this.render();
@@ -71,16 +73,25 @@ export class Progress extends Widget {
   private render(): void {
     const room = busyRoom();
     const job = room && jobOf(room);
-    if (isBusy(job)) {
-      const now = this.heard?.job === job?.id ? this.heard : null;
-      this.words.textContent = now ? this.turnOf(now) : this.trans.__('Getting ready …');
-      this.bar.set(now ? now.seconds / Math.max(now.estimated, now.seconds, 0.1) : null);
+    if (room && job && isBusy(job)) {
+      const now = this.heard?.job === job.id ? this.heard : null;
+      const model = room.host.get<ModelState>('model_state');
+      const loaded = job.state === 'loading' && model?.state === 'loading' ? (model.loaded ?? 0) : null;
+      this.words.textContent = now ? this.turnOf(job, now) : this.preparing(model, loaded);
+      this.bar.set(now ? now.seconds / Math.max(now.estimated, now.seconds, 0.1) : loaded || null);
     }
     this.changed.emit();
   }
 
-  private turnOf({ turns_done: done, turns_total: total }: ToPage['progress']): string {
-    return this.trans.__('Speaking turn %1 of %2', Math.min(done + 1, total), total);
+  private preparing(model: ModelState, loaded: number | null): string {
+    if (loaded === null) return this.trans.__('Getting ready …');
+    return this.trans.__('Loading %1 … %2 %', model.name, Math.round(100 * loaded));
+  }
+
+  private turnOf(job: JobState, now: ToPage['progress']): string {
+    const place = job.turns.indexOf(now.turn);
+    if (place < 0) return this.trans.__('Speaking');
+    return this.trans.__('Speaking turn %1 of %2', place + 1, now.turns_total);
   }
 }
 

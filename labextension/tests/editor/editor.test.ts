@@ -7,7 +7,7 @@ import { Bus, type Host } from '../../src/core/host';
 import type { TurnState } from '../../src/core/state';
 
 const turn = (id: string, line: number, more: Partial<TurnState> = {}): TurnState => ({
-  id, line, end_line: line, speaker: 'Anna', speaker_index: 0, state: 'spoken', context_changed: false,
+  id, line, end_line: line, speaker: 'Anna', speaker_index: 0, state: 'spoken', reason: '', context_changed: false,
   estimated: 1, seconds: 2.5, gap_ms: null, pause_ms: 0, takes: [], chosen: null, ...more,
 });
 
@@ -91,6 +91,8 @@ describe('turns', () => {
   test('whose context changed differ from those that are spoken', () => {
     host.set('turns', [turn('a', 1, { context_changed: true }), turn('b', 3, { state: 'changed' })]);
     expect(states()).toEqual(['context', 'changed']);
+    host.set('turns', [turn('a', 1), turn('b', 3, { state: 'unspeakable', reason: 'nothing to speak', seconds: null })]);
+    expect(states()).toEqual(['spoken', 'unspeakable']);
   });
   test('that are heard are lit, all their lines, wherever they have moved', () => {
     bus.emit('lit', { turn: 'a' });

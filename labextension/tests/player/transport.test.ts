@@ -182,6 +182,32 @@ describe('Transport', () => {
     expect([transport.showing, transport.playing, transport.growing]).toEqual(['live', false, true]);
   });
 
+  it('ends live audio with its kernel, and asks for no click in vain', async () => {
+    vi.stubGlobal('navigator', { userActivation: { hasBeenActive: false } });
+    const { transport, host } = room();
+    host.kernel.emit('stream_begin', { stream: 's', sample_rate: 24_000 });
+    host.kernel.emit('audio', { stream: 's', start: 0 }, new Int16Array(9600));
+    expect(transport.growing).toBe(true);
+    host.kernel.connect(false);
+    expect([transport.showing, transport.growing, transport.blocked]).toEqual(['take', false, false]);
+  });
+
+  it('plays what has come when the kernel goes, and goes on when only the connection was lost', async () => {
+    const { transport, host, bus } = room({ take: {} });
+    bus.emit('act', { action: 'generate' });
+    host.kernel.emit('stream_begin', { stream: 's', sample_rate: 24_000 });
+    host.kernel.emit('audio', { stream: 's', start: 0 }, new Int16Array(9600));
+    await soon();
+    host.kernel.connect(false);
+    expect([transport.showing, transport.playing, transport.growing]).toEqual(['live', true, false]);
+    host.kernel.connect(true);
+    host.kernel.emit('audio', { stream: 's', start: 9600 }, new Int16Array(3200));
+    expect([transport.growing, transport.length]).toEqual([true, 12_800]);
+    host.kernel.connect(false);
+    FakeOutput.last!.feed!.finished();
+    expect([transport.showing, transport.playing]).toEqual(['take', false]);
+  });
+
   it('says what went wrong when audio cannot be fetched', async () => {
     const { transport, host } = room();
     host.kernel.call = () => Promise.reject(new Error('the kernel was restarted'));

@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { missingVoices } from '../../src/core/cast/cast';
 import { levelWord, meterPosition } from '../../src/core/cast/record';
 import { fitted, presetOf } from '../../src/core/controls/settings';
-import { obstacle, overallWords, plan } from '../../src/core/controls/transport';
+import { obstacle, overallWords, plan, summary, turnWords, waiting } from '../../src/core/controls/transport';
 import { filesOf } from '../../src/core/export/download';
 import type { Host } from '../../src/core/host';
 import { failureOf } from '../../src/core/kit/elements';
-import type { Speaker, TurnState } from '../../src/core/state';
+import type { JobState, ModelState, Speaker, TurnState } from '../../src/core/state';
 import { linesOf } from '../../src/core/takes/takes';
 
 const turn = (id: string, state: TurnState['state'] = 'spoken', line = 1, end_line = line): TurnState =>
@@ -28,6 +28,8 @@ describe('what is in the way of generating', () => {
     [{ speakers: [speaker('Anna', { needs_consent: true, consent: false })] }, 'Confirm under Cast'],
     [{ speakers: [speaker('Anna', { needs_consent: true, consent: true })] }, ''],
     [{ project: { read_only: true } }, 'reading only'],
+    [{ turns: [turn('1', 'unspeakable'), turn('2', 'unspeakable')] }, 'can speak nothing'],
+    [{ turns: [turn('1', 'unspeakable'), turn('2')] }, ''],
   ])('%o', (values, words) => {
     if (words) expect(obstacle(host(values))).toContain(words);
     else expect(obstacle(host(values))).toBe('');
@@ -43,12 +45,39 @@ describe('the button', () => {
     expect(plan(host({ turns: [turn('1'), turn('2')] }))).toEqual({ label: 'Speak all again', turns: ['1', '2'] });
   });
 
+  it('leaves out and counts the turns that cannot be spoken', () => {
+    const turns = [{ ...turn('1'), seconds: 2 }, turn('2', 'unspeakable'), { ...turn('3'), seconds: 1 }];
+    expect(plan(host({ turns }))).toEqual({ label: 'Speak all again', turns: ['1', '3'] });
+    expect(summary(host({ turns }))).toBe('All 2 turns spoken · 3.0 s · 1 turn skipped');
+    const begun = [{ ...turn('1', 'unspoken'), seconds: null, estimated: 2 }, ...turns.slice(1)];
+    expect(plan(host({ turns: begun })).label).toBe('Generate 1 turn');
+    expect(summary(host({ turns: begun }))).toBe('1 of 2 turns spoken · about 3.0 s in all · 1 turn skipped');
+  });
+
   it('has words for how far it is, also before the first sound', () => {
-    const progress = { job: 'j', turn: 't', turns_done: 0, turns_total: 1, turn_seconds: 0, turn_estimated: 3, seconds: 0, estimated: 3, elapsed: 0.4, remaining: 0, rtf: 0, ttfa: null };
+    const progress = { job: 'j', turn: 't', turns_done: 0, turns_total: 1, turn_seconds: 0, turn_estimated: 3, seconds: 0, estimated: 3, elapsed: 0.4, remaining: null, rtf: 0, ttfa: null };
     expect(overallWords(progress)).toBe('0:00 elapsed');
     expect(overallWords({ ...progress, seconds: 1, elapsed: 2, remaining: 4, rtf: 2, ttfa: 0.6 })).toBe(
       '0:02 elapsed · 0:04 left · 2.0× slower than real time (RTF 2.00) · first sound after 0.6 s',
     );
+  });
+});
+
+describe('progress', () => {
+  const job: JobState = { id: 'j', state: 'speaking', turns: ['d', 'e'], message: '' };
+  const turns = [{ ...turn('d'), speaker: 'Ben' }, { ...turn('e'), speaker: 'Carla' }];
+  const now = { job: 'j', turn: 'd', turns_done: 1, turns_total: 2, turn_seconds: 1.7, turn_estimated: 1.7, seconds: 1.7, estimated: 4, elapsed: 1, remaining: 2, rtf: 0.5, ttfa: 0.1 };
+
+  it('names number, speaker and time of one turn', () => {
+    expect(turnWords(host({ job, turns }), now)).toBe('Turn 1 of 2 · Ben · 1.7 s of about 1.7 s');
+    expect(turnWords(host({ job, turns }), { ...now, turn: 'e', turn_seconds: 0, turn_estimated: 2 })).toBe('Turn 2 of 2 · Carla · 0.0 s of about 2.0 s');
+    expect(turnWords(host({ job, turns }), { ...now, turn: '' })).toBe('1.7 s spoken');
+  });
+
+  it('has loading as a phase of its own', () => {
+    const model = { state: 'loading', name: 'nano', loaded: 0.4 } as ModelState;
+    expect(waiting({ ...job, state: 'loading' }, model)).toBe('Loading nano … 40 %');
+    expect(waiting({ ...job, state: 'loading' }, null)).toBe('Loading the model…');
   });
 });
 

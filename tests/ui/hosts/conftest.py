@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ Anna: Then sit down and have some tea."""
 # A busy machine is no fault of the page; what must be quick is measured (test_studio_speed.py).
 expect.set_options(timeout=20_000)
 FAILED = pytest.StashKey[bool]()
+FIGURES = pytest.StashKey[dict[str, float]]()
+"""Measurements by name."""
 
 OpenNotebook = Callable[..., NotebookPage]
 
@@ -33,6 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.ui)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Print what was measured behind everything else."""
+    if figures := config.stash.get(FIGURES, {}):
+        print(json.dumps({name: round(value, 1) for name, value in figures.items()}))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -148,6 +148,26 @@ def test_settings_and_stop_in_the_status_bar(open_lab: OpenLab, lab: JupyterServ
     (folder / "settings.jupyterlab-settings").unlink()
 
 
+def test_the_interrupt_button_of_a_document_stops_its_generation(
+    open_lab: OpenLab, lab: JupyterServer
+) -> None:
+    sentence = "One sentence follows another in this very long turn of mine. "
+    (lab.root / "stop.vvscript").write_text(f"Anna: {30 * sentence}")
+    page = open_lab()
+    talk = page.open_document("stop.vvscript")
+    talk.choose_voice("Anna", "Ada")
+    talk.generate()
+    talk.ear.wait_for_sound()
+    button = page.page.locator("[data-jp-item-name=interrupt]:visible")
+    button.locator("button, jp-button").first.click()
+    expect(talk.transport.get_by_role("status")).to_have_text("Stopped; what was made is kept.")
+    room = (
+        "next(iter(__import__('vibevoice_nb.widgets.document', fromlist=['_']).__dict__['_rooms'].values()))"
+    )
+    kernel = lab.kernel("stop.vvscript")
+    assert kernel.value(f"[{room}.job['state'], {room}.work.turns[0].partial]") == ["cancelled", True]
+
+
 def test_a_saved_take_has_its_player_without_a_kernel(open_lab: OpenLab, lab: JupyterServer) -> None:
     time = np.arange(3 * 24_000) / 24_000
     take = Take.from_audio(

@@ -1,11 +1,10 @@
-"""How quick it is, measured in the page of a real JupyterLab: `make bench-ui`.
+"""Latency of the Studio, measured in the page of a real JupyterLab: `make bench-ui`.
 
-The figures are printed as one line of JSON. These bars need a machine that has nothing else to do.
+Nothing fails for being slow: the figures are the last line that is printed, as JSON.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import statistics
 import time
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import OpenNotebook, room
+from conftest import FIGURES, OpenNotebook, room
 from jupyter_server import JupyterServer, until
 from playwright.sync_api import expect
 from studio_page import WAVEFORM, Ear, StudioPage
@@ -23,11 +22,9 @@ TURNS = 300
 
 
 @pytest.fixture(scope="module")
-def figures() -> Iterator[dict[str, float]]:
+def figures(pytestconfig: pytest.Config) -> Iterator[dict[str, float]]:
     """Measured values by name; printed at the end."""
-    measured: dict[str, float] = {}
-    yield measured
-    print("\n" + json.dumps({name: round(value, 1) for name, value in measured.items()}))
+    yield pytestconfig.stash.setdefault(FIGURES, {})
 
 
 def test_from_click_and_from_frame_to_sound(
@@ -42,12 +39,11 @@ def test_from_click_and_from_frame_to_sound(
         clicked = studio.click_generate()
         studio.wait_until_spoken()
         first.append(studio.ear.firstPlayed - clicked)
-        frames = studio.statistics()["latencies"]
+        frames = studio.statistics()["latencies"]  # of all rounds
     figures["click_to_first_sound_ms"] = statistics.median(first)
     figures["frame_to_page_ms"] = statistics.median(frames)
+    figures["frame_to_page_p90_ms"] = statistics.quantiles(frames, n=10)[-1]
     assert len(frames) > 60
-    assert figures["click_to_first_sound_ms"] < 800
-    assert figures["frame_to_page_ms"] < 60
 
 
 def test_a_minute_without_a_gap(
@@ -66,7 +62,6 @@ def test_a_minute_without_a_gap(
     studio.generate()
     until(lambda: studio.ear.played >= 60 * 24000, "a minute heard", 120, every=1)
     figures["underruns_in_a_minute"] = studio.ear.underruns
-    assert studio.ear.underruns == 0
 
 
 def test_typing_in_a_long_script(
@@ -82,7 +77,6 @@ def test_typing_in_a_long_script(
     paints = studio.paints_after_keys(" and it goes on and on, as conversations do")
     figures["keystroke_to_paint_ms"] = statistics.median(paints)
     figures["keystroke_to_paint_worst_ms"] = max(paints)
-    assert figures["keystroke_to_paint_ms"] < 50
 
 
 def test_ninety_minutes(open_notebook: OpenNotebook, lab: JupyterServer, figures: dict[str, float]) -> None:
@@ -109,5 +103,3 @@ take.peaks(0, len(audio), 100)
     player.get_by_role("button", name="Play", exact=True).click()
     Ear(notebook).wait_for_sound()
     figures["ninety_minutes_memory_mb"] = notebook.memory()
-    assert figures["ninety_minutes_open_ms"] < 2000
-    assert figures["ninety_minutes_memory_mb"] < 300

@@ -56,6 +56,11 @@ export class LiveStore implements Store {
     this.growing = false;
   }
 
+  /** More comes after all: the connection was only interrupted. */
+  resume(): void {
+    if (!this.truncated) this.growing = true;
+  }
+
   read(at: number, count: number): Float32Array {
     this.cursor = at;
     const waiting = this.length - at;
@@ -146,6 +151,7 @@ export class Live {
       channel.on('audio', ({ stream, start, made }, [buffer]) => {
         const samples = buffer ? int16Of(buffer) : new Int16Array(0);
         const known = this.known(stream, events);
+        if (!known.ended) known.store.resume();
         known.store.write(start, samples);
         events.audio(known, start, samples);
         if (typeof made === 'number') this.note(Date.now() - made);

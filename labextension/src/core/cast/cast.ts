@@ -44,7 +44,7 @@ export function mountCast(root: HTMLElement, host: Host, bus: Bus): () => void {
     summary.replaceChildren(...(text ? [note('warning', [h('div', { class: 'vvnb-row' }, h('span', { class: 'vvnb-grow' }, text), fill)])] : []));
   };
   const disposers = new Disposers();
-  disposers.add(watch(host, ['speakers', 'voices', 'project', 'turns'], render), () => cards.dispose(), () => section.remove());
+  disposers.add(watch(host, ['speakers', 'voices', 'project', 'turns', 'model'], render), () => cards.dispose(), () => section.remove());
   return disposers.dispose;
 }
 

@@ -5,6 +5,7 @@ import { h } from '../dom';
 import type { Host } from '../host';
 import { button, type Failures, note } from '../kit/elements';
 import { clock } from '../kit/format';
+import type { ModelLimits } from '../state';
 import { sendVoice } from './upload_panel';
 
 const LIMIT_SECONDS = 60; // a longer voice costs context and improves nothing
@@ -26,6 +27,14 @@ const INVITATION =
   'Speak as you would tell a friend about your day, in a quiet room, a hand’s width from the microphone. 10 to 20 seconds are best.';
 const REFUSAL =
   'This page may not use a microphone. Open the notebook over https or on localhost, or upload a recording instead.';
+
+/** A warning where the model would not speak with the voice that is recorded. */
+export function voiceLimit(host: Host): HTMLElement[] {
+  const limits = host.get<ModelLimits | undefined>('model_limits');
+  if (!limits || limits.follows_voices !== false) return [];
+  const words = `${host.get<string>('model')} cannot follow a recording: it will use a built-in voice instead. Other models use the recording.`;
+  return [note('warning', [words])];
+}
 
 export class RecorderPanel {
   readonly element = h('div', { class: 'vvnb-recorder', hidden: true, onkeydown: (event) => this.key(event) });
@@ -92,6 +101,7 @@ export class RecorderPanel {
       meter.element,
       meter.word,
       h('p', { class: 'vvnb-hint' }, INVITATION),
+      ...voiceLimit(this.host),
     );
     stop.focus();
   }

@@ -90,7 +90,7 @@ export class SpeakerCard {
     const readOnly = this.host.get<ProjectState | undefined>('project')?.read_only ?? false;
     const turns = this.host.get<TurnState[] | undefined>('turns');
     this.absent.hidden = !turns || turns.some((turn) => turn.speaker === this.label);
-    const now = JSON.stringify([speaker, voices, readOnly]);
+    const now = JSON.stringify([speaker, voices, readOnly, this.host.get('model')]);
     if (now === this.shown) return;
     this.shown = now;
     const { voice } = speaker;
@@ -133,7 +133,7 @@ export class SpeakerCard {
   private showVoice(voice: SpeakerVoice, voices: readonly KnownVoice[], readOnly: boolean): void {
     this.about.textContent = describe(voice, voices);
     this.trim.show(Math.round(voice.seconds * SAMPLE_RATE), voice, readOnly);
-    this.checks.replaceChildren(...findings(voice));
+    this.checks.replaceChildren(...findings(voice, this.host.get<string | undefined>('model') || 'The model'));
     this.consent.element.hidden = !voice.needs_consent;
     this.consent.input.checked = voice.consent;
     this.consent.element.toggleAttribute('data-open', !voice.consent);
@@ -168,7 +168,7 @@ function fillChoices(select: HTMLSelectElement, voices: readonly KnownVoice[], v
 
 const SEVERITIES: Record<string, Tone> = { error: 'danger', warning: 'warning', info: 'accent' };
 
-function findings(voice: SpeakerVoice): HTMLElement[] {
+export function findings(voice: SpeakerVoice, model: string): HTMLElement[] {
   const notes = voice.checks.map((found) => {
     const message = `${found.message[0]?.toUpperCase() ?? ''}${found.message.slice(1)}.`;
     const remedy = found.remedy && `${found.remedy[0]!.toUpperCase()}${found.remedy.slice(1)}.`;
@@ -180,6 +180,12 @@ function findings(voice: SpeakerVoice): HTMLElement[] {
     element.removeAttribute('role'); // it is there to be read, not shouted
     return element;
   });
+  if (voice.stand_in) {
+    const words = `${model} cannot follow a recording: this speaker gets the built-in voice ${voice.stand_in} instead.`;
+    const element = note('warning', [h('div', null, words), h('div', { class: 'vvnb-hint' }, 'Choose another model to use this recording.')]);
+    element.removeAttribute('role');
+    return [element, ...notes];
+  }
   if (!notes.length && voice.needs_consent) notes.push(note('good', ['A clean recording: nothing to object to.']));
   return notes;
 }

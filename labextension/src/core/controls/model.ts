@@ -6,7 +6,7 @@ import { badge, button, Failures, failureNote, freshId, progressBar, type Tone }
 import { bytes } from '../kit/format';
 import { help } from '../kit/popover';
 import { watch } from '../kit/watch';
-import type { ModelState, ProjectState } from '../state';
+import type { ModelLimits, ModelState, ProjectState } from '../state';
 
 const STATES: Record<ModelState['state'], readonly [string, Tone?]> = {
   unloaded: ['Not loaded'],
@@ -23,7 +23,7 @@ const HELP = [
 export function mountModel(root: HTMLElement, host: Host): () => void {
   const panel = new ModelPanel(host);
   root.append(panel.element);
-  const stop = watch(host, ['model', 'models', 'model_state', 'project'], () => panel.update());
+  const stop = watch(host, ['model', 'models', 'model_state', 'model_limits', 'project'], () => panel.update());
   return () => {
     stop();
     panel.element.remove();
@@ -47,6 +47,7 @@ class ModelPanel {
   });
   private readonly all = button({ label: 'Show all suggestions', icon: 'chevron', bare: true, onclick: () => this.suggest() });
   private readonly note = h('p', { class: 'vvnb-hint' });
+  private readonly limits = h('ul', { class: 'vvnb-hint vvnb-limits', 'aria-label': 'Limits of the model' });
   private readonly state = h('div', { class: 'vvnb-row', 'aria-live': 'polite' });
   private readonly load = button({ label: 'Load', icon: 'chip', size: 'small', onclick: () => this.ask('load_model') });
   private readonly unload = button({ label: 'Unload', size: 'small', title: 'Free its memory', onclick: () => this.ask('unload_model') });
@@ -62,6 +63,7 @@ class ModelPanel {
       h('div', { class: 'vvnb-label' }, h('label', { for: this.id }, 'Model'), help('Model', ...HELP)),
       h('div', { class: 'vvnb-combobox' }, this.name, this.all, this.suggestions),
       this.note,
+      this.limits,
       h('div', { class: 'vvnb-row', 'data-nowrap': true }, h('div', { class: 'vvnb-grow' }, this.state), this.load, this.unload),
       this.bar.element,
       this.fault,
@@ -74,20 +76,23 @@ class ModelPanel {
     const models = this.host.get<{ id: string; note: string }[]>('models') ?? [];
     const now = this.host.get<ModelState>('model_state');
     const readOnly = this.host.get<ProjectState | undefined>('project')?.read_only ?? false;
-    const key = JSON.stringify([model, models, now, readOnly]);
+    const limits = this.host.get<ModelLimits | undefined>('model_limits')?.sentences ?? [];
+    const key = JSON.stringify([model, models, now, limits, readOnly]);
     if (key === this.shown) return;
     this.shown = key;
     if (document.activeElement !== this.name) this.name.value = model;
     this.suggestions.replaceChildren(...models.map((known) => h('option', { value: known.id }, known.note)));
     this.note.textContent = models.find((known) => known.id === model)?.note ?? '';
     this.note.hidden = !this.note.textContent;
+    this.limits.replaceChildren(...limits.map((words) => h('li', null, words)));
+    this.limits.hidden = !limits.length;
     this.name.disabled = this.all.disabled = readOnly;
     this.showState(now);
   }
 
   private showState({ state, device, dtype, memory, message }: ModelState): void {
     const [word, tone] = STATES[state];
-    const where = [device, dtype, memory ? bytes(memory) : ''].filter(Boolean).join(' · ');
+    const where = [device, dtype, memory ? bytes(memory) : '', message].filter(Boolean).join(' · ');
     const words = { ready: where, failed: '', loading: message, unloaded: message }[state];
     this.state.replaceChildren(badge(word, tone), h('span', { class: 'vvnb-hint' }, words));
     this.bar.element.hidden = state !== 'loading';

@@ -33,7 +33,7 @@ export function mountSettings(root: HTMLElement, host: Host): () => void {
     trait: 'num_steps',
     label: 'Steps',
     min: 1,
-    max: 50,
+    max: 999,
     step: 1,
     about: help(
       'Steps',
@@ -45,7 +45,7 @@ export function mountSettings(root: HTMLElement, host: Host): () => void {
     trait: 'cfg_scale',
     label: 'Guidance (CFG scale)',
     min: 1,
-    max: 5,
+    max: 10,
     step: 0.1,
     about: help(
       'Guidance (CFG scale)',

@@ -6,7 +6,7 @@ import { button, Failures, failureNote, progressBar } from '../kit/elements';
 import { clock, count, span, speed } from '../kit/format';
 import { Disposers, watch } from '../kit/watch';
 import type { ToPage } from '../protocol';
-import { isBusy, type JobState, type ProjectState, type Speaker, type TurnState } from '../state';
+import { isBusy, type JobState, type ModelState, type ProjectState, type Speaker, type TurnState } from '../state';
 
 type Progress = ToPage['progress'];
 
@@ -14,9 +14,12 @@ type Progress = ToPage['progress'];
 export function obstacle(host: Host): string {
   const turns = host.get<TurnState[]>('turns') ?? [];
   const faults = (host.get<{ severity: string; line: number }[]>('diagnostics') ?? []).filter((found) => found.severity === 'error');
-  if (host.get<ProjectState>('project')?.read_only) return 'This project is open for reading only.';
+  const project = host.get<ProjectState | undefined>('project');
+  if (project?.read_only) return 'This project is open for reading only.';
+  if (project?.problem) return project.unsaved ? 'Not saved: the script shown is not on disk.' : 'Not saved: the project cannot be written.';
   if (faults.length) return `Line ${faults[0]!.line} of the script needs a look first.`;
   if (!turns.length) return 'Write a line first, such as “Speaker 1: Hello!”';
+  if (turns.every((turn) => turn.state === 'unspeakable')) return 'The model can speak nothing of this script.';
   const present = new Set(turns.map((turn) => turn.speaker));
   const speakers = (host.get<Speaker[]>('speakers') ?? []).filter((speaker) => present.has(speaker.label));
   const silent = speakers.find((speaker) => !speaker.voice);
@@ -26,9 +29,14 @@ export function obstacle(host: Host): string {
   return '';
 }
 
+/** The turns that the model can speak. */
+function speakable(host: Host): TurnState[] {
+  return (host.get<TurnState[]>('turns') ?? []).filter((turn) => turn.state !== 'unspeakable');
+}
+
 /** What the button will do: which turns, and how it says so. */
 export function plan(host: Host): { label: string; turns: string[] | null } {
-  const turns = host.get<TurnState[]>('turns') ?? [];
+  const turns = speakable(host);
   if (host.get('mode') === 'whole') return { label: 'Generate the script', turns: null };
   const missing = turns.filter((turn) => turn.state === 'unspoken' || turn.state === 'changed');
   if (!turns.length || missing.length === turns.length) return { label: 'Generate', turns: null };
@@ -95,7 +103,8 @@ class Transport {
         if (action === 'stop') void this.cancel();
       }),
       bus.on('respeak', ({ turn }) => void this.failures.during(() => host.channel.call('respeak', { turn }))),
-      watch(host, ['job', 'turns', 'speakers', 'diagnostics', 'mode', 'project'], () => this.render()),
+      watch(host, ['job', 'turns', 'speakers', 'diagnostics', 'mode', 'project', 'model_state'], () => this.render()),
+      host.channel.onConnection(() => this.render()),
       () => this.element.remove(),
     );
   }
@@ -136,7 +145,8 @@ class Transport {
 
   private render(): void {
     const { host, job } = this;
-    const busy = isBusy(job) || this.asked;
+    // A job of a kernel that is gone has ended, whatever it said last.
+    const busy = (isBusy(job) && host.channel.connected) || this.asked;
     const hindrance = obstacle(host);
     this.generate.replaceChildren(this.generate.firstChild!, plan(host).label);
     this.generate.hidden = busy;
@@ -169,47 +179,63 @@ class Meters {
   private readonly turn = progressBar('Progress of this turn');
   private readonly turnText = h('span', { class: 'vvnb-hint vvnb-ellipsis' });
   private readonly allText = h('span', { class: 'vvnb-hint' });
+  private readonly about = h('div', { class: 'vvnb-stack', 'data-tight': true }, this.turnText, this.turn.element);
   readonly element = h(
     'div',
     { class: 'vvnb-bars' },
-    h('div', { class: 'vvnb-stack', 'data-tight': true }, this.turnText, this.turn.element),
+    this.about,
     h('div', { class: 'vvnb-stack', 'data-tight': true }, this.allText, this.whole.element),
   );
 
   show(host: Host, job: JobState, progress: Progress | null): void {
     const mine = progress?.job === job.id ? progress : null;
-    this.whole.set(mine ? mine.seconds / Math.max(mine.estimated, mine.seconds, 0.1) : null);
+    const model = host.get<ModelState>('model_state');
+    const loading = !mine && job.state === 'loading' && model?.state === 'loading' ? model : null;
+    this.about.hidden = !mine;
+    this.whole.set(mine ? mine.seconds / Math.max(mine.estimated, mine.seconds, 0.1) : (loading?.loaded || null));
     this.turn.set(mine?.turn ? mine.turn_seconds / Math.max(mine.turn_estimated, mine.turn_seconds, 0.1) : null);
-    this.turnText.textContent = mine ? turnWords(host, mine) : waiting(job);
-    this.allText.textContent = mine ? overallWords(mine) : job.message;
+    this.turnText.textContent = mine ? turnWords(host, mine) : '';
+    this.allText.textContent = mine ? overallWords(mine) : job.message || waiting(job, loading);
   }
 }
 
-const waiting = (job: JobState): string =>
-  ({ queued: 'Waiting for its turn…', loading: 'Loading the model…', speaking: 'Reading the context…' })[job.state as string] ?? 'Starting…';
+/** What is done before the first frame: "Loading nano … 40 %". */
+export function waiting(job: JobState, loading: ModelState | null): string {
+  if (loading) return `Loading ${loading.name} … ${Math.round(100 * (loading.loaded ?? 0))} %`;
+  const words = { queued: 'Waiting for another generation…', loading: 'Loading the model…', speaking: 'Reading the script and the voices…' };
+  return words[job.state as keyof typeof words] ?? 'Starting…';
+}
 
-/** "Turn 3 of 6 · Anna · 2.1 s of about 4.0 s" */
+/** "Turn 3 of 6 · Anna · 2.1 s of about 4.0 s": all of it about the turn that is being generated. */
 export function turnWords(host: Host, now: Progress): string {
+  if (!now.turn) return `${span(now.seconds)} spoken`;
   const turns = host.get<TurnState[]>('turns') ?? [];
   const speaker = turns.find((turn) => turn.id === now.turn)?.speaker;
-  const place = `Turn ${Math.min(now.turns_done + 1, now.turns_total)} of ${now.turns_total}`;
-  const said = now.turn ? `${span(now.turn_seconds)} of about ${span(Math.max(now.turn_estimated, now.turn_seconds))}` : `${span(now.seconds)} spoken`;
-  return [now.turn || now.turns_total > 1 ? place : '', speaker, said].filter(Boolean).join(' · ');
+  const said = `${span(now.turn_seconds)} of about ${span(Math.max(now.turn_estimated, now.turn_seconds))}`;
+  return [turnPlace(host.get<JobState>('job'), now), speaker, said].filter(Boolean).join(' · ');
+}
+
+/** "Turn 3 of 6", the place of the turn in its job. */
+export function turnPlace(job: JobState | undefined, now: Progress): string {
+  const place = job?.id === now.job ? job.turns.indexOf(now.turn) : -1;
+  return `Turn ${place < 0 ? Math.min(now.turns_done + 1, now.turns_total) : place + 1} of ${now.turns_total}`;
 }
 
 /** "0:12 elapsed · 0:20 left · 1.8× faster than real time (RTF 0.55) · first sound after 0.6 s" */
 export function overallWords(now: Progress): string {
-  const words = [`${clock(now.elapsed)} elapsed`, now.seconds > 0 ? `${clock(now.remaining)} left` : '', speed(now.rtf)];
+  const words = [`${clock(now.elapsed)} elapsed`, typeof now.remaining === 'number' ? `${clock(now.remaining)} left` : '', speed(now.rtf)];
   if (now.ttfa !== null && now.ttfa !== undefined) words.push(`first sound after ${span(now.ttfa)}`);
   return words.filter(Boolean).join(' · ');
 }
 
 /** What is there when nothing is being made. */
-function summary(host: Host): string {
-  const turns = host.get<TurnState[]>('turns') ?? [];
+export function summary(host: Host): string {
+  const turns = speakable(host);
+  const skipped = (host.get<TurnState[]>('turns') ?? []).length - turns.length;
+  const more = skipped ? ` · ${count(skipped, 'turn')} skipped` : '';
   const missing = turns.filter((turn) => turn.state === 'unspoken' || turn.state === 'changed');
   if (!turns.length) return '';
   const seconds = turns.reduce((sum, turn) => sum + (turn.seconds ?? turn.estimated), 0);
-  if (!missing.length) return `All ${count(turns.length, 'turn')} spoken · ${span(seconds)}`;
-  return `${turns.length - missing.length} of ${count(turns.length, 'turn')} spoken · about ${span(seconds)} in all`;
+  if (!missing.length) return `All ${count(turns.length, 'turn')} spoken · ${span(seconds)}${more}`;
+  return `${turns.length - missing.length} of ${count(turns.length, 'turn')} spoken · about ${span(seconds)} in all${more}`;
 }

@@ -19,9 +19,12 @@ export class Footer {
     const pauses = turns.slice(0, -1).reduce((sum, turn) => sum + (turn.gap_ms ?? turn.pause_ms) / 1000, 0);
     const total = turns.reduce((sum, turn) => sum + seconds(turn), pauses);
     const spoken = turns.filter((turn) => turn.seconds !== null);
-    const about = spoken.length === turns.length ? '' : 'about ';
+    const skipped = turns.filter((turn) => turn.state === 'unspeakable').length;
+    const known = turns.every((turn) => turn.seconds !== null || turn.state === 'unspeakable');
+    const about = known ? '' : 'about ';
     const parts = [count(turns.length, 'turn'), `${about}${span(total)}`];
     if (spoken.length && about) parts.push(`${span(spoken.reduce((sum, turn) => sum + seconds(turn), 0))} spoken`);
+    if (skipped) parts.push(`${count(skipped, 'turn')} skipped`);
     this.totals.textContent = turns.length ? parts.join(' · ') : '';
   }
 

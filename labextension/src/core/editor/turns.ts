@@ -17,6 +17,7 @@ const WORDS: Record<State, string> = {
   spoken: 'spoken',
   changed: 'changed since it was spoken',
   context: 'spoken, but what comes before it has changed',
+  unspeakable: 'skipped',
 };
 
 // On a 16 x 16 grid. Shapes differ as well as colours.
@@ -27,10 +28,11 @@ const SHAPES: Record<State, string> = {
   spoken: 'M3 8.5l3.5 3.5L13 4.5',
   changed: 'M3 13l.7-3L10.5 3.2l2.3 2.3L6 12.3zM9 4.7l2.3 2.3',
   context: 'M12.5 6.5A5 5 0 1 0 13 9M13 3v3.5H9.5',
+  unspeakable: 'M8 2.8a5.2 5.2 0 1 0 0 10.4a5.2 5.2 0 1 0 0 -10.4M4.4 11.6L11.6 4.4',
 };
 
 // Where several turns share a line, the line shows the one that wants most attention.
-const URGENCY: State[] = ['speaking', 'queued', 'changed', 'context', 'unspoken', 'spoken'];
+const URGENCY: State[] = ['speaking', 'queued', 'changed', 'unspeakable', 'context', 'unspoken', 'spoken'];
 
 interface Placed {
   at: number;
@@ -53,12 +55,13 @@ export function stateOf(turn: TurnState): State {
 
 /** A turn in words, for a tooltip and for who can't see the gutter. */
 export function describe(turn: TurnState): string {
+  if (turn.state === 'unspeakable') return `${turn.speaker}: ${turn.reason || WORDS.unspeakable}`;
   const length = turn.seconds === null ? `about ${span(turn.estimated)}` : span(turn.seconds);
   return `${turn.speaker}: ${WORDS[stateOf(turn)]}, ${length}`;
 }
 
 export function seconds(turn: TurnState): number {
-  return turn.seconds ?? turn.estimated;
+  return turn.seconds ?? (turn.state === 'unspeakable' ? 0 : turn.estimated);
 }
 
 /** Short enough for the gutter. */
@@ -84,7 +87,7 @@ class TurnMarker extends GutterMarker {
       'div',
       { class: 'cm-vvTurn', 'data-state': state, style: speakerStyle(this.colour), title: this.turns.map(describe).join('\n') },
       svg('svg', { viewBox: '0 0 16 16', width: 14, height: 14 }, svg('path', { d: SHAPES[state] })),
-      h('span', { class: 'cm-vvSeconds' }, `${real ? '' : '~'}${length(total)}`),
+      h('span', { class: 'cm-vvSeconds' }, state === 'unspeakable' ? 'skipped' : `${real ? '' : '~'}${length(total)}`),
     );
   }
 }

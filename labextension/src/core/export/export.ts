@@ -15,6 +15,7 @@ const FORMATS = [
   ['flac', 'FLAC, lossless'],
   ['mp3', 'MP3, plays everywhere'],
   ['opus', 'Opus, smallest'],
+  ['m4a', 'M4A (AAC)'],
 ] as const;
 
 const PARTS = [

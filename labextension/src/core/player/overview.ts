@@ -41,8 +41,11 @@ export class Overview {
     });
   }
 
-  resize(): void {
+  measure(): void {
     this.width = this.element.clientWidth;
+  }
+
+  resize(): void {
     this.view.resize(this.width, this.transport.length);
     this.view.fit();
   }

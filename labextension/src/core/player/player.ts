@@ -51,6 +51,8 @@ class Player implements ControlActions {
   private remarked = '';
   private frame = 0;
   private stale = true;
+  /** The transport has changed since the last frame; audio may come more often than the page is painted. */
+  private outdated = false;
   private readonly stops: (() => void)[] = [];
 
   constructor(
@@ -74,7 +76,11 @@ class Player implements ControlActions {
   start(): void {
     this.retheme();
     // Its first call comes when the host has attached the element, and only there colours can be read.
-    const resized = new ResizeObserver(() => this.retheme());
+    const resized = new ResizeObserver(() => {
+      this.stage.measure();
+      this.overview.measure();
+      this.retheme();
+    });
     resized.observe(this.element);
     const themed = new MutationObserver(() => this.retheme());
     for (const node of [document.documentElement, document.body]) themed.observe(node, { attributes: true });
@@ -82,7 +88,10 @@ class Player implements ControlActions {
     const retheme = (): void => this.retheme();
     system.addEventListener('change', retheme);
     this.stops.push(
-      this.transport.watch(() => this.changed()),
+      this.transport.watch(() => {
+        this.outdated = true;
+        this.invalidate();
+      }),
       () => resized.disconnect(),
       () => themed.disconnect(),
       () => system.removeEventListener('change', retheme),
@@ -157,6 +166,7 @@ class Player implements ControlActions {
   }
 
   private changed(): void {
+    this.outdated = false;
     this.refresh(this.transport.summary);
     this.view.resize(Math.max(1, this.stage.width), this.transport.length);
     this.updateBar();
@@ -217,13 +227,14 @@ class Player implements ControlActions {
     return h('div', { class: 'vvnb-deck-badge', 'data-showing': kind }, name, home);
   }
 
-  private invalidate(): void {
-    this.stale = true;
-    if (!this.frame) this.frame = requestAnimationFrame(() => this.paint());
+  private invalidate(stale = true): void {
+    this.stale ||= stale;
+    this.frame ||= requestAnimationFrame(() => this.paint());
   }
 
   private paint(): void {
     this.frame = 0;
+    if (this.outdated) this.changed();
     const { transport, view, stage, overview } = this;
     const position = transport.position;
     if (transport.playing && this.follow && view.follow(position)) this.stale = true;
@@ -234,7 +245,7 @@ class Player implements ControlActions {
     stage.mark(position, this.colours, stale);
     overview.mark(position, view);
     this.bar.showTime(position);
-    if (transport.playing) this.frame ||= requestAnimationFrame(() => this.paint());
+    if (transport.playing) this.invalidate(false);
   }
 
   private draw(): void {

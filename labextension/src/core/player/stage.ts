@@ -22,6 +22,7 @@ const ZOOM_PER_WHEEL_PIXEL = 0.004;
 
 export class Stage {
   readonly element: HTMLElement;
+  width = 0;
   private readonly lane: TurnLane;
   private readonly ruler = h('canvas', { class: 'vvnb-deck-ruler', 'aria-hidden': 'true' });
   private readonly wave = h('canvas', { class: 'vvnb-deck-wave', role: 'img' });
@@ -49,8 +50,9 @@ export class Stage {
     this.element.addEventListener('wheel', (event) => this.wheel(event), { passive: false });
   }
 
-  get width(): number {
-    return this.element.clientWidth;
+  /** Read the width; asking the page for it while painting would lay it out once more for every frame. */
+  measure(): void {
+    this.width = this.element.clientWidth;
   }
 
   draw(peaks: PeakSource | null, spectra: Spectra | null, colours: TurnColours, loudest: number): void {

@@ -62,6 +62,7 @@ export class Transport {
     });
     this.stops = [
       host.on('take', () => this.takeChanged()),
+      host.channel.onConnection((connected) => !connected && this.lost()),
       this.report.onPlaying((playing) => void this.obey(playing)),
       this.report.onPosition((seconds) => this.moveTo(seconds)),
       bus.on('seek', ({ turn }) => void this.playTurn(turn)),
@@ -358,6 +359,16 @@ export class Transport {
     this.grow(stream);
     this.output?.pump();
     if (!this.playing) this.afterLive(false);
+  }
+
+  /** The kernel is gone: nothing more comes. What has come plays to its end; nothing waits for a click. */
+  private lost(): void {
+    if (this.showing !== 'live' || !this.store) return;
+    this.live.stream?.store.end();
+    this.output?.pump();
+    if (this.blocked) this.pause();
+    if (!this.playing) this.afterLive(false);
+    this.changed();
   }
 
   /** From the live audio to the take that came of it, at the same words. */

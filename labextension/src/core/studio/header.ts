@@ -35,7 +35,7 @@ export function mountHeader(root: HTMLElement, host: Host, areas: readonly Area[
     model.replaceChildren(icon('chip'), h('span', { class: 'vvnb-ellipsis' }, id, h('span', { class: 'vvnb-wide' }, kind)));
     model.setAttribute('aria-label', `Model: ${label}, ${WORDS[state.state]}`);
     model.dataset['tone'] = TONES[state.state] ?? '';
-    model.title = `Model: ${label}, ${WORDS[state.state]}`;
+    model.title = `Model: ${label}, ${WORDS[state.state]}${state.message ? ` (${state.message})` : ''}`;
   });
   return {
     openHelp: help.open,

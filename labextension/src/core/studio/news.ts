@@ -9,6 +9,9 @@ import type { ProjectState } from '../state';
 /** A kernel that starts up may need this long before its silence means anything. */
 const PATIENCE_MS = 4000;
 
+/** Older notices make room for newer ones. */
+const MOST_NOTICES = 3;
+
 const TONES: Record<string, Tone> = { error: 'danger', warning: 'warning', info: 'accent' };
 
 export function mountNews(root: HTMLElement, host: Host): () => void {
@@ -26,7 +29,7 @@ export function mountNews(root: HTMLElement, host: Host): () => void {
       lost.replaceChildren(
         note('warning', [
           h('strong', null, 'The kernel does not answer. '),
-          `What was spoken is kept on disk. ${host.whenLost ?? 'Run the cell again'} to go on working.`,
+          `The audio generated so far is kept on disk. ${host.whenLost ?? 'Once a kernel runs, run the cell again'}.`,
         ]),
       );
     }, PATIENCE_MS);
@@ -38,7 +41,9 @@ export function mountNews(root: HTMLElement, host: Host): () => void {
     host.channel.onConnection(connection),
     host.channel.on('notice', ({ severity, text }) => {
       const element = note(TONES[severity] ?? 'accent', [text], () => element.remove());
-      notices.replaceChildren(element);
+      const same = [...notices.children].find((other) => other.textContent === element.textContent);
+      (same ?? (notices.childElementCount >= MOST_NOTICES ? notices.firstElementChild : null))?.remove();
+      notices.append(element);
     }),
     watch(host, ['project'], () => {
       const { read_only: readOnly, note: words } = host.get<ProjectState>('project');

@@ -127,5 +127,6 @@ function marksOf({ take, chosen }: ShownTake): HTMLElement[] {
   if (chosen) marks.push(badge('chosen', 'accent'));
   if (take.context_changed) marks.push(badge('context changed', 'warning', 'It was spoken after other takes than are chosen now'));
   if (ENDS[take.ended]) marks.push(badge(ENDS[take.ended], 'warning'));
+  if (take.odd_length) marks.push(badge(`unusually ${take.odd_length}`, 'warning', `Far too ${take.odd_length} for its text: listen to it, and regenerate it if words are wrong`));
   return marks;
 }

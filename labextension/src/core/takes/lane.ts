@@ -74,7 +74,7 @@ export class Lane {
     this.marks.replaceChildren(...marksOf(turn));
     this.takes.update(takes.map((take, index) => ({ take, number: index + 1, chosen: take.id === turn.chosen, readOnly })));
     this.none.hidden = takes.length > 0;
-    this.none.textContent = turn.state === 'speaking' ? 'It is being spoken.' : 'Nothing was spoken of this turn yet. Generate speaks it, or press “Speak”.';
+    this.none.textContent = turn.state === 'unspeakable' ? `${turn.reason}.` : turn.state === 'speaking' ? 'It is being spoken.' : 'Nothing was spoken of this turn yet. Generate speaks it, or press “Speak”.';
     this.recolour(turn, takes);
     this.showActions(turn, readOnly);
     this.compare.show(turn.id, takes, turn.chosen, readOnly);
@@ -92,9 +92,9 @@ export class Lane {
 
   private showActions(turn: TurnState, readOnly: boolean): void {
     const whole = this.host.get('mode') === 'whole';
-    this.respeak.disabled = readOnly || whole || isBusy(this.host.get<JobState>('job'));
+    this.respeak.disabled = readOnly || whole || turn.state === 'unspeakable' || isBusy(this.host.get<JobState>('job'));
     this.respeak.lastChild!.textContent = turn.takes.length ? 'Speak again' : 'Speak';
-    this.respeak.title = whole ? 'Only where the mode is “turn by turn”' : RESPEAK;
+    this.respeak.title = turn.state === 'unspeakable' ? turn.reason : whole ? 'Only where the mode is “turn by turn”' : RESPEAK;
     this.play.disabled = turn.chosen === null;
   }
 
@@ -111,6 +111,7 @@ function marksOf(turn: TurnState): HTMLElement[] {
   const marks = [];
   if (turn.state === 'changed') marks.push(badge('changed since', 'warning', 'The text or the voice is no longer what the chosen take said'));
   if (turn.context_changed) marks.push(badge('context changed', 'warning', 'The chosen take was spoken after other takes than are chosen now. It can stay, or be spoken again.'));
+  if (turn.state === 'unspeakable') marks.push(badge('skipped', 'warning', turn.reason));
   if (turn.state === 'speaking') marks.push(badge('speaking', 'accent'));
   if (turn.state === 'queued') marks.push(badge('waiting'));
   if (turn.takes.length) marks.push(badge(count(turn.takes.length, 'take')));

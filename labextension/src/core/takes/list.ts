@@ -26,6 +26,7 @@ const STATES: Record<TurnState['state'], readonly [string, IconName?]> = {
   speaking: ['being spoken', 'wave'],
   spoken: ['spoken', 'check'],
   changed: ['changed since it was spoken', 'alert'],
+  unspeakable: ['skipped', 'alert'],
 };
 
 export function turnList(onselect: (id: string, enter: boolean) => void): TurnList {
@@ -102,9 +103,9 @@ function turnRow(onclick: () => void): { element: HTMLElement; update(shown: Sho
       speaker.textContent = turn.speaker;
       text.textContent = shown.text;
       takes.textContent = turn.takes.length > 1 ? `${turn.takes.length} takes` : '';
-      seconds.textContent = turn.seconds === null ? `~${clock(turn.estimated)}` : clock(turn.seconds);
+      seconds.textContent = turn.state === 'unspeakable' ? '–' : turn.seconds === null ? `~${clock(turn.estimated)}` : clock(turn.seconds);
       const [words, name] = turn.state === 'spoken' && turn.context_changed ? (['spoken, but what came before has changed', 'respeak'] as const) : STATES[turn.state];
-      state.title = words;
+      state.title = turn.reason || words;
       state.replaceChildren(name ? icon(name) : h('span', { class: 'vvnb-turn-open' }), h('span', { class: 'vvnb-visually-hidden' }, `, ${words}, ${count(turn.takes.length, 'take')}`));
       state.toggleAttribute('data-context', turn.context_changed);
     },

@@ -16,6 +16,7 @@ class ScriptFactory extends ABCWidgetFactory<ScriptDocument, DocumentRegistry.IM
     options: DocumentRegistry.IWidgetFactoryOptions<ScriptDocument>,
     private readonly contents: Contents.IManager,
     private readonly preferences: IPreferences,
+    private readonly openAsText: (path: string) => void,
   ) {
     super(options);
   }
@@ -24,7 +25,13 @@ class ScriptFactory extends ABCWidgetFactory<ScriptDocument, DocumentRegistry.IM
     const session = context.sessionContext;
     session.kernelPreference = { ...session.kernelPreference, language: 'python', autoStartDefault: true };
     const trans = this.translator.load(NAME);
-    const content = new RoomPanel({ context, contents: this.contents, preferences: this.preferences, trans });
+    const content = new RoomPanel({
+      context,
+      contents: this.contents,
+      preferences: this.preferences,
+      trans,
+      openAsText: () => this.openAsText(context.path),
+    });
     const document = new ScriptDocument({ content, context, translator: this.translator });
     document.title.icon = scriptIcon;
     return document;
@@ -78,6 +85,7 @@ export const documentPlugin: JupyterFrontEndPlugin<IScriptTracker> = {
       },
       app.serviceManager.contents,
       preferences,
+      (path) => void app.commands.execute('docmanager:open', { path, factory: 'Editor' }),
     );
     app.docRegistry.addWidgetFactory(factory);
     factory.widgetCreated.connect((_, document) => {

@@ -9,7 +9,7 @@ import { Widget } from '@lumino/widgets';
 
 import { h } from '../../core/dom';
 import { Bus } from '../../core/host';
-import { failureNote, failureOf, note } from '../../core/kit/elements';
+import { button, failureNote, failureOf, note } from '../../core/kit/elements';
 import { preparePlayer } from '../../core/player/player';
 import { mountStudio } from '../../core/studio';
 import type { ProjectState } from '../../core/state';
@@ -23,7 +23,12 @@ export interface RoomOptions {
   contents: Contents.IManager;
   preferences: IPreferences;
   trans: TranslationBundle;
+  /** Open the document in the plain text editor. */
+  openAsText(): void;
 }
+
+/** A kernel that was started now may need this long; after it, the ways on are shown. */
+const PATIENCE_MS = 20_000;
 
 /** The Studio, once a kernel has answered; before that, and when it can't, what the person should know. */
 export class RoomPanel extends Widget {
@@ -33,6 +38,7 @@ export class RoomPanel extends Widget {
   private readonly stops: (() => void)[] = [];
   private unmount: (() => void) | null = null;
   private attempt = 0;
+  private timer = 0;
   private path = '';
   private attached: Kernel.IKernelConnection | null = null;
 
@@ -43,7 +49,7 @@ export class RoomPanel extends Widget {
     this.addClass('vvnb-studio');
     this.addClass('vvnb-lab-document');
     this.node.append(this.place);
-    this.host = new CommHost(trans.__('Restart the kernel or choose another one'));
+    this.host = new CommHost(trans.__('If it is not restarting, restart it or choose another one'));
     this.say(trans.__('Starting a kernel …'));
     const bond = new TextBond(this.host, context.model as unknown as TextModel);
     const session = context.sessionContext;
@@ -62,6 +68,7 @@ export class RoomPanel extends Widget {
     if (this.isDisposed) return;
     const { context } = this.options;
     this.attempt++;
+    clearTimeout(this.timer);
     context.sessionContext.kernelChanged.disconnect(this.kernelChanged, this);
     context.sessionContext.statusChanged.disconnect(this.statusChanged, this);
     context.saveState.disconnect(this.saving, this);
@@ -101,11 +108,24 @@ export class RoomPanel extends Widget {
     } catch (error) {
       if (attempt !== this.attempt || this.isDisposed) return;
       this.attached = null;
-      this.place.replaceChildren(failureNote(failureOf(error)));
+      clearTimeout(this.timer);
+      this.place.replaceChildren(failureNote(failureOf(error)), this.actions());
     }
   }
 
+  /** The ways on when the document doesn't open. */
+  private actions(): HTMLElement {
+    const { trans, openAsText } = this.options;
+    return h(
+      'div',
+      { class: 'vvnb-row' },
+      button({ label: trans.__('Try again'), icon: 'undo', onclick: () => this.kernelChanged() }),
+      button({ label: trans.__('Open as text'), icon: 'file', title: trans.__('Open the file in the text editor'), onclick: openAsText }),
+    );
+  }
+
   private mount(): void {
+    clearTimeout(this.timer);
     this.place.replaceChildren();
     if (this.unmount) return;
     const unprepare = preparePlayer(this.host, this.bus);
@@ -118,6 +138,17 @@ export class RoomPanel extends Widget {
 
   private say(words: string): void {
     this.place.replaceChildren(note('accent', [words]));
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => {
+      const { trans } = this.options;
+      this.place.replaceChildren(
+        note('warning', [
+          h('strong', null, trans.__('The kernel has not answered yet. ')),
+          trans.__('It may be busy, or may have failed. The file is unchanged.'),
+        ]),
+        this.actions(),
+      );
+    }, PATIENCE_MS);
   }
 
   private kernelChanged(): void {

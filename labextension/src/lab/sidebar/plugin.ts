@@ -1,10 +1,10 @@
 /** Puts the sidebar in its place, and "Use as voice" into the file browser's menu. */
 
 import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, showErrorMessage } from '@jupyterlab/apputils';
+import { ICommandPalette, InputDialog, showErrorMessage } from '@jupyterlab/apputils';
 import { PageConfig, PathExt } from '@jupyterlab/coreutils';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 
 import { waveIcon } from '../icons';
 import { Commands, EXTENSION, FACTORY, NAME } from '../names';
@@ -12,6 +12,25 @@ import { Sidebar } from './panel';
 import { Shelf } from './shelf';
 
 const AUDIO = /\.(wav|flac|mp3|ogg|oga|opus|m4a|aac|webm|mp4|aiff?)$/i;
+
+/** Where a voice could not be named as its file is: ask for a better name than the one derived. */
+async function offerName(
+  kept: string,
+  file: string,
+  trans: TranslationBundle,
+  rename: (voice: string, name: string) => Promise<unknown>,
+): Promise<void> {
+  if (kept === file) return;
+  const { button, value } = await InputDialog.getText({
+    title: trans.__('Name of the voice'),
+    label: trans.__('“%1” is not a possible name or is taken.', file),
+    text: kept,
+    okLabel: trans.__('Rename'),
+    cancelLabel: trans.__('Keep this name'),
+  });
+  const name = value?.trim();
+  if (button.accept && name && name !== kept) await rename(kept, name);
+}
 
 export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
   id: `${NAME}:sidebar`,
@@ -48,7 +67,12 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
         const root = PageConfig.getOption('serverRoot');
         try {
           const { channel } = await shelf.ready();
-          for (const path of chosen()) await channel.call('add_voice', { root, path: services.contents.localPath(path) });
+          for (const path of chosen()) {
+            const { result } = await channel.call('add_voice', { root, path: services.contents.localPath(path) });
+            await offerName(String(result['name']), PathExt.basename(path, PathExt.extname(path)), trans, (voice, name) =>
+              channel.call('rename_voice', { voice, name }),
+            );
+          }
         } catch (error) {
           await showErrorMessage(trans.__('This file can’t be used as a voice'), error instanceof Error ? error : String((error as { got?: string }).got ?? error));
         }

@@ -1,0 +1,96 @@
+/** A project that can't be saved: why, and what can be done about it. */
+
+import { h } from '../dom';
+import type { Host } from '../host';
+import { button, Failures, note } from '../kit/elements';
+import { watch } from '../kit/watch';
+import type { ProjectState, SaveAction } from '../state';
+
+export function mountSaving(root: HTMLElement, host: Host): () => void {
+  const failures = new Failures();
+  const place = h('div', { class: 'vvnb-slot' });
+  root.append(place);
+  let shown = '';
+
+  const busy = async (call: () => Promise<unknown>): Promise<void> => {
+    const buttons = [...place.querySelectorAll('button')];
+    for (const one of buttons) one.disabled = true;
+    await failures.during(call);
+    for (const one of buttons) one.disabled = false;
+  };
+  const copying = (name: string): HTMLElement => {
+    const path = h('input', { class: 'vvnb-input', type: 'text', value: `${name}-copy`, 'aria-label': 'Folder of the copy' });
+    const save = (): void => void busy(() => host.channel.call('save_copy', { path: path.value }));
+    const form = h(
+      'div',
+      { class: 'vvnb-row', 'data-nowrap': true, hidden: true },
+      path,
+      button({ label: 'Save copy', icon: 'check', size: 'small', onclick: save }),
+    );
+    path.addEventListener('keydown', (event) => {
+      if (event.key === 'Enter') save();
+    });
+    return form;
+  };
+  const render = (): void => {
+    const { name, problem = '', unsaved = false, actions = [] } = host.get<ProjectState>('project');
+    const now = JSON.stringify([name, problem, unsaved, actions]);
+    if (now === shown) return;
+    shown = now;
+    failures.clear();
+    if (!problem) {
+      place.replaceChildren();
+      return;
+    }
+    const form = copying(name);
+    const choices: Record<SaveAction, () => HTMLElement> = {
+      recreate: () =>
+        button({
+          label: 'Recreate here',
+          icon: 'folder',
+          kind: 'primary',
+          size: 'small',
+          title: 'Make the folder again, with the script, the voices and the settings shown here',
+          onclick: () => void busy(() => host.channel.call('recreate_project', {})),
+        }),
+      retry: () =>
+        button({
+          label: 'Try again',
+          icon: 'undo',
+          kind: 'primary',
+          size: 'small',
+          title: 'Save what is shown',
+          onclick: () => void busy(() => host.channel.call('save_again', {})),
+        }),
+      save_copy: () =>
+        button({
+          label: 'Save a copy elsewhere',
+          icon: 'file',
+          size: 'small',
+          title: 'Save the project under another name, and go on with that',
+          onclick: () => {
+            form.hidden = !form.hidden;
+            if (!form.hidden) form.querySelector('input')!.focus();
+          },
+        }),
+    };
+    place.replaceChildren(
+      note('danger', [
+        h(
+          'div',
+          { class: 'vvnb-stack' },
+          h('div', null, h('strong', null, 'This project is not saved. '), problem.replace(/\.?$/, '.')),
+          unsaved ? h('div', null, 'The script shown here is only in this page and in the kernel.') : null,
+          h('div', { class: 'vvnb-row' }, ...actions.map((action) => choices[action]())),
+          form,
+          failures.element,
+        ),
+      ]),
+    );
+  };
+  const stop = watch(host, ['project'], render);
+  return () => {
+    stop();
+    place.remove();
+  };
+}

@@ -1,0 +1,41 @@
+"""The kernel is interrupted or restarted while the Studio generates: what stops, and what is kept."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import OpenNotebook, room
+from jupyter_server import JupyterServer
+from playwright.sync_api import expect
+from studio_page import StudioPage
+
+LONG = "Anna: " + "One sentence follows another in this very long turn of mine. " * 30
+
+
+@pytest.fixture
+def speaking(open_notebook: OpenNotebook, lab: JupyterServer, request: pytest.FixtureRequest) -> StudioPage:
+    """A Studio in the middle of a long turn."""
+    studio = StudioPage(open_notebook(lab, room(request.node.name, LONG, num_steps=10)).run_all())
+    studio.choose_voice("Anna", "Ada")
+    studio.generate()
+    studio.ear.wait_for_sound()
+    return studio
+
+
+def test_the_toolbars_square_stops_a_generation(speaking: StudioPage) -> None:
+    """No cell runs, so ipykernel itself would ignore it."""
+    button = speaking.page.locator("[data-jp-item-name=interrupt]").first
+    button.locator("button, jp-button").first.click()
+    expect(speaking.transport.get_by_role("status")).to_have_text("Stopped; what was made is kept.")
+    kernel = speaking.notebook.kernel
+    assert kernel.value("studio.job['state']") == "cancelled"
+    assert kernel.value("studio.turns[0]['seconds']") > 0 and kernel.value("studio.work.turns[0].partial")
+    assert kernel.value("6 * 7") == 42, "the kernel goes on"
+
+
+def test_live_audio_ends_with_its_kernel(speaking: StudioPage) -> None:
+    badge = speaking.root.locator(".vvnb-deck-badge")
+    expect(badge).to_contain_text("being made now")
+    speaking.notebook.restart_kernel()
+    expect(speaking.root.get_by_text("being made now")).to_have_count(0)
+    expect(speaking.root.get_by_text("wants a click")).to_have_count(0)
+    expect(speaking.stop_button).to_be_hidden()

@@ -1,0 +1,98 @@
+"""What a model cannot do, at the controls it concerns: skipped turns, recordings, languages, odd lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from room_helpers import consenting, faults, room
+from rooms import studio_traits, turns_and_takes
+
+from vibevoice_nb.defaults import known_settings
+
+__all__ = ["room"]  # a fixture
+
+NANO = known_settings("nano").limits.to_json("nano")
+REASON = "nano has nothing to speak in '你好。', so the turn is skipped"
+
+
+def with_a_skipped_turn(**more: Any) -> dict[str, Any]:
+    turns, takes = turns_and_takes()
+    turns[4] = {**turns[4], "state": "unspeakable", "reason": REASON}
+    return {"turns": turns, "takes": takes, "speakers": consenting(), **more}
+
+
+def test_a_skipped_turn_is_marked_in_the_editor_and_counted(room: Callable[..., Any]) -> None:
+    mounted = room(**with_a_skipped_turn())
+    page = mounted.page
+    mark = page.locator(".cm-vvTurn[data-state=unspeakable]")
+    mark.wait_for()
+    assert REASON in (mark.get_attribute("title") or "")
+    assert "skipped" in mark.inner_text()
+    assert "1 turn skipped" in page.locator(".vvnb-editor-totals").inner_text()
+    assert page.get_by_text("1 turn skipped").count() >= 2  # and beside the button
+    assert page.get_by_role("button", name="Generate 2 turns").is_enabled()
+    page.get_by_role("tab", name="Takes").click()
+    row = page.locator(".vvnb-turn[data-state=unspeakable]")
+    row.click()
+    lane = page.get_by_role("region", name="The selected turn")
+    assert lane.get_by_text(REASON).first.is_visible()
+    assert lane.get_by_role("button", name="Speak").is_disabled()
+    assert not faults(page)
+
+
+def test_a_script_of_nothing_cannot_be_generated(room: Callable[..., Any]) -> None:
+    turns, _ = turns_and_takes()
+    none = [{**turn, "state": "unspeakable", "reason": REASON, "takes": [], "chosen": None} for turn in turns]
+    page = room(turns=none, takes={}, speakers=consenting()).page
+    assert page.get_by_text("The model can speak nothing of this script.").is_visible()
+    assert page.get_by_role("button", name="Generate", exact=True).is_disabled()
+
+
+def test_a_take_of_odd_length_says_so(room: Callable[..., Any]) -> None:
+    turns, takes = turns_and_takes()
+    first = turns[0]["takes"][0]
+    takes[first] = {**takes[first], "odd_length": "long"}
+    page = room(turns=turns, takes=takes).page
+    page.get_by_role("tab", name="Takes").click()
+    page.locator(".vvnb-turn").first.click()
+    assert page.get_by_text("unusually long").is_visible()
+
+
+def test_the_cast_names_the_voice_that_is_used_instead(room: Callable[..., Any]) -> None:
+    mounted = room(speakers=consenting(stand_in="Kai"), model_limits=NANO)
+    page = mounted.page
+    words = page.get_by_text(
+        "nano cannot follow a recording: this speaker gets the built-in voice Kai instead."
+    )
+    words.wait_for()
+    assert not page.get_by_text("A clean recording").count()
+    mounted.set(speakers=consenting(), model="vibevoice/VibeVoice-1.5B-hf", model_limits={**NANO, **FOLLOWS})
+    page.get_by_text("A clean recording").wait_for()
+    assert not words.count()
+    assert not faults(page)
+
+
+FOLLOWS = {"follows_voices": True, "languages": [], "sentences": []}
+
+
+def test_the_recorder_says_it_too(room: Callable[..., Any]) -> None:
+    page = room(model_limits=NANO).page
+    page.get_by_role("button", name="Record").first.click()
+    page.get_by_text("nano cannot follow a recording: it will use a built-in voice instead.").wait_for()
+    page.get_by_role("button", name="Cancel").first.click()
+
+
+def test_the_model_tab_lists_the_limits(room: Callable[..., Any]) -> None:
+    mounted = room(model_limits=NANO)
+    page = mounted.page
+    page.get_by_role("tab", name="Model").click()
+    limits = page.get_by_role("list", name="Limits of the model")
+    assert limits.locator("li").all_inner_texts() == NANO["sentences"]
+    mounted.set(model_limits={**NANO, **FOLLOWS})
+    limits.wait_for(state="hidden")
+
+
+def test_the_traits_of_these_tests_are_the_kernels() -> None:
+    assert set(studio_traits()["model_limits"]) <= set(NANO)
+    assert NANO["sentences"]

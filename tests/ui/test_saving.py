@@ -1,0 +1,85 @@
+"""A project that can't be saved: what the page says, and the ways on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from room_helpers import asked, faults, room, wait_for_call
+
+from vibevoice_nb.errors import ProjectError
+
+__all__ = ["room"]  # a fixture
+
+GONE = {
+    "name": "episode",
+    "path": "/work/episode.vibevoice",
+    "read_only": False,
+    "note": "",
+    "problem": "/work/episode.vibevoice was deleted or moved while it was open",
+    "unsaved": True,
+    "actions": ["recreate", "save_copy"],
+}
+SAVED = {**GONE, "problem": "", "unsaved": False, "actions": []}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_project_whose_folder_is_gone(room: Callable[..., Any], theme: str) -> None:
+    mounted = room(theme, methods={"recreate_project": lambda **_: {}}, project=GONE)
+    page = mounted.page
+    alert = page.get_by_role("alert")
+    assert "This project is not saved." in alert.inner_text() and "was deleted or moved" in alert.inner_text()
+    assert page.get_by_text("Not saved: the script shown is not on disk.").is_visible()
+    assert page.get_by_text("turns spoken").count() == 0
+    assert page.get_by_role("button", name="Generate", exact=False).first.is_disabled()
+    assert faults(page) == []
+    page.get_by_role("button", name="Recreate here").click()
+    wait_for_call(mounted, "recreate_project")
+    mounted.set(project=SAVED)
+    alert.wait_for(state="hidden")
+    page.get_by_text("Not saved").wait_for(state="hidden")
+
+
+def test_a_copy_elsewhere(room: Callable[..., Any]) -> None:
+    def taken(path: str, **_: Any) -> Any:
+        if path == "episode-copy":
+            raise ProjectError(f"{path}, which is there", "a new name", "choose another name")
+        return {}
+
+    mounted = room(methods={"save_copy": taken}, project=GONE)
+    page = mounted.page
+    page.get_by_role("button", name="Save a copy elsewhere").click()
+    path = page.get_by_label("Folder of the copy")
+    assert path.input_value() == "episode-copy" and path.evaluate("one => one === document.activeElement")
+    page.get_by_role("button", name="Save copy", exact=True).click()
+    page.get_by_text("which is there").wait_for()
+    path.fill("elsewhere/episode 😀")
+    path.press("Enter")
+    mounted.until(lambda: len(asked(mounted, "save_copy")) == 2)
+    assert asked(mounted, "save_copy")[1] == {"path": "elsewhere/episode 😀"}
+
+
+def test_a_full_disk_can_be_tried_again(room: Callable[..., Any]) -> None:
+    def full(**_: Any) -> Any:
+        raise ProjectError("the disk is full", "room for the script", "free some space")
+
+    problem = {**GONE, "problem": "the disk is full", "actions": ["retry", "save_copy"]}
+    mounted = room(methods={"save_again": full}, project=problem)
+    page = mounted.page
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_text("What to do: free some space.").wait_for()
+    assert page.get_by_role("button", name="Try again").is_enabled()
+    for width in (320, 900):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_several_notices_are_all_shown(room: Callable[..., Any]) -> None:
+    mounted = room()
+    for number in (1, 2, 2, 3, 4):
+        mounted.send("notice", [], severity="info", text=f"Notice {number}.")
+    page = mounted.page
+    page.get_by_text("Notice 4.").wait_for()
+    texts = page.locator(".vvnb-news .vvnb-note").all_inner_texts()
+    assert [text.strip() for text in texts] == ["Notice 2.", "Notice 3.", "Notice 4."]

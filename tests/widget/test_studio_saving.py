@@ -1,0 +1,236 @@
+"""A Studio loses nothing: cells that are run again, disks that refuse, folders that go, hostile paths."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from widget_helpers import FakePage
+
+from vibevoice_nb import Project, Studio
+from vibevoice_nb.errors import AudioError, OptionError, ProjectError
+from vibevoice_nb.project.shared import shared_project
+from vibevoice_nb.texts import whole_text
+from vibevoice_nb.widgets.shelf import Shelf
+
+SCRIPT = "Anna: Hello there.\nBen: Good morning."
+EDITED = SCRIPT + "\nAnna: Typed in the page."
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    studio = Studio(tmp_path / "show", script=SCRIPT, num_steps=5)
+    yield studio
+    studio.close()
+
+
+def from_page(studio: Studio, **values: Any) -> None:
+    studio.set_state(values)
+
+
+def reopened(studio: Studio) -> Project:
+    return Project.open(studio.work.path, read_only=True)
+
+
+# Cells that are run again
+
+
+@pytest.mark.parametrize("after_restart", [False, True])
+def test_the_documented_cell_can_be_run_again(studio: Studio, tmp_path: Path, after_restart: bool) -> None:
+    from_page(studio, script=EDITED)
+    from_page(studio, num_steps=8, seed=3)
+    if after_restart:
+        studio.close()
+        studio.work.close()
+    with pytest.warns(UserWarning, match=r"keeps its own script.*replace_script=True"):
+        again = Studio(tmp_path / "show", script=SCRIPT, num_steps=5)
+    assert (again.script, again.num_steps, again.seed) == (EDITED, 8, 3)
+    kept = [item.fields for item in again.channel._kept.values() if item.kind == "notice"]
+    assert [notice["severity"] for notice in kept] == ["info"] and "replace_script" in kept[0]["text"]
+    assert reopened(again).script_text == EDITED
+    again.close()
+
+
+def test_an_argument_that_is_another_one_counts(studio: Studio, tmp_path: Path) -> None:
+    from_page(studio, num_steps=8)
+    again = Studio(tmp_path / "show", num_steps=12, cfg_scale=2.0)
+    assert (again.num_steps, again.cfg_scale, studio.work.settings["num_steps"]) == (12, 2.0, 12)
+    with pytest.raises(OptionError):
+        Studio(tmp_path / "show", num_steps=99)
+    assert studio.work.settings["num_steps"] == 12
+    again.close()
+
+
+def test_a_script_can_be_replaced_on_purpose(studio: Studio, tmp_path: Path) -> None:
+    from_page(studio, script=EDITED)
+    again = Studio(tmp_path / "show", script="Anna: New.", replace_script=True)
+    assert again.script == studio.script == "Anna: New." and again.can_undo == "replaced the script"
+    answer = FakePage(again).call("undo")
+    assert answer["result"] == {"undone": "replaced the script"} and again.script == EDITED
+    again.script = ""
+    assert Studio(tmp_path / "show", script="Anna: Into an empty one.").script == "Anna: Into an empty one."
+    again.close()
+
+
+@pytest.mark.parametrize("text", ["Anna: \ud83d\ude00", "Anna: \ud83d", "Anna: \U00020bb7 好"])
+def test_any_text_is_saved_and_shown(studio: Studio, text: str) -> None:
+    from_page(studio, script=text)
+    assert studio.script == studio.work.script_text == reopened(studio).script_text
+    json.dumps(studio.get_state(), ensure_ascii=False).encode()
+
+
+# Disks that refuse
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A disk that is full while `full[0]` is true."""
+    state = [False]
+    from vibevoice_nb import files
+
+    write_all = files.write_all
+
+    def write(file: Any, data: Any) -> None:
+        if state[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_all(file, data)
+
+    monkeypatch.setattr(files, "write_all", write)
+    return state
+
+
+def test_text_that_could_not_be_saved_is_said_and_saved_later(studio: Studio, full: list[bool]) -> None:
+    full[0] = True
+    from_page(studio, script=EDITED)
+    from_page(studio, num_steps=9)
+    assert studio.script == EDITED and studio.work.script_text == reopened(studio).script_text == SCRIPT
+    assert studio.project["unsaved"] and "disk is full" in studio.project["problem"]
+    assert studio.project["actions"] == ["retry", "save_copy"]
+    page = FakePage(studio)
+    assert "disk is full" in page.call("save_again")["got"]
+    full[0] = False
+    assert page.call("save_again")["kind"] == "reply"
+    assert not studio.project["problem"] and not studio.project["actions"] and not studio.project["unsaved"]
+    again = reopened(studio)
+    assert again.script_text == EDITED and again.settings["num_steps"] == 9
+
+
+def test_typing_on_saves_what_could_not_be_saved(studio: Studio, full: list[bool]) -> None:
+    full[0] = True
+    from_page(studio, script=EDITED)
+    full[0] = False
+    from_page(studio, script=EDITED + "!")
+    assert not studio.project["problem"] and reopened(studio).script_text == EDITED + "!"
+
+
+# Folders that go
+
+
+def test_a_deleted_folder_is_said_and_recreated(studio: Studio) -> None:
+    studio.work.set_voice("Anna", "Ada")
+    shutil.rmtree(studio.work.path)
+    from_page(studio, script=EDITED)
+    assert studio.project["actions"] == ["recreate", "save_copy"] and studio.project["unsaved"]
+    assert "was deleted or moved" in studio.project["problem"]
+    page = FakePage(studio)
+    assert "deleted" in page.call("set_voice", speaker="Ben", voice="Kai")["got"]
+    assert page.call("recreate_project")["kind"] == "reply"
+    assert not studio.project["problem"]
+    again = reopened(studio)
+    assert again.script_text == EDITED and again.cast["Anna"].voice is not None
+    assert again.settings["num_steps"] == 5
+
+
+def test_a_call_that_fails_shows_that_the_folder_is_gone(studio: Studio) -> None:
+    shutil.rmtree(studio.work.path)
+    FakePage(studio).call("set_colour", speaker="Anna", colour="#123456")
+    assert studio.project["problem"]
+
+
+def test_a_copy_is_saved_elsewhere_and_worked_on(studio: Studio, tmp_path: Path) -> None:
+    shutil.rmtree(studio.work.path)
+    from_page(studio, script=EDITED)
+    page = FakePage(studio)
+    Project.create(tmp_path / "taken").close()
+    assert "which is there" in page.call("save_copy", path=str(tmp_path / "taken"))["got"]
+    answer = page.call("save_copy", path=str(tmp_path / "elsewhere" / "copy"))
+    assert answer["kind"] == "reply" and studio.project["name"] == "copy" and not studio.project["problem"]
+    from_page(studio, script=EDITED + " And more.")
+    assert reopened(studio).script_text == EDITED + " And more."
+    assert shared_project(tmp_path / "elsewhere" / "copy") is studio.work
+
+
+def test_another_project_in_its_place_stays_as_it_is(studio: Studio, tmp_path: Path) -> None:
+    path = studio.work.path
+    path.rename(tmp_path / "moved.vibevoice")
+    Project.create(path, "Zoe: Mine.").close()
+    from_page(studio, script=EDITED)
+    assert studio.project["actions"] == ["save_copy"] and "another folder" in studio.project["problem"]
+    other = Studio(path)
+    assert other.script == "Zoe: Mine." and not other.project["problem"]
+    other.close()
+
+
+def test_a_recovered_script_is_said_in_the_page(studio: Studio, tmp_path: Path) -> None:
+    studio.close()
+    studio.work.close()
+    (tmp_path / "show.vibevoice" / "script.txt").write_text("Anna: Hel")
+    with pytest.warns(UserWarning, match="recovered"):
+        again = Studio(tmp_path / "show")
+    assert again.script == SCRIPT
+    kept = [item.fields for item in again.channel._kept.values() if item.kind == "notice"]
+    assert "recovered from project.json" in kept[0]["text"]
+    again.close()
+
+
+# Hostile paths
+
+PATHS = [
+    "",
+    ".",
+    "/",
+    "~nobody-of-this-name",
+    "x" * 300,
+    "x/" * 3000,
+    "nul\0",
+    "half \ud83d",
+    "CON",
+    "line\nbreak",
+]
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path == whole_text(path)], ids=ascii)
+def test_paths_from_a_page_fail_in_words(
+    studio: Studio, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    exported = {"format": "wav", "parts": "whole", "subtitles": [], "chapters": False, "folder": path}
+    room, shelf = FakePage(studio), FakePage(Shelf())
+    answers = [
+        room.call("open_project", path=path, create=True),
+        room.call("open_project", path=path, create=False),
+        room.call("save_copy", path=path),
+        room.call("export", **exported),
+        shelf.call("look", root=str(tmp_path), folder=path + "/none"),
+        shelf.call("look", root=path, folder="none"),
+        shelf.call("add_voice", root=str(tmp_path), path=path + ".none"),
+    ]
+    for answer in answers:
+        said = f"{answer['got']} {answer['expected']} {answer['remedy']}"
+        assert answer["kind"] == "failed" and answer["got"]
+        assert not any(word in said for word in ("Errno", "OSError", "Error:", "went wrong", "Traceback")), (
+            said
+        )
+        assert len(said) < 900
+    assert studio.project["name"] == "show"
+
+
+def test_the_python_api_says_the_same() -> None:
+    for path in PATHS:
+        with pytest.raises((ProjectError, AudioError)):
+            Studio(path) if path else Project.create(path)

@@ -1,0 +1,121 @@
+"""Draft: the audio of a take while it is generated, in a folder of its own that outlives the process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibevoice_nb.files import create, write_all
+from vibevoice_nb.peaks import BLOCK
+from vibevoice_nb.sinks import as_samples
+
+from .folder import DRAFT, ProjectFolder, remove_folder
+from .take import Take, TakeTurn
+
+_CHUNK = BLOCK * 4096
+_DRAFT_BYTES = 64 * 1024
+
+
+class Draft:
+    """Audio that is being made, safe on disk with every `write`.
+
+    In a `with` block it is removed at the end, unless an exception ends it: then it stays, to be heard.
+
+    Parameters
+    ----------
+    folder : ProjectFolder
+    draft_id : str
+    about : mapping
+        What it is of, plain JSON values.
+
+    Attributes
+    ----------
+    samples : int
+        Written so far.
+    clipped : int
+        Of those, how many were beyond full scale.
+
+    Raises
+    ------
+    ProjectError
+        The disk refuses, also from `write`.
+    """
+
+    def __init__(self, folder: ProjectFolder, draft_id: str, about: Mapping[str, Any]) -> None:
+        self.path = folder.takes / f"{DRAFT}{draft_id}"
+        self.samples = self.clipped = 0
+        self._folder = folder
+        with folder.disk():
+            folder.inside(folder.takes).mkdir(exist_ok=True)
+            self.path.mkdir()
+            (self.path / "draft.json").write_text(json.dumps(about, ensure_ascii=True), "utf-8")
+            self._file = create(self.path / "audio.f32")
+
+    def write(self, audio: NDArray[np.float32]) -> None:
+        """Take float32 [n].
+
+        Raises
+        ------
+        AudioError
+            Samples that aren't finite.
+        """
+        audio = as_samples(audio)
+        with self._folder.disk():
+            write_all(self._file, np.clip(audio, -1.0, 1.0).astype("<f4").tobytes())
+        self.samples += len(audio)
+        self.clipped += int((np.abs(audio) > 1.0).sum())
+
+    def chunks(self) -> Iterator[NDArray[np.float32]]:
+        """All that was written, 44 s at a time."""
+        left = self.samples  # a write that failed may have left more in the file
+        with open(self.path / "audio.f32", "rb") as file:
+            while len(audio := np.fromfile(file, "<f4", min(_CHUNK, left))):
+                left -= len(audio)
+                yield audio.astype(np.float32)
+
+    def shorten(self, samples: int) -> None:
+        """Keep only the first samples."""
+        self.samples = min(self.samples, samples)
+
+    def close(self) -> None:
+        """Close the file and keep it."""
+        self._file.close()
+
+    def remove(self) -> None:
+        """Close it and delete it."""
+        self._file.close()
+        remove_folder(self.path)
+
+    def __enter__(self) -> Draft:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, reason: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if reason is None:
+            self.remove()
+        else:
+            self.close()
+
+
+def unfinished_take(path: Path) -> Take | None:
+    """The audio of a draft that was left behind, without its frames; None if it can't be heard."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        with open(path / "draft.json", "rb") as file:
+            about = json.loads(file.read(_DRAFT_BYTES))
+        count = (path / "audio.f32").stat().st_size // 4
+        audio = np.memmap(path / "audio.f32", "<f4", "r", shape=(count,))
+        label, text = str(about["speaker"]), str(about["text"])
+        turns = (TakeTurn(str(about["turn_id"]), label, text, 0, count),) if about.get("turn_id") else ()
+        take = Take.from_audio(
+            audio, turns=turns, name="unfinished", manifest={**about, "ended": "cancelled"}
+        )
+        return Take(path.name.removeprefix(DRAFT), take.name, take.source, take.turns, take.manifest)
+    return None
