@@ -92,12 +92,12 @@ class LatentSpace:
 
     @classmethod
     def fit(cls, batches: Iterator[np.ndarray]) -> tuple[LatentSpace, float]:
-        """PCA of log-mel frames [T, 1280]; also the fraction of the variance that 64 dimensions keep."""
-        count, total, square = 0, np.zeros(COLUMNS * N_MELS), np.zeros((COLUMNS * N_MELS,) * 2)
+        """PCA of log-mel frames [T, W]; also the fraction of the variance that 64 dimensions keep."""
+        count, total, square = 0, np.zeros(()), np.zeros(())
         for frames in batches:
             count += len(frames)
-            total += frames.sum(0, dtype=np.float64)
-            square += (frames.T @ frames).astype(np.float64)
+            total = total + frames.sum(0, dtype=np.float64)
+            square = square + (frames.T @ frames).astype(np.float64)
         mean = total / count
         values, vectors = np.linalg.eigh(square / count - np.outer(mean, mean))
         values, vectors = values[::-1], vectors[:, ::-1]

@@ -1,0 +1,65 @@
+"""One command for each stage: ``python -m vibevoice_nb.training.nano STAGE --work-dir FOLDER``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from vibevoice_nb.training.common import nano_config, read_config
+
+from . import codec, mel, speech
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+def run_speech(options: argparse.Namespace) -> dict[str, float]:
+    """Decode teacher speech."""
+    return speech.unpack(options.source, options.work_dir)
+
+
+def run_latents(options: argparse.Namespace) -> dict[str, float]:
+    """Fit the PCA."""
+    config = read_config(mel.LatentsConfig, options.config or CONFIGS / "latents.json")
+    return mel.fit(speech.Speech(options.work_dir), options.work_dir, config)
+
+
+def run_codec(options: argparse.Namespace) -> dict[str, float]:
+    """Train encoder and decoder."""
+    config = read_config(codec.CodecConfig, options.config or CONFIGS / "codec.json")
+    trainer = codec.train_codec(
+        speech.Speech(options.work_dir),
+        options.work_dir,
+        nano_config(CONFIGS / "nano.json"),
+        config,
+        resume=options.resume,
+        start_from=options.start_from,
+        until=options.until,
+    )
+    return {"step": trainer.progress.step}
+
+
+STAGES: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
+    "speech": run_speech,
+    "latents": run_latents,
+    "codec": run_codec,
+}
+
+
+def main() -> None:
+    """Run one stage; the last line is one JSON object."""
+    parser = argparse.ArgumentParser(prog="python -m vibevoice_nb.training.nano", description=__doc__)
+    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument("--work-dir", type=Path, required=True)
+    parser.add_argument("--config", type=Path, help="default: that of the stage in configs/")
+    parser.add_argument("--source", type=Path, help="speech: folder of the shards")
+    parser.add_argument("--resume", action="store_true", help="go on from the state in the work folder")
+    parser.add_argument("--start-from", type=Path, help="codec: weights to begin with")
+    parser.add_argument("--until", type=int, help="codec: stop before this step")
+    options = parser.parse_args()
+    print(json.dumps(STAGES[options.stage](options)))
+
+
+if __name__ == "__main__":
+    main()
