@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vibevoice_nb.training.common import nano_config, read_config
 
-from . import codec, mel, speech
+from . import codec, copy_synthesis, mel, speech
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -40,10 +40,22 @@ def run_codec(options: argparse.Namespace) -> dict[str, float]:
     return {"step": trainer.progress.step}
 
 
+def run_copy_synthesis(options: argparse.Namespace) -> dict[str, float]:
+    """Judge the codec on voices that training never heard."""
+    from vibevoice_nb.bench.judges import WhisperRecogniser
+
+    weights = options.start_from or options.work_dir / "codec.safetensors"
+    shape = nano_config(CONFIGS / "nano.json")
+    net = None if options.originals else copy_synthesis.load_codec(weights, shape)
+    clips = copy_synthesis.read_clips(options.clips)
+    return copy_synthesis.measure(clips, net, WhisperRecogniser(options.whisper), options.out)
+
+
 STAGES: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
     "speech": run_speech,
     "latents": run_latents,
     "codec": run_codec,
+    "copy-synthesis": run_copy_synthesis,
 }
 
 
@@ -55,7 +67,11 @@ def main() -> None:
     parser.add_argument("--config", type=Path, help="default: that of the stage in configs/")
     parser.add_argument("--source", type=Path, help="speech: folder of the shards")
     parser.add_argument("--resume", action="store_true", help="go on from the state in the work folder")
-    parser.add_argument("--start-from", type=Path, help="codec: weights to begin with")
+    parser.add_argument("--start-from", type=Path, help="codec: weights to begin with; copy-synthesis: weights to judge")
+    parser.add_argument("--clips", type=Path, help="copy-synthesis: recordings of voices kept out of training")
+    parser.add_argument("--whisper", default="base", help="copy-synthesis: hub id or folder of a Whisper model")
+    parser.add_argument("--originals", action="store_true", help="copy-synthesis: judge the clips as they are")
+    parser.add_argument("--out", type=Path, help="copy-synthesis: folder for what was made")
     parser.add_argument("--until", type=int, help="codec: stop before this step")
     options = parser.parse_args()
     print(json.dumps(STAGES[options.stage](options)))

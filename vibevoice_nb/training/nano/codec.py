@@ -25,7 +25,8 @@ from vibevoice_nb.training.common import LoopConfig, Trainer, initialise, step_r
 from vibevoice_nb.training.features import LatentSpace
 
 from .discriminators import Critic
-from .mel import HOP_LENGTH, LogMel, Projection
+from .linear_tail import decode
+from .mel import LogMel, Projection
 from .speech import CropConfig, Crops, Speech
 
 
@@ -88,7 +89,7 @@ class CodecLosses:
         free = step >= config.free_from
         spread = config.noise * torch.rand(len(audio), 1, 1, generator=generator)
         noise = (spread * torch.randn(start.shape, generator=generator)).to(audio.device)
-        spoken = codec.decoder((latents if free else start) + noise).squeeze(1)
+        spoken = decode(codec.decoder, (latents if free else start) + noise).squeeze(1)
         spectral = self.distance(spoken, audio)
         mel = (self.log_mel(spoken) - columns).abs().mean()
         loss = spectral + config.mel_weight * mel + (config.anchor if free else 1.0) * anchor
