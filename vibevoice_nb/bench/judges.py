@@ -1,5 +1,5 @@
-"""Listeners with weights of their own: Whisper writes down what was said, DistilMOS says how natural it sounds, and a
-speaker embedding (GE2E) whose voice it is.
+"""Listeners with weights of their own: Whisper writes down what was said, DistilMOS says how natural it
+sounds, and a speaker embedding (GE2E) whose voice it is.
 
 They come with the extra ``evaluate``. Each is loaded once and judges one recording at a time.
 """
@@ -13,7 +13,6 @@ from typing import Any
 
 import librosa
 import numpy as np
-import soxr
 import torch
 from torch import Tensor, nn
 
@@ -54,16 +53,27 @@ class WhisperRecogniser:
             raise _missing("faster-whisper") from error
         try:
             self._model = WhisperModel(
-                model, device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=Path(model).is_dir()
+                model,
+                device="cpu",
+                compute_type="int8",
+                cpu_threads=threads,
+                local_files_only=Path(model).is_dir(),
             )
         except (OSError, RuntimeError, ValueError) as error:
-            raise OptionError(f"Whisper model {model!r}: {error}", "a hub id or a local folder", "give another") from error
+            raise OptionError(
+                f"Whisper model {model!r}: {error}", "a hub id or a local folder", "give another"
+            ) from error
 
     def hear(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> str:
         """What is said in `audio` [N] float32."""
         speech = np.pad(levelled(audio, sample_rate), JUDGE_RATE // 2)
         segments, _ = self._model.transcribe(
-            speech, language="en", beam_size=1, temperature=0.0, without_timestamps=True, condition_on_previous_text=False
+            speech,
+            language="en",
+            beam_size=1,
+            temperature=0.0,
+            without_timestamps=True,
+            condition_on_previous_text=False,
         )
         return " ".join(segment.text.strip() for segment in segments)
 
@@ -107,7 +117,9 @@ class SpeakerEmbedding:
         spec = importlib.util.find_spec("resemblyzer")
         if spec is None or spec.origin is None:
             raise _missing("resemblyzer")
-        saved = torch.load(Path(spec.origin).with_name("pretrained.pt"), map_location="cpu", weights_only=True)
+        saved = torch.load(
+            Path(spec.origin).with_name("pretrained.pt"), map_location="cpu", weights_only=True
+        )
         self._model = _Embedder()
         # Beside the weights there are two numbers of the training loss.
         wanted = self._model.state_dict()

@@ -22,7 +22,7 @@ from vibevoice_nb.engine.config import SAMPLE_RATE
 
 from .common import CONFIGS, LoopConfig, Trainer, initialise, nano_config, read_config, step_rng
 from .corpus import HOP_LENGTH
-from .features import PHONE_SLOTS, Corpus, log_mel
+from .features import PHONE_SLOTS, Corpus
 
 # (n_fft, mel bands) of the five scales of the decoder's loss; the hop is a quarter of n_fft.
 SCALES = ((2048, 96), (1024, 80), (512, 64), (256, 32), (128, 16))
@@ -99,7 +99,6 @@ class Crops:
 
     def __init__(self, corpus: Corpus, batch: int, frames: int) -> None:
         self.corpus, self.batch, self.frames = corpus, batch, frames
-        self.silence = corpus.space.encode(log_mel(np.zeros(2 * HOP_LENGTH, np.float32)))[0]
         self.ends = np.cumsum([corpus.meta[i]["frames"] for i in corpus.train])
 
     def draw(self, rng: random.Random) -> Drawn:
@@ -115,7 +114,7 @@ class Crops:
         total = self.corpus.meta[index]["frames"]
         first = max(0, rng.randint(-2, max(0, total - self.frames)))
         last = min(total, first + self.frames)
-        latents = np.tile(self.silence, (self.frames, 1))
+        latents = np.tile(self.corpus.silence, (self.frames, 1))
         latents[: last - first] = self.corpus.latents(index)[first:last]
         audio = np.zeros(self.frames * HOP_LENGTH, np.float32)
         stretch = slice(first * HOP_LENGTH, last * HOP_LENGTH)

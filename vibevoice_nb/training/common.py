@@ -172,7 +172,10 @@ class Trainer:
         self.config, self.name, self.work_dir = config, name, work_dir
         trained = [p for p in model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(
-            trained, config.learning_rate, betas=(config.beta1, config.beta2), weight_decay=config.weight_decay
+            trained,
+            config.learning_rate,
+            betas=(config.beta1, config.beta2),
+            weight_decay=config.weight_decay,
         )
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.progress = Progress(self.accelerator.unwrap_model(self.model), config.ema)
@@ -232,17 +235,18 @@ class Trainer:
             The log's lines.
         """
         started = saved = time.monotonic()
-        seconds_before, log, sums, counted = self.progress.seconds, [], dict[str, float](), 0
+        seconds_before, log = self.progress.seconds, list[dict[str, float]]()
+        seen = dict[str, list[float]]()
         while self.progress.step < (self.config.steps if until is None else until):
             values = self._step(losses)
             for key, value in values.items():
-                sums[key] = sums.get(key, 0.0) + value
-            counted += 1
+                seen.setdefault(key, []).append(value)
             self.progress.seconds = seconds_before + time.monotonic() - started
             if self.progress.step % self.config.log_every == 0:
                 line = {"step": self.progress.step, "seconds": round(self.progress.seconds, 1)}
-                line |= {key: round(value / counted, 4) for key, value in sums.items()}
-                sums, counted = {}, 0
+                # Some losses are not taken in every step.
+                line |= {key: round(sum(found) / len(found), 4) for key, found in seen.items()}
+                seen = {}
                 log.append(line)
                 self._report(line)
             if time.monotonic() - saved > 60 * self.config.save_minutes:

@@ -234,6 +234,8 @@ class Corpus:
         (name and end time), ``shard``, ``offset`` (samples into the shard).
     voices : list of str
         Their names.
+    silence : ndarray [64]
+        A silent frame.
     held_out, train : list of int
         About 1 % of the utterances and the rest. An utterance never changes sides.
     """
@@ -244,6 +246,7 @@ class Corpus:
         self.voices: list[str] = [v["name"] for v in config["voices"]]
         self.phone_names = PHONE_NAMES
         self.space = LatentSpace.load(work_dir / "pca.npz")
+        self.silence = self.space.encode(log_mel(np.zeros(2 * HOP_LENGTH, np.float32)))[0]
         self.meta: list[dict[str, Any]] = []
         self._pcm: list[np.ndarray] = []
         self._latents: list[np.ndarray] = []

@@ -86,12 +86,12 @@ class LanguageTrainingConfig:
 class Student(nn.Module):
     """The model and its crutches."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, phones: int = len(PHONE_NAMES)) -> None:
         super().__init__()
         self.model = VibeVoiceModel(config, tied=True)
         for part in UNUSED_PARTS:
             delattr(self.model, part)
-        self.phones = nn.Linear(config.language.hidden_size, PHONE_SLOTS * len(PHONE_NAMES))
+        self.phones = nn.Linear(config.language.hidden_size, PHONE_SLOTS * phones)
         initialise(self)
         nn.init.normal_(self.phones.weight, std=0.02)
         # Without semantic features their connector says nothing.
@@ -266,7 +266,7 @@ class Losses:
 
         diffusion = self.diffusion(model, saying, batch.target, generator)
         token, end_right = self.token(model, hidden, classes)
-        logits = student.phones(saying).view(-1, len(PHONE_NAMES))
+        logits = student.phones(saying).unflatten(-1, (PHONE_SLOTS, -1)).flatten(0, 1)
         phone = F.cross_entropy(logits, batch.phones.flatten())
         accuracy = (logits.argmax(-1) == batch.phones.flatten()).float().mean()
         pointer = sum((pointer_loss(q, k, batch) for q, k in kept), saying.new_zeros(())) / max(1, len(kept))

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from vibevoice_nb.nano.english import to_phonemes
 
 from .alignment import spoken_characters
 from .corpus import HOP_LENGTH
-from .features import PHONE_SLOTS, Corpus, log_mel
+from .features import PHONE_SLOTS
 from .tokens import (
     END,
     EOS,
@@ -37,6 +39,28 @@ LONG_VOICE = 0.1  # of the voice prompts are long
 CANNED_VOICE = 0.6  # of the voice prompts come from the same few utterances
 
 
+Reading = tuple[str, np.ndarray]
+"""A text as the model reads it, and the character spoken in each quarter of a frame: [T, 4], indices into it."""
+
+
+class SpokenCorpus(Protocol):
+    """What examples are made of: utterances with their latents and phones.
+
+    `meta` has the ``voice`` of each (index into `voices`), ``frames``, ``shard``, ``offset`` (samples into it).
+    """
+
+    meta: list[dict[str, Any]]
+    voices: list[str]
+    train: list[int]
+    silence: np.ndarray
+
+    def latents(self, i: int) -> np.ndarray:
+        """Latents [T, 64] float32."""
+
+    def phones(self, i: int) -> np.ndarray:
+        """Phone labels [T, 4] int8."""
+
+
 @dataclasses.dataclass(frozen=True)
 class ExampleConfig:
     """How examples are made; a part of ``configs/language.json``."""
@@ -48,7 +72,9 @@ class ExampleConfig:
     voice_frames: tuple[int, int, int]
     """Fewest and usually most frames of a voice, and the most of the few long ones."""
     canned_prompts: int
-    """How many utterances of each voice serve as the usual voice prompts."""
+    """How many utterances of each voice serve as the usual voice prompts; with none, it's always another one
+    than those said.
+    """
 
 
 @dataclasses.dataclass
@@ -85,23 +111,35 @@ class ExampleMaker:
 
     Parameters
     ----------
-    corpus : Corpus
+    corpus : SpokenCorpus
     config : ExampleConfig
     semantic : list of ndarray [frames, C], optional
         Semantic features of the corpus's first shards; the others do without.
+    tokenizer : Tokenizer, optional
+        nano's by default.
+    readings : callable, optional
+        Gives the two readings of an utterance, of which each example takes one; by default its text in
+        flite's phones, with a few words spelled in the second.
     """
 
     def __init__(
-        self, corpus: Corpus, config: ExampleConfig, semantic: list[np.ndarray] | None = None
+        self,
+        corpus: SpokenCorpus,
+        config: ExampleConfig,
+        semantic: list[np.ndarray] | None = None,
+        *,
+        tokenizer: Tokenizer | None = None,
+        readings: Callable[[int], tuple[Reading, Reading]] | None = None,
     ) -> None:
         self.corpus, self.config, self.semantic = corpus, config, semantic
-        self.tokenizer = build_tokenizer()
+        self.tokenizer = tokenizer or build_tokenizer()
+        self.readings = readings or self._flite_readings
         pieces = (SYSTEM, VOICE_INPUT, TEXT_INPUT, SPEECH_OUTPUT, "\n", " ")
         self.piece = {text: self._ids(text) for text in pieces}
         self.speaker = [self._ids(speaker_piece(k)) for k in range(SPEAKERS)]
         self.start, self.end, self.frame, self.eos = (self._id(t) for t in (START, END, FRAME, EOS))
-        self.silence = corpus.space.encode(log_mel(np.zeros(2 * HOP_LENGTH, np.float32)))[0]
-        self.by_voice = voice_pools(corpus, config.voice_frames[2])
+        self.silence = corpus.silence
+        self.by_voice = voice_pools(corpus, config.voice_frames[2 if config.canned_prompts else 0])
         self._cache: dict[int, Utterance] = {}
 
     def _id(self, token: str) -> int:
@@ -116,16 +154,18 @@ class ExampleMaker:
     def utterance(self, index: int) -> Utterance:
         """Text tokens and alignment of one utterance, worked out once."""
         if index not in self._cache:
-            meta = self.corpus.meta[index]
-            # One of the two is used at a time, so the second spells twice as much.
-            spelled, rng = 2 * self.config.spelled, random.Random(index)
-            texts = [
-                to_phonemes(meta["text"]),
-                to_phonemes(meta["text"], spell_probability=spelled, rng=rng),
-            ]
-            spoken = [spoken_characters(t, meta["phones"], meta["frames"]) for t in texts]
-            self._cache[index] = Utterance(tuple(self._ids(t) for t in texts), tuple(spoken))
+            texts, spoken = zip(*self.readings(index), strict=True)
+            self._cache[index] = Utterance(tuple(self._ids(t) for t in texts), spoken)
         return self._cache[index]
+
+    def _flite_readings(self, index: int) -> tuple[Reading, Reading]:
+        meta = self.corpus.meta[index]
+        # One of the two is used at a time, so the second spells twice as much.
+        spelled, rng = 2 * self.config.spelled, random.Random(index)
+        plain = to_phonemes(meta["text"])
+        mixed = to_phonemes(meta["text"], spell_probability=spelled, rng=rng)
+        first, second = (spoken_characters(t, meta["phones"], meta["frames"]) for t in (plain, mixed))
+        return (plain, first), (mixed, second)
 
     def length(self, indices: list[int]) -> int:
         """About how many positions an example of these utterances takes."""
@@ -135,13 +175,13 @@ class ExampleMaker:
         return 10 + voices + text + sum(m["frames"] for m in metas)
 
     def voice_prompt(self, voice: int, rng: random.Random, exclude: list[int]) -> np.ndarray:
-        """Latents [n, 64] of a voice: mostly out of the same few utterances, as built-in voices are."""
+        """Latents [n, 64] of a voice out of an utterance that isn't said, if it has another."""
         shortest, usual, longest = self.config.voice_frames
-        pool = self.by_voice[voice]
-        index = pool[rng.randrange(min(len(pool), self.config.canned_prompts))]
-        if rng.random() > CANNED_VOICE or index in exclude:
-            index = rng.choice(pool)
+        pool = [index for index in self.by_voice[voice] if index not in exclude] or self.by_voice[voice]
+        canned = pool[: self.config.canned_prompts]
+        index = rng.choice(canned if canned and rng.random() < CANNED_VOICE else pool)
         count = rng.randint(usual, longest) if rng.random() < LONG_VOICE else rng.randint(shortest, usual)
+        count = min(count, self.corpus.meta[index]["frames"])
         first = rng.randint(0, self.corpus.meta[index]["frames"] - count) if rng.random() < 0.5 else 0
         return self.corpus.latents(index)[first : first + count]
 
@@ -218,7 +258,7 @@ class ExampleMaker:
         return Example(np.concatenate(ids), everything, said, *joined)
 
 
-def voice_pools(corpus: Corpus, frames: int) -> list[list[int]]:
+def voice_pools(corpus: SpokenCorpus, frames: int) -> list[list[int]]:
     """Of each voice, the training utterances of at least so many frames; the first few are canned prompts."""
     pools: list[list[int]] = [[] for _ in corpus.voices]
     for index in corpus.train:

@@ -55,16 +55,16 @@ class SemanticConfig:
 class Listener(nn.Module):
     """The encoder and the layer that names phones."""
 
-    def __init__(self, config: StackConfig) -> None:
+    def __init__(self, config: StackConfig, phones: int = len(PHONE_NAMES)) -> None:
         super().__init__()
         self.encoder = Encoder(config)
-        self.phones = nn.Linear(config.size, PHONE_SLOTS * len(PHONE_NAMES))
+        self.phones = nn.Linear(config.size, PHONE_SLOTS * phones)
         initialise(self)
 
     def forward(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         """Features [B, F, C] and phone scores [B, F, S, phones] of audio [B, N]."""
         features = self.encoder(audio.unsqueeze(1))
-        return features, self.phones(features).unflatten(-1, (PHONE_SLOTS, len(PHONE_NAMES)))
+        return features, self.phones(features).unflatten(-1, (PHONE_SLOTS, -1))
 
 
 def train_semantic(

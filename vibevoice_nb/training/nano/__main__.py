@@ -67,10 +67,18 @@ def main() -> None:
     parser.add_argument("--config", type=Path, help="default: that of the stage in configs/")
     parser.add_argument("--source", type=Path, help="speech: folder of the shards")
     parser.add_argument("--resume", action="store_true", help="go on from the state in the work folder")
-    parser.add_argument("--start-from", type=Path, help="codec: weights to begin with; copy-synthesis: weights to judge")
-    parser.add_argument("--clips", type=Path, help="copy-synthesis: recordings of voices kept out of training")
-    parser.add_argument("--whisper", default="base", help="copy-synthesis: hub id or folder of a Whisper model")
-    parser.add_argument("--originals", action="store_true", help="copy-synthesis: judge the clips as they are")
+    parser.add_argument(
+        "--start-from", type=Path, help="codec: weights to begin with; copy-synthesis: weights to judge"
+    )
+    parser.add_argument(
+        "--clips", type=Path, help="copy-synthesis: recordings of voices kept out of training"
+    )
+    parser.add_argument(
+        "--whisper", default="base", help="copy-synthesis: hub id or folder of a Whisper model"
+    )
+    parser.add_argument(
+        "--originals", action="store_true", help="copy-synthesis: judge the clips as they are"
+    )
     parser.add_argument("--out", type=Path, help="copy-synthesis: folder for what was made")
     parser.add_argument("--until", type=int, help="codec: stop before this step")
     options = parser.parse_args()

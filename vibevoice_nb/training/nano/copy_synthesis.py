@@ -70,8 +70,8 @@ def measure(
     Returns
     -------
     dict
-        ``wer`` in percent with its standard error, ``mos`` (DistilMOS), similarity to the ``own`` voice and to
-        ``others``, and ``pitch_error`` in semitones.
+        ``wer`` in percent with its standard error, ``mos`` (DistilMOS), similarity to the ``own`` voice and
+        to ``others``, and ``pitch_error`` in semitones.
     """
     natural, embed = Naturalness(), SpeakerEmbedding()
     voices = sorted({clip.voice for clip in clips})
@@ -94,8 +94,10 @@ def measure(
     similar, different = own_and_others(embeddings, references)
     return {
         "clips": len(scores), "wer": round(total.wer, 2), "wer_se": round(total.standard_error, 2),
-        "mos": round(float(np.mean(scores)), 3), "mos_se": round(float(np.std(scores) / len(scores) ** 0.5), 3),
-        "own": round(similar, 3), "others": round(different, 3), "pitch_error": round(float(np.mean(errors)), 2),
+        "mos": round(float(np.mean(scores)), 3),
+        "mos_se": round(float(np.std(scores) / len(scores) ** 0.5), 3),
+        "own": round(similar, 3), "others": round(different, 3),
+        "pitch_error": round(float(np.mean(errors)), 2),
     }  # fmt: skip
 
 

@@ -87,13 +87,15 @@ class Critic:
         return total.detach()
 
     def judge(self, real: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
-        """Losses of what made audio [B, N]: fooling the discriminators, and matching what they find in `real`."""
+        """The codec's losses on `made` [B, N]: fooling the judges, and matching what they find in `real`."""
         self.judges.requires_grad_(False)
         fooling, matching = [], []
         for judge in self.judges:
             verdict, found = judge(made)
             wanted = judge(real)[1]
             fooling.append(-verdict.mean())
-            matching += [(a - b).abs().mean() / (b.abs().mean() + 1e-4) for a, b in zip(found, wanted, strict=True)]
+            matching += [
+                (a - b).abs().mean() / (b.abs().mean() + 1e-4) for a, b in zip(found, wanted, strict=True)
+            ]
         self.judges.requires_grad_(True)
         return torch.stack(fooling).mean(), torch.stack(matching).mean()

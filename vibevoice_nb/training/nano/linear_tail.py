@@ -1,4 +1,4 @@
-"""The decoder with its last two layers multiplied out, for training: the same numbers in two thirds of the time.
+"""The decoder with its last two layers multiplied out: the same numbers in two thirds of the training time.
 
 Where the last stage has no blocks, nothing lies between its transposed convolution and the decoder's last
 convolution. Together they are one transposed convolution with one output channel.

@@ -1,7 +1,7 @@
 """Log-mel frames, and the 64 numbers that the codec's latents start from: their PCA.
 
-``python -m vibevoice_nb.training.nano latents --work-dir nano-work`` fits the PCA on the stretches that the codec
-will be trained on and writes ``pca.npz``.
+``python -m vibevoice_nb.training.nano latents --work-dir nano-work`` fits the PCA on stretches like those
+that the codec is trained on, and writes ``pca.npz``.
 
 Shapes: B rows, T frames of 3200 samples, 16 mel columns of 100 bands a frame (1600 numbers).
 """

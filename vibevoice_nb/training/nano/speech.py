@@ -41,7 +41,9 @@ def read_shards(source: Path) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
     """
     lists = sorted(source.glob("speech-*.jsonl"))
     if not lists:
-        raise OptionError(f"no speech-*.jsonl in {source.name}", "a folder of teacher speech", "give its path")
+        raise OptionError(
+            f"no speech-*.jsonl in {source.name}", "a folder of teacher speech", "give its path"
+        )
     for path in lists:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         with tarfile.open(path.with_suffix(".tar")) as tar:
