@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vibevoice_nb.training.common import nano_config, read_config
 
-from . import codec, copy_synthesis, mel, speech
+from . import codec, copy_synthesis, encoder, mel, speech
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -23,6 +23,21 @@ def run_latents(options: argparse.Namespace) -> dict[str, float]:
     """Fit the PCA."""
     config = read_config(mel.LatentsConfig, options.config or CONFIGS / "latents.json")
     return mel.fit(speech.Speech(options.work_dir), options.work_dir, config)
+
+
+def run_encoder(options: argparse.Namespace) -> dict[str, float]:
+    """Train the encoder to give the PCA's latents."""
+    config = read_config(encoder.EncoderConfig, options.config or CONFIGS / "encoder.json")
+    trainer = encoder.train_encoder(
+        speech.Speech(options.work_dir),
+        options.work_dir,
+        nano_config(CONFIGS / "nano.json"),
+        config,
+        resume=options.resume,
+        start_from=options.start_from,
+        until=options.until,
+    )
+    return {"step": trainer.progress.step}
 
 
 def run_codec(options: argparse.Namespace) -> dict[str, float]:
@@ -54,6 +69,7 @@ def run_copy_synthesis(options: argparse.Namespace) -> dict[str, float]:
 STAGES: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
     "speech": run_speech,
     "latents": run_latents,
+    "encoder": run_encoder,
     "codec": run_codec,
     "copy-synthesis": run_copy_synthesis,
 }
@@ -68,7 +84,7 @@ def main() -> None:
     parser.add_argument("--source", type=Path, help="speech: folder of the shards")
     parser.add_argument("--resume", action="store_true", help="go on from the state in the work folder")
     parser.add_argument(
-        "--start-from", type=Path, help="codec: weights to begin with; copy-synthesis: weights to judge"
+        "--start-from", type=Path, help="encoder: checkpoint folder, codec: weights to begin with; copy-synthesis: weights to judge"
     )
     parser.add_argument(
         "--clips", type=Path, help="copy-synthesis: recordings of voices kept out of training"
@@ -80,7 +96,7 @@ def main() -> None:
         "--originals", action="store_true", help="copy-synthesis: judge the clips as they are"
     )
     parser.add_argument("--out", type=Path, help="copy-synthesis: folder for what was made")
-    parser.add_argument("--until", type=int, help="codec: stop before this step")
+    parser.add_argument("--until", type=int, help="encoder, codec: stop before this step")
     options = parser.parse_args()
     print(json.dumps(STAGES[options.stage](options)))
 

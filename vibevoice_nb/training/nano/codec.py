@@ -21,7 +21,7 @@ from torch import Tensor
 from vibevoice_nb.engine.codec import AcousticCodec
 from vibevoice_nb.engine.config import ModelConfig
 from vibevoice_nb.training.codec import SpectralLoss
-from vibevoice_nb.training.common import LoopConfig, Trainer, initialise, step_rng
+from vibevoice_nb.training.common import LoopConfig, Trainer, initialise, load_weights, step_rng
 from vibevoice_nb.training.features import LatentSpace
 
 from .discriminators import Critic
@@ -119,20 +119,24 @@ def train_codec(
 ) -> Trainer:
     """Train; averaged weights go to ``{work_dir}/codec.safetensors``.
 
+    The encoder begins with ``{work_dir}/encoder.safetensors``, where that is.
+
     Parameters
     ----------
     resume : bool
         Go on from ``{work_dir}/codec.state``.
     start_from : Path, optional
-        Weights to begin with, where there is no state: the optimizers and the discriminators start anew.
+        Weights to begin with, of any width: the optimizers and the discriminators start anew.
     until : int, optional
         Stop before this step.
     """
     torch.manual_seed(config.loop.seed)
     codec = AcousticCodec(shape.acoustic)
     initialise(codec)
+    if (work_dir / "encoder.safetensors").exists():
+        load_weights(codec.encoder, work_dir / "encoder.safetensors")
     if start_from is not None:
-        codec.load_state_dict(load_file(str(start_from)))
+        codec.load_state_dict({name: value.float() for name, value in load_file(str(start_from)).items()})
     trainer = Trainer(codec, "codec", work_dir, config.loop)
     space = LatentSpace.load(work_dir / "pca.npz")
     losses = CodecLosses(trainer, Crops(speech, config.crops), space, config)
