@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 import random
-import tarfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
 import torch
+from nano_training_helpers import logged, quick, thin_shape, tone, write_shard
 from safetensors.torch import load_file
 
 from vibevoice_nb.engine.codec import AcousticCodec, Decoder
@@ -26,31 +24,6 @@ from vibevoice_nb.training.nano.__main__ import CONFIGS
 from vibevoice_nb.training.nano.discriminators import Critic
 
 RESERVED = Path(__file__).parents[1] / "data" / "reserved_voices"
-PHONES = "hˈəlO."
-
-
-def tone(samples: int, pitch: float) -> np.ndarray:
-    t = np.arange(samples) / 24_000
-    return (0.1 * np.sin(2 * np.pi * pitch * t) * (1 + np.sin(2 * np.pi * 3 * t))).astype(np.float32)
-
-
-def write_shard(folder: Path, count: int = 8) -> None:
-    """A shard of tones that say "hello", by two people."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = []
-    with tarfile.open(folder / "speech-0-000.tar", "w") as tar:
-        for i in range(count):
-            durations = [6, 4, 4, 8, 10, 30 + i, 8, 9]
-            audio = tone(600 * sum(durations), 110.0 * (1 + i % 4))
-            buffer = io.BytesIO()
-            soundfile.write(buffer, audio, 24_000, format="OGG", subtype="OPUS")
-            info = tarfile.TarInfo(f"u{i}.opus")
-            info.size = buffer.tell()
-            buffer.seek(0)
-            tar.addfile(info, buffer)
-            row = {"id": f"u{i}", "person": f"p{i % 2}", "text": f"Hello {i}.", "phones": PHONES}
-            lines.append(json.dumps(row | {"durations": durations, "samples": len(audio)}))
-    (folder / "speech-0-000.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -70,20 +43,6 @@ def shape() -> ModelConfig:
     return thin_shape()
 
 
-def thin_shape() -> ModelConfig:
-    data = json.loads((CONFIGS / "nano.json").read_text())
-    data["acoustic_tokenizer_config"] |= {"encoder_n_filters": 2, "decoder_n_filters": 2}
-    data["semantic_tokenizer_config"]["encoder_n_filters"] = 2
-    data["decoder_config"] |= {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 4}
-    data["diffusion_head_config"] |= {"hidden_size": 32, "head_layers": 1}
-    return common.parse_config(data)
-
-
-def quick(config: Any, **loop: Any) -> Any:
-    loop = {"log_every": 1, "save_minutes": 60.0, "warmup": 2, "ema": 0.5} | loop
-    return dataclasses.replace(config, loop=dataclasses.replace(config.loop, **loop))
-
-
 def codec_config(adversarial_begin: int = 10**6, free_from: int = 5, **loop: Any) -> codec.CodecConfig:
     config = common.read_config(codec.CodecConfig, CONFIGS / "codec.json")
     adversarial = dataclasses.replace(
@@ -93,10 +52,6 @@ def codec_config(adversarial_begin: int = 10**6, free_from: int = 5, **loop: Any
     return quick(
         dataclasses.replace(config, crops=crops, free_from=free_from, adversarial=adversarial), **loop
     )
-
-
-def logged(folder: Path, name: str) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (folder / f"{name}.log.jsonl").read_text().splitlines()]
 
 
 def test_speech_is_read_back_at_one_level(work_dir: Path) -> None:

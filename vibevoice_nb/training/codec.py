@@ -11,6 +11,7 @@ import argparse
 import dataclasses
 import random
 from pathlib import Path
+from typing import Protocol
 
 import librosa
 import numpy as np
@@ -23,6 +24,7 @@ from vibevoice_nb.engine.config import SAMPLE_RATE
 from .common import CONFIGS, LoopConfig, Trainer, initialise, nano_config, read_config, step_rng
 from .corpus import HOP_LENGTH
 from .features import PHONE_SLOTS, Corpus
+from .scripts import SpokenCorpus
 
 # (n_fft, mel bands) of the five scales of the decoder's loss; the hop is a quarter of n_fft.
 SCALES = ((2048, 96), (1024, 80), (512, 64), (256, 32), (128, 16))
@@ -94,10 +96,17 @@ class Drawn:
     phones: Tensor
 
 
+class LatentCorpus(SpokenCorpus, Protocol):
+    """Utterances with their audio as well."""
+
+    def audio(self, i: int) -> np.ndarray:
+        """Audio [T * 3200] float32."""
+
+
 class Crops:
     """Random stretches of the corpus; what reaches beyond an utterance is silence."""
 
-    def __init__(self, corpus: Corpus, batch: int, frames: int) -> None:
+    def __init__(self, corpus: LatentCorpus, batch: int, frames: int) -> None:
         self.corpus, self.batch, self.frames = corpus, batch, frames
         self.ends = np.cumsum([corpus.meta[i]["frames"] for i in corpus.train])
 

@@ -71,6 +71,8 @@ class ExampleConfig:
     """Share of known words that are spelled all the same."""
     voice_frames: tuple[int, int, int]
     """Fewest and usually most frames of a voice, and the most of the few long ones."""
+    voiceless: float
+    """Share of examples without voices: the model invents them."""
     canned_prompts: int
     """How many utterances of each voice serve as the usual voice prompts; with none, it's always another one
     than those said.
@@ -84,7 +86,8 @@ class Example:
     `ids` [T] holds the frame token wherever a latent is fed in; `latents` are those, in order, voices first.
     The last `said` of them are frames the model has to say: `phones` [F, 4], `pointers` [F, 4] (positions in
     the sequence whose character is being spoken; -1 for the null branch), `semantic` [F, C] (features of
-    their sound; C is 0 without) and `heard` [F] (whether it has features) belong to them.
+    their sound; C is 0 without), `heard` [F] (whether it has features) and `voices` [F] (whose voice) belong
+    to them.
     """
 
     ids: np.ndarray
@@ -94,6 +97,7 @@ class Example:
     pointers: np.ndarray
     semantic: np.ndarray
     heard: np.ndarray
+    voices: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,9 +207,10 @@ class ExampleMaker:
         while spare and len(voices) < SPEAKERS and rng.random() < SPARE_VOICE:
             voices.append(spare.pop(rng.randrange(len(spare))))
         rng.shuffle(voices)
-        ids: list[Any] = [self.piece[SYSTEM], self.piece[VOICE_INPUT]]
+        voiceless = rng.random() < self.config.voiceless
+        ids: list[Any] = [self.piece[SYSTEM], *([] if voiceless else [self.piece[VOICE_INPUT]])]
         latents: list[np.ndarray] = []
-        for label, voice in enumerate(voices):
+        for label, voice in enumerate([] if voiceless else voices):
             prompt = self.voice_prompt(voice, rng, indices)
             latents.append(prompt)
             frames = np.full(len(prompt), self.frame)
@@ -231,6 +236,7 @@ class ExampleMaker:
         pointers: list[np.ndarray] = []
         semantic: list[np.ndarray] = []
         heard: list[np.ndarray] = []
+        voices: list[np.ndarray] = []
         for turn, index in enumerate(indices):
             frames = self.corpus.meta[index]["frames"]
             if text is None:
@@ -245,16 +251,18 @@ class ExampleMaker:
                 # An utterance ends in silence: its last frame sounds like the gap.
                 semantic.append(np.tile(semantic[-1][-1:], (gap, 1)))
                 heard.append(np.tile(heard[-1][-1:], gap))
+                voices.append(np.tile(voices[-1][-1:], gap))
             latents.append(self.corpus.latents(index))
             phones.append(self.corpus.phones(index))
             pointers.append(aim)
             sound, has_features = self.sounds(index)
             semantic.append(sound)
             heard.append(np.full(frames, has_features))
+            voices.append(np.full(frames, self.corpus.meta[index]["voice"]))
         everything = np.concatenate(latents).astype(np.float32)
         said = len(everything) - prompt_frames
         ids += [np.full(said, self.frame), [self.end, self.eos]]
-        joined = [np.concatenate(parts) for parts in (phones, pointers, semantic, heard)]
+        joined = [np.concatenate(parts) for parts in (phones, pointers, semantic, heard, voices)]
         return Example(np.concatenate(ids), everything, said, *joined)
 
 

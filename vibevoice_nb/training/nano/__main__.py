@@ -7,9 +7,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from vibevoice_nb.training.common import nano_config, read_config
+import numpy as np
 
-from . import codec, copy_synthesis, encoder, mel, speech
+from vibevoice_nb.training.common import nano_config, read_config
+from vibevoice_nb.training.language import LanguageTrainingConfig, train_language
+from vibevoice_nb.training.semantic import SemanticConfig
+
+from . import codec, copy_synthesis, corpus, distil, encoder, language, mel, semantic, speech
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -55,6 +59,61 @@ def run_codec(options: argparse.Namespace) -> dict[str, float]:
     return {"step": trainer.progress.step}
 
 
+def run_encode(options: argparse.Namespace) -> dict[str, float]:
+    """Encode all speech with the codec."""
+    config = read_config(corpus.EncodeConfig, options.config or CONFIGS / "encode.json")
+    shape = nano_config(CONFIGS / "nano.json")
+    return corpus.encode(speech.Speech(options.work_dir), options.work_dir, shape, config)
+
+
+def run_semantic(options: argparse.Namespace) -> dict[str, float]:
+    """Train the semantic encoder and write its features."""
+    config = read_config(SemanticConfig, options.config or CONFIGS / "semantic.json")
+    shape, people = nano_config(CONFIGS / "nano.json"), corpus.PersonCorpus(options.work_dir)
+    trainer = semantic.train(people, options.work_dir, shape, config, resume=options.resume)
+    return {"step": trainer.progress.step, "frames": semantic.apply(people, options.work_dir, shape)}
+
+
+def run_voices(options: argparse.Namespace) -> dict[str, float]:
+    """Write what the voices are like."""
+    features = language.voice_features(corpus.PersonCorpus(options.work_dir))
+    np.save(options.work_dir / "voices.npy", features)
+    return {"voices": len(features)}
+
+
+def run_language(options: argparse.Namespace) -> dict[str, float]:
+    """Train language model and diffusion head."""
+    config = read_config(LanguageTrainingConfig, options.config or CONFIGS / "language.json")
+    task = language.make_task(corpus.PersonCorpus(options.work_dir), options.work_dir, config)
+    trainer = train_language(
+        task,
+        options.work_dir,
+        config,
+        resume=options.resume,
+        start_from=options.start_from,
+        shape=nano_config(CONFIGS / "nano.json"),
+        until=options.until,
+    )
+    return {"step": trainer.progress.step}
+
+
+def run_distil(options: argparse.Namespace) -> dict[str, float]:
+    """Distil guidance and steps."""
+    config = read_config(distil.DistilConfig, options.config or CONFIGS / "distil.json")
+    examples = read_config(LanguageTrainingConfig, CONFIGS / "language.json")
+    task = language.make_task(corpus.PersonCorpus(options.work_dir), options.work_dir, examples)
+    trainer = distil.train_distil(
+        task,
+        options.work_dir,
+        nano_config(CONFIGS / "nano.json"),
+        config,
+        examples,
+        resume=options.resume,
+        until=options.until,
+    )
+    return {"step": trainer.progress.step}
+
+
 def run_copy_synthesis(options: argparse.Namespace) -> dict[str, float]:
     """Judge the codec on voices that training never heard."""
     from vibevoice_nb.bench.judges import WhisperRecogniser
@@ -72,6 +131,11 @@ STAGES: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
     "encoder": run_encoder,
     "codec": run_codec,
     "copy-synthesis": run_copy_synthesis,
+    "encode": run_encode,
+    "semantic": run_semantic,
+    "voices": run_voices,
+    "language": run_language,
+    "distil": run_distil,
 }
 
 
@@ -84,7 +148,9 @@ def main() -> None:
     parser.add_argument("--source", type=Path, help="speech: folder of the shards")
     parser.add_argument("--resume", action="store_true", help="go on from the state in the work folder")
     parser.add_argument(
-        "--start-from", type=Path, help="encoder: checkpoint folder, codec: weights to begin with; copy-synthesis: weights to judge"
+        "--start-from",
+        type=Path,
+        help="encoder: checkpoint folder, codec: weights to begin with; copy-synthesis: weights to judge",
     )
     parser.add_argument(
         "--clips", type=Path, help="copy-synthesis: recordings of voices kept out of training"
@@ -96,7 +162,7 @@ def main() -> None:
         "--originals", action="store_true", help="copy-synthesis: judge the clips as they are"
     )
     parser.add_argument("--out", type=Path, help="copy-synthesis: folder for what was made")
-    parser.add_argument("--until", type=int, help="encoder, codec: stop before this step")
+    parser.add_argument("--until", type=int, help="training stages: stop before this step")
     options = parser.parse_args()
     print(json.dumps(STAGES[options.stage](options)))
 

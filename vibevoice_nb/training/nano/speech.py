@@ -29,6 +29,10 @@ from vibevoice_nb.errors import OptionError
 LEVEL = 10 ** (-25 / 20)
 """RMS that every utterance is brought to, as the engine does with voices."""
 HELD_OUT_PERCENT = 2
+LEAD, TAIL = round(0.06 * SAMPLE_RATE), round(0.12 * SAMPLE_RATE)
+"""Silence that stays before the first phone and after the last sound."""
+_BLOCK = 240
+_QUIET = 10 ** (-40 / 20)
 
 
 def read_shards(source: Path) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
@@ -60,6 +64,18 @@ def read_shards(source: Path) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
                 yield row, audio
 
 
+def spoken_span(row: dict[str, Any], audio: np.ndarray) -> tuple[int, int]:
+    """Where speech begins and ends in `audio`, with a little silence around it.
+
+    The teacher counts a pause to the last phone, so the end is found by loudness.
+    """
+    begin = max(0, 600 * row["durations"][0] - LEAD)
+    blocks = audio[: len(audio) // _BLOCK * _BLOCK].reshape(-1, _BLOCK)
+    loud = np.sqrt(np.square(blocks).mean(1)) > _QUIET * np.sqrt(np.square(audio).mean())
+    end = _BLOCK * (1 + int(np.flatnonzero(loud)[-1])) + TAIL if loud.any() else len(audio)
+    return begin, max(begin + _BLOCK, min(len(audio), end))
+
+
 def unpack(source: Path, work_dir: Path) -> dict[str, float]:
     """Decode all shards into ``speech.pcm`` and ``speech.jsonl``.
 
@@ -75,7 +91,9 @@ def unpack(source: Path, work_dir: Path) -> dict[str, float]:
     with temporary.open("wb") as file:
         for row, audio in read_shards(source):
             rms = float(np.sqrt(np.mean(audio.astype(np.float64) ** 2)))
-            lines.append(json.dumps(row | {"offset": samples, "rms": round(rms, 6)}, ensure_ascii=False))
+            begin, end = spoken_span(row, audio)
+            row |= {"offset": samples, "rms": round(rms, 6), "begin": begin, "end": end}
+            lines.append(json.dumps(row, ensure_ascii=False))
             file.write((audio * 32767).round().astype(np.int16).tobytes())
             samples += len(audio)
     temporary.replace(pcm)
