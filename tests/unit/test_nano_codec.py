@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 
 from vibevoice_nb.engine.codec import AcousticCodec, Decoder
 from vibevoice_nb.engine.config import ModelConfig
-from vibevoice_nb.errors import OptionError
+from vibevoice_nb.errors import CheckpointError, OptionError
 from vibevoice_nb.training import common
 from vibevoice_nb.training.features import LatentSpace
-from vibevoice_nb.training.nano import codec, copy_synthesis, linear_tail, mel, speech
+from vibevoice_nb.training.nano import checkpoints, codec, copy_synthesis, linear_tail, mel, speech
 from vibevoice_nb.training.nano.__main__ import CONFIGS
 from vibevoice_nb.training.nano.discriminators import Critic
 
@@ -137,6 +137,31 @@ def test_a_resumed_codec_is_the_same(work_dir: Path, shape: ModelConfig, tmp_pat
     assert [("critic" in line) for line in whole] == [True, False] * 3
     ours, theirs = (load_file(tmp_path / part / "codec.safetensors") for part in ("whole", "parts"))
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_landed_codec_goes_on_elsewhere(
+    work_dir: Path, shape: ModelConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there, landed = tmp_path / "here", tmp_path / "there", tmp_path / "landed"
+    for folder in (here, there):
+        folder.mkdir()
+    (here / "pca.npz").write_bytes((work_dir / "pca.npz").read_bytes())
+    config = codec_config(adversarial_begin=0, free_from=1, steps=6)
+    data = speech.Speech(work_dir)
+    monkeypatch.setattr(checkpoints, "FOLDER", landed)
+    with pytest.raises(CheckpointError, match="without --resume"):
+        codec.train_codec(data, there, shape, config, resume=True)
+    codec.train_codec(data, here, shape, config, until=4)
+    assert checkpoints.land(here, landed)["step"] == 4
+    weights, critic, step = checkpoints.read(landed)
+    assert step == 4 and critic and not any(name.startswith("critic") for name in weights)
+    codec.train_codec(data, there, shape, config, resume=True)
+    assert [line["step"] for line in logged(there, "codec")] == [5, 6]
+    assert (there / "pca.npz").read_bytes() == (work_dir / "pca.npz").read_bytes()
+    first = logged(there, "codec")[0]["loss"]
+    assert first < 1.5 * logged(here, "codec")[-1]["loss"]
+    loaded = copy_synthesis.load_codec(landed / "codec.safetensors", shape)
+    assert torch.equal(loaded.decoder.head.weight, weights["decoder.head.weight"])
 
 
 def test_critic_learns_and_leaves_the_codec_alone() -> None:

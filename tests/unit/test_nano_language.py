@@ -251,6 +251,6 @@ def test_end_point_reaches_the_student(
 
 def test_stages_stand_in_their_order() -> None:
     assert list(STAGES) == [
-        "speech", "latents", "encoder", "codec", "copy-synthesis", "encode", "semantic", "voices", "language",
-        "distil",
+        "speech", "latents", "encoder", "codec", "copy-synthesis", "land", "encode", "semantic", "voices",
+        "language", "distil",
     ]  # fmt: skip

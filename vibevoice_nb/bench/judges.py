@@ -23,7 +23,7 @@ from .hearing import SAMPLE_RATE, levelled
 JUDGE_RATE = 16_000
 EMBEDDING_BANDS, EMBEDDING_SIZE, EMBEDDING_WINDOW = 40, 256, 160
 _PARTIAL_STEP = 80
-TOKENS_A_SECOND = 10
+TOKENS_A_SECOND = 7
 _SILENCE_DB = 35
 EXTRA = 'pip install "vibevoice-nb[evaluate]"'
 
@@ -68,7 +68,7 @@ class WhisperRecogniser:
     def hear(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> str:
         """What is said in `audio` [N] float32."""
         speech = np.pad(levelled(audio, sample_rate), JUDGE_RATE // 2)
-        # On unclear speech a Whisper model can repeat itself without end: no four tokens come twice.
+        # On unclear speech a Whisper model can repeat itself without end: no three tokens come twice.
         segments, _ = self._model.transcribe(
             speech,
             language="en",
@@ -76,7 +76,7 @@ class WhisperRecogniser:
             temperature=0.0,
             without_timestamps=True,
             condition_on_previous_text=False,
-            no_repeat_ngram_size=4,
+            no_repeat_ngram_size=3,
             max_new_tokens=int(TOKENS_A_SECOND * len(speech) / JUDGE_RATE),
         )
         return " ".join(segment.text.strip() for segment in segments)

@@ -2,10 +2,10 @@
 
 ``make bench-voice``, which is ``python -m vibevoice_nb.bench.voice``, speaks every sentence of the reporting
 set in every voice. Where the extra ``evaluate`` is installed, Whisper base writes down what it hears
-(``--whisper``: a hub id or a folder), DistilMOS predicts how natural it sounds, and a speaker embedding compares
-voices. Otherwise pocketsphinx listens, which mishears natural voices. ``--width`` (bfloat16, float16, int8,
-int4) and ``--num-steps``, given once or several times, measure what fewer bits or diffusion steps do, with the
-same sentences and seeds. The last line is one flat JSON object.
+(``--whisper``: a hub id or a folder), DistilMOS predicts how natural it sounds, and a speaker embedding
+compares voices. Otherwise pocketsphinx listens, which mishears natural voices. ``--width`` (bfloat16,
+float16, int8, int4) and ``--num-steps``, given once or several times, measure what fewer bits or diffusion
+steps do, with the same sentences and seeds. The last line is one flat JSON object.
 
 Settings are chosen on ``tests/data/sentences/choose.txt`` and reported on ``report.txt``.
 """

@@ -40,13 +40,14 @@ CANNED_VOICE = 0.6  # of the voice prompts come from the same few utterances
 
 
 Reading = tuple[str, np.ndarray]
-"""A text as the model reads it, and the character spoken in each quarter of a frame: [T, 4], indices into it."""
+"""A text as the model reads it, and the index of the character spoken in each quarter of a frame: [T, 4]."""
 
 
 class SpokenCorpus(Protocol):
     """What examples are made of: utterances with their latents and phones.
 
-    `meta` has the ``voice`` of each (index into `voices`), ``frames``, ``shard``, ``offset`` (samples into it).
+    `meta` has the ``voice`` of each (index into `voices`), ``frames``, ``shard``, ``offset`` (samples into
+    it).
     """
 
     meta: list[dict[str, Any]]
@@ -158,8 +159,9 @@ class ExampleMaker:
     def utterance(self, index: int) -> Utterance:
         """Text tokens and alignment of one utterance, worked out once."""
         if index not in self._cache:
-            texts, spoken = zip(*self.readings(index), strict=True)
-            self._cache[index] = Utterance(tuple(self._ids(t) for t in texts), spoken)
+            readings = self.readings(index)
+            tokens = tuple(self._ids(text) for text, _ in readings)
+            self._cache[index] = Utterance(tokens, tuple(spoken for _, spoken in readings))
         return self._cache[index]
 
     def _flite_readings(self, index: int) -> tuple[Reading, Reading]:

@@ -80,8 +80,8 @@ def train_semantic(
     config : SemanticConfig
     shape : ModelConfig
     decoder : nn.Module, optional
-        Makes audio [B, 1, N] of the corpus's latents: half of what is heard has been through it, as all will be
-        in use.
+        Makes audio [B, 1, N] of the corpus's latents: half of what is heard has been through it, as all will
+        be in use.
     phones : int
         How many labels there are.
     resume : bool

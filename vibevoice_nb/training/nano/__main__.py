@@ -13,7 +13,7 @@ from vibevoice_nb.training.common import nano_config, read_config
 from vibevoice_nb.training.language import LanguageTrainingConfig, train_language
 from vibevoice_nb.training.semantic import SemanticConfig
 
-from . import codec, copy_synthesis, corpus, distil, encoder, language, mel, semantic, speech
+from . import checkpoints, codec, copy_synthesis, corpus, distil, encoder, language, mel, semantic, speech
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -57,6 +57,11 @@ def run_codec(options: argparse.Namespace) -> dict[str, float]:
         until=options.until,
     )
     return {"step": trainer.progress.step}
+
+
+def run_land(options: argparse.Namespace) -> dict[str, float]:
+    """Put the codec into the repository, to go on from elsewhere."""
+    return checkpoints.land(options.work_dir)
 
 
 def run_encode(options: argparse.Namespace) -> dict[str, float]:
@@ -131,6 +136,7 @@ STAGES: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
     "encoder": run_encoder,
     "codec": run_codec,
     "copy-synthesis": run_copy_synthesis,
+    "land": run_land,
     "encode": run_encode,
     "semantic": run_semantic,
     "voices": run_voices,
@@ -146,7 +152,11 @@ def main() -> None:
     parser.add_argument("--work-dir", type=Path, required=True)
     parser.add_argument("--config", type=Path, help="default: that of the stage in configs/")
     parser.add_argument("--source", type=Path, help="speech: folder of the shards")
-    parser.add_argument("--resume", action="store_true", help="go on from the state in the work folder")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the state in the work folder; codec: or from checkpoints/",
+    )
     parser.add_argument(
         "--start-from",
         type=Path,

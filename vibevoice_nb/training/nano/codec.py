@@ -12,6 +12,7 @@ Shapes: B rows, F frames, N = 3200 F samples. Latents [B, F, 64], audio [B, N].
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ from vibevoice_nb.training.codec import SpectralLoss
 from vibevoice_nb.training.common import LoopConfig, Trainer, initialise, load_weights, step_rng
 from vibevoice_nb.training.features import LatentSpace
 
+from . import checkpoints
 from .discriminators import Critic
 from .linear_tail import decode
 from .mel import LogMel, Projection
@@ -124,7 +126,8 @@ def train_codec(
     Parameters
     ----------
     resume : bool
-        Go on from ``{work_dir}/codec.state``.
+        Go on from ``{work_dir}/codec.state``, else from the checkpoint in the repository, whose PCA is taken
+        as well.
     start_from : Path, optional
         Weights to begin with, of any width: the optimizers and the discriminators start anew.
     until : int, optional
@@ -137,11 +140,18 @@ def train_codec(
         load_weights(codec.encoder, work_dir / "encoder.safetensors")
     if start_from is not None:
         codec.load_state_dict({name: value.float() for name, value in load_file(str(start_from)).items()})
+    landed = checkpoints.read() if resume and not (work_dir / "codec.state").exists() else None
+    if landed is not None:
+        codec.load_state_dict(landed[0])
+        shutil.copyfile(checkpoints.FOLDER / "pca.npz", work_dir / "pca.npz")
     trainer = Trainer(codec, "codec", work_dir, config.loop)
     space = LatentSpace.load(work_dir / "pca.npz")
     losses = CodecLosses(trainer, Crops(speech, config.crops), space, config)
     trainer.accelerator.register_for_checkpointing(losses.critic)
-    if resume:
+    if landed is not None:
+        _, critic, trainer.progress.step = landed
+        losses.critic.judges.load_state_dict(critic)
+    elif resume:
         trainer.resume()
     trainer.fit(losses, until)
     return trainer

@@ -56,9 +56,10 @@ def through_codec(codec: AcousticCodec, audio: np.ndarray) -> np.ndarray:
 
 
 def load_codec(path: Path, shape: ModelConfig) -> AcousticCodec:
-    """The codec of `shape` with the weights in `path`, of any width, in float32."""
+    """The codec of `shape` with the weights in `path`, of any width, in float32; the file may hold more."""
     codec = AcousticCodec(shape.acoustic)
-    codec.load_state_dict({name: value.float() for name, value in load_file(str(path)).items()})
+    parts = load_file(str(path))
+    codec.load_state_dict({name: parts[name].float() for name in codec.state_dict()})
     return codec.eval().requires_grad_(False)
 
 

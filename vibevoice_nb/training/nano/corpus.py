@@ -1,8 +1,8 @@
 """The speech as the language model sees it: latents of every person, as they are and played faster or slower.
 
-``python -m vibevoice_nb.training.nano encode --work-dir nano-work`` writes ``latents.npy`` (float16 [frames, 64])
-with the codec's own encoder, and ``encode.npz``, which says whose they are. A person played back at another pace
-is another person: pitch and formants move together.
+``python -m vibevoice_nb.training.nano encode --work-dir nano-work`` writes ``latents.npy`` (float16 [frames,
+64]) with the codec's own encoder, and ``encode.npz``, which says whose they are. A person played back at
+another pace is another person: pitch and formants move together.
 
 Shapes: T frames of an utterance, 4 slots a frame.
 """

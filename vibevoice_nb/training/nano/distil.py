@@ -2,9 +2,10 @@
 
 ``python -m vibevoice_nb.training.nano distil --work-dir nano-work [--resume]``
 
-The student begins as a copy of the teacher, ``language.safetensors``. First it learns to give, without guidance,
-the velocity that the teacher gives under guidance. Then also the latent that the teacher reaches in many steps,
-in `num_steps` of its own from the same noise. It is used with ``cfg_scale`` 1 and these ``num_steps``.
+The student begins as a copy of the teacher, ``language.safetensors``. First it learns to give, without
+guidance, the velocity that the teacher gives under guidance. Then also the latent that the teacher reaches
+in many steps, in `num_steps` of its own from the same noise. It is used with ``cfg_scale`` 1 and these
+``num_steps``.
 
 Shapes: B rows, T positions, F frames to say in the whole batch, H hidden size.
 """
@@ -37,8 +38,8 @@ from vibevoice_nb.training.language import (
 class DistilConfig:
     """What ``configs/distil.json`` holds.
 
-    `end_from` is the share of the steps after which latents are compared as well, `temperature` the range of the
-    noise they begin with, `fed_noise` the largest deviation of the noise on what is fed back.
+    `end_from` is the share of the steps after which latents are compared as well, `temperature` the range of
+    the noise they begin with, `fed_noise` the largest deviation of the noise on what is fed back.
     """
 
     cfg_scale: float

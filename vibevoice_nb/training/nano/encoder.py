@@ -1,9 +1,11 @@
-"""Teach the acoustic encoder the PCA's latents before the codec is trained: a tenth of the codec's cost a step.
+"""Teach the acoustic encoder the PCA's latents before the codec is trained: a tenth of the codec's cost a
+step.
 
-``python -m vibevoice_nb.training.nano encoder --work-dir nano-work [--resume] [--start-from vibevoice_nb/nano]``
+``python -m vibevoice_nb.training.nano encoder --work-dir nano-work [--resume] [--start-from
+vibevoice_nb/nano]``
 
-It can begin with the encoder of an earlier model of the same layout: the linear map from that one's latents to
-the PCA's is folded into its last convolution.
+It can begin with the encoder of an earlier model of the same layout: the linear map from that one's latents
+to the PCA's is folded into its last convolution.
 
 Shapes: B rows, F frames, N = 3200 F samples.
 """

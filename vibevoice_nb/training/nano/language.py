@@ -5,8 +5,8 @@ embedding makes of each voice, and its pitch (needs the extra ``evaluate``).
 ``python -m vibevoice_nb.training.nano language --work-dir nano-work [--resume]`` trains.
 
 The prompt is always another utterance of the same person at the same pace. Beside the crutches of
-`vibevoice_nb.training.language` there is one more, where ``voices.npy`` is: a linear layer names the features of
-who is speaking, so that the hidden states hold them.
+`vibevoice_nb.training.language` there is one more, where ``voices.npy`` is: a linear layer names the
+features of who is speaking, so that the hidden states hold them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MIDDLE_PITCH = 160.0
 
 
 def voice_features(corpus: PersonCorpus) -> np.ndarray:
-    """Features [V, 257] of all voices, each by its longest utterance: the embedding, and the pitch in octaves."""
+    """Features [V, 257] of all voices, each by its longest utterance: embedding, and pitch in octaves."""
     embed = SpeakerEmbedding()
     longest: dict[int, int] = {}
     for index, meta in enumerate(corpus.meta):

@@ -1,7 +1,7 @@
 """Train the semantic encoder to hear the teacher's phones, and write what it hears.
 
-``python -m vibevoice_nb.training.nano semantic --work-dir nano-work [--resume]`` trains it on clean speech and on
-what the codec makes of it, then writes ``semantic.npy`` (float16 [frames, C]) beside the latents.
+``python -m vibevoice_nb.training.nano semantic --work-dir nano-work [--resume]`` trains it on clean speech
+and on what the codec makes of it, then writes ``semantic.npy`` (float16 [frames, C]) beside the latents.
 """
 
 from __future__ import annotations
