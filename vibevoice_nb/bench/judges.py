@@ -88,7 +88,7 @@ class Naturalness:
     def __init__(self) -> None:
         try:
             from distillmos import ConvTransformerSQAModel
-        except ImportError as error:
+        except (ImportError, OSError) as error:  # OSError: torchaudio of another torch
             raise _missing("distillmos") from error
         self._model: Any = ConvTransformerSQAModel().eval()
 
