@@ -167,6 +167,7 @@ def test_two_people(text: str) -> None:
         "Speaker 1: Hi there. Speaker 2: Hello.",
         "Speaker 1: Hi there. **Speaker 2:** Hello.",
         "Speaker 1: Hi there. [2]: Hello.",
+        "Speaker 1: Hi there. Speaker 2 (laughing): Hello.",
         "1) Speaker 1: Hi there.\n2) Speaker 2: Hello.",
         "[00:01] Speaker 1: Hi there.\n[00:02] [2]: Hello.",
         "Speaker 1  0:01\nHi there.\nSpeaker 2  0:03\nHello.",

@@ -198,6 +198,9 @@ class ScriptReader:
         text = plain.text.strip()
         if text != joined:
             self._tell_of_joined_markup(draft, set(plain.columns[:-1]))
+        if text != joined and plain_line(plain, ignore).text != plain.text:
+            message = "markup inside of markup; a part of it is left"
+            self.remark("error", draft.place, message, "plain text", "delete the markup")
         if text != joined and any(True for _ in find_pauses(text, 0)):
             message, remedy = "a pause reaches over the end of a line", "write it on one line"
             self.remark("error", draft.place, message, _PAUSE, remedy)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vibevoice_nb.script.directions import is_direction, is_pause
 from vibevoice_nb.script.importers.note import Note, leave_out
-from vibevoice_nb.script.labels import NOT_NAMES, find_label
+from vibevoice_nb.script.labels import NOT_NAMES, dashed_name, find_label
 from vibevoice_nb.script.lines import (
     MAX_NAME_CHARS,
     Line,
@@ -83,16 +83,15 @@ def _is_cue_name(name: str) -> bool:
 
 
 def with_labels(lines: list[Line], names: Mapping[str, str]) -> dict[str, str]:
-    """Names that are known, and those that stand before a colon at the beginning of a line."""
+    """Names that are known, and those that stand before a colon or a dash at the beginning of a line."""
     known = dict(names)
     for line in lines:
         if _is_heading(line.text.strip()):
             continue
         label = find_label(line.text, {})
-        if label is not None and label.kind == "unknown" and is_name(str(label.speaker)):
-            key = name_key(str(label.speaker))
-            if key not in NOT_NAMES:
-                known.setdefault(key, str(label.speaker))
+        name = dashed_name(line.text) if label is None else label.kind == "unknown" and str(label.speaker)
+        if name and is_name(name) and name_key(name) not in NOT_NAMES:
+            known.setdefault(name_key(name), name)
     return known
 
 
