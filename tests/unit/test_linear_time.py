@@ -1,7 +1,7 @@
 """No pattern that sees text from outside takes more than linear time, however the text is made.
 
-For every pattern of the package, found in its modules and in its calls of `re`, texts are made that enter each
-of its repeats and fail behind it. Twice the length may take twice the time, not four times.
+For every pattern of the package, in its modules and in its calls of `re`, texts are made that enter each of
+its repeats and fail behind it. Twice the length may take twice the time, not four times.
 """
 
 from __future__ import annotations

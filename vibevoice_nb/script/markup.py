@@ -91,6 +91,10 @@ def plain_line(line: Line, note: Note, *, begins: bool = True) -> Line:
     return line
 
 
+def ignore(*_: object, **__: object) -> None:
+    """Record no diagnostic."""
+
+
 def is_rule(text: str) -> bool:
     """Decide if a line is a rule of Markdown, such as `---`."""
     return _RULE.match(text) is not None

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from vibevoice_nb.script.importers import as_script
 from vibevoice_nb.script.labels import NOT_NAMES, Label, find_label, inner_labels
 from vibevoice_nb.script.lines import Line, is_comment, name_key, split_lines
-from vibevoice_nb.script.markup import is_rule, plain_line
+from vibevoice_nb.script.markup import ignore, is_rule, plain_line
 from vibevoice_nb.script.pauses import find_pauses
 from vibevoice_nb.script.reader import SPEAKER_LINE, Place, ScriptReader, quoted
 from vibevoice_nb.script.speakers import find_speakers
@@ -68,13 +68,9 @@ def _find_cast(lines: list[Line], reader: ScriptReader, known: Iterable[str]) ->
             reader.remark("warning", place, message, "a name that occurs more than once", remedy, fix)
 
 
-def _ignore(*_: object, **__: object) -> None:
-    """Record nothing."""
-
-
 def _says_nothing(line: Line) -> bool:
     """Decide if a line has only pauses and markup."""
-    text = plain_line(line, _ignore).text
+    text = plain_line(line, ignore).text
     end = 0
     for pause in find_pauses(text, 0):
         if pause.ms is None or text[end : pause.start].strip():

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vibevoice_nb.script.directions import is_direction, is_pause
+from vibevoice_nb.script.importers.cues import with_labels
 from vibevoice_nb.script.importers.note import Note
 from vibevoice_nb.script.labels import NOT_NAMES
 from vibevoice_nb.script.lines import Line, folded, is_comment, is_name, looks_like_a_name, name_key
@@ -56,7 +57,9 @@ def _tags(line: Line) -> list[_Tag]:
 def read_tags(lines: list[Line], names: Mapping[str, str], note: Note) -> list[Line]:
     """Begin a turn at each tag that names a speaker, and leave out the tags that end one."""
     tags = [[] if is_comment(line.text) else _tags(line) for line in lines]
-    speakers = _speakers(lines, tags, names)
+    if not any(tags):
+        return lines
+    speakers = _speakers(lines, tags, with_labels(lines, names))
     voices = any("<voice" in line.text for line in lines)
     if not speakers:
         return lines
@@ -82,7 +85,7 @@ def _speakers(lines: list[Line], tags: list[list[_Tag]], names: Mapping[str, str
                 continue
             opened[key] += 1
             brackets.setdefault(key, tag.bracket)
-            if tag.start == line.indent and line.text[tag.end : tag.end + 1] not in (":", "："):
+            if tag.start == line.indent:
                 first[tag.bracket, key] += _may_be_a_name(tag.name)
     styles = _styles(first, sum(1 for line in lines if line.text.strip()))
     labels: dict[str, str] = {}
