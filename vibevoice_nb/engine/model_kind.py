@@ -103,7 +103,7 @@ def snapshot_of(folder: Path, revision: str | None = None) -> Path:
         return snapshots[0]
     names = ", ".join(str(path) for path in snapshots[:12])
     raise CheckpointError(
-        f"{root} holds no snapshot marked {wanted}",
+        f"{root} holds {len(snapshots)} snapshots, none of them marked {wanted}",
         "a folder of the hub's cache with one snapshot, or with refs/main",
         f"pass one of them: {names}" if snapshots else "fetch the model again, by its id",
     )
