@@ -1,6 +1,9 @@
-import { Text, ChangeSet } from '@codemirror/state';
+import { EditorState, Text, ChangeSet, type TransactionSpec } from '@codemirror/state';
+import type { Diagnostic } from '@codemirror/lint';
+import type { EditorView } from '@codemirror/view';
 import { describe, expect, test } from 'vitest';
 
+import comments from '../../../tests/data/comment_examples.json';
 import { offsetOf, toDiagnostics, type Remark } from '../../src/core/editor/diagnostics';
 import { changeBetween } from '../../src/core/editor/diff';
 import { Labels, nameKey } from '../../src/core/editor/labels';
@@ -59,6 +62,27 @@ describe('labels', () => {
   });
 });
 
+describe('comments', () => {
+  test.each(comments as [string, boolean][])('%j: %j', (line, comment) => {
+    expect(labels.tokens(line).some(({ kind }) => kind === 'comment')).toBe(comment);
+  });
+});
+
+describe('a long line', () => {
+  test.each(['[pause:1', '[pause', '[', ' ', '*', 'a ', '[1', 'speaker 1'])('of %j takes linear time', (start) => {
+    const time = (length: number): number => {
+      const line = `${start}${' '.repeat(length)}x: ${start.repeat(length)}`;
+      const begin = performance.now();
+      labels.tokens(line);
+      cleanPaste(line, labels);
+      nameKey(line);
+      return performance.now() - begin;
+    };
+    // 40,000 blanks took seconds where two unbounded runs met.
+    expect(Math.min(...[1, 2, 3].map(() => time(40_000)))).toBeLessThan(200);
+  });
+});
+
 describe('remarks', () => {
   const remark = (fields: Partial<Remark>): Remark => ({
     severity: 'error', message: 'wrong', line: 1, column: 1, end_column: 2, expected: '', suggestion: '', fix: null, ...fields,
@@ -80,6 +104,26 @@ describe('remarks', () => {
     const cut = ChangeSet.of([{ from: 0, to: text.length }], text.length);
     const left = toDiagnostics([remark({ line: 2, end_column: 4 })], text, cut.desc);
     expect(left.every(({ from, to }) => from === 0 && to === 0)).toBe(true);
+  });
+
+  test('offer every fix by what it does', () => {
+    const actions = (fix: string | null, alternatives: string[] = []) =>
+      toDiagnostics([remark({ fix, alternatives })], text, ChangeSet.empty(text.length).desc)[0]!.actions?.map(({ name }) => name);
+    expect(actions('', ['[pause:500]', 'laughs'])).toEqual(['Delete it', 'Write “[pause:500]”', 'Write “laughs”']);
+    expect(actions('\nBen:')).toEqual(['Split here']);
+    expect(actions('# Let me know!')).toEqual(['Make it a comment']);
+    expect(actions(null)).toBeUndefined();
+  });
+
+  test('split a line before the label inside it', () => {
+    const before = Text.of(['Anna: Hi. Ben: Hello.']);
+    const found = remark({ severity: 'warning', column: 11, end_column: 15, fix: '\nBen:' });
+    const [{ actions, from, to }] = toDiagnostics([found], before, ChangeSet.empty(before.length).desc) as [Diagnostic];
+    let state = EditorState.create({ doc: before });
+    const view = { dispatch: (spec: TransactionSpec) => (state = state.update(spec).state) } as unknown as EditorView;
+    actions![0]!.apply(view, from, to);
+    expect(state.doc.toString()).toBe('Anna: Hi. \nBen: Hello.');
+    expect(state.doc.lines).toBe(2);
   });
 
   test('on lines that are gone are left out', () => {

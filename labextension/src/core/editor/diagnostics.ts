@@ -13,6 +13,8 @@ export interface Remark {
   expected: string;
   suggestion: string;
   fix: string | null;
+  /** Other texts that may be put there. */
+  alternatives?: readonly string[];
 }
 
 /** UTF-16 offset of a column that counts code points. */
@@ -39,7 +41,7 @@ export function toDiagnostics(remarks: readonly Remark[], before: Text, moved: C
       to,
       severity: remark.severity,
       message: sentence(note.join('; ')),
-      ...(remark.fix === null ? {} : { actions: [quickFix(remark.fix)] }),
+      ...(remark.fix === null ? {} : { actions: [remark.fix, ...(remark.alternatives ?? [])].map(quickFix) }),
     });
   }
   return found.sort((a, b) => a.from - b.from);
@@ -47,9 +49,17 @@ export function toDiagnostics(remarks: readonly Remark[], before: Text, moved: C
 
 function quickFix(fix: string): NonNullable<Diagnostic['actions']>[number] {
   return {
-    name: fix ? `Write “${fix}”` : 'Delete it',
+    name: nameOf(fix),
     apply: (view, from, to) => view.dispatch({ changes: { from, to, insert: fix }, userEvent: 'input.fix' }),
   };
+}
+
+function nameOf(fix: string): string {
+  if (!fix) return 'Delete it';
+  if (fix.startsWith('\n')) return 'Split here';
+  if (fix.startsWith('# ')) return 'Make it a comment';
+  const shown = fix.length > 40 ? `${fix.slice(0, 39)}…` : fix;
+  return `Write “${shown}”`;
 }
 
 const sentence = (text: string): string => `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}`;
