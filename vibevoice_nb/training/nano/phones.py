@@ -59,7 +59,7 @@ def spoken(row: dict[str, Any], frames: int, ratio: float = 1.0) -> tuple[np.nda
 
     Examples
     --------
-    >>> row = {"phones": "hI", "durations": [0, 2, 2, 2], "begin": 0}
+    >>> row = {"phones": "hI", "durations": [0, 3, 2, 2], "begin": 0}
     >>> spoken(row, 1)[0].tolist(), spoken(row, 1, ratio=2.0)[0].tolist()
     ([[0, 0, 1, 1]], [[0, 1, 1, 1]])
     """
