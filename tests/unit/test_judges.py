@@ -1,4 +1,4 @@
-"""Whisper, DistilMOS and the speaker embedding: a plain error where they are missing, sense where they are."""
+"""Whisper, DistilMOS, the speaker embedding: a plain error where they are missing, sense where they are."""
 
 from __future__ import annotations
 
