@@ -6,7 +6,7 @@ import { button, Failures, failureNote, progressBar } from '../kit/elements';
 import { clock, count, span, speed } from '../kit/format';
 import { Disposers, watch } from '../kit/watch';
 import type { ToPage } from '../protocol';
-import { isBusy, type JobState, type ModelState, type ProjectState, type Speaker, type TurnState } from '../state';
+import { isBusy, isMissing, type JobState, type ModelState, type ProjectState, type Speaker, type TurnState } from '../state';
 
 type Progress = ToPage['progress'];
 
@@ -17,9 +17,9 @@ export function obstacle(host: Host): string {
   const project = host.get<ProjectState | undefined>('project');
   if (project?.read_only) return 'This project is open for reading only.';
   if (project?.problem) return project.unsaved ? 'Not saved: the script shown is not on disk.' : 'Not saved: the project cannot be written.';
-  if (faults.length) return `Line ${faults[0]!.line} of the script needs a look first.`;
+  if (faults.length) return `Fix line ${faults[0]!.line} of the script first.`;
   if (!turns.length) return 'Write a line first, such as “Speaker 1: Hello!”';
-  if (turns.every((turn) => turn.state === 'unspeakable')) return 'The model can speak nothing of this script.';
+  if (turns.every((turn) => turn.state === 'unspeakable')) return 'The model cannot speak any turn of this script.';
   const present = new Set(turns.map((turn) => turn.speaker));
   const speakers = (host.get<Speaker[]>('speakers') ?? []).filter((speaker) => present.has(speaker.label));
   const silent = speakers.find((speaker) => !speaker.voice);
@@ -38,7 +38,7 @@ function speakable(host: Host): TurnState[] {
 export function plan(host: Host): { label: string; turns: string[] | null } {
   const turns = speakable(host);
   if (host.get('mode') === 'whole') return { label: 'Generate the script', turns: null };
-  const missing = turns.filter((turn) => turn.state === 'unspoken' || turn.state === 'changed');
+  const missing = turns.filter(isMissing);
   if (!turns.length || missing.length === turns.length) return { label: 'Generate', turns: null };
   if (missing.length) return { label: `Generate ${count(missing.length, 'turn')}`, turns: null };
   return { label: 'Speak all again', turns: turns.map((turn) => turn.id) };
@@ -201,7 +201,8 @@ class Meters {
 
 /** What is done before the first frame: "Loading nano … 40 %". */
 export function waiting(job: JobState, loading: ModelState | null): string {
-  if (loading) return `Loading ${loading.name} … ${Math.round(100 * (loading.loaded ?? 0))} %`;
+  const percent = Math.round(100 * (loading?.loaded ?? 0));
+  if (loading) return `Loading ${loading.name} …${percent ? ` ${percent} %` : ''}`;
   const words = { queued: 'Waiting for another generation…', loading: 'Loading the model…', speaking: 'Reading the script and the voices…' };
   return words[job.state as keyof typeof words] ?? 'Starting…';
 }
@@ -233,7 +234,7 @@ export function summary(host: Host): string {
   const turns = speakable(host);
   const skipped = (host.get<TurnState[]>('turns') ?? []).length - turns.length;
   const more = skipped ? ` · ${count(skipped, 'turn')} skipped` : '';
-  const missing = turns.filter((turn) => turn.state === 'unspoken' || turn.state === 'changed');
+  const missing = turns.filter(isMissing);
   if (!turns.length) return '';
   const seconds = turns.reduce((sum, turn) => sum + (turn.seconds ?? turn.estimated), 0);
   if (!missing.length) return `All ${count(turns.length, 'turn')} spoken · ${span(seconds)}${more}`;

@@ -33,23 +33,35 @@ export function toDiagnostics(remarks: readonly Remark[], before: Text, moved: C
     const from = moved.mapPos(line.from + offsetOf(line.text, remark.column), 1);
     const to = moved.mapPos(line.from + offsetOf(line.text, remark.end_column), -1);
     if (to < from) continue; // its words were deleted in the meantime
-    const note = [remark.message, remark.expected && `expected: ${remark.expected}`, remark.suggestion].filter(Boolean);
     found.push({
       from,
       to,
       severity: remark.severity,
-      message: sentence(note.join('; ')),
+      message: wordsOf(remark),
       ...(remark.fix === null ? {} : { actions: [quickFix(remark.fix)] }),
     });
   }
   return found.sort((a, b) => a.from - b.from);
 }
 
+/** A sentence each for what is wrong, what was expected and what to do, unless the quick fix's button says that. */
+function wordsOf({ message, expected, suggestion, fix }: Remark): string {
+  const offered = fix !== null && plain(suggestion) === plain(fixName(fix));
+  return [message, expected && `Expected: ${expected}`, offered ? '' : suggestion].filter(Boolean).map(sentence).join(' ');
+}
+
+const fixName = (fix: string): string => (!fix ? 'Delete it' : fix.startsWith('\n') ? 'Begin a new line before it' : `Write “${fix}”`);
+
 function quickFix(fix: string): NonNullable<Diagnostic['actions']>[number] {
   return {
-    name: fix ? `Write “${fix}”` : 'Delete it',
-    apply: (view, from, to) => view.dispatch({ changes: { from, to, insert: fix }, userEvent: 'input.fix' }),
+    name: fixName(fix),
+    apply(view, from, to) {
+      const around = view.state.sliceDoc(Math.max(0, from - 1), from) + view.state.sliceDoc(to, to + 1);
+      const spare = fix.startsWith('\n') ? around.startsWith(' ') : !fix && /^ (?:[\s,.;:!?]|$)/.test(around);
+      view.dispatch({ changes: { from: spare ? from - 1 : from, to, insert: fix }, userEvent: 'input.fix' });
+    },
   };
 }
 
-const sentence = (text: string): string => `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}`;
+const plain = (text: string): string => text.replace(/['"“”]/g, '').toLowerCase();
+const sentence = (text: string): string => `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}${/[.?!]$/.test(text) ? '' : '.'}`;

@@ -9,6 +9,8 @@ export interface Token {
   speaker?: Speaker;
 }
 
+/** As the kernel reads comments: a number sign and a blank; `#metoo` is text. */
+const COMMENT = /^\s*#(?:\s|$)/;
 const LABEL = /^\s*([^:：]{1,60})[:：]/;
 const NUMBERED = /^(?:speaker\s+(\d{1,9})|\[\s*(\d{1,9})\s*\])$/i;
 const PAUSE = /\[pause(?:\s*:\s*\d{1,9}\s*(?:ms)?)?\s*\]/gi;
@@ -33,7 +35,7 @@ export class Labels {
   }
 
   tokens(line: string): Token[] {
-    if (/^\s*#/.test(line)) return [{ from: 0, to: line.length, kind: 'comment' }];
+    if (COMMENT.test(line)) return [{ from: 0, to: line.length, kind: 'comment' }];
     const tokens: Token[] = [];
     const label = LABEL.exec(line);
     const speaker = label && this.get(label[1]!.trim().replace(MARKUP, ''));
