@@ -8,7 +8,7 @@
 #   make bench        speed against transformers' own VibeVoice, and how soon the first sound is there
 #   make bench-gpu    the same on an NVIDIA card, in the sizes of the 1.5B and 7B models, plots in build/bench;
 #                     first the tests that want a card
-#   make bench-voice  how well the embedded voice is understood
+#   make bench-voice  how well the embedded voice is understood (WHISPER=folder for a local model)
 #   make bench-ui     how quick the Studio is in a real JupyterLab (needs Chromium)
 #   make check        ruff, mypy and, where there is Node, the TypeScript compiler
 #   make docs         the documentation's pages, in build/docs
@@ -66,8 +66,10 @@ bench-gpu: $(VENV)/.dev
 		--rows 1,4,16,32 --plots build/bench
 	$(VENV)/bin/vibevoice-nb bench --device cuda --model 7b --contexts 300,1000,8000,32000 --plots build/bench
 
-bench-voice: $(VENV)/.dev
-	$(VENV)/bin/python -m vibevoice_nb.bench.voice
+# A hub id, or a folder with a model.
+WHISPER ?= base
+bench-voice: $(VENV)/.evaluate
+	$(VENV)/bin/python -m vibevoice_nb.bench.voice --whisper $(WHISPER)
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
@@ -105,6 +107,13 @@ $(VENV)/.base: $(VENV)/.torch pyproject.toml $(PAGE)
 
 $(VENV)/.dev: $(VENV)/.base
 	$(VENV)/bin/pip install -q $(CPU_TORCH) -e ".[dev]"
+	@touch $@
+
+# Without a compiler the speaker embedding is left out, without an index all of them: then pocketsphinx listens.
+$(VENV)/.evaluate: $(VENV)/.dev
+	$(VENV)/bin/pip install -q $(CPU_TORCH) -e ".[evaluate]" \
+		|| $(VENV)/bin/pip install -q $(CPU_TORCH) faster-whisper distillmos \
+		|| echo "The extra evaluate could not be installed"
 	@touch $@
 
 $(VENV)/.lab: $(VENV)/.base

@@ -366,3 +366,29 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with np.load(recorded / name) as arrays:
             np.savez(folder / name, **{key: arrays[key] for key in arrays if re.match(kept, key)})
     return folder
+
+
+def test_a_line_of_output_has_one_severity_and_a_place(bench: Bench) -> None:
+    script = bench.write(
+        "paste.txt", "Speaker 1: One. [short pause] Two.\nand on\nSpeaker 2: Hm. Speaker 1: Ah.\n"
+    )
+    result = bench.speak("--json", script=script)
+    assert result.exit_code == 0, result.output
+    lines = [line for line in result.stderr.splitlines() if "paste.txt:" in line]
+    assert [line.split("paste.txt:")[1] for line in lines[:2]] == [
+        "1: warning: '[short pause]' is read as [pause:500]. To fix it: write '[pause:500]'.",
+        "3: warning: the label 'Speaker 1:' stands inside a line and begins a turn."
+        " To fix it: begin a new line before it.",
+    ]
+    assert "info" not in result.stderr and "warning: " + str(script) not in result.stderr
+    found = last_json(result.stdout)["diagnostics"]
+    assert [(item["line"], item["severity"]) for item in found] == [
+        (1, "warning"),
+        (2, "info"),
+        (3, "warning"),
+    ]
+    more = bench.speak("--verbose", "--force", script=script)
+    assert "paste.txt:2: info: the line continues the turn of Speaker 1." in more.stderr
+    assert (
+        "info" not in bench.speak("--force", script=script).stderr
+    )  # one command leaves nothing to the next

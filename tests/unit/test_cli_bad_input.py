@@ -54,7 +54,7 @@ def test_scripts(bench: Bench, text: str, said: str) -> None:
 
 def test_every_error_of_a_script_is_told(bench: Bench) -> None:
     script = bench.write("bad.txt", "Speaker one: Hello.\nSpeaker two: Hi.\n")
-    refused(bench, "line 1", "line 2", script=script)
+    refused(bench, "line 1", "bad.txt:2: error:", script=script)
 
 
 def test_script_that_is_missing_or_no_text(bench: Bench) -> None:

@@ -161,10 +161,8 @@ def test_the_command_line_reports_lines_and_refuses_what_is_nothing(bench: Any) 
     mixed = bench.write("mixed.txt", "Speaker 1: Hello.\nSpeaker 2: -\nSpeaker 1: 你好 you.\n")
     result = bench.run(*NANO, mixed, "--out", "mixed.wav")
     assert result.exit_code == 0, result.output
-    assert "line 2, column 12: warning: nano has nothing to speak in '-', so the turn is skipped" in flat(
-        result
-    )
-    assert "line 3, column 12: warning: nano leaves out '你好'" in flat(result)
+    assert "mixed.txt:2: warning: nano has nothing to speak in '-', so the turn is skipped" in flat(result)
+    assert "mixed.txt:3: warning: nano leaves out '你好'" in flat(result)
     assert flat(result).count("leaves out") == 1
     assert read_audio(bench.folder / "mixed.wav")[0].size > 2400
     for text in ("Speaker 1: 你好。\nSpeaker 2: 再见。\n", "Speaker 1: ...\n", "Speaker 1: مرحبا\n"):
@@ -193,10 +191,11 @@ def test_the_web_demo_says_it_and_skips_it() -> None:
     pytest.importorskip("gradio")
     from vibevoice_nb.web.booth import Booth, Order
     from vibevoice_nb.web.limits import Limits
-    from vibevoice_nb.web.page import _remarks
+    from vibevoice_nb.web.page import _remarker
 
-    assert "nano has nothing to speak in" in _remarks("nano")("Anna: Hello.\nBen: 你好。")
-    assert "nothing to speak" not in _remarks("vibevoice/VibeVoice-1.5B-hf")("Anna: Hello.\nBen: 你好。")
+    script, big = "Anna: Hello.\nBen: 你好。", "vibevoice/VibeVoice-1.5B-hf"
+    assert "nano has nothing to speak in" in _remarker(Limits(), "nano")(script)
+    assert "nothing to speak" not in _remarker(Limits(), big)(script)
     with tempfile.TemporaryDirectory() as folder:
         booth = Booth("nano", Limits(), Path(folder), device="cpu", dtype="float32")
         order = Order("Anna: Hello.\nBen: 你好。", ("Ada", "Kai", "Ruben", "Alasdair"), num_steps=2, seed=1)

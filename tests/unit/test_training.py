@@ -97,6 +97,11 @@ def language_config(**loop) -> language.LanguageTrainingConfig:
     return quick(dataclasses.replace(config, batch_tokens=300), **loop)
 
 
+def train_language(corpus: features.Corpus, folder: Path, config, **options) -> None:
+    task = language.Task.of_corpus(corpus, folder, config)
+    language.train_language(task, folder, config, **options)
+
+
 @pytest.mark.usefixtures("small_shape")
 def test_decoder_learns(corpus: features.Corpus, tmp_path: Path) -> None:
     codec.train_decoder(corpus, tmp_path, codec_config("decoder", steps=25, learning_rate=0.01))
@@ -115,7 +120,7 @@ def test_encoder_learns(corpus: features.Corpus, tmp_path: Path) -> None:
 def test_semantic_learns_and_applies(corpus: features.Corpus, work_dir: Path) -> None:
     config = common.read_config(semantic.SemanticConfig, common.CONFIGS / "semantic.json")
     config = quick(dataclasses.replace(config, batch=2, frames=3), steps=40, learning_rate=0.02)
-    semantic.train_semantic(corpus, work_dir, config)
+    semantic.train_semantic(corpus, work_dir, config, semantic.nano_config())
     curve = losses(work_dir, "semantic")
     assert np.mean(curve[-5:]) < 0.8 * np.mean(curve[:5])
     assert semantic.apply(work_dir, shards=1) == 1
@@ -135,10 +140,10 @@ def test_only_the_connector_is_trained_where_asked(
     )
     heard = np.random.default_rng(0).normal(size=(frames, size)).astype(np.float16)
     monkeypatch.setattr(language, "load_semantic", lambda folder: [heard])
-    language.train_language(corpus, tmp_path, language_config(steps=1))
+    train_language(corpus, tmp_path, language_config(steps=1))
     config = dataclasses.replace(language_config(steps=8), semantic=True, only="model.semantic_connector.")
     first = tmp_path / "language.safetensors"
-    language.train_language(corpus, tmp_path, config, start_from=first, name="connector")
+    train_language(corpus, tmp_path, config, start_from=first, name="connector")
     before, after = load_file(first), load_file(tmp_path / "connector.safetensors")
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed
@@ -147,7 +152,7 @@ def test_only_the_connector_is_trained_where_asked(
 
 @pytest.mark.usefixtures("small_shape")
 def test_language_learns(corpus: features.Corpus, tmp_path: Path) -> None:
-    language.train_language(corpus, tmp_path, language_config(steps=30, learning_rate=0.005))
+    train_language(corpus, tmp_path, language_config(steps=30, learning_rate=0.005))
     curve = losses(tmp_path, "language")
     assert np.mean(curve[-5:]) < 0.8 * np.mean(curve[:3])
 
@@ -159,7 +164,7 @@ def test_a_resumed_run_is_the_same_run(corpus: features.Corpus, tmp_path: Path, 
         if part == "decoder":
             codec.train_decoder(corpus, folder, codec_config(part, steps=4), resume=resume, until=until)
         else:
-            language.train_language(corpus, folder, language_config(steps=4), resume=resume, until=until)
+            train_language(corpus, folder, language_config(steps=4), resume=resume, until=until)
 
     train(tmp_path / "whole")
     train(tmp_path / "parts", until=2)
@@ -180,7 +185,7 @@ def test_resuming_nothing_is_an_error(corpus: features.Corpus, tmp_path: Path) -
 def test_export_loads_strictly(corpus: features.Corpus, work_dir: Path, tmp_path: Path) -> None:
     codec.train_decoder(corpus, work_dir, codec_config("decoder", steps=1))
     codec.train_encoder(corpus, work_dir, codec_config("encoder", steps=1))
-    language.train_language(corpus, work_dir, language_config(steps=1))
+    train_language(corpus, work_dir, language_config(steps=1))
     out = tmp_path / "nano"
     size = export.export(work_dir, out)
     assert size == (out / "model.safetensors").stat().st_size
@@ -202,7 +207,9 @@ def test_export_loads_strictly(corpus: features.Corpus, work_dir: Path, tmp_path
 
 
 def test_examples_have_the_prompt_format(corpus: features.Corpus) -> None:
-    config = scripts.ExampleConfig(null=0.0, spelled=0.1, voice_frames=(5, 10, 24), canned_prompts=2)
+    config = scripts.ExampleConfig(
+        null=0.0, spelled=0.1, voice_frames=(5, 10, 24), voiceless=0.0, canned_prompts=2
+    )
     maker = scripts.ExampleMaker(corpus, config)
     rng = random.Random(0)
     for _ in range(20):
@@ -221,7 +228,9 @@ def test_examples_have_the_prompt_format(corpus: features.Corpus) -> None:
 
 
 def test_null_examples_are_start_and_frames(corpus: features.Corpus) -> None:
-    config = scripts.ExampleConfig(null=1.0, spelled=0.1, voice_frames=(5, 10, 24), canned_prompts=2)
+    config = scripts.ExampleConfig(
+        null=1.0, spelled=0.1, voice_frames=(5, 10, 24), voiceless=0.0, canned_prompts=2
+    )
     maker = scripts.ExampleMaker(corpus, config)
     example = maker.make(corpus.train[:1], random.Random(0))
     assert example.ids[0] == maker.start
@@ -245,7 +254,7 @@ def test_pointer_loss_is_small_when_heads_look_there() -> None:
     batch = language.Batch(*[torch.zeros(0)] * 4, rows=torch.zeros(1, dtype=torch.long),
                            columns=torch.tensor([3]), target=torch.zeros(0), phones=torch.zeros(0),
                            pointers=torch.tensor([[1, 1, 2, 2]]), semantic=torch.zeros(0),
-                           heard=torch.zeros(0))  # fmt: skip
+                           heard=torch.zeros(0), voices=torch.zeros(0))  # fmt: skip
     queries = torch.zeros(1, 4, 4, 4)
     queries[0, 0, 3, 1], queries[0, 3, 3, 2] = 30, 30
     assert language.pointer_loss(queries, keys, batch) < 1e-3

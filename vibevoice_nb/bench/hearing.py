@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import numpy as np
 import soxr
@@ -33,6 +34,20 @@ def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:
             row[j] = min(above + 1, row[j - 1] + 1, above_left + (word != other))
             above_left = above
     return row[-1]
+
+
+def levelled(audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """`audio` [N] as listeners want it: float32 at 16 kHz and -25 dBFS."""
+    speech = soxr.resample(np.asarray(audio, np.float32).reshape(-1), sample_rate, _RECOGNISER_RATE)
+    level = float(np.sqrt(np.mean(speech**2))) if len(speech) else 0.0
+    return np.asarray(speech * (_LEVEL / max(level, 1e-4)), np.float32)
+
+
+class Listener(Protocol):
+    """Anything that writes down what is said."""
+
+    def hear(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> str:
+        """Words heard in `audio` [N] float32."""
 
 
 class Recogniser:
@@ -67,9 +82,7 @@ class Recogniser:
         str
             Lower-case words.
         """
-        speech = soxr.resample(np.asarray(audio, np.float32).reshape(-1), sample_rate, _RECOGNISER_RATE)
-        speech = speech * (_LEVEL / max(float(np.sqrt(np.mean(speech**2))) if len(speech) else 0.0, 1e-4))
-        speech = np.pad(speech, _RECOGNISER_RATE // 5)
+        speech = np.pad(levelled(audio, sample_rate), _RECOGNISER_RATE // 5)
         # Digital silence has no spectrum to speak of: a faint, fixed hiss.
         speech = speech + np.random.default_rng(0).normal(0, 1e-4, len(speech))
         self._decoder.start_utt()
@@ -120,7 +133,7 @@ def score(
     audio: Iterable[np.ndarray],
     texts: Sequence[str],
     sample_rate: int = SAMPLE_RATE,
-    recogniser: Recogniser | None = None,
+    recogniser: Listener | None = None,
 ) -> Score:
     """Word error rate of recordings of `texts`.
 
@@ -132,7 +145,7 @@ def score(
         What was to be said.
     sample_rate : int
         Of all of them, in hertz.
-    recogniser : Recogniser, optional
+    recogniser : Listener, optional
         To use one again; loading one takes a second.
 
     Returns

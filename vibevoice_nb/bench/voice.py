@@ -1,39 +1,41 @@
-"""How well nano is understood: word error rate by an independent recogniser, and what its voices sound like.
+"""How well nano is understood, how natural it sounds, and whether its voices are themselves.
 
-``make bench-voice``, which is ``python -m vibevoice_nb.bench.voice``, speaks every held-out sentence in every
-voice, has pocketsphinx (its stock US English models, which know nothing of nano) write down what it hears,
-and does the same with flite's own recordings of the sentences: nano learned from flite, so their error is
-the floor. ``--width bfloat16``, or float16, int8, int4, given once or several times, measures what computing
-or keeping the weights in fewer bits does to it, with the same sentences and seeds. The last line is one flat
-JSON object.
+``make bench-voice``, which is ``python -m vibevoice_nb.bench.voice``, speaks every sentence of the reporting
+set in every voice. Where the extra ``evaluate`` is installed, Whisper base writes down what it hears
+(``--whisper``: a hub id or a folder), DistilMOS predicts how natural it sounds, and a speaker embedding
+compares voices. Otherwise pocketsphinx listens, which mishears natural voices. ``--width`` (bfloat16,
+float16, int8, int4) and ``--num-steps``, given once or several times, measure what fewer bits or diffusion
+steps do, with the same sentences and seeds. The last line is one flat JSON object.
+
+Settings are chosen on ``tests/data/sentences/choose.txt`` and reported on ``report.txt``.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
-from vibevoice_nb.bench.hearing import SAMPLE_RATE, Recogniser, Score, score
+from vibevoice_nb.audio import read_audio
+from vibevoice_nb.bench.hearing import SAMPLE_RATE, Listener, Recogniser, Score, score
+from vibevoice_nb.bench.judges import Naturalness, SpeakerEmbedding, WhisperRecogniser
 from vibevoice_nb.engine.linear import Dense, derived_values
 from vibevoice_nb.engine.placement import DTYPES
 from vibevoice_nb.engine.quantized import Int4Kernel, Int8Kernel, Quantize
 from vibevoice_nb.engine_api import Engine
 from vibevoice_nb.errors import OptionError
+from vibevoice_nb.voices import builtin_voices
 
 WIDTHS = (*DTYPES, *get_args(Quantize))
 """What a model can compute in, or keep its language model's layers in."""
 Figures = dict[str, float | int | str]
-_ROOT = Path(__file__).resolve().parents[2]
-SENTENCES = _ROOT / "tests" / "data" / "heldout_sentences.txt"
-# What flite's recordings scored where the model was trained; used where flite isn't installed.
-RECORDED = Path(__file__).parents[1] / "nano" / "flite_scores.json"
+SENTENCES = Path(__file__).resolve().parents[2] / "tests" / "data" / "sentences"
 
 
 def mean_pitch(audio: Sequence[np.ndarray]) -> float:
@@ -66,35 +68,6 @@ def spectral_centroid(audio: Sequence[np.ndarray]) -> float:
     return float(np.mean(values)) if values else 0.0
 
 
-def flite_recordings(texts: Sequence[str], name: str) -> list[np.ndarray]:
-    """`texts` said by the flite voice that the voice `name` learned from, as the corpus has it.
-
-    Raises
-    ------
-    OptionError
-        No voice of that name, or no flite.
-    """
-    from vibevoice_nb.training.corpus import DEFAULT_CONFIG, CorpusConfig, finish, say
-
-    config = CorpusConfig.load(DEFAULT_CONFIG)
-    voices = {v.name: v for v in config.voices}
-    if name not in voices:
-        raise OptionError(f"voice {name!r}", f"one of {', '.join(voices)}", "use one of those")
-    return [finish(*say(t, voices[name]), config)[0] / np.float32(32767) for t in texts]
-
-
-def flite_scores(texts: Sequence[str], names: Sequence[str], recogniser: Recogniser) -> dict[str, float]:
-    """Word error rate of flite's recordings per voice and in ``total``; without flite, those on record."""
-    if shutil.which("flite") is None:
-        recorded: dict[str, float] = (
-            json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else {}
-        )
-        return recorded
-    scores = {n: score(flite_recordings(texts, n), texts, recogniser=recogniser) for n in names}
-    total = sum(scores.values(), Score())
-    return {n: round(s.wer, 2) for n, s in scores.items()} | {"total": round(total.wer, 2)}
-
-
 @dataclasses.dataclass
 class Spoken:
     """What the engine said in one voice, and how."""
@@ -105,9 +78,12 @@ class Spoken:
     ttfa: float
 
 
-def speak(engine: Any, texts: Sequence[str], name: str, seed: int) -> Spoken:
+def speak(engine: Any, texts: Sequence[str], name: str, seed: int, **options: Any) -> Spoken:
     """Have `engine` say each text on its own in the voice `name`; the seed goes up by one for each."""
-    takes = [engine.speak(f"Speaker 1: {t}", voices={1: name}, seed=seed + i) for i, t in enumerate(texts)]
+    takes = [
+        engine.speak(f"Speaker 1: {t}", voices={1: name}, seed=seed + i, **options)
+        for i, t in enumerate(texts)
+    ]
     return Spoken(
         audio=[np.asarray(t.audio, np.float32).reshape(-1) for t in takes],
         # The rest was cut off at the length limit.
@@ -135,13 +111,6 @@ def read_sentences(path: Path, limit: int | None = None) -> list[str]:
     return lines[:limit]
 
 
-def voice_names() -> list[str]:
-    """The voices nano learned, in the order of the corpus."""
-    from vibevoice_nb.training.corpus import DEFAULT_CONFIG, CorpusConfig
-
-    return [v.name for v in CorpusConfig.load(DEFAULT_CONFIG).voices]
-
-
 def load(model: str, width: str) -> Engine:
     """Load a model that computes in `width`, or keeps its language model's layers in it, on the CPU.
 
@@ -157,8 +126,84 @@ def load(model: str, width: str) -> Engine:
     return engine
 
 
+class Panel:
+    """Whoever listens: the recogniser, and what else is installed.
+
+    Parameters
+    ----------
+    whisper : str
+        A hub id, or a folder with the model.
+    references : mapping of str to path
+        A recording of each voice.
+    """
+
+    def __init__(self, whisper: str, references: dict[str, Path]) -> None:
+        self.listener: Listener
+        try:
+            self.listener, self.heard_by = WhisperRecogniser(whisper), f"whisper {Path(whisper).name}"
+        except OptionError as error:
+            print(f"{error}; pocketsphinx listens instead", flush=True)
+            self.listener, self.heard_by = Recogniser(), "pocketsphinx"
+        self.natural = _if_installed(Naturalness)
+        self.embed = _if_installed(SpeakerEmbedding)
+        self.references = {
+            name: self.embed(read_audio(path)[0])
+            for name, path in references.items()
+            if self.embed is not None
+        }
+
+    def judge(self, voice: Spoken, texts: Sequence[str], name: str) -> tuple[Figures, Score]:
+        """Figures of one voice, and its word errors."""
+        result = score(voice.audio, texts, recogniser=self.listener)
+        figures: Figures = {"wer": round(result.wer, 2), "wer_se": round(result.standard_error, 2)}
+        if self.natural is not None:
+            marks = [self.natural(sound) for sound in voice.audio]
+            figures["mos"] = round(float(np.mean(marks)), 3)
+            figures["mos_se"] = round(float(np.std(marks) / max(1, len(marks)) ** 0.5), 3)
+        if self.embed is not None and name in self.references and len(self.references) > 1:
+            similar = (
+                np.stack([self.embed(sound) for sound in voice.audio])
+                @ np.stack(list(self.references.values())).T
+            )
+            own = list(self.references).index(name)
+            figures["own"] = round(float(similar[:, own].mean()), 3)
+            figures["others"] = round(float(np.delete(similar, own, 1).mean()), 3)
+        figures |= {
+            "pitch": round(mean_pitch(voice.audio), 1),
+            "centroid": round(spectral_centroid(voice.audio)),
+            "ended": voice.ended,
+        }
+        return figures, result
+
+
+def _if_installed(judge: Any) -> Any:
+    try:
+        return judge()
+    except OptionError as error:
+        print(f"{error}", flush=True)
+        return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """What a model computes in, and its diffusion steps (None: its own)."""
+
+    width: str
+    num_steps: int | None
+
+    @property
+    def label(self) -> str:
+        """For the names of figures."""
+        return self.width if self.num_steps is None else f"{self.width}_steps{self.num_steps}"
+
+
 def measure(
-    model: str, texts: Sequence[str], names: Sequence[str], seed: int, widths: Sequence[str] = WIDTHS[:1]
+    model: str,
+    texts: Sequence[str],
+    names: Sequence[str],
+    seed: int,
+    variants: Sequence[Variant],
+    panel: Panel,
 ) -> Figures:
     """Speak, listen and compare; a line is printed for each voice.
 
@@ -172,94 +217,99 @@ def measure(
         The voices.
     seed : int
         Of the first sentence of each voice.
-    widths : sequence of str
-        Some of `WIDTHS`. Everything is told of the first, of all ``wer_int8`` and its standard error
-        ``wer_int8_se``, and of the others how far that is from the first, ``wer_int8_change`` and
-        ``wer_int8_change_se``, of which the same utterances are compared.
+    variants : sequence of Variant
+        Everything is told of the first. Of all, ``wer_float32`` and its standard error ``wer_float32_se``; of
+        the others also how far that is from the first, ``wer_int8_change`` and ``wer_int8_change_se``, over
+        the same utterances.
+    panel : Panel
+        Whoever listens.
 
     Returns
     -------
     dict
-        Flat: word error rates in percent, pitch and centroid in hertz, times in seconds.
+        Flat: word error rates in percent, opinion scores, similarities, pitch and centroid in hertz, times in
+        seconds.
     """
-    recogniser = Recogniser()
     report: Figures = {
         "model": model,
         "seed": seed,
+        "heard_by": panel.heard_by,
         "sentences": len(texts) * len(names),
-        "width": widths[0],
+        "width": variants[0].width,
     }
     first: Score | None = None
-    for width in widths:
-        figures, total = _measure_width(load(model, width), texts, names, seed, recogniser)
-        report |= {f"wer_{width}": round(total.wer, 2), f"wer_{width}_se": round(total.standard_error, 2)}
+    for variant in variants:
+        label = variant.label
+        figures, total = _measure_variant(load(model, variant.width), variant, texts, names, seed, panel)
+        report |= {f"wer_{label}": round(total.wer, 2), f"wer_{label}_se": round(total.standard_error, 2)}
         if first is None:
             first = total
             report |= figures
         else:
             change, error = total.wer - first.wer, total.standard_error_of_change(first)
-            report |= {f"wer_{width}_change": round(change, 2), f"wer_{width}_change_se": round(error, 2)}
-            report |= {f"{key}_{width}": figures[key] for key in ("ended", "rtf")}
-        print(f"{width}: {total.wer:.2f} +- {total.standard_error:.2f} % of words wrong", flush=True)
+            report |= {f"wer_{label}_change": round(change, 2), f"wer_{label}_change_se": round(error, 2)}
+            shared = ("ended", "rtf", "mos", "mos_se")
+            report |= {f"{key}_{label}": figures[key] for key in shared if key in figures}
+        print(f"{label}: {total.wer:.2f} +- {total.standard_error:.2f} % of words wrong", flush=True)
     return report
 
 
-def _measure_width(
-    engine: Engine, texts: Sequence[str], names: Sequence[str], seed: int, recogniser: Recogniser
+def _measure_variant(
+    engine: Engine, variant: Variant, texts: Sequence[str], names: Sequence[str], seed: int, panel: Panel
 ) -> tuple[Figures, Score]:
-    floor = flite_scores(texts, names, recogniser)
+    options = {} if variant.num_steps is None else {"num_steps": variant.num_steps}
     report: Figures = {}
-    total, spoken = Score(), []
+    total, spoken, parts = Score(), [], []
     for name in names:
-        voice = speak(engine, texts, name, seed)
-        result = score(voice.audio, texts, recogniser=recogniser)
-        total, key = total + result, name.lower()
+        voice = speak(engine, texts, name, seed, **options)
+        figures, result = panel.judge(voice, texts, name)
+        total += result
         spoken.append(voice)
-        figures: Figures = {
-            f"wer_{key}": round(result.wer, 2),
-            f"wer_flite_{key}": floor.get(name, float("nan")),
-            f"pitch_{key}": round(mean_pitch(voice.audio), 1),
-            f"centroid_{key}": round(spectral_centroid(voice.audio)),
-            f"ended_{key}": voice.ended,
-        }
-        report |= figures
-        print(name, " ".join(f"{k.rsplit('_', 1)[0]} {v}" for k, v in figures.items()), flush=True)
+        parts.append(figures)
+        report |= {f"{key}_{name.lower()}": value for key, value in figures.items()}
+        print(name, " ".join(f"{key} {value}" for key, value in figures.items()), flush=True)
     report |= {
         "wer": round(total.wer, 2),
         "wer_se": round(total.standard_error, 2),
-        "wer_flite": floor.get("total", float("nan")),
         "ended": sum(v.ended for v in spoken),
         "rtf": round(float(np.mean([v.rtf for v in spoken])), 4),
         "ttfa": round(float(np.median([v.ttfa for v in spoken])), 4),
     }
+    for key in ("mos", "own", "others"):
+        if all(key in part for part in parts):
+            report[key] = round(float(np.mean([part[key] for part in parts])), 3)  # type: ignore[arg-type]
+    if "mos" in report:
+        spread = [float(part["mos_se"]) ** 2 for part in parts]
+        report["mos_se"] = round(sum(spread) ** 0.5 / len(spread), 3)
     return report, total
 
 
 def main() -> None:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(
-        description="Word error rate, pitch, endings and speed of nano's voices."
+        description="Word errors, naturalness, likeness, pitch, endings and speed of nano's voices."
     )
     parser.add_argument("--model", default="nano")
-    parser.add_argument("--sentences", type=Path, default=SENTENCES)
+    parser.add_argument("--sentences", type=Path, default=SENTENCES / "report.txt")
     parser.add_argument("--limit", type=int, help="only the first so many sentences")
     parser.add_argument("--voice", action="append", help="only this voice; can be given again")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--whisper", default="base", help="Whisper model: a hub id or a folder")
     parser.add_argument(
         "--width", action="append", choices=WIDTHS, help="what to compute in or to keep; can be given again"
     )
-    parser.add_argument(
-        "--flite-only", action="store_true", help="measure flite's recordings and nothing else"
-    )
+    parser.add_argument("--num-steps", type=int, action="append", help="diffusion steps; can be given again")
     options = parser.parse_args()
     texts = read_sentences(options.sentences, options.limit)
-    names = options.voice or voice_names()
-    if options.flite_only:
-        print(json.dumps(flite_scores(texts, names, Recogniser())))
-    else:
-        report = measure(options.model, texts, names, options.seed, options.width or WIDTHS[:1])
-        # JSON has no NaN: what couldn't be measured is null.
-        print(json.dumps({k: None if v != v else v for k, v in report.items()}))
+    known = builtin_voices()
+    names = options.voice or list(known)
+    variants = [
+        Variant(width, steps)
+        for width, steps in itertools.product(options.width or WIDTHS[:1], options.num_steps or [None])
+    ]
+    report = measure(options.model, texts, names, options.seed, variants, Panel(options.whisper, known))
+    # JSON has no NaN: what couldn't be measured is null.
+    print(json.dumps({k: None if v != v else v for k, v in report.items()}))
 
 
 if __name__ == "__main__":

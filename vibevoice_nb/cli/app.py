@@ -157,6 +157,9 @@ def speak(
     force: Annotated[bool, typer.Option("--force", "-f", help="Write over existing files.")] = False,
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Also show how lines of the script were read.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Speak scripts: one, or several at once.
@@ -167,7 +170,7 @@ def speak(
     from vibevoice_nb.cli.speaking import Settings
     from vibevoice_nb.speech import GenerationOptions
 
-    terminal.manner.quiet = quiet
+    terminal.manner.quiet, terminal.manner.verbose = quiet, verbose
     given: dict[str, float | str | None] = {
         "cfg_scale": cfg_scale,
         "num_steps": num_steps,

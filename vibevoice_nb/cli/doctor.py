@@ -382,6 +382,6 @@ def _programs() -> Iterator[Finding]:
         yield Finding(
             "flite",
             "note",
-            "not installed; only training nano and `make bench-voice` use it",
+            "not installed; only training nano uses it",
             "apt-get install flite",
         )

@@ -18,7 +18,7 @@ from vibevoice_nb.errors import AudioError, OptionError, ScriptError, VibeVoiceE
 from vibevoice_nb.model_limits import stand_ins
 from vibevoice_nb.script import Script, load_script, parse_script
 from vibevoice_nb.script.lines import name_key, speaker_number
-from vibevoice_nb.script.turns import label_of
+from vibevoice_nb.script.turns import Diagnostic, label_of
 from vibevoice_nb.speakable import check_script, speakable
 from vibevoice_nb.voices import Voice, builtin_voices, resolve_voice
 
@@ -74,6 +74,8 @@ class Planner:
         What was given with `--voice`, each `SPEAKER=VOICE`.
     force : bool
         Whether existing files may be replaced.
+    show : callable
+        Called with the name of a script's file and a diagnostic.
     remark : callable
         Told what is odd about a script or a voice without keeping it from being used.
     model : str
@@ -85,11 +87,19 @@ class Planner:
     """
 
     def __init__(
-        self, voices: Sequence[str], *, force: bool, remark: Callable[[str], None], model: str = NANO
+        self,
+        voices: Sequence[str],
+        *,
+        force: bool,
+        remark: Callable[[str], None],
+        show: Callable[[str, Diagnostic], None],
+        model: str = NANO,
     ) -> None:
         self.model = model
         self.wanted = parse_voice_options(voices)
-        self.force, self.remark = force, remark
+        self.force, self.remark, self.show = force, remark, show
+        self.diagnostics: dict[str, list[Diagnostic]] = {}
+        """Of each script, by the name of its file."""
         self.heard: set[str] = set()
         """Of the labels in `wanted`, those that occurred in any script."""
         self._voices: dict[str, Voice] = {}
@@ -102,14 +112,11 @@ class Planner:
         ScriptError, VoiceError, AudioError, OptionError
         """
         script = read_script(source, list(self.wanted))
-        for diagnostic in script.diagnostics:
-            if diagnostic not in script.errors[:1]:  # that one is raised
-                self.remark(f"{source}: {diagnostic}")
+        self._report(source, script.diagnostics, script.errors[:1])  # that one is raised
         script.raise_for_errors()
         settings = known_settings(self.model)
         speakable(script, settings.frontend, self.model)
-        for diagnostic in check_script(script, settings.frontend, self.model):
-            self.remark(f"{source}: {diagnostic}")
+        self._report(source, check_script(script, settings.frontend, self.model))
         labels = {turn.label: turn.speaker_index for turn in script.turns}
         asked = {label: spec for label in labels if (spec := self._spec(label)) is not None}
         self.heard.update(map(name_key, asked))
@@ -128,6 +135,15 @@ class Planner:
                     f"speaks with the built-in voice {voice.name}"
                 )
         return Order(source, script, ordered, frozenset(asked), target)
+
+    def _report(
+        self, source: str, diagnostics: Iterable[Diagnostic], raised: Sequence[Diagnostic] = ()
+    ) -> None:
+        kept = self.diagnostics.setdefault(source, [])
+        for diagnostic in diagnostics:
+            kept.append(diagnostic)
+            if diagnostic not in raised:
+                self.show(source, diagnostic)
 
     def check_heard(self, labels: Iterable[str]) -> None:
         """Raise for voices of people who are none of the speakers, `labels`."""
@@ -211,7 +227,7 @@ def read_script(source: str, wanted: Sequence[str]) -> Script:
     spoken = {name_key(turn.label) for turn in second.turns}
     if all(name_key(name) in spoken for name in more):
         return second
-    # A name of the script that resembles one nobody speaks under is a misspelling, which has a line to point to.
+    # A name of the script that resembles one nobody speaks under is a misspelling, and has a line to show.
     keys = {name_key(name): name for name in shown if name_key(name) not in spelt}
     silent = [name_key(name) for name in more if name_key(name) not in spoken]
     misspelt = {keys[key] for name in silent for key in difflib.get_close_matches(name, keys)}

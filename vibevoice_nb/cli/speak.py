@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from vibevoice_nb.cli import terminal
@@ -17,8 +18,19 @@ from vibevoice_nb.cli.sharing import (
     speak_on_processes,
 )
 from vibevoice_nb.cli.speaking import Outcome, Settings
-from vibevoice_nb.cli.terminal import BAD_INPUT, FAILED, INTERRUPTED, LENGTH, fail, print_json, say, warn
+from vibevoice_nb.cli.terminal import (
+    BAD_INPUT,
+    FAILED,
+    INTERRUPTED,
+    LENGTH,
+    fail,
+    print_json,
+    say,
+    show_diagnostic,
+    warn,
+)
 from vibevoice_nb.errors import AudioError
+from vibevoice_nb.script import Diagnostic
 
 
 def run(
@@ -35,7 +47,7 @@ def run(
     targets = choose_targets(sources, output, folder)
     if folder is not None:
         prepare_folder(folder)
-    planner = Planner(voices, force=settings.force, remark=warn, model=settings.model)
+    planner = Planner(voices, force=settings.force, remark=warn, show=show_diagnostic, model=settings.model)
     refusals: list[Refusal] = []
     if len(sources) == 1:
         orders = [planner.order(sources[0], targets[0])]
@@ -56,7 +68,7 @@ def run(
     elif refusals:
         warn(f"{len(refusals)} of {len(sources)} scripts were not spoken; see above")
     if as_json:
-        print_json(to_json(settings, outcomes, refusals, alone=len(sources) == 1))
+        print_json(to_json(settings, outcomes, refusals, planner.diagnostics, alone=len(sources) == 1))
     return exit_code(outcomes, refusals, unspoken, alone=len(sources) == 1)
 
 
@@ -111,13 +123,23 @@ def shown(path: Path) -> str:
 
 
 def to_json(
-    settings: Settings, outcomes: Sequence[Outcome], refusals: Sequence[Refusal], *, alone: bool
+    settings: Settings,
+    outcomes: Sequence[Outcome],
+    refusals: Sequence[Refusal],
+    diagnostics: Mapping[str, Sequence[Diagnostic]],
+    *,
+    alone: bool,
 ) -> dict[str, object]:
     """Flatten what came of it: one script's summary, or the list of all."""
-    if alone and outcomes:
-        return outcomes[0].to_json()
-    refused = [{"script": refusal.source, "error": str(refusal.error)} for refusal in refusals]
-    return {"model": settings.model, "scripts": [*(outcome.to_json() for outcome in outcomes), *refused]}
+
+    def of(source: str) -> dict[str, object]:
+        return {"diagnostics": [asdict(item) for item in diagnostics.get(source, ())]}
+
+    made = [{**outcome.to_json(), **of(outcome.source)} for outcome in outcomes]
+    if alone and made:
+        return made[0]
+    refused = [{"script": one.source, "error": str(one.error), **of(one.source)} for one in refusals]
+    return {"model": settings.model, "scripts": [*made, *refused]}
 
 
 def exit_code(outcomes: Sequence[Outcome], refusals: Sequence[Refusal], unspoken: int, *, alone: bool) -> int:

@@ -25,6 +25,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from vibevoice_nb.errors import VibeVoiceError
+from vibevoice_nb.script.turns import Diagnostic
 
 if TYPE_CHECKING:
     from vibevoice_nb.speech import Progress
@@ -42,6 +43,7 @@ class Manner:
 
     quiet: bool = False
     debug: bool = False
+    verbose: bool = False
 
 
 manner = Manner()
@@ -56,6 +58,24 @@ def say(text: str, style: str = "") -> None:
 def warn(text: str) -> None:
     """Tell the person something they should know."""
     err.print(Text("warning: ", style="yellow").append(text, style="default"))
+
+
+def show_diagnostic(source: str, item: Diagnostic) -> None:
+    """Print a diagnostic of a script in one line; those that only inform, with `--verbose`."""
+    if item.severity == "info" and not manner.verbose:
+        return
+    styles = {"error": "red", "warning": "yellow", "info": "cyan"}
+    line = Text(f"{source}:{item.line}: ").append(f"{item.severity}: ", style=styles[item.severity])
+    err.print(line.append(sentence(item)))
+
+
+def sentence(item: Diagnostic) -> str:
+    """Write what a diagnostic says without its place and severity.
+
+    >>> sentence(Diagnostic("warning", "'Ben -' is read as 'Ben:'", 1, 1, 6, suggestion="write 'Ben:'"))
+    "'Ben -' is read as 'Ben:'. To fix it: write 'Ben:'."
+    """
+    return f"{item.message}. To fix it: {item.suggestion}." if item.suggestion else f"{item.message}."
 
 
 def fail(error: BaseException | str) -> None:
@@ -87,7 +107,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
-        manner.quiet = manner.debug = False
+        manner.quiet = manner.debug = manner.verbose = False
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             try:
@@ -101,7 +121,7 @@ class Commands(TyperGroup):
 
 def start(wanted: Manner, *, silent: bool = False) -> None:
     """Begin in a process of our own; a silent one leaves talking to another."""
-    manner.quiet, manner.debug = wanted.quiet or silent, wanted.debug
+    manner.quiet, manner.debug, manner.verbose = wanted.quiet or silent, wanted.debug, wanted.verbose
     err.quiet = silent
     warnings.showwarning = _show_warning
 

@@ -54,7 +54,7 @@ _HELD = frozenset("you me him us them it too again ago enough please o'clock per
 _ABBREVIATED = frozenset(
     "mr mrs ms dr prof st mt no vs e.g i.e jr sr gen sen rep capt lt sgt fig vol pp p".split()
 )
-_END = re.compile(r"[.!?…]+[\"'”’»)\]]*$|[。！？]+[”’」』）]*$")
+_END = re.compile(r"[.!?…][\"'”’»)\]]*$|[。！？][”’」』）]*$")
 _CLAUSE_END = re.compile(r"(?:[,;:—–]|[、，；：])[\"'”’»)\]]*$|(?<=\s)-$")
 _CLOSING = "。！？、，；：”’」』）)]}…"
 

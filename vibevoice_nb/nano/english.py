@@ -89,7 +89,7 @@ def _spoken_out(text: str) -> str:
     text = re.sub(r" (?=[,.?!;:])", "", text)
     text = re.sub(r"([,.?!;:])(?=[^\s,.?!;:])", r"\1 ", text)
     text = re.sub(r"([,.?!;:])[,.?!;:]+", _strongest, text)
-    text = re.sub(r"[ -]*(?: -|- )[ -]*", " - ", text)
+    text = re.sub(r"(?<![ -])[ -]*(?: -|- )[ -]*", " - ", text)
     return re.sub(r"\s+", " ", text).strip(" -,;:").strip()
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from vibevoice_nb.script import parse_script
 
-from .cast import cast_names
 from .matching import Words
 from .state import State
 
@@ -84,7 +83,7 @@ def _recovered(text: str, reason: str) -> FoundScript:
 def _compare_words(text: str, state: State) -> FoundScript:
     """Compare by the words of the turns: the state of an earlier version has no more."""
     kept = state.turns_words()
-    turns = parse_script(text, cast=cast_names(text, [member.label for member in state.cast]) or None).turns
+    turns = parse_script(text, known=[member.label for member in state.cast]).turns
     found = [Words(turn.label, turn.text) for turn in turns]
     same = 0
     while same < min(len(found), len(kept)) and found[same] == kept[same]:

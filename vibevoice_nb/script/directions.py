@@ -7,40 +7,44 @@ import re
 MAX_CHARS = 60
 
 _VERBS = (
-    "laugh chuckle giggle snicker snort sigh gasp cough sneeze sniff sniffle sob cry weep whisper shout yell scream "
-    "mumble mutter murmur groan moan grunt hum sing whistle yawn gulp swallow pant wheeze scoff inhale exhale breathe "
-    "clap cheer applaud smile grin smirk nod shrug wink frown blink shudder shiver tremble stammer stutter hesitate "
-    "growl hiss hiccup burp snore choke clear exclaim interrupt"
+    "laugh chuckle giggle snicker snort sigh gasp cough sneeze sniff sniffle sob cry weep whisper shout "
+    "yell scream mumble mutter murmur groan moan grunt hum sing whistle yawn gulp swallow pant wheeze "
+    "scoff inhale exhale breathe clap cheer applaud smile grin smirk nod shrug wink frown blink shudder "
+    "shiver tremble stammer stutter hesitate growl hiss hiccup burp snore choke clear exclaim interrupt"
 ).split()
 _NOUNS = frozenset(
-    "laughter chuckles giggles applause cheers cheering clapping music jingle crosstalk inaudible unintelligible "
-    "static sfx footsteps sigh gasp cough sob snort chuckle giggle whisper laugh breath".split()
+    "laughter chuckles giggles applause cheers cheering clapping music jingle crosstalk inaudible "
+    "unintelligible static sfx footsteps sigh gasp cough sob snort chuckle giggle whisper laugh "
+    "breath".split()
 )
 _MANNER = frozenset(
-    "softly quietly loudly slowly quickly gently calmly warmly coldly sadly happily angrily nervously excitedly "
-    "sarcastically dramatically thoughtfully cheerfully sternly sleepily hesitantly playfully proudly curiously "
-    "whispering shouting laughing crying sobbing smiling sighing excited angry sad happy nervous sarcastic dramatic "
-    "thoughtful cheerful curious surprised shocked amused annoyed confused worried scared terrified deadpan tired "
-    "sleepy calm hesitant playful mischievous mischievously".split()
+    "softly quietly loudly slowly quickly gently calmly warmly coldly sadly happily angrily nervously "
+    "excitedly sarcastically dramatically thoughtfully cheerfully sternly sleepily hesitantly "
+    "playfully proudly curiously whispering shouting laughing crying sobbing smiling sighing excited "
+    "angry sad happy nervous sarcastic dramatic thoughtful cheerful curious surprised shocked amused "
+    "annoyed confused worried scared terrified deadpan tired sleepy calm hesitant playful mischievous "
+    "mischievously".split()
 )
 _BEFORE = frozenset(
-    "a an the slight slightly nervous nervously long short light lightly deep deeply heavy heavily loud loudly quiet "
-    "quietly soft softly brief briefly still both all everyone they he she audience crowd clearly visibly".split()
+    "a an the slight slightly nervous nervously long short light lightly deep deeply heavy heavily "
+    "loud loudly quiet quietly soft softly brief briefly still both all everyone they he she audience "
+    "crowd clearly visibly".split()
 )
 _PHRASES = frozenset(
-    ("under his breath", "under her breath", "under their breath", "on the phone", "off screen", "off-screen", "offscreen",
-     "aside", "in a whisper", "with a smile", "with a sigh", "with a laugh", "catches breath", "takes a breath",
-     "takes a deep breath", "rolls eyes", "rolls his eyes", "rolls her eyes", "out of breath", "voice breaking", "v.o.", "o.s.")
+    ("under his breath", "under her breath", "under their breath", "on the phone", "off screen",
+     "off-screen", "offscreen", "aside", "in a whisper", "with a smile", "with a sigh", "with a laugh",
+     "catches breath", "takes a breath", "takes a deep breath", "rolls eyes", "rolls his eyes",
+     "rolls her eyes", "out of breath", "voice breaking", "v.o.", "o.s.")
 )  # fmt: skip
 _PAUSE_WORDS = frozenset(("pause", "silence", "beat"))
 _PAUSE_LENGTHS = {
-    "short": 500, "brief": 500, "small": 500, "slight": 500, "tiny": 300, "quick": 300, "medium": 1000, "long": 2000,
-    "longer": 2000, "very": 3000, "dramatic": 1500, "awkward": 2000,
+    "short": 500, "brief": 500, "small": 500, "slight": 500, "tiny": 300, "quick": 300, "medium": 1000,
+    "long": 2000, "longer": 2000, "very": 3000, "dramatic": 1500, "awkward": 2000,
 }  # fmt: skip
 _PAUSE_FILLERS = frozenset(("a", "an", "for", "of", "the", "effect", "moment"))
 _UNITS = {
-    "s": 1000, "sec": 1000, "secs": 1000, "second": 1000, "seconds": 1000, "ms": 1, "msec": 1, "milliseconds": 1,
-    "millisecond": 1, "min": 60_000, "minute": 60_000, "minutes": 60_000,
+    "s": 1000, "sec": 1000, "secs": 1000, "second": 1000, "seconds": 1000, "ms": 1, "msec": 1,
+    "milliseconds": 1, "millisecond": 1, "min": 60_000, "minute": 60_000, "minutes": 60_000,
 }  # fmt: skip
 _NEGATIVE = re.compile(r"-\s?\d")
 _TOKEN = re.compile(r"\d{1,9}(?:\.\d{1,9})?|[^\W\d_]{1,20}|[^\s:=|,.#\"'/-]")
@@ -112,8 +116,8 @@ def is_pause(content: str) -> bool:
 def pause_ms(content: str) -> int | None:
     """Length of a pause described in words or as a time; None for anything else.
 
-    >>> [pause_ms(text) for text in ("pause", "short pause", "pause 2s", "2 seconds", "pause:800", "1", "beaten")]
-    [1000, 500, 2000, 2000, 800, None, None]
+    >>> [pause_ms(text) for text in ("pause", "short pause", "pause 2s", "2 seconds", "pause:800", "1")]
+    [1000, 500, 2000, 2000, 800, None]
     """
     if len(content) > MAX_CHARS or _NEGATIVE.search(content):
         return None

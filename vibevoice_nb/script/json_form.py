@@ -29,11 +29,12 @@ _SPEAKER_KEYS = (
     "from",
 )
 _TEXT_KEYS = (
-    "text", "content", "line", "dialogue", "dialog", "message", "utterance", "transcript", "words", "value", "sentence"
+    "text", "content", "line", "dialogue", "dialog", "message", "utterance", "transcript", "words",
+    "value", "sentence",
 )  # fmt: skip
 _NOT_WORDS = frozenset(
-    "id index start end start_time end_time time timestamp duration seek tokens confidence score language lang type "
-    "no_speech_prob avg_logprob temperature compression_ratio offset".split()
+    "id index start end start_time end_time time timestamp duration seek tokens confidence score "
+    "language lang type no_speech_prob avg_logprob temperature compression_ratio offset".split()
 )
 
 
@@ -47,11 +48,11 @@ def looks_like_json(text: str) -> bool:
 
 
 def json_text(text: str) -> str:
-    """Blank out what stands around JSON in a code fence; other text comes back as it is.
+    r"""Blank out what stands around JSON in a code fence; other text comes back as it is.
 
-    >>> json_text('Sure:\\n```json\\n[1]\\n```').split()
+    >>> json_text('Sure:\n```json\n[1]\n```').split()
     ['Sure:', '```json', '[1]', '```']
-    >>> json_text('Sure:\\n```json\\n[{"a": 1}]\\n```').split()
+    >>> json_text('Sure:\n```json\n[{"a": 1}]\n```').split()
     ['[{"a":', '1}]']
     """
     if "```" not in text and "~~~" not in text:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from vibevoice_nb.script.directions import is_direction
 from vibevoice_nb.script.lines import (
     EMOJI,
     MAX_NAME_CHARS,
@@ -38,10 +39,11 @@ _AND = re.compile(r" ?[&+/,] ?| (?:and|und|et|y|e) ", re.IGNORECASE)
 _EVERYBODY = frozenset({"all", "both", "everyone", "everybody", "together"})
 # Words that begin a remark and name nobody; they are names only where nobody else is named.
 NOT_NAMES = frozenset(
-    "note notes nb warning caution attention important remember remark tip tips hint example examples question "
-    "answer ps update reminder summary conclusion result results fact today tomorrow yesterday now then first "
-    "second third fourth finally next also again meanwhile however still instead because why how what when "
-    "intro outro verse chorus bridge refrain music end where who which plus title subtitle chapter part section scene act episode topic subject date time place "
+    "note notes nb warning caution attention important remember remark tip tips hint example examples "
+    "question answer ps update reminder summary conclusion result results fact today tomorrow "
+    "yesterday now then first second third fourth finally next also again meanwhile however still "
+    "instead because why how what when intro outro verse chorus bridge refrain music end where who "
+    "which plus title subtitle chapter part section scene act episode topic subject date time place "
     "location source sources disclaimer spoiler edit".split()
 )
 
@@ -51,9 +53,9 @@ class Label:
     """Beginning of a line that names a speaker, or seems to.
 
     `kind`: "speaker" is certain; "misspelt" is surely meant as `Speaker N:` but isn't one; "unknown" has the
-    shape of a name that isn't in the cast; "bare" lacks its colon; "joint" names several speakers. `[start, end)`
-    holds label and colon, the speech begins at `text`. `plain` is the correct spelling of the label, empty where
-    it is right or where there is no telling.
+    shape of a name that isn't in the cast; "bare" is a number without its colon or its word; "joint" names
+    several speakers. `[start, end)` holds label and colon, the speech begins at `text`. `plain` is the
+    correct spelling of the label, empty where it is right or where there is no telling.
     """
 
     kind: Literal["speaker", "misspelt", "unknown", "bare", "joint"]
@@ -288,6 +290,7 @@ class InnerLabel:
     certain: bool
 
 
+_DIRECTED = re.compile(r"\s?\(([^()]{1,40})\)\s?\Z")
 _NUMBERED_END = re.compile(r"(?:(?<!\w)speaker\s{1,9}(\d{1,9})|\[\s?(\d{1,9})\s?\])\s{0,9}\Z", re.IGNORECASE)
 _SENTENCE_END = frozenset(".!?…。！？\"”’')]»")
 _EMPHASIS = "*_"
@@ -317,6 +320,10 @@ def inner_labels(text: str, start: int, names: Mapping[str, str]) -> Iterator[In
 def _inner_label(text: str, at: int, colon: int, names: Mapping[str, str]) -> InnerLabel | None:
     """Read the words before a colon as a label that doesn't begin at `at`."""
     low = max(at, colon - _REACH)
+    end = colon + 1
+    directed = _DIRECTED.search(text[low:colon])
+    if directed and is_direction(directed[1], "("):
+        colon = low + directed.start()
     numbered = _NUMBERED_END.search(text[low:colon])
     begin: int | None = low + numbered.start() if numbered else None
     speaker: int | str | None = int(numbered[1] or numbered[2]) if numbered else None
@@ -336,13 +343,12 @@ def _inner_label(text: str, at: int, colon: int, names: Mapping[str, str]) -> In
             begin = one
     if begin is None or begin <= at:
         return None
-    end = colon + 1
     while begin > at + 1 and text[begin - 1] in _EMPHASIS:
         begin -= 1
     if text[begin] in _EMPHASIS:
         while text[end : end + 1] and text[end] in _EMPHASIS:
             end += 1
-    written = folded(text[begin:end]).replace("*", "").strip("_")
+    written = folded(f"{text[begin:colon]}:").replace("*", "").strip("_")
     return InnerLabel(begin, end, written, speaker, speaker is not None and _ends_a_sentence(text, at, begin))
 
 

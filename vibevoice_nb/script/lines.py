@@ -1,7 +1,7 @@
 """Lines of a script with the place of every character in the source, and the spelling of names.
 
-Places inside a line are indices into `Line.text`; `Line.span` turns them into columns of the source. A line can
-be cut and edited without losing them, so that an importer may rewrite what it reads.
+Places inside a line are indices into `Line.text`; `Line.span` turns them into columns of the source. A line
+can be cut and edited without losing them, so that an importer may rewrite what it reads.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _UNSPEAKABLE = re.compile(
 _NUMBERED = re.compile(r"speaker (\d{1,9})|\[ ?(\d{1,9}) ?\]", re.IGNORECASE)
 _COMMENT = re.compile(r"#+\Z|#\s")
 _NAME_PUNCTUATION = frozenset(".'’-_&/")
-# Faces, flags, hands, animals, signs: the blocks of pictures. Digits and letters with a picture form stay text.
+# The blocks of pictures: faces, flags, hands, animals, signs. Digits with a picture form stay text.
 PICTURE = "\u231a\u231b\u23e9-\u23fa\u2600-\u27bf\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55\U0001f000-\U0001faff"
 EMOJI = re.compile(f"[{PICTURE}][{PICTURE}\u200d\ufe0e\ufe0f\u20e3\U000e0020-\U000e007f]*|\ufe0f?\u20e3")
 
@@ -93,9 +93,9 @@ def split_lines(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def joined_lines(text: str) -> str:
-    """Write a text of several lines as one.
+    r"""Write a text of several lines as one.
 
-    >>> joined_lines("one\\r\\ntwo")
+    >>> joined_lines("one\r\ntwo")
     'one two'
     """
     return " ".join(raw for _, _, raw in split_lines(text))

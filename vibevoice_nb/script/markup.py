@@ -29,9 +29,8 @@ _STRENGTH = re.compile(
     r"strength\s{0,3}=\s{0,3}[\"'“”]?(none|x-weak|weak|medium|strong|x-strong)\b", re.IGNORECASE
 )
 _STRENGTHS = {"none": 0, "x-weak": 100, "weak": 250, "medium": 500, "strong": 1000, "x-strong": 2000}
-_LINK = re.compile(
-    r"(!?)\[([^\[\]]{1,300})\](\([^()\s]{0,400}(?:\([^()\s]{0,100}\)[^()\s]{0,100})?(?:\s[\"'][^\"'()]{0,100}[\"'])?\))"
-)
+_ADDRESS = r"[^()\s]{0,400}(?:\([^()\s]{0,100}\)[^()\s]{0,100})?(?:\s[\"'][^\"'()]{0,100}[\"'])?"
+_LINK = re.compile(rf"(!?)\[([^\[\]]{{1,300}})\](\({_ADDRESS}\))")
 _FOOTNOTE = re.compile(r"\[\^[^\[\]]{1,40}\]|(?<!\w)\[\d{1,3}:\d{2}(?::\d{2})?(?:[.,]\d{1,3})?\]")
 _ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#\d{1,6}|#x[0-9A-Fa-f]{1,5});")
 _BRACKETS = re.compile(r"\[\[[^\[\]]{1,60}\]\]|\[[^\[\]]{1,60}\]|\([^()]{1,60}\)|\{[^{}]{1,60}\}")
@@ -44,7 +43,7 @@ _SENTENCE_END = frozenset(".!?…。！？:;\"”’'")
 
 @dataclass(frozen=True)
 class _Found:
-    """Markup in `[start, end)` that is replaced by `new`; `parts` are the only stretches to go where there are any."""
+    """Markup in `[start, end)` that is replaced by `new`; with `parts`, only those stretches go."""
 
     start: int
     end: int
@@ -92,6 +91,10 @@ def plain_line(line: Line, note: Note, *, begins: bool = True) -> Line:
     return line
 
 
+def ignore(*_: object, **__: object) -> None:
+    """Record no diagnostic."""
+
+
 def is_rule(text: str) -> bool:
     """Decide if a line is a rule of Markdown, such as `---`."""
     return _RULE.match(text) is not None
@@ -121,7 +124,7 @@ def _applied(line: Line, find: Callable[[str], Iterator[_Found]], note: Note) ->
 
 
 def _gap(text: str, done: int, start: int, end: int) -> tuple[int, int, str]:
-    """Stretch to leave out, with the blanks that would stand doubled or before a comma, and the blank that stays."""
+    """Stretch to leave out, with blanks that would stand doubled or before a comma, and what stays."""
     before, after = text[start - 1 : start], text[end : end + 1]
     if before.isalnum() and after.isalnum():
         return start, end, " "

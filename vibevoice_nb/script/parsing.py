@@ -7,8 +7,8 @@ r"""The script language: what is said, by whom, and the pauses in between.
     [pause]
 
 * `Speaker N:` and `[N]:` name a speaker by number, `Anna:` by a name. Case doesn't matter.
-* Without a cast, the names at the beginning of lines are speakers in a script that numbers nobody. With numbered
-  speakers "Note: remember" is ordinary text, and a warning says that too.
+* Without a cast, the names at the beginning of lines are speakers in a script that numbers nobody. With
+  numbered speakers "Note: remember" is ordinary text, and a warning says that too.
 * `[pause]` is one second, `[pause:500]` is 500 ms; at most a minute between two turns. A pause ends the turn,
   what follows it is a new turn of the same speaker.
 * A line without a label continues the turn above. Above the first label it goes to speaker 1, with a warning;
@@ -16,8 +16,8 @@ r"""The script language: what is said, by whom, and the pauses in between.
 * A label inside a line begins a turn if a sentence ends before it: "Speaker 1: Hi. Speaker 2: Hello."
 * Markup and stage directions ("[laughs]", "**bold**", `<break time="1s"/>`, emoji) are reported and not read
   aloud; pauses of other tools become pauses.
-* JSON: `[{"speaker": 1, "text": "Welcome back."}, {"speaker": "Anna", "text": "Hello."}]`, JSON Lines and what
-  chat programs write.
+* JSON: `[{"speaker": 1, "text": "Welcome back."}, {"speaker": "Anna", "text": "Hello."}]`, JSON Lines and
+  what chat programs write.
 * Subtitles, transcripts with times, screenplays and tags such as `<Person1>` or `[S1]` are read by
   `vibevoice_nb.script.importers`.
 
@@ -75,8 +75,8 @@ def parse_script(
     format : {"auto", "text", "json"}
         "auto" takes for JSON what begins like a JSON list or object, also within a code fence.
     known : iterable of str
-        Without a cast: names that were speakers before. Where they occur they are speakers again, in this order
-        and before new ones.
+        Without a cast: names that were speakers before. Where they occur they are speakers again, in this
+        order and before new ones.
 
     Returns
     -------

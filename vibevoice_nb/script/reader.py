@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from vibevoice_nb.script.lines import Line, clean_line, name_key, speaker_number
-from vibevoice_nb.script.markup import plain_line
+from vibevoice_nb.script.markup import ignore, plain_line
 from vibevoice_nb.script.pauses import MAX_PAUSE_MS, Pause, find_pauses
 from vibevoice_nb.script.turns import Diagnostic, Script, Severity, Turn, label_of
 
@@ -39,6 +39,7 @@ class _Draft:
     text_column: int
     last: Place
     texts: list[str] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
     pause_ms: int = 0
 
 
@@ -151,6 +152,7 @@ class ScriptReader:
             if line.number == draft.place.line.number:
                 draft.text_column = line.span(start, start)[0]
         draft.texts.append(text.strip())
+        draft.places.append(place)
         draft.last = place
 
     def _pause(self, line: Line, pause: Pause, ms: int) -> None:
@@ -191,16 +193,30 @@ class ScriptReader:
 
     def _join(self, draft: _Draft) -> None:
         """Join the lines of a turn; markup may begin on one and end on another."""
-        place = draft.place
-        span = place.line.span(place.start, place.end)
-        joined = Line(place.line.number, " ".join(draft.texts), (span[0],), span)
-        text = plain_line(joined, self.note).text.strip()
-        if any(True for _ in find_pauses(text, 0)) and text != joined.text:
-            remedy = "write it on one line"
-            self.remark("error", place, "a pause reaches over the end of a line", _PAUSE, remedy)
+        joined = " ".join(draft.texts)
+        plain = plain_line(Line(1, joined, range(len(joined) + 1)), ignore)
+        text = plain.text.strip()
+        if text != joined:
+            self._tell_of_joined_markup(draft, set(plain.columns[:-1]))
+        if text != joined and plain_line(plain, ignore).text != plain.text:
+            message = "markup inside of markup; a part of it is left"
+            self.remark("error", draft.place, message, "plain text", "delete the markup")
+        if text != joined and any(True for _ in find_pauses(text, 0)):
+            message, remedy = "a pause reaches over the end of a line", "write it on one line"
+            self.remark("error", draft.place, message, _PAUSE, remedy)
         draft.texts = [text] if text else []
         if not text:
             self.spoken.remove(draft)
+
+    def _tell_of_joined_markup(self, draft: _Draft, kept: set[int]) -> None:
+        """Report each line of a turn that loses characters once the lines are joined."""
+        start = 0
+        for text, place in zip(draft.texts, draft.places, strict=True):
+            end = start + len(text)
+            if not kept.issuperset(range(start, end)):
+                message = "markup that reaches over the end of a line is not read aloud"
+                self.remark("warning", place, message, "markup on one line", "delete it")
+            start = end + 1
 
     def _turn(self, draft: _Draft, index: int) -> Turn:
         text, first, last = " ".join(draft.texts), draft.place.line, draft.last

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from vibevoice_nb.script.directions import is_direction
 from vibevoice_nb.script.labels import (
     NOT_NAMES,
     Label,
@@ -55,6 +56,7 @@ class _Counts:
     starts: Counter[str] = field(default_factory=Counter)
     dashes: Counter[str] = field(default_factory=Counter)
     inside: Counter[str] = field(default_factory=Counter)
+    directed: list[tuple[str, str]] = field(default_factory=list)
     above: set[str] = field(default_factory=set)
     places: dict[str, tuple[Line, int, int]] = field(default_factory=dict)
     numbered: bool = False
@@ -68,7 +70,8 @@ def find_speakers(lines: Sequence[Line], known: Iterable[str] = ()) -> Speakers:
     """Decide which names in a script are speakers.
 
     A name before a colon is one in a script that numbers nobody, if it occurs twice, or if the script begins
-    with a name or is mostly made of such lines. In a script with numbered speakers only names known before are.
+    with a name or is mostly made of such lines. In a script with numbered speakers only names known before
+    are speakers.
 
     Parameters
     ----------
@@ -91,6 +94,9 @@ def find_speakers(lines: Sequence[Line], known: Iterable[str] = ()) -> Speakers:
     found = Speakers(tuple(names))
     keys = {name_key(name): name for name in names}
     found.aliases = [(name, keys[base]) for name, base in _aliases(counts.shown, keys)]
+    found.aliases += [(raw, keys[name_key(name)]) for raw, name in counts.directed if name_key(name) in keys]
+    often_said = [key for key in keys if counts.starts[key] > 1 and not _has_digit(key)][:_MOST_COMPARED]
+    common = {key: keys[key] for key in often_said}
     # Every line has a label, once "Anna & Ben:" is known to be one.
     whole = counts.labelled == counts.worded or all(find_label(line.text, keys) for line in lines)
     for key, name in accepted.items():
@@ -98,8 +104,7 @@ def find_speakers(lines: Sequence[Line], known: Iterable[str] = ()) -> Speakers:
             continue
         found.places[name] = counts.places[key]
         often = counts.starts[key] + counts.dashes[key] + counts.inside[key]
-        others = {one: other for one, other in keys.items() if one != key} if often < 2 else {}
-        nearest = nearest_name(name, others, 0.75) if len(others) <= _MOST_COMPARED else None
+        nearest = nearest_name(name, common, 0.75) if often < 2 and not _has_digit(name) else None
         if nearest:
             found.nearest[name] = nearest
         first = counts.first and name == names[0]
@@ -139,7 +144,10 @@ def _add_label(counts: _Counts, label: Label, line: Line) -> None:
     if isinstance(label.speaker, int) or label.kind == "misspelt":
         counts.numbered = True
     elif label.kind != "joint" and is_name(label.speaker):
-        _add(counts, counts.starts, label.speaker, line, (label.start, label.end))
+        name = _without_direction(label.speaker) if label.kind == "unknown" else label.speaker
+        if name != label.speaker:
+            counts.directed.append((label.speaker, name))
+        _add(counts, counts.starts, name, line, (label.start, label.end))
 
 
 def _add(counts: _Counts, counter: Counter[str], name: str, line: Line, span: tuple[int, int]) -> None:
@@ -170,6 +178,17 @@ def _new_names(counts: _Counts, familiar: Mapping[str, str]) -> dict[str, str]:
         for key, name in accepted.items()
         if not joint_names(name, merged) and not _is_alias(name, others)
     }
+
+
+def _has_digit(name: str) -> bool:
+    return any(char.isdigit() for char in name)
+
+
+def _without_direction(name: str) -> str:
+    """Name without what it says of the manner, as in "Anna (laughing)"."""
+    match = _BRACKETS.search(name)
+    plain = folded(_BRACKETS.sub(" ", name))
+    return plain if match and is_direction(match[1], "(") and is_name(plain or ":") else name
 
 
 def _base(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from vibevoice_nb.script.importers import as_script
 from vibevoice_nb.script.labels import NOT_NAMES, Label, find_label, inner_labels
 from vibevoice_nb.script.lines import Line, is_comment, name_key, split_lines
-from vibevoice_nb.script.markup import is_rule, plain_line
+from vibevoice_nb.script.markup import ignore, is_rule, plain_line
 from vibevoice_nb.script.pauses import find_pauses
 from vibevoice_nb.script.reader import SPEAKER_LINE, Place, ScriptReader, quoted
 from vibevoice_nb.script.speakers import find_speakers
@@ -56,28 +56,21 @@ def _find_cast(lines: list[Line], reader: ScriptReader, known: Iterable[str]) ->
     """Take the names that the script shows to be speakers for the cast."""
     found = find_speakers([line for line in lines if not _says_nothing(line)], known)
     reader.use_cast(found.names, found.aliases)
-    for number, name in enumerate(found.names, 1):
-        if name not in found.places:
-            continue
-        place = Place(*found.places[name])
+    for name in found.names:
         if name in found.doubtful:
-            message = f"'{name}:' is taken for speaker {number}"
-            remedy = "join the line to the one above if it is text"
             nearest = found.nearest.get(name)
             fix = f"{nearest}:" if nearest else None
-            remedy = f"write {fix!r}, if that is meant" if nearest else remedy
+            remedy = (
+                f"write {fix!r}, if that is meant" if fix else "join the line to the one above if it is text"
+            )
+            message = f"'{name}:' is taken for the name of a speaker"
+            place = Place(*found.places[name])
             reader.remark("warning", place, message, "a name that occurs more than once", remedy, fix)
-        else:
-            reader.remark("info", place, f"'{name}:' is speaker {number}, in order of appearance", "", "")
-
-
-def _ignore(*_: object, **__: object) -> None:
-    """Record nothing."""
 
 
 def _says_nothing(line: Line) -> bool:
     """Decide if a line has only pauses and markup."""
-    text = plain_line(line, _ignore).text
+    text = plain_line(line, ignore).text
     end = 0
     for pause in find_pauses(text, 0):
         if pause.ms is None or text[end : pause.start].strip():

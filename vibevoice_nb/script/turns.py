@@ -22,8 +22,8 @@ class Diagnostic:
     """A remark on one place of a script.
 
     Lines and columns count from 1; columns count characters (code points, not UTF-16 units), and `end_column`
-    is exclusive. `fix`, where there is one, is the text to put in place of `[column, end_column)`; `alternatives`
-    are other texts that may be put there.
+    is exclusive. `fix`, where there is one, is the text to put in place of `[column, end_column)`;
+    `alternatives` are other texts that may be put there.
     """
 
     severity: Severity

@@ -11,6 +11,7 @@ import argparse
 import dataclasses
 import random
 from pathlib import Path
+from typing import Protocol
 
 import librosa
 import numpy as np
@@ -22,7 +23,8 @@ from vibevoice_nb.engine.config import SAMPLE_RATE
 
 from .common import CONFIGS, LoopConfig, Trainer, initialise, nano_config, read_config, step_rng
 from .corpus import HOP_LENGTH
-from .features import PHONE_SLOTS, Corpus, log_mel
+from .features import PHONE_SLOTS, Corpus
+from .scripts import SpokenCorpus
 
 # (n_fft, mel bands) of the five scales of the decoder's loss; the hop is a quarter of n_fft.
 SCALES = ((2048, 96), (1024, 80), (512, 64), (256, 32), (128, 16))
@@ -94,12 +96,18 @@ class Drawn:
     phones: Tensor
 
 
+class LatentCorpus(SpokenCorpus, Protocol):
+    """Utterances with their audio as well."""
+
+    def audio(self, i: int) -> np.ndarray:
+        """Audio [T * 3200] float32."""
+
+
 class Crops:
     """Random stretches of the corpus; what reaches beyond an utterance is silence."""
 
-    def __init__(self, corpus: Corpus, batch: int, frames: int) -> None:
+    def __init__(self, corpus: LatentCorpus, batch: int, frames: int) -> None:
         self.corpus, self.batch, self.frames = corpus, batch, frames
-        self.silence = corpus.space.encode(log_mel(np.zeros(2 * HOP_LENGTH, np.float32)))[0]
         self.ends = np.cumsum([corpus.meta[i]["frames"] for i in corpus.train])
 
     def draw(self, rng: random.Random) -> Drawn:
@@ -115,7 +123,7 @@ class Crops:
         total = self.corpus.meta[index]["frames"]
         first = max(0, rng.randint(-2, max(0, total - self.frames)))
         last = min(total, first + self.frames)
-        latents = np.tile(self.silence, (self.frames, 1))
+        latents = np.tile(self.corpus.silence, (self.frames, 1))
         latents[: last - first] = self.corpus.latents(index)[first:last]
         audio = np.zeros(self.frames * HOP_LENGTH, np.float32)
         stretch = slice(first * HOP_LENGTH, last * HOP_LENGTH)

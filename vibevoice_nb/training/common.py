@@ -12,6 +12,7 @@ import math
 import random
 import shutil
 import time
+import typing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -44,6 +45,7 @@ class LoopConfig:
     learning_rate: float
     final_learning_rate: float
     warmup: int
+    beta1: float
     beta2: float
     weight_decay: float
     clip: float
@@ -53,26 +55,29 @@ class LoopConfig:
 
 
 def read_config(cls: type[Config], path: Path) -> Config:
-    """Read a JSON file into a frozen dataclass; ``loop`` becomes a `LoopConfig`.
+    """Read a JSON file into a frozen dataclass, whose fields may be dataclasses themselves.
 
     Raises
     ------
     OptionError
         A name is missing or unknown.
     """
-    data = json.loads(path.read_text(encoding="utf-8"))
-    data["loop"] = _strict(LoopConfig, data.get("loop", {}), path)
-    return _strict(cls, data, path)
+    return _strict(cls, json.loads(path.read_text(encoding="utf-8")), path)
 
 
 def _strict(cls: type[Config], data: dict[str, Any], path: Path) -> Config:
-    names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    if set(data) != names:
-        odd = ", ".join(sorted(set(data) ^ names))
+    types = typing.get_type_hints(cls)
+    if set(data) != set(types):
+        odd = ", ".join(sorted(set(data) ^ set(types)))
         raise OptionError(
-            f"{path.name} with {odd} missing or unknown", ", ".join(sorted(names)), "correct the file"
+            f"{path.name} with {odd} missing or unknown", ", ".join(sorted(types)), "correct the file"
         )
-    return cls(**data)
+    values = {}
+    for name, value in data.items():
+        if dataclasses.is_dataclass(types[name]):
+            value = _strict(cast(type[Any], types[name]), value, path)
+        values[name] = tuple(value) if isinstance(value, list) else value
+    return cls(**values)
 
 
 def nano_config(path: Path = CONFIGS / "nano.json") -> ModelConfig:
@@ -167,7 +172,10 @@ class Trainer:
         self.config, self.name, self.work_dir = config, name, work_dir
         trained = [p for p in model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(
-            trained, config.learning_rate, betas=(0.9, config.beta2), weight_decay=config.weight_decay
+            trained,
+            config.learning_rate,
+            betas=(config.beta1, config.beta2),
+            weight_decay=config.weight_decay,
         )
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.progress = Progress(self.accelerator.unwrap_model(self.model), config.ema)
@@ -227,17 +235,18 @@ class Trainer:
             The log's lines.
         """
         started = saved = time.monotonic()
-        seconds_before, log, sums, counted = self.progress.seconds, [], dict[str, float](), 0
+        seconds_before, log = self.progress.seconds, list[dict[str, float]]()
+        seen = dict[str, list[float]]()
         while self.progress.step < (self.config.steps if until is None else until):
             values = self._step(losses)
             for key, value in values.items():
-                sums[key] = sums.get(key, 0.0) + value
-            counted += 1
+                seen.setdefault(key, []).append(value)
             self.progress.seconds = seconds_before + time.monotonic() - started
             if self.progress.step % self.config.log_every == 0:
                 line = {"step": self.progress.step, "seconds": round(self.progress.seconds, 1)}
-                line |= {key: round(value / counted, 4) for key, value in sums.items()}
-                sums, counted = {}, 0
+                # Some losses are not taken in every step.
+                line |= {key: round(sum(found) / len(found), 4) for key, found in seen.items()}
+                seen = {}
                 log.append(line)
                 self._report(line)
             if time.monotonic() - saved > 60 * self.config.save_minutes:

@@ -92,12 +92,12 @@ class LatentSpace:
 
     @classmethod
     def fit(cls, batches: Iterator[np.ndarray]) -> tuple[LatentSpace, float]:
-        """PCA of log-mel frames [T, 1280]; also the fraction of the variance that 64 dimensions keep."""
-        count, total, square = 0, np.zeros(COLUMNS * N_MELS), np.zeros((COLUMNS * N_MELS,) * 2)
+        """PCA of log-mel frames [T, W]; also the fraction of the variance that 64 dimensions keep."""
+        count, total, square = 0, np.zeros(()), np.zeros(())
         for frames in batches:
             count += len(frames)
-            total += frames.sum(0, dtype=np.float64)
-            square += (frames.T @ frames).astype(np.float64)
+            total = total + frames.sum(0, dtype=np.float64)
+            square = square + (frames.T @ frames).astype(np.float64)
         mean = total / count
         values, vectors = np.linalg.eigh(square / count - np.outer(mean, mean))
         values, vectors = values[::-1], vectors[:, ::-1]
@@ -234,6 +234,8 @@ class Corpus:
         (name and end time), ``shard``, ``offset`` (samples into the shard).
     voices : list of str
         Their names.
+    silence : ndarray [64]
+        A silent frame.
     held_out, train : list of int
         About 1 % of the utterances and the rest. An utterance never changes sides.
     """
@@ -244,6 +246,7 @@ class Corpus:
         self.voices: list[str] = [v["name"] for v in config["voices"]]
         self.phone_names = PHONE_NAMES
         self.space = LatentSpace.load(work_dir / "pca.npz")
+        self.silence = self.space.encode(log_mel(np.zeros(2 * HOP_LENGTH, np.float32)))[0]
         self.meta: list[dict[str, Any]] = []
         self._pcm: list[np.ndarray] = []
         self._latents: list[np.ndarray] = []

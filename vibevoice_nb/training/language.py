@@ -48,9 +48,12 @@ class LanguageTrainingConfig:
     draws: int
     """Timesteps drawn for each frame."""
     multi_turn: float
-    """Share of batches that hold scripts of two to four turns, once `single_until` of the steps are done."""
+    """Share of batches that hold scripts of several turns, once `single_until` of the steps are done."""
+    turns: tuple[int, int]
+    """Fewest and most turns of those."""
     single_until: float
     null: float
+    voiceless: float
     spelled: float
     voice_frames: tuple[int, int, int]
     canned_prompts: int
@@ -63,6 +66,8 @@ class LanguageTrainingConfig:
     """Share of batches, from then on, in which what is fed back is partly what the model itself would say."""
     phone_weight: float
     pointer_weight: float
+    voice_weight: float
+    """Weight of a third crutch, where voices have features: a linear layer names those of who is speaking."""
     pointer_layers: tuple[int, ...]
     token_weight: float
     end_weight: float
@@ -80,20 +85,21 @@ class LanguageTrainingConfig:
     @property
     def examples(self) -> ExampleConfig:
         """How examples are made."""
-        return ExampleConfig(self.null, self.spelled, self.voice_frames, self.canned_prompts)
+        return ExampleConfig(self.null, self.spelled, self.voice_frames, self.voiceless, self.canned_prompts)
 
 
 class Student(nn.Module):
-    """The model and its crutches."""
+    """The model and its crutches: layers that name `phones` labels, and `voice` features if there are any."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, phones: int = len(PHONE_NAMES), voice: int = 0) -> None:
         super().__init__()
         self.model = VibeVoiceModel(config, tied=True)
         for part in UNUSED_PARTS:
             delattr(self.model, part)
-        self.phones = nn.Linear(config.language.hidden_size, PHONE_SLOTS * len(PHONE_NAMES))
+        self.phones = nn.Linear(config.language.hidden_size, PHONE_SLOTS * phones)
         initialise(self)
         nn.init.normal_(self.phones.weight, std=0.02)
+        self.voice = nn.Linear(config.language.hidden_size, voice) if voice else None
         # Without semantic features their connector says nothing.
         for parameter in self.model.semantic_connector.fc2.parameters():
             nn.init.zeros_(parameter)
@@ -114,6 +120,7 @@ class Batch:
     pointers: Tensor  # [F, 4]
     semantic: Tensor  # [F, C]
     heard: Tensor  # [F], whether there are semantic features
+    voices: Tensor  # [F], whose voice
 
     def to(self, device: torch.device) -> Batch:
         """Copy to a device."""
@@ -143,6 +150,7 @@ def collate(examples: list[Example], maker: ExampleMaker) -> Batch:
         [e.pointers for e in examples],
         [e.semantic for e in examples],
         [e.heard for e in examples],
+        [e.voices for e in examples],
     ]
     arrays = [ids, latents, is_frame, generated, *map(np.concatenate, of_frames)]
     return Batch(*map(torch.from_numpy, arrays))
@@ -163,17 +171,21 @@ class Batches:
         config = self.config
         multi = step >= config.single_until * config.loop.steps and rng.random() < config.multi_turn
         # Neighbours by length, around a random place.
-        centre, turns = rng.randrange(len(self.order)), rng.randint(2, 4) if multi else 1
+        centre, turns = rng.randrange(len(self.order)), rng.randint(*config.turns) if multi else 1
         reach = max(40, len(self.order) // 25)
         groups: list[list[int]] = []
         longest = 0
         while True:
-            group = [self._near(centre, reach, rng) for _ in range(turns)]
+            group = self.group(centre, reach, turns, rng)
             longest = max(longest, self.maker.length(group))
             if groups and (len(groups) + 1) * longest > config.batch_tokens:
                 break
             groups.append(group)
         return collate([self.maker.make(group, rng) for group in groups], self.maker)
+
+    def group(self, centre: int, reach: int, turns: int, rng: random.Random) -> list[int]:
+        """The utterances of one example, in the order they are said."""
+        return [self._near(centre, reach, rng) for _ in range(turns)]
 
     def _near(self, centre: int, reach: int, rng: random.Random) -> int:
         place = min(max(0, centre + rng.randint(-reach, reach)), len(self.order) - 1)
@@ -246,10 +258,26 @@ def token_targets(batch: Batch, tokens: tuple[int, int, int, int]) -> tuple[Tens
 
 
 class Losses:
-    """All of a batch's losses."""
+    """All of a batch's losses.
 
-    def __init__(self, maker: ExampleMaker, config: LanguageTrainingConfig, train_steps: int) -> None:
-        self.config = config
+    Parameters
+    ----------
+    maker : ExampleMaker
+    config : LanguageTrainingConfig
+    train_steps : int
+        Timesteps of the diffusion.
+    voice_features : Tensor [V, D], optional
+        Of each of the corpus's voices.
+    """
+
+    def __init__(
+        self,
+        maker: ExampleMaker,
+        config: LanguageTrainingConfig,
+        train_steps: int,
+        voice_features: Tensor | None = None,
+    ) -> None:
+        self.config, self.voice_features = config, voice_features
         self.tokens = (maker.frame, maker.end, maker.start, maker.eos)
         schedule = DDPMScheduler(num_train_timesteps=train_steps, beta_schedule="squaredcos_cap_v2")
         self.alphas = schedule.alphas_cumprod.float()
@@ -266,12 +294,17 @@ class Losses:
 
         diffusion = self.diffusion(model, saying, batch.target, generator)
         token, end_right = self.token(model, hidden, classes)
-        logits = student.phones(saying).view(-1, len(PHONE_NAMES))
+        logits = student.phones(saying).unflatten(-1, (PHONE_SLOTS, -1)).flatten(0, 1)
         phone = F.cross_entropy(logits, batch.phones.flatten())
         accuracy = (logits.argmax(-1) == batch.phones.flatten()).float().mean()
         pointer = sum((pointer_loss(q, k, batch) for q, k in kept), saying.new_zeros(())) / max(1, len(kept))
         loss = diffusion + config.token_weight * token + config.phone_weight * phone
         loss = loss + config.pointer_weight * pointer
+        voice = saying.new_zeros(())
+        if student.voice is not None and self.voice_features is not None:
+            wanted = self.voice_features.to(saying.device)[batch.voices]
+            voice = (student.voice(saying) - wanted).square().sum(-1).mean()
+            loss = loss + config.voice_weight * voice
         return {
             "loss": loss,
             "diffusion": diffusion,
@@ -279,6 +312,7 @@ class Losses:
             "end_right": end_right,
             "phone_right": accuracy,
             "pointer": pointer,
+            "voice": voice,
         }
 
     @torch.no_grad()
@@ -344,8 +378,24 @@ class Losses:
         return loss, (logits[ends].argmax(-1) == 1).float().mean()
 
 
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What is learned from: examples in batches, and how many labels their phones have."""
+
+    maker: ExampleMaker
+    batches: Batches
+    phones: int = len(PHONE_NAMES)
+    voice_features: Tensor | None = None
+
+    @classmethod
+    def of_corpus(cls, corpus: Corpus, work_dir: Path, config: LanguageTrainingConfig) -> Task:
+        """Of flite's speech."""
+        maker = ExampleMaker(corpus, config.examples, load_semantic(work_dir) if config.semantic else None)
+        return cls(maker, Batches(maker, config))
+
+
 def train_language(
-    corpus: Corpus, work_dir: Path, config: LanguageTrainingConfig, *,
+    task: Task, work_dir: Path, config: LanguageTrainingConfig, *,
     resume: bool = False, start_from: Path | None = None, shape: ModelConfig | None = None,
     until: int | None = None, name: str = "language",
 ) -> Trainer:  # fmt: skip
@@ -353,7 +403,7 @@ def train_language(
 
     Parameters
     ----------
-    corpus : Corpus
+    task : Task
     work_dir : Path
     config : LanguageTrainingConfig
     resume : bool
@@ -373,7 +423,8 @@ def train_language(
     """
     shape = shape or nano_config()
     torch.manual_seed(config.loop.seed)
-    student = Student(shape)
+    voice = 0 if task.voice_features is None else task.voice_features.shape[1]
+    student = Student(shape, task.phones, voice)
     if start_from is not None:
         load_weights(student, start_from)
     for parameter_name, parameter in student.named_parameters():
@@ -381,8 +432,8 @@ def train_language(
     trainer = Trainer(student, name, work_dir, config.loop)
     if resume:
         trainer.resume()
-    maker = ExampleMaker(corpus, config.examples, load_semantic(work_dir) if config.semantic else None)
-    batches, losses_of = Batches(maker, config), Losses(maker, config, shape.head.train_steps)
+    batches = task.batches
+    losses_of = Losses(task.maker, config, shape.head.train_steps, task.voice_features)
 
     def losses(step: int) -> dict[str, Tensor]:
         rng, generator = step_rng(config.loop.seed, step)
@@ -406,9 +457,9 @@ def main() -> None:
     parser.add_argument("--start-from", type=Path, help="weights to start with")
     parser.add_argument("--name", default="language", help="of checkpoint, weights and log")
     options: Any = parser.parse_args()
-    config, corpus = read_config(LanguageTrainingConfig, options.config), Corpus(options.work_dir)
+    config = read_config(LanguageTrainingConfig, options.config)
     train_language(
-        corpus, options.work_dir, config,
+        Task.of_corpus(Corpus(options.work_dir), options.work_dir, config), options.work_dir, config,
         resume=options.resume, start_from=options.start_from, name=options.name,
     )  # fmt: skip
 

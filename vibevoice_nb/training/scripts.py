@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from vibevoice_nb.nano.english import to_phonemes
 
 from .alignment import spoken_characters
 from .corpus import HOP_LENGTH
-from .features import PHONE_SLOTS, Corpus, log_mel
+from .features import PHONE_SLOTS
 from .tokens import (
     END,
     EOS,
@@ -37,6 +39,29 @@ LONG_VOICE = 0.1  # of the voice prompts are long
 CANNED_VOICE = 0.6  # of the voice prompts come from the same few utterances
 
 
+Reading = tuple[str, np.ndarray]
+"""A text as the model reads it, and the index of the character spoken in each quarter of a frame: [T, 4]."""
+
+
+class SpokenCorpus(Protocol):
+    """What examples are made of: utterances with their latents and phones.
+
+    `meta` has the ``voice`` of each (index into `voices`), ``frames``, ``shard``, ``offset`` (samples into
+    it).
+    """
+
+    meta: list[dict[str, Any]]
+    voices: list[str]
+    train: list[int]
+    silence: np.ndarray
+
+    def latents(self, i: int) -> np.ndarray:
+        """Latents [T, 64] float32."""
+
+    def phones(self, i: int) -> np.ndarray:
+        """Phone labels [T, 4] int8."""
+
+
 @dataclasses.dataclass(frozen=True)
 class ExampleConfig:
     """How examples are made; a part of ``configs/language.json``."""
@@ -47,8 +72,12 @@ class ExampleConfig:
     """Share of known words that are spelled all the same."""
     voice_frames: tuple[int, int, int]
     """Fewest and usually most frames of a voice, and the most of the few long ones."""
+    voiceless: float
+    """Share of examples without voices: the model invents them."""
     canned_prompts: int
-    """How many utterances of each voice serve as the usual voice prompts."""
+    """How many utterances of each voice serve as the usual voice prompts; with none, it's always another one
+    than those said.
+    """
 
 
 @dataclasses.dataclass
@@ -58,7 +87,8 @@ class Example:
     `ids` [T] holds the frame token wherever a latent is fed in; `latents` are those, in order, voices first.
     The last `said` of them are frames the model has to say: `phones` [F, 4], `pointers` [F, 4] (positions in
     the sequence whose character is being spoken; -1 for the null branch), `semantic` [F, C] (features of
-    their sound; C is 0 without) and `heard` [F] (whether it has features) belong to them.
+    their sound; C is 0 without), `heard` [F] (whether it has features) and `voices` [F] (whose voice) belong
+    to them.
     """
 
     ids: np.ndarray
@@ -68,6 +98,7 @@ class Example:
     pointers: np.ndarray
     semantic: np.ndarray
     heard: np.ndarray
+    voices: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,23 +116,35 @@ class ExampleMaker:
 
     Parameters
     ----------
-    corpus : Corpus
+    corpus : SpokenCorpus
     config : ExampleConfig
     semantic : list of ndarray [frames, C], optional
         Semantic features of the corpus's first shards; the others do without.
+    tokenizer : Tokenizer, optional
+        nano's by default.
+    readings : callable, optional
+        Gives the two readings of an utterance, of which each example takes one; by default its text in
+        flite's phones, with a few words spelled in the second.
     """
 
     def __init__(
-        self, corpus: Corpus, config: ExampleConfig, semantic: list[np.ndarray] | None = None
+        self,
+        corpus: SpokenCorpus,
+        config: ExampleConfig,
+        semantic: list[np.ndarray] | None = None,
+        *,
+        tokenizer: Tokenizer | None = None,
+        readings: Callable[[int], tuple[Reading, Reading]] | None = None,
     ) -> None:
         self.corpus, self.config, self.semantic = corpus, config, semantic
-        self.tokenizer = build_tokenizer()
+        self.tokenizer = tokenizer or build_tokenizer()
+        self.readings = readings or self._flite_readings
         pieces = (SYSTEM, VOICE_INPUT, TEXT_INPUT, SPEECH_OUTPUT, "\n", " ")
         self.piece = {text: self._ids(text) for text in pieces}
         self.speaker = [self._ids(speaker_piece(k)) for k in range(SPEAKERS)]
         self.start, self.end, self.frame, self.eos = (self._id(t) for t in (START, END, FRAME, EOS))
-        self.silence = corpus.space.encode(log_mel(np.zeros(2 * HOP_LENGTH, np.float32)))[0]
-        self.by_voice = voice_pools(corpus, config.voice_frames[2])
+        self.silence = corpus.silence
+        self.by_voice = voice_pools(corpus, config.voice_frames[2 if config.canned_prompts else 0])
         self._cache: dict[int, Utterance] = {}
 
     def _id(self, token: str) -> int:
@@ -116,16 +159,19 @@ class ExampleMaker:
     def utterance(self, index: int) -> Utterance:
         """Text tokens and alignment of one utterance, worked out once."""
         if index not in self._cache:
-            meta = self.corpus.meta[index]
-            # One of the two is used at a time, so the second spells twice as much.
-            spelled, rng = 2 * self.config.spelled, random.Random(index)
-            texts = [
-                to_phonemes(meta["text"]),
-                to_phonemes(meta["text"], spell_probability=spelled, rng=rng),
-            ]
-            spoken = [spoken_characters(t, meta["phones"], meta["frames"]) for t in texts]
-            self._cache[index] = Utterance(tuple(self._ids(t) for t in texts), tuple(spoken))
+            readings = self.readings(index)
+            tokens = tuple(self._ids(text) for text, _ in readings)
+            self._cache[index] = Utterance(tokens, tuple(spoken for _, spoken in readings))
         return self._cache[index]
+
+    def _flite_readings(self, index: int) -> tuple[Reading, Reading]:
+        meta = self.corpus.meta[index]
+        # One of the two is used at a time, so the second spells twice as much.
+        spelled, rng = 2 * self.config.spelled, random.Random(index)
+        plain = to_phonemes(meta["text"])
+        mixed = to_phonemes(meta["text"], spell_probability=spelled, rng=rng)
+        first, second = (spoken_characters(t, meta["phones"], meta["frames"]) for t in (plain, mixed))
+        return (plain, first), (mixed, second)
 
     def length(self, indices: list[int]) -> int:
         """About how many positions an example of these utterances takes."""
@@ -135,13 +181,13 @@ class ExampleMaker:
         return 10 + voices + text + sum(m["frames"] for m in metas)
 
     def voice_prompt(self, voice: int, rng: random.Random, exclude: list[int]) -> np.ndarray:
-        """Latents [n, 64] of a voice: mostly out of the same few utterances, as built-in voices are."""
+        """Latents [n, 64] of a voice out of an utterance that isn't said, if it has another."""
         shortest, usual, longest = self.config.voice_frames
-        pool = self.by_voice[voice]
-        index = pool[rng.randrange(min(len(pool), self.config.canned_prompts))]
-        if rng.random() > CANNED_VOICE or index in exclude:
-            index = rng.choice(pool)
+        pool = [index for index in self.by_voice[voice] if index not in exclude] or self.by_voice[voice]
+        canned = pool[: self.config.canned_prompts]
+        index = rng.choice(canned if canned and rng.random() < CANNED_VOICE else pool)
         count = rng.randint(usual, longest) if rng.random() < LONG_VOICE else rng.randint(shortest, usual)
+        count = min(count, self.corpus.meta[index]["frames"])
         first = rng.randint(0, self.corpus.meta[index]["frames"] - count) if rng.random() < 0.5 else 0
         return self.corpus.latents(index)[first : first + count]
 
@@ -163,9 +209,10 @@ class ExampleMaker:
         while spare and len(voices) < SPEAKERS and rng.random() < SPARE_VOICE:
             voices.append(spare.pop(rng.randrange(len(spare))))
         rng.shuffle(voices)
-        ids: list[Any] = [self.piece[SYSTEM], self.piece[VOICE_INPUT]]
+        voiceless = rng.random() < self.config.voiceless
+        ids: list[Any] = [self.piece[SYSTEM], *([] if voiceless else [self.piece[VOICE_INPUT]])]
         latents: list[np.ndarray] = []
-        for label, voice in enumerate(voices):
+        for label, voice in enumerate([] if voiceless else voices):
             prompt = self.voice_prompt(voice, rng, indices)
             latents.append(prompt)
             frames = np.full(len(prompt), self.frame)
@@ -191,6 +238,7 @@ class ExampleMaker:
         pointers: list[np.ndarray] = []
         semantic: list[np.ndarray] = []
         heard: list[np.ndarray] = []
+        voices: list[np.ndarray] = []
         for turn, index in enumerate(indices):
             frames = self.corpus.meta[index]["frames"]
             if text is None:
@@ -205,20 +253,22 @@ class ExampleMaker:
                 # An utterance ends in silence: its last frame sounds like the gap.
                 semantic.append(np.tile(semantic[-1][-1:], (gap, 1)))
                 heard.append(np.tile(heard[-1][-1:], gap))
+                voices.append(np.tile(voices[-1][-1:], gap))
             latents.append(self.corpus.latents(index))
             phones.append(self.corpus.phones(index))
             pointers.append(aim)
             sound, has_features = self.sounds(index)
             semantic.append(sound)
             heard.append(np.full(frames, has_features))
+            voices.append(np.full(frames, self.corpus.meta[index]["voice"]))
         everything = np.concatenate(latents).astype(np.float32)
         said = len(everything) - prompt_frames
         ids += [np.full(said, self.frame), [self.end, self.eos]]
-        joined = [np.concatenate(parts) for parts in (phones, pointers, semantic, heard)]
+        joined = [np.concatenate(parts) for parts in (phones, pointers, semantic, heard, voices)]
         return Example(np.concatenate(ids), everything, said, *joined)
 
 
-def voice_pools(corpus: Corpus, frames: int) -> list[list[int]]:
+def voice_pools(corpus: SpokenCorpus, frames: int) -> list[list[int]]:
     """Of each voice, the training utterances of at least so many frames; the first few are canned prompts."""
     pools: list[list[int]] = [[] for _ in corpus.voices]
     for index in corpus.train:

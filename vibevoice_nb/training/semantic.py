@@ -22,9 +22,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vibevoice_nb.engine.codec import Decoder, Encoder
-from vibevoice_nb.engine.config import StackConfig
+from vibevoice_nb.engine.config import ModelConfig, StackConfig
 
-from .codec import Crops
+from .codec import Crops, LatentCorpus
 from .common import (
     CONFIGS,
     LoopConfig,
@@ -55,34 +55,43 @@ class SemanticConfig:
 class Listener(nn.Module):
     """The encoder and the layer that names phones."""
 
-    def __init__(self, config: StackConfig) -> None:
+    def __init__(self, config: StackConfig, phones: int = len(PHONE_NAMES)) -> None:
         super().__init__()
         self.encoder = Encoder(config)
-        self.phones = nn.Linear(config.size, PHONE_SLOTS * len(PHONE_NAMES))
+        self.phones = nn.Linear(config.size, PHONE_SLOTS * phones)
         initialise(self)
 
     def forward(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         """Features [B, F, C] and phone scores [B, F, S, phones] of audio [B, N]."""
         features = self.encoder(audio.unsqueeze(1))
-        return features, self.phones(features).unflatten(-1, (PHONE_SLOTS, len(PHONE_NAMES)))
+        return features, self.phones(features).unflatten(-1, (PHONE_SLOTS, -1))
 
 
 def train_semantic(
-    corpus: Corpus, work_dir: Path, config: SemanticConfig, *, resume: bool = False
-) -> Trainer:
+    corpus: LatentCorpus, work_dir: Path, config: SemanticConfig, shape: ModelConfig, *,
+    decoder: nn.Module | None = None, phones: int = len(PHONE_NAMES), resume: bool = False,
+) -> Trainer:  # fmt: skip
     """Train; weights go to ``{work_dir}/semantic.safetensors``.
 
-    If there is a decoder in `work_dir`, half of what is heard has been through it, as all will be in use.
+    Parameters
+    ----------
+    corpus : LatentCorpus
+    work_dir : Path
+    config : SemanticConfig
+    shape : ModelConfig
+    decoder : nn.Module, optional
+        Makes audio [B, 1, N] of the corpus's latents: half of what is heard has been through it, as all will
+        be in use.
+    phones : int
+        How many labels there are.
+    resume : bool
+        Go on from the checkpoint in `work_dir`.
     """
-    shape = nano_config()
     torch.manual_seed(config.loop.seed)
-    trainer = Trainer(Listener(shape.semantic), "semantic", work_dir, config.loop)
+    trainer = Trainer(Listener(shape.semantic, phones), "semantic", work_dir, config.loop)
     if resume:
         trainer.resume()
-    decoder: Decoder | None = None
-    if (work_dir / "decoder.safetensors").exists():
-        decoder = Decoder(shape.acoustic.decoder)
-        load_weights(decoder, work_dir / "decoder.safetensors")
+    if decoder is not None:
         decoder.to(trainer.device).eval().requires_grad_(False)
     crops = Crops(corpus, config.batch, config.frames)
 
@@ -155,8 +164,13 @@ def main() -> None:
     if options.what == "apply":
         print(json.dumps({"shards": apply(options.work_dir, options.shards)}))
         return
-    config = read_config(SemanticConfig, options.config)
-    train_semantic(Corpus(options.work_dir), options.work_dir, config, resume=options.resume)
+    config, shape = read_config(SemanticConfig, options.config), nano_config()
+    decoder: Decoder | None = None
+    if (options.work_dir / "decoder.safetensors").exists():
+        decoder = Decoder(shape.acoustic.decoder)
+        load_weights(decoder, options.work_dir / "decoder.safetensors")
+    corpus = Corpus(options.work_dir)
+    train_semantic(corpus, options.work_dir, config, shape, decoder=decoder, resume=options.resume)
 
 
 if __name__ == "__main__":

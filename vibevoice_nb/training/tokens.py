@@ -24,8 +24,8 @@ def speaker_piece(index: int) -> str:
     return f" Speaker {index}:"
 
 
-def build_tokenizer() -> Tokenizer:
-    r"""Make the tokenizer.
+def build_tokenizer(alphabet: str = ALPHABET) -> Tokenizer:
+    r"""Make the tokenizer; `alphabet` has the characters that texts are written in, beside ASCII.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def build_tokenizer() -> Tokenizer:
     >>> tokenizer.decode(tokenizer.encode(" Text input:\n").ids)
     ' Text input:\n'
     """
-    characters = dict.fromkeys("\n" + ALPHABET + string.digits + string.ascii_letters + string.punctuation)
+    characters = dict.fromkeys("\n" + alphabet + string.digits + string.ascii_letters + string.punctuation)
     vocabulary = {token: i for i, token in enumerate((UNKNOWN, *characters))}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token=UNKNOWN, fuse_unk=False))
     tokenizer.decoder = decoders.Fuse()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from vibevoice_nb.errors import ScriptError
-from vibevoice_nb.project.cast import cast_names
 from vibevoice_nb.ranges import MAX_STEPS, check_ranges
 from vibevoice_nb.script import Script, parse_script
 from vibevoice_nb.script.turns import CHARS_PER_SECOND, Diagnostic
@@ -124,7 +123,7 @@ def read_script(text: str) -> Script:
     >>> read_script("Anna: Hello.\nBen: Hi.").diagnostics
     ()
     """
-    script = parse_script(text, cast=cast_names(text) or None)
+    script = parse_script(text)
     return replace(script, diagnostics=tuple(map(_for_visitors, script.diagnostics)))
 
 

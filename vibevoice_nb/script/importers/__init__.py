@@ -1,7 +1,7 @@
 """Readers of other forms: each turns the lines it recognizes into lines of the script language.
 
-Every importer is a function from lines to lines and leaves alone what it doesn't recognize. The lines keep the
-places of their characters in the source, so that turns and diagnostics point into the text as it was pasted.
+Every importer is a function from lines to lines and leaves alone what it doesn't recognize. The lines keep
+the places of their characters in the source, so that turns and diagnostics point into the pasted text.
 Numbers, times and tags are left out of the speech, each with a diagnostic that covers it.
 """
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vibevoice_nb.script.directions import is_direction, is_pause
 from vibevoice_nb.script.importers.note import Note, leave_out
-from vibevoice_nb.script.labels import NOT_NAMES, find_label
+from vibevoice_nb.script.labels import NOT_NAMES, dashed_name, find_label
 from vibevoice_nb.script.lines import (
     MAX_NAME_CHARS,
     Line,
@@ -25,7 +25,8 @@ _EXTENSION = re.compile(
     re.IGNORECASE,
 )
 _SCENE = re.compile(
-    r"(?:INT|EXT|EST|I/E|INT\.?/EXT)[. ]|FADE (?:IN|OUT|TO)|(?:[A-Z]{1,20} ){1,4}TO:\Z|THE END\Z|CUT TO|END OF ACT|ACT [A-Z0-9]{1,6}\Z"
+    r"(?:INT|EXT|EST|I/E|INT\.?/EXT)[. ]|FADE (?:IN|OUT|TO)|(?:[A-Z]{1,20} ){1,4}TO:\Z|THE END\Z"
+    r"|CUT TO|END OF ACT|ACT [A-Z0-9]{1,6}\Z"
 )
 _TITLE_KEYS = frozenset(
     ("title", "credit", "author", "authors", "source", "draft date", "contact", "copyright", "notes")
@@ -40,11 +41,7 @@ class _Cue:
 
 def read_cues(lines: list[Line], names: Mapping[str, str], note: Note) -> list[Line]:
     """Turn each name that stands above its words into a label."""
-    known = dict(names)
-    for line in lines:
-        label = None if _SCENE.match(line.text.strip()) else find_label(line.text, {})
-        if label is not None and label.kind == "unknown" and is_name(str(label.speaker)):
-            known.setdefault(name_key(str(label.speaker)), str(label.speaker))
+    known = with_labels(lines, names)
     cues = {place: cue for place, line in enumerate(lines) if (cue := _cue(lines, place)) is not None}
     likely = _accepted(lines, cues, known)
     if _labelled(lines, known):
@@ -85,9 +82,27 @@ def _is_cue_name(name: str) -> bool:
     )
 
 
+def with_labels(lines: list[Line], names: Mapping[str, str]) -> dict[str, str]:
+    """Names that are known, and those that stand before a colon or a dash at the beginning of a line."""
+    known = dict(names)
+    for line in lines:
+        if _is_heading(line.text.strip()):
+            continue
+        label = find_label(line.text, {})
+        name = dashed_name(line.text) if label is None else label.kind == "unknown" and str(label.speaker)
+        if name and is_name(name) and name_key(name) not in NOT_NAMES:
+            known.setdefault(name_key(name), name)
+    return known
+
+
+def _is_heading(text: str) -> bool:
+    """Decide if a line may be of a screenplay's title page, or one of its headings."""
+    return _SCENE.match(text) is not None or text.partition(":")[0].lower() in _TITLE_KEYS
+
+
 def _labelled(lines: list[Line], known: Mapping[str, str]) -> bool:
     return any(
-        find_label(line.text, known) is not None and not _SCENE.match(line.text.strip()) for line in lines
+        find_label(line.text, known) is not None and not _is_heading(line.text.strip()) for line in lines
     )
 
 
@@ -132,6 +147,7 @@ def _rewritten(
     speaking = title = False
     for place, line in enumerate(lines):
         text = line.text.strip()
+        direction = text.startswith("(") and text.endswith(")") and not is_pause(text[1:-1])
         if place in cues:
             name = known.get(name_key(cues[place].name), cues[place].name)
             start, stop = line.indent, len(line.text.rstrip())
@@ -148,16 +164,11 @@ def _rewritten(
                 read.append(leave_out(note, line, "a scene heading"))
                 speaking = False
                 continue
-            if not speaking and find_label(line.text, known) is None and not is_comment(text):
+            words = direction or not text.startswith("(")
+            if not speaking and words and find_label(line.text, known) is None and not is_comment(text):
                 read.append(_action(line, note))
                 continue
-        if (
-            text.startswith("(")
-            and text.endswith(")")
-            and place - 1 in cues
-            and len(text) <= 80
-            and not is_pause(text)
-        ):
+        if direction and place - 1 in cues and len(text) <= 80:
             read.append(leave_out(note, line, "a stage direction"))
             continue
         speaking = speaking and bool(text)

@@ -1,4 +1,4 @@
-"""Tags that name a speaker: `<Person1>...</Person1>`, `<Anna> Hello.`, `[S1]`, `[SPEAKER_00]`, `<voice name="Anna">`."""
+"""Tags that name a speaker: `<Person1>`, `<Anna> Hello.`, `[S1]`, `[SPEAKER_00]`, `<voice name="Anna">`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vibevoice_nb.script.directions import is_direction, is_pause
+from vibevoice_nb.script.importers.cues import with_labels
 from vibevoice_nb.script.importers.note import Note
 from vibevoice_nb.script.labels import NOT_NAMES
 from vibevoice_nb.script.lines import Line, folded, is_comment, is_name, looks_like_a_name, name_key
@@ -25,10 +26,11 @@ _ROLE = re.compile(
     r"(?:person|host|guest|narrator|interviewer|interviewee|moderator)[ _-]?\d{0,2}", re.IGNORECASE
 )
 MARKUP_TAGS = frozenset(
-    "a abbr article audio aside b big blockquote body br break button center cite code dd del details div dl dt em "
-    "emphasis figure font footer form h1 h2 h3 h4 h5 h6 head header hr html i img input ins lang li link main mark "
-    "meta nav ol p para paragraph phoneme pre prosody q s say-as script section small span speak strike strong style "
-    "sub summary sup svg table tbody td th thead title tr tt u ul video voice w".split()
+    "a abbr article audio aside b big blockquote body br break button center cite code dd del details "
+    "div dl dt em emphasis figure font footer form h1 h2 h3 h4 h5 h6 head header hr html i img input "
+    "ins lang li link main mark meta nav ol p para paragraph phoneme pre prosody q s say-as script "
+    "section small span speak strike strong style sub summary sup svg table tbody td th thead title "
+    "tr tt u ul video voice w".split()
 )
 
 
@@ -55,7 +57,9 @@ def _tags(line: Line) -> list[_Tag]:
 def read_tags(lines: list[Line], names: Mapping[str, str], note: Note) -> list[Line]:
     """Begin a turn at each tag that names a speaker, and leave out the tags that end one."""
     tags = [[] if is_comment(line.text) else _tags(line) for line in lines]
-    speakers = _speakers(lines, tags, names)
+    if not any(tags):
+        return lines
+    speakers = _speakers(lines, tags, with_labels(lines, names))
     voices = any("<voice" in line.text for line in lines)
     if not speakers:
         return lines
@@ -81,7 +85,7 @@ def _speakers(lines: list[Line], tags: list[list[_Tag]], names: Mapping[str, str
                 continue
             opened[key] += 1
             brackets.setdefault(key, tag.bracket)
-            if tag.start == line.indent and line.text[tag.end : tag.end + 1] not in (":", "："):
+            if tag.start == line.indent:
                 first[tag.bracket, key] += _may_be_a_name(tag.name)
     styles = _styles(first, sum(1 for line in lines if line.text.strip()))
     labels: dict[str, str] = {}

@@ -11,7 +11,10 @@ from vibevoice_nb.script.lines import MAX_NAME_CHARS, Line, folded, looks_like_a
 
 _CLOCK = r"\d{1,3}:\d{2}(?::\d{2})?(?:[.,]\d{1,6})?(?:\s?[AaPp]\.?[Mm]\.?)?"
 _DATE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2} \w{3,9} \d{4}|\w{3,9} \d{1,2}, \d{4}|(?:Today|Yesterday) at"
-_STAMP = rf"(?:(?:{_DATE})[,T]?\s{{0,3}})?{_CLOCK}(?:,\s{{0,3}}(?:{_DATE}))?(?:\s{{0,3}}(?:-{{1,2}}>|[-–—])\s{{0,3}}{_CLOCK})?"
+_STAMP = (
+    rf"(?:(?:{_DATE})[,T]?\s{{0,3}})?{_CLOCK}(?:,\s{{0,3}}(?:{_DATE}))?"
+    rf"(?:\s{{0,3}}(?:-{{1,2}}>|[-–—])\s{{0,3}}{_CLOCK})?"
+)
 _SECONDS = r"\d{1,6}\.\d{1,3}s?(?:\s?(?:-->|[-–—])\s?\d{1,6}\.\d{1,3}s?)?"
 _BRACKETED = re.compile(rf"[\[(<{{]\s?(?:{_STAMP}|{_SECONDS})\s?[\])>}}]")
 _BARE = re.compile(rf"{_STAMP}(?![\w:])")
@@ -69,7 +72,7 @@ def _without_time(
     label = find_label(speech.text, names)
     if not (bracketed or transcript or alone or (label is not None and label.kind in ("speaker", "unknown"))):
         return line
-    note("info", line, start, end, f"the time {text[start:end]!r} is not read aloud", fix="")
+    note("info", line, start, after, f"the time {text[start:end]!r} is not read aloud", fix="")
     if alone:
         stop = len(speech.text.rstrip())
         return speech.edit([(stop, stop, ":")])
@@ -110,8 +113,9 @@ def _with_colon(
     colon = text[after : after + 1]
     if not shown or not _is_cue(shown, names) or colon not in (":", "：", "") or not (colon or below):
         return line
-    note("info", line, start, end, f"the time {text[start:end]!r} is not read aloud", fix="")
-    stop = after + 1
+    stop = min(len(text), after + 1)
     while name.startswith("**") and text.startswith("*", stop):
         stop += 1
-    return line.edit([(line.indent, min(len(text), stop), f"{shown}:")])
+    written = text[line.indent : stop]
+    note("info", line, line.indent, stop, f"{written!r} is read as '{shown}:'", fix=f"{shown}:")
+    return line.edit([(line.indent, stop, f"{shown}:")])

@@ -24,7 +24,7 @@ def remarks(script: Script, severity: str) -> list[str]:
 
 
 def lost_words(text: str, script: Script) -> list[str]:
-    """Words of a script's source that are in no turn, no label, no pause, no comment, and under no diagnostic.
+    """Words of a script's source that are in no turn, label, pause or comment, and under no diagnostic.
 
     A diagnostic that the line continues the turn above takes care of no word.
     """
@@ -45,10 +45,10 @@ def lost_words(text: str, script: Script) -> list[str]:
             match.span()
             for match in re.finditer(r"\[pause[\s:\d]{0,40}(?:ms)?\s{0,9}\]", line.text, re.IGNORECASE)
         ]
-        for match in re.finditer(r"\S+", line.text):
+        for match in re.finditer(r"[^\s:：]+", line.text):
             word, column = match[0], line.columns[match.start()]
-            plain = word.strip("[]:：")
-            in_label = any(plain and name_key(plain) in label for label in labels) or word in (":", "：")
+            plain = word.strip("[]")
+            in_label = any(plain and name_key(plain) in label for label in labels)
             in_pause = any(start < match.end() and match.start() < end for start, end in pauses)
             told = any(
                 start < line.columns[match.end()] and column < end for start, end in covered.get(number, [])

@@ -1,0 +1,181 @@
+"""One command for each stage: ``python -m vibevoice_nb.training.nano STAGE --work-dir FOLDER``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from vibevoice_nb.training.common import nano_config, read_config
+from vibevoice_nb.training.language import LanguageTrainingConfig, train_language
+from vibevoice_nb.training.semantic import SemanticConfig
+
+from . import checkpoints, codec, copy_synthesis, corpus, distil, encoder, language, mel, semantic, speech
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+def run_speech(options: argparse.Namespace) -> dict[str, float]:
+    """Decode teacher speech."""
+    return speech.unpack(options.source, options.work_dir)
+
+
+def run_latents(options: argparse.Namespace) -> dict[str, float]:
+    """Fit the PCA."""
+    config = read_config(mel.LatentsConfig, options.config or CONFIGS / "latents.json")
+    return mel.fit(speech.Speech(options.work_dir), options.work_dir, config)
+
+
+def run_encoder(options: argparse.Namespace) -> dict[str, float]:
+    """Train the encoder to give the PCA's latents."""
+    config = read_config(encoder.EncoderConfig, options.config or CONFIGS / "encoder.json")
+    trainer = encoder.train_encoder(
+        speech.Speech(options.work_dir),
+        options.work_dir,
+        nano_config(CONFIGS / "nano.json"),
+        config,
+        resume=options.resume,
+        start_from=options.start_from,
+        until=options.until,
+    )
+    return {"step": trainer.progress.step}
+
+
+def run_codec(options: argparse.Namespace) -> dict[str, float]:
+    """Train encoder and decoder."""
+    config = read_config(codec.CodecConfig, options.config or CONFIGS / "codec.json")
+    trainer = codec.train_codec(
+        speech.Speech(options.work_dir),
+        options.work_dir,
+        nano_config(CONFIGS / "nano.json"),
+        config,
+        resume=options.resume,
+        start_from=options.start_from,
+        until=options.until,
+    )
+    return {"step": trainer.progress.step}
+
+
+def run_land(options: argparse.Namespace) -> dict[str, float]:
+    """Put the codec into the repository, to go on from elsewhere."""
+    return checkpoints.land(options.work_dir)
+
+
+def run_encode(options: argparse.Namespace) -> dict[str, float]:
+    """Encode all speech with the codec."""
+    config = read_config(corpus.EncodeConfig, options.config or CONFIGS / "encode.json")
+    shape = nano_config(CONFIGS / "nano.json")
+    return corpus.encode(speech.Speech(options.work_dir), options.work_dir, shape, config)
+
+
+def run_semantic(options: argparse.Namespace) -> dict[str, float]:
+    """Train the semantic encoder and write its features."""
+    config = read_config(SemanticConfig, options.config or CONFIGS / "semantic.json")
+    shape, people = nano_config(CONFIGS / "nano.json"), corpus.PersonCorpus(options.work_dir)
+    trainer = semantic.train(people, options.work_dir, shape, config, resume=options.resume)
+    return {"step": trainer.progress.step, "frames": semantic.apply(people, options.work_dir, shape)}
+
+
+def run_voices(options: argparse.Namespace) -> dict[str, float]:
+    """Write what the voices are like."""
+    features = language.voice_features(corpus.PersonCorpus(options.work_dir))
+    np.save(options.work_dir / "voices.npy", features)
+    return {"voices": len(features)}
+
+
+def run_language(options: argparse.Namespace) -> dict[str, float]:
+    """Train language model and diffusion head."""
+    config = read_config(LanguageTrainingConfig, options.config or CONFIGS / "language.json")
+    task = language.make_task(corpus.PersonCorpus(options.work_dir), options.work_dir, config)
+    trainer = train_language(
+        task,
+        options.work_dir,
+        config,
+        resume=options.resume,
+        start_from=options.start_from,
+        shape=nano_config(CONFIGS / "nano.json"),
+        until=options.until,
+    )
+    return {"step": trainer.progress.step}
+
+
+def run_distil(options: argparse.Namespace) -> dict[str, float]:
+    """Distil guidance and steps."""
+    config = read_config(distil.DistilConfig, options.config or CONFIGS / "distil.json")
+    examples = read_config(LanguageTrainingConfig, CONFIGS / "language.json")
+    task = language.make_task(corpus.PersonCorpus(options.work_dir), options.work_dir, examples)
+    trainer = distil.train_distil(
+        task,
+        options.work_dir,
+        nano_config(CONFIGS / "nano.json"),
+        config,
+        examples,
+        resume=options.resume,
+        until=options.until,
+    )
+    return {"step": trainer.progress.step}
+
+
+def run_copy_synthesis(options: argparse.Namespace) -> dict[str, float]:
+    """Judge the codec on voices that training never heard."""
+    from vibevoice_nb.bench.judges import WhisperRecogniser
+
+    weights = options.start_from or options.work_dir / "codec.safetensors"
+    shape = nano_config(CONFIGS / "nano.json")
+    net = None if options.originals else copy_synthesis.load_codec(weights, shape)
+    clips = copy_synthesis.read_clips(options.clips)
+    return copy_synthesis.measure(clips, net, WhisperRecogniser(options.whisper), options.out)
+
+
+STAGES: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
+    "speech": run_speech,
+    "latents": run_latents,
+    "encoder": run_encoder,
+    "codec": run_codec,
+    "copy-synthesis": run_copy_synthesis,
+    "land": run_land,
+    "encode": run_encode,
+    "semantic": run_semantic,
+    "voices": run_voices,
+    "language": run_language,
+    "distil": run_distil,
+}
+
+
+def main() -> None:
+    """Run one stage; the last line is one JSON object."""
+    parser = argparse.ArgumentParser(prog="python -m vibevoice_nb.training.nano", description=__doc__)
+    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument("--work-dir", type=Path, required=True)
+    parser.add_argument("--config", type=Path, help="default: that of the stage in configs/")
+    parser.add_argument("--source", type=Path, help="speech: folder of the shards")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the state in the work folder; codec: or from checkpoints/",
+    )
+    parser.add_argument(
+        "--start-from",
+        type=Path,
+        help="encoder: checkpoint folder, codec: weights to begin with; copy-synthesis: weights to judge",
+    )
+    parser.add_argument(
+        "--clips", type=Path, help="copy-synthesis: recordings of voices kept out of training"
+    )
+    parser.add_argument(
+        "--whisper", default="base", help="copy-synthesis: hub id or folder of a Whisper model"
+    )
+    parser.add_argument(
+        "--originals", action="store_true", help="copy-synthesis: judge the clips as they are"
+    )
+    parser.add_argument("--out", type=Path, help="copy-synthesis: folder for what was made")
+    parser.add_argument("--until", type=int, help="training stages: stop before this step")
+    options = parser.parse_args()
+    print(json.dumps(STAGES[options.stage](options)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""What encoder and decoder make of voices that training never heard: the gate before the language model.
+
+``python -m vibevoice_nb.training.nano copy-synthesis --work-dir nano-work --clips tests/data/reserved_voices
+--whisper base``
+
+Of every voice the first half of the clips goes through the codec; the second half are references for the
+similarity.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from safetensors.torch import load_file
+
+from vibevoice_nb.bench.hearing import Listener, Score, score
+from vibevoice_nb.bench.judges import Naturalness, SpeakerEmbedding, own_and_others
+from vibevoice_nb.bench.voice import mean_pitch
+from vibevoice_nb.engine.codec import AcousticCodec
+from vibevoice_nb.engine.config import SAMPLE_RATE, ModelConfig
+
+from .mel import HOP_LENGTH
+from .speech import LEVEL
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """A recording [N] float32 at -25 dBFS and what is said in it."""
+
+    voice: str
+    text: str
+    audio: np.ndarray
+
+
+def read_clips(folder: Path) -> list[Clip]:
+    """The clips that ``clips.json`` in `folder` lists."""
+    clips = []
+    for row in json.loads((folder / "clips.json").read_text(encoding="utf-8")):
+        audio, rate = soundfile.read(folder / row["file"], dtype="float32")
+        assert rate == SAMPLE_RATE
+        clips.append(Clip(row["voice"], row["text"], audio * (LEVEL / np.sqrt(np.mean(audio**2)))))
+    return clips
+
+
+@torch.inference_mode()
+def through_codec(codec: AcousticCodec, audio: np.ndarray) -> np.ndarray:
+    """Audio [N] float32, encoded and decoded."""
+    padded = np.pad(audio, (0, -len(audio) % HOP_LENGTH))
+    latents = codec.encode(torch.from_numpy(padded)[None, None])
+    return codec.decode(latents)[0, 0].numpy()[: len(audio)]
+
+
+def load_codec(path: Path, shape: ModelConfig) -> AcousticCodec:
+    """The codec of `shape` with the weights in `path`, of any width, in float32; the file may hold more."""
+    codec = AcousticCodec(shape.acoustic)
+    parts = load_file(str(path))
+    codec.load_state_dict({name: parts[name].float() for name in codec.state_dict()})
+    return codec.eval().requires_grad_(False)
+
+
+def measure(
+    clips: list[Clip], codec: AcousticCodec | None, listener: Listener, out: Path | None = None
+) -> dict[str, float]:
+    """Judge copies, or the clips themselves where `codec` is None.
+
+    Returns
+    -------
+    dict
+        ``wer`` in percent with its standard error, ``mos`` (DistilMOS), similarity to the ``own`` voice and
+        to ``others``, and ``pitch_error`` in semitones.
+    """
+    natural, embed = Naturalness(), SpeakerEmbedding()
+    voices = sorted({clip.voice for clip in clips})
+    said = {voice: [clip for clip in clips if clip.voice == voice] for voice in voices}
+    total, scores, errors, embeddings, references = Score(), [], [], [], []
+    for voice, own in said.items():
+        half = len(own) // 2
+        copies = [clip.audio if codec is None else through_codec(codec, clip.audio) for clip in own[:half]]
+        total += score(copies, [clip.text for clip in own[:half]], recogniser=listener)
+        scores += [natural(copy) for copy in copies]
+        for clip, copy in zip(own, copies, strict=False):
+            ratio = mean_pitch([copy]) / max(1.0, mean_pitch([clip.audio]))
+            errors.append(abs(12 * np.log2(max(ratio, 0.1))))
+        embeddings.append(_direction([embed(copy) for copy in copies]))
+        references.append(_direction([embed(clip.audio) for clip in own[half:]]))
+        for index, copy in enumerate(copies if out is not None else []):
+            assert out is not None
+            out.mkdir(parents=True, exist_ok=True)
+            soundfile.write(out / f"{voice}-{index}.wav", np.clip(copy, -1, 1), SAMPLE_RATE)
+    similar, different = own_and_others(embeddings, references)
+    return {
+        "clips": len(scores), "wer": round(total.wer, 2), "wer_se": round(total.standard_error, 2),
+        "mos": round(float(np.mean(scores)), 3),
+        "mos_se": round(float(np.std(scores) / len(scores) ** 0.5), 3),
+        "own": round(similar, 3), "others": round(different, 3),
+        "pitch_error": round(float(np.mean(errors)), 2),
+    }  # fmt: skip
+
+
+def _direction(embeddings: list[np.ndarray]) -> np.ndarray:
+    mean = np.mean(embeddings, 0)
+    return np.asarray(mean / np.linalg.norm(mean))

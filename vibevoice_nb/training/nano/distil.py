@@ -1,0 +1,171 @@
+"""Distil guidance and steps into the model itself: one branch, three steps, for a third of the computing.
+
+``python -m vibevoice_nb.training.nano distil --work-dir nano-work [--resume]``
+
+The student begins as a copy of the teacher, ``language.safetensors``. First it learns to give, without
+guidance, the velocity that the teacher gives under guidance. Then also the latent that the teacher reaches
+in many steps, in `num_steps` of its own from the same noise. It is used with ``cfg_scale`` 1 and these
+``num_steps``.
+
+Shapes: B rows, T positions, F frames to say in the whole batch, H hidden size.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vibevoice_nb.engine.config import ModelConfig
+from vibevoice_nb.engine.model import VibeVoiceModel
+from vibevoice_nb.engine.sampler import Sampler, solver_steps
+from vibevoice_nb.training.common import LoopConfig, Trainer, load_weights, step_rng
+from vibevoice_nb.training.language import (
+    Batch,
+    LanguageTrainingConfig,
+    Losses,
+    Student,
+    Task,
+    hidden_states,
+    token_targets,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class DistilConfig:
+    """What ``configs/distil.json`` holds.
+
+    `end_from` is the share of the steps after which latents are compared as well, `temperature` the range of
+    the noise they begin with, `fed_noise` the largest deviation of the noise on what is fed back.
+    """
+
+    cfg_scale: float
+    teacher_steps: int
+    num_steps: int
+    end_from: float
+    end_weight: float
+    temperature: tuple[float, float]
+    fed_noise: float
+    loop: LoopConfig
+
+
+def null_branch(batch: Batch, start: int, eos: int) -> Batch:
+    """The same frames without a prompt, as guidance has them: a start, then what is said."""
+    counts = batch.generated.sum(1)
+    ordinals = torch.cat([torch.arange(int(count)) for count in counts]).to(batch.ids.device)
+    size = (len(batch.ids), int(counts.max()) + 1)
+    ids = torch.full(size, eos, device=batch.ids.device)
+    ids[:, 0] = start
+    generated = torch.zeros(size, dtype=torch.bool, device=batch.ids.device)
+    generated[batch.rows, ordinals + 1] = True
+    latents = batch.latents.new_zeros(*size, batch.latents.shape[-1])
+    latents[batch.rows, ordinals + 1] = batch.latents[batch.rows, batch.columns + 1]
+    return dataclasses.replace(
+        batch, ids=ids, latents=latents, is_frame=generated, generated=generated, columns=ordinals
+    )
+
+
+class Distillation:
+    """The losses of one batch.
+
+    Parameters
+    ----------
+    teacher : VibeVoiceModel
+        Frozen.
+    losses : Losses
+        Of the language model's training: its embedding, its schedule and its token loss are used.
+    config : DistilConfig
+    tokens : tuple of int
+        Start and eos.
+    """
+
+    def __init__(
+        self, teacher: VibeVoiceModel, losses: Losses, config: DistilConfig, tokens: tuple[int, int]
+    ) -> None:
+        self.teacher, self.losses, self.config, self.tokens = teacher, losses, config, tokens
+        self.train_steps = len(losses.alphas)
+
+    def _hidden(
+        self, model: VibeVoiceModel, batch: Batch, seed: int, rows: Tensor, columns: Tensor
+    ) -> Tensor:
+        """Hidden states [P, H] at some places; teacher and student are fed with the same noise."""
+        generator = torch.Generator().manual_seed(seed)
+        embeds = self.losses.embed(model, batch, self.config.fed_noise, generator)
+        return hidden_states(model.language_model, embeds, rows, columns, ())[0]
+
+    def _sampler(self, model: VibeVoiceModel, steps: int, cfg_scale: float) -> Sampler:
+        return Sampler(model.head, solver_steps(steps, "dpmsolver++", self.train_steps), cfg_scale)
+
+    def __call__(self, student: VibeVoiceModel, batch: Batch, seed: int, *, ends: bool) -> dict[str, Tensor]:
+        config, device = self.config, batch.ids.device
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            cond = self._hidden(self.teacher, batch, seed, batch.rows, batch.columns)
+            alone = null_branch(batch, *self.tokens)
+            null = self._hidden(self.teacher, alone, seed, alone.rows, alone.columns)
+        rows, columns, classes = token_targets(batch, self.losses.tokens)
+        decided = self._hidden(student, batch, seed, rows, columns)
+        hidden = decided[classes == 0]
+        t = torch.randint(self.train_steps, (len(hidden),), generator=generator)
+        noise = torch.randn(batch.target.shape, generator=generator).to(device)
+        signal = self.losses.alphas[t, None].to(device)
+        noisy, t = signal.sqrt() * batch.target + (1 - signal).sqrt() * noise, t.to(device)
+        with torch.no_grad():
+            v_cond, v_null = self.teacher.head(noisy, t, cond), self.teacher.head(noisy, t, null)
+            guided = v_null + config.cfg_scale * (v_cond - v_null)
+        velocity = (student.head(noisy, t, hidden) - guided).square().mean()
+        token, _ = self.losses.token(student, decided, classes)
+        loss = velocity + self.losses.config.token_weight * token
+        values = {"velocity": velocity.detach(), "token": token.detach()}
+        if ends:
+            low, high = config.temperature
+            scale = low + (high - low) * torch.rand(len(hidden), 1, generator=generator).to(device)
+            with torch.no_grad():
+                teacher = self._sampler(self.teacher, config.teacher_steps, config.cfg_scale)
+                wanted = teacher(cond, null, scale * noise)
+            reached = self._sampler(student, config.num_steps, 1.0)(hidden, None, scale * noise)
+            end = (reached - wanted).square().mean()
+            loss = loss + config.end_weight * end
+            values["end"] = end.detach()
+        return {"loss": loss} | values
+
+
+def train_distil(
+    task: Task,
+    work_dir: Path,
+    shape: ModelConfig,
+    config: DistilConfig,
+    language: LanguageTrainingConfig,
+    *,
+    resume: bool = False,
+    until: int | None = None,
+) -> Trainer:
+    """Train; weights go to ``{work_dir}/distil.safetensors``, named as in ``language.safetensors``."""
+    torch.manual_seed(config.loop.seed)
+    voice = 0 if task.voice_features is None else task.voice_features.shape[1]
+    student = Student(shape, task.phones, voice)
+    load_weights(student, work_dir / "language.safetensors")
+    # The crutches stay as they are.
+    for crutch in (student.phones, student.voice):
+        if crutch is not None:
+            crutch.requires_grad_(False)
+    teacher = copy.deepcopy(student.model).requires_grad_(False).eval()
+    trainer = Trainer(student, "distil", work_dir, config.loop)
+    if resume:
+        trainer.resume()
+    maker = task.maker
+    losses_of = Losses(maker, language, shape.head.train_steps)
+    distillation = Distillation(teacher.to(trainer.device), losses_of, config, (maker.start, maker.eos))
+
+    def losses(step: int) -> dict[str, Tensor]:
+        rng, _ = step_rng(config.loop.seed, step)
+        batch = task.batches.draw(step, rng).to(trainer.device)
+        model = trainer.accelerator.unwrap_model(trainer.model).model
+        ends = step >= config.end_from * config.loop.steps
+        return distillation(model, batch, rng.randrange(2**31), ends=ends)
+
+    trainer.fit(losses, until)
+    return trainer

@@ -1,0 +1,83 @@
+"""Train nano 2's language model and diffusion head to follow a voice they never heard.
+
+``python -m vibevoice_nb.training.nano voices --work-dir nano-work`` writes ``voices.npy``: what the speaker
+embedding makes of each voice, and its pitch (needs the extra ``evaluate``).
+``python -m vibevoice_nb.training.nano language --work-dir nano-work [--resume]`` trains.
+
+The prompt is always another utterance of the same person at the same pace. Beside the crutches of
+`vibevoice_nb.training.language` there is one more, where ``voices.npy`` is: a linear layer names the
+features of who is speaking, so that the hidden states hold them.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vibevoice_nb.bench.judges import SpeakerEmbedding
+from vibevoice_nb.bench.voice import mean_pitch
+from vibevoice_nb.training.language import Batches, LanguageTrainingConfig, Task
+from vibevoice_nb.training.scripts import ExampleMaker
+from vibevoice_nb.training.tokens import SPEAKERS, build_tokenizer
+
+from . import phones
+from .corpus import PersonCorpus
+
+PITCH_WEIGHT = 0.5
+"""Of an octave, beside an embedding of length 1."""
+_MIDDLE_PITCH = 160.0
+
+
+def voice_features(corpus: PersonCorpus) -> np.ndarray:
+    """Features [V, 257] of all voices, each by its longest utterance: embedding, and pitch in octaves."""
+    embed = SpeakerEmbedding()
+    longest: dict[int, int] = {}
+    for index, meta in enumerate(corpus.meta):
+        best = longest.get(meta["voice"])
+        if best is None or meta["frames"] > corpus.meta[best]["frames"]:
+            longest[meta["voice"]] = index
+    rows = []
+    for voice in range(len(corpus.voices)):
+        audio = corpus.audio(longest[voice])
+        octave = np.log2(max(mean_pitch([audio]), 50.0) / _MIDDLE_PITCH)
+        rows.append(np.append(embed(audio), PITCH_WEIGHT * octave))
+    return np.stack(rows).astype(np.float32)
+
+
+class Conversations(Batches):
+    """Batches whose scripts of several turns have one to four people, who speak again and again."""
+
+    def group(self, centre: int, reach: int, turns: int, rng: random.Random) -> list[int]:
+        """The utterances of one example: those of people found near a length, none twice."""
+        if turns == 1:
+            return super().group(centre, reach, 1, rng)
+        found = super().group(centre, reach, rng.randint(1, min(SPEAKERS, turns)), rng)
+        people = sorted({self.maker.corpus.meta[index]["voice"] for index in found})
+        said: list[int] = []
+        for _ in range(turns):
+            pool = [i for i in self.maker.by_voice[rng.choice(people)] if i not in said]
+            if pool:
+                said.append(rng.choice(pool))
+        return said or found
+
+
+def make_task(corpus: PersonCorpus, work_dir: Path, config: LanguageTrainingConfig) -> Task:
+    """What nano 2's language model learns from."""
+    semantic = [np.load(work_dir / "semantic.npy", mmap_mode="r")] if config.semantic else None
+    features = work_dir / "voices.npy"
+    maker = ExampleMaker(
+        corpus,
+        config.examples,
+        semantic,
+        tokenizer=build_tokenizer(phones.ALPHABET),
+        readings=corpus.readings,
+    )
+    return Task(
+        maker,
+        Conversations(maker, config),
+        phones=len(phones.NAMES),
+        voice_features=torch.from_numpy(np.load(features)) if features.exists() else None,
+    )
