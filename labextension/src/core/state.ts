@@ -141,6 +141,12 @@ export function standing(turn: TurnState): Standing {
 /** Whether pressing Generate generates a turn: it has no complete take of its present text and voice. */
 export const isMissing = (turn: TurnState): boolean => turn.state !== 'unspeakable' && (turn.state !== 'spoken' || turn.partial);
 
+/** Length of a turn: of its complete take, or else estimated. */
+export function secondsOf(turn: TurnState): number {
+  if (turn.state === 'unspeakable') return 0;
+  return turn.partial ? turn.estimated : (turn.seconds ?? turn.estimated);
+}
+
 /** The turns; without a kernel none is waiting or being generated, whatever the kernel said last. */
 export function turnsOf(host: Host): readonly TurnState[] {
   const turns = host.get<TurnState[] | undefined>('turns') ?? [];

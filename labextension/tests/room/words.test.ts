@@ -55,10 +55,10 @@ describe('the button', () => {
   });
 
   it('counts a turn that was stopped before its end as missing', () => {
-    const turns = [{ ...turn('1'), seconds: 2 }, { ...turn('2'), seconds: 1, partial: true }];
+    const turns = [{ ...turn('1'), seconds: 2 }, { ...turn('2'), seconds: 1, estimated: 8, partial: true }];
     expect(standing(turns[1]!)).toBe('partial');
     expect(plan(host({ turns })).label).toBe('Generate 1 turn');
-    expect(summary(host({ turns }))).toBe('1 of 2 turns spoken · about 3.0 s in all');
+    expect(summary(host({ turns }))).toBe('1 of 2 turns spoken · about 10 s in all');
   });
 
   it('does not wait for a turn of a kernel that is gone', () => {

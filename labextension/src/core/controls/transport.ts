@@ -6,7 +6,7 @@ import { button, Failures, failureNote, progressBar } from '../kit/elements';
 import { clock, count, span, speed } from '../kit/format';
 import { Disposers, watch } from '../kit/watch';
 import type { ToPage } from '../protocol';
-import { isBusy, isMissing, type JobState, type ModelState, type ProjectState, type Speaker, type TurnState } from '../state';
+import { isBusy, isMissing, secondsOf, type JobState, type ModelState, type ProjectState, type Speaker, type TurnState } from '../state';
 
 type Progress = ToPage['progress'];
 
@@ -68,6 +68,7 @@ class Transport {
   private progress: Progress | null = null;
   private asked = false;
   private dismissed = '';
+  private lost = false;
   private before: string;
 
   constructor(
@@ -104,7 +105,11 @@ class Transport {
       }),
       bus.on('respeak', ({ turn }) => void this.failures.during(() => host.channel.call('respeak', { turn }))),
       watch(host, ['job', 'turns', 'speakers', 'diagnostics', 'mode', 'project', 'model_state'], () => this.render()),
-      host.channel.onConnection(() => this.render()),
+      host.channel.onConnection((connected) => {
+        this.lost = !connected;
+        if (this.lost) this.status.textContent = '';
+        this.render();
+      }),
       () => this.element.remove(),
     );
   }
@@ -117,8 +122,12 @@ class Transport {
     return this.host.get<JobState>('job');
   }
 
+  private get hindrance(): string {
+    return this.lost ? 'The kernel does not answer.' : obstacle(this.host);
+  }
+
   private async start(): Promise<void> {
-    const hindrance = obstacle(this.host);
+    const hindrance = this.hindrance;
     if (isBusy(this.job) || this.asked || hindrance) {
       this.status.textContent = hindrance;
       return;
@@ -147,7 +156,7 @@ class Transport {
     const { host, job } = this;
     // A job of a kernel that is gone has ended, whatever it said last.
     const busy = (isBusy(job) && host.channel.connected) || this.asked;
-    const hindrance = obstacle(host);
+    const { hindrance } = this;
     this.generate.replaceChildren(this.generate.firstChild!, plan(host).label);
     this.generate.hidden = busy;
     this.generate.disabled = Boolean(hindrance);
@@ -236,7 +245,7 @@ export function summary(host: Host): string {
   const more = skipped ? ` · ${count(skipped, 'turn')} skipped` : '';
   const missing = turns.filter(isMissing);
   if (!turns.length) return '';
-  const seconds = turns.reduce((sum, turn) => sum + (turn.seconds ?? turn.estimated), 0);
+  const seconds = turns.reduce((sum, turn) => sum + secondsOf(turn), 0);
   if (!missing.length) return `All ${count(turns.length, 'turn')} spoken · ${span(seconds)}${more}`;
   return `${turns.length - missing.length} of ${count(turns.length, 'turn')} spoken · about ${span(seconds)} in all${more}`;
 }

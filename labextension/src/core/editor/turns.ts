@@ -5,7 +5,7 @@ import { Decoration, EditorView, GutterMarker, gutter, type DecorationSet } from
 
 import { h, svg } from '../dom';
 import { clock, span } from '../kit/format';
-import { standing, type Standing, type TurnState } from '../state';
+import { secondsOf, standing, type Standing, type TurnState } from '../state';
 import { labelsField, speakerStyle } from './highlight';
 
 const WORDS: Record<Standing, string> = {
@@ -56,10 +56,6 @@ export function describe(turn: TurnState): string {
   return `${turn.speaker}: ${WORDS[standing(turn)]}, ${length}`;
 }
 
-export function seconds(turn: TurnState): number {
-  return turn.seconds ?? (turn.state === 'unspeakable' ? 0 : turn.estimated);
-}
-
 /** Short enough for the gutter. */
 const length = (total: number): string => (total < 59.95 ? `${total.toFixed(1)} s` : clock(total));
 
@@ -77,7 +73,7 @@ class TurnMarker extends GutterMarker {
   }
   override toDOM(): Node {
     const state = URGENCY.find((one) => this.turns.some((turn) => standing(turn) === one)) ?? 'unspoken';
-    const total = this.turns.reduce((sum, turn) => sum + seconds(turn), 0);
+    const total = this.turns.reduce((sum, turn) => sum + (turn.seconds ?? secondsOf(turn)), 0);
     const real = this.turns.every((turn) => turn.seconds !== null);
     return h(
       'div',
