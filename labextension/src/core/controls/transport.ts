@@ -62,6 +62,7 @@ class Transport {
     onclick: () => void this.cancel(),
   });
   private readonly why = h('span', { class: 'vvnb-hint' });
+  private readonly options: HTMLButtonElement;
   private readonly meters = new Meters();
   private readonly status = h('span', { class: 'vvnb-visually-hidden', role: 'status' });
   private readonly ended = h('div', { class: 'vvnb-slot' });
@@ -82,6 +83,12 @@ class Transport {
       title: 'Ctrl+Enter, ⌘ Enter',
       onclick: () => bus.emit('act', { action: 'generate' }),
     });
+    this.options = button({
+      label: 'Show options',
+      kind: 'link',
+      title: 'Go to the message about the project, with its buttons',
+      onclick: () => bus.emit('unsaved', {}),
+    });
     this.element = h(
       'section',
       { class: 'vvnb-transport', 'aria-label': 'Generate' },
@@ -90,6 +97,7 @@ class Transport {
         { class: 'vvnb-transport-row' },
         h('div', { class: 'vvnb-row', 'data-nowrap': true }, this.generate, this.stop),
         this.why,
+        this.options,
         this.meters.element,
       ),
       this.status,
@@ -163,6 +171,9 @@ class Transport {
     this.stop.hidden = !busy;
     this.why.textContent = busy ? '' : hindrance || summary(host);
     this.why.hidden = !this.why.textContent;
+    const problem = Boolean(host.get<ProjectState | undefined>('project')?.problem);
+    this.options.hidden = busy || !problem;
+    if (problem) this.failures.clear(); // the message about the project says it, with its buttons
     this.meters.element.hidden = !busy;
     if (busy) this.meters.show(host, job, this.progress);
     if (job.state !== this.before) this.status.textContent = ENDS[job.state] ?? '';
