@@ -88,7 +88,8 @@ def test_a_full_disk_can_be_tried_again(room: Callable[..., Any]) -> None:
     assert page.get_by_role("button", name="Try again").is_enabled()
     for width in (320, 900):
         page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")  # canvases follow a frame later
+        # Canvases follow a frame later.
+        page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_several_notices_are_all_shown(room: Callable[..., Any]) -> None:
