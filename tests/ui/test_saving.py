@@ -30,7 +30,7 @@ def test_a_project_whose_folder_is_gone(room: Callable[..., Any], theme: str) ->
     page = mounted.page
     alert = page.get_by_role("alert")
     assert "This project is not saved." in alert.inner_text() and "was deleted or moved" in alert.inner_text()
-    assert page.get_by_text("Not saved: the script shown is not on disk.").is_visible()
+    assert page.get_by_text("Not saved: the script shown is not in the project’s folder.").is_visible()
     assert page.get_by_text("turns spoken").count() == 0
     assert page.get_by_role("button", name="Generate", exact=False).first.is_disabled()
     assert faults(page) == []

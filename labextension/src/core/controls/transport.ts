@@ -16,7 +16,7 @@ export function obstacle(host: Host): string {
   const faults = (host.get<{ severity: string; line: number }[]>('diagnostics') ?? []).filter((found) => found.severity === 'error');
   const project = host.get<ProjectState | undefined>('project');
   if (project?.read_only) return 'This project is open for reading only.';
-  if (project?.problem) return project.unsaved ? 'Not saved: the script shown is not on disk.' : 'Not saved: the project cannot be written.';
+  if (project?.problem) return project.unsaved ? 'Not saved: the script shown is not in the project’s folder.' : 'Not saved: the project cannot be written.';
   if (faults.length) return `Fix line ${faults[0]!.line} of the script first.`;
   if (!turns.length) return 'Write a line first, such as “Speaker 1: Hello!”';
   if (turns.every((turn) => turn.state === 'unspeakable')) return 'The model cannot speak any turn of this script.';

@@ -80,7 +80,7 @@ export function mountSaving(root: HTMLElement, host: Host, bus: Bus): () => void
           'div',
           { class: 'vvnb-stack' },
           h('div', null, h('strong', null, 'This project is not saved. '), problem.replace(/\.?$/, '.')),
-          unsaved ? h('div', null, 'The script shown here is only in this page and in the kernel.') : null,
+          unsaved ? h('div', null, 'The script shown here is not in the project’s folder. Keep this page open until it is saved.') : null,
           h('div', { class: 'vvnb-row' }, ...actions.map((action) => choices[action]())),
           form,
           failures.element,
