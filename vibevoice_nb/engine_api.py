@@ -336,9 +336,11 @@ class Engine:
         self, script: str | Script, voices: Voices | None, options: GenerationOptions, sink: Sink
     ) -> Job:
         whole = (script if isinstance(script, Script) else parse_script(script)).raise_for_errors()
+        # Whoever parsed the script has its diagnostics; of text, nobody else reports them.
+        read = () if isinstance(script, Script) else whole.diagnostics
         script = speakable(whole, self.frontend, self.name)
         diagnostics = self.check(whole)
-        for item in diagnostics:
+        for item in (*(one for one in read if one.severity == "warning"), *diagnostics):
             warnings.warn(str(item), ScriptWarning, stacklevel=4)
         cast = self._followed(self._cast(whole, voices), whole)
         labels = {turn.speaker_index: turn.label for turn in whole.turns}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from vibevoice_nb.engine.prompt import TEXT, VOICES
 from vibevoice_nb.engine_api import Engine
 from vibevoice_nb.errors import CheckpointError, DeviceError, OptionError, ScriptError, VoiceError
 from vibevoice_nb.script import parse_script
+from vibevoice_nb.speakable import ScriptWarning
 from vibevoice_nb.speech import GenerationOptions
 
 __all__ = ["engine", "folder"]  # fixtures
@@ -276,3 +278,18 @@ def test_options_that_make_no_sense(engine: Engine, options: dict[str, Any], tol
 def test_none_means_the_default(engine: Engine) -> None:
     speech = engine.speak(TALK, {}, cfg_scale=None, num_steps=1, max_seconds=0.1, seed=1)
     assert speech.options.cfg_scale == 1.3
+
+
+def test_what_was_read_otherwise_is_warned_of(engine: Engine) -> None:
+    text = "Speaker 1: One. Speaker 2: Two. [short pause]"
+    with pytest.warns(ScriptWarning) as caught:
+        engine.speak(text, num_steps=1, max_seconds=0.2)
+    assert [str(item.message)[:28] for item in caught if item.category is ScriptWarning] == [
+        "line 1, column 17: warning: ",
+        "line 1, column 33: warning: ",
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ScriptWarning)
+        engine.speak(
+            parse_script(text), num_steps=1, max_seconds=0.2
+        )  # whoever parsed it has the diagnostics

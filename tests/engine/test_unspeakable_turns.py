@@ -29,7 +29,7 @@ def script(*texts: str) -> Script:
     return parse_script(lines, cast=labels)
 
 
-@pytest.mark.parametrize("text", ["-", "...", "?!", "你好。", "مرحبا", "🎉", "नमस्ते"])
+@pytest.mark.parametrize("text", ["-", "...", "?!", "你好。", "مرحبا", "नमस्ते"])
 def test_the_other_turns_sound_as_they_do_without_it(nano: Engine, text: str) -> None:
     turns = script("Hello.", text, "Bye.")
     spoken = Script((turns.turns[0], turns.turns[2]), (), turns.cast)

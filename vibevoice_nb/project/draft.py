@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.files import create, write_all
 from vibevoice_nb.peaks import BLOCK
 from vibevoice_nb.sinks import as_samples
@@ -105,13 +106,15 @@ class Draft:
             self.close()
 
 
-def unfinished_take(path: Path) -> Take | None:
+def unfinished_take(folder: ProjectFolder, path: Path) -> Take | None:
     """The audio of a draft that was left behind, without its frames; None if it can't be heard."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        with open(path / "draft.json", "rb") as file:
-            about = json.loads(file.read(_DRAFT_BYTES))
-        count = (path / "audio.f32").stat().st_size // 4
-        audio = np.memmap(path / "audio.f32", "<f4", "r", shape=(count,))
+    with contextlib.suppress(VibeVoiceError, OSError, ValueError, KeyError, TypeError, RecursionError):
+        about = json.loads(folder.read(path / "draft.json", _DRAFT_BYTES))
+        file = folder.inside(path / "audio.f32")
+        if not file.is_file():
+            return None
+        count = file.stat().st_size // 4
+        audio = np.memmap(file, "<f4", "r", shape=(count,))
         label, text = str(about["speaker"]), str(about["text"])
         turns = (TakeTurn(str(about["turn_id"]), label, text, 0, count),) if about.get("turn_id") else ()
         take = Take.from_audio(

@@ -135,6 +135,8 @@ class ProjectLock:
     def holder(self) -> Holder | None:
         """Who has it, as the note says; None where there is no note."""
         try:
+            if not self._note.is_file():  # opening a pipe would wait for ever
+                return None
             with open(self._note, "rb") as file:
                 data = json.loads(file.read(_NOTE_BYTES))
             numbers = float(data["started"]), float(data["since"])

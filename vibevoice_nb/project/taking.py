@@ -170,7 +170,7 @@ class TakesProject(CastProject):
         """What was being made when a process died: audio to hear and to save, no takes of the project."""
         if self.read_only:
             return []
-        found = map(unfinished_take, self._stale_drafts())
+        found = (unfinished_take(self._folder, path) for path in self._stale_drafts())
         return [take for take in found if take is not None]
 
     def discard_unfinished(self) -> None:

@@ -1,7 +1,9 @@
-import { ChangeSet, EditorState, Text, type TransactionSpec } from '@codemirror/state';
+import { EditorState, Text, ChangeSet, type TransactionSpec } from '@codemirror/state';
+import type { Diagnostic } from '@codemirror/lint';
 import type { EditorView } from '@codemirror/view';
 import { describe, expect, test } from 'vitest';
 
+import comments from '../../../tests/data/comment_examples.json';
 import { offsetOf, toDiagnostics, type Remark } from '../../src/core/editor/diagnostics';
 import { changeBetween } from '../../src/core/editor/diff';
 import { Labels, nameKey } from '../../src/core/editor/labels';
@@ -63,6 +65,27 @@ describe('labels', () => {
   });
 });
 
+describe('comments', () => {
+  test.each(comments as [string, boolean][])('%j: %j', (line, comment) => {
+    expect(labels.tokens(line).some(({ kind }) => kind === 'comment')).toBe(comment);
+  });
+});
+
+describe('a long line', () => {
+  test.each(['[pause:1', '[pause', '[', ' ', '*', 'a ', '[1', 'speaker 1'])('of %j takes linear time', (start) => {
+    const time = (length: number): number => {
+      const line = `${start}${' '.repeat(length)}x: ${start.repeat(length)}`;
+      const begin = performance.now();
+      labels.tokens(line);
+      cleanPaste(line, labels);
+      nameKey(line);
+      return performance.now() - begin;
+    };
+    // 40,000 blanks took seconds where two unbounded runs met.
+    expect(Math.min(...[1, 2, 3].map(() => time(40_000)))).toBeLessThan(200);
+  });
+});
+
 describe('remarks', () => {
   const remark = (fields: Partial<Remark>): Remark => ({
     severity: 'error', message: 'wrong', line: 1, column: 1, end_column: 2, expected: '', suggestion: '', fix: null, ...fields,
@@ -81,8 +104,8 @@ describe('remarks', () => {
     [{ expected: 'English text', suggestion: 'write words' }, 'Wrong. Expected: English text. Write words.', undefined],
     [{ suggestion: 'delete it', fix: '' }, 'Wrong.', 'Delete it'],
     [{ suggestion: "write '[pause:500]'", fix: '[pause:500]' }, 'Wrong.', 'Write “[pause:500]”'],
-    [{ suggestion: 'begin a new line before it', fix: '\nBen:' }, 'Wrong.', 'Begin a new line before it'],
-    [{ suggestion: 'write a blank after it', fix: '# ' }, 'Wrong. Write a blank after it.', 'Write “# ”'],
+    [{ suggestion: 'begin a new line before it', fix: '\nBen:' }, 'Wrong. Begin a new line before it.', 'Split here'],
+    [{ suggestion: 'write a blank after it', fix: '# ' }, 'Wrong. Write a blank after it.', 'Make it a comment'],
   ])('are sentences, and say nothing twice: %j', (fields, message, fix) => {
     const [found] = toDiagnostics([remark(fields)], text, ChangeSet.empty(text.length).desc);
     expect([found!.message, found!.actions?.[0]!.name]).toEqual([message, fix]);
@@ -112,6 +135,15 @@ describe('remarks', () => {
     const cut = ChangeSet.of([{ from: 0, to: text.length }], text.length);
     const left = toDiagnostics([remark({ line: 2, end_column: 4 })], text, cut.desc);
     expect(left.every(({ from, to }) => from === 0 && to === 0)).toBe(true);
+  });
+
+  test('offer every fix by what it does', () => {
+    const actions = (fix: string | null, alternatives: string[] = []) =>
+      toDiagnostics([remark({ fix, alternatives })], text, ChangeSet.empty(text.length).desc)[0]!.actions?.map(({ name }) => name);
+    expect(actions('', ['[pause:500]', 'laughs'])).toEqual(['Delete it', 'Write “[pause:500]”', 'Write “laughs”']);
+    expect(actions('\nBen:')).toEqual(['Split here']);
+    expect(actions('# Let me know!')).toEqual(['Make it a comment']);
+    expect(actions(null)).toBeUndefined();
   });
 
   test('on lines that are gone are left out', () => {

@@ -13,6 +13,8 @@ export interface Remark {
   expected: string;
   suggestion: string;
   fix: string | null;
+  /** Other texts that may be put there. */
+  alternatives?: readonly string[];
 }
 
 /** UTF-16 offset of a column that counts code points. */
@@ -38,7 +40,7 @@ export function toDiagnostics(remarks: readonly Remark[], before: Text, moved: C
       to,
       severity: remark.severity,
       message: wordsOf(remark),
-      ...(remark.fix === null ? {} : { actions: [quickFix(remark.fix)] }),
+      ...(remark.fix === null ? {} : { actions: [remark.fix, ...(remark.alternatives ?? [])].map(quickFix) }),
     });
   }
   return found.sort((a, b) => a.from - b.from);
@@ -46,21 +48,27 @@ export function toDiagnostics(remarks: readonly Remark[], before: Text, moved: C
 
 /** A sentence each for what is wrong, what was expected and what to do, unless the quick fix's button says that. */
 function wordsOf({ message, expected, suggestion, fix }: Remark): string {
-  const offered = fix !== null && plain(suggestion) === plain(fixName(fix));
+  const offered = fix !== null && plain(suggestion) === plain(nameOf(fix));
   return [message, expected && `Expected: ${expected}`, offered ? '' : suggestion].filter(Boolean).map(sentence).join(' ');
 }
 
-const fixName = (fix: string): string => (!fix ? 'Delete it' : fix.startsWith('\n') ? 'Begin a new line before it' : `Write “${fix}”`);
-
 function quickFix(fix: string): NonNullable<Diagnostic['actions']>[number] {
   return {
-    name: fixName(fix),
+    name: nameOf(fix),
     apply(view, from, to) {
       const around = view.state.sliceDoc(Math.max(0, from - 1), from) + view.state.sliceDoc(to, to + 1);
       const spare = fix.startsWith('\n') ? around.startsWith(' ') : !fix && /^ (?:[\s,.;:!?]|$)/.test(around);
       view.dispatch({ changes: { from: spare ? from - 1 : from, to, insert: fix }, userEvent: 'input.fix' });
     },
   };
+}
+
+function nameOf(fix: string): string {
+  if (!fix) return 'Delete it';
+  if (fix.startsWith('\n')) return 'Split here';
+  if (fix.startsWith('# ')) return 'Make it a comment';
+  const shown = fix.length > 40 ? `${fix.slice(0, 39)}…` : fix;
+  return `Write “${shown}”`;
 }
 
 const plain = (text: string): string => text.replace(/['"“”]/g, '').toLowerCase();

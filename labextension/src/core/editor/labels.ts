@@ -9,11 +9,12 @@ export interface Token {
   speaker?: Speaker;
 }
 
-/** As the kernel reads comments: a number sign and a blank; `#metoo` is text. */
-const COMMENT = /^\s*#(?:\s|$)/;
-const LABEL = /^\s*([^:：]{1,60})[:：]/;
+const LABEL = /^([^:：]{1,60})[:：]/;
 const NUMBERED = /^(?:speaker\s+(\d{1,9})|\[\s*(\d{1,9})\s*\])$/i;
-const PAUSE = /\[pause(?:\s*:\s*\d{1,9}\s*(?:ms)?)?\s*\]/gi;
+// Blanks are bounded: two unbounded runs in a row would take quadratic time.
+const PAUSE = /\[pause(?:\s{0,9}:\s{0,9}\d{1,9}\s{0,9}(?:ms)?)?\s{0,9}\]/gi;
+/** As `is_comment` in Python: `# ` at the line's start, or nothing but `#`. */
+const COMMENT = /^(?:#\s|#+$)/;
 const MARKUP = /^[*_]{1,3}|[*_]{1,3}$/g;
 
 /** What two spellings of a name share. */
@@ -35,14 +36,12 @@ export class Labels {
   }
 
   tokens(line: string): Token[] {
-    if (COMMENT.test(line)) return [{ from: 0, to: line.length, kind: 'comment' }];
+    if (COMMENT.test(line.trim())) return [{ from: 0, to: line.length, kind: 'comment' }];
     const tokens: Token[] = [];
-    const label = LABEL.exec(line);
+    const from = line.length - line.trimStart().length;
+    const label = LABEL.exec(line.slice(from, from + 61));
     const speaker = label && this.get(label[1]!.trim().replace(MARKUP, ''));
-    if (label && speaker) {
-      const from = line.length - line.trimStart().length;
-      tokens.push({ from, to: label[0].length, kind: 'label', speaker });
-    }
+    if (label && speaker) tokens.push({ from, to: from + label[0].length, kind: 'label', speaker });
     for (const pause of line.matchAll(PAUSE)) {
       tokens.push({ from: pause.index, to: pause.index + pause[0].length, kind: 'pause' });
     }
