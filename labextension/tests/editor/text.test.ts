@@ -1,5 +1,4 @@
 import { EditorState, Text, ChangeSet, type TransactionSpec } from '@codemirror/state';
-import type { Diagnostic } from '@codemirror/lint';
 import type { EditorView } from '@codemirror/view';
 import { describe, expect, test } from 'vitest';
 
