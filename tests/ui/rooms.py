@@ -77,6 +77,7 @@ def turns_and_takes(count: int = 6) -> tuple[list[dict[str, Any]], dict[str, dic
                 "end_line": at + 1,
                 "state": "unspoken" if seconds is None else "changed" if at == 2 else "spoken",
                 "reason": "",
+                "partial": False,
                 "context_changed": at == 3,
                 "estimated": 3.0,
                 "seconds": seconds,

@@ -45,7 +45,7 @@ def test_a_script_of_nothing_cannot_be_generated(room: Callable[..., Any]) -> No
     turns, _ = turns_and_takes()
     none = [{**turn, "state": "unspeakable", "reason": REASON, "takes": [], "chosen": None} for turn in turns]
     page = room(turns=none, takes={}, speakers=consenting()).page
-    assert page.get_by_text("The model can speak nothing of this script.").is_visible()
+    assert page.get_by_text("The model cannot speak any turn of this script.").is_visible()
     assert page.get_by_role("button", name="Generate", exact=True).is_disabled()
 
 

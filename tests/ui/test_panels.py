@@ -176,7 +176,7 @@ def test_settings(room: Callable[..., Any]) -> None:
     mounted.until(lambda: mounted.traits["num_steps"] == 5)
     page.get_by_label("Guidance (CFG scale)", exact=True).last.fill("99")
     page.keyboard.press("Tab")
-    mounted.until(lambda: mounted.traits["cfg_scale"] == 5)
+    mounted.until(lambda: mounted.traits["cfg_scale"] == 10)
     page.get_by_role("button", name="Keep this seed").click()
     mounted.until(lambda: mounted.traits["seed"] == 1827364550)
     mounted.until(lambda: page.get_by_label("Seed", exact=True).last.input_value() == "1827364550")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from room_helpers import asked, faults, room, wait_for_call
+from room_helpers import asked, consenting, faults, room, wait_for_call
 
 from vibevoice_nb.errors import ProjectError
 
@@ -30,15 +30,31 @@ def test_a_project_whose_folder_is_gone(room: Callable[..., Any], theme: str) ->
     page = mounted.page
     alert = page.get_by_role("alert")
     assert "This project is not saved." in alert.inner_text() and "was deleted or moved" in alert.inner_text()
-    assert page.get_by_text("Not saved: the script shown is not on disk.").is_visible()
+    assert page.get_by_text("Not saved: the script shown is not in the project’s folder.").is_visible()
     assert page.get_by_text("turns spoken").count() == 0
     assert page.get_by_role("button", name="Generate", exact=False).first.is_disabled()
     assert faults(page) == []
+    page.get_by_role("button", name="Show options").click()
+    assert page.evaluate("() => document.activeElement.textContent") == "Recreate here"
     page.get_by_role("button", name="Recreate here").click()
     wait_for_call(mounted, "recreate_project")
     mounted.set(project=SAVED)
     alert.wait_for(state="hidden")
     page.get_by_text("Not saved").wait_for(state="hidden")
+
+
+def test_a_generation_without_its_folder_says_so_once(room: Callable[..., Any]) -> None:
+    def gone(**_: Any) -> Any:
+        mounted.set(project={**GONE, "unsaved": False})
+        raise ProjectError(GONE["problem"], "the project's folder", "recreate it here (project.recreate())")
+
+    mounted = room(methods={"generate": gone}, project=SAVED, speakers=consenting())
+    page = mounted.page
+    page.get_by_role("button", name="Generate", exact=False).first.click()
+    page.get_by_role("button", name="Show options").wait_for()
+    page.get_by_text("Not saved: the project cannot be written.").wait_for()
+    assert page.get_by_text("was deleted or moved").count() == 1
+    assert page.get_by_text("project.recreate()").count() == 0
 
 
 def test_a_copy_elsewhere(room: Callable[..., Any]) -> None:
@@ -72,7 +88,8 @@ def test_a_full_disk_can_be_tried_again(room: Callable[..., Any]) -> None:
     assert page.get_by_role("button", name="Try again").is_enabled()
     for width in (320, 900):
         page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+        # Canvases follow a frame later.
+        page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_several_notices_are_all_shown(room: Callable[..., Any]) -> None:

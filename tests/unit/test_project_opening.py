@@ -216,6 +216,8 @@ def test_where_a_project_can_be(tmp_path: Path, path: Path) -> None:
     with pytest.raises(ProjectError, match=r"project\.json is missing"):
         Project.open(tmp_path)
     (tmp_path / "file").write_text("")
+    with pytest.raises(ProjectError, match=r"file is a file.*move or rename"):
+        Project.open(tmp_path / "file")
     with pytest.raises(ProjectError):
         Project.create(tmp_path / "file" / "talk")
     assert sorted(item.name for item in tmp_path.iterdir()) == ["file", "talk.vibevoice"]

@@ -194,6 +194,16 @@ def test_one_generation_at_a_time(studio: Studio) -> None:
     assert studio.job["state"] == "cancelled"
 
 
+def test_a_stopped_turn_is_marked_as_partial(studio: Studio) -> None:
+    studio.script = "Anna: " + "This one takes a while to be spoken, as it has many words. " * 3
+    assert [turn["partial"] for turn in studio.turns] == [False]
+    job = studio.generate()
+    next(iter(job))
+    studio.cancel()
+    job.result(180)
+    assert [(turn["state"], turn["partial"]) for turn in studio.turns] == [("spoken", True)]
+
+
 def test_two_rooms_on_one_folder_show_the_same(studio: Studio) -> None:
     other = Studio(studio.work.path)
     studio.script = "Anna: Changed."

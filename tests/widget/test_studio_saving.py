@@ -47,7 +47,7 @@ def test_the_documented_cell_can_be_run_again(studio: Studio, tmp_path: Path, af
     if after_restart:
         studio.close()
         studio.work.close()
-    with pytest.warns(UserWarning, match=r"keeps its own script.*replace_script=True"):
+    with pytest.warns(UserWarning, match=r"already has a script.*replace_script=True"):
         again = Studio(tmp_path / "show", script=SCRIPT, num_steps=5)
     assert (again.script, again.num_steps, again.seed) == (EDITED, 8, 3)
     kept = [item.fields for item in again.channel._kept.values() if item.kind == "notice"]

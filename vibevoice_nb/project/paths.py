@@ -81,12 +81,15 @@ def existing_project(path: str | os.PathLike[str]) -> Path:
         found = folder if folder.is_dir() else given
         if _has_state(found):
             return found
+        taken = next((one for one in (folder, given) if one.is_file()), None)
         missing = not found.is_dir()
     except TypeError:
         raise _unfit(path, "a path as text", "write 'episode'") from None
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
         raise ProjectError(f"{shown(path)}: {reason}", "a folder that can be read", "check the path") from exc
+    if missing and taken:
+        raise ProjectError(f"{taken} is a file", "a project's folder", "move or rename the file")
     if missing:
         raise ProjectError(f"{given}: no such folder", "a project's folder", "Project.create makes one")
     got = f"{found}: project.json is missing"

@@ -114,6 +114,7 @@ def turn_rows(script: Script) -> list[dict[str, Any]]:
             "end_line": turn.end_line,
             "state": "unspoken",
             "reason": "",
+            "partial": False,
             "context_changed": False,
             "estimated": round(turn.estimated_seconds, 2),
             "seconds": None,

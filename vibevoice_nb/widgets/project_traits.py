@@ -33,6 +33,7 @@ def turn_states(project: Project, marks: Mapping[str, str]) -> list[dict[str, An
                 "end_line": turn.end_line,
                 "state": marks.get(item.id, item.state),
                 "reason": item.reason,
+                "partial": item.partial,
                 "context_changed": item.context_changed,
                 "estimated": round(turn.estimated_seconds, 2),
                 "seconds": None if chosen is None else round(chosen.seconds, 3),

@@ -346,8 +346,8 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
             project.write_script(script)
         elif whole_text(script) != project.script_text:
             text = (
-                f"{project.name} keeps its own script, which is not the one of the cell. "
-                "To replace it, use Studio(..., replace_script=True); undo brings it back."
+                f"The project '{project.name}' already has a script, so the cell's script is not used. "
+                "To use it, add replace_script=True to the cell; Undo brings the old script back."
             )
             warnings.warn(text, stacklevel=3)
             self.tell("info", text)

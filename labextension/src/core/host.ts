@@ -28,6 +28,8 @@ export interface BusEvents {
   act: { action: Action };
   /** Speak a turn again. */
   respeak: { turn: string };
+  /** Bring the actions for a project that cannot be saved into view. */
+  unsaved: object;
   /** Hand over what was typed, now. */
   flush: object;
 }

@@ -1,5 +1,7 @@
 /** The values a widget shares with its kernel, as the traits' table has them. */
 
+import type { Host } from './host';
+
 export interface Check {
   severity: 'error' | 'warning' | 'info';
   message: string;
@@ -41,6 +43,8 @@ export interface TurnState {
   state: 'unspoken' | 'queued' | 'speaking' | 'spoken' | 'changed' | 'unspeakable';
   /** Why it is unspeakable. */
   reason: string;
+  /** Whether the chosen take was stopped before its end. */
+  partial: boolean;
   context_changed: boolean;
   estimated: number;
   seconds: number | null;
@@ -124,6 +128,32 @@ export interface SweepCell {
   rtf: number;
   loudness: number | null;
   state: 'waiting' | 'speaking' | 'finished' | 'cancelled';
+}
+
+/** State of a turn as it is shown: the kernel's, with the reasons why a spoken turn may need another take. */
+export type Standing = TurnState['state'] | 'partial' | 'context';
+
+export function standing(turn: TurnState): Standing {
+  if (turn.state !== 'spoken') return turn.state;
+  return turn.partial ? 'partial' : turn.context_changed ? 'context' : 'spoken';
+}
+
+/** Whether pressing Generate generates a turn: it has no complete take of its present text and voice. */
+export const isMissing = (turn: TurnState): boolean => turn.state !== 'unspeakable' && (turn.state !== 'spoken' || turn.partial);
+
+/** Length of a turn: of its complete take, or else estimated. */
+export function secondsOf(turn: TurnState): number {
+  if (turn.state === 'unspeakable') return 0;
+  return turn.partial ? turn.estimated : (turn.seconds ?? turn.estimated);
+}
+
+/** The turns; without a kernel none is waiting or being generated, whatever the kernel said last. */
+export function turnsOf(host: Host): readonly TurnState[] {
+  const turns = host.get<TurnState[] | undefined>('turns') ?? [];
+  if (host.channel.connected) return turns;
+  return turns.map((turn) =>
+    turn.state === 'queued' || turn.state === 'speaking' ? { ...turn, state: turn.chosen === null ? 'unspoken' : 'spoken' } : turn,
+  );
 }
 
 /** Whether a job still has work to do. */

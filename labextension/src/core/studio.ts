@@ -63,7 +63,7 @@ export function mountStudio(root: HTMLElement, host: Host, bus: Bus): () => void
   const disposers = new Disposers();
   const keys = mountHeader(header, host, areas, () => focusArea(areas.find((area) => area.element === model)!));
   disposers.add(
-    mountSaving(news, host),
+    mountSaving(news, host, bus),
     mountNews(news, host),
     mountWelcome(script, host),
     mountEditor(script, host, bus),

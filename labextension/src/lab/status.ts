@@ -85,7 +85,8 @@ export class Progress extends Widget {
 
   private preparing(model: ModelState, loaded: number | null): string {
     if (loaded === null) return this.trans.__('Getting ready …');
-    return this.trans.__('Loading %1 … %2 %', model.name, Math.round(100 * loaded));
+    const percent = Math.round(100 * loaded);
+    return percent ? this.trans.__('Loading %1 … %2 %', model.name, percent) : this.trans.__('Loading %1 …', model.name);
   }
 
   private turnOf(job: JobState, now: ToPage['progress']): string {

@@ -7,11 +7,12 @@ import { Bus, type Host } from '../../src/core/host';
 import type { TurnState } from '../../src/core/state';
 
 const turn = (id: string, line: number, more: Partial<TurnState> = {}): TurnState => ({
-  id, line, end_line: line, speaker: 'Anna', speaker_index: 0, state: 'spoken', reason: '', context_changed: false,
+  id, line, end_line: line, speaker: 'Anna', speaker_index: 0, state: 'spoken', reason: '', partial: false, context_changed: false,
   estimated: 1, seconds: 2.5, gap_ms: null, pause_ms: 0, takes: [], chosen: null, ...more,
 });
 
 class Values {
+  readonly channel = { connected: true, onConnection: () => () => undefined };
   private readonly callbacks = new Map<string, (() => void)[]>();
   constructor(readonly values: Record<string, unknown>) {}
   get = <T>(name: string): T => this.values[name] as T;

@@ -1,5 +1,4 @@
 import { EditorState, Text, ChangeSet, type TransactionSpec } from '@codemirror/state';
-import type { Diagnostic } from '@codemirror/lint';
 import type { EditorView } from '@codemirror/view';
 import { describe, expect, test } from 'vitest';
 
@@ -53,6 +52,9 @@ describe('labels', () => {
     ['So [pause:300] then [PAUSE] and [pause:x]', [['pause', '[pause:300]'], ['pause', '[PAUSE]']]],
     ['Anna: one [pause]', [['label', 'Anna:'], ['pause', '[pause]']]],
     [' # Anna: not said [pause]', [['comment', ' # Anna: not said [pause]']]],
+    ['#', [['comment', '#']]],
+    ['#metoo was said [pause]', [['pause', '[pause]']]],
+    ['## Part two', []],
     ['', []],
   ])('in %j', (line, expected) => expect(kinds(line)).toEqual(expected));
 
@@ -97,6 +99,34 @@ describe('remarks', () => {
     expect(found!.actions![0]!.name).toBe('Write “Speaker 2:”');
   });
 
+  test.each([
+    [{ expected: 'English text', suggestion: 'write words' }, 'Wrong. Expected: English text. Write words.', undefined],
+    [{ suggestion: 'delete it', fix: '' }, 'Wrong.', 'Delete it'],
+    [{ suggestion: "write '[pause:500]'", fix: '[pause:500]' }, 'Wrong.', 'Write “[pause:500]”'],
+    [{ suggestion: 'begin a new line before it', fix: '\nBen:' }, 'Wrong. Begin a new line before it.', 'Split here'],
+    [{ suggestion: 'write a blank after it', fix: '# ' }, 'Wrong. Write a blank after it.', 'Make it a comment'],
+  ])('are sentences, and say nothing twice: %j', (fields, message, fix) => {
+    const [found] = toDiagnostics([remark(fields)], text, ChangeSet.empty(text.length).desc);
+    expect([found!.message, found!.actions?.[0]!.name]).toEqual([message, fix]);
+  });
+
+  test.each([
+    ['Well [laughs] go.', '[laughs]', '', 'Well go.'],
+    ['Well [laughs]', '[laughs]', '', 'Well'],
+    ['Well [laughs], go.', '[laughs]', '', 'Well, go.'],
+    ['I see. Ben: Yes.', 'Ben:', '\nBen:', 'I see.\nBen: Yes.'],
+    ['Well <break/> go.', '<break/>', '[pause]', 'Well [pause] go.'],
+  ])('fixed in %j', (line, words, fix, fixed) => {
+    const doc = Text.of([line]);
+    const column = line.indexOf(words) + 1;
+    const [found] = toDiagnostics([remark({ column, end_column: column + words.length, fix })], doc, ChangeSet.empty(doc.length).desc);
+    const state = EditorState.create({ doc });
+    let after = '';
+    const view = { state, dispatch: (spec: TransactionSpec) => (after = state.update(spec).state.doc.toString()) };
+    found!.actions![0]!.apply(view as unknown as EditorView, found!.from, found!.to);
+    expect(after).toBe(fixed);
+  });
+
   test('move with what was typed since, and go when their words went', () => {
     const typed = ChangeSet.of([{ from: 0, insert: 'xx' }], text.length);
     const [moved] = toDiagnostics([remark({ column: 4, end_column: 16 })], text, typed.desc);
@@ -113,17 +143,6 @@ describe('remarks', () => {
     expect(actions('\nBen:')).toEqual(['Split here']);
     expect(actions('# Let me know!')).toEqual(['Make it a comment']);
     expect(actions(null)).toBeUndefined();
-  });
-
-  test('split a line before the label inside it', () => {
-    const before = Text.of(['Anna: Hi. Ben: Hello.']);
-    const found = remark({ severity: 'warning', column: 11, end_column: 15, fix: '\nBen:' });
-    const [{ actions, from, to }] = toDiagnostics([found], before, ChangeSet.empty(before.length).desc) as [Diagnostic];
-    let state = EditorState.create({ doc: before });
-    const view = { dispatch: (spec: TransactionSpec) => (state = state.update(spec).state) } as unknown as EditorView;
-    actions![0]!.apply(view, from, to);
-    expect(state.doc.toString()).toBe('Anna: Hi. \nBen: Hello.');
-    expect(state.doc.lines).toBe(2);
   });
 
   test('on lines that are gone are left out', () => {

@@ -7,7 +7,7 @@ import { obstacle, overallWords, plan, summary, turnWords, waiting } from '../..
 import { filesOf } from '../../src/core/export/download';
 import type { Host } from '../../src/core/host';
 import { failureOf } from '../../src/core/kit/elements';
-import type { JobState, ModelState, Speaker, TurnState } from '../../src/core/state';
+import { standing, turnsOf, type JobState, type ModelState, type Speaker, type TurnState } from '../../src/core/state';
 import { linesOf } from '../../src/core/takes/takes';
 
 const turn = (id: string, state: TurnState['state'] = 'spoken', line = 1, end_line = line): TurnState =>
@@ -22,13 +22,13 @@ describe('what is in the way of generating', () => {
     [{}, ''],
     [{ turns: [] }, 'Write a line first'],
     [{ diagnostics: [{ severity: 'warning', line: 1 }] }, ''],
-    [{ diagnostics: [{ severity: 'error', line: 3 }] }, 'Line 3'],
+    [{ diagnostics: [{ severity: 'error', line: 3 }] }, 'Fix line 3'],
     [{ speakers: [speaker('Anna', null)] }, 'Anna needs a voice'],
     [{ speakers: [speaker('Anna'), speaker('Gone', null)] }, ''],
     [{ speakers: [speaker('Anna', { needs_consent: true, consent: false })] }, 'Confirm under Cast'],
     [{ speakers: [speaker('Anna', { needs_consent: true, consent: true })] }, ''],
     [{ project: { read_only: true } }, 'reading only'],
-    [{ turns: [turn('1', 'unspeakable'), turn('2', 'unspeakable')] }, 'can speak nothing'],
+    [{ turns: [turn('1', 'unspeakable'), turn('2', 'unspeakable')] }, 'cannot speak any'],
     [{ turns: [turn('1', 'unspeakable'), turn('2')] }, ''],
   ])('%o', (values, words) => {
     if (words) expect(obstacle(host(values))).toContain(words);
@@ -52,6 +52,21 @@ describe('the button', () => {
     const begun = [{ ...turn('1', 'unspoken'), seconds: null, estimated: 2 }, ...turns.slice(1)];
     expect(plan(host({ turns: begun })).label).toBe('Generate 1 turn');
     expect(summary(host({ turns: begun }))).toBe('1 of 2 turns spoken · about 3.0 s in all · 1 turn skipped');
+  });
+
+  it('counts a turn that was stopped before its end as missing', () => {
+    const turns = [{ ...turn('1'), seconds: 2 }, { ...turn('2'), seconds: 1, estimated: 8, partial: true }];
+    expect(standing(turns[1]!)).toBe('partial');
+    expect(plan(host({ turns })).label).toBe('Generate 1 turn');
+    expect(summary(host({ turns }))).toBe('1 of 2 turns spoken · about 10 s in all');
+  });
+
+  it('does not wait for a turn of a kernel that is gone', () => {
+    const turns = [{ ...turn('1', 'speaking'), chosen: null }, { ...turn('2', 'queued'), chosen: 'take', partial: true }, turn('3')];
+    const gone = { ...host({ turns }), channel: { connected: false } } as unknown as Host;
+    expect(turnsOf(gone).map(standing)).toEqual(['unspoken', 'partial', 'spoken']);
+    const there = { ...gone, channel: { connected: true } } as unknown as Host;
+    expect(turnsOf(there).map(standing)).toEqual(['speaking', 'queued', 'spoken']);
   });
 
   it('has words for how far it is, also before the first sound', () => {

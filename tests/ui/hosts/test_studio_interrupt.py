@@ -29,6 +29,8 @@ def test_the_toolbars_square_stops_a_generation(speaking: StudioPage) -> None:
     kernel = speaking.notebook.kernel
     assert kernel.value("studio.job['state']") == "cancelled"
     assert kernel.value("studio.turns[0]['seconds']") > 0 and kernel.value("studio.work.turns[0].partial")
+    assert speaking.gutter() == ["partial"]
+    expect(speaking.generate_button).to_have_text("Generate")
     assert kernel.value("6 * 7") == 42, "the kernel goes on"
 
 
@@ -39,3 +41,5 @@ def test_live_audio_ends_with_its_kernel(speaking: StudioPage) -> None:
     expect(speaking.root.get_by_text("being made now")).to_have_count(0)
     expect(speaking.root.get_by_text("wants a click")).to_have_count(0)
     expect(speaking.stop_button).to_be_hidden()
+    assert speaking.gutter() == ["unspoken"]
+    expect(speaking.generate_button).to_be_disabled()

@@ -6,7 +6,7 @@ import { button, Failures, failureNote, progressBar } from '../kit/elements';
 import { clock, count, span, speed } from '../kit/format';
 import { Disposers, watch } from '../kit/watch';
 import type { ToPage } from '../protocol';
-import { isBusy, type JobState, type ModelState, type ProjectState, type Speaker, type TurnState } from '../state';
+import { isBusy, isMissing, secondsOf, type JobState, type ModelState, type ProjectState, type Speaker, type TurnState } from '../state';
 
 type Progress = ToPage['progress'];
 
@@ -16,10 +16,10 @@ export function obstacle(host: Host): string {
   const faults = (host.get<{ severity: string; line: number }[]>('diagnostics') ?? []).filter((found) => found.severity === 'error');
   const project = host.get<ProjectState | undefined>('project');
   if (project?.read_only) return 'This project is open for reading only.';
-  if (project?.problem) return project.unsaved ? 'Not saved: the script shown is not on disk.' : 'Not saved: the project cannot be written.';
-  if (faults.length) return `Line ${faults[0]!.line} of the script needs a look first.`;
+  if (project?.problem) return project.unsaved ? 'Not saved: the script shown is not in the project’s folder.' : 'Not saved: the project cannot be written.';
+  if (faults.length) return `Fix line ${faults[0]!.line} of the script first.`;
   if (!turns.length) return 'Write a line first, such as “Speaker 1: Hello!”';
-  if (turns.every((turn) => turn.state === 'unspeakable')) return 'The model can speak nothing of this script.';
+  if (turns.every((turn) => turn.state === 'unspeakable')) return 'The model cannot speak any turn of this script.';
   const present = new Set(turns.map((turn) => turn.speaker));
   const speakers = (host.get<Speaker[]>('speakers') ?? []).filter((speaker) => present.has(speaker.label));
   const silent = speakers.find((speaker) => !speaker.voice);
@@ -38,7 +38,7 @@ function speakable(host: Host): TurnState[] {
 export function plan(host: Host): { label: string; turns: string[] | null } {
   const turns = speakable(host);
   if (host.get('mode') === 'whole') return { label: 'Generate the script', turns: null };
-  const missing = turns.filter((turn) => turn.state === 'unspoken' || turn.state === 'changed');
+  const missing = turns.filter(isMissing);
   if (!turns.length || missing.length === turns.length) return { label: 'Generate', turns: null };
   if (missing.length) return { label: `Generate ${count(missing.length, 'turn')}`, turns: null };
   return { label: 'Speak all again', turns: turns.map((turn) => turn.id) };
@@ -62,12 +62,14 @@ class Transport {
     onclick: () => void this.cancel(),
   });
   private readonly why = h('span', { class: 'vvnb-hint' });
+  private readonly options: HTMLButtonElement;
   private readonly meters = new Meters();
   private readonly status = h('span', { class: 'vvnb-visually-hidden', role: 'status' });
   private readonly ended = h('div', { class: 'vvnb-slot' });
   private progress: Progress | null = null;
   private asked = false;
   private dismissed = '';
+  private lost = false;
   private before: string;
 
   constructor(
@@ -81,6 +83,12 @@ class Transport {
       title: 'Ctrl+Enter, ⌘ Enter',
       onclick: () => bus.emit('act', { action: 'generate' }),
     });
+    this.options = button({
+      label: 'Show options',
+      kind: 'link',
+      title: 'Go to the message about the project, with its buttons',
+      onclick: () => bus.emit('unsaved', {}),
+    });
     this.element = h(
       'section',
       { class: 'vvnb-transport', 'aria-label': 'Generate' },
@@ -89,6 +97,7 @@ class Transport {
         { class: 'vvnb-transport-row' },
         h('div', { class: 'vvnb-row', 'data-nowrap': true }, this.generate, this.stop),
         this.why,
+        this.options,
         this.meters.element,
       ),
       this.status,
@@ -104,7 +113,11 @@ class Transport {
       }),
       bus.on('respeak', ({ turn }) => void this.failures.during(() => host.channel.call('respeak', { turn }))),
       watch(host, ['job', 'turns', 'speakers', 'diagnostics', 'mode', 'project', 'model_state'], () => this.render()),
-      host.channel.onConnection(() => this.render()),
+      host.channel.onConnection((connected) => {
+        this.lost = !connected;
+        if (this.lost) this.status.textContent = '';
+        this.render();
+      }),
       () => this.element.remove(),
     );
   }
@@ -117,8 +130,12 @@ class Transport {
     return this.host.get<JobState>('job');
   }
 
+  private get hindrance(): string {
+    return this.lost ? 'The kernel does not answer.' : obstacle(this.host);
+  }
+
   private async start(): Promise<void> {
-    const hindrance = obstacle(this.host);
+    const hindrance = this.hindrance;
     if (isBusy(this.job) || this.asked || hindrance) {
       this.status.textContent = hindrance;
       return;
@@ -147,13 +164,16 @@ class Transport {
     const { host, job } = this;
     // A job of a kernel that is gone has ended, whatever it said last.
     const busy = (isBusy(job) && host.channel.connected) || this.asked;
-    const hindrance = obstacle(host);
+    const { hindrance } = this;
     this.generate.replaceChildren(this.generate.firstChild!, plan(host).label);
     this.generate.hidden = busy;
     this.generate.disabled = Boolean(hindrance);
     this.stop.hidden = !busy;
     this.why.textContent = busy ? '' : hindrance || summary(host);
     this.why.hidden = !this.why.textContent;
+    const problem = Boolean(host.get<ProjectState | undefined>('project')?.problem);
+    this.options.hidden = busy || !problem;
+    if (problem) this.failures.clear(); // the message about the project says it, with its buttons
     this.meters.element.hidden = !busy;
     if (busy) this.meters.show(host, job, this.progress);
     if (job.state !== this.before) this.status.textContent = ENDS[job.state] ?? '';
@@ -201,7 +221,8 @@ class Meters {
 
 /** The phase before the first frame, in words: "Loading nano … 40 %". */
 export function waiting(job: JobState, loading: ModelState | null): string {
-  if (loading) return `Loading ${loading.name} … ${Math.round(100 * (loading.loaded ?? 0))} %`;
+  const percent = Math.round(100 * (loading?.loaded ?? 0));
+  if (loading) return `Loading ${loading.name} …${percent ? ` ${percent} %` : ''}`;
   const words = { queued: 'Waiting for another generation…', loading: 'Loading the model…', speaking: 'Reading the script and the voices…' };
   return words[job.state as keyof typeof words] ?? 'Starting…';
 }
@@ -233,9 +254,9 @@ export function summary(host: Host): string {
   const turns = speakable(host);
   const skipped = (host.get<TurnState[]>('turns') ?? []).length - turns.length;
   const more = skipped ? ` · ${count(skipped, 'turn')} skipped` : '';
-  const missing = turns.filter((turn) => turn.state === 'unspoken' || turn.state === 'changed');
+  const missing = turns.filter(isMissing);
   if (!turns.length) return '';
-  const seconds = turns.reduce((sum, turn) => sum + (turn.seconds ?? turn.estimated), 0);
+  const seconds = turns.reduce((sum, turn) => sum + secondsOf(turn), 0);
   if (!missing.length) return `All ${count(turns.length, 'turn')} spoken · ${span(seconds)}${more}`;
   return `${turns.length - missing.length} of ${count(turns.length, 'turn')} spoken · about ${span(seconds)} in all${more}`;
 }

@@ -35,22 +35,31 @@ export function toDiagnostics(remarks: readonly Remark[], before: Text, moved: C
     const from = moved.mapPos(line.from + offsetOf(line.text, remark.column), 1);
     const to = moved.mapPos(line.from + offsetOf(line.text, remark.end_column), -1);
     if (to < from) continue; // its words were deleted in the meantime
-    const note = [remark.message, remark.expected && `expected: ${remark.expected}`, remark.suggestion].filter(Boolean);
     found.push({
       from,
       to,
       severity: remark.severity,
-      message: sentence(note.join('; ')),
+      message: wordsOf(remark),
       ...(remark.fix === null ? {} : { actions: [remark.fix, ...(remark.alternatives ?? [])].map(quickFix) }),
     });
   }
   return found.sort((a, b) => a.from - b.from);
 }
 
+/** A sentence each for what is wrong, what was expected and what to do, unless the quick fix's button says that. */
+function wordsOf({ message, expected, suggestion, fix }: Remark): string {
+  const offered = fix !== null && plain(suggestion) === plain(nameOf(fix));
+  return [message, expected && `Expected: ${expected}`, offered ? '' : suggestion].filter(Boolean).map(sentence).join(' ');
+}
+
 function quickFix(fix: string): NonNullable<Diagnostic['actions']>[number] {
   return {
     name: nameOf(fix),
-    apply: (view, from, to) => view.dispatch({ changes: { from, to, insert: fix }, userEvent: 'input.fix' }),
+    apply(view, from, to) {
+      const around = view.state.sliceDoc(Math.max(0, from - 1), from) + view.state.sliceDoc(to, to + 1);
+      const spare = fix.startsWith('\n') ? around.startsWith(' ') : !fix && /^ (?:[\s,.;:!?]|$)/.test(around);
+      view.dispatch({ changes: { from: spare ? from - 1 : from, to, insert: fix }, userEvent: 'input.fix' });
+    },
   };
 }
 
@@ -62,4 +71,5 @@ function nameOf(fix: string): string {
   return `Write “${shown}”`;
 }
 
-const sentence = (text: string): string => `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}`;
+const plain = (text: string): string => text.replace(/['"“”]/g, '').toLowerCase();
+const sentence = (text: string): string => `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}${/[.?!]$/.test(text) ? '' : '.'}`;

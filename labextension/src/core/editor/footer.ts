@@ -2,8 +2,8 @@
 
 import { h } from '../dom';
 import { count, span } from '../kit/format';
-import type { TurnState } from '../state';
-import { describe, seconds } from './turns';
+import { secondsOf, type TurnState } from '../state';
+import { describe } from './turns';
 
 export class Footer {
   private readonly totals = h('span', { class: 'vvnb-editor-totals' });
@@ -17,13 +17,13 @@ export class Footer {
 
   showTurns(turns: readonly TurnState[]): void {
     const pauses = turns.slice(0, -1).reduce((sum, turn) => sum + (turn.gap_ms ?? turn.pause_ms) / 1000, 0);
-    const total = turns.reduce((sum, turn) => sum + seconds(turn), pauses);
+    const total = turns.reduce((sum, turn) => sum + secondsOf(turn), pauses);
     const spoken = turns.filter((turn) => turn.seconds !== null);
     const skipped = turns.filter((turn) => turn.state === 'unspeakable').length;
-    const known = turns.every((turn) => turn.seconds !== null || turn.state === 'unspeakable');
+    const known = turns.every((turn) => (turn.seconds !== null && !turn.partial) || turn.state === 'unspeakable');
     const about = known ? '' : 'about ';
     const parts = [count(turns.length, 'turn'), `${about}${span(total)}`];
-    if (spoken.length && about) parts.push(`${span(spoken.reduce((sum, turn) => sum + seconds(turn), 0))} spoken`);
+    if (spoken.length && about) parts.push(`${span(spoken.reduce((sum, turn) => sum + turn.seconds!, 0))} spoken`);
     if (skipped) parts.push(`${count(skipped, 'turn')} skipped`);
     this.totals.textContent = turns.length ? parts.join(' · ') : '';
   }

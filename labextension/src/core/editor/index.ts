@@ -9,7 +9,7 @@ import { EditorView, highlightActiveLine, keymap, placeholder } from '@codemirro
 
 import { h } from '../dom';
 import type { Action, Bus, Host } from '../host';
-import type { ProjectState, Speaker, TurnState } from '../state';
+import { turnsOf, type ProjectState, type Speaker, type TurnState } from '../state';
 import { completions } from './complete';
 import { toDiagnostics, type Remark } from './diagnostics';
 import { Footer } from './footer';
@@ -48,6 +48,7 @@ class ScriptEditor {
     this.off = [
       host.on('speakers', () => this.showSpeakers()),
       host.on('turns', () => this.showTurns()),
+      host.channel.onConnection(() => this.showTurns()),
       host.on('diagnostics', () => this.showRemarks()),
       host.on('project', () => this.lock()),
       bus.on('lit', ({ turn }) => this.light(turn)),
@@ -135,7 +136,7 @@ class ScriptEditor {
   }
 
   private showTurns(): void {
-    const turns = this.host.get<TurnState[]>('turns') ?? [];
+    const turns = turnsOf(this.host);
     this.view.dispatch({ effects: setTurns.of({ turns, ...this.sync.known }) });
     this.footer.showTurns(turns);
     this.tellTurn();

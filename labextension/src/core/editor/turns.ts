@@ -5,34 +5,34 @@ import { Decoration, EditorView, GutterMarker, gutter, type DecorationSet } from
 
 import { h, svg } from '../dom';
 import { clock, span } from '../kit/format';
-import type { TurnState } from '../state';
+import { secondsOf, standing, type Standing, type TurnState } from '../state';
 import { labelsField, speakerStyle } from './highlight';
 
-type State = TurnState['state'] | 'context';
-
-const WORDS: Record<State, string> = {
+const WORDS: Record<Standing, string> = {
   unspoken: 'not spoken yet',
   queued: 'waiting to be spoken',
   speaking: 'being spoken',
   spoken: 'spoken',
   changed: 'changed since it was spoken',
+  partial: 'stopped before its end',
   context: 'spoken, but what comes before it has changed',
   unspeakable: 'skipped',
 };
 
 // On a 16 x 16 grid. Shapes differ as well as colours.
-const SHAPES: Record<State, string> = {
+const SHAPES: Record<Standing, string> = {
   unspoken: 'M8 4a4 4 0 1 0 0 8a4 4 0 1 0 0 -8',
   queued: 'M3.5 8v.01M8 8v.01M12.5 8v.01',
   speaking: 'M3 6.5v3M6.3 4v8M9.7 2.5v11M13 6v4',
   spoken: 'M3 8.5l3.5 3.5L13 4.5',
   changed: 'M3 13l.7-3L10.5 3.2l2.3 2.3L6 12.3zM9 4.7l2.3 2.3',
+  partial: 'M4.5 4.5h7v7h-7z',
   context: 'M12.5 6.5A5 5 0 1 0 13 9M13 3v3.5H9.5',
   unspeakable: 'M8 2.8a5.2 5.2 0 1 0 0 10.4a5.2 5.2 0 1 0 0 -10.4M4.4 11.6L11.6 4.4',
 };
 
 // Where several turns share a line, the line shows the one that wants most attention.
-const URGENCY: State[] = ['speaking', 'queued', 'changed', 'unspeakable', 'context', 'unspoken', 'spoken'];
+const URGENCY: Standing[] = ['speaking', 'queued', 'changed', 'unspeakable', 'partial', 'context', 'unspoken', 'spoken'];
 
 interface Placed {
   at: number;
@@ -49,19 +49,11 @@ interface Turns {
 export const setTurns = StateEffect.define<{ turns: readonly TurnState[]; moved: ChangeDesc; before: Text }>();
 export const setLit = StateEffect.define<string | null>();
 
-export function stateOf(turn: TurnState): State {
-  return turn.state === 'spoken' && turn.context_changed ? 'context' : turn.state;
-}
-
 /** A turn in words, for a tooltip and for who can't see the gutter. */
 export function describe(turn: TurnState): string {
   if (turn.state === 'unspeakable') return `${turn.speaker}: ${turn.reason || WORDS.unspeakable}`;
   const length = turn.seconds === null ? `about ${span(turn.estimated)}` : span(turn.seconds);
-  return `${turn.speaker}: ${WORDS[stateOf(turn)]}, ${length}`;
-}
-
-export function seconds(turn: TurnState): number {
-  return turn.seconds ?? (turn.state === 'unspeakable' ? 0 : turn.estimated);
+  return `${turn.speaker}: ${WORDS[standing(turn)]}, ${length}`;
 }
 
 /** Short enough for the gutter. */
@@ -80,8 +72,8 @@ class TurnMarker extends GutterMarker {
     return this.key === other.key;
   }
   override toDOM(): Node {
-    const state = URGENCY.find((one) => this.turns.some((turn) => stateOf(turn) === one)) ?? 'unspoken';
-    const total = this.turns.reduce((sum, turn) => sum + seconds(turn), 0);
+    const state = URGENCY.find((one) => this.turns.some((turn) => standing(turn) === one)) ?? 'unspoken';
+    const total = this.turns.reduce((sum, turn) => sum + (turn.seconds ?? secondsOf(turn)), 0);
     const real = this.turns.every((turn) => turn.seconds !== null);
     return h(
       'div',

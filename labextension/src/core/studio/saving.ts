@@ -1,12 +1,12 @@
 /** A project that can't be saved: why, and what can be done about it. */
 
 import { h } from '../dom';
-import type { Host } from '../host';
+import type { Bus, Host } from '../host';
 import { button, Failures, note } from '../kit/elements';
 import { watch } from '../kit/watch';
 import type { ProjectState, SaveAction } from '../state';
 
-export function mountSaving(root: HTMLElement, host: Host): () => void {
+export function mountSaving(root: HTMLElement, host: Host, bus: Bus): () => void {
   const failures = new Failures();
   const place = h('div', { class: 'vvnb-slot' });
   root.append(place);
@@ -80,7 +80,7 @@ export function mountSaving(root: HTMLElement, host: Host): () => void {
           'div',
           { class: 'vvnb-stack' },
           h('div', null, h('strong', null, 'This project is not saved. '), problem.replace(/\.?$/, '.')),
-          unsaved ? h('div', null, 'The script shown here is only in this page and in the kernel.') : null,
+          unsaved ? h('div', null, 'The script shown here is not in the project’s folder. Keep this page open until it is saved.') : null,
           h('div', { class: 'vvnb-row' }, ...actions.map((action) => choices[action]())),
           form,
           failures.element,
@@ -89,8 +89,13 @@ export function mountSaving(root: HTMLElement, host: Host): () => void {
     );
   };
   const stop = watch(host, ['project'], render);
+  const off = bus.on('unsaved', () => {
+    place.scrollIntoView({ block: 'nearest' });
+    place.querySelector('button')?.focus({ preventScroll: true });
+  });
   return () => {
     stop();
+    off();
     place.remove();
   };
 }

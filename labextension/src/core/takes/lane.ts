@@ -6,7 +6,7 @@ import { badge, button, type Failures, freshId } from '../kit/elements';
 import { count } from '../kit/format';
 import { help } from '../kit/popover';
 import { Keyed } from '../kit/watch';
-import { isBusy, type JobState, type ProjectState, type Speaker, type TakeState, type TurnState } from '../state';
+import { isBusy, standing, turnsOf, type JobState, type ProjectState, type Speaker, type TakeState, type TurnState } from '../state';
 import { Comparison } from './compare';
 import { TakeCard, type ShownTake } from './card';
 import { linesOf } from './takes';
@@ -62,7 +62,7 @@ export class Lane {
 
   /** Show a turn, what it says and its takes. */
   show(id: string | null): void {
-    const turns = this.host.get<TurnState[]>('turns') ?? [];
+    const turns = turnsOf(this.host);
     const at = turns.findIndex((candidate) => candidate.id === id);
     const turn = (this.turn = turns[at] ?? null);
     if (!turn) return;
@@ -110,6 +110,7 @@ export class Lane {
 function marksOf(turn: TurnState): HTMLElement[] {
   const marks = [];
   if (turn.state === 'changed') marks.push(badge('changed since', 'warning', 'The text or the voice is no longer what the chosen take said'));
+  if (standing(turn) === 'partial') marks.push(badge('stopped', 'warning', 'The chosen take was stopped before its end. Generate replaces it.'));
   if (turn.context_changed) marks.push(badge('context changed', 'warning', 'The chosen take was spoken after other takes than are chosen now. It can stay, or be spoken again.'));
   if (turn.state === 'unspeakable') marks.push(badge('skipped', 'warning', turn.reason));
   if (turn.state === 'speaking') marks.push(badge('speaking', 'accent'));

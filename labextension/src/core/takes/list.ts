@@ -4,7 +4,7 @@ import { h } from '../dom';
 import { icon, type IconName } from '../kit/icons';
 import { clock, count } from '../kit/format';
 import { Keyed } from '../kit/watch';
-import type { Speaker, TurnState } from '../state';
+import { standing, type Speaker, type Standing, type TurnState } from '../state';
 
 export interface TurnList {
   element: HTMLElement;
@@ -20,11 +20,13 @@ interface Shown {
   selected: boolean;
 }
 
-const STATES: Record<TurnState['state'], readonly [string, IconName?]> = {
+const STATES: Record<Standing, readonly [string, IconName?]> = {
   unspoken: ['not spoken yet'],
   queued: ['waiting'],
   speaking: ['being spoken', 'wave'],
   spoken: ['spoken', 'check'],
+  partial: ['stopped before its end', 'alert'],
+  context: ['spoken, but what came before has changed', 'respeak'],
   changed: ['changed since it was spoken', 'alert'],
   unspeakable: ['skipped', 'alert'],
 };
@@ -98,13 +100,13 @@ function turnRow(onclick: () => void): { element: HTMLElement; update(shown: Sho
       element.style.setProperty('--speaker', shown.colour || 'var(--vvnb-muted)');
       element.setAttribute('aria-selected', String(selected));
       element.tabIndex = selected ? 0 : -1;
-      element.dataset['state'] = turn.state;
+      element.dataset['state'] = standing(turn);
       number.textContent = String(shown.number);
       speaker.textContent = turn.speaker;
       text.textContent = shown.text;
       takes.textContent = turn.takes.length > 1 ? `${turn.takes.length} takes` : '';
       seconds.textContent = turn.state === 'unspeakable' ? '–' : turn.seconds === null ? `~${clock(turn.estimated)}` : clock(turn.seconds);
-      const [words, name] = turn.state === 'spoken' && turn.context_changed ? (['spoken, but what came before has changed', 'respeak'] as const) : STATES[turn.state];
+      const [words, name] = STATES[standing(turn)];
       state.title = turn.reason || words;
       state.replaceChildren(name ? icon(name) : h('span', { class: 'vvnb-turn-open' }), h('span', { class: 'vvnb-visually-hidden' }, `, ${words}, ${count(turn.takes.length, 'take')}`));
       state.toggleAttribute('data-context', turn.context_changed);

@@ -5,7 +5,7 @@ import type { Bus, Host } from '../host';
 import { button, Failures } from '../kit/elements';
 import { Toasts } from '../kit/popover';
 import { Disposers, watch } from '../kit/watch';
-import type { TurnState } from '../state';
+import { turnsOf, type TurnState } from '../state';
 import { Lane } from './lane';
 import { turnList } from './list';
 
@@ -47,7 +47,7 @@ export function mountTakes(root: HTMLElement, host: Host, bus: Bus): () => void 
   root.append(section);
 
   const render = (): void => {
-    const turns = host.get<TurnState[]>('turns') ?? [];
+    const turns = turnsOf(host);
     if (!turns.some((turn) => turn.id === selected)) {
       selected = (turns.find((turn) => turn.takes.length > 1) ?? turns[0])?.id ?? null;
     }
@@ -62,6 +62,7 @@ export function mountTakes(root: HTMLElement, host: Host, bus: Bus): () => void 
   };
   disposers.add(
     watch(host, ['turns', 'takes', 'script', 'speakers', 'can_undo', 'project', 'job'], render),
+    host.channel.onConnection(render),
     bus.on('lit', ({ turn }) => list.light(turn)),
     () => detail.dispose(),
     () => section.remove(),
