@@ -18,7 +18,7 @@ from .speech import GenerationOptions
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """How to use a model.
+    """Settings of a model.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class ModelSettings:
 
 
 PUBLISHED = ModelSettings(GenerationOptions(), PLAIN_TEXT, ModelLimits())
-"""Where nothing else is known."""
+"""Settings of a model of which nothing else is known."""
 
 
 def model_settings(folder: Path) -> ModelSettings:

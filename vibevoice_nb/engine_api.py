@@ -39,6 +39,7 @@ from .model_limits import ModelLimits, OddLength, VoiceWarning, stand_ins
 from .passages import cut
 from .ranges import GENERATION, shown
 from .script import Diagnostic, Script, Turn, parse_script
+from .script.turns import CHARS_PER_SECOND
 from .sinks import MemorySink, Sink
 from .speakable import ScriptWarning, check_script, speakable
 from .speech import GenerationOptions, Speech
@@ -49,6 +50,8 @@ Voices = Mapping[int | str, VoiceSpec] | Sequence[VoiceSpec] | VoiceSpec
 
 _BREATH_MS = 200
 """Silence between passages that the script didn't ask to part: what speakers leave between their turns."""
+_TEXT_TOKENS_PER_SECOND = CHARS_PER_SECOND / 4.2
+"""Positions that the text of a second of speech takes, beside its frames: about 4.2 characters a token."""
 
 
 class Engine:
@@ -82,8 +85,8 @@ class Engine:
         self.limits: ModelLimits = settings.limits
         """Languages, voices and lengths it is bound to."""
         if self.limits.passage_seconds is None:
-            context = model.config.language.max_positions / model.config.frame_rate
-            self.limits = replace(self.limits, max_seconds=context)
+            positions = model.config.frame_rate + _TEXT_TOKENS_PER_SECOND
+            self.limits = replace(self.limits, max_seconds=model.config.language.max_positions / positions)
         self.memory = PromptMemory.of(model.language_model)
         """What it remembers of voices and prompts, so that the same cast is heard sooner the next time."""
         graphs = self.device.type == "cuda" and one_device(list(model.parameters()))

@@ -24,7 +24,7 @@ _SHORT_SLACK, _LONG_SLACK = 0.3, 0.8
 
 @dataclass(frozen=True)
 class ModelLimits:
-    """What a model can do.
+    """Languages, voices and lengths that a model is bound to.
 
     Attributes
     ----------

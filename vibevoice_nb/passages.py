@@ -84,26 +84,23 @@ def _pieces(turns: Sequence[Turn], seconds: float | None, frontend: Frontend) ->
 
 def _split(turn: Turn, seconds: float) -> Iterator[Turn]:
     """Split at the strongest kind of break there is, and the parts again while they are too long."""
+    parts = _parts(turn.text)
+    for part in parts:
+        piece = replace(turn, text=part)
+        if len(parts) > 1 and piece.estimated_seconds > seconds:
+            yield from _split(piece, seconds)
+        else:
+            yield piece
+
+
+def _parts(text: str) -> list[str]:
+    """Divide a text at its strongest breaks, or an endless word in its middle."""
     for pattern in _BREAKS:
-        parts = pattern.split(turn.text)
+        parts = pattern.split(text)
         if len(parts) > 1:
-            for part in parts:
-                piece = replace(turn, text=part)
-                if piece.estimated_seconds > seconds:
-                    yield from _split(piece, seconds)
-                else:
-                    yield piece
-            return
-    if len(turn.text) > _ENDLESS:
-        half = len(turn.text) // 2
-        for part in (turn.text[:half], turn.text[half:]):
-            piece = replace(turn, text=part)
-            if piece.estimated_seconds > seconds:
-                yield from _split(piece, seconds)
-            else:
-                yield piece
-        return
-    yield turn
+            return parts
+    half = len(text) // 2
+    return [text[:half], text[half:]] if len(text) > _ENDLESS else [text]
 
 
 def _speakable(pieces: Iterator[Turn], frontend: Frontend) -> list[Turn]:

@@ -211,7 +211,7 @@ class Speech:
 
     @property
     def problem(self) -> str:
-        """What kept the speech from being complete, in a sentence; empty for a finished one."""
+        """Reason why the speech is not complete, in a sentence; empty for a finished one."""
         made = f"{self.seconds:.1f} s of audio"
         return {
             "finished": "",

@@ -77,7 +77,8 @@ def test_a_whole_run_gives_a_skipped_turn_no_frames(nano: Engine) -> None:
 def test_published_models_speak_any_script_but_no_punctuation(tmp_path: Path) -> None:
     engine = Engine.load(write_checkpoint(tmp_path / "model", ends=True))
     assert engine.limits.languages == () and engine.limits.follows_voices
-    assert engine.limits.max_seconds == pytest.approx(4096 / 7.5)
+    assert engine.limits.max_seconds is not None
+    assert engine.limits.max_seconds < 0.8 * 4096 / 7.5  # the text takes positions, too
     assert engine.speak(script("你好。"), voices={}, max_seconds=1).seconds > 0
     with pytest.raises(ScriptError, match="Expected letters or digits"):
         engine.speak(script("🎉", "..."), voices={})

@@ -70,12 +70,15 @@ def test_every_character_of_the_teacher_has_a_token() -> None:
 
 
 def test_phones_are_where_the_teacher_says() -> None:
-    row = {"phones": "hˈI.", "durations": [4, 2, 2, 4, 2, 6], "begin": 1200}
+    row = {"phones": "hˈI.", "durations": [4, 2, 2, 4, 2, 6], "begin": 1200, "end": 20_000}
     characters, labels = phones.spoken(row, 3)
     h, vowel = phones.NAMES.index("h"), phones.NAMES.index("I")
     # Ends, less what was cut off: 1200, 2400, 3600, 6000, 7200; a slot is 800 samples.
     assert labels.ravel().tolist() == [0, h, h, vowel, vowel, vowel, vowel, 0, 0, 0, 0, 0]
     assert characters.ravel().tolist() == [0, 0, 0, 1, 2, 2, 2, 3, 3, 3, 3, 3]
+    # What is quiet before the last phone ends is silence.
+    quiet = phones.spoken(row | {"end": 1200 + 4000 + speech.TAIL}, 3)[1].ravel().tolist()
+    assert quiet == labels.ravel().tolist()[:5] + [0] * 7
     faster, _ = phones.spoken(row, 3, ratio=2.0)
     assert faster.ravel().tolist()[:4] == [0, 1, 2, 2]
 

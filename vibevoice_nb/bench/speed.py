@@ -223,7 +223,7 @@ def _nano() -> Figures:
 
 
 def _start() -> Figures:
-    """How long a whole process takes, imports included, to generate a short sentence with nano."""
+    """Measure whole processes, imports included, that generate a short sentence with nano."""
     figures = run_start()
     cpu, wall = figures["speak_cpu_s"], figures["speak_wall_s"]
     print(f"{'cold start':28s}`speak` of a short sentence: {cpu} s of CPU, {wall} s on the wall", flush=True)

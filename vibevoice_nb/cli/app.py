@@ -51,7 +51,7 @@ def _show_version(value: bool) -> None:
 
 
 def _mirrors(values: list[str] | None) -> tuple[str, ...] | None:
-    """None for the known mirrors, nothing for no mirrors."""
+    """Return the mirrors to try: None for the known ones, an empty tuple for none."""
     return None if not values else () if values == ["none"] else tuple(values)
 
 

@@ -72,7 +72,7 @@ def snapshot_of(folder: Path, revision: str | None = None) -> Path:
     Raises
     ------
     CheckpointError
-        It has no snapshot or several of which none is marked, or it is the cache of many models.
+        It has no snapshot or several of which none is marked, or it is the cache of models.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def snapshot_of(folder: Path, revision: str | None = None) -> Path:
             if models := sorted(path.name for path in cache.glob("models--*")):
                 ids = ", ".join(name.removeprefix("models--").replace("--", "/", 1) for name in models[:12])
                 raise CheckpointError(
-                    f"{folder} is the hub's cache, with {len(models)} models",
+                    f"{folder} is the hub's cache of models",
                     "one model",
                     f"pass the id of one of them: {ids}",
                 )

@@ -37,5 +37,5 @@ class SilentSteps:
 
     @property
     def stalled(self) -> bool:
-        """Whether the model is to be given up."""
+        """True once the model has made too many steps without audio."""
         return max(self.in_row, self.excess) >= MAX_SILENT_STEPS

@@ -132,7 +132,7 @@ def _screens(pieces: Sequence[_Piece], start: int, lead: int) -> Iterator[tuple[
 
 
 def _lines(pieces: Sequence[_Piece], start: int) -> Iterator[tuple[int, int]]:
-    """Where a line that begins at a piece may end, and its columns; at least one piece."""
+    """Yield each place where a line that begins at a piece may end, and its columns; at least one piece."""
     used = 0
     for at in range(start, len(pieces)):
         piece = pieces[at]
@@ -143,7 +143,7 @@ def _lines(pieces: Sequence[_Piece], start: int) -> Iterator[tuple[int, int]]:
 
 
 def _worth(last: _Piece, width: int, least: int) -> bool:
-    """Whether a screen may end behind a piece: a short one only at the end of a sentence."""
+    """Return whether a screen may end behind a piece: a short one only at the end of a sentence."""
     return width >= least or last.cost <= _CLAUSE
 
 

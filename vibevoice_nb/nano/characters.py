@@ -36,7 +36,7 @@ class Folded:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is left that can be said."""
+        """True if nothing is left that can be said."""
         return not any(char.isalnum() or _worded(char) for char in self.text)
 
 
@@ -92,5 +92,5 @@ def _plain(char: str) -> str | None:
 
 
 def _worded(char: str) -> bool:
-    """Whether a sign is read as a word, as "&" is."""
+    """Return whether a sign is read as a word, as "&" is."""
     return any(map(str.isalpha, SYMBOLS.get(char, "")))

@@ -61,7 +61,7 @@ class ProjectFolder:
     Attributes
     ----------
     notes : list of str
-        What was found damaged, and what was done about it.
+        Damage found, and what was done about it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -79,12 +79,12 @@ class ProjectFolder:
 
     @property
     def is_there(self) -> bool:
-        """Whether there is a folder at the path."""
+        """True if there is a folder at the path."""
         return self.path.is_dir()
 
     @property
     def is_same(self) -> bool:
-        """Whether the folder at the path is the one that was opened."""
+        """True if the folder at the path is the one that was opened."""
         return self._identity is not None and self._look() == self._identity
 
     def trust(self) -> None:

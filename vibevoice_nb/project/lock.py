@@ -129,7 +129,7 @@ class ProjectLock:
 
     @property
     def is_noted(self) -> bool:
-        """Whether the folder has the note that we left in it."""
+        """True if the folder has the note that this lock left in it."""
         return self._holder is not None and self.holder() == self._holder
 
     def holder(self) -> Holder | None:

@@ -157,7 +157,7 @@ class OpenProject:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was found damaged when the project was opened, and what was done about it."""
+        """Damage found when the project was opened, and what was done about it."""
         return tuple(self._folder.notes)
 
     @property
@@ -280,7 +280,7 @@ class OpenProject:
 
     @property
     def problem(self) -> ProjectError | None:
-        """Why the project can't be saved now; None while it can, or if it is read-only or closed."""
+        """Reason why the project can't be saved now; None while it can, or if it is read-only or closed."""
         if self._lock is None or self.closed:
             return None
         path, folder = self.path, self._folder
@@ -301,12 +301,12 @@ class OpenProject:
 
     @property
     def was_replaced(self) -> bool:
-        """Whether another folder is in the place of the one that was opened for writing."""
+        """True if another folder is in the place of the one that was opened for writing."""
         return self.problem is not None and os.path.lexists(self.path) and not self._folder.is_same
 
     @property
     def can_recreate(self) -> bool:
-        """Whether `recreate` can make the folder again: it was open here, and is gone."""
+        """True if `recreate` can make the folder again: it was open here, and is gone."""
         return self._lock is not None and not self.closed and not os.path.lexists(self.path)
 
     @contextlib.contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 from vibevoice_nb.errors import ProjectError
 from vibevoice_nb.files import PROJECT_SUFFIX
 from vibevoice_nb.names import is_reserved
+from vibevoice_nb.ranges import shown
 
 _NAME_BYTES = 255 - 40  # file names end at 255 bytes, and temporary ones are longer than their own
 _PATH_BYTES = 4000
@@ -86,8 +87,7 @@ def existing_project(path: str | os.PathLike[str]) -> Path:
         raise _unfit(path, "a path as text", "write 'episode'") from None
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
-        shown = repr(path)[:80]
-        raise ProjectError(f"{shown}: {reason}", "a folder that can be read", "check the path") from exc
+        raise ProjectError(f"{shown(path)}: {reason}", "a folder that can be read", "check the path") from exc
     if missing and taken:
         raise ProjectError(f"{taken} is a file", "a project's folder", "move or rename the file")
     if missing:
@@ -97,7 +97,7 @@ def existing_project(path: str | os.PathLike[str]) -> Path:
 
 
 def _has_state(folder: Path) -> bool:
-    """Whether a folder holds a project's state; False for what is no path at all."""
+    """Return whether a folder holds a project's state; False for what is no path at all."""
     try:
         return any(os.path.lexists(folder / name) for name in ("project.json", "project.json.bak"))
     except ValueError:
@@ -117,6 +117,4 @@ def _check_new(text: str, name: str) -> None:
 
 
 def _unfit(path: object, expected: str, remedy: str) -> ProjectError:
-    text = repr(path)
-    shown = text if len(text) <= 80 else f"{text[:60]}...{text[-16:]}"
-    return ProjectError(f"the project path {shown}", expected, remedy)
+    return ProjectError(f"the project path {shown(path)}", expected, remedy)

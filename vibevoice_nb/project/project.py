@@ -114,7 +114,7 @@ class Project(TakesProject):
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """What was found about the script, and what the model cannot speak of it."""
+        """Diagnostics of the script, and of what the model cannot speak of it."""
         found = (*super().diagnostics, *check_script(self.script, self.frontend, self.model))
         return tuple(sorted(found, key=lambda item: (item.line, item.column)))
 
@@ -436,7 +436,7 @@ class Project(TakesProject):
     # Inside
 
     def _worth_speaking(self, missing: Sequence[str]) -> Sequence[str]:
-        """What is missing, or everything once all that can be spoken is."""
+        """Return the missing turns, or all turns once every turn that can be spoken has a take."""
         unspeakable = {turn.id for turn in self.turns if turn.state == "unspeakable"}
         return missing if set(missing) - unspeakable else [turn.id for turn in self.turns]
 

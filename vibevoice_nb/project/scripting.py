@@ -119,7 +119,7 @@ def bring_back_script(state: State, before: dict[str, Any]) -> str:
 
 
 def _is_small(before: str, after: str) -> bool:
-    """Whether the stretch that differs is as short as what is typed between two pauses."""
+    """Return whether the stretch that differs is as short as what is typed between two pauses."""
     shorter = min(len(before), len(after))
     start = next((at for at in range(shorter) if before[at] != after[at]), shorter)
     rest = shorter - start

@@ -36,7 +36,8 @@ Cancelled = Callable[[], bool]
 GENERATED = "generated speech"
 """Every manifest says so, and so does every exported file."""
 _log = logging.getLogger(__name__)
-_LIBRARIES = ("torch", "transformers", "diffusers")
+_LIBRARIES = ("torch", "numpy", "tokenizers", "transformers", "num2words")
+"""Those that affect the audio: arithmetic, and the way from text to tokens."""
 
 
 def speak_turn(
@@ -217,7 +218,7 @@ def _about(engine: Engine, options: GenerationOptions, *, mode: str) -> dict[str
 
 
 def _said(project: Project, turn: ProjectTurn, voices: Mapping[int, Voice]) -> dict[str, Any]:
-    """What was said, and in whose voice; `spoken_with` is the built-in one that replaced it."""
+    """Describe the words and the voice; `spoken_with` is the built-in one that replaced it."""
     member = project.cast.get(turn.turn.label)
     voice = None if member is None else member.voice
     used = voices.get(turn.turn.speaker_index)

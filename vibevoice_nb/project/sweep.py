@@ -226,7 +226,7 @@ def _checked(axes: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def _is_several(values: Any) -> bool:
-    """Whether an axis is a collection of values, not one: arrays without dimensions and text are one."""
+    """Return whether an axis has several values: arrays without dimensions and text are one."""
     return isinstance(plain(values), Iterable) and not isinstance(values, (str, bytes))
 
 

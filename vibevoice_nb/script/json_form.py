@@ -9,8 +9,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from vibevoice_nb.script.importers.fences import is_fence
-from vibevoice_nb.script.lines import NEW_LINE, folded, is_name, joined_lines, name_key, speaker_number
-from vibevoice_nb.script.reader import Place, ScriptReader, quoted
+from vibevoice_nb.script.lines import (
+    NEW_LINE,
+    folded,
+    is_name,
+    joined_lines,
+    name_key,
+    quoted,
+    speaker_number,
+)
+from vibevoice_nb.script.reader import Place, ScriptReader
 from vibevoice_nb.script.turns import Severity
 
 _JSON_LIST = 'a list such as [{"speaker": 1, "text": "Hello."}]'

@@ -358,7 +358,7 @@ def _ends_a_sentence(text: str, at: int, end: int) -> bool:
 
 
 def _word_starts(text: str, low: int, colon: int) -> list[int]:
-    """Where the last words before a colon begin, the longest stretch first."""
+    """Find where the last words before a colon begin, the longest stretch first."""
     starts: list[int] = []
     at = colon
     while at > low and len(starts) < 4:

@@ -72,6 +72,10 @@ class Line:
         texts.append(self.text[at:])
         return Line(self.number, "".join(texts), [*columns, *self.columns[at:]], self.entry)
 
+    def edited_part(self, start: int, end: int, changes: Iterable[tuple[int, int, str]]) -> Line:
+        """Return `part(start, end)` with changes, which are given by their places in the whole line."""
+        return self.part(start, end).edit((begin - start, stop - start, new) for begin, stop, new in changes)
+
     @property
     def indent(self) -> int:
         """Number of blanks before the first word."""
@@ -136,6 +140,15 @@ def is_comment(text: str) -> bool:
 def folded(text: str) -> str:
     """Text with every run of blanks as one space, and none around it."""
     return " ".join(text.split())
+
+
+def quoted(text: str) -> str:
+    """Quote a text in a message, shortened where it is long.
+
+    >>> quoted("Hello"), len(quoted("x" * 100))
+    ("'Hello'", 42)
+    """
+    return repr(text if len(text) <= 40 else f"{text[:37]}...")
 
 
 def name_key(name: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from vibevoice_nb.script.directions import is_direction, pause_ms
 from vibevoice_nb.script.importers.note import Note
-from vibevoice_nb.script.lines import EMOJI, PICTURE, Line, folded, looks_like_a_name
+from vibevoice_nb.script.lines import EMOJI, PICTURE, Line, folded, looks_like_a_name, quoted
 from vibevoice_nb.script.pauses import MAX_PAUSE_MS, find_pauses
 
 _SUSPECT = re.compile(f"[\\[(<>{{&*_`~#•·‣\u20e3{PICTURE}]|[-+–—]\\s|[-=]{{3}}")
@@ -77,7 +77,7 @@ def plain_line(line: Line, note: Note, *, begins: bool = True) -> Line:
         line = _without_bullet(line, note)
     for match in _CONTROL.finditer(line.text):
         if not any(True for _ in _find_control(*match.span(), match[0])):
-            message = f"{_short(match[0])} has the form of a model's control token; it is read as text"
+            message = f"{quoted(match[0])} has the form of a model's control token; it is read as text"
             note("warning", line, *match.span(), message, remedy="delete it", fix="")
     for _ in range(_MAX_ROUNDS):
         before = line.text
@@ -142,7 +142,7 @@ def _without_bullet(line: Line, note: Note) -> Line:
     rest = line.text[start:].rstrip()
     if is_rule(rest):
         note(
-            "info", line, start, start + len(rest), f"{_short(rest)} is a rule and is not read aloud", fix=""
+            "info", line, start, start + len(rest), f"{quoted(rest)} is a rule and is not read aloud", fix=""
         )
         return line.part(0, 0)
     bullet = _BULLET.match(line.text, start)
@@ -163,17 +163,17 @@ def _without_bullet(line: Line, note: Note) -> Line:
 
 def _pause(start: int, end: int, written: str, ms: int) -> _Found:
     fix = f"[pause:{min(ms, MAX_PAUSE_MS)}]"
-    return _Found(start, end, fix, f"{_short(written)} is read as {fix}", fix, alternatives=("",))
+    return _Found(start, end, fix, f"{quoted(written)} is read as {fix}", fix, alternatives=("",))
 
 
 def _direction(start: int, end: int, written: str) -> _Found:
-    message = f"{_short(written)} is a stage direction and is not read aloud"
+    message = f"{quoted(written)} is a stage direction and is not read aloud"
     inner = written.strip("[](){}<>|*_/ ")
     return _Found(start, end, "", message, "", alternatives=("[pause:500]", inner))
 
 
 def _markup(start: int, end: int, written: str, *, warn: bool = True) -> _Found:
-    return _Found(start, end, "", f"{_short(written)} is markup and is not read aloud", "", warn)
+    return _Found(start, end, "", f"{quoted(written)} is markup and is not read aloud", "", warn)
 
 
 def _find_tags(text: str) -> Iterator[_Found]:
@@ -189,7 +189,7 @@ def _find_tags(text: str) -> Iterator[_Found]:
             yield _pause(start, end, written, ms) if ms is not None else _markup(start, end, written)
         elif _AUTOLINK.match(written):
             inner = written[1:-1]
-            message = f"the brackets of {_short(written)} are not read aloud"
+            message = f"the brackets of {quoted(written)} are not read aloud"
             yield _Found(start, end, inner, message, inner, False, parts=((start, start + 1), (end - 1, end)))
         else:
             yield _tag(start, end, written)
@@ -227,11 +227,11 @@ def _find_links(text: str) -> Iterator[_Found]:
         for match in _LINK.finditer(text):
             start, end = match.span()
             if match[1]:
-                yield _Found(start, end, "", f"the picture {_short(match[0])} is not read aloud", "")
+                yield _Found(start, end, "", f"the picture {quoted(match[0])} is not read aloud", "")
                 continue
             words, parts = match[2], ((start, start + 1), (match.end(2), end))
             yield _Found(
-                start, end, "", f"{_short(match[0])} is read as {_short(words)}", words, False, parts=parts
+                start, end, "", f"{quoted(match[0])} is read as {quoted(words)}", words, False, parts=parts
             )
 
 
@@ -328,7 +328,7 @@ def _find_emphasis(text: str) -> Iterator[_Found]:
             elif mark[0] in "*_" and is_direction(content, "*", alone=_alone(text, begin, end)):
                 yield _direction(begin, end, written)
             else:
-                message = f"the marks around {_short(content)} are not read aloud"
+                message = f"the marks around {quoted(content)} are not read aloud"
                 parts = ((begin, begin + len(mark)), (start, end))
                 yield _Found(begin, end, "", message, content, False, parts=parts)
             opened.clear()
@@ -351,11 +351,7 @@ def _find_emoji(text: str) -> Iterator[_Found]:
 
 
 def _emoji(text: str, start: int, end: int) -> _Found:
-    return _Found(start, end, "", f"the emoji {_short(text[start:end])} is not read aloud", "")
+    return _Found(start, end, "", f"the emoji {quoted(text[start:end])} is not read aloud", "")
 
 
 _PASSES = (_find_tags, _find_links, _find_notes, _find_entities, _find_emphasis, _find_brackets, _find_emoji)
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 40 else f"{text[:37]}...")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from vibevoice_nb.script.lines import Line, clean_line, name_key, speaker_number
+from vibevoice_nb.script.lines import Line, clean_line, name_key, quoted, speaker_number
 from vibevoice_nb.script.markup import ignore, plain_line
 from vibevoice_nb.script.pauses import MAX_PAUSE_MS, Pause, find_pauses
 from vibevoice_nb.script.turns import Diagnostic, Script, Severity, Turn, label_of
@@ -266,8 +266,3 @@ class ScriptReader:
                 self.remark("error", place, message, f"at most {MAX_SPEAKERS} speakers", remedy)
             taken.setdefault(index, speaker)
         return indices | {speaker: index for index, speaker in enumerate(unknown, free)}
-
-
-def quoted(text: str) -> str:
-    """Quote a text in a message, shortened where it is long."""
-    return repr(text if len(text) <= 40 else f"{text[:37]}...")

@@ -1,4 +1,4 @@
-"""Who speaks in a script that comes without a cast: the names at the beginning of its lines."""
+"""Speakers of a script that comes without a cast: the names at the beginning of its lines."""
 
 from __future__ import annotations
 
@@ -204,6 +204,3 @@ def _is_alias(name: str, names: Mapping[str, str]) -> bool:
 
 def _aliases(shown: Mapping[str, str], names: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(name, _base(name)) for key, name in shown.items() if key not in names and _base(name) in names]
-
-
-__all__ = ["Speakers", "find_speakers"]

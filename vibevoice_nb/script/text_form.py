@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from vibevoice_nb.script.importers import as_script
 from vibevoice_nb.script.labels import NOT_NAMES, Label, find_label, inner_labels
-from vibevoice_nb.script.lines import Line, is_comment, name_key, split_lines
+from vibevoice_nb.script.lines import Line, is_comment, name_key, quoted, split_lines
 from vibevoice_nb.script.markup import ignore, is_rule, plain_line
 from vibevoice_nb.script.pauses import find_pauses
-from vibevoice_nb.script.reader import SPEAKER_LINE, Place, ScriptReader, quoted
+from vibevoice_nb.script.reader import SPEAKER_LINE, Place, ScriptReader
 from vibevoice_nb.script.speakers import find_speakers
 from vibevoice_nb.script.turns import label_of
 

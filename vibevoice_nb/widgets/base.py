@@ -139,7 +139,7 @@ class VibeVoiceWidget(anywidget.AnyWidget):
         super().close()
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
-        """Return what a page is told of the traits."""
+        """Return the traits as they are sent to a page."""
         return _sendable(super().get_state(key, drop_defaults))
 
     def set_state(self, sync_data: Mapping[str, Any]) -> None:
@@ -206,7 +206,7 @@ class VibeVoiceWidget(anywidget.AnyWidget):
 
 
 def system_error(error: OSError) -> VibeVoiceError:
-    """What the disk or the system refused, in words."""
+    """Return the error for what the disk or the system refused."""
     name = str(error.filename or "")
     shown = name if len(name) <= 100 else f"{name[:40]}...{name[-40:]}"
     got = f"{shown}: {error.strerror or error}".removeprefix(": ")

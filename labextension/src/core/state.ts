@@ -108,9 +108,9 @@ export interface ProjectState {
   note: string;
   /** Why the project can't be saved; empty while it can. */
   problem?: string;
-  /** Whether the script that is shown is not the one on the disk. */
+  /** True if the script that is shown is not the one on the disk. */
   unsaved?: boolean;
-  /** What can be done about it. */
+  /** Actions that may help. */
   actions?: SaveAction[];
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from vibevoice_nb.script.lines import Line
+from vibevoice_nb.script.lines import Line, quoted
 from vibevoice_nb.script.turns import Severity
 
 
@@ -32,6 +32,5 @@ def leave_out(note: Note, line: Line, what: str) -> Line:
     if not text:
         return line
     start = line.indent
-    shown = repr(text if len(text) <= 40 else f"{text[:37]}...")
-    note("info", line, start, start + len(text), f"{shown} is {what} and is not read aloud", fix="")
+    note("info", line, start, start + len(text), f"{quoted(text)} is {what} and is not read aloud", fix="")
     return line.part(0, 0)

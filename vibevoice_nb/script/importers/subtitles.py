@@ -66,7 +66,7 @@ def _cue_text(line: Line, note: Note) -> list[Line]:
         if name:
             note("info", line, start, end, f"{match[0]!r} is read as '{name}:'", fix=f"{name}:")
             if line.text[begin:start].strip():
-                lines.append(_edited(line, begin, start, changes))
+                lines.append(line.edited_part(begin, start, changes))
                 changes, begin = [], start
             changes.append((start, end, f"{name}: "))
         else:
@@ -74,9 +74,4 @@ def _cue_text(line: Line, note: Note) -> list[Line]:
                 "info", line, start, end, f"{match[0]!r} is a tag of subtitles and is not read aloud", fix=""
             )
             changes.append((start, end, ""))
-    return [*lines, _edited(line, begin, len(line.text), changes)]
-
-
-def _edited(line: Line, begin: int, end: int, changes: list[tuple[int, int, str]]) -> Line:
-    part = line.part(begin, end) if begin or end < len(line.text) else line
-    return part.edit([(start - begin, stop - begin, new) for start, stop, new in changes])
+    return [*lines, line.edited_part(begin, len(line.text), changes)]

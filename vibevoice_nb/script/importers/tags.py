@@ -144,12 +144,7 @@ def _divided(line: Line, tags: list[_Tag], speakers: Mapping[str, str], note: No
             end += 1
         note("info", line, tag.start, end, f"{text[tag.start : end]!r} is read as {label!r}", fix=label)
         if text[begin : tag.start].strip():
-            lines.append(_edited(line, begin, tag.start, changes))
+            lines.append(line.edited_part(begin, tag.start, changes))
         changes = [(tag.start, end, f"{label} ")]
         begin = tag.start
-    return [*lines, _edited(line, begin, len(text), changes)]
-
-
-def _edited(line: Line, begin: int, end: int, changes: list[tuple[int, int, str]]) -> Line:
-    edits = [(start - begin, stop - begin, new) for start, stop, new in changes]
-    return line.part(begin, end).edit(edits)
+    return [*lines, line.edited_part(begin, len(text), changes)]

@@ -39,6 +39,7 @@ def land(work_dir: Path, folder: Path | None = None) -> dict[str, float]:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "codec.safetensors"
     save_file(halves, str(path), metadata={"step": str(progress["step"])})
+    path.chmod(0o644)
     shutil.copyfile(work_dir / "pca.npz", folder / "pca.npz")
     for name in ("encoder", "codec"):
         log = work_dir / f"{name}.log.jsonl"

@@ -15,6 +15,7 @@ import numpy as np
 from vibevoice_nb.training.features import PHONE_SLOTS
 
 from .mel import HOP_LENGTH
+from .speech import TAIL
 
 VOWELS = "əɪiɛæʌIɔAuɑOᵊɐɜʊWᵻY"
 CONSONANTS = "ɹntsdlkmðzwhpvfbjŋʃɡTθʧʤʒ"
@@ -45,8 +46,8 @@ def spoken(row: dict[str, Any], frames: int, ratio: float = 1.0) -> tuple[np.nda
     Parameters
     ----------
     row : dict
-        ``phones``, ``durations`` (frames of 600 samples: silence, each character, silence) and ``begin``, the
-        sample that the first frame begins at.
+        ``phones``, ``durations`` (frames of 600 samples: silence, each character, silence), and ``begin`` and
+        ``end``, the samples that the first frame begins at and the last one is heard until.
     frames : int
         T.
     ratio : float
@@ -55,11 +56,12 @@ def spoken(row: dict[str, Any], frames: int, ratio: float = 1.0) -> tuple[np.nda
     Returns
     -------
     characters, labels : ndarray [T, 4] int
-        The silence around belongs to the first and the last character, but has a label of its own.
+        The silence around belongs to the first and the last character, but has a label of its own. So has the
+        pause that the teacher counts to the last phone.
 
     Examples
     --------
-    >>> row = {"phones": "hI", "durations": [0, 2, 2, 2], "begin": 0}
+    >>> row = {"phones": "hI", "durations": [0, 3, 2, 2], "begin": 0, "end": 9000}
     >>> spoken(row, 1)[0].tolist(), spoken(row, 1, ratio=2.0)[0].tolist()
     ([[0, 0, 1, 1]], [[0, 1, 1, 1]])
     """
@@ -68,4 +70,5 @@ def spoken(row: dict[str, Any], frames: int, ratio: float = 1.0) -> tuple[np.nda
     slots = np.searchsorted(ends[:-1], middles, side="right")
     characters = np.clip(slots - 1, 0, len(row["phones"]) - 1)
     named = np.array([0, *labels_of(row["phones"]), 0])
-    return characters.reshape(frames, PHONE_SLOTS), named[slots].reshape(frames, PHONE_SLOTS)
+    labels = np.where(middles < (row["end"] - TAIL - row["begin"]) / ratio, named[slots], 0)
+    return characters.reshape(frames, PHONE_SLOTS), labels.reshape(frames, PHONE_SLOTS)

@@ -219,7 +219,7 @@ class Meters {
   }
 }
 
-/** What is done before the first frame: "Loading nano … 40 %". */
+/** The phase before the first frame, in words: "Loading nano … 40 %". */
 export function waiting(job: JobState, loading: ModelState | null): string {
   const percent = Math.round(100 * (loading?.loaded ?? 0));
   if (loading) return `Loading ${loading.name} …${percent ? ` ${percent} %` : ''}`;

@@ -13,7 +13,7 @@ import { Shelf } from './shelf';
 
 const AUDIO = /\.(wav|flac|mp3|ogg|oga|opus|m4a|aac|webm|mp4|aiff?)$/i;
 
-/** Where a voice could not be named as its file is: ask for a better name than the one derived. */
+/** Ask for a better name where a voice could not be named as its file is. */
 async function offerName(
   kept: string,
   file: string,
