@@ -84,8 +84,8 @@ def known_settings(model: str) -> ModelSettings:
     >>> [known_settings(name).limits.languages for name in ("nano", "vibevoice/VibeVoice-1.5B-hf")]
     [('en',), ()]
     """
-    folder = NANO_FOLDER if model == NANO else Path(model).expanduser()
     try:
+        folder = NANO_FOLDER if model == NANO else Path(model).expanduser()
         file = folder / "generation.json"
         return _known(folder, file.stat().st_mtime_ns) if file.is_file() else PUBLISHED
     except (VibeVoiceError, OSError, ValueError, RuntimeError):  # loading it will say what is wrong with it

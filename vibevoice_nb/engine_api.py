@@ -37,7 +37,7 @@ from .frontends import Frontend
 from .jobs import Cancelled, Job, Passage, Report, run_jobs, speak_jobs
 from .model_limits import ModelLimits, OddLength, VoiceWarning, stand_ins
 from .passages import cut
-from .ranges import GENERATION, shown
+from .ranges import GENERATION, one_of, shown
 from .script import Diagnostic, Script, Turn, parse_script
 from .script.turns import CHARS_PER_SECOND
 from .sinks import MemorySink, Sink
@@ -135,8 +135,8 @@ class Engine:
         """
         where = pick_device(device)
         pick_dtype(where, dtype)  # what isn't one is refused before anything is fetched
-        if quantize not in (None, *get_args(Quantize)):
-            raise OptionError(f"quantize={quantize!r}", "int8, int4 or nothing", "leave it out")
+        if quantize is not None and not one_of(quantize, get_args(Quantize)):
+            raise OptionError(f"quantize={shown(quantize)}", "int8, int4 or nothing", "leave it out")
         folder = find_checkpoint(model, revision=revision, mirrors=mirrors)
         config = read_config(folder)
         tokenizer = load_tokenizer(folder, config)

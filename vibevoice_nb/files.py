@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from vibevoice_nb.errors import AudioError
+from vibevoice_nb.ranges import shown
 
 PROJECT_SUFFIX = ".vibevoice"
 """Suffix of a project's folder."""
@@ -46,7 +47,10 @@ def check_target(path: str | os.PathLike[str], *, suffixes: tuple[str, ...], for
     Traceback (most recent call last):
     vibevoice_nb.errors.AudioError: episode.xyz. Expected a file name that ends in .wav. To fix it: rename it.
     """
-    target = Path(path)
+    try:
+        target = Path(path)
+    except TypeError:  # a number, bytes
+        raise AudioError(f"the path {shown(path)}", "a path as text", "write 'episode.wav'") from None
     if target.suffix.lower() not in suffixes:
         raise AudioError(f"{path}", f"a file name that ends in {', '.join(suffixes)}", "rename it")
     try:

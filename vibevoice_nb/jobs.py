@@ -23,6 +23,8 @@ from .engine.sampler import Sampler, solver_steps
 from .engine.silent_steps import SilentSteps
 from .engine.state import GenerationState
 from .engine.tokenizer import SpecialTokens
+from .errors import OptionError
+from .ranges import shown
 from .script import Diagnostic
 from .sinks import Sink
 from .speech import Ended, GenerationOptions, Pace, Progress
@@ -201,15 +203,29 @@ def run_jobs(
 
     `cancelled` is asked before every step of the model, also of those that make no sound.
     """
+    _check_calls(jobs, progress, cancelled)
     before = sum(job.seconds for job in jobs)
     begun, pace = time.perf_counter(), Pace()
-    for job, audio in speak_jobs(model, jobs, special, cancelled or (lambda: False), memory, frames):
+    for job, audio in speak_jobs(
+        model, jobs, special, cancelled if cancelled is not None else lambda: False, memory, frames
+    ):
         job.sink.write(audio)
         if progress is not None:
             done = sum(job.seconds for job in jobs)
             estimated = sum(max(job.estimated_seconds, job.seconds) for job in jobs)
             seconds, elapsed = done - before, time.perf_counter() - begun
             progress(Progress(seconds, estimated - before, elapsed, pace.at(elapsed, seconds)))
+
+
+def _check_calls(jobs: Sequence[Job], progress: object, cancelled: object) -> None:
+    """Check, before anything is spoken, what will be called while it is."""
+    for name, called in (("progress", progress), ("cancelled", cancelled)):
+        if called is not None and not callable(called):
+            raise OptionError(f"{name}={shown(called)}", "a function", "leave it out")
+    for job in jobs:
+        if not callable(getattr(job.sink, "write", None)):
+            remedy = "use one of `vibevoice_nb.sinks`, or save the result with `save(path)`"
+            raise OptionError(f"the sink {shown(job.sink)}", "an object with `write` and `close`", remedy)
 
 
 def _begin(model: VibeVoiceModel, job: Job, memory: PromptMemory | None) -> None:

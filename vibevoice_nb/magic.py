@@ -9,6 +9,7 @@ Ben: Good morning!
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -90,7 +91,7 @@ class VibeVoiceMagics(Magics):
                 **options,
             )
             if args.out is not None:
-                take.save(Path(args.out).expanduser(), force=args.force)
+                take.save(os.path.expanduser(args.out), force=args.force)
         except VibeVoiceError as error:
             raise UsageError(str(error)) from None
         if args.name is not None:

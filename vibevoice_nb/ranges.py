@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -38,7 +38,10 @@ def plain(value: Any) -> Any:
     (5, 0.5, True, '5')
     """
     scalar = getattr(value, "shape", None) == () and hasattr(value, "item")
-    return value.item() if scalar else value
+    try:
+        return value.item() if scalar else value
+    except Exception:  # a tensor without data
+        return value
 
 
 def whole(value: Any) -> int | None:
@@ -55,7 +58,7 @@ def whole(value: Any) -> int | None:
         return None
     try:
         return int(operator.index(value))
-    except TypeError:
+    except Exception:  # a class of somebody else's may raise anything
         return None
 
 
@@ -76,8 +79,19 @@ def real(value: Any) -> float | None:
         return None
     try:
         return float(value)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # too large, or a class of somebody else's, which may raise anything
         return None
+
+
+def one_of(value: object, choices: Collection[str]) -> bool:
+    """Return whether a value, which may be of any type, is one of some texts.
+
+    Examples
+    --------
+    >>> one_of("int8", ("int8", "int4")), one_of(["int8"], ("int8", "int4"))
+    (True, False)
+    """
+    return isinstance(value, str) and value in choices
 
 
 def check_ranges(settings: Any, ranges: Mapping[str, Range]) -> None:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .engine.config import SAMPLE_RATE, SOLVERS, Solver
-from .engine.silent_steps import MAX_SILENT_STEPS
 from .errors import AudioError, OptionError
 from .ranges import GENERATION, check_ranges, plain, shown
 
@@ -216,7 +215,7 @@ class Speech:
         return {
             "finished": "",
             "length": f"the length limit was reached after {made}",
-            "stalled": f"the model produced no audio in {MAX_SILENT_STEPS} steps in a row, after {made}; "
+            "stalled": f"the model took too many steps that produce no audio, after {made}; "
             "its weights may be damaged, or of another kind than its config.json says",
             "cancelled": f"it was cancelled after {made}",
         }[self.ended]

@@ -25,6 +25,7 @@ from vibevoice_nb.audio import SAMPLE_RATE, normalise_loudness, read_audio, writ
 from vibevoice_nb.errors import AudioError, VoiceError
 from vibevoice_nb.files import write_atomically
 from vibevoice_nb.names import clean_name, derive_name, fold_name
+from vibevoice_nb.ranges import shown
 from vibevoice_nb.recordings import MAX_VOICE_SECONDS, Voice, VoiceCheck, check_voice, load_voice
 
 __all__ = [
@@ -92,7 +93,11 @@ class VoiceLibrary:
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
-        self.folder = Path(folder).expanduser() if folder is not None else _default_folder()
+        try:
+            self.folder = Path(folder).expanduser() if folder is not None else _default_folder()
+        except (RuntimeError, TypeError) as exc:  # the home of a user who isn't here; a number
+            got = f"the voice library's folder {shown(folder)} ({exc})"
+            raise VoiceError(got, "a folder", "write its whole path, also in VIBEVOICE_NB_HOME") from exc
 
     def add(
         self,

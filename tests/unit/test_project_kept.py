@@ -382,3 +382,25 @@ def test_an_exception_leaves_what_was_written_to_be_heard(path: Path) -> None:
             writer.write(tone(2 * FRAME))
             take = writer.salvage(Frames(frames(1).latent, frames(1).semantic), FRAME)
         assert take is not None and (take.samples, take.ended) == (FRAME, "cancelled")
+
+
+@pytest.mark.parametrize(
+    ("content", "note"),
+    [
+        (b"Anna: One.\0\0\0\0 Two.\nAnna: Three.", "has gaps"),
+        (b"\0" * 12 + b"Ben: Two.\nAnna: Three.", "has gaps"),
+        (b"\xef\xbb\xbfAnna: One.\nBen", "ends too early"),
+        (b"Anna: One.\rBen", "ends too early"),
+        (b"\xef\xbb\xbfAnna: One.\r\nBen: Two.\r\nAnna: Three.", ""),
+    ],
+)
+def test_gaps_and_marks_in_a_script_file(tmp_path: Path, content: bytes, note: str) -> None:
+    """Zeros in a file are a crash's, not a person's; a byte order mark hides neither text nor loss."""
+    said = "Anna: One.\nBen: Two.\nAnna: Three."
+    Project.create(tmp_path / "talk", said).close()
+    (tmp_path / "talk.vibevoice" / "script.txt").write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        project = Project.open(tmp_path / "talk")
+    assert project.script_text.replace("\r\n", "\n") == said
+    assert note in " ".join(project.notes) and bool(project.notes) == bool(note)

@@ -14,6 +14,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+import traitlets
 
 from vibevoice_nb import OptionError, Project, Studio, SweepGrid, Take, VibeVoiceError, VoiceError
 from vibevoice_nb.sinks import SAMPLE_RATE
@@ -289,3 +290,11 @@ def test_what_is_typed_survives_a_change_in_another_thread(studio: Studio) -> No
         other.join()
     assert studio.script == studio.work.script_text == "Anna: Typed this moment."
     assert [row["voice"]["name"] for row in studio.speakers if row["label"] == "Anna"] == ["Ruben"]
+
+
+def test_a_refused_argument_leaves_nothing_behind(tmp_path: Path) -> None:
+    for value in ("5", 10**400, object()):
+        studio = Studio.__new__(Studio)
+        with pytest.raises((traitlets.TraitError, OptionError)):
+            studio.__init__(tmp_path / "refused", cfg_scale=value)  # type: ignore[misc]
+        studio.close()

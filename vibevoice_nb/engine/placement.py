@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 
 from ..errors import DeviceError, OptionError
+from ..ranges import one_of, shown
 from .footprint import kept_bytes
 from .kernel_choice import computes
 from .model import VibeVoiceModel
@@ -33,14 +34,14 @@ def pick_device(name: str = "auto") -> torch.device:
     >>> pick_device("cpu")
     device(type='cpu')
     """
-    if name == "auto":
+    if one_of(name, ("auto",)):
         if torch.cuda.is_available():
             return torch.device("cuda", torch.cuda.current_device())
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
-    except RuntimeError as error:
-        raise DeviceError(f"device {name!r}", "auto, cpu, cuda, cuda:N or mps", "use auto") from error
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise DeviceError(f"device {shown(name)}", "auto, cpu, cuda, cuda:N or mps", "use auto") from error
     available = {
         "cpu": True,
         "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
@@ -49,7 +50,7 @@ def pick_device(name: str = "auto") -> torch.device:
     if not available.get(device.type, False):
         present = [kind for kind, there in available.items() if there]
         raise DeviceError(
-            f"device {name!r} is not here",
+            f"device {shown(name)} is not here",
             f"one of {', '.join(present)}",
             "use auto, or see `vibevoice-nb doctor`",
         )
@@ -70,9 +71,9 @@ def pick_dtype(device: torch.device, name: str = "auto", *, small: bool = False)
     >>> pick_dtype(torch.device("cpu"), "float32")
     torch.float32
     """
-    if name != "auto":
-        if name not in DTYPES:
-            raise OptionError(f"dtype={name!r}", f"auto or one of {', '.join(DTYPES)}", "use auto")
+    if not one_of(name, ("auto",)):
+        if not one_of(name, DTYPES):
+            raise OptionError(f"dtype={shown(name)}", f"auto or one of {', '.join(DTYPES)}", "use auto")
         return DTYPES[name]
     if device.type == "cuda":
         ampere = torch.cuda.get_device_capability(device) >= (8, 0)

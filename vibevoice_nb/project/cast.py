@@ -21,6 +21,7 @@ import numpy as np
 from vibevoice_nb.audio import SAMPLE_RATE, encode_audio, read_audio
 from vibevoice_nb.errors import OptionError, VibeVoiceError
 from vibevoice_nb.names import fold_name
+from vibevoice_nb.ranges import shown
 from vibevoice_nb.recordings import MAX_VOICE_SECONDS, Voice, VoiceCheck, load_voice
 from vibevoice_nb.script.json_form import json_text, looks_like_json
 from vibevoice_nb.script.lines import is_name, speaker_number
@@ -65,7 +66,7 @@ class CastMember:
         return self.kind not in ("", "built-in")
 
 
-def checked_label(label: str) -> str:
+def checked_label(label: object) -> str:
     """Return a speaker's label as a script has it.
 
     Raises
@@ -78,12 +79,12 @@ def checked_label(label: str) -> str:
     >>> checked_label("speaker 2"), checked_label("Anna")
     ('Speaker 2', 'Anna')
     """
-    number = speaker_number(label)
+    number = speaker_number(label) if isinstance(label, str) else None
     if number is not None:
         return label_of(number)
-    if not is_name(label):
+    if not (isinstance(label, str) and is_name(label)):
         expected = "a name of 1 to 40 characters without a colon, brackets or asterisks"
-        raise OptionError(f"the speaker {label[:80]!r}", expected, "rename the speaker")
+        raise OptionError(f"the speaker {shown(label)}", expected, "rename the speaker")
     return label
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from vibevoice_nb.defaults import known_settings
 from vibevoice_nb.errors import AudioError, OptionError, ProjectError, VoiceError
 from vibevoice_nb.frontends import Frontend
-from vibevoice_nb.ranges import plain, shown
+from vibevoice_nb.ranges import one_of, shown, whole
 from vibevoice_nb.script import Diagnostic, Turn
 from vibevoice_nb.sinks import SAMPLE_RATE
 from vibevoice_nb.speakable import check_script, reason
@@ -30,7 +30,7 @@ from .opened import lock_folder
 from .paths import project_path
 from .state import MAX_GAP_MS, is_gap
 from .take import Take
-from .taking import TakesProject, quoted
+from .taking import TakesProject, checked_ids, quoted
 from .timeline import Timeline
 
 if TYPE_CHECKING:
@@ -164,10 +164,10 @@ class Project(TakesProject):
             Not 0 to 60,000 whole milliseconds.
         ProjectError
         """
-        gap_ms = plain(gap_ms)
-        if gap_ms is not None and not is_gap(gap_ms):
+        given, gap_ms = gap_ms, whole(gap_ms)
+        if given is not None and not is_gap(gap_ms):
             raise OptionError(
-                f"gap_ms={shown(gap_ms)}", f"whole milliseconds, 0 to {MAX_GAP_MS}", "0 is no gap"
+                f"gap_ms={shown(given)}", f"whole milliseconds, 0 to {MAX_GAP_MS}", "0 is no gap"
             )
         with self._changing("gaps"):
             record = self._record(turn_id)
@@ -187,7 +187,7 @@ class Project(TakesProject):
         VoiceError
         """
         with self._mutex:
-            wanted = None if turn_ids is None else set(turn_ids)
+            wanted = None if turn_ids is None else set(checked_ids(turn_ids))
             pairs = zip(self._state.turns, self._script.turns, strict=True)
             speakers = {
                 turn.label: turn.speaker_index
@@ -342,13 +342,14 @@ class Project(TakesProject):
         from .generation import Generation, check_ready, speakable_turns
 
         self._check_writable()
-        mode = mode or self.settings["mode"]
-        if mode not in ("turns", "whole"):
-            raise OptionError(f"mode={mode!r}", "'turns' or 'whole'", "leave it out")
+        mode = self.settings["mode"] if mode is None else mode
+        if not one_of(mode, ("turns", "whole")):
+            raise OptionError(f"mode={shown(mode)}", "'turns' or 'whole'", "leave it out")
         every = [turn.id for turn in self.turns]
         # The engine says which of them it can speak: its model may be another than the setting's.
         missing = [turn.id for turn in self.turns if turn.state != "spoken" or turn.partial]
-        wanted = every if mode == "whole" else list(self._worth_speaking(missing) if turns is None else turns)
+        asked = self._worth_speaking(missing) if turns is None else checked_ids(turns)
+        wanted = every if mode == "whole" else list(asked)
         check_ready(self, wanted)
         if not callable(engine):
             speakable_turns(self, engine, wanted)

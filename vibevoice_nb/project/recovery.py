@@ -59,7 +59,7 @@ def find_script(data: bytes | None, state: State) -> FoundScript:
     if data is None:
         return _recovered(kept, "is missing") if kept.strip() else FoundScript("")
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         if not kept.strip():
             raise
@@ -72,6 +72,8 @@ def find_script(data: bytes | None, state: State) -> FoundScript:
         return FoundScript(text)
     if _unix(kept).startswith(_unix(text.rstrip("\0"))):
         return _recovered(kept, "ends too early")
+    if "\0" in text:  # blocks that never reached the disk read as zeros
+        return _recovered(kept, "has gaps")
     note = "script.txt was edited by another program: its text is taken; undo brings back the one before"
     return FoundScript(text, note, before=kept)
 
@@ -105,4 +107,4 @@ def _lines(words: Sequence[Words]) -> str:
 
 
 def _unix(text: str) -> str:
-    return text.replace("\r\n", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n")

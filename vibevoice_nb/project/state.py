@@ -281,6 +281,8 @@ def checked_setting(name: Any, value: Any) -> Any:
         raise OptionError(f"the setting {str(name)[:60]!r}", "a name such as 'num_steps'", "rename it")
     if name == "gap_ms" and not is_gap(value):
         raise OptionError(f"gap_ms={shown(value)}", f"whole milliseconds, 0 to {MAX_GAP_MS}", "0 is no gap")
+    if name == "model" and not isinstance(value, str):
+        raise OptionError(f"model={shown(value)}", "a model's name or the path of its folder", "write 'nano'")
     value = plain(value)
     if not isinstance(value, (bool, int, float, str, type(None))):  # a Fraction, a Decimal
         numbers = (whole(value), real(value))

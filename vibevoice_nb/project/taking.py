@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vibevoice_nb.errors import ProjectError, VibeVoiceError
+from vibevoice_nb.errors import OptionError, ProjectError, VibeVoiceError
+from vibevoice_nb.ranges import shown
 
 from .casting import CastProject
 from .draft import Draft, unfinished_take
@@ -240,19 +241,19 @@ class TakesProject(CastProject):
     def _take(self, take_id: str) -> Take:
         try:
             return self._takes[take_id]
-        except KeyError:
-            got = f"the take {take_id!r}, which isn't in {self.name}"
+        except (KeyError, TypeError):  # TypeError: a list, an array
+            got = f"the take {shown(take_id)}, which isn't in {self.name}"
             raise ProjectError(got, "the id of a take", "see project.takes") from None
 
     def _record(self, turn_id: str) -> TurnRecord:
         """The turn of the script with an id."""
         return self._state.turns[self._index(turn_id)]
 
-    def _index(self, turn_id: str) -> int:
+    def _index(self, turn_id: object) -> int:
         for index, record in enumerate(self._state.turns):
-            if record.id == turn_id:
+            if isinstance(turn_id, str) and record.id == turn_id:
                 return index
-        got = f"the turn {turn_id!r}, which the script of {self.name} hasn't got"
+        got = f"the turn {shown(turn_id)}, which the script of {self.name} hasn't got"
         raise ProjectError(got, "the id of a turn", "see project.turns")
 
     def _record_of(self, take: Take) -> TurnRecord:
@@ -272,6 +273,24 @@ class TakesProject(CastProject):
     def _stale_drafts(self) -> list[Path]:
         """Drafts that nobody is writing."""
         return [path for path in self._folder.drafts() if path.name.removeprefix(DRAFT) not in self._live]
+
+
+def checked_ids(turn_ids: object) -> list[str]:
+    """Return ids of turns as a list.
+
+    Raises
+    ------
+    OptionError
+        One id instead of a list of them, or what is no list of texts.
+    """
+    try:
+        ids = [] if isinstance(turn_ids, (str, bytes, Mapping)) else list(turn_ids)  # type: ignore[call-overload]
+        listed = not isinstance(turn_ids, (str, bytes, Mapping)) and all(isinstance(one, str) for one in ids)
+    except Exception:  # a number, an array without dimensions
+        listed = False
+    if not listed:
+        raise OptionError(f"turns={shown(turn_ids)}", "a list of turn ids", "see project.turns")
+    return ids
 
 
 def quoted(record: TurnRecord) -> str:

@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import Literal
 
 from vibevoice_nb.errors import OptionError, ScriptError
+from vibevoice_nb.ranges import shown
 from vibevoice_nb.script.json_form import json_text, looks_like_json, read_json
 from vibevoice_nb.script.lines import is_name, name_key, speaker_number
 from vibevoice_nb.script.reader import MAX_SPEAKERS, TOP, ScriptReader
@@ -145,7 +146,10 @@ def load_script(path: str | os.PathLike[str], *, cast: Iterable[str | int] | Non
     vibevoice_nb.errors.ScriptError: no-such-file.txt: No such file or directory.
     Expected a script file that can be read. To fix it: check the path and the permissions.
     """
-    file = Path(path)
+    try:
+        file = Path(path)
+    except TypeError:  # a number, bytes
+        raise ScriptError(f"the path {shown(path)}", "a path as text", "write 'talk.txt'") from None
     suffix = file.suffix.lower()
     if suffix not in SUFFIXES:
         expected = f"a script in plain text or JSON ({', '.join(SUFFIXES)})"

@@ -243,10 +243,13 @@ def _host_name(header: str) -> str:
 
     >>> _host_name("Example.org:7860"), _host_name("[::1]:7860"), _host_name("localhost.")
     ('example.org', '::1', 'localhost')
+    >>> _host_name("[::1].example.org")
+    ''
     """
     host = header.strip().casefold()
     if host.startswith("["):
-        return host[1:].partition("]")[0]
+        name, _, port = host[1:].partition("]")
+        return "" if port.strip(":0123456789") else name  # "[::1].example.org" is no address
     return host.partition(":")[0].rstrip(".")
 
 

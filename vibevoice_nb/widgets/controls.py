@@ -8,7 +8,7 @@ import traitlets
 
 from vibevoice_nb.engine.config import SOLVERS
 from vibevoice_nb.errors import OptionError
-from vibevoice_nb.ranges import GENERATION, real, whole
+from vibevoice_nb.ranges import GENERATION, real, shown, whole
 from vibevoice_nb.speech import GenerationOptions
 
 from .base import VibeVoiceWidget, call
@@ -31,7 +31,9 @@ class WholeNumber(traitlets.Int[Any, Any]):
 
     def validate(self, obj: Any, value: Any) -> Any:
         number = whole(value)
-        return super().validate(obj, value if number is None else number)
+        if number is None:
+            self.error(obj, value)
+        return super().validate(obj, number)
 
 
 class RealNumber(traitlets.Float[Any, Any]):
@@ -39,7 +41,9 @@ class RealNumber(traitlets.Float[Any, Any]):
 
     def validate(self, obj: Any, value: Any) -> Any:
         number = real(value)
-        return super().validate(obj, value if number is None else number)
+        if number is None:
+            self.error(obj, value)
+        return super().validate(obj, number)
 
 
 class ControlTraits(traitlets.HasTraits):
@@ -92,7 +96,7 @@ class ControlTraits(traitlets.HasTraits):
         name, value = proposal["trait"].name, proposal["value"]
         if value not in _CHOICES[name]:
             raise OptionError(
-                f"{name}={value!r}", f"one of {', '.join(_CHOICES[name])}", "choose one of them"
+                f"{name}={shown(value)}", f"one of {', '.join(_CHOICES[name])}", "choose one of them"
             )
         return value
 

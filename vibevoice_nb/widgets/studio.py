@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -77,6 +77,7 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
 
     _page: ClassVar[str] = "studio"
     _project: Project = None  # type: ignore[assignment]
+    _unobserve: Callable[[], None] | None = None
 
     diagnostics = traitlets.List(traitlets.Dict()).tag(sync=True)
     turns = traitlets.List(traitlets.Dict()).tag(sync=True)
@@ -102,7 +103,7 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
             if name not in _SETTINGS:
                 raise OptionError(f"Studio({name}=...)", f"some of {', '.join(_SETTINGS)}", "leave it out")
         if not isinstance(project, Project):
-            project = shared_project(project or _DEFAULT_PROJECT)
+            project = shared_project(_DEFAULT_PROJECT if project is None or project == "" else project)
         self._project = project
         self._lock = threading.RLock()
         self._revision = 0
@@ -235,7 +236,8 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
         """Take the room down; the project stays as it is."""
         if self._project is not None:  # else it never came to be
             self.cancel()
-            self._unobserve()
+            if self._unobserve is not None:  # else an argument was refused
+                self._unobserve()
             self.inbox.close()
         super().close()
 
@@ -277,7 +279,8 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
             if self._generation is not None and not self._generation.done:
                 raise VibeVoiceError("a project changed while it is spoken", "a quiet room", "stop it first")
             project = shared_project(path, create=create)
-            self._unobserve()
+            if self._unobserve is not None:
+                self._unobserve()
             self._project = project
             self._failed = ""
             self._show_settings(project.settings)
