@@ -133,6 +133,7 @@ def test_typing_on_saves_what_could_not_be_saved(studio: Studio, full: list[bool
 
 def test_a_deleted_folder_is_said_and_recreated(studio: Studio) -> None:
     studio.work.set_voice("Anna", "Ada")
+    from_page(studio, num_steps=7)
     shutil.rmtree(studio.work.path)
     from_page(studio, script=EDITED)
     assert studio.project["actions"] == ["recreate", "save_copy"] and studio.project["unsaved"]
@@ -143,7 +144,7 @@ def test_a_deleted_folder_is_said_and_recreated(studio: Studio) -> None:
     assert not studio.project["problem"]
     again = reopened(studio)
     assert again.script_text == EDITED and again.cast["Anna"].voice is not None
-    assert again.settings["num_steps"] == 5
+    assert again.settings["num_steps"] == 7
 
 
 def test_a_call_that_fails_shows_that_the_folder_is_gone(studio: Studio) -> None:
