@@ -93,6 +93,16 @@ def test_every_file_is_expected() -> None:
     assert {path.name for path in DATA.iterdir()} == set(FILES)
 
 
+def test_labels_of_diarization_need_no_colon() -> None:
+    script = parse_script("SPEAKER_00 Hi there.\nSPEAKER_01 Hello.\nSPEAKER_00 SPEAKER_01 left.")
+    assert spoken(script) == [
+        ("SPEAKER_00", "Hi there.", 0),
+        ("SPEAKER_01", "Hello.", 0),
+        ("SPEAKER_00", "SPEAKER_01 left.", 0),
+    ]
+    assert warned(script) == []
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_files(name: str) -> None:
     script = load_script(DATA / name)
@@ -108,6 +118,8 @@ def test_files(name: str) -> None:
         "00:01:02 Anna: Hi there.\n00:01:05 Ben: Hello.",
         "00:01:02,500 - Anna: Hi there.\n00:01:05,000 - Ben: Hello.",
         "(0:05) Anna\nHi there.\n(0:07) Ben\nHello.",
+        "Anna   0 minutes 5 seconds\nHi there.\nBen   1 minute 12 seconds\nHello.",
+        "<speak><p>Anna: Hi there.</p>\n<p>Ben: Hello.</p></speak>",
         "Anna (00:12):\nHi there.\n\nBen (00:15):\nHello.",
         "Anna (00:12): Hi there.\nBen (00:15): Hello.",
         "**Anna** (00:12): Hi there.\n**Ben** (00:15): Hello.",

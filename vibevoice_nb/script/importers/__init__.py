@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from vibevoice_nb.script.importers.cues import read_cues
 from vibevoice_nb.script.importers.fences import read_fences
 from vibevoice_nb.script.importers.note import Note
+from vibevoice_nb.script.importers.prefixes import read_prefixes
 from vibevoice_nb.script.importers.subtitles import read_subtitles
 from vibevoice_nb.script.importers.tags import read_tags
 from vibevoice_nb.script.importers.times import read_times
@@ -19,7 +20,14 @@ from vibevoice_nb.script.lines import Line
 
 Importer = Callable[[list[Line], Mapping[str, str], Note], list[Line]]
 
-IMPORTERS: tuple[Importer, ...] = (read_fences, read_subtitles, read_times, read_tags, read_cues)
+IMPORTERS: tuple[Importer, ...] = (
+    read_fences,
+    read_subtitles,
+    read_times,
+    read_prefixes,
+    read_tags,
+    read_cues,
+)
 
 
 def as_script(lines: list[Line], names: Mapping[str, str], note: Note) -> list[Line]:

@@ -9,7 +9,8 @@ from vibevoice_nb.script.importers.note import Note, leave_out
 from vibevoice_nb.script.labels import NOT_NAMES, find_label
 from vibevoice_nb.script.lines import MAX_NAME_CHARS, Line, folded, looks_like_a_name, name_key
 
-_CLOCK = r"\d{1,3}:\d{2}(?::\d{2})?(?:[.,]\d{1,6})?(?:\s?[AaPp]\.?[Mm]\.?)?"
+_WORDED = r"(?:\d{1,2} hours? )?(?:\d{1,3} minutes? )?\d{1,2} seconds?"
+_CLOCK = rf"(?:\d{{1,3}}:\d{{2}}(?::\d{{2}})?(?:[.,]\d{{1,6}})?(?:\s?[AaPp]\.?[Mm]\.?)?|{_WORDED})"
 _DATE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2} \w{3,9} \d{4}|\w{3,9} \d{1,2}, \d{4}|(?:Today|Yesterday) at"
 _STAMP = (
     rf"(?:(?:{_DATE})[,T]?\s{{0,3}})?{_CLOCK}(?:,\s{{0,3}}(?:{_DATE}))?"
