@@ -24,7 +24,7 @@ def controls() -> GenerationControls:
 
 
 def test_begin_as_the_model_likes_it(controls: GenerationControls) -> None:
-    assert (controls.num_steps, controls.cfg_scale, controls.seed) == (10, 3.0, None)
+    assert (controls.num_steps, controls.cfg_scale, controls.seed) == (5, 3.0, None)
     controls.model = "vibevoice/VibeVoice-1.5B-hf"
     assert controls.cfg_scale == 1.3
     assert controls.model_state["state"] == "unloaded"

@@ -10,6 +10,8 @@ from vibevoice_nb.script import parse_script
 from .matching import Words
 from .state import State
 
+_BOM = "\ufeff"
+
 
 @dataclass(frozen=True)
 class FoundScript:
@@ -59,12 +61,14 @@ def find_script(data: bytes | None, state: State) -> FoundScript:
     if data is None:
         return _recovered(kept, "is missing") if kept.strip() else FoundScript("")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8")
     except UnicodeDecodeError:
         if not kept.strip():
             raise
         return _recovered(kept, "is no text in UTF-8")
-    if not text.strip("\0\ufeff \t\r\n") and kept.strip():
+    if not kept.startswith(_BOM):
+        text = text.removeprefix(_BOM)  # another program has added it
+    if not text.strip(f"\0{_BOM} \t\r\n") and kept.strip():
         return _recovered(kept, "is empty")
     if state.script is None:
         return _compare_words(text, state)
