@@ -189,7 +189,7 @@ def test_plays_slower_at_the_same_pitch(player: Callable[..., Room]) -> None:
     assert 0.5 <= room.now <= 1.3
     room.page.get_by_label("Speed").select_option("2")
     before, at = room.now, time.monotonic()
-    room.page.wait_for_timeout(1000)
+    room.page.wait_for_timeout(2500)  # a busy machine reads the clock late
     assert abs((room.now - before) / (time.monotonic() - at) - 2) < 0.35
 
 
