@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vibevoice_nb.export.line_breaks import LINE_WIDTH, LINES, break_screens, text_width
@@ -117,6 +117,7 @@ PHRASES = st.sampled_from(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(PHRASES, min_size=1, max_size=30))
+@example(5 * ["Dr. Smith"])
 def test_phrases_stay_together(phrases: list[str]) -> None:
     lines = [line for screen in break_screens(" ".join(phrases)) for line in screen]
     assert not [line for line in lines if re.search(r"(?:^| )(?:the|a|in|of|my|and|thank|Dr\.|5)$", line)]

@@ -196,7 +196,7 @@ def test_copies_are_judged(shape: ModelConfig, tmp_path: Path, monkeypatch: pyte
     assert figures["clips"] == 12 and figures["wer"] == 100 and figures["mos"] == 3.0
     assert figures["own"] == figures["others"] == 1.0
     # Half of the samples: an octave up.
-    assert figures["pitch_error"] > 8
+    assert figures["pitch_error"] > 7
     assert len(list((tmp_path / "out").glob("*.wav"))) == 12
 
 

@@ -51,9 +51,8 @@ _HOLDS_NEXT = (
 )
 # Words that belong to the one before them: "thank you".
 _HELD = frozenset("you me him us them it too again ago enough please o'clock percent".split())
-_ABBREVIATED = frozenset(
-    "mr mrs ms dr prof st mt no vs e.g i.e jr sr gen sen rep capt lt sgt fig vol pp p".split()
-)
+_TITLES = frozenset("mr mrs ms dr prof gen sen rep capt lt sgt".split())
+_ABBREVIATED = _TITLES | frozenset("st mt no vs e.g i.e jr sr fig vol pp p".split())
 _END = re.compile(r"[.!?…][\"'”’»)\]]*$|[。！？][”’」』）]*$")
 _CLAUSE_END = re.compile(r"(?:[,;:—–]|[、，；：])[\"'”’»)\]]*$|(?<=\s)-$")
 _CLOSING = "。！？、，；：”’」』）)]}…"
@@ -175,7 +174,7 @@ def _cost(piece: str, following: str) -> float:
         return _CLAUSE
     if bare in _HOLDS_NEXT or next_ in _HELD or (word[-1:].isdigit() and not after[:1].isdigit()):
         return _TIGHT
-    if word[:1].isupper() and after[:1].isupper():
+    if word[:1].isupper() and after[:1].isupper() and next_ not in _TITLES:
         return _TIGHT  # a name
     if next_ in _CONJUNCTIONS:
         return _CONJUNCTION

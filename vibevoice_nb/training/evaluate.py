@@ -23,6 +23,7 @@ from vibevoice_nb.engine.generate import generate, prefill
 from vibevoice_nb.engine.model import VibeVoiceModel
 from vibevoice_nb.engine.prompt import build_prompt
 from vibevoice_nb.engine.sampler import Sampler, solver_steps
+from vibevoice_nb.engine.silent_steps import SilentSteps
 from vibevoice_nb.engine.state import GenerationState
 from vibevoice_nb.engine.tokenizer import SpecialTokens
 from vibevoice_nb.nano.english import to_phonemes
@@ -71,10 +72,12 @@ def speak_all(
         prefill(model, prompt, state, [voice])
         states.append(state)
     sampler = Sampler(model.head, solver_steps(num_steps, "dpmsolver++"), cfg_scale)
+    silent = [SilentSteps() for _ in texts]
     for step in generate(model, states, sampler, tokenizer.special, temperature=temperature):
+        silent[step.row] = silent[step.row].after(made_frame=step.frame is not None)
         if step.frame is not None:
             audio[step.row].append(step.frame.audio.numpy())
-        if len(audio[step.row]) >= MAX_FRAMES:
+        if len(audio[step.row]) >= MAX_FRAMES or silent[step.row].stalled:
             states[step.row].finished = True
     return [np.concatenate(parts) if parts else np.zeros(HOP_LENGTH, np.float32) for parts in audio]
 
