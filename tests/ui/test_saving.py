@@ -14,10 +14,10 @@ __all__ = ["room"]  # a fixture
 
 GONE = {
     "name": "episode",
-    "path": "/work/episode.vibevoice",
+    "path": "/home/anna/episode.vibevoice",
     "read_only": False,
     "note": "",
-    "problem": "/work/episode.vibevoice was deleted or moved while it was open",
+    "problem": "/home/anna/episode.vibevoice was deleted or moved while it was open",
     "unsaved": True,
     "actions": ["recreate", "save_copy"],
 }
