@@ -292,4 +292,4 @@ def test_what_was_read_otherwise_is_warned_of(engine: Engine) -> None:
         warnings.simplefilter("error", ScriptWarning)
         engine.speak(
             parse_script(text), num_steps=1, max_seconds=0.2
-        )  # whoever parsed it has the diagnostics
+        )  # the caller that parsed it has the diagnostics

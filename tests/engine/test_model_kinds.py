@@ -164,7 +164,7 @@ def test_a_lora_folder(tmp_path: Path) -> None:
 
 
 def test_a_lora_folder_in_a_folder(folder: Path) -> None:
-    """What trainers leave: config.json of the base model, and the adapter in `lora/`."""
+    """Files that a trainer writes: config.json of the base model, and the adapter in `lora/`."""
     (folder / "model.safetensors").unlink()
     (folder / "lora").mkdir()
     _adapter(folder / "lora")

@@ -1,4 +1,4 @@
-"""What the fuzzers share: how many cases to try, and a generator of random numbers for each.
+"""Common parts of the fuzzers: how many cases to try, and a generator of random numbers for each.
 
 Every case follows from its number alone, so that one that failed can be tried again.
 """
