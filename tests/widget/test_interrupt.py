@@ -38,7 +38,8 @@ class Kernel:
         self.manager, self.client = manager, client
 
     def begin(self, code: str, **expressions: str) -> str:
-        return str(self.client.execute(code, user_expressions=expressions))
+        # Without this, ipykernel 6 aborts the requests that arrive just after a cell was interrupted.
+        return str(self.client.execute(code, user_expressions=expressions, stop_on_error=False))
 
     def end(self, request: str) -> dict[str, Any]:
         while True:
