@@ -69,7 +69,7 @@ bench-gpu: $(VENV)/.dev
 # A hub id, or a folder with a model.
 WHISPER ?= base
 bench-voice: $(VENV)/.evaluate
-	$(VENV)/bin/python -m vibevoice_nb.bench.voice --whisper $(WHISPER)
+	$(VENV)/bin/python -m vibevoice_nb.bench.intelligibility --whisper $(WHISPER)
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff check .

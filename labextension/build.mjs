@@ -46,7 +46,11 @@ const styleSheet = (folder) =>
     .join('\n');
 const buildStyle = (folders, outfile) =>
   // One style sheet for all: the room's parts show each other.
-  build({ ...options, stdin: { contents: folders.map(styleSheet).join('\n'), resolveDir: here, loader: 'css' }, outfile });
+  build({
+    ...options,
+    stdin: { contents: folders.map(styleSheet).join('\n'), resolveDir: here, loader: 'css' },
+    outfile,
+  });
 
 const chosen = wanted.length ? wanted : entries;
 const chosenWidgets = chosen.filter((name) => name !== 'lab');
@@ -74,6 +78,9 @@ if (chosen.includes('lab')) {
   await buildStyle(['src/core/styles', 'src/lab/styles'], join(lib, 'style.css'));
   const builder = join(here, 'node_modules/@jupyter/builder/lib/build-labextension.js');
   const core = join(here, 'node_modules/@jupyterlab/core-meta/core.package.json');
-  execFileSync(process.execPath, [builder, '--core-package-file', core, ...(dev ? ['--development'] : []), here], { cwd: here, stdio: 'inherit' });
+  execFileSync(process.execPath, [builder, '--core-package-file', core, ...(dev ? ['--development'] : []), here], {
+    cwd: here,
+    stdio: 'inherit',
+  });
   copyFileSync(join(here, 'install.json'), join(here, '../vibevoice_nb/labextension/install.json'));
 }

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-from vibevoice_nb.engine.config import parse_config
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.weights import weights_of
+from vibevoice_nb.model.config import parse_config
+from vibevoice_nb.model.loading.weights import weights_of
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 # 256 bytes, then these; FRAME is what the model emits for one frame of audio.
 SPECIAL = ("<|endoftext|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>")

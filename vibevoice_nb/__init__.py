@@ -16,7 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vibevoice_nb.engine_api import Engine
+    from vibevoice_nb.engine.engine import Engine
+    from vibevoice_nb.engine.options import GenerationOptions, Speech
     from vibevoice_nb.errors import (
         AudioError,
         CheckpointError,
@@ -28,19 +29,11 @@ if TYPE_CHECKING:
         VibeVoiceError,
         VoiceError,
     )
-    from vibevoice_nb.magic import load_ipython_extension
     from vibevoice_nb.project import Project, Take
     from vibevoice_nb.script import Script, Turn, load_script, parse_script
-    from vibevoice_nb.speech import GenerationOptions, Speech
-    from vibevoice_nb.voices import Voice, VoiceLibrary, load_voice
-    from vibevoice_nb.widgets import (
-        GenerationControls,
-        Player,
-        ScriptEditor,
-        Studio,
-        SweepGrid,
-        VoicePicker,
-    )
+    from vibevoice_nb.voices.library import Voice, VoiceLibrary, load_voice
+    from vibevoice_nb.widgets import GenerationControls, Player, ScriptEditor, Studio, SweepGrid, VoicePicker
+    from vibevoice_nb.widgets.magic import load_ipython_extension
 
 __version__ = "0.1.0"
 
@@ -77,7 +70,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "engine_api": ("Engine",),
+    "engine.engine": ("Engine",),
     "errors": (
         "AudioError",
         "CheckpointError",
@@ -89,11 +82,11 @@ _MODULES = {
         "VibeVoiceError",
         "VoiceError",
     ),
-    "magic": ("load_ipython_extension",),
+    "widgets.magic": ("load_ipython_extension",),
     "project": ("Project", "Take"),
     "script": ("Script", "Turn", "load_script", "parse_script"),
-    "speech": ("GenerationOptions", "Speech"),
-    "voices": ("Voice", "VoiceLibrary", "load_voice"),
+    "engine.options": ("GenerationOptions", "Speech"),
+    "voices.library": ("Voice", "VoiceLibrary", "load_voice"),
     "widgets": ("GenerationControls", "Player", "ScriptEditor", "Studio", "SweepGrid", "VoicePicker"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

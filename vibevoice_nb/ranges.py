@@ -111,7 +111,7 @@ def check_ranges(settings: Any, ranges: Mapping[str, Range]) -> None:
 
     Examples
     --------
-    >>> from vibevoice_nb.speech import GenerationOptions
+    >>> from vibevoice_nb.engine.options import GenerationOptions
     >>> check_ranges(GenerationOptions(num_steps=5), {"num_steps": (1, 4, "a whole number from 1 to 4")})
     Traceback (most recent call last):
     vibevoice_nb.errors.OptionError: num_steps=5. Expected a whole number from 1 to 4. ...

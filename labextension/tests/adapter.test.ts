@@ -2,7 +2,7 @@
 import type { AnyModel } from '@anywidget/types';
 import { expect, test, vi } from 'vitest';
 
-import type { Bus, Host } from '../src/core/host';
+import type { Bus, Host } from '../src/core/host/host';
 import { widget } from '../src/widget/adapter';
 
 type Values = Record<string, unknown>;
@@ -21,7 +21,10 @@ function fakeModel(values: Values) {
     send: (content: Values) => sent.push(content),
     on: (name: string, callback: () => void) => void listeners.set(name, [...(listeners.get(name) ?? []), callback]),
     off: (name: string, callback: () => void) =>
-      void listeners.set(name, (listeners.get(name) ?? []).filter((one) => one !== callback)),
+      void listeners.set(
+        name,
+        (listeners.get(name) ?? []).filter((one) => one !== callback),
+      ),
   };
   return { model: model as unknown as AnyModel<Values> & typeof model, sent, listeners };
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { CallError, Channel } from '../src/core/channel';
+import { CallError, Channel } from '../src/core/host/channel';
 
 type Message = Record<string, unknown> & { kind: string };
 
@@ -18,7 +18,10 @@ class Wire {
     this.callback = callback;
   }
   arrive(n: number, kind: string, fields: object = {}, buffers: Uint8Array[] = []): void {
-    this.callback({ v: 1, n, kind, ...fields }, buffers.map((bytes) => new DataView(bytes.slice().buffer)));
+    this.callback(
+      { v: 1, n, kind, ...fields },
+      buffers.map((bytes) => new DataView(bytes.slice().buffer)),
+    );
   }
   notice(n: number, more: object = {}): void {
     this.arrive(n, 'notice', { severity: 'info', text: String(n), ...more });
@@ -135,7 +138,12 @@ describe('calls', () => {
   test('fail with three sentences', async () => {
     const answer = channel.call('respeak', { turn: 't9' });
     wire.arrive(1, 'failed', { id: wire.last().id, got: 'no turn t9', expected: 'a turn', remedy: 'look' });
-    await expect(answer).rejects.toMatchObject({ name: 'CallError', got: 'no turn t9', expected: 'a turn', remedy: 'look' });
+    await expect(answer).rejects.toMatchObject({
+      name: 'CallError',
+      got: 'no turn t9',
+      expected: 'a turn',
+      remedy: 'look',
+    });
   });
 
   test('of two pages are told apart', async () => {

@@ -1,7 +1,7 @@
 /** A kernel that answers as the test says, without numbers, tables or delays of its own. */
 
-import type { Answer, Channel } from '../src/core/channel';
-import type { ToPage } from '../src/core/protocol';
+import type { Answer, Channel } from '../src/core/host/channel';
+import type { ToPage } from '../src/core/host/protocol';
 
 export type Answers = (method: string, params: object, buffers: ArrayBuffer[]) => Answer | Promise<Answer>;
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from engine_helpers import small_checkpoint
 
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.weights import load_model
+from vibevoice_nb.model.loading.weights import load_model
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 
 @pytest.fixture(scope="module")

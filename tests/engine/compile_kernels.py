@@ -18,12 +18,12 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from vibevoice_nb.bench.model import bench_config, special_tokens
-from vibevoice_nb.engine import prepare
-from vibevoice_nb.engine.config import parse_config
-from vibevoice_nb.engine.cuda import attention, mixer, product, solver
-from vibevoice_nb.engine.frame import StaticFrame
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.sampler import Sampler, solver_steps
+from vibevoice_nb.model.config import parse_config
+from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation.static_frame import StaticFrame
+from vibevoice_nb.model.kernels.cuda import attention, mixer, product, solver
+from vibevoice_nb.model.loading import prepare
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 CARDS = {80: 99, 90: 227}
 """Compute capability, and the KiB of shared memory that a program may have there. Cards of 8.6 and 8.9 run

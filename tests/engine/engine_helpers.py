@@ -13,15 +13,15 @@ import torch
 from checkpoints import END, EOS, FRAME, START, byte_tokenizer, original_config, random_model, save_weights
 from torch import Tensor
 
-from vibevoice_nb.engine.generate import Step, generate, prefill
-from vibevoice_nb.engine.graphs import FramePool
-from vibevoice_nb.engine.lm import LanguageModel
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.prepare import prepare
-from vibevoice_nb.engine.prompt import Prompt, VoiceSlot
-from vibevoice_nb.engine.sampler import Sampler, solver_steps
-from vibevoice_nb.engine.state import GenerationState
-from vibevoice_nb.engine.tokenizer import SpecialTokens
+from vibevoice_nb.model.generation.cuda_graphs import FramePool
+from vibevoice_nb.model.generation.loop import Step, generate, prefill
+from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation.state import GenerationState
+from vibevoice_nb.model.language_model import LanguageModel
+from vibevoice_nb.model.loading.prepare import prepare
+from vibevoice_nb.model.prompt import Prompt, VoiceSlot
+from vibevoice_nb.model.tokenizer import SpecialTokens
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 SPECIAL = SpecialTokens(START, END, FRAME, EOS)
 HOP = 240

@@ -20,8 +20,8 @@ from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from vibevoice_nb.engine import weights
-from vibevoice_nb.engine.model import VibeVoiceModel
+from vibevoice_nb.model.loading import weights
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 
 class _Mode(FakeTensorMode):

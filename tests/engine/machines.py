@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vibevoice_nb.engine import kernel_choice
-from vibevoice_nb.engine.kernels import Kernel
+from vibevoice_nb.model.kernels import choice as kernel_choice
+from vibevoice_nb.model.kernels.cpu import Kernel
 
 _QNNPACK, _ONEDNN = 2, 3
 """Numbers of torch's quantized engines."""

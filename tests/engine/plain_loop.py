@@ -11,8 +11,8 @@ import torch
 from diffusers import DPMSolverMultistepScheduler
 from torch import Tensor
 
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.tokenizer import SpecialTokens
+from vibevoice_nb.model.tokenizer import SpecialTokens
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 
 def scheduler_of(

@@ -12,9 +12,9 @@ from checkpoints import random_model, save_weights
 from plain_loop import PlainLoop, scheduler_of, solve
 from torch import Tensor
 
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.prompt import Prompt, VoiceSlot, embed_prompt
-from vibevoice_nb.engine.tokenizer import SpecialTokens
+from vibevoice_nb.model.prompt import Prompt, VoiceSlot, embed_prompt
+from vibevoice_nb.model.tokenizer import SpecialTokens
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 Arrays = dict[str, Tensor]
 

@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vibevoice_nb.engine import alignment
-from vibevoice_nb.engine.alignment import Span, align, segment
-from vibevoice_nb.engine.checkpoint import NANO_FOLDER
-from vibevoice_nb.engine.context import SpokenFrames
-from vibevoice_nb.engine_api import Engine
-from vibevoice_nb.runs import Frames, Spoken, TurnRun, WholeRun
+from vibevoice_nb.engine.engine import Engine
+from vibevoice_nb.engine.run import Frames, Spoken, TurnRun, WholeRun
+from vibevoice_nb.model.generation import alignment
+from vibevoice_nb.model.generation.alignment import Span, align, segment
+from vibevoice_nb.model.generation.context import SpokenFrames
+from vibevoice_nb.model.loading.checkpoint import NANO_FOLDER
 from vibevoice_nb.script import parse_script
-from vibevoice_nb.voices import resolve_voice
+from vibevoice_nb.voices.library import resolve_voice
 
 
 def _whole(spans: Sequence[Span], frames: int) -> bool:

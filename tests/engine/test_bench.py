@@ -14,15 +14,15 @@ import transformers
 from engine_helpers import Reads
 
 from vibevoice_nb.bench import speed as bench
-from vibevoice_nb.bench.first_sound import FirstSound, of_side, random_prompt, run_nano
-from vibevoice_nb.bench.floor import frame_bytes, measure_bandwidth
+from vibevoice_nb.bench.backends import NATIVE_CLASS, PARTS, Meter, OurSide, _Speaking
+from vibevoice_nb.bench.latency import FirstSound, of_side, random_prompt, run_nano
 from vibevoice_nb.bench.model import bench_config, write_random_checkpoint
 from vibevoice_nb.bench.plots import plot
-from vibevoice_nb.bench.sides import NATIVE_CLASS, PARTS, Meter, OurSide, _Speaking
-from vibevoice_nb.engine.config import parse_config
-from vibevoice_nb.engine.graphs import FramePool
-from vibevoice_nb.engine.memory import PIECE
-from vibevoice_nb.engine.prompt import FRAMES_AT_ONCE
+from vibevoice_nb.bench.roofline import frame_bytes, measure_bandwidth
+from vibevoice_nb.model.config import parse_config
+from vibevoice_nb.model.generation.cuda_graphs import FramePool
+from vibevoice_nb.model.generation.prompt_cache import PIECE
+from vibevoice_nb.model.prompt import FRAMES_AT_ONCE
 
 HAS_NATIVE = hasattr(transformers, NATIVE_CLASS)
 SIDES = ("ours", "native") if HAS_NATIVE else ("ours",)
@@ -142,8 +142,8 @@ def test_first_sounds_of_a_new_and_of_a_known_cast(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.slow
 def test_nano_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vibevoice_nb.bench.first_sound._ROUNDS", 1)
-    monkeypatch.setattr("vibevoice_nb.bench.first_sound._RTF_SECONDS", 1.0)
+    monkeypatch.setattr("vibevoice_nb.bench.latency._ROUNDS", 1)
+    monkeypatch.setattr("vibevoice_nb.bench.latency._RTF_SECONDS", 1.0)
     threads = torch.get_num_threads()
     try:
         rtf, spent, times = run_nano(1)

@@ -17,20 +17,21 @@ import torch
 from fake_card import CardMemory, card, fake_cards, read_nothing
 
 from vibevoice_nb.bench.model import bench_config, special_tokens
-from vibevoice_nb.engine import memory as remembering
-from vibevoice_nb.engine import quantized, weights
-from vibevoice_nb.engine.config import SAMPLE_RATE, parse_config
-from vibevoice_nb.engine.frame import StaticFrame
-from vibevoice_nb.engine.generate import generate, prefill
-from vibevoice_nb.engine.graphs import FramePool
-from vibevoice_nb.engine.memory import PromptMemory
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.prepare import load_prepared
-from vibevoice_nb.engine.prompt import Prompt, VoiceSlot
-from vibevoice_nb.engine.quantized import Quantize
-from vibevoice_nb.engine.sampler import Sampler, solver_steps
-from vibevoice_nb.engine.state import GenerationState
-from vibevoice_nb.memory_need import memory_need
+from vibevoice_nb.model.config import SAMPLE_RATE, parse_config
+from vibevoice_nb.model.generation import prompt_cache as remembering
+from vibevoice_nb.model.generation.cuda_graphs import FramePool
+from vibevoice_nb.model.generation.loop import generate, prefill
+from vibevoice_nb.model.generation.prompt_cache import PromptMemory
+from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation.state import GenerationState
+from vibevoice_nb.model.generation.static_frame import StaticFrame
+from vibevoice_nb.model.kernels import quantized
+from vibevoice_nb.model.kernels.quantized import Quantize
+from vibevoice_nb.model.loading import weights
+from vibevoice_nb.model.loading.prepare import load_prepared
+from vibevoice_nb.model.prompt import Prompt, VoiceSlot
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
+from vibevoice_nb.system.memory_estimate import memory_need
 
 MINUTES = 10
 VOICE_SECONDS = 10

@@ -11,12 +11,12 @@ from checkpoint_helpers import folder, small
 from checkpoints import END, EOS, FRAME, START
 from engine_helpers import small_config
 
-from vibevoice_nb.engine import checkpoint
-from vibevoice_nb.engine.checkpoint import MIRRORS, find_checkpoint
-from vibevoice_nb.engine.config import parse_config
-from vibevoice_nb.engine.tokenizer import load_tokenizer
-from vibevoice_nb.engine.weights import read_config
 from vibevoice_nb.errors import CheckpointError
+from vibevoice_nb.model.config import parse_config
+from vibevoice_nb.model.loading import checkpoint
+from vibevoice_nb.model.loading.checkpoint import MIRRORS, find_checkpoint
+from vibevoice_nb.model.loading.weights import read_config
+from vibevoice_nb.model.tokenizer import load_tokenizer
 
 __all__ = ["folder", "small"]  # fixtures
 

@@ -15,9 +15,9 @@ from checkpoint_helpers import folder, load, small
 from checkpoints import save_weights
 from engine_helpers import small_model
 
-from vibevoice_nb.engine.checkpoint import read_json
-from vibevoice_nb.engine.weights import read_config
 from vibevoice_nb.errors import CheckpointError, ConfigError
+from vibevoice_nb.model.loading.checkpoint import read_json
+from vibevoice_nb.model.loading.weights import read_config
 
 __all__ = ["folder", "small"]  # fixtures
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from vibevoice_nb.engine.codec import Block, Decoder, Encoder
-from vibevoice_nb.engine.conv import CausalConv, Downsample, Upsample
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.prepare import prepare
+from vibevoice_nb.model.codec import Block, Decoder, Encoder
+from vibevoice_nb.model.loading.prepare import prepare
+from vibevoice_nb.model.modules.conv import CausalConv, Downsample, Upsample
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 CHUNKS = st.lists(st.integers(1, 4), min_size=1, max_size=5)
 """How many frames each call gets."""

@@ -16,11 +16,11 @@ from checkpoints import native_config, original_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vibevoice_nb.engine.config import SOLVERS, ModelConfig, parse_config
-from vibevoice_nb.engine.keys import published_name
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.weights import TensorInfo, build_model
 from vibevoice_nb.errors import ConfigError
+from vibevoice_nb.model.config import SOLVERS, ModelConfig, parse_config
+from vibevoice_nb.model.loading.parameter_names import published_name
+from vibevoice_nb.model.loading.weights import TensorInfo, build_model
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 KEYS = Path(__file__).parent.parent / "data" / "keys"
 MAKERS = {"original": original_config, "native": native_config}

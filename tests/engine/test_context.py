@@ -22,10 +22,10 @@ from engine_helpers import (
 )
 from torch import Tensor
 
-from vibevoice_nb.engine.context import SpokenFrames, frames_felt, prefill_spoken, samples_felt
-from vibevoice_nb.engine.generate import Step
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.state import GenerationState
+from vibevoice_nb.model.generation.context import SpokenFrames, frames_felt, prefill_spoken, samples_felt
+from vibevoice_nb.model.generation.loop import Step
+from vibevoice_nb.model.generation.state import GenerationState
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 FRAMES, MORE, CFG = 64, 4, 1.7
 LENGTHS = [0, 1, 2, 7, 39, 40, 41, 60]
@@ -139,7 +139,7 @@ def test_exactly_as_many_frames_are_played_again_as_are_felt() -> None:
 
 
 def test_playing_fewer_frames_again_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vibevoice_nb.engine.context.frames_felt", lambda model: 3)
+    monkeypatch.setattr("vibevoice_nb.model.generation.context.frames_felt", lambda model: 3)
     state, _ = _rebuilt(60)
     assert _error(_go_on(state, 60, True)[:MORE], _whole(True)[60 : 60 + MORE]) > 1e-3
 
@@ -152,7 +152,7 @@ def test_one_frame_more_or_less_spoken_before_changes_what_comes() -> None:
 def test_the_published_models_need_fifteen_seconds() -> None:
     from checkpoints import original_config
 
-    from vibevoice_nb.engine.config import parse_config
+    from vibevoice_nb.model.config import parse_config
 
     config = original_config()
     for section in ("acoustic_tokenizer_config", "semantic_tokenizer_config"):

@@ -30,20 +30,22 @@ from engine_helpers import (
 )
 from torch import Tensor, nn
 
-from vibevoice_nb.engine import cuda, graphs, prepare
-from vibevoice_nb.engine.attention import attend_step
-from vibevoice_nb.engine.conv import DepthwiseConv, TwofoldState
-from vibevoice_nb.engine.frame import StaticFrame
-from vibevoice_nb.engine.graphs import FramePool
-from vibevoice_nb.engine.kernels import Kernel
-from vibevoice_nb.engine.layers import Modulated, Normalised, RMSNorm
-from vibevoice_nb.engine.lm import rotate
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation import cuda_graphs as graphs
+from vibevoice_nb.model.generation.cuda_graphs import FramePool
+from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation.static_frame import StaticFrame
+from vibevoice_nb.model.kernels import cuda
+from vibevoice_nb.model.kernels.cpu import Kernel
+from vibevoice_nb.model.language_model import rotate
+from vibevoice_nb.model.loading import prepare
+from vibevoice_nb.model.modules.attention import attend_step
+from vibevoice_nb.model.modules.conv import DepthwiseConv, TwofoldState
+from vibevoice_nb.model.modules.layers import Modulated, Normalised, RMSNorm
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 pytest.importorskip("triton")
 
-from vibevoice_nb.engine.cuda import attention, product, solver
+from vibevoice_nb.model.kernels.cuda import attention, product, solver
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 """On a card the kernels are compiled and run there."""

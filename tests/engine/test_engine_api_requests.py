@@ -16,12 +16,12 @@ from checkpoints import START
 from engine_api_helpers import ANNA, BEN, CAST, FEW, RATE, TALK, engine, folder
 from engine_helpers import HOP, small_checkpoint, small_config
 
-from vibevoice_nb.engine.prompt import TEXT, VOICES
-from vibevoice_nb.engine_api import Engine
+from vibevoice_nb.engine.engine import Engine
+from vibevoice_nb.engine.options import GenerationOptions
 from vibevoice_nb.errors import CheckpointError, DeviceError, OptionError, ScriptError, VoiceError
+from vibevoice_nb.model.prompt import TEXT, VOICES
 from vibevoice_nb.script import parse_script
-from vibevoice_nb.speakable import ScriptWarning
-from vibevoice_nb.speech import GenerationOptions
+from vibevoice_nb.script.speakable import ScriptWarning
 
 __all__ = ["engine", "folder"]  # fixtures
 

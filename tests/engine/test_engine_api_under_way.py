@@ -17,10 +17,10 @@ from checkpoints import save_weights
 from engine_api_helpers import CAST, FEW, RATE, TALK, engine, folder, restless
 from engine_helpers import HOP, small_model
 
-from vibevoice_nb.engine_api import Engine
+from vibevoice_nb.audio.sinks import MemorySink, QueueSink, WavSink
+from vibevoice_nb.engine.engine import Engine
+from vibevoice_nb.engine.options import Progress
 from vibevoice_nb.errors import AudioError, OptionError
-from vibevoice_nb.sinks import MemorySink, QueueSink, WavSink
-from vibevoice_nb.speech import Progress
 
 __all__ = ["engine", "folder", "restless"]  # fixtures
 

@@ -30,16 +30,16 @@ from engine_helpers import (
 from launches import Launches
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from vibevoice_nb.engine import cuda
-from vibevoice_nb.engine.cache import BLOCK
-from vibevoice_nb.engine.config import parse_config
-from vibevoice_nb.engine.frame import StaticFrame
-from vibevoice_nb.engine.generate import Step
-from vibevoice_nb.engine.graphs import FramePool, GraphedFrame
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.prepare import prepare
-from vibevoice_nb.engine.state import GenerationState
-from vibevoice_nb.engine.steps import from_seed, likeliest
+from vibevoice_nb.model.config import parse_config
+from vibevoice_nb.model.generation.cuda_graphs import FramePool, GraphedFrame
+from vibevoice_nb.model.generation.loop import Step
+from vibevoice_nb.model.generation.state import GenerationState
+from vibevoice_nb.model.generation.static_frame import StaticFrame
+from vibevoice_nb.model.generation.step import from_seed, likeliest
+from vibevoice_nb.model.kernels import cuda
+from vibevoice_nb.model.loading.prepare import prepare
+from vibevoice_nb.model.modules.kv_cache import BLOCK
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 START, END, FRAME, EOS = (SPECIAL.start, SPECIAL.end, SPECIAL.frame, SPECIAL.eos)
 MIXED = [FRAME, FRAME, END, START, FRAME, FRAME, FRAME, END, FRAME, EOS]

@@ -26,9 +26,9 @@ from hypothesis import strategies as st
 from plain_loop import PlainLoop
 from torch import Tensor
 
-from vibevoice_nb.engine.generate import Step
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.prompt import embed_prompt, encode_voices
+from vibevoice_nb.model.generation.loop import Step
+from vibevoice_nb.model.prompt import embed_prompt, encode_voices
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 CFG, STEPS = 1.7, 3
 S, E, F, Z = START, END, FRAME, EOS

@@ -16,8 +16,8 @@ from engine_helpers import small_config
 from record import write_recording
 from safetensors.torch import load_file, save_file
 
-from vibevoice_nb.engine.tokenizer import SpecialTokens
 from vibevoice_nb.errors import CheckpointError, DeviceError, OptionError
+from vibevoice_nb.model.tokenizer import SpecialTokens
 from vibevoice_nb.verify import Comparison, summary, verify
 
 GOLDEN = Path(__file__).parent.parent / "data" / "golden"

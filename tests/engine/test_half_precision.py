@@ -8,9 +8,9 @@ from engine_helpers import small_model
 from machines import machine
 from torch import Tensor
 
-from vibevoice_nb.bench.distance import compare
-from vibevoice_nb.engine.lm import LanguageModel
-from vibevoice_nb.engine.prepare import prepare
+from vibevoice_nb.bench.quantization_error import compare
+from vibevoice_nb.model.language_model import LanguageModel
+from vibevoice_nb.model.loading.prepare import prepare
 
 __all__ = ["machine"]  # a fixture
 

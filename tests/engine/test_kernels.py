@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from machines import PretendedHalf, PretendedOneDnn, machine, pretend
 from torch import Tensor
 
-from vibevoice_nb.engine import kernel_choice
-from vibevoice_nb.engine.codec import Block
-from vibevoice_nb.engine.kernel_choice import (
+from vibevoice_nb.model.codec import Block
+from vibevoice_nb.model.kernels import choice as kernel_choice
+from vibevoice_nb.model.kernels.choice import (
     choose_for_many_rows,
     choose_kernel,
     choose_widened,
@@ -22,8 +22,8 @@ from vibevoice_nb.engine.kernel_choice import (
     has_onednn,
     kept_width,
 )
-from vibevoice_nb.engine.kernels import CastKernel, Kernel, WideningKernel
-from vibevoice_nb.engine.prepare import prepare
+from vibevoice_nb.model.kernels.cpu import CastKernel, Kernel, WideningKernel
+from vibevoice_nb.model.loading.prepare import prepare
 
 __all__ = ["machine"]  # a fixture
 

@@ -9,10 +9,10 @@ import torch
 from engine_helpers import HOP, SPECIAL, begun, prepared_model, sampler_of, small_model, small_prompt
 from torch import Tensor
 
-from vibevoice_nb.engine.cache import BLOCK, KVCache, position_bytes
-from vibevoice_nb.engine.generate import generate
-from vibevoice_nb.engine.state import GenerationState
-from vibevoice_nb.memory_need import memory_need
+from vibevoice_nb.model.generation.loop import generate
+from vibevoice_nb.model.generation.state import GenerationState
+from vibevoice_nb.model.modules.kv_cache import BLOCK, KVCache, position_bytes
+from vibevoice_nb.system.memory_estimate import memory_need
 
 FRAME, START = SPECIAL.legal.index(SPECIAL.frame), SPECIAL.legal.index(SPECIAL.start)
 

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from vibevoice_nb.engine.attention import attend_causal, attend_step, attention_name
-from vibevoice_nb.engine.cache import BLOCK, KVCache
-from vibevoice_nb.engine.footprint import LEGAL
-from vibevoice_nb.engine.lm import LanguageModel
-from vibevoice_nb.engine.prepare import load_prepared
-from vibevoice_nb.engine_api import Engine
+from vibevoice_nb.engine.engine import Engine
+from vibevoice_nb.model.language_model import LanguageModel
+from vibevoice_nb.model.loading.footprint import LEGAL
+from vibevoice_nb.model.loading.prepare import load_prepared
+from vibevoice_nb.model.modules.attention import attend_causal, attend_step, attention_name
+from vibevoice_nb.model.modules.kv_cache import BLOCK, KVCache
 
 HIDDEN = 48
 

@@ -18,10 +18,10 @@ from engine_helpers import SPECIAL, audio_of, begun, sampler_of, small_config, s
 from machines import machine
 from torch import Tensor
 
-from vibevoice_nb.engine import kernel_choice
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.quantized import Quantize
-from vibevoice_nb.engine_api import Engine
+from vibevoice_nb.engine.engine import Engine
+from vibevoice_nb.model.kernels import choice as kernel_choice
+from vibevoice_nb.model.kernels.quantized import Quantize
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 __all__ = ["machine"]  # a fixture
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

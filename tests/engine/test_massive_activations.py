@@ -16,12 +16,12 @@ from engine_helpers import HOP, LATENT, SEMANTIC, SPECIAL, begun, sampler_of, sm
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from vibevoice_nb.engine.codec import Block
-from vibevoice_nb.engine.frame import StaticFrame
-from vibevoice_nb.engine.layers import SwiGLU
-from vibevoice_nb.engine.linear import Dense
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.prepare import prepare
+from vibevoice_nb.model.codec import Block
+from vibevoice_nb.model.generation.static_frame import StaticFrame
+from vibevoice_nb.model.loading.prepare import prepare
+from vibevoice_nb.model.modules.layers import SwiGLU
+from vibevoice_nb.model.modules.linear import Dense
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 LARGEST = torch.finfo(torch.float16).max
 NEAR = 0.999

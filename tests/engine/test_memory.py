@@ -13,10 +13,10 @@ from engine_helpers import HOP, SPECIAL, Reads, prepared_model, sampler_of, smal
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vibevoice_nb.engine.generate import prefill
-from vibevoice_nb.engine.memory import PIECE, PromptMemory
-from vibevoice_nb.engine.state import GenerationState
-from vibevoice_nb.engine_api import Engine
+from vibevoice_nb.engine.engine import Engine
+from vibevoice_nb.model.generation.loop import prefill
+from vibevoice_nb.model.generation.prompt_cache import PIECE, PromptMemory
+from vibevoice_nb.model.generation.state import GenerationState
 
 HIDDEN = 48
 

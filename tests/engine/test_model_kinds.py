@@ -19,12 +19,12 @@ from huggingface_hub.errors import EntryNotFoundError
 from safetensors.torch import load_file, save_file
 
 from vibevoice_nb import Engine
-from vibevoice_nb.engine.checkpoint import find_checkpoint, mirror_of
-from vibevoice_nb.engine.config import parse_config
-from vibevoice_nb.engine.tokenizer import load_tokenizer
-from vibevoice_nb.engine.weights import list_tensors, read_config
 from vibevoice_nb.errors import CheckpointError, OptionError
-from vibevoice_nb.model_info import describe
+from vibevoice_nb.model.config import parse_config
+from vibevoice_nb.model.loading.checkpoint import find_checkpoint, mirror_of
+from vibevoice_nb.model.loading.weights import list_tensors, read_config
+from vibevoice_nb.model.tokenizer import load_tokenizer
+from vibevoice_nb.system.model_info import describe
 
 __all__ = ["folder", "small"]  # fixtures
 
@@ -412,7 +412,7 @@ def test_what_was_asked_for_is_no_mirror(mirrored: Path) -> None:
 
 
 def test_mirrors_can_be_switched_off(mirrored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vibevoice_nb.engine.checkpoint.MIRRORS", {"you/Voice": ("me/Voice",)})
+    monkeypatch.setattr("vibevoice_nb.model.loading.checkpoint.MIRRORS", {"you/Voice": ("me/Voice",)})
     with pytest.raises(CheckpointError, match="you/Voice: 404 for you/Voice"):
         find_checkpoint("you/Voice", mirrors=[])
     with pytest.warns(UserWarning, match="its mirror me/Voice"):

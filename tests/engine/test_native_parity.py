@@ -19,13 +19,13 @@ from checkpoints import END, EOS, FRAME, START, native_config, random_model, sav
 from engine_helpers import SPECIAL, audio_of, forced, sampler_of
 from torch import Tensor
 
-from vibevoice_nb.bench.sides import no_text_cfg
-from vibevoice_nb.engine.generate import Step, generate, prefill
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.prepare import prepare
-from vibevoice_nb.engine.prompt import Prompt, VoiceSlot
-from vibevoice_nb.engine.state import GenerationState
-from vibevoice_nb.engine.weights import load_model, weights_of
+from vibevoice_nb.bench.backends import no_text_cfg
+from vibevoice_nb.model.generation.loop import Step, generate, prefill
+from vibevoice_nb.model.generation.state import GenerationState
+from vibevoice_nb.model.loading.prepare import prepare
+from vibevoice_nb.model.loading.weights import load_model, weights_of
+from vibevoice_nb.model.prompt import Prompt, VoiceSlot
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 pytestmark = pytest.mark.oracle
 

@@ -22,12 +22,14 @@ from engine_helpers import (
 from fake_card import card, fake_cards, read_nothing
 from machines import pretend
 
-from vibevoice_nb.engine import placement, quantized, weights
-from vibevoice_nb.engine.config import parse_config
-from vibevoice_nb.engine.footprint import kept_bytes
-from vibevoice_nb.engine.graphs import one_device
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.placement import (
+from vibevoice_nb.errors import DeviceError, OptionError
+from vibevoice_nb.model.config import parse_config
+from vibevoice_nb.model.generation.cuda_graphs import one_device
+from vibevoice_nb.model.kernels import quantized
+from vibevoice_nb.model.kernels.quantized import Quantize
+from vibevoice_nb.model.loading import placement, weights
+from vibevoice_nb.model.loading.footprint import kept_bytes
+from vibevoice_nb.model.loading.placement import (
     DTYPES,
     cpu_has_fast_bfloat16,
     pick_device,
@@ -35,10 +37,9 @@ from vibevoice_nb.engine.placement import (
     place,
     split_layers,
 )
-from vibevoice_nb.engine.prepare import load_prepared
-from vibevoice_nb.engine.quantized import Quantize
-from vibevoice_nb.engine.weights import device_of, load_model
-from vibevoice_nb.errors import DeviceError, OptionError
+from vibevoice_nb.model.loading.prepare import load_prepared
+from vibevoice_nb.model.loading.weights import device_of, load_model
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 CPU, FIRST = torch.device("cpu"), torch.device("cuda", 0)
 LAYERS = 8

@@ -11,10 +11,10 @@ import torch
 from engine_helpers import HOP, LATENT, small_model
 from torch import Tensor
 
-from vibevoice_nb.engine.prompt import SYSTEM, Prompt, build_prompt, embed_prompt, encode_voices
-from vibevoice_nb.engine.state import GenerationState
-from vibevoice_nb.engine.tokenizer import SpecialTokens
 from vibevoice_nb.errors import ScriptError
+from vibevoice_nb.model.generation.state import GenerationState
+from vibevoice_nb.model.prompt import SYSTEM, Prompt, build_prompt, embed_prompt, encode_voices
+from vibevoice_nb.model.tokenizer import SpecialTokens
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "data" / "processor_golden.json").read_text())
 IDS = GOLDEN["special_ids"]

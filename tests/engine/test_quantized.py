@@ -12,15 +12,15 @@ from engine_helpers import SPECIAL, audio_of, begun, sampler_of, small_config, s
 from machines import machine
 from torch import Tensor
 
-from vibevoice_nb.engine import quantized
-from vibevoice_nb.engine.footprint import kept_bytes
-from vibevoice_nb.engine.kernels import Kernel
-from vibevoice_nb.engine.linear import Dense, derived_values
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.prepare import prepare
-from vibevoice_nb.engine.quantized import Int4Kernel, Int8Kernel, choose_quantized
-from vibevoice_nb.engine_api import Engine
+from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.errors import OptionError
+from vibevoice_nb.model.kernels import quantized
+from vibevoice_nb.model.kernels.cpu import Kernel
+from vibevoice_nb.model.kernels.quantized import Int4Kernel, Int8Kernel, choose_quantized
+from vibevoice_nb.model.loading.footprint import kept_bytes
+from vibevoice_nb.model.loading.prepare import prepare
+from vibevoice_nb.model.modules.linear import Dense, derived_values
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 __all__ = ["machine"]  # a fixture
 

@@ -14,13 +14,13 @@ import torch
 from checkpoints import byte_tokenizer, random_model, save_weights
 from engine_helpers import HOP, LATENT, SEMANTIC, Reads, small_config
 
-from vibevoice_nb.engine.checkpoint import NANO_FOLDER
-from vibevoice_nb.engine_api import Engine
+from vibevoice_nb.engine.engine import Engine
+from vibevoice_nb.engine.options import GenerationOptions
+from vibevoice_nb.engine.run import Frames, Spoken, TurnRun, WholeRun
 from vibevoice_nb.errors import OptionError, ScriptError
-from vibevoice_nb.runs import Frames, Spoken, TurnRun, WholeRun
+from vibevoice_nb.model.loading.checkpoint import NANO_FOLDER
 from vibevoice_nb.script import Turn, parse_script
-from vibevoice_nb.speech import GenerationOptions
-from vibevoice_nb.voices import Voice, resolve_voice
+from vibevoice_nb.voices.library import Voice, resolve_voice
 
 RATE = 24_000
 TURNS = parse_script(

@@ -10,9 +10,9 @@ from engine_helpers import LATENT, sampler_of, small_model
 from plain_loop import scheduler_of, solve
 from torch import Tensor
 
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.sampler import Sampler, solver_steps
 from vibevoice_nb.errors import OptionError
+from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 ODE, SDE = "dpmsolver++", "sde-dpmsolver++"
 

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from vibevoice_nb import Engine, parse_script
 from vibevoice_nb.cli.app import app
-from vibevoice_nb.engine.silent_steps import MAX_SILENT_STEPS, SilentSteps
-from vibevoice_nb.runs import TurnRun, WholeRun
+from vibevoice_nb.engine.run import TurnRun, WholeRun
+from vibevoice_nb.model.generation.silent_steps import MAX_SILENT_STEPS, SilentSteps
 
 END = START + 1
 SCRIPT = "Speaker 1: Hello there.\nSpeaker 2: Good morning."

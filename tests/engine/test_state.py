@@ -32,14 +32,14 @@ from engine_helpers import (
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from vibevoice_nb.engine.cache import BLOCK
-from vibevoice_nb.engine.fingerprint import Fingerprint
-from vibevoice_nb.engine.generate import Step, generate, prefill
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.prepare import load_prepared, prepare
-from vibevoice_nb.engine.state import GenerationState
-from vibevoice_nb.engine.weights import load_model
 from vibevoice_nb.errors import CheckpointError
+from vibevoice_nb.model.generation.loop import Step, generate, prefill
+from vibevoice_nb.model.generation.state import GenerationState
+from vibevoice_nb.model.loading.fingerprint import Fingerprint
+from vibevoice_nb.model.loading.prepare import load_prepared, prepare
+from vibevoice_nb.model.loading.weights import load_model
+from vibevoice_nb.model.modules.kv_cache import BLOCK
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 CFG = 1.7
 S, E, F, Z = START, END, FRAME, EOS
@@ -276,7 +276,7 @@ def test_a_save_that_broke_off_leaves_the_old_state(
     def full(*args: Any, **options: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vibevoice_nb.engine.state.save_file", full)
+    monkeypatch.setattr("vibevoice_nb.model.generation.state.save_file", full)
     with pytest.raises(OSError, match="No space left"):
         state.save(saved, model.config)
     assert (saved / "state.json").read_text() == wanted
@@ -319,7 +319,7 @@ def test_a_state_of_other_tensors_is_refused(
     model: VibeVoiceModel, saved: Path, tensor: Tensor | None, tmp_path: Path
 ) -> None:
     """Even if somebody corrected the checksum."""
-    from vibevoice_nb.engine.state import _sha256
+    from vibevoice_nb.model.generation.state import _sha256
 
     weights = load_file(saved / "state.safetensors")
     for name in ("pending", "acoustic.0", "cond.keys.1", "generator"):

@@ -9,10 +9,10 @@ import torch
 from engine_helpers import begun, prepared_model, sampler_of, small_model, small_prompt, walk
 from machines import machine
 
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.prepare import prepare
-from vibevoice_nb.engine.threads import at_most_threads, is_small
-from vibevoice_nb.engine_api import Engine
+from vibevoice_nb.engine.engine import Engine
+from vibevoice_nb.model.generation.threads import at_most_threads, is_small
+from vibevoice_nb.model.loading.prepare import prepare
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 __all__ = ["machine"]  # a fixture
 
@@ -67,14 +67,14 @@ def test_only_small_models_are_held_back() -> None:
 
 @pytest.mark.usefixtures("machine")
 def test_a_small_model_stays_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vibevoice_nb.engine.placement.cpu_has_fast_bfloat16", lambda: True)
+    monkeypatch.setattr("vibevoice_nb.model.loading.placement.cpu_has_fast_bfloat16", lambda: True)
     assert Engine.load("nano", device="cpu").dtype == torch.float32
     assert Engine.load("nano", device="cpu", dtype="bfloat16").dtype == torch.bfloat16
 
 
 def test_a_large_model_uses_no_more_threads_than_a_container_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vibevoice_nb.engine.prepare.is_small", lambda model: False)
-    monkeypatch.setattr("vibevoice_nb.engine.prepare.usable_cores", lambda: 2)
+    monkeypatch.setattr("vibevoice_nb.model.loading.prepare.is_small", lambda model: False)
+    monkeypatch.setattr("vibevoice_nb.model.loading.prepare.usable_cores", lambda: 2)
     model = small_model()
     prepare(model)
     assert model.max_threads == 2

@@ -11,11 +11,11 @@ import pytest
 from checkpoints import write_checkpoint
 
 from vibevoice_nb import Engine, Script, ScriptError, parse_script
-from vibevoice_nb.model_limits import VoiceWarning
-from vibevoice_nb.runs import TurnRun, WholeRun
+from vibevoice_nb.engine.model_limits import VoiceWarning
+from vibevoice_nb.engine.run import TurnRun, WholeRun
 from vibevoice_nb.script import Turn
-from vibevoice_nb.speakable import ScriptWarning
-from vibevoice_nb.voices import resolve_voice
+from vibevoice_nb.script.speakable import ScriptWarning
+from vibevoice_nb.voices.library import resolve_voice
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from checkpoints import original_config, random_model, write_checkpoint
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.weights import build_model, list_tensors, read_config
 from vibevoice_nb.errors import CheckpointError
+from vibevoice_nb.model.loading.weights import build_model, list_tensors, read_config
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 __all__ = ["folder", "small"]  # fixtures
 

@@ -19,9 +19,9 @@ from checkpoints import native_config, original_config, write_checkpoint
 from fuzz_helpers import generators
 
 from vibevoice_nb import Engine
-from vibevoice_nb.engine.weights import build_model, list_tensors, read_config
 from vibevoice_nb.errors import VibeVoiceError
-from vibevoice_nb.model_info import describe
+from vibevoice_nb.model.loading.weights import build_model, list_tensors, read_config
+from vibevoice_nb.system.model_info import describe
 
 LONGEST_CPU = 20.0
 """Seconds of CPU that one small checkpoint may take; one without end would take more."""

@@ -148,7 +148,7 @@ def test_colab_keeps_the_torch_that_is_there(tmp_path: Path, monkeypatch: pytest
 
 
 def test_colab_chooses_what_fits() -> None:
-    from vibevoice_nb.widgets.models import SUGGESTIONS
+    from vibevoice_nb.widgets.model_loader import SUGGESTIONS
 
     names: dict[str, Any] = {}
     exec(code(read("colab.ipynb"), "settings"), names)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from vibevoice_nb.project.state import PALETTE
+from vibevoice_nb.project.storage.schema import PALETTE
 from vibevoice_nb.widgets import ScriptEditor
 
 Mount = Callable[..., Any]

@@ -8,7 +8,7 @@ from typing import Any
 from room_helpers import consenting, faults, room
 from rooms import studio_traits, turns_and_takes
 
-from vibevoice_nb.defaults import known_settings
+from vibevoice_nb.engine.defaults import known_settings
 
 __all__ = ["room"]  # a fixture
 

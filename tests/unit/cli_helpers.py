@@ -18,7 +18,7 @@ from audio_helpers import SAMPLE_RATE, tone
 from checkpoints import write_checkpoint
 from typer.testing import CliRunner
 
-from vibevoice_nb.audio import write_audio
+from vibevoice_nb.audio.io import write_audio
 from vibevoice_nb.cli.app import app
 
 SCRIPT = "Speaker 1: Hello.\nSpeaker 2: Hi!\n"

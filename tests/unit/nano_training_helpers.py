@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from vibevoice_nb.engine.config import ModelConfig
+from vibevoice_nb.model.config import ModelConfig
 from vibevoice_nb.training import common
 from vibevoice_nb.training.nano.__main__ import CONFIGS
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from audio_helpers import tone
 
-from vibevoice_nb.audio import clipped_fraction, dbfs, normalise_loudness, rms
+from vibevoice_nb.audio.io import clipped_fraction, dbfs, normalise_loudness, rms
 
 GOLDEN = np.load(Path(__file__).parents[1] / "data" / "golden_norm.npz")
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibevoice_nb.bench import hearing
-from vibevoice_nb.bench import voice as bench_voice
-from vibevoice_nb.bench.hearing import Score
+from vibevoice_nb.bench import intelligibility as bench_voice
+from vibevoice_nb.bench import recognizers as hearing
+from vibevoice_nb.bench.recognizers import Score
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.nano.english import words
 from vibevoice_nb.training import texts

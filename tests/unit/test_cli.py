@@ -17,9 +17,9 @@ import pytest
 from audio_helpers import small_disk
 from cli_helpers import Bench, bench, interrupt, last_json, models, wait_for_audio, wav_seconds
 
-from vibevoice_nb import voices as voices_module
-from vibevoice_nb.audio import read_audio, write_audio
+from vibevoice_nb.audio.io import read_audio, write_audio
 from vibevoice_nb.cli.terminal import Interrupt
+from vibevoice_nb.voices import library as voices_module
 
 __all__ = ["bench", "models"]  # fixtures
 
@@ -111,7 +111,7 @@ def test_defaults_are_said_plainly_and_nobody_shares_a_voice(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built_in = {name: bench.voice for name in ("Una", "Duo", "Tria")}
-    for module in ("vibevoice_nb.voices", "vibevoice_nb.cli.orders"):
+    for module in ("vibevoice_nb.voices.library", "vibevoice_nb.cli.requests"):
         monkeypatch.setattr(f"{module}.builtin_voices", lambda: built_in)
     assert voices_module.resolve_voice("duo").name == "Duo"
     result = bench.speak("--voice", "1=Duo")
@@ -243,7 +243,7 @@ def test_a_second_interrupt_stops_at_once() -> None:
 
 
 def test_interrupt_while_loading(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vibevoice_nb.cli.sharing.load_engine", _raise(KeyboardInterrupt()))
+    monkeypatch.setattr("vibevoice_nb.cli.multiprocess.load_engine", _raise(KeyboardInterrupt()))
     result = bench.speak()
     assert result.exit_code == 130 and "interrupted" in result.stderr
     assert not (bench.folder / "talk.wav").exists()
@@ -251,10 +251,10 @@ def test_interrupt_while_loading(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
 
 def test_out_of_memory_is_no_traceback(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     error = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9e12 bytes.")
-    monkeypatch.setattr("vibevoice_nb.cli.sharing.load_engine", _raise(error))
+    monkeypatch.setattr("vibevoice_nb.cli.multiprocess.load_engine", _raise(error))
     result = bench.speak()
     assert result.exit_code == 1 and "vibevoice-nb info" in result.stderr
-    monkeypatch.setattr("vibevoice_nb.cli.sharing.load_engine", _raise(RuntimeError("a bug")))
+    monkeypatch.setattr("vibevoice_nb.cli.multiprocess.load_engine", _raise(RuntimeError("a bug")))
     assert isinstance(bench.speak().exception, RuntimeError)  # our own mistakes keep their traceback
 
 

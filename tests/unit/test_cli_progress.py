@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from vibevoice_nb.cli import terminal
-from vibevoice_nb.speech import Progress
+from vibevoice_nb.engine.options import Progress
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vibevoice_nb.bench.start import SCRIPT, commands, run_start
+from vibevoice_nb.bench.cold_start import SCRIPT, commands, run_start
 
 pytest.importorskip("torch")
 
@@ -41,7 +41,9 @@ def test_generating_imports_nothing_it_does_not_use(kind: str, tmp_path: Path, b
     (tmp_path / "hello.txt").write_text(SCRIPT)
     modules = imported(*commands(tmp_path)[kind])
     made = "hello.wav" if kind == "speak" else "show*/takes/*/*"
-    assert {"torch", "vibevoice_nb.engine_api"} <= modules and list(tmp_path.glob(made)), "it was generated"
+    assert {"torch", "vibevoice_nb.engine.engine"} <= modules and list(tmp_path.glob(made)), (
+        "it was generated"
+    )
     unused = (*LIBRARIES, *(NOTEBOOK if kind == "speak" else ()))
     assert not (modules - by_torch).intersection(unused)
 

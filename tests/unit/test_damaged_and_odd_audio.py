@@ -13,9 +13,9 @@ import soundfile
 from audio_helpers import SAMPLE_RATE, tone
 from test_audio_reading import wav_bytes
 
-from vibevoice_nb.audio import AudioError, dbfs, normalise_loudness, read_audio
+from vibevoice_nb.audio.io import AudioError, dbfs, normalise_loudness, read_audio
 from vibevoice_nb.errors import VoiceError
-from vibevoice_nb.recordings import load_voice
+from vibevoice_nb.voices.checks import load_voice
 
 
 def speech(seconds: float = 4.0) -> np.ndarray:

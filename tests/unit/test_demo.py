@@ -12,7 +12,7 @@ EXAMPLE = Path(vibevoice_nb.__file__).parent / "examples" / "two_speakers.txt"
 
 def test_the_demo_is_understood_as_mostly_its_script():
     pytest.importorskip("pocketsphinx")
-    from vibevoice_nb.bench.hearing import score
+    from vibevoice_nb.bench.recognizers import score
 
     script = load_script(EXAMPLE)
     speech = Engine.load("nano").speak(script, seed=1)

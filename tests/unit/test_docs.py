@@ -87,9 +87,9 @@ def test_limits_of_the_web_demo_are_those_in_the_code() -> None:
 
 def test_what_is_said_of_nano_is_so() -> None:
     from vibevoice_nb import Engine
-    from vibevoice_nb.engine.checkpoint import NANO_FOLDER
-    from vibevoice_nb.model_info import describe
-    from vibevoice_nb.voices import builtin_voices
+    from vibevoice_nb.model.loading.checkpoint import NANO_FOLDER
+    from vibevoice_nb.system.model_info import describe
+    from vibevoice_nb.voices.library import builtin_voices
 
     engine = Engine.load("nano")
     millions = sum(describe("nano").parameters.values()) / 1e6
@@ -137,7 +137,7 @@ def test_ratios_of_first_sounds_are_those_of_their_figures() -> None:
 def test_memory_of_the_published_models_is_what_is_computed(size: str) -> None:
     import torch
 
-    from vibevoice_nb.memory_need import memory_need
+    from vibevoice_nb.system.memory_estimate import memory_need
 
     notebook = json.loads((ROOT / "notebooks/07-bring-the-big-model.ipynb").read_text("utf-8"))
     names: dict[str, object] = {}

@@ -21,14 +21,13 @@ import torch
 from checkpoints import write_checkpoint
 from cli_helpers import Bench, bench, last_json, models
 
-from vibevoice_nb import machine
-from vibevoice_nb.cli import doctor
-from vibevoice_nb.engine import kernel_choice
-from vibevoice_nb.engine.state import GenerationState
-from vibevoice_nb.engine.weights import load_model
-from vibevoice_nb.machine import DeviceInfo
-from vibevoice_nb.memory_need import memory_need
-from vibevoice_nb.model_info import describe
+from vibevoice_nb.model.generation.state import GenerationState
+from vibevoice_nb.model.kernels import choice as kernel_choice
+from vibevoice_nb.model.loading.weights import load_model
+from vibevoice_nb.system import doctor, machine
+from vibevoice_nb.system.machine import DeviceInfo
+from vibevoice_nb.system.memory_estimate import memory_need
+from vibevoice_nb.system.model_info import describe
 
 __all__ = ["bench", "models"]  # fixtures
 
@@ -97,7 +96,7 @@ def test_a_hub_that_hangs_is_not_waited_for(silent_server: str) -> None:
 
 
 def test_fused_kernels_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    from vibevoice_nb.engine import cuda
+    from vibevoice_nb.model.kernels import cuda
 
     assert "for NVIDIA GPUs" in doctor.fused_kernels("cpu").found
     for there in (True, False):
@@ -343,7 +342,10 @@ def test_the_peak_is_foretold(options: str, kind: str) -> None:
         "line = next(line for line in open('/proc/self/status') if line.startswith('VmHWM'))\n"
         "print(int(line.split()[1]) * 1024)"
     )
-    ask = f"from vibevoice_nb.model_info import describe\nprint(describe('nano').needs['{kind}'].total(0.1))"
+    ask = (
+        "from vibevoice_nb.system.model_info import describe\n"
+        f"print(describe('nano').needs['{kind}'].total(0.1))"
+    )
     peak, foretold = (
         int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout)
         for code in (speak, ask)

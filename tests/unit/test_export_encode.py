@@ -138,7 +138,7 @@ def test_reading_a_manifest_opens_no_playlist() -> None:
 
 def test_the_modules_import_little() -> None:
     code = (
-        "import sys, vibevoice_nb.spectrogram, vibevoice_nb.display, vibevoice_nb.export.writing\n"
+        "import sys, vibevoice_nb.audio.spectrogram, vibevoice_nb.display.html, vibevoice_nb.export.export\n"
         "heavy = ('torch', 'matplotlib', 'librosa', 'scipy', 'av', 'pyloudnorm')\n"
         "print([name for name in heavy if name in sys.modules])"
     )

@@ -13,11 +13,11 @@ import pytest
 from audio_helpers import file_size_limit
 from export_helpers import RATE, conversation, read_back
 
+from vibevoice_nb.audio.loudness import measure
 from vibevoice_nb.errors import AudioError, OptionError
 from vibevoice_nb.export.encode import FORMATS, read_manifest
-from vibevoice_nb.export.file_group import safe_name
-from vibevoice_nb.export.loudness import measure
-from vibevoice_nb.export.writing import export_take
+from vibevoice_nb.export.export import export_take
+from vibevoice_nb.export.files import safe_name
 from vibevoice_nb.project.take import Take
 
 TAKE = conversation(["Ada", "Eve", "Ada"])
@@ -233,7 +233,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path, monkeypatch: pytes
             return np.tile(AUDIO, count // AUDIO.size + 1)[: min(count, self.samples - start)]
 
     export_take(TAKE, tmp_path / "imports.wav", loudness=-16)
-    monkeypatch.setattr("vibevoice_nb.export.levelling.BLOCK", RATE)
+    monkeypatch.setattr("vibevoice_nb.audio.limiter.BLOCK", RATE)
     peaks = []
     for seconds in (10, 40):
         tracemalloc.start()

@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 
 from vibevoice_nb import OptionError, Project, ScriptError, VoiceError
-from vibevoice_nb.engine_api import Engine
-from vibevoice_nb.engines import EngineShelf
+from vibevoice_nb.engine.engine import Engine
+from vibevoice_nb.engine.registry import EngineShelf
 from vibevoice_nb.errors import ProjectError
-from vibevoice_nb.project.generation import Event, Generation
-from vibevoice_nb.project.sweep import Sweep
+from vibevoice_nb.project.jobs.generation import Event, Generation
+from vibevoice_nb.project.jobs.sweep import Sweep
 from vibevoice_nb.script import parse_script
 
 SCRIPT = "Anna: Hello there.\nBen: Good morning.\nAnna: How are you?\nBen: Very well."
@@ -239,7 +239,7 @@ def test_an_unknown_turn_or_option_is_named(project: Project, engine: Engine) ->
 KILLED = """
 import sys
 from vibevoice_nb import Project
-from vibevoice_nb.engine_api import Engine
+from vibevoice_nb.engine.engine import Engine
 project = Project.open(sys.argv[1])
 turns = [turn.id for turn in project.turns]
 def listen(event):
@@ -382,7 +382,7 @@ def test_loading_is_in_no_rate(project: Project, engine: Engine, monkeypatch: py
 
 
 def test_the_pace_begins_with_the_first_frame() -> None:
-    from vibevoice_nb.speech import Pace, Progress
+    from vibevoice_nb.engine.options import Pace, Progress
 
     pace = Pace()
     assert pace.at(40.0, 0.125) == 0.0
@@ -414,9 +414,12 @@ def test_between_turns_no_turn_is_named(project: Project, engine: Engine) -> Non
 
 FAULTS: dict[str, tuple[str, BaseException]] = {
     "full disk": ("vibevoice_nb.project.draft.write_all", OSError(errno.ENOSPC, "No space left on device")),
-    "out of memory": ("vibevoice_nb.runs._Run._keep", MemoryError()),
-    "driver fault": ("vibevoice_nb.runs._Run._keep", RuntimeError("CUDA error: unspecified launch failure")),
-    "interrupt": ("vibevoice_nb.project.generation.Generation._hear", KeyboardInterrupt()),
+    "out of memory": ("vibevoice_nb.engine.run._Run._keep", MemoryError()),
+    "driver fault": (
+        "vibevoice_nb.engine.run._Run._keep",
+        RuntimeError("CUDA error: unspecified launch failure"),
+    ),
+    "interrupt": ("vibevoice_nb.project.jobs.generation.Generation._hear", KeyboardInterrupt()),
 }
 
 
@@ -477,7 +480,7 @@ def test_an_error_on_a_disk_that_stays_full_leaves_the_audio(
         file.write(data)
 
     monkeypatch.setattr("vibevoice_nb.project.draft.write_all", fills_up)
-    monkeypatch.setattr("vibevoice_nb.project.writer._write_flac", lambda *_: fills_up(None, b""))
+    monkeypatch.setattr("vibevoice_nb.project.storage.writer._write_flac", lambda *_: fills_up(None, b""))
     with pytest.raises(ProjectError, match="disk is full"):
         project.generate(engine, **QUICK).result(180)
     (part,) = project.unfinished

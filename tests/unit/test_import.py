@@ -18,7 +18,12 @@ print(seconds, "torch" in sys.modules)
 """
 
 # These stand below the engine and must work, and be quick, where torch isn't installed.
-WITHOUT_TORCH = ["vibevoice_nb.errors", "vibevoice_nb.script", "vibevoice_nb.audio", "vibevoice_nb.voices"]
+WITHOUT_TORCH = [
+    "vibevoice_nb.errors",
+    "vibevoice_nb.script",
+    "vibevoice_nb.audio.io",
+    "vibevoice_nb.voices.library",
+]
 
 
 def python(code: str) -> str:
@@ -49,7 +54,7 @@ def test_reading_a_script_needs_no_torch() -> None:
 
 def test_importing_audio_is_light() -> None:
     program = (
-        "import sys, vibevoice_nb.voices\n"
+        "import sys, vibevoice_nb.voices.library\n"
         "print([m for m in ('torch', 'librosa', 'av', 'soxr', 'soundfile', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -63,7 +68,7 @@ def test_lazy_names_and_all_agree() -> None:
 
 @pytest.mark.parametrize("name", sorted(vibevoice_nb._HOME))
 def test_every_public_name_comes_from_its_module(name: str) -> None:
-    if vibevoice_nb._HOME[name] in ("engine_api", "speech"):
+    if vibevoice_nb._HOME[name] in ("engine.engine", "engine.options"):
         pytest.importorskip("torch")
     value = getattr(vibevoice_nb, name)
     assert value is getattr(sys.modules[f"vibevoice_nb.{vibevoice_nb._HOME[name]}"], name)

@@ -9,10 +9,10 @@ from export_helpers import RATE, speechlike
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vibevoice_nb.audio.limiter import Levelling, levelled
+from vibevoice_nb.audio.loudness import LoudnessMeter, measure, normalise
+from vibevoice_nb.audio.sources import ArraySource
 from vibevoice_nb.errors import AudioError, OptionError
-from vibevoice_nb.export.levelling import Levelling, levelled
-from vibevoice_nb.export.loudness import LoudnessMeter, measure, normalise
-from vibevoice_nb.sources import ArraySource
 
 AUDIO = speechlike(8.0)
 
@@ -106,7 +106,7 @@ def test_the_limiter_leaves_no_trace_away_from_peaks() -> None:
 def test_blocks_are_limited_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     audio = 3 * AUDIO
     whole = normalise(audio, -10)
-    monkeypatch.setattr("vibevoice_nb.export.levelling.BLOCK", 5_003)
+    monkeypatch.setattr("vibevoice_nb.audio.limiter.BLOCK", 5_003)
     np.testing.assert_allclose(normalise(audio, -10), whole, atol=1e-6)
 
 

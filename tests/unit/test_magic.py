@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import vibevoice_nb
 from vibevoice_nb import Project, Take
-from vibevoice_nb.project.shared import shared_project
+from vibevoice_nb.project.registry import shared_project
 
 CELL = "Anna: Hello there.\nBen: Good morning."
 LINE = "--device cpu --steps 2 --seed 1 --voice Anna=Ada --voice Ben=Kai"

@@ -8,7 +8,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibevoice_nb.project.matching import Words, match_turns
+from vibevoice_nb.project.turn_matching import Words, match_turns
 
 WORDS = st.builds(
     Words,

@@ -14,9 +14,9 @@ import torch
 from nano_training_helpers import logged, quick, thin_shape, tone, write_shard
 from safetensors.torch import load_file
 
-from vibevoice_nb.engine.codec import AcousticCodec, Decoder
-from vibevoice_nb.engine.config import ModelConfig
 from vibevoice_nb.errors import CheckpointError, OptionError
+from vibevoice_nb.model.codec import AcousticCodec, Decoder
+from vibevoice_nb.model.config import ModelConfig
 from vibevoice_nb.training import common
 from vibevoice_nb.training.features import LatentSpace
 from vibevoice_nb.training.nano import checkpoints, codec, copy_synthesis, linear_tail, mel, speech

@@ -12,9 +12,9 @@ import torch
 from nano_training_helpers import logged, quick, thin_shape, write_shard
 from safetensors.torch import load_file
 
-from vibevoice_nb.engine.codec import AcousticCodec
-from vibevoice_nb.engine.config import ModelConfig
 from vibevoice_nb.errors import OptionError
+from vibevoice_nb.model.codec import AcousticCodec
+from vibevoice_nb.model.config import ModelConfig
 from vibevoice_nb.training import common
 from vibevoice_nb.training import language as shared_language
 from vibevoice_nb.training.language import LanguageTrainingConfig, Losses, Student, Task, train_language

@@ -14,14 +14,14 @@ import pytest
 import torch
 
 from vibevoice_nb import Engine
-from vibevoice_nb.engine.sampler import solver_steps
+from vibevoice_nb.engine.options import GenerationOptions
 from vibevoice_nb.errors import OptionError, ScriptError, VibeVoiceError, VoiceError
 from vibevoice_nb.export.encode import encode
-from vibevoice_nb.project.state import checked_setting
-from vibevoice_nb.project.sweep import Sweep
+from vibevoice_nb.model.generation.sampler import solver_steps
+from vibevoice_nb.project.jobs.sweep import Sweep
+from vibevoice_nb.project.storage.schema import checked_setting
 from vibevoice_nb.ranges import GENERATION, MAX_CFG, MAX_STEPS
 from vibevoice_nb.script import parse_script
-from vibevoice_nb.speech import GenerationOptions
 from vibevoice_nb.web.limits import Limits
 from vibevoice_nb.widgets.controls import GenerationControls
 

@@ -14,7 +14,7 @@ from cli_helpers import Bench, bench, last_json, models
 from export_helpers import RATE, read_back, snr_db, speechlike
 
 from vibevoice_nb import Engine
-from vibevoice_nb.audio import AUDIO_SUFFIXES, AudioError, read_audio, write_audio
+from vibevoice_nb.audio.io import AUDIO_SUFFIXES, AudioError, read_audio, write_audio
 from vibevoice_nb.export.encode import FORMATS, SPECS, check_encoder, encode, read_manifest
 from vibevoice_nb.export.subtitles import Chapter
 
@@ -111,6 +111,6 @@ def test_an_encoder_that_is_missing_is_named(
 
 def test_a_missing_encoder_is_told_before_the_work(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     _without("aac", monkeypatch)
-    monkeypatch.setattr("vibevoice_nb.cli.speaking.load_engine", lambda settings: pytest.fail("too late"))
+    monkeypatch.setattr("vibevoice_nb.cli.batch.load_engine", lambda settings: pytest.fail("too late"))
     done = bench.speak("--out", "talk.m4a")
     assert done.exit_code and "no encoder aac" in " ".join(done.output.split())

@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibevoice_nb.passages import cut, cut_numbered
 from vibevoice_nb.script import Turn
+from vibevoice_nb.script.passages import cut, cut_numbered
 
 words = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12)
 texts = st.lists(st.tuples(words, st.sampled_from(["", ",", ".", "?"])), min_size=1, max_size=40).map(

@@ -13,9 +13,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from vibevoice_nb.audio.sources import ArraySource
+from vibevoice_nb.display.plots import colours_of, plot_spectrogram, plot_waveform, waveform_strip
 from vibevoice_nb.errors import AudioError, OptionError
-from vibevoice_nb.plots import colours_of, plot_spectrogram, plot_waveform, waveform_strip
-from vibevoice_nb.sources import ArraySource
 
 TAKE = conversation(["Ada", "$Eve_{2}$", "_Bo", "Ada"])
 PLOTS = (plot_waveform, plot_spectrogram)

@@ -14,8 +14,8 @@ from project_helpers import FRAME, SCRIPT, frames, speak, speak_all, tone
 from vibevoice_nb.errors import OptionError, ProjectError, ScriptError, VoiceError
 from vibevoice_nb.project import Project, Take, TakeTurn
 from vibevoice_nb.project.cast import cast_names
-from vibevoice_nb.project.state import DEFAULTS, PALETTE
-from vibevoice_nb.voices import load_voice
+from vibevoice_nb.project.storage.schema import DEFAULTS, PALETTE
+from vibevoice_nb.voices.library import load_voice
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ import pytest
 from audio_helpers import nobody
 from project_helpers import FRAME, SCRIPT, frames, path, speak, speak_all, spoken, tone
 
-from vibevoice_nb.audio import encode_audio, write_audio
+from vibevoice_nb.audio.io import encode_audio, write_audio
+from vibevoice_nb.engine.run import Frames
 from vibevoice_nb.errors import AudioError, ProjectError, ScriptError, VoiceError
 from vibevoice_nb.project import Project
-from vibevoice_nb.project.shared import shared_project
-from vibevoice_nb.runs import Frames
-from vibevoice_nb.voices import resolve_voice
+from vibevoice_nb.project.registry import shared_project
+from vibevoice_nb.voices.library import resolve_voice
 
 __all__ = ["path", "spoken"]  # fixtures
 
@@ -69,7 +69,7 @@ def test_typing_is_one_step_and_a_replacement_its_own(tmp_path: Path) -> None:
 
 
 def test_typing_leaves_the_other_steps_of_undo(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vibevoice_nb.project.scripting._TYPED_SECONDS", -1.0)
+    monkeypatch.setattr("vibevoice_nb.project.script_text._TYPED_SECONDS", -1.0)
     with Project.open(path) as project:
         take = project.turns[0].takes[0]
         project.delete_take(take)

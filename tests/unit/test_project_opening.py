@@ -15,7 +15,7 @@ from project_helpers import FRAME, path, speak, speak_all, spoken, tone
 
 from vibevoice_nb.errors import ProjectError
 from vibevoice_nb.project import Project
-from vibevoice_nb.project.state import FORMAT
+from vibevoice_nb.project.storage.schema import FORMAT
 
 __all__ = ["path", "spoken"]  # fixtures
 

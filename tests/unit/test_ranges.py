@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from vibevoice_nb.engine.options import GenerationOptions
 from vibevoice_nb.errors import OptionError
-from vibevoice_nb.speech import GenerationOptions
 from vibevoice_nb.web.limits import Limits
 
 

@@ -19,8 +19,8 @@ from audio_helpers import file_size_limit, small_disk, tone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import vibevoice_nb.sinks as sinks
-from vibevoice_nb.audio import AudioError, MemorySink, QueueSink, Sink, WavSink, read_audio
+import vibevoice_nb.audio.sinks as sinks
+from vibevoice_nb.audio.io import AudioError, MemorySink, QueueSink, Sink, WavSink, read_audio
 
 FRAME = 3200
 
@@ -93,7 +93,7 @@ def test_clipped_samples_are_counted(tmp_path: Path) -> None:
 CHILD = """
 import sys
 import numpy as np
-from vibevoice_nb.audio import WavSink
+from vibevoice_nb.audio.io import WavSink
 audio = np.random.default_rng(7).uniform(-1, 1, 100 * 3200).astype(np.float32)
 sink = WavSink(sys.argv[1], force=True)
 while True:

@@ -13,8 +13,8 @@ import pytest
 from cli_helpers import bench, models
 
 from vibevoice_nb import Project, ScriptError, Studio
-from vibevoice_nb.audio import read_audio, write_audio
-from vibevoice_nb.engine_api import Engine
+from vibevoice_nb.audio.io import read_audio, write_audio
+from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.project.take import Take
 
 __all__ = ["bench", "models"]  # fixtures
@@ -189,9 +189,9 @@ def flat(result: Any) -> str:
 
 def test_the_web_demo_says_it_and_skips_it() -> None:
     pytest.importorskip("gradio")
-    from vibevoice_nb.web.booth import Booth, Order
     from vibevoice_nb.web.limits import Limits
     from vibevoice_nb.web.page import _remarker
+    from vibevoice_nb.web.service import Booth, Order
 
     script, big = "Anna: Hello.\nBen: 你好。", "vibevoice/VibeVoice-1.5B-hf"
     assert "nano has nothing to speak in" in _remarker(Limits(), "nano")(script)

@@ -13,9 +13,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vibevoice_nb.audio.peaks import BLOCK, Blocks, file_mark, to_int16
+from vibevoice_nb.audio.sources import ArraySource, AudioSource, FileSource, chunks_of
 from vibevoice_nb.errors import AudioError, OptionError
-from vibevoice_nb.peaks import BLOCK, Blocks, file_mark, to_int16
-from vibevoice_nb.sources import ArraySource, AudioSource, FileSource, chunks_of
 
 LENGTH = 20_000
 PLACES = st.integers(-3000, LENGTH + 3000)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from export_helpers import RATE, speechlike
 
+from vibevoice_nb.audio.sources import ArraySource
+from vibevoice_nb.audio.spectrogram import decibels, image, row_hz
 from vibevoice_nb.errors import OptionError
-from vibevoice_nb.sources import ArraySource
-from vibevoice_nb.spectrogram import decibels, image, row_hz
 
 
 class Made:

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from project_helpers import FRAME, SCRIPT, speak, speak_all, tone
 
-from vibevoice_nb.peaks import BLOCK
+from vibevoice_nb.audio.peaks import BLOCK
+from vibevoice_nb.audio.sources import AudioSource
 from vibevoice_nb.project import Project, Take, TakeTurn, Timeline
 from vibevoice_nb.project.take import LEAD
-from vibevoice_nb.sources import AudioSource
 
 
 class LedTake(Take):

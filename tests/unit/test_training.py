@@ -16,9 +16,9 @@ pytest.importorskip("diffusers")
 
 from safetensors.torch import load_file  # noqa: E402
 
-from vibevoice_nb.engine.model import VibeVoiceModel  # noqa: E402
-from vibevoice_nb.engine.weights import build_model, list_tensors, load_model, read_config  # noqa: E402
 from vibevoice_nb.errors import CheckpointError, OptionError  # noqa: E402
+from vibevoice_nb.model.loading.weights import build_model, list_tensors, load_model, read_config  # noqa: E402
+from vibevoice_nb.model.vibevoice import VibeVoiceModel  # noqa: E402
 from vibevoice_nb.training import codec, common, evaluate, export, features, language, scripts, semantic  # noqa: E402
 from vibevoice_nb.training.alignment import spoken_characters  # noqa: E402
 from vibevoice_nb.training.tokens import SPEAKERS, SYSTEM, build_tokenizer, speaker_piece  # noqa: E402

@@ -14,9 +14,9 @@ import soundfile
 from audio_helpers import nobody, small_disk
 from voice_helpers import library, own_home, shipped, speech
 
-from vibevoice_nb.audio import SAMPLE_RATE, dbfs
+from vibevoice_nb.audio.io import SAMPLE_RATE, dbfs
 from vibevoice_nb.errors import VoiceError
-from vibevoice_nb.voices import Voice, VoiceLibrary, load_voice
+from vibevoice_nb.voices.library import Voice, VoiceLibrary, load_voice
 
 __all__ = ["library", "own_home", "shipped"]  # fixtures
 
@@ -186,7 +186,7 @@ def test_where_the_library_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 def test_kill_9_while_adding_leaves_no_half_voice(library: VoiceLibrary) -> None:
     program = (
-        "import os, sys, numpy as np, vibevoice_nb.voices as v\n"
+        "import os, sys, numpy as np, vibevoice_nb.voices.library as v\n"
         "v.write_atomically = lambda *args, **kwargs: os.kill(os.getpid(), 9)\n"
         "v.VoiceLibrary(sys.argv[1]).add(0.1 * np.sin(np.arange(96000) / 20), name='Anna')\n"
     )

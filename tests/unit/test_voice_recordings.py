@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from voice_helpers import own_home, speech
 
-from vibevoice_nb.audio import SAMPLE_RATE, dbfs
+from vibevoice_nb.audio.io import SAMPLE_RATE, dbfs
 from vibevoice_nb.errors import VoiceError
-from vibevoice_nb.recordings import active_span
-from vibevoice_nb.voices import check_voice, load_voice, resolve_voice
+from vibevoice_nb.voices.checks import active_span
+from vibevoice_nb.voices.library import check_voice, load_voice, resolve_voice
 
 __all__ = ["own_home"]  # a fixture
 

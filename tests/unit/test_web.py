@@ -19,7 +19,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vibevoice_nb.cli.app import app
-from vibevoice_nb.engines import engines
+from vibevoice_nb.engine.registry import engines
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.export.encode import read_manifest
 from vibevoice_nb.script import Script, parse_script
@@ -30,9 +30,9 @@ pytest.importorskip("gradio_client", reason="needs gradio_client, which comes wi
 from web_helpers import LONG, SHORT, VOICES, Server, Visitor, first, recording, web_server
 
 from vibevoice_nb.web import server as web
-from vibevoice_nb.web.booth import Booth, Order
 from vibevoice_nb.web.limits import Limits
-from vibevoice_nb.web.studio_app import open_room
+from vibevoice_nb.web.service import Booth, Order
+from vibevoice_nb.web.voila import open_room
 
 FRAME = 3200 / 24_000
 LIMITS = Limits(max_minutes=1, queue=8, max_steps=10, upload_megabytes=1, voice_seconds=20)

@@ -24,14 +24,14 @@ pytest.importorskip("gradio_client", reason="needs gradio_client, which comes wi
 
 from web_helpers import LONG, SHORT, VOICES, Server, first, web_server
 
-from vibevoice_nb.web import booth as booth_module
 from vibevoice_nb.web import guard
-from vibevoice_nb.web.booth import Booth
+from vibevoice_nb.web import service as booth_module
 from vibevoice_nb.web.guard import Rate, Refusal, Uploads
 from vibevoice_nb.web.limits import Limits, read_script
-from vibevoice_nb.web.live import LiveMp3
+from vibevoice_nb.web.live_mp3 import LiveMp3
 from vibevoice_nb.web.markdown import in_markdown
 from vibevoice_nb.web.page import _remarker
+from vibevoice_nb.web.service import Booth
 
 LIMITS = Limits(
     max_minutes=1,
@@ -187,7 +187,7 @@ def test_the_command_names_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_voila_checks_the_host_too() -> None:
     voila = pytest.importorskip("voila.app", reason="needs Voila: pip install voila")
-    from vibevoice_nb.web.studio_app import _guarded
+    from vibevoice_nb.web.voila import _guarded
 
     class Plain:
         def init_settings(self) -> dict[str, Any]:
@@ -365,8 +365,8 @@ def test_a_long_script_is_not_read_while_it_is_written() -> None:
 def test_loading_is_a_phase_of_its_own() -> None:
     from types import SimpleNamespace
 
-    from vibevoice_nb.project.generation import GenerationProgress
-    from vibevoice_nb.web.booth import _progress
+    from vibevoice_nb.project.jobs.generation import GenerationProgress
+    from vibevoice_nb.web.service import _progress
 
     first = GenerationProgress(seconds=1.2, estimated=60.0, elapsed=30.0)
     later = GenerationProgress(seconds=2.2, estimated=12.2, elapsed=31.0, pace=1.0)

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from vibevoice_nb import Engine, Project, Speech, VoiceLibrary, load_script
-from vibevoice_nb.defaults import PUBLISHED, known_settings
+from vibevoice_nb.engine.defaults import PUBLISHED, known_settings
 from vibevoice_nb.errors import OptionError, VibeVoiceError
 from vibevoice_nb.ranges import plain, real, whole
 

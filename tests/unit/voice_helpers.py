@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-import vibevoice_nb.voices as voices
-from vibevoice_nb.audio import SAMPLE_RATE
-from vibevoice_nb.voices import VoiceLibrary
+import vibevoice_nb.voices.library as voices
+from vibevoice_nb.audio.io import SAMPLE_RATE
+from vibevoice_nb.voices.library import VoiceLibrary
 
 
 def speech(seconds: float = 5.0, seed: int = 0, level: float = 0.1) -> np.ndarray:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from vibevoice_nb.audio import write_audio
-from vibevoice_nb.web.booth import Booth
+from vibevoice_nb.audio.io import write_audio
 from vibevoice_nb.web.limits import Limits
 from vibevoice_nb.web.server import serving, visitors_folder
+from vibevoice_nb.web.service import Booth
 
 SHORT = "Speaker 1: Good morning."
 LONG = 6 * "Speaker 1: The sun is out and the sea is warm.\nSpeaker 2: So let us go and take a swim.\n"

@@ -11,10 +11,10 @@ import pytest
 import traitlets
 from widget_helpers import FakePage
 
-from vibevoice_nb.engines import Loaded
+from vibevoice_nb.engine.options import GenerationOptions
+from vibevoice_nb.engine.registry import Loaded
 from vibevoice_nb.errors import OptionError
-from vibevoice_nb.speech import GenerationOptions
-from vibevoice_nb.widgets import models
+from vibevoice_nb.widgets import model_loader as models
 from vibevoice_nb.widgets.controls import MAX_SEED, GenerationControls
 
 

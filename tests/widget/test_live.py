@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vibevoice_nb.project.generation import Event, GenerationProgress
-from vibevoice_nb.widgets.live import PROGRESS_EVERY, LiveAudio
+from vibevoice_nb.project.jobs.generation import Event, GenerationProgress
+from vibevoice_nb.widgets.live_audio import PROGRESS_EVERY, LiveAudio
 
 
 class Channel:

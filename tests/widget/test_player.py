@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.sources import ArraySource
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.project.take import Take, TakeTurn
-from vibevoice_nb.sinks import SAMPLE_RATE
-from vibevoice_nb.sources import ArraySource
-from vibevoice_nb.widgets import audio_sources, player
-from vibevoice_nb.widgets.audio_sources import MAX_BUCKETS, MAX_SAMPLES, at_24_khz
+from vibevoice_nb.widgets import audio_requests as audio_sources
+from vibevoice_nb.widgets import player
+from vibevoice_nb.widgets.audio_requests import MAX_BUCKETS, MAX_SAMPLES, at_24_khz
 from vibevoice_nb.widgets.base import Answer
 from vibevoice_nb.widgets.player import Player
 

@@ -14,9 +14,9 @@ from widget_helpers import FakePage
 
 from vibevoice_nb import Project, Studio
 from vibevoice_nb.errors import AudioError, OptionError, ProjectError
-from vibevoice_nb.project.shared import shared_project
+from vibevoice_nb.project.registry import shared_project
 from vibevoice_nb.texts import whole_text
-from vibevoice_nb.widgets.shelf import Shelf
+from vibevoice_nb.widgets.library import Shelf
 
 SCRIPT = "Anna: Hello there.\nBen: Good morning."
 EDITED = SCRIPT + "\nAnna: Typed in the page."

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from widget_helpers import FakePage
 
-from vibevoice_nb.audio import SAMPLE_RATE, write_audio
+from vibevoice_nb.audio.io import SAMPLE_RATE, write_audio
 from vibevoice_nb.errors import OptionError, VoiceError
 from vibevoice_nb.project import Project
-from vibevoice_nb.voices import VoiceLibrary
+from vibevoice_nb.voices.library import VoiceLibrary
 from vibevoice_nb.widgets.base import VibeVoiceWidget
 from vibevoice_nb.widgets.voices import CastPanel, VoicePicker
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from vibevoice_nb.errors import OptionError
 
-from .hearing import SAMPLE_RATE, levelled
+from .recognizers import SAMPLE_RATE, levelled
 
 JUDGE_RATE = 16_000
 EMBEDDING_BANDS, EMBEDDING_SIZE, EMBEDDING_WINDOW = 40, 256, 160

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from vibevoice_nb.engine.config import parse_config
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.tokenizer import SpecialTokens
-from vibevoice_nb.engine.weights import SINGLE, weights_of
+from vibevoice_nb.model.config import parse_config
+from vibevoice_nb.model.loading.weights import SINGLE, weights_of
+from vibevoice_nb.model.tokenizer import SpecialTokens
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 
 @dataclass(frozen=True)

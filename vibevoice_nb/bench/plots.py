@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vibevoice_nb.bench.sides import PARTS
+from vibevoice_nb.bench.backends import PARTS
 
 _SIDES = {"ours": "#2a6f97", "native": "#b5651d"}
 _PART_COLOURS = ("#264653", "#2a9d8f", "#8ab17d", "#e9c46a", "#f4a261", "#bbbbbb")

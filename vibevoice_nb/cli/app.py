@@ -17,7 +17,7 @@ from vibevoice_nb.errors import CheckpointError, VibeVoiceError
 from vibevoice_nb.ranges import MAX_STEPS
 
 if TYPE_CHECKING:
-    from vibevoice_nb.recordings import VoiceCheck
+    from vibevoice_nb.voices.checks import VoiceCheck
 
 
 def _examples(*lines: str) -> str:
@@ -167,8 +167,8 @@ def speak(
     The audio is written while it is made. Ctrl-C stops and keeps what was made.
     """
     from vibevoice_nb.cli import speak
-    from vibevoice_nb.cli.speaking import Settings
-    from vibevoice_nb.speech import GenerationOptions
+    from vibevoice_nb.cli.batch import Settings
+    from vibevoice_nb.engine.options import GenerationOptions
 
     terminal.manner.quiet, terminal.manner.verbose = quiet, verbose
     given: dict[str, float | str | None] = {
@@ -216,7 +216,7 @@ def info(
     Weights are neither loaded nor downloaded.
     """
     with terminal.phase(f"looking at {model}"):
-        from vibevoice_nb.model_info import describe
+        from vibevoice_nb.system.model_info import describe
 
         found = describe(model, revision=revision, mirrors=_mirrors(mirrors))
     if as_json:
@@ -232,7 +232,7 @@ def doctor(as_json: Json = False, debug: Debug = False) -> None:
     Exit code 1 if something is missing that speaking needs.
     """
     with terminal.phase("examining"):
-        from vibevoice_nb.cli.doctor import examine
+        from vibevoice_nb.system.doctor import examine
 
         findings = list(examine())
     if as_json:
@@ -261,7 +261,7 @@ def verify(
     """
     with terminal.phase(f"replaying {folder}"):
         from vibevoice_nb import verify as replay
-        from vibevoice_nb.engine.placement import pick_device, pick_dtype
+        from vibevoice_nb.model.loading.placement import pick_device, pick_dtype
 
         where = pick_device(device)
         kind = pick_dtype(where, dtype)
@@ -305,7 +305,7 @@ app.command(
 @voices_app.command("list")
 def list_voices(as_json: Json = False, debug: Debug = False) -> None:
     """List the built-in voices and those of your library."""
-    from vibevoice_nb.voices import VoiceLibrary, builtin_descriptions
+    from vibevoice_nb.voices.library import VoiceLibrary, builtin_descriptions
 
     library = VoiceLibrary()
     builtin, own = builtin_descriptions(), library.list()
@@ -327,7 +327,7 @@ def add_voice(
     debug: Debug = False,
 ) -> None:
     """Keep a voice in your library."""
-    from vibevoice_nb.voices import VoiceLibrary
+    from vibevoice_nb.voices.library import VoiceLibrary
 
     library = VoiceLibrary()
     voice = library.add(file, name=name, consent=consent)
@@ -343,7 +343,7 @@ def remove_voice(
     name: Annotated[str, typer.Argument(help="Name in your library.")], debug: Debug = False
 ) -> None:
     """Delete a voice from your library."""
-    from vibevoice_nb.voices import VoiceLibrary
+    from vibevoice_nb.voices.library import VoiceLibrary
 
     VoiceLibrary().remove(name)
     say(f"{name} is removed")
@@ -383,8 +383,8 @@ def check_voices(
 
 def _judge(name: str) -> tuple[float, Sequence[VoiceCheck]]:
     """Length of a recording, or of a voice by name, and what was found about it."""
-    from vibevoice_nb.audio import read_audio
-    from vibevoice_nb.voices import check_voice, resolve_voice
+    from vibevoice_nb.audio.io import read_audio
+    from vibevoice_nb.voices.library import check_voice, resolve_voice
 
     if Path(name).exists():
         audio, about = read_audio(name)

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vibevoice_nb.cli import terminal
-from vibevoice_nb.cli.orders import Order, Planner, Refusal, choose_targets, plan, prepare_folder
-from vibevoice_nb.cli.sharing import (
+from vibevoice_nb.cli.batch import Outcome, Settings
+from vibevoice_nb.cli.multiprocess import (
     launched,
     processes_for,
     rank,
@@ -17,7 +17,7 @@ from vibevoice_nb.cli.sharing import (
     speak_launched,
     speak_on_processes,
 )
-from vibevoice_nb.cli.speaking import Outcome, Settings
+from vibevoice_nb.cli.requests import Order, Planner, Refusal, choose_targets, plan, prepare_folder
 from vibevoice_nb.cli.terminal import (
     BAD_INPUT,
     FAILED,

@@ -12,14 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from vibevoice_nb.cli.terminal import out
-from vibevoice_nb.machine import in_gigabytes
+from vibevoice_nb.system.machine import in_gigabytes
 
 if TYPE_CHECKING:
-    from vibevoice_nb.cli.doctor import Finding
-    from vibevoice_nb.model_info import ModelInfo
-    from vibevoice_nb.recordings import VoiceCheck
+    from vibevoice_nb.system.doctor import Finding
+    from vibevoice_nb.system.model_info import ModelInfo
     from vibevoice_nb.verify import Comparison
-    from vibevoice_nb.voices import StoredVoice
+    from vibevoice_nb.voices.checks import VoiceCheck
+    from vibevoice_nb.voices.library import StoredVoice
 
 _STYLES = {
     "ok": "green",

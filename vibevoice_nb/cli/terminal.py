@@ -28,7 +28,7 @@ from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.script.turns import Diagnostic
 
 if TYPE_CHECKING:
-    from vibevoice_nb.speech import Progress
+    from vibevoice_nb.engine.options import Progress
 
 FAILED, BAD_INPUT, LENGTH, INTERRUPTED = 1, 2, 3, 130
 """Exit codes. FAILED: something went wrong on the way. LENGTH: the length limit came before the end."""

@@ -62,7 +62,7 @@ def web(
     hosts = allowed_hosts(host, public, allow_host or ())
     how = {"device": device, "dtype": dtype, "quantize": quantize}
     if voila:
-        from vibevoice_nb.web.studio_app import serve_studio
+        from vibevoice_nb.web.voila import serve_studio
 
         serve_studio(host, port, model, how, say, hosts)
         return

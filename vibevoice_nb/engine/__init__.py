@@ -1,1 +1,1 @@
-"""The model: tensors in, tensors out. Imports nothing from the layers above it."""
+"""Engine: a loaded model that generates speech, its options and its results."""

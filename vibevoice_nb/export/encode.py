@@ -32,9 +32,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from vibevoice_nb.audio.sinks import SAMPLE_RATE, as_samples, to_pcm16
 from vibevoice_nb.errors import AudioError, OptionError
 from vibevoice_nb.ranges import shown, whole
-from vibevoice_nb.sinks import SAMPLE_RATE, as_samples, to_pcm16
 
 if TYPE_CHECKING:
     from .subtitles import Chapter

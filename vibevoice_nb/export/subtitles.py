@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from vibevoice_nb.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.sinks import SAMPLE_RATE
 
 from .line_breaks import break_screens, pieces_of, text_width
 

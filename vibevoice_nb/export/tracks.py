@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .encode import Encoder
-from .file_group import safe_name
+from .files import safe_name
 from .subtitles import SpokenTurn
 
 _FADE = 120  # samples: 5 ms, in which one speaker's stem goes over into the next one's

@@ -2,9 +2,9 @@
 
 from .cast import CastMember
 from .project import ContextTurn, Project, ProjectTurn
+from .storage.writer import TakeWriter
 from .take import Take, TakeTurn
 from .timeline import Segment, Timeline
-from .writer import TakeWriter
 
 __all__ = [
     "CastMember",

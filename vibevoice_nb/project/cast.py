@@ -18,18 +18,18 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from vibevoice_nb.audio import SAMPLE_RATE, encode_audio, read_audio
+from vibevoice_nb.audio.io import SAMPLE_RATE, encode_audio, read_audio
 from vibevoice_nb.errors import OptionError, VibeVoiceError
-from vibevoice_nb.names import fold_name
 from vibevoice_nb.ranges import shown
-from vibevoice_nb.recordings import MAX_VOICE_SECONDS, Voice, VoiceCheck, load_voice
 from vibevoice_nb.script.json_form import json_text, looks_like_json
 from vibevoice_nb.script.lines import is_name, speaker_number
 from vibevoice_nb.script.parsing import parse_script
 from vibevoice_nb.script.turns import label_of
+from vibevoice_nb.voices.checks import MAX_VOICE_SECONDS, Voice, VoiceCheck, load_voice
+from vibevoice_nb.voices.names import fold_name
 
-from .folder import ProjectFolder
-from .state import MemberRecord, is_file_name
+from .storage.folder import ProjectFolder
+from .storage.schema import MemberRecord, is_file_name
 
 Kind = Literal["built-in", "library", "upload", "recording", "file"]
 

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from typing import Any
 
 from vibevoice_nb.errors import OptionError, VoiceError
-from vibevoice_nb.recordings import Voice
-from vibevoice_nb.voices import resolve_voice
+from vibevoice_nb.voices.checks import Voice
+from vibevoice_nb.voices.library import resolve_voice
 
 from .cast import CastMember, checked_label, trimmed
 from .opened import OpenProject
-from .state import MemberRecord, checked_colour
+from .storage.schema import MemberRecord, checked_colour
 
 
 class CastProject(OpenProject):

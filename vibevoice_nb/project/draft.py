@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vibevoice_nb.audio.peaks import BLOCK
+from vibevoice_nb.audio.sinks import as_samples
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.files import create, write_all
-from vibevoice_nb.peaks import BLOCK
-from vibevoice_nb.sinks import as_samples
 
-from .folder import DRAFT, ProjectFolder, remove_folder
+from .storage.folder import DRAFT, ProjectFolder, remove_folder
 from .take import Take, TakeTurn
 
 _CHUNK = BLOCK * 4096

@@ -19,13 +19,13 @@ from vibevoice_nb.errors import ProjectError, VibeVoiceError
 from vibevoice_nb.script import Diagnostic, Script
 
 from .cast import VoiceShelf
-from .folder import SUFFIX, ProjectFolder, new_folder
-from .lock import ProjectLock
-from .paths import existing_project, project_path
-from .recovery import FoundScript, find_script
-from .scripting import checked_text, keep_earlier, read_script
+from .script_text import checked_text, keep_earlier, read_script
 from .settings import Settings
-from .state import Earlier, State, TurnRecord, UndoStep
+from .storage.folder import SUFFIX, ProjectFolder, new_folder
+from .storage.lock import ProjectLock
+from .storage.paths import existing_project, project_path
+from .storage.recovery import FoundScript, find_script
+from .storage.schema import Earlier, State, TurnRecord, UndoStep
 from .take import Take
 
 _Self = TypeVar("_Self", bound="OpenProject")

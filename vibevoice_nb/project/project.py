@@ -16,29 +16,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from vibevoice_nb.defaults import known_settings
+from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.engine.defaults import known_settings
 from vibevoice_nb.errors import AudioError, OptionError, ProjectError, VoiceError
-from vibevoice_nb.frontends import Frontend
 from vibevoice_nb.ranges import one_of, shown, whole
 from vibevoice_nb.script import Diagnostic, Turn
-from vibevoice_nb.sinks import SAMPLE_RATE
-from vibevoice_nb.speakable import check_script, reason
+from vibevoice_nb.script.frontends import Frontend
+from vibevoice_nb.script.speakable import check_script, reason
 
-from .copying import write_copy
-from .folder import new_folder
 from .opened import lock_folder
-from .paths import project_path
-from .state import MAX_GAP_MS, is_gap
+from .storage.copying import write_copy
+from .storage.folder import new_folder
+from .storage.paths import project_path
+from .storage.schema import MAX_GAP_MS, is_gap
 from .take import Take
 from .taking import TakesProject, checked_ids, quoted
 from .timeline import Timeline
 
 if TYPE_CHECKING:
-    from vibevoice_nb.engine_api import Engine
-    from vibevoice_nb.recordings import Voice
-    from vibevoice_nb.runs import Spoken
+    from vibevoice_nb.engine.engine import Engine
+    from vibevoice_nb.engine.run import Spoken
+    from vibevoice_nb.voices.checks import Voice
 
-    from .generation import Generation, Listener, Mode
+    from .jobs.generation import Generation, Listener, Mode
 
 TurnState = Literal["unspoken", "spoken", "changed", "unspeakable"]
 
@@ -234,7 +234,7 @@ class Project(TakesProject):
         ProjectError
             No such turn.
         """
-        from vibevoice_nb.runs import Spoken
+        from vibevoice_nb.engine.run import Spoken
 
         with self._mutex:
             index = self._index(turn_id)
@@ -339,7 +339,7 @@ class Project(TakesProject):
         ScriptError, VoiceError, OptionError, ProjectError
             What keeps it from being spoken.
         """
-        from .generation import Generation, check_ready, speakable_turns
+        from .jobs.generation import Generation, check_ready, speakable_turns
 
         self._check_writable()
         mode = self.settings["mode"] if mode is None else mode

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from .state import DEFAULTS, checked_setting
+from .storage.schema import DEFAULTS, checked_setting
 
 if TYPE_CHECKING:
     from .opened import OpenProject

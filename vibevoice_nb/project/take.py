@@ -29,12 +29,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.sources import ArraySource, AudioSource, FileSource
 from vibevoice_nb.errors import AudioError
-from vibevoice_nb.sinks import SAMPLE_RATE
-from vibevoice_nb.sources import ArraySource, AudioSource, FileSource
 
 if TYPE_CHECKING:
-    from vibevoice_nb.runs import Frames
+    from vibevoice_nb.engine.run import Frames
 
 LEAD = SAMPLE_RATE * 20 // 1000
 """Samples of the sound before a take that are kept with it: 20 ms."""
@@ -122,7 +122,7 @@ class Take:
         AudioError
             The file can't be read.
         """
-        from vibevoice_nb.audio import read_audio
+        from vibevoice_nb.audio.io import read_audio
 
         file = Path(path)
         if file.suffix.lower() in (".wav", ".flac"):
@@ -191,7 +191,7 @@ class Take:
         """
         if self._frames_file is None:
             return None
-        from vibevoice_nb.runs import Frames
+        from vibevoice_nb.engine.run import Frames
 
         tensors = _read_tensors(self._frames_file, ("latent", "semantic"))
         return Frames(tensors["latent"], tensors["semantic"])
@@ -210,18 +210,18 @@ class Take:
         ------
         AudioError, OptionError
         """
-        from vibevoice_nb.export.writing import export_take
+        from vibevoice_nb.export.export import export_take
 
         return export_take(self, path, **options)[0]
 
     def export(self, target: str | os.PathLike[str], **options: Any) -> list[Path]:
-        """Write it whole, turn by turn or speaker by speaker; see `vibevoice_nb.export.writing.export_take`.
+        """Write it whole, turn by turn or speaker by speaker; see `vibevoice_nb.export.export.export_take`.
 
         Raises
         ------
         AudioError, OptionError
         """
-        from vibevoice_nb.export.writing import export_take
+        from vibevoice_nb.export.export import export_take
 
         return export_take(self, target, **options)
 
@@ -238,19 +238,19 @@ class Take:
         return to_vtt(self.turns)
 
     def plot_waveform(self, ax: Any = None) -> Any:
-        """Draw the waveform, with the turns in their colours; see `vibevoice_nb.plots.plot_waveform`."""
-        from vibevoice_nb.plots import plot_waveform
+        """Draw the waveform, with the turns in their colors; see `display.plots.plot_waveform`."""
+        from vibevoice_nb.display.plots import plot_waveform
 
         return plot_waveform(self.source, self.sample_rate, self.turns, ax)
 
     def plot_spectrogram(self, ax: Any = None, scale: Literal["mel", "linear"] = "mel") -> Any:
-        """Draw the spectrogram; see `vibevoice_nb.plots.plot_spectrogram`."""
-        from vibevoice_nb.plots import plot_spectrogram
+        """Draw the spectrogram; see `vibevoice_nb.display.plots.plot_spectrogram`."""
+        from vibevoice_nb.display.plots import plot_spectrogram
 
         return plot_spectrogram(self.source, self.sample_rate, self.turns, ax, scale)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        from vibevoice_nb.display import mimebundle
+        from vibevoice_nb.display.html import mimebundle
 
         return mimebundle(self)
 

@@ -14,12 +14,12 @@ from vibevoice_nb.ranges import shown
 
 from .casting import CastProject
 from .draft import Draft, unfinished_take
-from .folder import DRAFT, remove_folder
 from .opened import take_number
-from .scripting import bring_back_script
-from .state import TurnRecord
+from .script_text import bring_back_script
+from .storage.folder import DRAFT, remove_folder
+from .storage.schema import TurnRecord
+from .storage.writer import TakeWriter, WriterHooks
 from .take import Take
-from .writer import TakeWriter, WriterHooks
 
 
 class TakesProject(CastProject):

@@ -17,9 +17,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from vibevoice_nb.peaks import BLOCK, Blocks
-from vibevoice_nb.sinks import SAMPLE_RATE
-from vibevoice_nb.sources import BlockSource, blocks_of
+from vibevoice_nb.audio.peaks import BLOCK, Blocks
+from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.sources import BlockSource, blocks_of
 
 from .take import LEAD, Take, TakeTurn
 

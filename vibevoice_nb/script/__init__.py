@@ -1,15 +1,6 @@
 """The script language: see `vibevoice_nb.script.parsing`."""
 
-from .parsing import (
-    MAX_SPEAKERS,
-    SUFFIXES,
-    Diagnostic,
-    Script,
-    Severity,
-    Turn,
-    load_script,
-    parse_script,
-)
+from .parsing import MAX_SPEAKERS, SUFFIXES, Diagnostic, Script, Severity, Turn, load_script, parse_script
 
 __all__ = [
     "MAX_SPEAKERS",

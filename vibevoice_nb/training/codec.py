@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vibevoice_nb.engine.codec import Decoder, Encoder
-from vibevoice_nb.engine.config import SAMPLE_RATE
+from vibevoice_nb.model.codec import Decoder, Encoder
+from vibevoice_nb.model.config import SAMPLE_RATE
 
 from .common import CONFIGS, LoopConfig, Trainer, initialise, nano_config, read_config, step_rng
 from .corpus import HOP_LENGTH

@@ -22,14 +22,14 @@ from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from vibevoice_nb.engine.codec import Block
-from vibevoice_nb.engine.config import ModelConfig, parse_config
-from vibevoice_nb.engine.conv import CausalConv, DepthwiseConv, Downsample, Upsample
-from vibevoice_nb.engine.head import DiffusionHead, HeadLayer
-from vibevoice_nb.engine.layers import RMSNorm
-from vibevoice_nb.engine.linear import LinearWeights
-from vibevoice_nb.engine.model import VibeVoiceModel
 from vibevoice_nb.errors import CheckpointError, OptionError
+from vibevoice_nb.model.codec import Block
+from vibevoice_nb.model.config import ModelConfig, parse_config
+from vibevoice_nb.model.diffusion_head import DiffusionHead, HeadLayer
+from vibevoice_nb.model.modules.conv import CausalConv, DepthwiseConv, Downsample, Upsample
+from vibevoice_nb.model.modules.layers import RMSNorm
+from vibevoice_nb.model.modules.linear import LinearWeights
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 CONFIGS = Path(__file__).parent / "configs"
 LAYER_SCALE = 0.1

@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vibevoice_nb.bench.hearing import Recogniser, Score, score
-from vibevoice_nb.engine.generate import generate, prefill
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.prompt import build_prompt
-from vibevoice_nb.engine.sampler import Sampler, solver_steps
-from vibevoice_nb.engine.silent_steps import SilentSteps
-from vibevoice_nb.engine.state import GenerationState
-from vibevoice_nb.engine.tokenizer import SpecialTokens
+from vibevoice_nb.bench.recognizers import Recogniser, Score, score
+from vibevoice_nb.model.generation.loop import generate, prefill
+from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation.silent_steps import SilentSteps
+from vibevoice_nb.model.generation.state import GenerationState
+from vibevoice_nb.model.prompt import build_prompt
+from vibevoice_nb.model.tokenizer import SpecialTokens
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 from vibevoice_nb.nano.english import to_phonemes
 
 from .common import nano_config

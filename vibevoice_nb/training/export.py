@@ -17,9 +17,9 @@ import soundfile
 import torch
 from torch import Tensor
 
-from vibevoice_nb.engine.config import SAMPLE_RATE, ModelConfig
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.weights import weights_of
+from vibevoice_nb.model.config import SAMPLE_RATE, ModelConfig
+from vibevoice_nb.model.loading.weights import weights_of
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 from .common import CONFIGS, initialise, load_part, load_weights, nano_config, read_config, save_weights
 from .corpus import HOP_LENGTH

@@ -24,11 +24,11 @@ import torch.nn.functional as F
 from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
-from vibevoice_nb.engine.attention import attend_causal
-from vibevoice_nb.engine.config import ModelConfig
-from vibevoice_nb.engine.lm import LanguageModel
-from vibevoice_nb.engine.model import VibeVoiceModel
-from vibevoice_nb.engine.sampler import Sampler, solver_steps
+from vibevoice_nb.model.config import ModelConfig
+from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.language_model import LanguageModel
+from vibevoice_nb.model.modules.attention import attend_causal
+from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 from .common import CONFIGS, LoopConfig, Trainer, initialise, load_weights, nano_config, read_config, step_rng
 from .features import PHONE_NAMES, PHONE_SLOTS, Corpus

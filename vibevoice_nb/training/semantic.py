@@ -21,8 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vibevoice_nb.engine.codec import Decoder, Encoder
-from vibevoice_nb.engine.config import ModelConfig, StackConfig
+from vibevoice_nb.model.codec import Decoder, Encoder
+from vibevoice_nb.model.config import ModelConfig, StackConfig
 
 from .codec import Crops, LatentCorpus
 from .common import (

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..engine.placement import pick_device
+from ..model.loading.placement import pick_device
 from .computed import STAGES, whole_runs
 from .recording import Recording
 

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ..audio import normalise_loudness
-from ..engine.config import Solver
-from ..engine.conv import StreamState
-from ..engine.generate import Step, generate, prefill
-from ..engine.model import TokenScores
-from ..engine.prompt import Prompt, VoiceSlot, embed_prompt
-from ..engine.sampler import Sampler, solver_steps
-from ..engine.state import GenerationState
+from ..audio.io import normalise_loudness
+from ..model.config import Solver
+from ..model.generation.loop import Step, generate, prefill
+from ..model.generation.sampler import Sampler, solver_steps
+from ..model.generation.state import GenerationState
+from ..model.modules.conv import StreamState
+from ..model.prompt import Prompt, VoiceSlot, embed_prompt
+from ..model.vibevoice import TokenScores
 from .recording import PROMPT, Recording
 
 Computed = Iterator[tuple[str, Tensor | NDArray[Any]]]

@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..engine import cuda
-from ..engine.checkpoint import read_json
-from ..engine.graphs import FramePool
-from ..engine.prepare import load_prepared
-from ..engine.tokenizer import SpecialTokens
 from ..errors import CheckpointError, OptionError
+from ..model.generation.cuda_graphs import FramePool
+from ..model.kernels import cuda
+from ..model.loading.checkpoint import read_json
+from ..model.loading.prepare import load_prepared
+from ..model.tokenizer import SpecialTokens
 
 Frames = Literal["loop", "fixed", "fused"]
 

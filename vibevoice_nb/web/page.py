@@ -12,18 +12,18 @@ from typing import Any
 
 import gradio as gr
 
-from vibevoice_nb.defaults import known_settings
+from vibevoice_nb.engine.defaults import known_settings
 from vibevoice_nb.errors import OptionError, VibeVoiceError, VoiceError
 from vibevoice_nb.script import MAX_SPEAKERS
+from vibevoice_nb.script.speakable import check_script
 from vibevoice_nb.script.turns import label_of
-from vibevoice_nb.speakable import check_script
-from vibevoice_nb.voices import builtin_descriptions
-from vibevoice_nb.widgets.models import model_defaults
+from vibevoice_nb.voices.library import builtin_descriptions
+from vibevoice_nb.widgets.model_loader import model_defaults
 
-from .booth import Booth, Order, Report
 from .limits import Limits, read_script
 from .markdown import in_html, in_markdown
 from .queueing import limit_queue
+from .service import Booth, Order, Report
 
 _log = logging.getLogger(__name__)
 

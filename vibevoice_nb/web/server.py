@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from vibevoice_nb.errors import VibeVoiceError
 
 from .binding import who_reaches
-from .booth import Booth
 from .guard import Guard
 from .limits import Limits
+from .service import Booth
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
-from vibevoice_nb.engine.config import SOLVERS
+from vibevoice_nb.engine.options import GenerationOptions
 from vibevoice_nb.errors import OptionError
+from vibevoice_nb.model.config import SOLVERS
 from vibevoice_nb.ranges import GENERATION, real, shown, whole
-from vibevoice_nb.speech import GenerationOptions
 
 from .base import VibeVoiceWidget, call
-from .models import SUGGESTIONS, ModelKeeper, model_defaults
+from .model_loader import SUGGESTIONS, ModelKeeper, model_defaults
 
 if TYPE_CHECKING:
-    from vibevoice_nb.engine.quantized import Quantize
-    from vibevoice_nb.engine_api import Engine
+    from vibevoice_nb.engine.engine import Engine
+    from vibevoice_nb.model.kernels.quantized import Quantize
 
 MODES = ("turns", "whole")
 MAX_SEED = 2**53 - 1

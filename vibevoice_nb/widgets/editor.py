@@ -8,12 +8,12 @@ from typing import Any
 
 import traitlets
 
-from vibevoice_nb.frontends import PLAIN_TEXT
-from vibevoice_nb.project.state import PALETTE
+from vibevoice_nb.project.storage.schema import PALETTE
 from vibevoice_nb.script import MAX_SPEAKERS, Diagnostic, Script, parse_script
+from vibevoice_nb.script.frontends import PLAIN_TEXT
 from vibevoice_nb.script.lines import name_key, speaker_number
+from vibevoice_nb.script.speakable import check_script
 from vibevoice_nb.script.turns import label_of
-from vibevoice_nb.speakable import check_script
 from vibevoice_nb.widgets.base import VibeVoiceWidget
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from vibevoice_nb.errors import AudioError, OptionError
 from vibevoice_nb.export.encode import FORMATS, format_spec
-from vibevoice_nb.export.file_group import safe_name
-from vibevoice_nb.export.writing import export_take
+from vibevoice_nb.export.export import export_take
+from vibevoice_nb.export.files import safe_name
 from vibevoice_nb.project import Take
 
 from .base import Answer, call

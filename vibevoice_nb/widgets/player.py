@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 import traitlets
 
+from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.sources import AudioSource
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.project.take import Take
-from vibevoice_nb.sinks import SAMPLE_RATE
-from vibevoice_nb.sources import AudioSource
 
-from .audio_sources import AudioSources, at_24_khz
+from .audio_requests import AudioSources, at_24_khz
 from .base import VibeVoiceWidget
 from .project_traits import take_summary
 
@@ -92,7 +92,7 @@ class Player(AudioSources, VibeVoiceWidget):
         shown = super()._repr_mimebundle_(**options)
         if self.take is None or not shown:
             return shown
-        from vibevoice_nb import display
+        from vibevoice_nb.display import html as display
 
         bundle, metadata = shown
         kept = display.mimebundle(self.take, min(display.default_budget, _KEPT_BYTES))

@@ -9,7 +9,7 @@ import traitlets
 
 from vibevoice_nb.errors import OptionError, VibeVoiceError
 from vibevoice_nb.project import Project
-from vibevoice_nb.project.shared import share
+from vibevoice_nb.project.registry import share
 from vibevoice_nb.texts import whole_text
 
 from .base import VibeVoiceWidget, call

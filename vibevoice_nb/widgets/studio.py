@@ -15,28 +15,28 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
+from vibevoice_nb.audio.sources import AudioSource
+from vibevoice_nb.engine.model_limits import stand_ins
 from vibevoice_nb.errors import OptionError, VibeVoiceError
-from vibevoice_nb.model_limits import stand_ins
 from vibevoice_nb.project import Project, Take
-from vibevoice_nb.project.generation import Event, Generation
-from vibevoice_nb.project.shared import shared_project
-from vibevoice_nb.sources import AudioSource
+from vibevoice_nb.project.jobs.generation import Event, Generation
+from vibevoice_nb.project.registry import shared_project
 from vibevoice_nb.texts import whole_text
 
-from .audio_sources import AudioSources
+from .audio_requests import AudioSources
 from .base import VibeVoiceWidget, call
 from .controls import ControlTraits
 from .editor import diagnostic_rows
 from .exports import Exports
-from .live import LiveAudio
-from .models import ModelKeeper, model_defaults
+from .live_audio import LiveAudio
+from .model_loader import ModelKeeper, model_defaults
 from .project_traits import EPISODE, take_cards, take_summary, turn_states
 from .saving import SavePanel
 from .takes import TakesPanel
 from .voices import CastPanel, voice_source
 
 if TYPE_CHECKING:
-    from vibevoice_nb.engine.quantized import Quantize
+    from vibevoice_nb.model.kernels.quantized import Quantize
 
 _SETTINGS = ("num_steps", "cfg_scale", "seed", "solver", "mode", "model")
 """Controls that are kept in the project."""
@@ -214,7 +214,7 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
         SweepGrid
             `await grid.sweep`, `grid.sweep.to_dataframe()`.
         """
-        from vibevoice_nb.project.sweep import Sweep
+        from vibevoice_nb.project.jobs.sweep import Sweep
 
         from .sweep import SweepGrid
 

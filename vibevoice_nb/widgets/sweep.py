@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import traitlets
 
+from vibevoice_nb.audio.sources import AudioSource
 from vibevoice_nb.errors import VibeVoiceError
-from vibevoice_nb.project.sweep import Sweep, SweepCell
-from vibevoice_nb.sources import AudioSource
+from vibevoice_nb.project.jobs.sweep import Sweep, SweepCell
 
-from .audio_sources import AudioSources
+from .audio_requests import AudioSources
 from .base import VibeVoiceWidget, call
 
 

@@ -18,8 +18,8 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from vibevoice_nb.errors import AudioError, OptionError, VibeVoiceError
-from vibevoice_nb.names import derive_name
-from vibevoice_nb.recordings import MAX_VOICE_SECONDS, Voice, load_voice
+from vibevoice_nb.voices.checks import MAX_VOICE_SECONDS, Voice, load_voice
+from vibevoice_nb.voices.names import derive_name
 
 from .base import call
 from .channel import Buffer

@@ -12,18 +12,18 @@ from typing import Any, ClassVar, Protocol
 
 import traitlets
 
-from vibevoice_nb.audio import SAMPLE_RATE
+from vibevoice_nb.audio.io import SAMPLE_RATE
+from vibevoice_nb.audio.sources import ArraySource, AudioSource
 from vibevoice_nb.errors import OptionError, VibeVoiceError, VoiceError
-from vibevoice_nb.names import fold_name
 from vibevoice_nb.project.cast import CastMember, checked_label, trimmed
-from vibevoice_nb.project.state import PALETTE, checked_colour
-from vibevoice_nb.recordings import Voice
+from vibevoice_nb.project.storage.schema import PALETTE, checked_colour
 from vibevoice_nb.script import MAX_SPEAKERS
 from vibevoice_nb.script.turns import label_of
-from vibevoice_nb.sources import ArraySource, AudioSource
-from vibevoice_nb.voices import VoiceLibrary, builtin_descriptions, builtin_voices, resolve_voice
+from vibevoice_nb.voices.checks import Voice
+from vibevoice_nb.voices.library import VoiceLibrary, builtin_descriptions, builtin_voices, resolve_voice
+from vibevoice_nb.voices.names import fold_name
 
-from .audio_sources import AudioSources
+from .audio_requests import AudioSources
 from .base import VibeVoiceWidget, call
 from .uploads import Received, Uploads, voice_of
 

@@ -2,8 +2,8 @@
 
 import { type Kernel, KernelMessage } from '@jupyterlab/services';
 
-import { Channel } from '../core/channel';
-import type { Host } from '../core/host';
+import { Channel } from '../core/host/channel';
+import type { Host } from '../core/host/host';
 import { evaluate, expression } from './kernel';
 
 type Values = Record<string, unknown>;
@@ -35,7 +35,7 @@ export class CommHost implements Host {
 
   /** Ask a kernel for a room, and go on from what it says; rejects with what is wrong. */
   async attach(kernel: Kernel.IKernelConnection, wanted: object): Promise<void> {
-    const answer = await evaluate<Answer>(kernel, expression('vibevoice_nb.widgets.document', 'show', wanted));
+    const answer = await evaluate<Answer>(kernel, expression('vibevoice_nb.widgets.lab_document', 'show', wanted));
     if ('failed' in answer) throw answer.failed;
     this.detach();
     this.kernel = kernel;
@@ -82,7 +82,9 @@ export class CommHost implements Host {
 
   /** Values that belong to this page alone. */
   update(state: Values): void {
-    const changed = Object.keys(state).filter((name) => JSON.stringify(state[name]) !== JSON.stringify(this.values[name]));
+    const changed = Object.keys(state).filter(
+      (name) => JSON.stringify(state[name]) !== JSON.stringify(this.values[name]),
+    );
     this.values = { ...this.values, ...state };
     for (const name of changed) for (const callback of [...(this.listeners.get(name) ?? [])]) callback();
   }
@@ -106,10 +108,15 @@ export class CommHost implements Host {
   private heard(_: unknown, message: KernelMessage.IIOPubMessage): void {
     if (!KernelMessage.isCommMsgMsg(message) || message.content.comm_id !== this.comm) return;
     const { method, state, content } = message.content.data as { method: string; state?: Values; content?: unknown };
-    const buffers = (message.buffers ?? []).map((buffer) => (ArrayBuffer.isView(buffer) ? new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength) : new DataView(buffer)));
+    const buffers = (message.buffers ?? []).map((buffer) =>
+      ArrayBuffer.isView(buffer)
+        ? new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+        : new DataView(buffer),
+    );
     if (method === 'custom') this.receive(content, buffers);
     // What this page has set comes back, maybe after it has set something else: that is for the other pages.
-    else if (method === 'echo_update' && this.mine.delete((message.parent_header as { msg_id?: string }).msg_id ?? '')) return;
+    else if (method === 'echo_update' && this.mine.delete((message.parent_header as { msg_id?: string }).msg_id ?? ''))
+      return;
     else if (state) this.update(state);
   }
 

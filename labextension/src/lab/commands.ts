@@ -7,12 +7,12 @@ import { ILauncher } from '@jupyterlab/launcher';
 import { IMainMenu } from '@jupyterlab/mainmenu';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 
-import type { Action } from '../core/host';
-import { isBusy, type ProjectState } from '../core/state';
-import { onRooms } from '../core/rooms';
+import type { Action } from '../core/host/host';
+import { isBusy, type ProjectState } from '../core/host/traits';
+import { onRooms } from '../core/host/open_studios';
 import { scriptIcon } from './icons';
 import { Commands, EXTENSION, FACTORY, NAME } from './names';
-import { busyRoom, currentRoom, jobOf } from './room';
+import { busyRoom, currentRoom, jobOf } from './active_studio';
 import { IScriptTracker } from './tokens';
 
 export const commandsPlugin: JupyterFrontEndPlugin<void> = {
@@ -63,9 +63,21 @@ function addActions(app: JupyterFrontEnd, trans: TranslationBundle): void {
     return room !== undefined && !isBusy(jobOf(room)) && !room.host.get<ProjectState | undefined>('project')?.read_only;
   };
   const act = (action: Action) => (): void => currentRoom()?.bus.emit('act', { action });
-  commands.addCommand(Commands.generate, { label: trans.__('Generate what is missing'), isEnabled: writable, execute: act('generate') });
-  commands.addCommand(Commands.respeak, { label: trans.__('Speak the current turn again'), isEnabled: writable, execute: act('respeak') });
-  commands.addCommand(Commands.play, { label: trans.__('Play or pause'), isEnabled: () => currentRoom() !== undefined, execute: act('play') });
+  commands.addCommand(Commands.generate, {
+    label: trans.__('Generate what is missing'),
+    isEnabled: writable,
+    execute: act('generate'),
+  });
+  commands.addCommand(Commands.respeak, {
+    label: trans.__('Speak the current turn again'),
+    isEnabled: writable,
+    execute: act('respeak'),
+  });
+  commands.addCommand(Commands.play, {
+    label: trans.__('Play or pause'),
+    isEnabled: () => currentRoom() !== undefined,
+    execute: act('play'),
+  });
   commands.addCommand(Commands.stop, {
     label: trans.__('Stop generating'),
     isEnabled: () => busyRoom() !== undefined,

@@ -8,4 +8,12 @@ import { sidebarPlugin } from './sidebar/plugin';
 import { statusPlugin } from './status';
 import { takePlugin } from './take/plugin';
 
-export default [preferencesPlugin, documentPlugin, commandsPlugin, statusPlugin, takePlugin, sidebarPlugin, insertCellPlugin];
+export default [
+  preferencesPlugin,
+  documentPlugin,
+  commandsPlugin,
+  statusPlugin,
+  takePlugin,
+  sidebarPlugin,
+  insertCellPlugin,
+];

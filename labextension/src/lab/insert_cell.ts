@@ -42,7 +42,10 @@ export const insertCellPlugin: JupyterFrontEndPlugin<void> = {
         const path = String(project || ofScript());
         await panel.context.ready; // before that, what is inserted would be overwritten
         NotebookActions.insertBelow(panel.content);
-        const code = loadingCode(PathExt.relative(PathExt.dirname(panel.context.path), path), take ? String(take) : undefined);
+        const code = loadingCode(
+          PathExt.relative(PathExt.dirname(panel.context.path), path),
+          take ? String(take) : undefined,
+        );
         panel.content.activeCell?.model.sharedModel.setSource(code);
         app.shell.activateById(panel.id);
       },

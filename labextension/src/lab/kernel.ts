@@ -2,7 +2,7 @@
 
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 
-import { CallError } from '../core/channel';
+import { CallError } from '../core/host/channel';
 
 type Shown = { status: string; data?: Record<string, unknown>; ename?: string; evalue?: string };
 
@@ -29,6 +29,9 @@ export async function evaluate<T>(kernel: Kernel.IKernelConnection, expression: 
 /** A call of one of our functions with one argument, as an expression in ASCII. */
 export function expression(module: string, name: string, argument: unknown): string {
   // Escaped inside the JSON: Python reads its escapes as JSON, which joins surrogate pairs; a Python literal doesn't.
-  const json = JSON.stringify(argument).replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const json = JSON.stringify(argument).replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
   return `__import__(${JSON.stringify(module)}, fromlist=["_"]).${name}(${JSON.stringify(json)})`;
 }

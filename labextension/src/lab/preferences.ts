@@ -18,7 +18,14 @@ export const DEFAULTS: Preferences = {
 };
 
 /** How a project begins that isn't there yet, as the kernel names it. */
-export function newProjectSettings({ model, numSteps, cfgScale, seedPolicy, seed, solver }: Preferences): Record<string, unknown> {
+export function newProjectSettings({
+  model,
+  numSteps,
+  cfgScale,
+  seedPolicy,
+  seed,
+  solver,
+}: Preferences): Record<string, unknown> {
   return { model, num_steps: numSteps, cfg_scale: cfgScale, seed: seedPolicy === 'fixed' ? seed : null, solver };
 }
 

@@ -6,14 +6,14 @@ import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab
 import { Signal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
-import { h } from '../core/dom';
-import { button, progressBar } from '../core/kit/elements';
-import { icon } from '../core/kit/icons';
-import type { ToPage } from '../core/protocol';
-import { onRooms, openRooms, type Room } from '../core/rooms';
-import { isBusy, type JobState, type ModelState } from '../core/state';
+import { h } from '../core/ui/dom';
+import { button, progressBar } from '../core/ui/elements';
+import { icon } from '../core/ui/icons';
+import type { ToPage } from '../core/host/protocol';
+import { onRooms, openRooms, type Room } from '../core/host/open_studios';
+import { isBusy, type JobState, type ModelState } from '../core/host/traits';
 import { Commands, NAME } from './names';
-import { busyRoom, jobOf } from './room';
+import { busyRoom, jobOf } from './active_studio';
 
 export class Progress extends Widget {
   readonly changed = new Signal<this, void>(this);
@@ -30,7 +30,14 @@ export class Progress extends Widget {
     super();
     this.addClass('vvnb');
     this.addClass('vvnb-lab-status');
-    const halt = button({ label: trans.__('Stop generating'), icon: 'stop', bare: true, size: 'small', kind: 'quiet', onclick: stop });
+    const halt = button({
+      label: trans.__('Stop generating'),
+      icon: 'stop',
+      bare: true,
+      size: 'small',
+      kind: 'quiet',
+      onclick: stop,
+    });
     this.node.append(icon('wave'), this.words, this.bar.element, halt);
     this.stopRooms = onRooms(() => this.follow());
     this.follow();
@@ -86,7 +93,9 @@ export class Progress extends Widget {
   private preparing(model: ModelState, loaded: number | null): string {
     if (loaded === null) return this.trans.__('Getting ready …');
     const percent = Math.round(100 * loaded);
-    return percent ? this.trans.__('Loading %1 … %2 %', model.name, percent) : this.trans.__('Loading %1 …', model.name);
+    return percent
+      ? this.trans.__('Loading %1 … %2 %', model.name, percent)
+      : this.trans.__('Loading %1 …', model.name);
   }
 
   private turnOf(job: JobState, now: ToPage['progress']): string {
@@ -103,7 +112,16 @@ export const statusPlugin: JupyterFrontEndPlugin<void> = {
   optional: [IStatusBar, ITranslator], // Notebook 7 has no status bar
   activate: (app: JupyterFrontEnd, bar: IStatusBar | null, translator: ITranslator | null): void => {
     if (!bar) return;
-    const item = new Progress(() => void app.commands.execute(Commands.stop), (translator ?? nullTranslator).load(NAME));
-    bar.registerStatusItem(statusPlugin.id, { item, align: 'left', rank: 50, isActive: () => item.active, activeStateChanged: item.changed });
+    const item = new Progress(
+      () => void app.commands.execute(Commands.stop),
+      (translator ?? nullTranslator).load(NAME),
+    );
+    bar.registerStatusItem(statusPlugin.id, {
+      item,
+      align: 'left',
+      rank: 50,
+      isActive: () => item.active,
+      activeStateChanged: item.changed,
+    });
   },
 };

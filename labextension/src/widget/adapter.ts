@@ -2,8 +2,8 @@
 
 import type { AnyModel, AnyWidget } from '@anywidget/types';
 
-import { Channel } from '../core/channel';
-import { Bus, type Host } from '../core/host';
+import { Channel } from '../core/host/channel';
+import { Bus, type Host } from '../core/host/host';
 
 export type Mount = (root: HTMLElement, host: Host, bus: Bus) => () => void;
 /** What listens from the widget's beginning, before there is a view to hear it; returns how to stop that. */

@@ -1,4 +1,4 @@
-import { mountEditor } from '../core/editor';
+import { mountEditor } from '../core/editor/editor';
 import { widget } from './adapter';
 
 export default widget('editor', mountEditor);

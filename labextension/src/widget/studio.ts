@@ -1,5 +1,5 @@
 import { preparePlayer } from '../core/player/player';
-import { mountStudio } from '../core/studio';
+import { mountStudio } from '../core/studio/studio';
 import { widget } from './adapter';
 
 export default widget('studio', mountStudio, preparePlayer);

@@ -1,5 +1,5 @@
-import { h } from '../core/dom';
-import { mountAudition } from '../core/kit/audition';
+import { h } from '../core/ui/dom';
+import { mountAudition } from '../core/ui/audition';
 import { mountSweep } from '../core/sweep/sweep';
 import { widget } from './adapter';
 

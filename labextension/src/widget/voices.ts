@@ -1,6 +1,6 @@
 import { mountCast } from '../core/cast/cast';
-import { h } from '../core/dom';
-import { mountAudition } from '../core/kit/audition';
+import { h } from '../core/ui/dom';
+import { mountAudition } from '../core/ui/audition';
 import { widget } from './adapter';
 
 export default widget('voices', (root, host, bus) => {

@@ -114,7 +114,10 @@ describe('Live', () => {
     channel.emit('audio', { stream: 's', start: 3 }, new Int16Array([4]));
     channel.emit('stream_end', { stream: 's', samples: 4, ended: 'finished' });
     const stream = live.stream as LiveStream;
-    expect(stream.marks).toEqual([{ turn: 'a', start: 0 }, { turn: 'b', start: 3 }]);
+    expect(stream.marks).toEqual([
+      { turn: 'a', start: 0 },
+      { turn: 'b', start: 3 },
+    ]);
     expect([stream.store.length, stream.store.growing, stream.ended]).toEqual([4, false, 'finished']);
     expect(live.latencies).toHaveLength(1);
     expect(live.latencies[0]).toBeGreaterThanOrEqual(7);

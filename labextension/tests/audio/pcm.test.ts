@@ -20,7 +20,7 @@ function counting(length: number, cacheBytes?: number) {
 async function play(playback: Playback, samples: number): Promise<Float32Array> {
   const out = new Float32Array(samples);
   let at = 0;
-  for (let idle = 0; at < samples && idle < 50; ) {
+  for (let idle = 0; at < samples && idle < 50;) {
     const block = playback.pull(Math.min(2400, samples - at));
     if (block === null) break;
     out.set(block.subarray(0, samples - at), at);
@@ -109,7 +109,12 @@ describe('Playback', () => {
     const sound = sine(200, 6.6);
     const fetch = async (start: number, count: number): Promise<Int16Array> =>
       toInt16(sound.subarray(start, start + count));
-    const store = new PieceStore(sound.length, fetch, () => undefined, () => undefined);
+    const store = new PieceStore(
+      sound.length,
+      fetch,
+      () => undefined,
+      () => undefined,
+    );
     const playback = new Playback(store, { speed });
     const out = await play(playback, 15 * SAMPLE_RATE);
     expect(Math.abs(out.length / (sound.length / speed) - 1)).toBeLessThan(0.01);

@@ -11,7 +11,10 @@ export function sine(hertz: number, seconds: number, rate = SAMPLE_RATE): Float3
 export function vowel(hertz: number, seconds: number): Float32Array {
   const out = new Float32Array(Math.round(seconds * SAMPLE_RATE));
   const period = SAMPLE_RATE / hertz;
-  for (const [formant, width] of [[700, 90], [1200, 110]] as const) {
+  for (const [formant, width] of [
+    [700, 90],
+    [1200, 110],
+  ] as const) {
     const radius = Math.exp((-Math.PI * width) / SAMPLE_RATE);
     const turn = 2 * radius * Math.cos((2 * Math.PI * formant) / SAMPLE_RATE);
     let [before, last] = [0, 0];

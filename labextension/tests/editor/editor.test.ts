@@ -2,13 +2,27 @@
 import { EditorView } from '@codemirror/view';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { mountEditor } from '../../src/core/editor';
-import { Bus, type Host } from '../../src/core/host';
-import type { TurnState } from '../../src/core/state';
+import { mountEditor } from '../../src/core/editor/editor';
+import { Bus, type Host } from '../../src/core/host/host';
+import type { TurnState } from '../../src/core/host/traits';
 
 const turn = (id: string, line: number, more: Partial<TurnState> = {}): TurnState => ({
-  id, line, end_line: line, speaker: 'Anna', speaker_index: 0, state: 'spoken', reason: '', partial: false, context_changed: false,
-  estimated: 1, seconds: 2.5, gap_ms: null, pause_ms: 0, takes: [], chosen: null, ...more,
+  id,
+  line,
+  end_line: line,
+  speaker: 'Anna',
+  speaker_index: 0,
+  state: 'spoken',
+  reason: '',
+  partial: false,
+  context_changed: false,
+  estimated: 1,
+  seconds: 2.5,
+  gap_ms: null,
+  pause_ms: 0,
+  takes: [],
+  chosen: null,
+  ...more,
 });
 
 class Values {
@@ -86,13 +100,20 @@ describe('turns', () => {
     view.dispatch({ changes: { from: 0, insert: '# opening\n' } });
     expect(states()).toEqual(['spoken', 'spoken', 'unspoken']);
     press('Enter', { ctrlKey: true }); // the kernel knows the new line now
-    host.set('turns', [turn('a', 2, { end_line: 3 }), turn('b', 4, { state: 'changed' }), turn('c', 5, { state: 'queued' })]);
+    host.set('turns', [
+      turn('a', 2, { end_line: 3 }),
+      turn('b', 4, { state: 'changed' }),
+      turn('c', 5, { state: 'queued' }),
+    ]);
     expect(states()).toEqual(['spoken', 'changed', 'queued']);
   });
   test('whose context changed differ from those that are spoken', () => {
     host.set('turns', [turn('a', 1, { context_changed: true }), turn('b', 3, { state: 'changed' })]);
     expect(states()).toEqual(['context', 'changed']);
-    host.set('turns', [turn('a', 1), turn('b', 3, { state: 'unspeakable', reason: 'nothing to speak', seconds: null })]);
+    host.set('turns', [
+      turn('a', 1),
+      turn('b', 3, { state: 'unspeakable', reason: 'nothing to speak', seconds: null }),
+    ]);
     expect(states()).toEqual(['spoken', 'unspeakable']);
   });
   test('that are heard are lit, all their lines, wherever they have moved', () => {

@@ -4,7 +4,7 @@ import { EditorView } from '@codemirror/view';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { ScriptSync } from '../../src/core/editor/sync';
-import type { Host } from '../../src/core/host';
+import type { Host } from '../../src/core/host/host';
 
 let view: EditorView;
 let sync: ScriptSync;
@@ -28,7 +28,10 @@ beforeEach(() => {
     },
     on: (_name: string, callback: () => void) => (callbacks.push(callback), () => undefined),
   } as unknown as Host;
-  view = new EditorView({ doc: script, extensions: [history(), EditorView.updateListener.of((update) => sync?.update(update))] });
+  view = new EditorView({
+    doc: script,
+    extensions: [history(), EditorView.updateListener.of((update) => sync?.update(update))],
+  });
   sync = new ScriptSync(view, host);
 });
 afterEach(() => {

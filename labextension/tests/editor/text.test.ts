@@ -49,8 +49,20 @@ describe('labels', () => {
     ['[2]: Yes', [['label', '[2]:']]],
     ['speaker  2：Yes', [['label', 'speaker  2：']]],
     ['Note: remember', []],
-    ['So [pause:300] then [PAUSE] and [pause:x]', [['pause', '[pause:300]'], ['pause', '[PAUSE]']]],
-    ['Anna: one [pause]', [['label', 'Anna:'], ['pause', '[pause]']]],
+    [
+      'So [pause:300] then [PAUSE] and [pause:x]',
+      [
+        ['pause', '[pause:300]'],
+        ['pause', '[PAUSE]'],
+      ],
+    ],
+    [
+      'Anna: one [pause]',
+      [
+        ['label', 'Anna:'],
+        ['pause', '[pause]'],
+      ],
+    ],
     [' # Anna: not said [pause]', [['comment', ' # Anna: not said [pause]']]],
     ['#', [['comment', '#']]],
     ['#metoo was said [pause]', [['pause', '[pause]']]],
@@ -87,14 +99,26 @@ describe('a long line', () => {
 
 describe('remarks', () => {
   const remark = (fields: Partial<Remark>): Remark => ({
-    severity: 'error', message: 'wrong', line: 1, column: 1, end_column: 2, expected: '', suggestion: '', fix: null, ...fields,
+    severity: 'error',
+    message: 'wrong',
+    line: 1,
+    column: 1,
+    end_column: 2,
+    expected: '',
+    suggestion: '',
+    fix: null,
+    ...fields,
   });
   const text = Text.of(['😀😀 Speaker two: Hi.', 'Ben']);
 
   test('columns count characters, the editor counts UTF-16', () => {
     expect(offsetOf('😀a😀b', 4)).toBe(5);
     expect(offsetOf('ab', 9)).toBe(2);
-    const [found] = toDiagnostics([remark({ column: 4, end_column: 16, fix: 'Speaker 2:' })], text, ChangeSet.empty(text.length).desc);
+    const [found] = toDiagnostics(
+      [remark({ column: 4, end_column: 16, fix: 'Speaker 2:' })],
+      text,
+      ChangeSet.empty(text.length).desc,
+    );
     expect(text.sliceString(found!.from, found!.to)).toBe('Speaker two:');
     expect(found!.actions![0]!.name).toBe('Write “Speaker 2:”');
   });
@@ -119,7 +143,11 @@ describe('remarks', () => {
   ])('fixed in %j', (line, words, fix, fixed) => {
     const doc = Text.of([line]);
     const column = line.indexOf(words) + 1;
-    const [found] = toDiagnostics([remark({ column, end_column: column + words.length, fix })], doc, ChangeSet.empty(doc.length).desc);
+    const [found] = toDiagnostics(
+      [remark({ column, end_column: column + words.length, fix })],
+      doc,
+      ChangeSet.empty(doc.length).desc,
+    );
     const state = EditorState.create({ doc });
     let after = '';
     const view = { state, dispatch: (spec: TransactionSpec) => (after = state.update(spec).state.doc.toString()) };
@@ -138,7 +166,9 @@ describe('remarks', () => {
 
   test('offer every fix by what it does', () => {
     const actions = (fix: string | null, alternatives: string[] = []) =>
-      toDiagnostics([remark({ fix, alternatives })], text, ChangeSet.empty(text.length).desc)[0]!.actions?.map(({ name }) => name);
+      toDiagnostics([remark({ fix, alternatives })], text, ChangeSet.empty(text.length).desc)[0]!.actions?.map(
+        ({ name }) => name,
+      );
     expect(actions('', ['[pause:500]', 'laughs'])).toEqual(['Delete it', 'Write “[pause:500]”', 'Write “laughs”']);
     expect(actions('\nBen:')).toEqual(['Split here']);
     expect(actions('# Let me know!')).toEqual(['Make it a comment']);

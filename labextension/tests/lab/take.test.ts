@@ -6,7 +6,12 @@ import { hostOf, peaks, savedTake } from '../../src/lab/take/saved';
 
 const TAKE = 'application/vnd.vibevoice.take+json';
 const turn = { turn: 'a', label: 'Anna', text: 'Hi.', colour: '', start: 0, stop: 24_000, confidence: 1 };
-const saved = { version: 1, name: 'talk', samples: 48_000, turns: [turn, { ...turn, turn: 'b', start: 24_000, stop: 48_000 }] };
+const saved = {
+  version: 1,
+  name: 'talk',
+  samples: 48_000,
+  turns: [turn, { ...turn, turn: 'b', start: 24_000, stop: 48_000 }],
+};
 const html = '<div><audio controls src="data:audio/mpeg;base64,AQID"></audio></div>';
 
 test.each(examples.cases)('a picture is what the kernel draws: $start to $stop, $scale', (example) => {
@@ -16,7 +21,9 @@ test.each(examples.cases)('a picture is what the kernel draws: $start to $stop, 
   });
   const { start, stop, columns, rows, scale } = example;
   const drawn = picture(audio, start, stop, columns, rows, scale as Scale);
-  const far = Math.max(...example.picture.map((level, i) => Math.abs(level - drawn[i]!) * Number(level > 20 || drawn[i]! > 20)));
+  const far = Math.max(
+    ...example.picture.map((level, i) => Math.abs(level - drawn[i]!) * Number(level > 20 || drawn[i]! > 20)),
+  );
   expect(far).toBeLessThanOrEqual(2);
 });
 
@@ -47,5 +54,7 @@ test('a host answers from the sound, to the end of what is kept', async () => {
 
 test('peaks are the lowest and the highest, and silence after the end', () => {
   const audio = Float32Array.of(0.5, -0.25, 0, 1);
-  expect([...peaks(audio, 0, 8, 4)].map((value) => Math.round((value / 32_767) * 100))).toEqual([-25, 50, 0, 100, 0, 0, 0, 0]);
+  expect([...peaks(audio, 0, 8, 4)].map((value) => Math.round((value / 32_767) * 100))).toEqual([
+    -25, 50, 0, 100, 0, 0, 0, 0,
+  ]);
 });

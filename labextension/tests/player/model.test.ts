@@ -1,11 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { fromLab, legible, spectrumMap, toLab, type Rgb } from '../../src/core/player/colour';
+import { fromLab, legible, spectrumMap, toLab, type Rgb } from '../../src/core/player/color';
 import { rulerLabel, rulerStep } from '../../src/core/player/draw';
 import { lastBefore, mapped, spoken, summaryOf, turnAt, type Turn } from '../../src/core/player/model';
-import { heightOf } from '../../src/core/player/spectra';
+import { heightOf } from '../../src/core/player/spectrogram_tiles';
 
 const turn = (id: string, start: number, stop: number): Turn => ({
-  turn: id, label: id.toUpperCase(), text: `I am ${id}.`, colour: '', start, stop, confidence: 1,
+  turn: id,
+  label: id.toUpperCase(),
+  text: `I am ${id}.`,
+  colour: '',
+  start,
+  stop,
+  confidence: 1,
 });
 const TURNS = [turn('a', 0, 100), turn('b', 120, 300), turn('c', 300, 1_600_000)];
 
@@ -51,18 +57,30 @@ describe('colours', () => {
   const lightness = (rgb: Rgb): number => toLab(rgb)[0];
 
   it('go through OKLab and back', () => {
-    for (const rgb of [[0, 0, 0], [255, 255, 255], [12, 200, 99]] as const) expect(fromLab(toLab(rgb))).toEqual(rgb);
+    for (const rgb of [
+      [0, 0, 0],
+      [255, 255, 255],
+      [12, 200, 99],
+    ] as const)
+      expect(fromLab(toLab(rgb))).toEqual(rgb);
   });
 
   it('are dark enough on light ground and light enough on dark', () => {
-    for (const rgb of [[255, 255, 0], [0, 0, 60], [120, 120, 120]] as const) {
+    for (const rgb of [
+      [255, 255, 0],
+      [0, 0, 60],
+      [120, 120, 120],
+    ] as const) {
       expect(lightness(legible(rgb, false))).toBeLessThan(0.66);
       expect(lightness(legible(rgb, true))).toBeGreaterThan(0.66);
     }
   });
 
   it('of the spectrogram go evenly from the ground to its opposite', () => {
-    for (const [ground, dark] of [[[250, 250, 250], false], [[20, 20, 22], true]] as const) {
+    for (const [ground, dark] of [
+      [[250, 250, 250], false],
+      [[20, 20, 22], true],
+    ] as const) {
       const map = spectrumMap(ground, dark);
       const steps = Array.from({ length: 256 }, (_, i) => lightness([map[4 * i]!, map[4 * i + 1]!, map[4 * i + 2]!]));
       expect([map[0], map[1], map[2]]).toEqual(ground);

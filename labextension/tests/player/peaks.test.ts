@@ -67,7 +67,12 @@ describe('Tiles', () => {
   it('drops what is not wanted any more, and keeps within its budget', async () => {
     const asked: number[] = [];
     const load = async ({ index }: { index: number }): Promise<number> => (asked.push(index), index);
-    const tiles = new Tiles(load, () => 10, 50, () => undefined);
+    const tiles = new Tiles(
+      load,
+      () => 10,
+      50,
+      () => undefined,
+    );
     tiles.want(Array.from({ length: 20 }, (_, index) => ({ level: 0, index })));
     tiles.want([{ level: 0, index: 99 }]);
     await settled();
@@ -81,7 +86,12 @@ describe('Tiles', () => {
 
   it('does not ask again at once for what failed, nor take what comes after it was cleared', async () => {
     const load = vi.fn().mockRejectedValue(new Error('no'));
-    const tiles = new Tiles(load, () => 1, 9, () => undefined);
+    const tiles = new Tiles(
+      load,
+      () => 1,
+      9,
+      () => undefined,
+    );
     for (let i = 0; i < 3; i++) {
       tiles.want([{ level: 0, index: 0 }]);
       await settled();
@@ -100,7 +110,7 @@ describe('LivePeaks', () => {
     const wave = (i: number): number => Math.round(9000 * Math.sin(i / 50) * Math.sin(i / 9000));
     const samples = Int16Array.from({ length: 20_000 }, (_, i) => wave(i));
     const peaks = new LivePeaks((start, count) => samples.subarray(start, start + count));
-    for (let at = 0; at < samples.length; ) {
+    for (let at = 0; at < samples.length;) {
       const size = 1 + ((at * 7919) % 5000);
       peaks.write(at, samples.subarray(at, at + size));
       at += size;

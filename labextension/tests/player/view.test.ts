@@ -12,7 +12,12 @@ function view(): View {
 describe('View', () => {
   it('keeps what is under the pointer where it is', () => {
     const seen = view();
-    for (const [factor, x] of [[0.5, 300], [0.3, 900], [1.4, 20], [0.01, 500]] as const) {
+    for (const [factor, x] of [
+      [0.5, 300],
+      [0.3, 900],
+      [1.4, 20],
+      [0.01, 500],
+    ] as const) {
       const before = seen.sampleAt(x);
       seen.zoom(factor, x);
       if (seen.start > 0 && seen.stop < LENGTH) expect(seen.sampleAt(x)).toBeCloseTo(before, 3);

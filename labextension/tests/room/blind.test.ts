@@ -14,7 +14,8 @@ describe('a comparison', () => {
   it('is shuffled by a coin when it is blind, and tells nothing before it is revealed', () => {
     const [heads, tails] = [pair('x', 'y', true, () => 0.1), pair('x', 'y', true, () => 0.9)];
     expect([heads.takes.A, tails.takes.A]).toEqual(['y', 'x']);
-    for (const pairing of [heads, tails]) expect([title(pairing, 'A', name), title(pairing, 'B', name)]).toEqual(['A', 'B']);
+    for (const pairing of [heads, tails])
+      expect([title(pairing, 'A', name), title(pairing, 'B', name)]).toEqual(['A', 'B']);
     expect(title(reveal(heads), 'A', name)).toBe('A: the take y');
     expect(reveal(heads).takes).toEqual(heads.takes);
   });

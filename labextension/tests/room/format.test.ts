@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { bytes, clock, count, span, speed } from '../../src/core/kit/format';
+import { bytes, clock, count, span, speed } from '../../src/core/ui/format';
 
 describe('numbers in words', () => {
   it.each([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { SweepCell } from '../../src/core/state';
+import type { SweepCell } from '../../src/core/host/traits';
 import { axesOf, layOut, nameOf, sorted } from '../../src/core/sweep/model';
 
 const cell = (cfg_scale: number, num_steps: number, seed: number, more: Partial<SweepCell> = {}): SweepCell => ({
@@ -18,7 +18,9 @@ const cell = (cfg_scale: number, num_steps: number, seed: number, more: Partial<
 
 describe('a sweep', () => {
   const axes = { cfg_scale: [1, 2], num_steps: [5, 10], seed: [7, 8] };
-  const cells = axes.cfg_scale.flatMap((cfg) => axes.num_steps.flatMap((steps) => axes.seed.map((seed) => cell(cfg, steps, seed))));
+  const cells = axes.cfg_scale.flatMap((cfg) =>
+    axes.num_steps.flatMap((steps) => axes.seed.map((seed) => cell(cfg, steps, seed))),
+  );
 
   it('lies in rows, columns and blocks, each cell once', () => {
     const blocks = layOut(axesOf(axes), cells);
@@ -46,6 +48,8 @@ describe('a sweep', () => {
 
   it('names its cells by what is known of them', () => {
     expect(nameOf(cell(1.5, 5, 7))).toBe('CFG 1.5, Steps 5, Seed 7');
-    expect(nameOf({ ...cell(1.5, 5, 7), seed: null, solver: 'dpmsolver++' })).toBe('CFG 1.5, Steps 5, Solver dpmsolver++');
+    expect(nameOf({ ...cell(1.5, 5, 7), seed: null, solver: 'dpmsolver++' })).toBe(
+      'CFG 1.5, Steps 5, Solver dpmsolver++',
+    );
   });
 });

@@ -3,11 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { missingVoices } from '../../src/core/cast/cast';
 import { levelWord, meterPosition } from '../../src/core/cast/record';
 import { fitted, presetOf } from '../../src/core/controls/settings';
-import { obstacle, overallWords, plan, summary, turnWords, waiting } from '../../src/core/controls/transport';
+import { obstacle, overallWords, plan, summary, turnWords, waiting } from '../../src/core/controls/generate_bar';
 import { filesOf } from '../../src/core/export/download';
-import type { Host } from '../../src/core/host';
-import { failureOf } from '../../src/core/kit/elements';
-import { standing, turnsOf, type JobState, type ModelState, type Speaker, type TurnState } from '../../src/core/state';
+import type { Host } from '../../src/core/host/host';
+import { failureOf } from '../../src/core/ui/elements';
+import {
+  standing,
+  turnsOf,
+  type JobState,
+  type ModelState,
+  type Speaker,
+  type TurnState,
+} from '../../src/core/host/traits';
 import { linesOf } from '../../src/core/takes/takes';
 
 const turn = (id: string, state: TurnState['state'] = 'spoken', line = 1, end_line = line): TurnState =>
@@ -15,7 +22,10 @@ const turn = (id: string, state: TurnState['state'] = 'spoken', line = 1, end_li
 const speaker = (label: string, voice: Partial<Speaker['voice']> | null = {}): Speaker =>
   ({ label, colour: '#000000', voice }) as Speaker;
 const host = (values: Record<string, unknown>): Host =>
-  ({ get: (name: string) => ({ turns: [turn('1')], speakers: [speaker('Anna')], diagnostics: [], mode: 'turns', ...values })[name] }) as unknown as Host;
+  ({
+    get: (name: string) =>
+      ({ turns: [turn('1')], speakers: [speaker('Anna')], diagnostics: [], mode: 'turns', ...values })[name],
+  }) as unknown as Host;
 
 describe('what is in the way of generating', () => {
   it.each([
@@ -55,14 +65,21 @@ describe('the button', () => {
   });
 
   it('counts a turn that was stopped before its end as missing', () => {
-    const turns = [{ ...turn('1'), seconds: 2 }, { ...turn('2'), seconds: 1, estimated: 8, partial: true }];
+    const turns = [
+      { ...turn('1'), seconds: 2 },
+      { ...turn('2'), seconds: 1, estimated: 8, partial: true },
+    ];
     expect(standing(turns[1]!)).toBe('partial');
     expect(plan(host({ turns })).label).toBe('Generate 1 turn');
     expect(summary(host({ turns }))).toBe('1 of 2 turns spoken · about 10 s in all');
   });
 
   it('does not wait for a turn of a kernel that is gone', () => {
-    const turns = [{ ...turn('1', 'speaking'), chosen: null }, { ...turn('2', 'queued'), chosen: 'take', partial: true }, turn('3')];
+    const turns = [
+      { ...turn('1', 'speaking'), chosen: null },
+      { ...turn('2', 'queued'), chosen: 'take', partial: true },
+      turn('3'),
+    ];
     const gone = { ...host({ turns }), channel: { connected: false } } as unknown as Host;
     expect(turnsOf(gone).map(standing)).toEqual(['unspoken', 'partial', 'spoken']);
     const there = { ...gone, channel: { connected: true } } as unknown as Host;
@@ -70,7 +87,20 @@ describe('the button', () => {
   });
 
   it('has words for how far it is, also before the first sound', () => {
-    const progress = { job: 'j', turn: 't', turns_done: 0, turns_total: 1, turn_seconds: 0, turn_estimated: 3, seconds: 0, estimated: 3, elapsed: 0.4, remaining: null, rtf: 0, ttfa: null };
+    const progress = {
+      job: 'j',
+      turn: 't',
+      turns_done: 0,
+      turns_total: 1,
+      turn_seconds: 0,
+      turn_estimated: 3,
+      seconds: 0,
+      estimated: 3,
+      elapsed: 0.4,
+      remaining: null,
+      rtf: 0,
+      ttfa: null,
+    };
     expect(overallWords(progress)).toBe('0:00 elapsed');
     expect(overallWords({ ...progress, seconds: 1, elapsed: 2, remaining: 4, rtf: 2, ttfa: 0.6 })).toBe(
       '0:02 elapsed · 0:04 left · 2.0× slower than real time (RTF 2.00) · first sound after 0.6 s',
@@ -80,12 +110,30 @@ describe('the button', () => {
 
 describe('progress', () => {
   const job: JobState = { id: 'j', state: 'speaking', turns: ['d', 'e'], message: '' };
-  const turns = [{ ...turn('d'), speaker: 'Ben' }, { ...turn('e'), speaker: 'Carla' }];
-  const now = { job: 'j', turn: 'd', turns_done: 1, turns_total: 2, turn_seconds: 1.7, turn_estimated: 1.7, seconds: 1.7, estimated: 4, elapsed: 1, remaining: 2, rtf: 0.5, ttfa: 0.1 };
+  const turns = [
+    { ...turn('d'), speaker: 'Ben' },
+    { ...turn('e'), speaker: 'Carla' },
+  ];
+  const now = {
+    job: 'j',
+    turn: 'd',
+    turns_done: 1,
+    turns_total: 2,
+    turn_seconds: 1.7,
+    turn_estimated: 1.7,
+    seconds: 1.7,
+    estimated: 4,
+    elapsed: 1,
+    remaining: 2,
+    rtf: 0.5,
+    ttfa: 0.1,
+  };
 
   it('names number, speaker and time of one turn', () => {
     expect(turnWords(host({ job, turns }), now)).toBe('Turn 1 of 2 · Ben · 1.7 s of about 1.7 s');
-    expect(turnWords(host({ job, turns }), { ...now, turn: 'e', turn_seconds: 0, turn_estimated: 2 })).toBe('Turn 2 of 2 · Carla · 0.0 s of about 2.0 s');
+    expect(turnWords(host({ job, turns }), { ...now, turn: 'e', turn_seconds: 0, turn_estimated: 2 })).toBe(
+      'Turn 2 of 2 · Carla · 0.0 s of about 2.0 s',
+    );
     expect(turnWords(host({ job, turns }), { ...now, turn: '' })).toBe('1.7 s spoken');
   });
 
@@ -109,7 +157,8 @@ describe('fields', () => {
 
 describe('words', () => {
   it('say who has no voice', () => {
-    const silent = (...labels: string[]): string => missingVoices([speaker('Full'), ...labels.map((label) => speaker(label, null))]);
+    const silent = (...labels: string[]): string =>
+      missingVoices([speaker('Full'), ...labels.map((label) => speaker(label, null))]);
     expect([silent(), silent('A'), silent('A', 'B'), silent('A', 'B', 'C', 'D')]).toEqual([
       '',
       'A has no voice yet.',
@@ -120,7 +169,12 @@ describe('words', () => {
 
   it('take a turn out of its lines, without the label', () => {
     const script = 'Anna: Hello: you!\r\nSpeaker 2: So\n this [pause:200] is it.\n[1]: Fine.';
-    const texts = linesOf(script, [turn('a', 'spoken', 1), turn('b', 'spoken', 2, 3), turn('c', 'spoken', 4), turn('gone', 'spoken', 9)]);
+    const texts = linesOf(script, [
+      turn('a', 'spoken', 1),
+      turn('b', 'spoken', 2, 3),
+      turn('c', 'spoken', 4),
+      turn('gone', 'spoken', 9),
+    ]);
     expect([...texts.values()]).toEqual(['Hello: you!', 'So this [pause:200] is it.', 'Fine.', '']);
   });
 

@@ -78,7 +78,7 @@ def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
 @pytest.fixture(scope="session")
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose three turns are spoken; copy it."""
-    from vibevoice_nb.engines import engines
+    from vibevoice_nb.engine.registry import engines
     from vibevoice_nb.project import Project
 
     folder = tmp_path_factory.mktemp("spoken") / "spoken.vibevoice"

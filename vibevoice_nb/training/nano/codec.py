@@ -19,8 +19,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from vibevoice_nb.engine.codec import AcousticCodec
-from vibevoice_nb.engine.config import ModelConfig
+from vibevoice_nb.model.codec import AcousticCodec
+from vibevoice_nb.model.config import ModelConfig
 from vibevoice_nb.training.codec import SpectralLoss
 from vibevoice_nb.training.common import LoopConfig, Trainer, initialise, load_weights, step_rng
 from vibevoice_nb.training.features import LatentSpace

@@ -18,11 +18,11 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
-from vibevoice_nb.bench.hearing import Listener, Score, score
+from vibevoice_nb.bench.intelligibility import mean_pitch
 from vibevoice_nb.bench.judges import Naturalness, SpeakerEmbedding, own_and_others
-from vibevoice_nb.bench.voice import mean_pitch
-from vibevoice_nb.engine.codec import AcousticCodec
-from vibevoice_nb.engine.config import SAMPLE_RATE, ModelConfig
+from vibevoice_nb.bench.recognizers import Listener, Score, score
+from vibevoice_nb.model.codec import AcousticCodec
+from vibevoice_nb.model.config import SAMPLE_RATE, ModelConfig
 
 from .mel import HOP_LENGTH
 from .speech import LEVEL

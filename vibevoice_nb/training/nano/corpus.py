@@ -17,9 +17,9 @@ import numpy as np
 import soxr
 import torch
 
-from vibevoice_nb.engine.codec import Encoder
-from vibevoice_nb.engine.config import SAMPLE_RATE, ModelConfig
 from vibevoice_nb.errors import OptionError
+from vibevoice_nb.model.codec import Encoder
+from vibevoice_nb.model.config import SAMPLE_RATE, ModelConfig
 from vibevoice_nb.training.scripts import Reading
 
 from .copy_synthesis import load_codec

@@ -18,9 +18,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vibevoice_nb.engine.codec import Encoder
-from vibevoice_nb.engine.config import ModelConfig
-from vibevoice_nb.engine.weights import load_model
+from vibevoice_nb.model.codec import Encoder
+from vibevoice_nb.model.config import ModelConfig
+from vibevoice_nb.model.loading.weights import load_model
 from vibevoice_nb.training.common import LoopConfig, Trainer, initialise, step_rng
 from vibevoice_nb.training.features import LatentSpace
 

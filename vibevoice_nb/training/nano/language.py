@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vibevoice_nb.bench.intelligibility import mean_pitch
 from vibevoice_nb.bench.judges import SpeakerEmbedding
-from vibevoice_nb.bench.voice import mean_pitch
 from vibevoice_nb.training.language import Batches, LanguageTrainingConfig, Task
 from vibevoice_nb.training.scripts import ExampleMaker
 from vibevoice_nb.training.tokens import SPEAKERS, build_tokenizer

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vibevoice_nb.engine.codec import Decoder, Stage
-from vibevoice_nb.engine.conv import KERNEL, Upsample
+from vibevoice_nb.model.codec import Decoder, Stage
+from vibevoice_nb.model.modules.conv import KERNEL, Upsample
 
 
 def decode(decoder: Decoder, latents: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vibevoice_nb.engine.config import SAMPLE_RATE
+from vibevoice_nb.model.config import SAMPLE_RATE
 from vibevoice_nb.training.common import step_rng
 from vibevoice_nb.training.features import FLOOR, LatentSpace
 

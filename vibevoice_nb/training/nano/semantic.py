@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vibevoice_nb.engine.codec import Decoder, Encoder
-from vibevoice_nb.engine.config import ModelConfig
+from vibevoice_nb.model.codec import Decoder, Encoder
+from vibevoice_nb.model.config import ModelConfig
 from vibevoice_nb.training.common import Trainer, load_part
 from vibevoice_nb.training.semantic import SemanticConfig, train_semantic
 

@@ -23,8 +23,8 @@ import soxr
 import torch
 from torch import Tensor
 
-from vibevoice_nb.engine.config import SAMPLE_RATE
 from vibevoice_nb.errors import OptionError
+from vibevoice_nb.model.config import SAMPLE_RATE
 
 LEVEL = 10 ** (-25 / 20)
 """RMS that every utterance is brought to, as the engine does with voices."""

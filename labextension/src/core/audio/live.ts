@@ -1,6 +1,6 @@
 /** Audio that is heard while it is made. */
 
-import type { Channel } from '../channel';
+import type { Channel } from '../host/channel';
 import type { Store } from './pcm';
 import { SAMPLE_RATE, int16Of, toFloat } from './resample';
 import { join } from './stretch';
@@ -40,7 +40,7 @@ export class LiveStore implements Store {
   write(start: number, samples: Int16Array): void {
     this.first ??= start;
     if (this.truncated) return;
-    for (let done = 0; done < samples.length; ) {
+    for (let done = 0; done < samples.length;) {
       const index = Math.floor((start + done) / BLOCK);
       const block = this.blockAt(index);
       if (!block) return;

@@ -138,7 +138,7 @@ export class Playback implements Feed {
   pull(count: number): Float32Array | null {
     if (!this.stretcher) return this.take(count);
     const parts: Float32Array[] = [];
-    for (let made = 0; made < count && !this.ended; ) {
+    for (let made = 0; made < count && !this.ended;) {
       const block = this.take(count);
       if (block && block.length === 0) break;
       if (block === null) this.ended = true;

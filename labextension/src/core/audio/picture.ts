@@ -1,5 +1,5 @@
 /**
- * The spectrogram of audio that is in the page, as `vibevoice_nb/spectrogram.py` draws it in the kernel: the same
+ * The spectrogram of audio that is in the page, as `vibevoice_nb/audio/spectrogram.py` draws it in the kernel: the same
  * windows, rows and levels. A test holds one to the other.
  */
 
@@ -23,7 +23,14 @@ interface Bands {
 }
 
 /** Picture of `[start, stop)`: `columns` x `rows` levels, row 0 the lowest, 255 a sine at full scale. */
-export function picture(audio: Float32Array, start: number, stop: number, columns: number, rows: number, scale: Scale): Uint8Array {
+export function picture(
+  audio: Float32Array,
+  start: number,
+  stop: number,
+  columns: number,
+  rows: number,
+  scale: Scale,
+): Uint8Array {
   const hop = (stop - start) / columns;
   const { fft, window, rows: bands } = bandsOf(scale, rows, hop < CLOSE_HOP ? CLOSE_WINDOW : WINDOW);
   const size = window.length;
@@ -67,7 +74,10 @@ function makeBands(scale: Scale, rows: number, size: number): Bands {
   const narrowest = Math.min(...corners.subarray(1).map((corner, i) => corner - corners[i]!));
   const least = Math.max(2 * size, SAMPLE_RATE / narrowest); // no row may fall between two bins
   const fft = 2 ** Math.ceil(Math.log2(least));
-  const plain = Float64Array.from({ length: size }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * (i + 1)) / (size + 1)));
+  const plain = Float64Array.from(
+    { length: size },
+    (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * (i + 1)) / (size + 1)),
+  );
   const sum = plain.reduce((total, weight) => total + weight, 0);
   const made = Array.from({ length: rows }, (_, row) => {
     const [low, middle, high] = [corners[row]!, corners[row + 1]!, corners[row + 2]!];
@@ -78,7 +88,10 @@ function makeBands(scale: Scale, rows: number, size: number): Bands {
       return Math.max(0, Math.min((hertz - low) / (middle - low), (high - hertz) / (high - middle)));
     });
     // A sine at full scale in the middle of a row has 0 dB there, however wide the row and the window.
-    const response = weights.reduce((total, weight, i) => total + weight * lobe(plain, sum, ((first + i) * SAMPLE_RATE) / fft - middle), 0);
+    const response = weights.reduce(
+      (total, weight, i) => total + weight * lobe(plain, sum, ((first + i) * SAMPLE_RATE) / fft - middle),
+      0,
+    );
     return { first, weights: weights.map((weight) => weight / response) };
   });
   return { fft, window: plain.map((weight) => (weight * 2) / sum), rows: made };
@@ -120,7 +133,10 @@ function transform(real: Float64Array, imaginary: Float64Array): void {
         imaginary[k + half] = imaginary[k]! - oddImaginary;
         real[k]! += oddReal;
         imaginary[k]! += oddImaginary;
-        [wReal, wImaginary] = [wReal * turnReal - wImaginary * turnImaginary, wReal * turnImaginary + wImaginary * turnReal];
+        [wReal, wImaginary] = [
+          wReal * turnReal - wImaginary * turnImaginary,
+          wReal * turnImaginary + wImaginary * turnReal,
+        ];
       }
     }
   }

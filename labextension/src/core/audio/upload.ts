@@ -1,6 +1,6 @@
 /** Files to the kernel, in chunks: one message of more than about 9 MiB breaks on its way. */
 
-import type { Answer, Channel } from '../channel';
+import type { Answer, Channel } from '../host/channel';
 
 const CHUNK = 2 ** 20;
 

@@ -9,10 +9,7 @@ export interface WorkletReport {
 }
 
 export type WorkletCommand =
-  | { kind: 'write'; samples: Float32Array }
-  | { kind: 'clear'; epoch: number }
-  | { kind: 'end' }
-  | { kind: 'close' };
+  { kind: 'write'; samples: Float32Array } | { kind: 'clear'; epoch: number } | { kind: 'end' } | { kind: 'close' };
 
 const NAME = 'vibevoice-output';
 

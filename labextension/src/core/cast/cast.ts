@@ -1,11 +1,11 @@
 /** The cast: who speaks with which voice. */
 
-import { h } from '../dom';
-import type { Bus, Host } from '../host';
-import { count } from '../kit/format';
-import { button, Failures, note } from '../kit/elements';
-import { Disposers, Keyed, watch } from '../kit/watch';
-import type { KnownVoice, Speaker } from '../state';
+import { h } from '../ui/dom';
+import type { Bus, Host } from '../host/host';
+import { count } from '../ui/format';
+import { button, Failures, note } from '../ui/elements';
+import { Disposers, Keyed, watch } from '../ui/watch';
+import type { KnownVoice, Speaker } from '../host/traits';
 import { SpeakerCard } from './speaker';
 
 export function mountCast(root: HTMLElement, host: Host, bus: Bus): () => void {
@@ -30,7 +30,10 @@ export function mountCast(root: HTMLElement, host: Host, bus: Bus): () => void {
     label: 'Use built-in voices',
     size: 'small',
     title: 'Give each speaker without a voice a different built-in one',
-    onclick: () => void failures.during(() => Promise.all(suggestions(host).map((params) => host.channel.call('set_voice', params)))),
+    onclick: () =>
+      void failures.during(() =>
+        Promise.all(suggestions(host).map((params) => host.channel.call('set_voice', params))),
+      ),
   });
   section.prepend(failures.element);
   let told = '';
@@ -41,20 +44,33 @@ export function mountCast(root: HTMLElement, host: Host, bus: Bus): () => void {
     const text = missingVoices(speakers);
     if (text === told) return;
     told = text;
-    summary.replaceChildren(...(text ? [note('warning', [h('div', { class: 'vvnb-row' }, h('span', { class: 'vvnb-grow' }, text), fill)])] : []));
+    summary.replaceChildren(
+      ...(text
+        ? [note('warning', [h('div', { class: 'vvnb-row' }, h('span', { class: 'vvnb-grow' }, text), fill)])]
+        : []),
+    );
   };
   const disposers = new Disposers();
-  disposers.add(watch(host, ['speakers', 'voices', 'project', 'turns', 'model'], render), () => cards.dispose(), () => section.remove());
+  disposers.add(
+    watch(host, ['speakers', 'voices', 'project', 'turns', 'model'], render),
+    () => cards.dispose(),
+    () => section.remove(),
+  );
   return disposers.dispose;
 }
 
 /** A built-in voice for each speaker without one, nobody else's while there are enough. */
 function suggestions(host: Host): { speaker: string; voice: string }[] {
   const speakers = host.get<Speaker[]>('speakers');
-  const all = host.get<KnownVoice[]>('voices').filter((voice) => voice.kind === 'built-in').map((voice) => voice.name);
+  const all = host
+    .get<KnownVoice[]>('voices')
+    .filter((voice) => voice.kind === 'built-in')
+    .map((voice) => voice.name);
   const taken = new Set(speakers.map((speaker) => speaker.voice?.name));
   const free = [...all.filter((name) => !taken.has(name)), ...all.filter((name) => taken.has(name))];
-  return speakers.filter((speaker) => !speaker.voice).flatMap((speaker, at) => (free.length ? [{ speaker: speaker.label, voice: free[at % free.length]! }] : []));
+  return speakers
+    .filter((speaker) => !speaker.voice)
+    .flatMap((speaker, at) => (free.length ? [{ speaker: speaker.label, voice: free[at % free.length]! }] : []));
 }
 
 /** Says who has no voice; nobody is ever given one silently. */

@@ -9,12 +9,14 @@ export function acceptVoices(target: HTMLElement, give: (voice: string) => void)
     depth = Math.max(0, depth + change);
     target.toggleAttribute('data-drop', depth > 0);
   };
-  const ours = (act: (event: DragEvent) => void) => (event: Event): void => {
-    if (!(event as DragEvent).dataTransfer?.types.includes(VOICE_DRAG)) return;
-    event.preventDefault();
-    event.stopPropagation();
-    act(event as DragEvent);
-  };
+  const ours =
+    (act: (event: DragEvent) => void) =>
+    (event: Event): void => {
+      if (!(event as DragEvent).dataTransfer?.types.includes(VOICE_DRAG)) return;
+      event.preventDefault();
+      event.stopPropagation();
+      act(event as DragEvent);
+    };
   const listeners = Object.entries({
     dragenter: ours(() => mark(1)),
     dragleave: ours(() => mark(-1)),

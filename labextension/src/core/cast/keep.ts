@@ -1,9 +1,9 @@
 /** Keeping a speaker's recording in the person's own library, under a name. */
 
-import { h } from '../dom';
-import type { Host } from '../host';
-import { button, type Failures } from '../kit/elements';
-import type { SpeakerVoice } from '../state';
+import { h } from '../ui/dom';
+import type { Host } from '../host/host';
+import { button, type Failures } from '../ui/elements';
+import type { SpeakerVoice } from '../host/traits';
 
 export interface KeepPanel {
   element: HTMLElement;
@@ -11,7 +11,11 @@ export interface KeepPanel {
 }
 
 export function keepPanel(host: Host, label: string, failures: Failures): KeepPanel {
-  const name = h('input', { class: 'vvnb-input', 'aria-label': `Name for the voice of ${label} in your library`, maxlength: 60 });
+  const name = h('input', {
+    class: 'vvnb-input',
+    'aria-label': `Name for the voice of ${label} in your library`,
+    maxlength: 60,
+  });
   const form = h(
     'form',
     { class: 'vvnb-row', 'data-nowrap': true, hidden: true },

@@ -1,11 +1,11 @@
 /** Recording a speaker from the microphone: level, time, listen, again, use. */
 
 import { Recorder, canRecord } from '../audio/recorder';
-import { h } from '../dom';
-import type { Host } from '../host';
-import { button, type Failures, note } from '../kit/elements';
-import { clock } from '../kit/format';
-import type { ModelLimits } from '../state';
+import { h } from '../ui/dom';
+import type { Host } from '../host/host';
+import { button, type Failures, note } from '../ui/elements';
+import { clock } from '../ui/format';
+import type { ModelLimits } from '../host/traits';
 import { sendVoice } from './upload_panel';
 
 const LIMIT_SECONDS = 60; // a longer voice costs context and improves nothing
@@ -86,7 +86,13 @@ export class RecorderPanel {
       });
     });
     if (!went) return this.close();
-    const stop = button({ label: 'Stop', icon: 'stop', kind: 'primary', size: 'small', onclick: () => this.recorder?.stop() });
+    const stop = button({
+      label: 'Stop',
+      icon: 'stop',
+      kind: 'primary',
+      size: 'small',
+      onclick: () => this.recorder?.stop(),
+    });
     this.show(
       h(
         'div',
@@ -117,9 +123,20 @@ export class RecorderPanel {
       use.disabled = false;
       if (went) this.close();
     };
-    const use = button({ label: 'Use this recording', icon: 'check', kind: 'primary', size: 'small', onclick: () => void send() });
+    const use = button({
+      label: 'Use this recording',
+      icon: 'check',
+      kind: 'primary',
+      size: 'small',
+      onclick: () => void send(),
+    });
     this.show(
-      h('audio', { controls: true, src: this.address, 'aria-label': `The recording for ${this.label}`, class: 'vvnb-audio' }),
+      h('audio', {
+        controls: true,
+        src: this.address,
+        'aria-label': `The recording for ${this.label}`,
+        class: 'vvnb-audio',
+      }),
       h(
         'div',
         { class: 'vvnb-row' },
@@ -147,7 +164,14 @@ class Meter {
   readonly word = h('span', { class: 'vvnb-hint' });
   readonly element = h(
     'div',
-    { class: 'vvnb-meter', role: 'meter', 'aria-label': 'Microphone level', 'aria-valuemin': '0', 'aria-valuemax': '100', 'aria-valuenow': '0' },
+    {
+      class: 'vvnb-meter',
+      role: 'meter',
+      'aria-label': 'Microphone level',
+      'aria-valuemin': '0',
+      'aria-valuemax': '100',
+      'aria-valuenow': '0',
+    },
     this.bar,
   );
 

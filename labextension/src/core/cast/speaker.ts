@@ -1,11 +1,11 @@
 /** One speaker of the cast: colour, voice, what was found about it, and the right to use it. */
 
-import { h } from '../dom';
-import type { Bus, Host } from '../host';
-import { badge, button, check, Failures, note, type Tone } from '../kit/elements';
-import { clock, SAMPLE_RATE, span } from '../kit/format';
-import type { Methods } from '../protocol';
-import type { KnownVoice, ProjectState, Speaker, SpeakerVoice, TurnState, VoiceKind } from '../state';
+import { h } from '../ui/dom';
+import type { Bus, Host } from '../host/host';
+import { badge, button, check, Failures, note, type Tone } from '../ui/elements';
+import { clock, SAMPLE_RATE, span } from '../ui/format';
+import type { Methods } from '../host/protocol';
+import type { KnownVoice, ProjectState, Speaker, SpeakerVoice, TurnState, VoiceKind } from '../host/traits';
 import { acceptVoices } from './drag';
 import { keepPanel, type KeepPanel } from './keep';
 import { RecorderPanel } from './record';
@@ -27,7 +27,11 @@ export class SpeakerCard {
   private readonly select: HTMLSelectElement;
   private readonly play: HTMLButtonElement;
   private readonly remove: HTMLButtonElement;
-  private readonly absent = badge('not in the script', undefined, 'Nobody of this name speaks; the voice is kept in case');
+  private readonly absent = badge(
+    'not in the script',
+    undefined,
+    'Nobody of this name speaks; the voice is kept in case',
+  );
   private readonly about = h('p', { class: 'vvnb-hint' });
   private readonly trim: Trimmer;
   private readonly checks = h('div', { class: 'vvnb-slot vvnb-findings' });
@@ -77,7 +81,15 @@ export class SpeakerCard {
     this.keep = keepPanel(host, label, this.failures);
     this.uploads = uploadPanel(host, label, this.failures);
     this.recorder = new RecorderPanel(host, label, this.failures);
-    this.detail = h('div', { class: 'vvnb-stack' }, this.trim.element, this.about, this.checks, this.consent.element, this.keep.element);
+    this.detail = h(
+      'div',
+      { class: 'vvnb-stack' },
+      this.trim.element,
+      this.about,
+      this.checks,
+      this.consent.element,
+      this.keep.element,
+    );
     this.element = this.layOut();
     this.stopDrops = [
       this.uploads.acceptDrops(this.element),
@@ -97,7 +109,14 @@ export class SpeakerCard {
     this.element.style.setProperty('--speaker', speaker.colour);
     this.colour.value = speaker.colour;
     fillChoices(this.select, voices, voice);
-    const fields = [this.colour, this.select, this.remove, this.uploads.button, this.recorder.button, this.consent.input];
+    const fields = [
+      this.colour,
+      this.select,
+      this.remove,
+      this.uploads.button,
+      this.recorder.button,
+      this.consent.input,
+    ];
     for (const field of fields) field.disabled = readOnly;
     this.play.disabled = !voice;
     this.remove.hidden = !voice;
@@ -116,11 +135,18 @@ export class SpeakerCard {
   }
 
   private layOut(): HTMLElement {
-    const row = (...children: HTMLElement[]): HTMLElement => h('div', { class: 'vvnb-row', 'data-nowrap': true }, ...children);
+    const row = (...children: HTMLElement[]): HTMLElement =>
+      h('div', { class: 'vvnb-row', 'data-nowrap': true }, ...children);
     return h(
       'li',
       { class: 'vvnb-card vvnb-speaker' },
-      row(this.colour, h('h3', { class: 'vvnb-ellipsis' }, this.label), this.absent, h('span', { class: 'vvnb-grow' }), this.remove),
+      row(
+        this.colour,
+        h('h3', { class: 'vvnb-ellipsis' }, this.label),
+        this.absent,
+        h('span', { class: 'vvnb-grow' }),
+        this.remove,
+      ),
       row(h('div', { class: 'vvnb-grow' }, this.select), this.play),
       this.detail,
       h('div', { class: 'vvnb-row' }, this.uploads.button, this.recorder.button),
@@ -182,7 +208,10 @@ export function findings(voice: SpeakerVoice, model: string): HTMLElement[] {
   });
   if (voice.stand_in) {
     const words = `${model} cannot follow a recording: this speaker gets the built-in voice ${voice.stand_in} instead.`;
-    const element = note('warning', [h('div', null, words), h('div', { class: 'vvnb-hint' }, 'Choose another model to use this recording.')]);
+    const element = note('warning', [
+      h('div', null, words),
+      h('div', { class: 'vvnb-hint' }, 'Choose another model to use this recording.'),
+    ]);
     element.removeAttribute('role');
     return [element, ...notes];
   }

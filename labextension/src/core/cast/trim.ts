@@ -1,11 +1,11 @@
 /** A voice's waveform with two handles: what lies between them is kept. */
 
-import { h } from '../dom';
-import type { Host } from '../host';
-import { button, type Failures } from '../kit/elements';
-import { SAMPLE_RATE, span } from '../kit/format';
-import { waveform, type Waveform } from '../kit/waveform';
-import type { SpeakerVoice } from '../state';
+import { h } from '../ui/dom';
+import type { Host } from '../host/host';
+import { button, type Failures } from '../ui/elements';
+import { SAMPLE_RATE, span } from '../ui/format';
+import { waveform, type Waveform } from '../ui/waveform';
+import type { SpeakerVoice } from '../host/traits';
 
 /** Less than this is no voice: the checks would refuse it. */
 const SHORTEST = 0.5 * SAMPLE_RATE;

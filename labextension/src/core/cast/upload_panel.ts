@@ -1,10 +1,10 @@
 /** Giving a speaker a recording: chosen, or dropped on the card; sent in chunks, with progress and a way to stop. */
 
 import { upload } from '../audio/upload';
-import { h } from '../dom';
-import type { Host } from '../host';
-import { button, type Failures, progressBar } from '../kit/elements';
-import { bytes } from '../kit/format';
+import { h } from '../ui/dom';
+import type { Host } from '../host/host';
+import { button, type Failures, progressBar } from '../ui/elements';
+import { bytes } from '../ui/format';
 
 export interface UploadPanel {
   button: HTMLButtonElement;
@@ -24,9 +24,14 @@ export async function sendVoice(
   place: HTMLElement,
 ): Promise<void> {
   if (file.size > LARGEST) {
-    throw { got: `${file.name ?? 'the recording'} has ${bytes(file.size)}`, expected: `at most ${bytes(LARGEST)}`, remedy: 'cut out the best 10 to 30 seconds, or save it as FLAC or MP3' };
+    throw {
+      got: `${file.name ?? 'the recording'} has ${bytes(file.size)}`,
+      expected: `at most ${bytes(LARGEST)}`,
+      remedy: 'cut out the best 10 to 30 seconds, or save it as FLAC or MP3',
+    };
   }
-  if (!file.size) throw { got: `${file.name ?? 'the recording'} is empty`, expected: 'a recording', remedy: 'choose another file' };
+  if (!file.size)
+    throw { got: `${file.name ?? 'the recording'} is empty`, expected: 'a recording', remedy: 'choose another file' };
   const bar = progressBar(`Sending ${file.name ?? 'the recording'}`);
   const stop = new AbortController();
   const panel = h(
@@ -35,7 +40,11 @@ export async function sendVoice(
     h(
       'div',
       { class: 'vvnb-row', 'data-nowrap': true },
-      h('span', { class: 'vvnb-hint vvnb-ellipsis vvnb-grow' }, `Sending ${file.name ?? 'the recording'} (${bytes(file.size)})`),
+      h(
+        'span',
+        { class: 'vvnb-hint vvnb-ellipsis vvnb-grow' },
+        `Sending ${file.name ?? 'the recording'} (${bytes(file.size)})`,
+      ),
       button({ label: 'Cancel', size: 'small', kind: 'quiet', onclick: () => stop.abort() }),
     ),
     bar.element,

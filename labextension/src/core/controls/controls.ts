@@ -1,11 +1,11 @@
 /** How to speak, with what, and the button that does it. */
 
-import { h } from '../dom';
-import type { Bus, Host } from '../host';
-import { Disposers } from '../kit/watch';
+import { h } from '../ui/dom';
+import type { Bus, Host } from '../host/host';
+import { Disposers } from '../ui/watch';
 import { mountModel } from './model';
 import { mountSettings } from './settings';
-import { mountTransport } from './transport';
+import { mountTransport } from './generate_bar';
 
 /** Settings and model; and the generate button, where the widget can generate. */
 export function mountControls(root: HTMLElement, host: Host, bus: Bus): () => void {

@@ -1,12 +1,12 @@
 /** Which model speaks, where it runs, and whether it is there. */
 
-import { h } from '../dom';
-import type { Host } from '../host';
-import { badge, button, Failures, failureNote, freshId, progressBar, type Tone } from '../kit/elements';
-import { bytes } from '../kit/format';
-import { help } from '../kit/popover';
-import { watch } from '../kit/watch';
-import type { ModelLimits, ModelState, ProjectState } from '../state';
+import { h } from '../ui/dom';
+import type { Host } from '../host/host';
+import { badge, button, Failures, failureNote, freshId, progressBar, type Tone } from '../ui/elements';
+import { bytes } from '../ui/format';
+import { help } from '../ui/popover';
+import { watch } from '../ui/watch';
+import type { ModelLimits, ModelState, ProjectState } from '../host/traits';
 
 const STATES: Record<ModelState['state'], readonly [string, Tone?]> = {
   unloaded: ['Not loaded'],
@@ -45,12 +45,22 @@ class ModelPanel {
     onchange: () => this.name.value.trim() && this.host.set('model', this.name.value.trim()),
     onblur: () => (this.name.value ||= this.host.get('model')),
   });
-  private readonly all = button({ label: 'Show all suggestions', icon: 'chevron', bare: true, onclick: () => this.suggest() });
+  private readonly all = button({
+    label: 'Show all suggestions',
+    icon: 'chevron',
+    bare: true,
+    onclick: () => this.suggest(),
+  });
   private readonly note = h('p', { class: 'vvnb-hint' });
   private readonly limits = h('ul', { class: 'vvnb-hint vvnb-limits', 'aria-label': 'Limits of the model' });
   private readonly state = h('div', { class: 'vvnb-row', 'aria-live': 'polite' });
   private readonly load = button({ label: 'Load', icon: 'chip', size: 'small', onclick: () => this.ask('load_model') });
-  private readonly unload = button({ label: 'Unload', size: 'small', title: 'Free its memory', onclick: () => this.ask('unload_model') });
+  private readonly unload = button({
+    label: 'Unload',
+    size: 'small',
+    title: 'Free its memory',
+    onclick: () => this.ask('unload_model'),
+  });
   private readonly bar = progressBar('Loading the model');
   private readonly fault = h('div', { class: 'vvnb-slot' });
   private shown = '';
@@ -64,7 +74,13 @@ class ModelPanel {
       h('div', { class: 'vvnb-combobox' }, this.name, this.all, this.suggestions),
       this.note,
       this.limits,
-      h('div', { class: 'vvnb-row', 'data-nowrap': true }, h('div', { class: 'vvnb-grow' }, this.state), this.load, this.unload),
+      h(
+        'div',
+        { class: 'vvnb-row', 'data-nowrap': true },
+        h('div', { class: 'vvnb-grow' }, this.state),
+        this.load,
+        this.unload,
+      ),
       this.bar.element,
       this.fault,
       this.failures.element,

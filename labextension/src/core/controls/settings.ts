@@ -1,11 +1,11 @@
 /** Steps, guidance, seed, solver, mode. */
 
-import { h } from '../dom';
-import type { Host } from '../host';
-import { button, freshId, segments } from '../kit/elements';
-import { help } from '../kit/popover';
-import { watch } from '../kit/watch';
-import type { ProjectState } from '../state';
+import { h } from '../ui/dom';
+import type { Host } from '../host/host';
+import { button, freshId, segments } from '../ui/elements';
+import { help } from '../ui/popover';
+import { watch } from '../ui/watch';
+import type { ProjectState } from '../host/traits';
 
 /** Named amounts of work; the middle one is the default. */
 export const PRESETS = [
@@ -24,8 +24,16 @@ const SOLVERS = [
 ] as const;
 
 const MODES = [
-  ['turns', 'Turn by turn, in context', 'Each line is spoken after the takes you chose before it. One line can be spoken again, and the others stay as they are.'],
-  ['whole', 'Whole script in one pass', 'The way the model was published: all lines in one breath. Any change means speaking everything again.'],
+  [
+    'turns',
+    'Turn by turn, in context',
+    'Each line is spoken after the takes you chose before it. One line can be spoken again, and the others stay as they are.',
+  ],
+  [
+    'whole',
+    'Whole script in one pass',
+    'The way the model was published: all lines in one breath. Any change means speaking everything again.',
+  ],
 ] as const;
 
 export function mountSettings(root: HTMLElement, host: Host): () => void {
@@ -114,7 +122,16 @@ function numberField(host: Host, options: NumberOptions): Field {
   const { trait, label, min, max, step, about } = options;
   const digits = step < 1 ? 1 : 0;
   const id = freshId('number');
-  const input = h('input', { type: 'number', class: 'vvnb-input', 'data-number': true, id, min, max, step, inputmode: 'decimal' });
+  const input = h('input', {
+    type: 'number',
+    class: 'vvnb-input',
+    'data-number': true,
+    id,
+    min,
+    max,
+    step,
+    inputmode: 'decimal',
+  });
   const slider = h('input', { type: 'range', class: 'vvnb-slider', min, max, step, 'aria-label': label });
   const take = (text: string): void => {
     const value = fitted(text, options);
@@ -164,7 +181,10 @@ function seedField(host: Host): Field {
       ['fixed', 'Fixed', 'The same seed and settings give the same sound'],
     ],
     (which) => {
-      host.set('seed', which === 'drawn' ? null : (host.get<number | null>('last_seed') ?? Math.floor(Math.random() * 2 ** 31)));
+      host.set(
+        'seed',
+        which === 'drawn' ? null : (host.get<number | null>('last_seed') ?? Math.floor(Math.random() * 2 ** 31)),
+      );
       update();
       if (which === 'fixed') number.focus();
     },
@@ -194,7 +214,11 @@ function seedField(host: Host): Field {
         'div',
         { class: 'vvnb-label' },
         'Seed',
-        help('Seed', 'Where the noise begins that becomes the sound. Another seed is another rendering: another intonation, other breaths.', 'Every take remembers its seed, so that it can be made again.'),
+        help(
+          'Seed',
+          'Where the noise begins that becomes the sound. Another seed is another rendering: another intonation, other breaths.',
+          'Every take remembers its seed, so that it can be made again.',
+        ),
       ),
       h('div', { class: 'vvnb-row' }, kind.element, number),
       used,
@@ -209,7 +233,8 @@ function solverField(host: Host): Field {
     { class: 'vvnb-select', id: freshId('solver'), onchange: () => host.set('solver', select.value) },
     ...SOLVERS.map(([value, label]) => h('option', { value }, label)),
   );
-  const about = 'How the steps walk from noise to sound. The SDE kind adds fresh noise at each step: a little livelier, less alike from take to take.';
+  const about =
+    'How the steps walk from noise to sound. The SDE kind adds fresh noise at each step: a little livelier, less alike from take to take.';
   const label = h('div', { class: 'vvnb-label' }, h('label', { for: select.id }, 'Solver'), help('Solver', about));
   return {
     element: h('div', { class: 'vvnb-field' }, label, select),
@@ -223,7 +248,12 @@ function modeField(host: Host): Field {
     const input = h('input', { type: 'radio', name, value, onchange: () => host.set('mode', value) });
     return [
       input,
-      h('label', { class: 'vvnb-choice' }, input, h('span', null, h('strong', null, label), h('span', { class: 'vvnb-hint' }, about))),
+      h(
+        'label',
+        { class: 'vvnb-choice' },
+        input,
+        h('span', null, h('strong', null, label), h('span', { class: 'vvnb-hint' }, about)),
+      ),
     ] as const;
   });
   return {

@@ -49,7 +49,10 @@ export function toDiagnostics(remarks: readonly Remark[], before: Text, moved: C
 /** A sentence each for what is wrong, what was expected and what to do, unless the quick fix's button says that. */
 function wordsOf({ message, expected, suggestion, fix }: Remark): string {
   const offered = fix !== null && plain(suggestion) === plain(nameOf(fix));
-  return [message, expected && `Expected: ${expected}`, offered ? '' : suggestion].filter(Boolean).map(sentence).join(' ');
+  return [message, expected && `Expected: ${expected}`, offered ? '' : suggestion]
+    .filter(Boolean)
+    .map(sentence)
+    .join(' ');
 }
 
 function quickFix(fix: string): NonNullable<Diagnostic['actions']>[number] {
@@ -72,4 +75,5 @@ function nameOf(fix: string): string {
 }
 
 const plain = (text: string): string => text.replace(/['"“”]/g, '').toLowerCase();
-const sentence = (text: string): string => `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}${/[.?!]$/.test(text) ? '' : '.'}`;
+const sentence = (text: string): string =>
+  `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}${/[.?!]$/.test(text) ? '' : '.'}`;

@@ -1,8 +1,8 @@
 /** Under the editor: how long the script is, how much of it is wrong, and the turn the cursor is in. */
 
-import { h } from '../dom';
-import { count, span } from '../kit/format';
-import { secondsOf, type TurnState } from '../state';
+import { h } from '../ui/dom';
+import { count, span } from '../ui/format';
+import { secondsOf, type TurnState } from '../host/traits';
 import { describe } from './turns';
 
 export class Footer {

@@ -3,7 +3,7 @@
 import { RangeSetBuilder, StateEffect, StateField } from '@codemirror/state';
 import { Decoration, ViewPlugin, type DecorationSet, type EditorView, type ViewUpdate } from '@codemirror/view';
 
-import type { Speaker } from '../state';
+import type { Speaker } from '../host/traits';
 import { Labels } from './labels';
 
 export const setSpeakers = StateEffect.define<readonly Speaker[]>();
@@ -38,11 +38,12 @@ function decorate(view: EditorView): DecorationSet {
   const builder = new RangeSetBuilder<Decoration>();
   const labels = view.state.field(labelsField);
   for (const { from, to } of view.visibleRanges) {
-    for (let at = from; at <= to; ) {
+    for (let at = from; at <= to;) {
       const line = view.state.doc.lineAt(at);
       for (const token of labels.tokens(line.text)) {
         if (token.from === token.to) continue;
-        const mark = token.kind === 'pause' ? PAUSE : token.kind === 'comment' ? COMMENT : labelMark(token.speaker!.colour);
+        const mark =
+          token.kind === 'pause' ? PAUSE : token.kind === 'comment' ? COMMENT : labelMark(token.speaker!.colour);
         builder.add(line.from + token.from, line.from + token.to, mark);
       }
       at = line.to + 1;

@@ -1,6 +1,6 @@
 /** Finds speakers' labels, pauses and comments in a line: for their colours only; what counts is read by the kernel. */
 
-import type { Speaker } from '../state';
+import type { Speaker } from '../host/traits';
 
 export interface Token {
   from: number;

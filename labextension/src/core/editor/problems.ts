@@ -3,9 +3,9 @@
 import { forEachDiagnostic, type Diagnostic } from '@codemirror/lint';
 import type { EditorView } from '@codemirror/view';
 
-import { h, replace } from '../dom';
-import { count } from '../kit/format';
-import { icon } from '../kit/icons';
+import { h, replace } from '../ui/dom';
+import { count } from '../ui/format';
+import { icon } from '../ui/icons';
 
 const MOST = 100;
 
@@ -48,10 +48,18 @@ export class Problems {
     return h(
       'li',
       { 'data-severity': severity },
-      h('button', { type: 'button', class: 'vvnb-button', 'data-kind': 'link', onclick: () => this.go(problem) }, `Line ${line}`),
+      h(
+        'button',
+        { type: 'button', class: 'vvnb-button', 'data-kind': 'link', onclick: () => this.go(problem) },
+        `Line ${line}`,
+      ),
       h('span', null, message),
       ...actions.map(({ name, apply }) =>
-        h('button', { type: 'button', class: 'vvnb-button', 'data-size': 'small', onclick: () => this.go(problem, apply) }, name),
+        h(
+          'button',
+          { type: 'button', class: 'vvnb-button', 'data-size': 'small', onclick: () => this.go(problem, apply) },
+          name,
+        ),
       ),
     );
   }

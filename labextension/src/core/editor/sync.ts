@@ -3,7 +3,7 @@
 import { Annotation, ChangeSet, Text, Transaction, type ChangeDesc } from '@codemirror/state';
 import type { EditorView, ViewUpdate } from '@codemirror/view';
 
-import type { Host } from '../host';
+import type { Host } from '../host/host';
 import { changeBetween } from './diff';
 
 const PAUSE_MS = 120; // a pause in typing this long is a moment to tell the kernel

@@ -66,8 +66,11 @@ export const theme = EditorView.theme({
     strokeLinejoin: 'round',
   },
   '.cm-vvTurn[data-state=queued] svg': { strokeWidth: '3' },
-  '.cm-vvTurn[data-state=changed] svg, .cm-vvTurn[data-state=partial] svg, .cm-vvTurn[data-state=context] svg, .cm-vvTurn[data-state=unspeakable] svg': { stroke: 'var(--vvnb-warning)' },
-  '.cm-vvTurn[data-state=spoken], .cm-vvTurn[data-state=partial], .cm-vvTurn[data-state=context]': { cursor: 'pointer' },
+  '.cm-vvTurn[data-state=changed] svg, .cm-vvTurn[data-state=partial] svg, .cm-vvTurn[data-state=context] svg, .cm-vvTurn[data-state=unspeakable] svg':
+    { stroke: 'var(--vvnb-warning)' },
+  '.cm-vvTurn[data-state=spoken], .cm-vvTurn[data-state=partial], .cm-vvTurn[data-state=context]': {
+    cursor: 'pointer',
+  },
   '.cm-vvSeconds': { minWidth: '3.6em', textAlign: 'right', whiteSpace: 'nowrap' },
 
   '.cm-lintRange-error': wavy('danger'),

@@ -1,11 +1,19 @@
 /** Where the turns are, how each stands, and which one is heard. */
 
-import { MapMode, RangeSet, StateEffect, StateField, type ChangeDesc, type EditorState, type Text } from '@codemirror/state';
+import {
+  MapMode,
+  RangeSet,
+  StateEffect,
+  StateField,
+  type ChangeDesc,
+  type EditorState,
+  type Text,
+} from '@codemirror/state';
 import { Decoration, EditorView, GutterMarker, gutter, type DecorationSet } from '@codemirror/view';
 
-import { h, svg } from '../dom';
-import { clock, span } from '../kit/format';
-import { secondsOf, standing, type Standing, type TurnState } from '../state';
+import { h, svg } from '../ui/dom';
+import { clock, span } from '../ui/format';
+import { secondsOf, standing, type Standing, type TurnState } from '../host/traits';
 import { labelsField, speakerStyle } from './highlight';
 
 const WORDS: Record<Standing, string> = {
@@ -32,7 +40,16 @@ const SHAPES: Record<Standing, string> = {
 };
 
 // Where several turns share a line, the line shows the one that wants most attention.
-const URGENCY: Standing[] = ['speaking', 'queued', 'changed', 'unspeakable', 'partial', 'context', 'unspoken', 'spoken'];
+const URGENCY: Standing[] = [
+  'speaking',
+  'queued',
+  'changed',
+  'unspeakable',
+  'partial',
+  'context',
+  'unspoken',
+  'spoken',
+];
 
 interface Placed {
   at: number;
@@ -77,7 +94,12 @@ class TurnMarker extends GutterMarker {
     const real = this.turns.every((turn) => turn.seconds !== null);
     return h(
       'div',
-      { class: 'cm-vvTurn', 'data-state': state, style: speakerStyle(this.colour), title: this.turns.map(describe).join('\n') },
+      {
+        class: 'cm-vvTurn',
+        'data-state': state,
+        style: speakerStyle(this.colour),
+        title: this.turns.map(describe).join('\n'),
+      },
       svg('svg', { viewBox: '0 0 16 16', width: 14, height: 14 }, svg('path', { d: SHAPES[state] })),
       h('span', { class: 'cm-vvSeconds' }, state === 'unspeakable' ? 'skipped' : `${real ? '' : '~'}${length(total)}`),
     );
@@ -183,7 +205,8 @@ export function turnGutter(onPlay: (turn: TurnState) => void) {
       initialSpacer: () => new TurnMarker([{ ...sample, seconds: 60 }], ''),
       domEventHandlers: {
         click(view, block) {
-          const turn = view.state.field(turnsField).lines.find(({ at }) => at >= block.from && at <= block.to)?.turns[0];
+          const turn = view.state.field(turnsField).lines.find(({ at }) => at >= block.from && at <= block.to)
+            ?.turns[0];
           if (!turn || turn.seconds === null) return false;
           onPlay(turn);
           return true;

@@ -1,7 +1,7 @@
 /** Files from the kernel into the browser's downloads, in pieces that every host can carry. */
 
-import { h } from '../dom';
-import type { Host } from '../host';
+import { h } from '../ui/dom';
+import type { Host } from '../host/host';
 
 /** A file the kernel wrote: `file` is what it is fetched by. */
 export interface Written {
@@ -15,19 +15,33 @@ const PIECE = 2 ** 20;
 /** The files an `export` answered with. */
 export function filesOf(result: Record<string, unknown>): Written[] {
   const list = Array.isArray(result['files']) ? (result['files'] as Partial<Written>[]) : [];
-  return list.map((entry) => ({ file: String(entry.file ?? ''), name: String(entry.name ?? 'file'), size: Number(entry.size) || 0 }));
+  return list.map((entry) => ({
+    file: String(entry.file ?? ''),
+    name: String(entry.name ?? 'file'),
+    size: Number(entry.size) || 0,
+  }));
 }
 
 /** Fetch one file whole. */
-export async function fetchFile(host: Host, file: Written, signal: AbortSignal, onprogress: (part: number) => void): Promise<Blob> {
+export async function fetchFile(
+  host: Host,
+  file: Written,
+  signal: AbortSignal,
+  onprogress: (part: number) => void,
+): Promise<Blob> {
   const pieces: ArrayBuffer[] = [];
   let offset = 0;
   onprogress(0);
   while (offset < file.size) {
     signal.throwIfAborted();
-    const { buffers } = await host.channel.call('fetch', { file: file.file, offset, count: Math.min(PIECE, file.size - offset) });
+    const { buffers } = await host.channel.call('fetch', {
+      file: file.file,
+      offset,
+      count: Math.min(PIECE, file.size - offset),
+    });
     const view = buffers[0];
-    if (!view?.byteLength) throw { got: `${file.name} ended after ${offset} of ${file.size} bytes`, remedy: 'export it again' };
+    if (!view?.byteLength)
+      throw { got: `${file.name} ended after ${offset} of ${file.size} bytes`, remedy: 'export it again' };
     pieces.push(new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice().buffer);
     offset += view.byteLength;
     onprogress(offset / file.size);

@@ -1,13 +1,13 @@
 /** The finished episode: in which form, and where to. */
 
-import { h } from '../dom';
-import type { Bus, Host } from '../host';
-import { button, check, Failures, freshId, note, progressBar, segments } from '../kit/elements';
-import { bytes, count } from '../kit/format';
-import { help } from '../kit/popover';
-import { Disposers, watch } from '../kit/watch';
-import type { Methods } from '../protocol';
-import type { TurnState } from '../state';
+import { h } from '../ui/dom';
+import type { Bus, Host } from '../host/host';
+import { button, check, Failures, freshId, note, progressBar, segments } from '../ui/elements';
+import { bytes, count } from '../ui/format';
+import { help } from '../ui/popover';
+import { Disposers, watch } from '../ui/watch';
+import type { Methods } from '../host/protocol';
+import type { TurnState } from '../host/traits';
 import { download, filesOf, type Written } from './download';
 
 const FORMATS = [
@@ -52,7 +52,12 @@ export function mountExport(root: HTMLElement, host: Host, _bus: Bus): () => voi
 
 class ExportPanel {
   readonly element: HTMLElement;
-  private readonly chosen = { format: 'mp3', parts: 'whole' as Parts, loudness: '-16' as Loudness, target: 'browser' as Target };
+  private readonly chosen = {
+    format: 'mp3',
+    parts: 'whole' as Parts,
+    loudness: '-16' as Loudness,
+    target: 'browser' as Target,
+  };
   private working: AbortController | null = null;
   private readonly failures = new Failures();
   private readonly disposers = new Disposers();
@@ -91,7 +96,13 @@ class ExportPanel {
   private readonly done = h('div', { class: 'vvnb-slot', 'aria-live': 'polite' });
 
   constructor(private readonly host: Host) {
-    const extras = h('div', { class: 'vvnb-stack', 'data-tight': true }, this.srt.element, this.vtt.element, this.chapters.element);
+    const extras = h(
+      'div',
+      { class: 'vvnb-stack', 'data-tight': true },
+      this.srt.element,
+      this.vtt.element,
+      this.chapters.element,
+    );
     this.element = h(
       'section',
       { class: 'vvnb-export', 'aria-label': 'Export' },
@@ -99,12 +110,21 @@ class ExportPanel {
         'div',
         { class: 'vvnb-export-fields' },
         field('Format', this.format, this.format.id),
-        field('Parts', this.parts.element, '', help('Parts', ...PARTS.map(([, label, about]) => `${label}: ${about}.`))),
+        field(
+          'Parts',
+          this.parts.element,
+          '',
+          help('Parts', ...PARTS.map(([, label, about]) => `${label}: ${about}.`)),
+        ),
         field('Loudness', this.loudness.element, '', help('Loudness', LOUDNESS_HELP)),
         field('Add', extras),
         field('Where to', h('div', { class: 'vvnb-stack' }, this.target.element, this.folder)),
       ),
-      h('p', { class: 'vvnb-hint' }, 'A manifest goes with every export: model, seeds, settings and the words “generated speech”, also inside the audio file.'),
+      h(
+        'p',
+        { class: 'vvnb-hint' },
+        'A manifest goes with every export: model, seeds, settings and the words “generated speech”, also inside the audio file.',
+      ),
       h('div', { class: 'vvnb-row' }, this.go, this.why),
       this.progress,
       this.failures.element,
@@ -138,7 +158,12 @@ class ExportPanel {
     this.folder.hidden = chosen.target !== 'folder';
     this.chapters.element.hidden = chosen.parts !== 'whole';
     this.go.disabled = open === turns.length || this.working !== null;
-    this.why.textContent = open === turns.length ? 'Nothing has been spoken yet.' : open ? `${count(open, 'turn')} of ${turns.length} will be missing.` : '';
+    this.why.textContent =
+      open === turns.length
+        ? 'Nothing has been spoken yet.'
+        : open
+          ? `${count(open, 'turn')} of ${turns.length} will be missing.`
+          : '';
   }
 
   private cancel(): void {
@@ -195,7 +220,17 @@ function field(label: string, content: HTMLElement, forId = '', about: HTMLEleme
 }
 
 function report(files: readonly Written[], target: Target, folder: string): HTMLElement {
-  const words = target === 'folder' ? `${count(files.length, 'file')} written to ${folder}` : `${count(files.length, 'file')} downloaded`;
-  const rows = files.map((file) => h('li', null, h('span', { class: 'vvnb-mono vvnb-ellipsis' }, file.name), h('span', { class: 'vvnb-hint' }, bytes(file.size))));
+  const words =
+    target === 'folder'
+      ? `${count(files.length, 'file')} written to ${folder}`
+      : `${count(files.length, 'file')} downloaded`;
+  const rows = files.map((file) =>
+    h(
+      'li',
+      null,
+      h('span', { class: 'vvnb-mono vvnb-ellipsis' }, file.name),
+      h('span', { class: 'vvnb-hint' }, bytes(file.size)),
+    ),
+  );
   return note('good', [h('strong', null, words), h('ul', { class: 'vvnb-files' }, ...rows)]);
 }

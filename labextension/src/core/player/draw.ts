@@ -1,7 +1,7 @@
 /** Painting on canvases: ruler, waveform, edges. Everything is in CSS pixels; the canvas is scaled for the screen. */
 
 import { SAMPLE_RATE } from '../audio/resample';
-import { css, legible, parse, type Palette, type Rgb } from './colour';
+import { css, legible, parse, type Palette, type Rgb } from './color';
 import type { Turn } from './model';
 import { levelFor, type PeakSource } from './peaks';
 import type { View } from './view';

@@ -1,11 +1,11 @@
 /** The player's keys, and the list of them. */
 
 import { SAMPLE_RATE } from '../audio/resample';
-import { h } from '../dom';
-import { button } from '../kit/elements';
-import { popover } from '../kit/popover';
-import type { ControlActions } from './controls';
-import type { Transport } from './transport';
+import { h } from '../ui/dom';
+import { button } from '../ui/elements';
+import { popover } from '../ui/popover';
+import type { ControlActions } from './toolbar';
+import type { Transport } from './playback';
 
 const LIST: readonly (readonly [string, string])[] = [
   ['Space', 'Play or pause'],
@@ -29,13 +29,15 @@ const MOUSE: readonly (readonly [string, string])[] = [
 export function keysButton(): HTMLElement {
   const anchor = button({ kind: 'quiet', bare: true, label: 'Keys and mouse', icon: 'help' });
   const list = (rows: typeof LIST): HTMLElement =>
-    h('dl', { class: 'vvnb-deck-keys' }, ...rows.flatMap(([keys, what]) => [
-      h('dt', null, ...keys.split(' ').map((key) => h('kbd', null, key))),
-      h('dd', null, what),
-    ]));
-  popover(anchor, 'Keys and mouse', () => [
-    h('h3', null, 'Keys'), list(LIST), h('h3', null, 'Mouse'), list(MOUSE),
-  ]);
+    h(
+      'dl',
+      { class: 'vvnb-deck-keys' },
+      ...rows.flatMap(([keys, what]) => [
+        h('dt', null, ...keys.split(' ').map((key) => h('kbd', null, key))),
+        h('dd', null, what),
+      ]),
+    );
+  popover(anchor, 'Keys and mouse', () => [h('h3', null, 'Keys'), list(LIST), h('h3', null, 'Mouse'), list(MOUSE)]);
   return anchor;
 }
 

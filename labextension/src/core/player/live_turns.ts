@@ -1,6 +1,6 @@
 import type { LiveStream } from '../audio/live';
 import { SAMPLE_RATE } from '../audio/resample';
-import type { Host } from '../host';
+import type { Host } from '../host/host';
 import type { Summary, Turn } from './model';
 
 interface KnownTurn {

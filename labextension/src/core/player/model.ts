@@ -60,7 +60,11 @@ export function mapped(sample: number, from: readonly Turn[], to: readonly Turn[
 export function spoken(sample: number, turns: readonly Turn[]): string {
   const total = Math.floor(sample / SAMPLE_RATE);
   const minutes = Math.floor(total / 60);
-  const units = [[Math.floor(minutes / 60), 'hour'], [minutes % 60, 'minute'], [total % 60, 'second']] as const;
+  const units = [
+    [Math.floor(minutes / 60), 'hour'],
+    [minutes % 60, 'minute'],
+    [total % 60, 'second'],
+  ] as const;
   const parts = units
     .filter(([count, unit]) => count > 0 || (unit === 'second' && total === 0))
     .map(([count, unit]) => `${count} ${unit}${count === 1 ? '' : 's'}`);

@@ -1,11 +1,11 @@
 /** The whole source in one strip: the slider that says and sets where we are. */
 
 import { SAMPLE_RATE } from '../audio/resample';
-import { h } from '../dom';
+import { h } from '../ui/dom';
 import { drawWave, prepare, type TurnColours } from './draw';
 import { spoken } from './model';
 import type { PeakSource } from './peaks';
-import type { Transport } from './transport';
+import type { Transport } from './playback';
 import { View } from './view';
 
 const HEIGHT = 40;

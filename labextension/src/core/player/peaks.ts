@@ -1,6 +1,6 @@
 /** Smallest and largest samples of equal stretches, at any zoom: from the kernel, or of what comes live. */
 
-import type { Channel } from '../channel';
+import type { Channel } from '../host/channel';
 import { int16Of } from '../audio/resample';
 import type { Summary } from './model';
 import { Tiles, type Place } from './tiles';
@@ -51,7 +51,7 @@ export class KernelPeaks implements PeakSource {
   fill(level: number, first: number, count: number, out: Int16Array): void {
     const end = Math.min(first + count, Math.ceil(this.last / 2 ** level));
     out.fill(0);
-    for (let bucket = first; bucket < end; ) {
+    for (let bucket = first; bucket < end;) {
       const index = Math.floor(bucket / TILE);
       const next = Math.min(end, (index + 1) * TILE);
       const tile = this.tiles.get({ level, index });
@@ -73,7 +73,7 @@ export class KernelPeaks implements PeakSource {
   /** Draw from a coarser level what isn't here yet. */
   private sketch(level: number, from: number, to: number, out: Int16Array, first: number): void {
     this.lacking.push({ level, index: Math.floor(from / TILE) });
-    for (let bucket = from; bucket < to; ) {
+    for (let bucket = from; bucket < to;) {
       const { tile, up, next } = this.coarser(level, bucket);
       const stop = Math.min(to, next);
       for (; bucket < stop; bucket++) {
@@ -106,7 +106,7 @@ export class LivePeaks implements PeakSource {
   constructor(private readonly read: (start: number, count: number) => Int16Array) {}
 
   write(start: number, samples: Int16Array): void {
-    for (let at = 0; at < samples.length; ) {
+    for (let at = 0; at < samples.length;) {
       const bucket = Math.floor((start + at) / 2 ** FINEST);
       const stop = Math.min(samples.length, (bucket + 1) * 2 ** FINEST - start);
       let [low, high] = [0, 0];

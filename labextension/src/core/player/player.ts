@@ -1,20 +1,20 @@
 /** The player: everything that can be heard in the notebook, with its waveform. */
 
-import { h } from '../dom';
-import type { Bus, Host } from '../host';
-import { button, failureNote, failureOf } from '../kit/elements';
-import { icon } from '../kit/icons';
-import { paletteOf, type Palette } from './colour';
-import { controls, type ControlActions, type Controls } from './controls';
+import { h } from '../ui/dom';
+import type { Bus, Host } from '../host/host';
+import { button, failureNote, failureOf } from '../ui/elements';
+import { icon } from '../ui/icons';
+import { paletteOf, type Palette } from './color';
+import { controls, type ControlActions, type Controls } from './toolbar';
 import { TurnColours } from './draw';
 import { answerKey } from './keys';
 import { turnAt, type Summary } from './model';
 import { Overview } from './overview';
 import { KernelPeaks, levelFor, type PeakSource } from './peaks';
 import { transportOf } from './shared';
-import { Spectra, type Scale } from './spectra';
-import { Stage } from './stage';
-import type { Transport } from './transport';
+import { Spectra, type Scale } from './spectrogram_tiles';
+import { Stage } from './waveform_view';
+import type { Transport } from './playback';
 import { View } from './view';
 
 /** Listen for live audio from the widget's beginning, before a player is seen. */

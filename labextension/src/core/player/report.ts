@@ -1,7 +1,7 @@
 /** Tells the kernel and the page what is heard: position, playing, and the turn that is lit. */
 
 import { SAMPLE_RATE } from '../audio/resample';
-import type { Bus, Host } from '../host';
+import type { Bus, Host } from '../host/host';
 import type { Turn } from './model';
 
 /** How often the kernel is told the position, milliseconds. */

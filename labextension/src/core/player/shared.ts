@@ -1,5 +1,5 @@
-import type { Bus, Host } from '../host';
-import { Transport } from './transport';
+import type { Bus, Host } from '../host/host';
+import { Transport } from './playback';
 
 const transports = new WeakMap<Host, { transport: Transport; users: number }>();
 

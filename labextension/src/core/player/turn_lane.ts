@@ -1,7 +1,7 @@
 /** The names above the waveform: whose turn it is, with its words on hover and focus. */
 
-import { h } from '../dom';
-import { css } from './colour';
+import { h } from '../ui/dom';
+import { css } from './color';
 import { prepare, type TurnColours } from './draw';
 import type { Turn } from './model';
 import type { View } from './view';

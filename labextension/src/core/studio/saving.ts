@@ -1,10 +1,10 @@
 /** A project that can't be saved: why, and what can be done about it. */
 
-import { h } from '../dom';
-import type { Bus, Host } from '../host';
-import { button, Failures, note } from '../kit/elements';
-import { watch } from '../kit/watch';
-import type { ProjectState, SaveAction } from '../state';
+import { h } from '../ui/dom';
+import type { Bus, Host } from '../host/host';
+import { button, Failures, note } from '../ui/elements';
+import { watch } from '../ui/watch';
+import type { ProjectState, SaveAction } from '../host/traits';
 
 export function mountSaving(root: HTMLElement, host: Host, bus: Bus): () => void {
   const failures = new Failures();
@@ -19,7 +19,12 @@ export function mountSaving(root: HTMLElement, host: Host, bus: Bus): () => void
     for (const one of buttons) one.disabled = false;
   };
   const copying = (name: string): HTMLElement => {
-    const path = h('input', { class: 'vvnb-input', type: 'text', value: `${name}-copy`, 'aria-label': 'Folder of the copy' });
+    const path = h('input', {
+      class: 'vvnb-input',
+      type: 'text',
+      value: `${name}-copy`,
+      'aria-label': 'Folder of the copy',
+    });
     const save = (): void => void busy(() => host.channel.call('save_copy', { path: path.value }));
     const form = h(
       'div',
@@ -80,7 +85,13 @@ export function mountSaving(root: HTMLElement, host: Host, bus: Bus): () => void
           'div',
           { class: 'vvnb-stack' },
           h('div', null, h('strong', null, 'This project is not saved. '), problem.replace(/\.?$/, '.')),
-          unsaved ? h('div', null, 'The script shown here is not in the project’s folder. Keep this page open until it is saved.') : null,
+          unsaved
+            ? h(
+                'div',
+                null,
+                'The script shown here is not in the project’s folder. Keep this page open until it is saved.',
+              )
+            : null,
           h('div', { class: 'vvnb-row' }, ...actions.map((action) => choices[action]())),
           form,
           failures.element,

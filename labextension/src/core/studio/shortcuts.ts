@@ -1,7 +1,7 @@
 /** The room's keys. They are heard before what has the focus, so that they work from everywhere in it. */
 
-import { h } from '../dom';
-import type { Bus } from '../host';
+import { h } from '../ui/dom';
+import type { Bus } from '../host/host';
 
 export interface Area {
   label: string;
@@ -24,22 +24,29 @@ export function keyTable(areas: readonly Area[]): HTMLElement {
   return h(
     'dl',
     { class: 'vvnb-keys vvnb-key-table' },
-    ...rows.flatMap(([keys, words]) => [h('dt', null, ...keys.map((key) => h('kbd', null, key))), h('dd', null, words)]),
+    ...rows.flatMap(([keys, words]) => [
+      h('dt', null, ...keys.map((key) => h('kbd', null, key))),
+      h('dd', null, words),
+    ]),
   );
 }
 
-const FOCUSABLE = '.cm-content, [role="tab"][tabindex="0"], [role="option"][tabindex="0"], input:not([hidden], [type="file"]), select, button:not(:disabled)';
+const FOCUSABLE =
+  '.cm-content, [role="tab"][tabindex="0"], [role="option"][tabindex="0"], input:not([hidden], [type="file"]), select, button:not(:disabled)';
 
 export function focusArea({ element, show }: Area): void {
   show?.();
-  const target = [...element.querySelectorAll<HTMLElement>(FOCUSABLE)].find((candidate) => candidate.offsetParent !== null);
+  const target = [...element.querySelectorAll<HTMLElement>(FOCUSABLE)].find(
+    (candidate) => candidate.offsetParent !== null,
+  );
   target?.focus();
   element.scrollIntoView({ block: 'nearest' });
 }
 
 const isText = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement &&
-  (target.isContentEditable || target.matches('textarea, select, input:not([type="checkbox"], [type="radio"], [type="range"], [type="color"])'));
+  (target.isContentEditable ||
+    target.matches('textarea, select, input:not([type="checkbox"], [type="radio"], [type="range"], [type="color"])'));
 
 /** Listen for the room's keys; returns how to stop. */
 export function areaKeys(room: HTMLElement, bus: Bus, areas: readonly Area[], openHelp: () => void): () => void {
@@ -49,7 +56,8 @@ export function areaKeys(room: HTMLElement, bus: Bus, areas: readonly Area[], op
       // The editor sends what was just typed first, then says the same.
       if ((event.target as HTMLElement).closest?.('.cm-editor')) return;
       bus.emit('act', { action: 'generate' });
-    } else if (event.altKey && !event.ctrlKey && area && areas[Number(area[1]) - 1]) focusArea(areas[Number(area[1]) - 1]!);
+    } else if (event.altKey && !event.ctrlKey && area && areas[Number(area[1]) - 1])
+      focusArea(areas[Number(area[1]) - 1]!);
     else return;
     event.preventDefault();
     event.stopPropagation();

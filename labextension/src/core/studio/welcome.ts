@@ -1,10 +1,10 @@
 /** Over an empty script: how to begin. */
 
-import { h } from '../dom';
-import type { Host } from '../host';
-import { button } from '../kit/elements';
-import { watch } from '../kit/watch';
-import type { ProjectState } from '../state';
+import { h } from '../ui/dom';
+import type { Host } from '../host/host';
+import { button } from '../ui/elements';
+import { watch } from '../ui/watch';
+import type { ProjectState } from '../host/traits';
 
 const EXAMPLE = `Speaker 1: Good morning, and welcome to our little show.
 Speaker 2: Thank you, it is very nice to be here.
@@ -17,7 +17,13 @@ export function mountWelcome(root: HTMLElement, host: Host): () => void {
     'div',
     { class: 'vvnb-welcome' },
     h('span', null, 'One line for each turn: a name, a colon, what is said.'),
-    button({ label: 'Two speakers, ten seconds', icon: 'file', size: 'small', title: 'Begin with an example', onclick: () => host.set('script', EXAMPLE) }),
+    button({
+      label: 'Two speakers, ten seconds',
+      icon: 'file',
+      size: 'small',
+      title: 'Begin with an example',
+      onclick: () => host.set('script', EXAMPLE),
+    }),
   );
   root.append(element);
   const stop = watch(host, ['script', 'project'], () => {

@@ -1,11 +1,11 @@
 /** The sweep as a grid of players, walked with the arrow keys. */
 
-import { h } from '../dom';
-import type { Bus, Host } from '../host';
-import { button } from '../kit/elements';
-import { SAMPLE_RATE, span } from '../kit/format';
-import { waveform, type Waveform } from '../kit/waveform';
-import type { SweepCell } from '../state';
+import { h } from '../ui/dom';
+import type { Bus, Host } from '../host/host';
+import { button } from '../ui/elements';
+import { SAMPLE_RATE, span } from '../ui/format';
+import { waveform, type Waveform } from '../ui/waveform';
+import type { SweepCell } from '../host/traits';
 import { layOut, nameOf, type Axis, type Block } from './model';
 
 export interface SweepGrid {
@@ -14,16 +14,25 @@ export interface SweepGrid {
   dispose(): void;
 }
 
-const STATES: Partial<Record<SweepCell['state'], string>> = { waiting: 'waiting', speaking: 'speaking…', cancelled: 'stopped' };
+const STATES: Partial<Record<SweepCell['state'], string>> = {
+  waiting: 'waiting',
+  speaking: 'speaking…',
+  cancelled: 'stopped',
+};
 
 /** One cell: its player, its waveform, its numbers. */
 function cellOf(host: Host, bus: Bus, cell: SweepCell | null, keep: (wave: Waveform) => void): HTMLElement {
   if (!cell) return h('td', null, h('span', { class: 'vvnb-hint' }, '–'));
-  if (cell.state !== 'finished') return h('td', null, h('span', { class: 'vvnb-hint' }, STATES[cell.state] ?? cell.state));
+  if (cell.state !== 'finished')
+    return h('td', null, h('span', { class: 'vvnb-hint' }, STATES[cell.state] ?? cell.state));
   const wave = waveform(host, '--vvnb-accent', 80);
   keep(wave);
   wave.show(cell.source, Math.round(cell.seconds * SAMPLE_RATE));
-  const facts = [span(cell.seconds), `RTF ${cell.rtf.toFixed(2)}`, cell.loudness === null ? '' : `${cell.loudness.toFixed(1)} LUFS`];
+  const facts = [
+    span(cell.seconds),
+    `RTF ${cell.rtf.toFixed(2)}`,
+    cell.loudness === null ? '' : `${cell.loudness.toFixed(1)} LUFS`,
+  ];
   const play = button({
     label: `Play ${nameOf(cell)}`,
     icon: 'play',
@@ -45,12 +54,27 @@ export function sweepGrid(host: Host, bus: Bus): SweepGrid {
   let before = '';
 
   const tableOf = (block: Block): HTMLElement => {
-    const head = block.columns.some(Boolean) && h('thead', null, h('tr', null, h('td'), ...block.columns.map((title) => h('th', { scope: 'col' }, title))));
-    const rows = block.rows.map((row) => h('tr', null, h('th', { scope: 'row' }, row.title), ...row.cells.map((cell) => cellOf(host, bus, cell, (wave) => waves.push(wave)))));
+    const head =
+      block.columns.some(Boolean) &&
+      h('thead', null, h('tr', null, h('td'), ...block.columns.map((title) => h('th', { scope: 'col' }, title))));
+    const rows = block.rows.map((row) =>
+      h(
+        'tr',
+        null,
+        h('th', { scope: 'row' }, row.title),
+        ...row.cells.map((cell) => cellOf(host, bus, cell, (wave) => waves.push(wave))),
+      ),
+    );
     return h(
       'div',
       { class: 'vvnb-scroll', tabindex: 0, role: 'region', 'aria-label': block.title || 'Grid of renderings' },
-      h('table', { class: 'vvnb-table vvnb-sweep-grid' }, block.title && h('caption', null, block.title), head, h('tbody', null, ...rows)),
+      h(
+        'table',
+        { class: 'vvnb-table vvnb-sweep-grid' },
+        block.title && h('caption', null, block.title),
+        head,
+        h('tbody', null, ...rows),
+      ),
     );
   };
   element.addEventListener('keydown', (event) => {
@@ -74,7 +98,9 @@ export function sweepGrid(host: Host, bus: Bus): SweepGrid {
       const now = JSON.stringify([axes, cells]);
       if (now === before) return;
       before = now;
-      const focused = element.contains(document.activeElement) ? document.activeElement!.getAttribute('aria-label') : null;
+      const focused = element.contains(document.activeElement)
+        ? document.activeElement!.getAttribute('aria-label')
+        : null;
       clear();
       element.replaceChildren(...layOut(axes, cells).map(tableOf));
       if (focused) element.querySelector<HTMLElement>(`[aria-label="${CSS.escape(focused)}"]`)?.focus();

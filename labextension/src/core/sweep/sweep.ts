@@ -1,11 +1,11 @@
 /** A sweep: the same words with every combination of settings, to be heard and compared. */
 
-import { h } from '../dom';
-import type { Bus, Host } from '../host';
-import { segments } from '../kit/elements';
-import { count } from '../kit/format';
-import { Disposers, watch } from '../kit/watch';
-import type { SweepCell } from '../state';
+import { h } from '../ui/dom';
+import type { Bus, Host } from '../host/host';
+import { segments } from '../ui/elements';
+import { count } from '../ui/format';
+import { Disposers, watch } from '../ui/watch';
+import type { SweepCell } from '../host/traits';
 import { sweepGrid } from './grid';
 import { axesOf, type Axes } from './model';
 import { sweepTable } from './table';
@@ -41,7 +41,8 @@ export function mountSweep(root: HTMLElement, host: Host, bus: Bus): () => void 
     const cells = host.get<SweepCell[]>('cells') ?? [];
     const shown = view ?? (axes.length < 2 ? 'table' : 'grid'); // one axis is a list: it reads best sorted
     const ready = cells.filter((cell) => cell.state === 'finished').length;
-    heading.textContent = ready < cells.length ? `${ready} of ${count(cells.length, 'rendering')} ready` : count(cells.length, 'rendering');
+    heading.textContent =
+      ready < cells.length ? `${ready} of ${count(cells.length, 'rendering')} ready` : count(cells.length, 'rendering');
     choice.set(shown);
     grid.element.hidden = shown !== 'grid';
     table.element.hidden = shown !== 'table';

@@ -1,9 +1,9 @@
 /** The sweep as a table, sorted by any column. */
 
-import { h } from '../dom';
-import type { Bus } from '../host';
-import { button } from '../kit/elements';
-import type { SweepCell } from '../state';
+import { h } from '../ui/dom';
+import type { Bus } from '../host/host';
+import { button } from '../ui/elements';
+import type { SweepCell } from '../host/traits';
 import { AXIS_LABELS, nameOf, sorted, type SortKey } from './model';
 
 export interface SweepTable {
@@ -13,10 +13,12 @@ export interface SweepTable {
 
 type Column = readonly [SortKey, string, (cell: SweepCell) => string];
 
-const number = (digits: number, key: SortKey) => (cell: SweepCell): string => {
-  const value = cell.state === 'finished' || key in AXIS_LABELS ? cell[key] : null;
-  return typeof value === 'number' ? value.toFixed(digits) : (value ?? '–');
-};
+const number =
+  (digits: number, key: SortKey) =>
+  (cell: SweepCell): string => {
+    const value = cell.state === 'finished' || key in AXIS_LABELS ? cell[key] : null;
+    return typeof value === 'number' ? value.toFixed(digits) : (value ?? '–');
+  };
 
 const COLUMNS: readonly Column[] = [
   ['cfg_scale', 'CFG', number(1, 'cfg_scale')],
@@ -49,7 +51,9 @@ export function sweepTable(bus: Bus): SweepTable {
     return h('th', { scope: 'col', 'data-number': true }, head);
   });
   const draw = (): void => {
-    const empty = COLUMNS.map(([column]) => column in AXIS_LABELS && cells.every((cell) => (cell[column] ?? null) === null));
+    const empty = COLUMNS.map(
+      ([column]) => column in AXIS_LABELS && cells.every((cell) => (cell[column] ?? null) === null),
+    );
     heads.forEach((head, at) => {
       head.hidden = empty[at]!;
       if (COLUMNS[at]![0] === key) head.setAttribute('aria-sort', descending ? 'descending' : 'ascending');
@@ -60,14 +64,18 @@ export function sweepTable(bus: Bus): SweepTable {
         h(
           'tr',
           null,
-          h('td', null, button({
-            label: `Play ${nameOf(cell)}`,
-            icon: 'play',
-            bare: true,
-            size: 'small',
-            disabled: cell.state !== 'finished',
-            onclick: () => bus.emit('audition', { source: cell.source, autoplay: true }),
-          })),
+          h(
+            'td',
+            null,
+            button({
+              label: `Play ${nameOf(cell)}`,
+              icon: 'play',
+              bare: true,
+              size: 'small',
+              disabled: cell.state !== 'finished',
+              onclick: () => bus.emit('audition', { source: cell.source, autoplay: true }),
+            }),
+          ),
           ...COLUMNS.map(([, , show], at) => h('td', { 'data-number': true, hidden: empty[at] }, show(cell))),
         ),
       ),

@@ -1,13 +1,13 @@
 /** One take. */
 
-import { h } from '../dom';
-import type { Bus, Host } from '../host';
-import { badge, button, type Failures } from '../kit/elements';
-import { icon, type IconName } from '../kit/icons';
-import { SAMPLE_RATE, span } from '../kit/format';
-import { waveform, type Waveform } from '../kit/waveform';
-import type { Methods } from '../protocol';
-import type { TakeState } from '../state';
+import { h } from '../ui/dom';
+import type { Bus, Host } from '../host/host';
+import { badge, button, type Failures } from '../ui/elements';
+import { icon, type IconName } from '../ui/icons';
+import { SAMPLE_RATE, span } from '../ui/format';
+import { waveform, type Waveform } from '../ui/waveform';
+import type { Methods } from '../host/protocol';
+import type { TakeState } from '../host/traits';
 
 export interface ShownTake {
   take: TakeState;
@@ -23,7 +23,9 @@ export class TakeCard {
   private readonly name = h('span', { class: 'vvnb-take-name' });
   private readonly choose: HTMLInputElement;
   private readonly play: HTMLButtonElement;
-  private readonly star = this.small('Star', 'star', () => this.ask('star_take', { take: this.id, starred: !this.shown?.take.starred }));
+  private readonly star = this.small('Star', 'star', () =>
+    this.ask('star_take', { take: this.id, starred: !this.shown?.take.starred }),
+  );
   private readonly remove = this.small('Delete this take', 'trash', () => void this.delete());
   private readonly wave: Waveform;
   private readonly facts = h('dl', { class: 'vvnb-facts' });
@@ -51,11 +53,16 @@ export class TakeCard {
       size: 'small',
       onclick: () => bus.emit('audition', { source: `take:${this.id}`, autoplay: true }),
     });
-    const row = (...children: HTMLElement[]): HTMLElement => h('div', { class: 'vvnb-row', 'data-nowrap': true }, ...children);
+    const row = (...children: HTMLElement[]): HTMLElement =>
+      h('div', { class: 'vvnb-row', 'data-nowrap': true }, ...children);
     this.element = h(
       'div',
       { class: 'vvnb-card vvnb-take' },
-      row(h('label', { class: 'vvnb-row vvnb-grow', 'data-nowrap': true }, this.choose, this.name), this.star, this.remove),
+      row(
+        h('label', { class: 'vvnb-row vvnb-grow', 'data-nowrap': true }, this.choose, this.name),
+        this.star,
+        this.remove,
+      ),
       row(this.play, h('div', { class: 'vvnb-take-wave' }, this.wave.element)),
       this.facts,
       this.marks,
@@ -119,14 +126,24 @@ function factsOf(take: TakeState): HTMLElement[] {
     ['RTF', take.rtf === null ? null : take.rtf.toFixed(2)],
     ['Model', take.model.split('/').at(-1) || null],
   ];
-  return facts.flatMap(([word, value]) => (value === null ? [] : [h('div', null, h('dt', null, word), h('dd', { title: value }, value))]));
+  return facts.flatMap(([word, value]) =>
+    value === null ? [] : [h('div', null, h('dt', null, word), h('dd', { title: value }, value))],
+  );
 }
 
 function marksOf({ take, chosen }: ShownTake): HTMLElement[] {
   const marks = [];
   if (chosen) marks.push(badge('chosen', 'accent'));
-  if (take.context_changed) marks.push(badge('context changed', 'warning', 'It was spoken after other takes than are chosen now'));
+  if (take.context_changed)
+    marks.push(badge('context changed', 'warning', 'It was spoken after other takes than are chosen now'));
   if (ENDS[take.ended]) marks.push(badge(ENDS[take.ended], 'warning'));
-  if (take.odd_length) marks.push(badge(`unusually ${take.odd_length}`, 'warning', `Far too ${take.odd_length} for its text: listen to it, and regenerate it if words are wrong`));
+  if (take.odd_length)
+    marks.push(
+      badge(
+        `unusually ${take.odd_length}`,
+        'warning',
+        `Far too ${take.odd_length} for its text: listen to it, and regenerate it if words are wrong`,
+      ),
+    );
   return marks;
 }

@@ -1,13 +1,13 @@
 /** Two takes against each other: heard from the same place, blind if wished, the better one chosen. */
 
-import { h } from '../dom';
-import type { Host } from '../host';
-import { button, check, type Failures, relabel } from '../kit/elements';
-import { clock } from '../kit/format';
-import { fetchAudio } from '../kit/pcm';
-import type { TakeState } from '../state';
+import { h } from '../ui/dom';
+import type { Host } from '../host/host';
+import { button, check, type Failures, relabel } from '../ui/elements';
+import { clock } from '../ui/format';
+import { fetchAudio } from '../ui/pcm';
+import type { TakeState } from '../host/traits';
 import { pair, reveal, title, type Letter, type Pairing } from './blind';
-import { Duet } from './duet';
+import { Duet } from './ab_player';
 
 const LETTERS = ['A', 'B'] as const;
 
@@ -64,21 +64,51 @@ export class Comparison {
   private readonly preferences = LETTERS.map((letter) =>
     button({ label: `Prefer ${letter}`, icon: 'check', size: 'small', onclick: () => this.prefer(letter) }),
   );
-  private readonly revealing = button({ label: 'Reveal', size: 'small', onclick: () => this.become(reveal(this.pairing)) });
-  private readonly again = button({ label: 'Shuffle again', size: 'small', kind: 'quiet', onclick: () => this.restart() });
+  private readonly revealing = button({
+    label: 'Reveal',
+    size: 'small',
+    onclick: () => this.become(reveal(this.pairing)),
+  });
+  private readonly again = button({
+    label: 'Shuffle again',
+    size: 'small',
+    kind: 'quiet',
+    onclick: () => this.restart(),
+  });
   private readonly verdict = h('p', { class: 'vvnb-hint vvnb-slot', 'aria-live': 'polite' });
 
   constructor(
     private readonly host: Host,
     private readonly failures: Failures,
   ) {
-    const row = (...children: HTMLElement[]): HTMLElement => h('div', { class: 'vvnb-row', 'data-nowrap': true }, ...children);
-    const close = button({ label: 'Close the comparison', icon: 'close', bare: true, kind: 'quiet', size: 'small', onclick: () => this.open(false) });
-    const keys = [h('kbd', null, 'A'), ' and ', h('kbd', null, 'B'), ' change over at the same place, ', h('kbd', null, 'Space'), ' plays and pauses.'];
+    const row = (...children: HTMLElement[]): HTMLElement =>
+      h('div', { class: 'vvnb-row', 'data-nowrap': true }, ...children);
+    const close = button({
+      label: 'Close the comparison',
+      icon: 'close',
+      bare: true,
+      kind: 'quiet',
+      size: 'small',
+      onclick: () => this.open(false),
+    });
+    const keys = [
+      h('kbd', null, 'A'),
+      ' and ',
+      h('kbd', null, 'B'),
+      ' change over at the same place, ',
+      h('kbd', null, 'Space'),
+      ' plays and pauses.',
+    ];
     this.button.setAttribute('aria-expanded', 'false');
     this.element = h(
       'div',
-      { class: 'vvnb-compare', role: 'group', 'aria-label': 'Compare two takes', hidden: true, onkeydown: (event) => this.key(event) },
+      {
+        class: 'vvnb-compare',
+        role: 'group',
+        'aria-label': 'Compare two takes',
+        hidden: true,
+        onkeydown: (event) => this.key(event),
+      },
       row(h('h4', null, 'Compare'), h('span', { class: 'vvnb-grow' }), this.blind.element, close),
       this.choosing,
       row(this.toggle, h('div', { class: 'vvnb-letters' }, ...this.letters), this.position, this.time),
@@ -98,8 +128,10 @@ export class Comparison {
     this.turn = turn;
     const first = takes.find((take) => take.id === chosen) ?? takes[0];
     this.picks = [first?.id ?? '', takes.filter((take) => take.id !== first?.id).at(-1)?.id ?? ''];
-    const name = (take: TakeState, at: number): string => `Take ${at + 1}, seed ${take.seed ?? '?'}${take.id === chosen ? ' (chosen)' : ''}`;
-    for (const select of this.selects) select.replaceChildren(...takes.map((take, at) => h('option', { value: take.id }, name(take, at))));
+    const name = (take: TakeState, at: number): string =>
+      `Take ${at + 1}, seed ${take.seed ?? '?'}${take.id === chosen ? ' (chosen)' : ''}`;
+    for (const select of this.selects)
+      select.replaceChildren(...takes.map((take, at) => h('option', { value: take.id }, name(take, at))));
     if (takes.length < 2) this.element.hidden = true;
     this.button.setAttribute('aria-expanded', String(!this.element.hidden));
     this.restart();
@@ -120,7 +152,8 @@ export class Comparison {
 
   private pick(at: 0 | 1): void {
     this.picks[at] = this.selects[at]!.value;
-    if (this.picks[0] === this.picks[1]) this.picks[1 - at] = this.takes.find((take) => take.id !== this.picks[at])?.id ?? '';
+    if (this.picks[0] === this.picks[1])
+      this.picks[1 - at] = this.takes.find((take) => take.id !== this.picks[at])?.id ?? '';
     this.restart();
   }
 

@@ -1,12 +1,21 @@
 /** One turn's lane: its takes side by side, what can be done with them, and the pause after it. */
 
-import { h } from '../dom';
-import type { Bus, Host } from '../host';
-import { badge, button, type Failures, freshId } from '../kit/elements';
-import { count } from '../kit/format';
-import { help } from '../kit/popover';
-import { Keyed } from '../kit/watch';
-import { isBusy, standing, turnsOf, type JobState, type ProjectState, type Speaker, type TakeState, type TurnState } from '../state';
+import { h } from '../ui/dom';
+import type { Bus, Host } from '../host/host';
+import { badge, button, type Failures, freshId } from '../ui/elements';
+import { count } from '../ui/format';
+import { help } from '../ui/popover';
+import { Keyed } from '../ui/watch';
+import {
+  isBusy,
+  standing,
+  turnsOf,
+  type JobState,
+  type ProjectState,
+  type Speaker,
+  type TakeState,
+  type TurnState,
+} from '../host/traits';
 import { Comparison } from './compare';
 import { TakeCard, type ShownTake } from './card';
 import { linesOf } from './takes';
@@ -24,7 +33,11 @@ export class Lane {
   private readonly play: HTMLButtonElement;
   private readonly respeak: HTMLButtonElement;
   private readonly compare: Comparison;
-  private readonly cards = h('div', { class: 'vvnb-take-cards', role: 'radiogroup', 'aria-label': 'Takes of this turn' });
+  private readonly cards = h('div', {
+    class: 'vvnb-take-cards',
+    role: 'radiogroup',
+    'aria-label': 'Takes of this turn',
+  });
   private readonly takes: Keyed<ShownTake, TakeCard>;
   private readonly none = h('p', { class: 'vvnb-hint' });
   private readonly gap: ReturnType<typeof gapField>;
@@ -37,10 +50,19 @@ export class Lane {
     deleted: (words: string) => void,
   ) {
     const group = freshId('take');
-    this.takes = new Keyed(this.cards, (shown) => shown.take.id, () => new TakeCard(host, bus, group, failures, deleted));
+    this.takes = new Keyed(
+      this.cards,
+      (shown) => shown.take.id,
+      () => new TakeCard(host, bus, group, failures, deleted),
+    );
     this.compare = new Comparison(host, failures);
     this.gap = gapField(host, failures, () => this.turn);
-    this.play = button({ label: 'Play from here', icon: 'play', size: 'small', onclick: () => this.turn && bus.emit('seek', { turn: this.turn.id }) });
+    this.play = button({
+      label: 'Play from here',
+      icon: 'play',
+      size: 'small',
+      onclick: () => this.turn && bus.emit('seek', { turn: this.turn.id }),
+    });
     this.respeak = button({
       label: 'Speak again',
       icon: 'respeak',
@@ -50,7 +72,15 @@ export class Lane {
     this.element = h(
       'div',
       { class: 'vvnb-lane', tabindex: -1, role: 'region', 'aria-label': 'The selected turn' },
-      h('div', { class: 'vvnb-row' }, h('span', { class: 'vvnb-dot' }), this.title, this.marks, h('span', { class: 'vvnb-grow' }), undo),
+      h(
+        'div',
+        { class: 'vvnb-row' },
+        h('span', { class: 'vvnb-dot' }),
+        this.title,
+        this.marks,
+        h('span', { class: 'vvnb-grow' }),
+        undo,
+      ),
       this.text,
       h('div', { class: 'vvnb-row' }, this.respeak, this.play, this.compare.button),
       this.compare.element,
@@ -72,9 +102,16 @@ export class Lane {
     this.title.textContent = `Turn ${at + 1}, ${turn.speaker}`;
     this.text.textContent = linesOf(this.host.get<string>('script') ?? '', [turn]).get(turn.id) ?? '';
     this.marks.replaceChildren(...marksOf(turn));
-    this.takes.update(takes.map((take, index) => ({ take, number: index + 1, chosen: take.id === turn.chosen, readOnly })));
+    this.takes.update(
+      takes.map((take, index) => ({ take, number: index + 1, chosen: take.id === turn.chosen, readOnly })),
+    );
     this.none.hidden = takes.length > 0;
-    this.none.textContent = turn.state === 'unspeakable' ? `${turn.reason}.` : turn.state === 'speaking' ? 'It is being spoken.' : 'Nothing was spoken of this turn yet. Generate speaks it, or press “Speak”.';
+    this.none.textContent =
+      turn.state === 'unspeakable'
+        ? `${turn.reason}.`
+        : turn.state === 'speaking'
+          ? 'It is being spoken.'
+          : 'Nothing was spoken of this turn yet. Generate speaks it, or press “Speak”.';
     this.recolour(turn, takes);
     this.showActions(turn, readOnly);
     this.compare.show(turn.id, takes, turn.chosen, readOnly);
@@ -94,7 +131,8 @@ export class Lane {
     const whole = this.host.get('mode') === 'whole';
     this.respeak.disabled = readOnly || whole || turn.state === 'unspeakable' || isBusy(this.host.get<JobState>('job'));
     this.respeak.lastChild!.textContent = turn.takes.length ? 'Speak again' : 'Speak';
-    this.respeak.title = turn.state === 'unspeakable' ? turn.reason : whole ? 'Only where the mode is “turn by turn”' : RESPEAK;
+    this.respeak.title =
+      turn.state === 'unspeakable' ? turn.reason : whole ? 'Only where the mode is “turn by turn”' : RESPEAK;
     this.play.disabled = turn.chosen === null;
   }
 
@@ -109,9 +147,18 @@ export class Lane {
 
 function marksOf(turn: TurnState): HTMLElement[] {
   const marks = [];
-  if (turn.state === 'changed') marks.push(badge('changed since', 'warning', 'The text or the voice is no longer what the chosen take said'));
-  if (standing(turn) === 'partial') marks.push(badge('stopped', 'warning', 'The chosen take was stopped before its end. Generate replaces it.'));
-  if (turn.context_changed) marks.push(badge('context changed', 'warning', 'The chosen take was spoken after other takes than are chosen now. It can stay, or be spoken again.'));
+  if (turn.state === 'changed')
+    marks.push(badge('changed since', 'warning', 'The text or the voice is no longer what the chosen take said'));
+  if (standing(turn) === 'partial')
+    marks.push(badge('stopped', 'warning', 'The chosen take was stopped before its end. Generate replaces it.'));
+  if (turn.context_changed)
+    marks.push(
+      badge(
+        'context changed',
+        'warning',
+        'The chosen take was spoken after other takes than are chosen now. It can stay, or be spoken again.',
+      ),
+    );
   if (turn.state === 'unspeakable') marks.push(badge('skipped', 'warning', turn.reason));
   if (turn.state === 'speaking') marks.push(badge('speaking', 'accent'));
   if (turn.state === 'queued') marks.push(badge('waiting'));
@@ -119,12 +166,25 @@ function marksOf(turn: TurnState): HTMLElement[] {
   return marks;
 }
 
-function gapField(host: Host, failures: Failures, turn: () => TurnState | null): { element: HTMLElement; update(readOnly: boolean): void } {
+function gapField(
+  host: Host,
+  failures: Failures,
+  turn: () => TurnState | null,
+): { element: HTMLElement; update(readOnly: boolean): void } {
   const id = freshId('gap');
-  const input = h('input', { type: 'number', class: 'vvnb-input', 'data-number': true, id, min: 0, max: LONGEST_GAP_MS, step: 50 });
+  const input = h('input', {
+    type: 'number',
+    class: 'vvnb-input',
+    'data-number': true,
+    id,
+    min: 0,
+    max: LONGEST_GAP_MS,
+    step: 50,
+  });
   const set = (gap: number | null): void => {
     const now = turn();
-    if (now && now.gap_ms !== gap) void failures.during(() => host.channel.call('set_gap', { turn: now.id, gap_ms: gap }));
+    if (now && now.gap_ms !== gap)
+      void failures.during(() => host.channel.call('set_gap', { turn: now.id, gap_ms: gap }));
   };
   input.addEventListener('change', () => {
     const typed = Math.round(Number(input.value));
@@ -138,7 +198,11 @@ function gapField(host: Host, failures: Failures, turn: () => TurnState | null):
       { class: 'vvnb-row vvnb-gap' },
       h('label', { for: id }, 'Pause after this turn'),
       h('span', { class: 'vvnb-row', 'data-tight': true, 'data-nowrap': true }, input, 'ms'),
-      help('Pause after this turn', 'Silence put in when the turns are joined. Nothing has to be spoken again for it.', 'A pause can also stand in the script, as [pause:500].'),
+      help(
+        'Pause after this turn',
+        'Silence put in when the turns are joined. Nothing has to be spoken again for it.',
+        'A pause can also stand in the script, as [pause:500].',
+      ),
       reset,
     ),
     update(readOnly) {

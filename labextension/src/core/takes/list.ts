@@ -1,14 +1,19 @@
 /** The turns as a list one walks with the arrow keys; three hundred rows cost nothing that is not on the screen. */
 
-import { h } from '../dom';
-import { icon, type IconName } from '../kit/icons';
-import { clock, count } from '../kit/format';
-import { Keyed } from '../kit/watch';
-import { standing, type Speaker, type Standing, type TurnState } from '../state';
+import { h } from '../ui/dom';
+import { icon, type IconName } from '../ui/icons';
+import { clock, count } from '../ui/format';
+import { Keyed } from '../ui/watch';
+import { standing, type Speaker, type Standing, type TurnState } from '../host/traits';
 
 export interface TurnList {
   element: HTMLElement;
-  update(turns: readonly TurnState[], texts: ReadonlyMap<string, string>, speakers: readonly Speaker[], selected: string | null): void;
+  update(
+    turns: readonly TurnState[],
+    texts: ReadonlyMap<string, string>,
+    speakers: readonly Speaker[],
+    selected: string | null,
+  ): void;
   light(turn: string | null): void;
 }
 
@@ -47,7 +52,9 @@ export function turnList(onselect: (id: string, enter: boolean) => void): TurnLi
   };
   element.addEventListener('keydown', (event) => {
     const at = ids.indexOf(current ?? '');
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: ids.length - 1, PageDown: at + 10, PageUp: at - 10 }[event.key];
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: ids.length - 1, PageDown: at + 10, PageUp: at - 10 }[
+      event.key
+    ];
     if (to !== undefined) {
       event.preventDefault();
       const id = ids[Math.min(ids.length - 1, Math.max(0, to))];
@@ -88,7 +95,16 @@ function turnRow(onclick: () => void): { element: HTMLElement; update(shown: Sho
   const takes = h('span', { class: 'vvnb-turn-takes' });
   const seconds = h('span', { class: 'vvnb-turn-seconds' });
   const state = h('span', { class: 'vvnb-turn-state' });
-  const element = h('div', { class: 'vvnb-turn', role: 'option', tabindex: -1, onclick }, number, speaker, text, takes, seconds, state);
+  const element = h(
+    'div',
+    { class: 'vvnb-turn', role: 'option', tabindex: -1, onclick },
+    number,
+    speaker,
+    text,
+    takes,
+    seconds,
+    state,
+  );
   let before = '';
   return {
     element,
@@ -105,10 +121,14 @@ function turnRow(onclick: () => void): { element: HTMLElement; update(shown: Sho
       speaker.textContent = turn.speaker;
       text.textContent = shown.text;
       takes.textContent = turn.takes.length > 1 ? `${turn.takes.length} takes` : '';
-      seconds.textContent = turn.state === 'unspeakable' ? '–' : turn.seconds === null ? `~${clock(turn.estimated)}` : clock(turn.seconds);
+      seconds.textContent =
+        turn.state === 'unspeakable' ? '–' : turn.seconds === null ? `~${clock(turn.estimated)}` : clock(turn.seconds);
       const [words, name] = STATES[standing(turn)];
       state.title = turn.reason || words;
-      state.replaceChildren(name ? icon(name) : h('span', { class: 'vvnb-turn-open' }), h('span', { class: 'vvnb-visually-hidden' }, `, ${words}, ${count(turn.takes.length, 'take')}`));
+      state.replaceChildren(
+        name ? icon(name) : h('span', { class: 'vvnb-turn-open' }),
+        h('span', { class: 'vvnb-visually-hidden' }, `, ${words}, ${count(turn.takes.length, 'take')}`),
+      );
       state.toggleAttribute('data-context', turn.context_changed);
     },
   };

@@ -1,11 +1,11 @@
 /** Takes: on one side the turns, on the other what was spoken of the one that is looked at. */
 
-import { h } from '../dom';
-import type { Bus, Host } from '../host';
-import { button, Failures } from '../kit/elements';
-import { Toasts } from '../kit/popover';
-import { Disposers, watch } from '../kit/watch';
-import { turnsOf, type TurnState } from '../state';
+import { h } from '../ui/dom';
+import type { Bus, Host } from '../host/host';
+import { button, Failures } from '../ui/elements';
+import { Toasts } from '../ui/popover';
+import { Disposers, watch } from '../ui/watch';
+import { turnsOf, type TurnState } from '../host/traits';
 import { Lane } from './lane';
 import { turnList } from './list';
 

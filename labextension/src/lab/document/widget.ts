@@ -7,16 +7,16 @@ import type { Contents, Kernel } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
-import { h } from '../../core/dom';
-import { Bus } from '../../core/host';
-import { button, failureNote, failureOf, note } from '../../core/kit/elements';
+import { h } from '../../core/ui/dom';
+import { Bus } from '../../core/host/host';
+import { button, failureNote, failureOf, note } from '../../core/ui/elements';
 import { preparePlayer } from '../../core/player/player';
-import { mountStudio } from '../../core/studio';
-import type { ProjectState } from '../../core/state';
+import { mountStudio } from '../../core/studio/studio';
+import type { ProjectState } from '../../core/host/traits';
 import { CommHost } from '../comm_host';
 import { newProjectSettings } from '../preferences';
 import type { IPreferences } from '../tokens';
-import { TextBond, type TextModel } from './text_bond';
+import { TextBond, type TextModel } from './text_sync';
 
 export interface RoomOptions {
   context: DocumentRegistry.Context;
@@ -120,7 +120,12 @@ export class RoomPanel extends Widget {
       'div',
       { class: 'vvnb-row' },
       button({ label: trans.__('Try again'), icon: 'undo', onclick: () => this.kernelChanged() }),
-      button({ label: trans.__('Open as text'), icon: 'file', title: trans.__('Open the file in the text editor'), onclick: openAsText }),
+      button({
+        label: trans.__('Open as text'),
+        icon: 'file',
+        title: trans.__('Open the file in the text editor'),
+        onclick: openAsText,
+      }),
     );
   }
 

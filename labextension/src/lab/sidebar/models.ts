@@ -3,9 +3,9 @@
 import type { Kernel, ServiceManager, Session } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { h } from '../../core/dom';
-import { button, type Failures } from '../../core/kit/elements';
-import { bytes } from '../../core/kit/format';
+import { h } from '../../core/ui/dom';
+import { button, type Failures } from '../../core/ui/elements';
+import { bytes } from '../../core/ui/format';
 import { evaluate } from '../kernel';
 
 export interface LoadedModel {
@@ -15,7 +15,7 @@ export interface LoadedModel {
   nbytes: number;
 }
 
-const MODULE = '__import__("sys").modules.get("vibevoice_nb.engines")';
+const MODULE = '__import__("sys").modules.get("vibevoice_nb.engine.registry")';
 const json = (expression: string): string => `__import__("IPython.display", fromlist=["_"]).JSON(${expression})`;
 /** Says what is loaded and imports nothing: a kernel that has nothing to do with us stays as it is. */
 export const LOADED = json(`[vars(one) for one in ${MODULE}.engines.list()] if ${MODULE} else []`);
@@ -49,9 +49,14 @@ export class ModelList {
     this.looking = true;
     try {
       const { kernelspecs, sessions } = this.services;
-      const python = ({ kernel }: Session.IModel): boolean => kernelspecs.specs?.kernelspecs[kernel?.name ?? '']?.language === 'python';
-      const idle = [...sessions.running()].filter((session) => session.kernel?.execution_state === 'idle' && python(session));
-      const found = await Promise.all(idle.map((session) => this.ask<LoadedModel[]>(session.kernel!, LOADED).catch(() => [])));
+      const python = ({ kernel }: Session.IModel): boolean =>
+        kernelspecs.specs?.kernelspecs[kernel?.name ?? '']?.language === 'python';
+      const idle = [...sessions.running()].filter(
+        (session) => session.kernel?.execution_state === 'idle' && python(session),
+      );
+      const found = await Promise.all(
+        idle.map((session) => this.ask<LoadedModel[]>(session.kernel!, LOADED).catch(() => [])),
+      );
       const rows = idle.flatMap((session, at) => found[at]!.map((model) => this.row(session, model)));
       const none = h('li', { class: 'vvnb-hint' }, this.trans.__('None in an idle kernel.'));
       this.element.replaceChildren(...(rows.length ? rows : [none]));
@@ -77,9 +82,21 @@ export class ModelList {
     return h(
       'li',
       { class: 'vvnb-lab-item', title: session.path },
-      h('span', { class: 'vvnb-grow vvnb-ellipsis' }, model, h('span', { class: 'vvnb-hint' }, ` · ${session.name || session.path}`)),
+      h(
+        'span',
+        { class: 'vvnb-grow vvnb-ellipsis' },
+        model,
+        h('span', { class: 'vvnb-hint' }, ` · ${session.name || session.path}`),
+      ),
       h('span', { class: 'vvnb-hint' }, `${bytes(nbytes)} · ${device} · ${dtype}`),
-      button({ label: this.trans.__('Unload %1', model), icon: 'close', bare: true, size: 'small', kind: 'quiet', onclick: () => void unload() }),
+      button({
+        label: this.trans.__('Unload %1', model),
+        icon: 'close',
+        bare: true,
+        size: 'small',
+        kind: 'quiet',
+        onclick: () => void unload(),
+      }),
     );
   }
 }

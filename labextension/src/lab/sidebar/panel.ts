@@ -7,14 +7,14 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import { Widget } from '@lumino/widgets';
 
-import { h } from '../../core/dom';
-import { Bus } from '../../core/host';
-import { button, Failures, note } from '../../core/kit/elements';
-import { mountAudition } from '../../core/kit/audition';
+import { h } from '../../core/ui/dom';
+import { Bus } from '../../core/host/host';
+import { button, Failures, note } from '../../core/ui/elements';
+import { mountAudition } from '../../core/ui/audition';
 import { waveIcon } from '../icons';
 import { ModelList } from './models';
 import { ProjectList } from './projects';
-import type { Shelf } from './shelf';
+import type { Shelf } from './library';
 import { VoiceList } from './voices';
 
 export interface SidebarOptions {
@@ -47,15 +47,31 @@ export class Sidebar extends Widget {
     this.models = new ModelList(services, this.failures, trans);
     this.waiting = note('accent', [trans.__('Starting a kernel for your voices …')]);
     const section = (title: string, content: HTMLElement, more?: HTMLElement): HTMLElement =>
-      h('section', { 'aria-label': title }, h('div', { class: 'vvnb-row' }, h('h3', { class: 'vvnb-grow' }, title), more), content);
-    const refresh = button({ label: trans.__('Look again'), icon: 'respeak', bare: true, size: 'small', kind: 'quiet', onclick: () => this.look() });
+      h(
+        'section',
+        { 'aria-label': title },
+        h('div', { class: 'vvnb-row' }, h('h3', { class: 'vvnb-grow' }, title), more),
+        content,
+      );
+    const refresh = button({
+      label: trans.__('Look again'),
+      icon: 'respeak',
+      bare: true,
+      size: 'small',
+      kind: 'quiet',
+      onclick: () => this.look(),
+    });
     this.node.append(
       this.failures.element,
       section(trans.__('Voices'), this.voices.element),
       section(trans.__('Projects in this folder'), projects.element, refresh),
       section(trans.__('Loaded models'), this.models.element),
     );
-    this.stops = [mountAudition(this.node, shelf.host, this.bus), () => this.voices.dispose(), () => projects.dispose()];
+    this.stops = [
+      mountAudition(this.node, shelf.host, this.bus),
+      () => this.voices.dispose(),
+      () => projects.dispose(),
+    ];
     browser.pathChanged.connect(this.look, this);
   }
 
@@ -74,7 +90,10 @@ export class Sidebar extends Widget {
     if (!shelf.host.channel.connected) this.voices.list.after(this.waiting);
     void this.failures.during(async () => {
       const host = await shelf.ready().finally(() => this.waiting.remove());
-      await host.channel.call('look', { root: PageConfig.getOption('serverRoot'), folder: services.contents.localPath(browser.path) });
+      await host.channel.call('look', {
+        root: PageConfig.getOption('serverRoot'),
+        folder: services.contents.localPath(browser.path),
+      });
     });
     void this.models.look();
   }

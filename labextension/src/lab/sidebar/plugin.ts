@@ -9,7 +9,7 @@ import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab
 import { waveIcon } from '../icons';
 import { Commands, EXTENSION, FACTORY, NAME } from '../names';
 import { Sidebar } from './panel';
-import { Shelf } from './shelf';
+import { Shelf } from './library';
 
 const AUDIO = /\.(wav|flac|mp3|ogg|oga|opus|m4a|aac|webm|mp4|aiff?)$/i;
 
@@ -69,12 +69,18 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
           const { channel } = await shelf.ready();
           for (const path of chosen()) {
             const { result } = await channel.call('add_voice', { root, path: services.contents.localPath(path) });
-            await offerName(String(result['name']), PathExt.basename(path, PathExt.extname(path)), trans, (voice, name) =>
-              channel.call('rename_voice', { voice, name }),
+            await offerName(
+              String(result['name']),
+              PathExt.basename(path, PathExt.extname(path)),
+              trans,
+              (voice, name) => channel.call('rename_voice', { voice, name }),
             );
           }
         } catch (error) {
-          await showErrorMessage(trans.__('This file can’t be used as a voice'), error instanceof Error ? error : String((error as { got?: string }).got ?? error));
+          await showErrorMessage(
+            trans.__('This file can’t be used as a voice'),
+            error instanceof Error ? error : String((error as { got?: string }).got ?? error),
+          );
         }
       },
     });
@@ -83,7 +89,9 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
       execute: async ({ path: stem }) => {
         const path = `${String(stem)}${EXTENSION}`;
         const { contents } = services;
-        const there = await contents.get(PathExt.dirname(path)).then(({ content }) => (content as { path: string }[]).some((file) => file.path === path));
+        const there = await contents
+          .get(PathExt.dirname(path))
+          .then(({ content }) => (content as { path: string }[]).some((file) => file.path === path));
         // An empty file: the Studio takes the project's script.
         if (!there) await contents.save(path, { type: 'file', format: 'text', content: '' });
         return commands.execute('docmanager:open', { path, factory: FACTORY });

@@ -3,10 +3,10 @@
 import type { CommandRegistry } from '@lumino/commands';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { h } from '../../core/dom';
-import type { Bus } from '../../core/host';
-import { button } from '../../core/kit/elements';
-import { clock, span } from '../../core/kit/format';
+import { h } from '../../core/ui/dom';
+import type { Bus } from '../../core/host/host';
+import { button } from '../../core/ui/elements';
+import { clock, span } from '../../core/ui/format';
 import type { CommHost } from '../comm_host';
 import { Commands } from '../names';
 
@@ -62,12 +62,23 @@ export class ProjectList {
       h(
         'details',
         null,
-        h('summary', { class: 'vvnb-lab-item' }, h('strong', { class: 'vvnb-grow vvnb-ellipsis' }, name), h('span', { class: 'vvnb-hint' }, `${about} · ${clock(seconds)}`)),
+        h(
+          'summary',
+          { class: 'vvnb-lab-item' },
+          h('strong', { class: 'vvnb-grow vvnb-ellipsis' }, name),
+          h('span', { class: 'vvnb-hint' }, `${about} · ${clock(seconds)}`),
+        ),
         h(
           'div',
           { class: 'vvnb-row' },
           seconds > 0 && this.hear(trans.__('Hear %1', name), `project:${path}`),
-          button({ label: trans.__('Open'), icon: 'file', size: 'small', kind: 'quiet', onclick: () => void this.commands.execute(Commands.openProject, { path: this.pathOf(name, '') }) }),
+          button({
+            label: trans.__('Open'),
+            icon: 'file',
+            size: 'small',
+            kind: 'quiet',
+            onclick: () => void this.commands.execute(Commands.openProject, { path: this.pathOf(name, '') }),
+          }),
           this.insert(trans.__('Insert a cell that loads %1', name), { project: this.pathOf(name, '.vibevoice') }),
         ),
         h('ul', { class: 'vvnb-lab-list' }, ...project.takes.map((take) => this.take(project, take))),
@@ -83,7 +94,10 @@ export class ProjectList {
       this.hear(trans.__('Hear the take “%1”', words), `take:${id}@${path}`),
       h('span', { class: 'vvnb-grow vvnb-ellipsis' }, starred ? `★ ${words}` : words),
       h('span', { class: 'vvnb-hint' }, span(seconds)),
-      this.insert(trans.__('Insert a cell that loads the take “%1”', words), { project: this.pathOf(name, '.vibevoice'), take: id }),
+      this.insert(trans.__('Insert a cell that loads the take “%1”', words), {
+        project: this.pathOf(name, '.vibevoice'),
+        take: id,
+      }),
     );
   }
 
@@ -92,10 +106,24 @@ export class ProjectList {
   }
 
   private hear(label: string, source: string): HTMLElement {
-    return button({ label, icon: 'play', bare: true, size: 'small', kind: 'quiet', onclick: () => this.bus.emit('audition', { source, autoplay: true }) });
+    return button({
+      label,
+      icon: 'play',
+      bare: true,
+      size: 'small',
+      kind: 'quiet',
+      onclick: () => this.bus.emit('audition', { source, autoplay: true }),
+    });
   }
 
   private insert(label: string, args: { project: string; take?: string }): HTMLElement {
-    return button({ label, icon: 'download', bare: true, size: 'small', kind: 'quiet', onclick: () => void this.commands.execute(Commands.insertCell, args) });
+    return button({
+      label,
+      icon: 'download',
+      bare: true,
+      size: 'small',
+      kind: 'quiet',
+      onclick: () => void this.commands.execute(Commands.insertCell, args),
+    });
   }
 }

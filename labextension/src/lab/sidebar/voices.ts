@@ -5,13 +5,13 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { upload } from '../../core/audio/upload';
 import { VOICE_DRAG } from '../../core/cast/drag';
-import { h } from '../../core/dom';
-import type { Bus } from '../../core/host';
-import { button, type Failures } from '../../core/kit/elements';
-import { span } from '../../core/kit/format';
-import type { KnownVoice, Speaker } from '../../core/state';
+import { h } from '../../core/ui/dom';
+import type { Bus } from '../../core/host/host';
+import { button, type Failures } from '../../core/ui/elements';
+import { span } from '../../core/ui/format';
+import type { KnownVoice, Speaker } from '../../core/host/traits';
 import type { CommHost } from '../comm_host';
-import { currentRoom } from '../room';
+import { currentRoom } from '../active_studio';
 
 export class VoiceList {
   readonly list = h('ul', { class: 'vvnb-lab-list' });
@@ -33,7 +33,10 @@ export class VoiceList {
       onchange: () => {
         const file = chooser.files?.[0];
         chooser.value = '';
-        if (file) void this.failures.during(() => upload(this.host.channel, file, { name: file.name, kind: 'upload', speaker: '' }));
+        if (file)
+          void this.failures.during(() =>
+            upload(this.host.channel, file, { name: file.name, kind: 'upload', speaker: '' }),
+          );
       },
     });
     const add = button({
@@ -64,12 +67,29 @@ export class VoiceList {
     const row = h(
       'li',
       { class: 'vvnb-lab-item', draggable: 'true', title: voice.description || trans.__('From your library') },
-      button({ ...small, label: trans.__('Hear %1', name), icon: 'play', onclick: () => bus.emit('audition', { source: `library:${name}`, autoplay: true }) }),
+      button({
+        ...small,
+        label: trans.__('Hear %1', name),
+        icon: 'play',
+        onclick: () => bus.emit('audition', { source: `library:${name}`, autoplay: true }),
+      }),
       h('span', { class: 'vvnb-grow vvnb-ellipsis' }, name),
       h('span', { class: 'vvnb-hint' }, span(voice.seconds)),
-      button({ ...small, label: trans.__('Give %1 to a speaker', name), icon: 'person', onclick: () => void this.give(name) }),
-      kind === 'library' && button({ ...small, label: trans.__('Rename %1', name), icon: 'sliders', onclick: () => void this.rename(name) }),
-      kind === 'library' && button({ ...small, label: trans.__('Remove %1', name), icon: 'trash', onclick: () => void this.remove(name) }),
+      button({
+        ...small,
+        label: trans.__('Give %1 to a speaker', name),
+        icon: 'person',
+        onclick: () => void this.give(name),
+      }),
+      kind === 'library' &&
+        button({
+          ...small,
+          label: trans.__('Rename %1', name),
+          icon: 'sliders',
+          onclick: () => void this.rename(name),
+        }),
+      kind === 'library' &&
+        button({ ...small, label: trans.__('Remove %1', name), icon: 'trash', onclick: () => void this.remove(name) }),
     );
     row.addEventListener('dragstart', (event) => {
       event.dataTransfer?.setData(VOICE_DRAG, name);
@@ -84,7 +104,10 @@ export class VoiceList {
     const room = currentRoom();
     const items = (room?.host.get<Speaker[]>('speakers') ?? []).map(({ label }) => label);
     if (!room || !items.length) {
-      this.failures.show({ got: trans.__('no script with speakers is open'), remedy: trans.__('open one, then choose again') });
+      this.failures.show({
+        got: trans.__('no script with speakers is open'),
+        remedy: trans.__('open one, then choose again'),
+      });
       return;
     }
     const { value } = await InputDialog.getItem({ title: trans.__('Who speaks with the voice of %1?', voice), items });
@@ -93,7 +116,8 @@ export class VoiceList {
 
   private async rename(voice: string): Promise<void> {
     const { value: name } = await InputDialog.getText({ title: this.trans.__('Rename %1', voice), text: voice });
-    if (name && name !== voice) await this.failures.during(() => this.host.channel.call('rename_voice', { voice, name }));
+    if (name && name !== voice)
+      await this.failures.during(() => this.host.channel.call('rename_voice', { voice, name }));
   }
 
   private async remove(voice: string): Promise<void> {

@@ -7,10 +7,10 @@ import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab
 import { Widget } from '@lumino/widgets';
 
 import { SAMPLE_RATE } from '../../core/audio/resample';
-import { h } from '../../core/dom';
-import { Bus } from '../../core/host';
-import { failureNote, failureOf } from '../../core/kit/elements';
-import { clock } from '../../core/kit/format';
+import { h } from '../../core/ui/dom';
+import { Bus } from '../../core/host/host';
+import { failureNote, failureOf } from '../../core/ui/elements';
+import { clock } from '../../core/ui/format';
 import { mountPlayer } from '../../core/player/player';
 import { NAME, TAKE_MIME } from '../names';
 import { hostOf, savedTake } from './saved';
@@ -34,14 +34,22 @@ class TakeRenderer extends Widget implements IRenderMime.IRenderer {
     const { trans } = this;
     try {
       const saved = savedTake(model.data);
-      if (!saved) throw { got: trans.__('this take was saved in a way that is not known here'), remedy: trans.__('update vibevoice-nb') };
+      if (!saved)
+        throw {
+          got: trans.__('this take was saved in a way that is not known here'),
+          remedy: trans.__('update vibevoice-nb'),
+        };
       const { take, sound } = saved;
       const decoder = new OfflineAudioContext(1, 1, SAMPLE_RATE);
       const audio = (await decoder.decodeAudioData(sound.buffer)).getChannelData(0);
       if (this.isDisposed) return;
       const host = hostOf(take, audio);
       const missing = take.samples - audio.length > SAMPLE_RATE;
-      const title = h('div', { class: 'vvnb-row' }, h('strong', { class: 'vvnb-ellipsis' }, take.name || trans.__('Take')));
+      const title = h(
+        'div',
+        { class: 'vvnb-row' },
+        h('strong', { class: 'vvnb-ellipsis' }, take.name || trans.__('Take')),
+      );
       if (missing) title.append(h('span', { class: 'vvnb-hint' }, this.preview(audio.length, take.samples)));
       this.node.append(title);
       const unmount = mountPlayer(this.node, host, new Bus());

@@ -2,7 +2,7 @@
 
 import { picture } from '../../core/audio/picture';
 import { SAMPLE_RATE, toInt16 } from '../../core/audio/resample';
-import { LocalHost } from '../../core/local';
+import { LocalHost } from '../../core/host/local_host';
 import type { Turn } from '../../core/player/model';
 import { TAKE_MIME } from '../names';
 
@@ -18,7 +18,9 @@ const SOURCE = 'saved';
 const SOUND = /<audio[^>]* src="data:audio\/mpeg;base64,([A-Za-z0-9+/=]+)"/;
 
 /** The take and its MP3 in an output's data; null when there is none that we can read. */
-export function savedTake(data: Readonly<Record<string, unknown>>): { take: SavedTake; sound: Uint8Array<ArrayBuffer> } | null {
+export function savedTake(
+  data: Readonly<Record<string, unknown>>,
+): { take: SavedTake; sound: Uint8Array<ArrayBuffer> } | null {
   const take = data[TAKE_MIME] as Partial<SavedTake> | undefined;
   const html = data['text/html'];
   const text = Array.isArray(html) ? html.join('') : html;
@@ -34,7 +36,9 @@ export function savedTake(data: Readonly<Record<string, unknown>>): { take: Save
 /** A host whose kernel is the sound itself. */
 export function hostOf(take: SavedTake, audio: Float32Array): LocalHost {
   const samples = Math.min(take.samples, audio.length);
-  const turns = take.turns.filter((turn) => turn.start < samples).map((turn) => ({ ...turn, stop: Math.min(turn.stop, samples) }));
+  const turns = take.turns
+    .filter((turn) => turn.start < samples)
+    .map((turn) => ({ ...turn, stop: Math.min(turn.stop, samples) }));
   const summary = { source: SOURCE, name: take.name, samples, sample_rate: SAMPLE_RATE, revision: 0, turns };
   return new LocalHost(
     { take: summary, position: 0, playing: false },

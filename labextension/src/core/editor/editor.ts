@@ -1,0 +1,180 @@
+/** The script editor: a CodeMirror that knows speakers, turns and what the kernel remarks. */
+
+import { acceptCompletion, autocompletion, closeCompletion, completionKeymap } from '@codemirror/autocomplete';
+import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
+import { linter, nextDiagnostic, setDiagnostics } from '@codemirror/lint';
+import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search';
+import { Compartment, EditorState, type Extension } from '@codemirror/state';
+import { EditorView, highlightActiveLine, keymap, placeholder } from '@codemirror/view';
+
+import { h } from '../ui/dom';
+import type { Action, Bus, Host } from '../host/host';
+import { turnsOf, type ProjectState, type Speaker, type TurnState } from '../host/traits';
+import { completions } from './complete';
+import { toDiagnostics, type Remark } from './diagnostics';
+import { Footer } from './footer';
+import { highlight, setSpeakers } from './highlight';
+import { pasteFromDocument } from './paste';
+import { Problems } from './problems';
+import { ScriptSync, normalLines } from './sync';
+import { theme } from './theme';
+import { extentOf, setLit, setTurns, turnAt, turnGutter } from './turns';
+
+const INVITATION = 'Anna: Write what is said, one line for each turn.\nBen: Begin each line with who says it.';
+
+export function mountEditor(root: HTMLElement, host: Host, bus: Bus): () => void {
+  const editor = new ScriptEditor(root, host, bus);
+  return () => editor.dispose();
+}
+
+class ScriptEditor {
+  private readonly view: EditorView;
+  private readonly sync: ScriptSync;
+  private readonly problems = new Problems(() => this.view);
+  private readonly footer = new Footer(this.problems.button);
+  private readonly readOnly = new Compartment();
+  private readonly off: (() => void)[];
+
+  constructor(
+    root: HTMLElement,
+    private readonly host: Host,
+    private readonly bus: Bus,
+  ) {
+    const frame = h('div', { class: 'vvnb-editor' });
+    this.view = new EditorView({
+      parent: frame,
+      doc: normalLines(host.get('script') ?? ''),
+      extensions: this.extensions(),
+    });
+    frame.append(this.problems.list, this.footer.element);
+    root.append(frame);
+    this.sync = new ScriptSync(this.view, host);
+    this.off = [
+      host.on('speakers', () => this.showSpeakers()),
+      host.on('turns', () => this.showTurns()),
+      host.channel.onConnection(() => this.showTurns()),
+      host.on('diagnostics', () => this.showRemarks()),
+      host.on('project', () => this.lock()),
+      bus.on('lit', ({ turn }) => this.light(turn)),
+      bus.on('act', ({ action }) => this.acted(action)),
+      bus.on('flush', () => this.sync.flush()),
+    ];
+    this.showSpeakers();
+    this.showTurns();
+    this.showRemarks();
+    this.lock();
+    // A host may attach the element only after this; styles and selection belong to its root, maybe a shadow root.
+    requestAnimationFrame(() => {
+      const place = frame.getRootNode();
+      if (place instanceof ShadowRoot) this.view.setRoot(place);
+    });
+  }
+
+  dispose(): void {
+    this.sync.dispose();
+    for (const off of this.off) off();
+    this.view.destroy();
+  }
+
+  private extensions(): Extension {
+    return [
+      highlight,
+      turnGutter((turn) => this.bus.emit('seek', { turn: turn.id })),
+      history(),
+      EditorView.lineWrapping,
+      highlightActiveLine(),
+      highlightSelectionMatches(),
+      search({ top: true }),
+      linter(null),
+      autocompletion({ override: [completions], icons: false }),
+      pasteFromDocument,
+      EditorView.domEventHandlers({ blur: () => this.sync.flush() }),
+      placeholder(INVITATION),
+      this.readOnly.of([]),
+      this.keys(),
+      theme,
+      EditorView.contentAttributes.of({ 'aria-label': 'Script', spellcheck: 'true' }),
+      EditorView.updateListener.of((update) => {
+        this.sync?.update(update);
+        if (update.selectionSet || update.docChanged) this.tellTurn();
+      }),
+    ];
+  }
+
+  /** Tab leaves the editor, unless a completion is open: no keyboard trap. */
+  private keys(): Extension {
+    return keymap.of([
+      { key: 'Mod-Enter', run: () => this.act('generate') },
+      { key: 'Alt-Enter', run: (view) => this.playFrom(turnAt(view.state, view.state.selection.main.head)) },
+      { key: 'Tab', run: acceptCompletion },
+      ...completionKeymap,
+      { key: 'F8', run: nextDiagnostic },
+      { key: 'Mod-Shift-m', run: () => this.problems.toggle() },
+      ...searchKeymap,
+      ...historyKeymap,
+      { key: 'Escape', run: (view) => closeCompletion(view) || this.act('stop') }, // whatever else it closes comes first
+      ...defaultKeymap,
+    ]);
+  }
+
+  private act(action: 'generate' | 'stop'): boolean {
+    this.sync.flush(); // what is generated is what is seen
+    this.bus.emit('act', { action });
+    return true;
+  }
+
+  private acted(action: Action): void {
+    if (action === 'generate' || action === 'respeak') this.sync.flush(); // what is generated is what is seen
+    const turn = action === 'respeak' && turnAt(this.view.state, this.view.state.selection.main.head);
+    if (turn) this.bus.emit('respeak', { turn: turn.id });
+  }
+
+  private playFrom(turn: TurnState | undefined): boolean {
+    if (!turn || turn.seconds === null) return false;
+    this.bus.emit('seek', { turn: turn.id });
+    return true;
+  }
+
+  private showSpeakers(): void {
+    this.view.dispatch({ effects: setSpeakers.of(this.host.get<Speaker[]>('speakers') ?? []) });
+  }
+
+  private showTurns(): void {
+    const turns = turnsOf(this.host);
+    this.view.dispatch({ effects: setTurns.of({ turns, ...this.sync.known }) });
+    this.footer.showTurns(turns);
+    this.tellTurn();
+  }
+
+  private showRemarks(): void {
+    const remarks = this.host.get<Remark[]>('diagnostics') ?? [];
+    const { before, moved } = this.sync.known;
+    const diagnostics = toDiagnostics(remarks, before, moved);
+    this.view.dispatch(setDiagnostics(this.view.state, diagnostics));
+    this.problems.show(diagnostics);
+  }
+
+  private lock(): void {
+    const locked = this.host.get<ProjectState | undefined>('project')?.read_only ?? false;
+    this.view.dispatch({ effects: this.readOnly.reconfigure(EditorState.readOnly.of(locked)) });
+  }
+
+  private tellTurn(): void {
+    this.footer.showTurn(turnAt(this.view.state, this.view.state.selection.main.head));
+  }
+
+  /** Light the turn being heard; bring it into sight unless somebody is writing elsewhere. */
+  private light(turn: string | null): void {
+    this.view.dispatch({ effects: setLit.of(turn) });
+    const extent = turn !== null && !this.view.hasFocus && extentOf(this.view.state, turn);
+    if (!extent) return;
+    const { scrollDOM } = this.view;
+    const { top } = this.view.lineBlockAt(extent.from);
+    const { bottom } = this.view.lineBlockAt(extent.to);
+    // By hand: the editor's own way would scroll the notebook as well.
+    if (top < scrollDOM.scrollTop) scrollDOM.scrollTop = top;
+    else if (bottom > scrollDOM.scrollTop + scrollDOM.clientHeight) {
+      scrollDOM.scrollTop = Math.min(top, bottom - scrollDOM.clientHeight + 8);
+    }
+  }
+}

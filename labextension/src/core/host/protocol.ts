@@ -1,0 +1,163 @@
+/**
+ * The messages between kernel and page. `protocol.json` is the one table, read by the kernel too; the types here
+ * repeat it for the compiler, and a test holds them to it.
+ */
+
+import table from '../../../../vibevoice_nb/widgets/protocol.json';
+
+export const VERSION = table.version;
+
+/** What the kernel sends. */
+export interface ToPage {
+  welcome: { next: number; instance: string };
+  probe: { sum: number };
+  stream_begin: { stream: string; sample_rate: number };
+  /** `made`: when the kernel had its first sample, milliseconds since 1970. */
+  audio: { stream: string; start: number; made?: number | null };
+  stream_turn: { stream: string; turn: string; start: number };
+  stream_end: { stream: string; samples: number; ended: string };
+  progress: {
+    job: string;
+    turn: string;
+    turns_done: number;
+    turns_total: number;
+    turn_seconds: number;
+    turn_estimated: number;
+    seconds: number;
+    estimated: number;
+    elapsed: number;
+    remaining?: number | null;
+    rtf: number;
+    ttfa?: number | null;
+  };
+  reply: { id: number; result: Record<string, unknown> };
+  failed: { id: number; got: string; expected: string; remedy: string };
+  export_progress: { part: number };
+  notice: { severity: string; text: string };
+}
+
+/** What the page sends. */
+export interface ToKernel {
+  hello: { received: number; instance: string };
+  resend: { from: number };
+  probe_result: { ok: boolean; received: number };
+  /** `values` are what was set in the page a moment ago, and may come later than the call. */
+  call: { id: number; method: string; params: object; values?: object | null };
+}
+
+/** What the page can ask of the kernel, with the parameters. */
+export interface Methods {
+  peaks: { source: string; start: number; stop: number; buckets: number };
+  samples: { source: string; start: number; count: number };
+  spectrogram: { source: string; start: number; stop: number; columns: number; rows: number; scale: string };
+  describe: { source: string };
+  set_voice: { speaker: string; voice: string };
+  clear_voice: { speaker: string };
+  set_consent: { speaker: string; consent: boolean };
+  trim_voice: { speaker: string; start: number; stop: number };
+  set_colour: { speaker: string; colour: string };
+  keep_voice: { speaker: string; name: string };
+  upload_begin: { name: string; size: number; kind: string };
+  upload_chunk: { upload: string; offset: number };
+  upload_end: { upload: string; speaker: string };
+  upload_cancel: { upload: string };
+  load_model: object;
+  unload_model: object;
+  generate: { turns?: string[] | null };
+  respeak: { turn: string };
+  cancel: object;
+  choose_take: { turn: string; take: string };
+  star_take: { take: string; starred: boolean };
+  delete_take: { take: string };
+  undo: object;
+  set_gap: { turn: string; gap_ms?: number | null };
+  open_project: { path: string; create: boolean };
+  save_again: object;
+  recreate_project: object;
+  save_copy: { path: string };
+  export: {
+    format: string;
+    parts: string;
+    loudness?: number | null;
+    subtitles: string[];
+    chapters: boolean;
+    folder?: string | null;
+  };
+  cancel_export: object;
+  look: { root: string; folder: string };
+  add_voice: { root: string; path: string };
+  rename_voice: { voice: string; name: string };
+  remove_voice: { voice: string };
+  fetch: { file: string; offset: number; count: number };
+}
+
+/** One message, with what numbers it; `after` is there when what stood between is gone or no longer needed. */
+export type Envelope = { v: number; n: number; kind: string; after?: number; base64?: string[] } & Record<
+  string,
+  unknown
+>;
+
+type Fields = Readonly<Record<string, string>>;
+
+const FITS: Record<string, (value: unknown) => boolean> = {
+  string: (value) => typeof value === 'string',
+  integer: (value) => Number.isSafeInteger(value),
+  number: (value) => typeof value === 'number' && Number.isFinite(value),
+  boolean: (value) => typeof value === 'boolean',
+  object: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  array: Array.isArray,
+};
+
+/** What is wrong with a message from the kernel, in words; empty when it is right. */
+export function faultToPage(content: unknown): string {
+  return faultOf(content, table.to_page);
+}
+
+/** What is wrong with a message to the kernel, in words; empty when it is right. */
+export function faultToKernel(content: unknown): string {
+  const fault = faultOf(content, table.to_kernel);
+  if (fault || (content as Envelope).kind !== 'call') return fault;
+  const { method, params } = content as Envelope & ToKernel['call'];
+  const fields = lookUp(table.methods, method);
+  return fields
+    ? faultIn(params as Record<string, unknown>, fields, `call ${method}`)
+    : `no method is called ${shown(method)}`;
+}
+
+function faultOf(content: unknown, kinds: object): string {
+  if (!FITS.object!(content)) return 'the message is not an object';
+  const { v, n, kind, after, base64, ...fields } = content as Envelope;
+  if (v !== VERSION) return `v is ${shown(v)}, not ${VERSION}`;
+  if (!Number.isSafeInteger(n) || n < 0) return `n is ${shown(n)}, not a number from 0`;
+  if (after !== undefined && (!Number.isSafeInteger(after) || after < 0 || after >= n)) {
+    return `after is ${shown(after)}, not a number below n`;
+  }
+  if (base64 !== undefined && !(Array.isArray(base64) && base64.every((text) => typeof text === 'string'))) {
+    return 'base64 is not a list of strings';
+  }
+  const expected = typeof kind === 'string' ? lookUp(kinds, kind) : undefined;
+  return expected ? faultIn(fields, expected, kind) : `no message is called ${shown(kind)}`;
+}
+
+function faultIn(fields: Record<string, unknown>, expected: Fields, where: string): string {
+  for (const [name, type] of Object.entries(expected)) {
+    const value = fields[name];
+    const optional = type.endsWith('?');
+    if (value === undefined || value === null) {
+      if (!optional) return `${where} lacks ${name}`;
+    } else if (!FITS[optional ? type.slice(0, -1) : type]!(value)) {
+      return `${where}: ${name} is ${shown(value)}, not of type ${type}`;
+    }
+  }
+  const unread = Object.keys(fields).filter((name) => !Object.hasOwn(expected, name));
+  return unread.length ? `${where} has no field ${unread.join(', ')}` : '';
+}
+
+function lookUp(kinds: object, name: string): Fields | undefined {
+  return Object.hasOwn(kinds, name) ? (kinds as Record<string, Fields>)[name] : undefined;
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}

@@ -1,0 +1,164 @@
+/** The values a widget shares with its kernel, as the traits' table has them. */
+
+import type { Host } from './host';
+
+export interface Check {
+  severity: 'error' | 'warning' | 'info';
+  message: string;
+  remedy: string;
+}
+
+export type VoiceKind = 'built-in' | 'library' | 'upload' | 'recording' | 'file';
+
+export interface SpeakerVoice {
+  name: string;
+  kind: VoiceKind;
+  seconds: number;
+  checks: Check[];
+  consent: boolean;
+  needs_consent: boolean;
+  /** The built-in voice that is used instead, where the model cannot follow a recording; else empty. */
+  stand_in: string;
+}
+
+export interface Speaker {
+  label: string;
+  colour: string;
+  voice: SpeakerVoice | null;
+}
+
+export interface KnownVoice {
+  name: string;
+  kind: VoiceKind;
+  description: string;
+  seconds: number;
+}
+
+export interface TurnState {
+  id: string;
+  speaker: string;
+  speaker_index: number;
+  line: number;
+  end_line: number;
+  state: 'unspoken' | 'queued' | 'speaking' | 'spoken' | 'changed' | 'unspeakable';
+  /** Why it is unspeakable. */
+  reason: string;
+  /** Whether the chosen take was stopped before its end. */
+  partial: boolean;
+  context_changed: boolean;
+  estimated: number;
+  seconds: number | null;
+  gap_ms: number | null;
+  pause_ms: number;
+  takes: string[];
+  chosen: string | null;
+}
+
+export interface TakeState {
+  id: string;
+  turn: string;
+  created: string;
+  seed: number | null;
+  num_steps: number | null;
+  cfg_scale: number | null;
+  solver: string | null;
+  model: string;
+  seconds: number;
+  rtf: number | null;
+  starred: boolean;
+  follows: string | null;
+  context_changed: boolean;
+  ended: string;
+  /** Far from the length its text should take: "short", "long", or empty. */
+  odd_length: string;
+}
+
+export interface ModelState {
+  state: 'unloaded' | 'loading' | 'ready' | 'failed';
+  name: string;
+  device: string;
+  dtype: string;
+  /** Bytes; 0 when it isn't loaded. */
+  memory: number;
+  message: string;
+  /** The fraction that is loaded, while it loads. */
+  loaded?: number;
+}
+
+/** Languages, voices and lengths that the model is bound to. */
+export interface ModelLimits {
+  languages: string[];
+  follows_voices: boolean;
+  max_seconds: number | null;
+  passage_seconds: number | null;
+  sentences: string[];
+}
+
+export interface JobState {
+  id: string;
+  state: 'idle' | 'queued' | 'loading' | 'speaking' | 'finished' | 'cancelled' | 'failed';
+  turns: string[];
+  message: string;
+}
+
+export interface ProjectState {
+  name: string;
+  path: string;
+  read_only: boolean;
+  note: string;
+  /** Why the project can't be saved; empty while it can. */
+  problem?: string;
+  /** True if the script that is shown is not the one on the disk. */
+  unsaved?: boolean;
+  /** Actions that may help. */
+  actions?: SaveAction[];
+}
+
+export type SaveAction = 'recreate' | 'retry' | 'save_copy';
+
+export interface SweepCell {
+  source: string;
+  num_steps: number | null;
+  cfg_scale: number | null;
+  seed: number | null;
+  solver?: string | null;
+  temperature?: number | null;
+  seconds: number;
+  elapsed: number;
+  rtf: number;
+  loudness: number | null;
+  state: 'waiting' | 'speaking' | 'finished' | 'cancelled';
+}
+
+/** State of a turn as it is shown: the kernel's, with the reasons why a spoken turn may need another take. */
+export type Standing = TurnState['state'] | 'partial' | 'context';
+
+export function standing(turn: TurnState): Standing {
+  if (turn.state !== 'spoken') return turn.state;
+  return turn.partial ? 'partial' : turn.context_changed ? 'context' : 'spoken';
+}
+
+/** Whether pressing Generate generates a turn: it has no complete take of its present text and voice. */
+export const isMissing = (turn: TurnState): boolean =>
+  turn.state !== 'unspeakable' && (turn.state !== 'spoken' || turn.partial);
+
+/** Length of a turn: of its complete take, or else estimated. */
+export function secondsOf(turn: TurnState): number {
+  if (turn.state === 'unspeakable') return 0;
+  return turn.partial ? turn.estimated : (turn.seconds ?? turn.estimated);
+}
+
+/** The turns; without a kernel none is waiting or being generated, whatever the kernel said last. */
+export function turnsOf(host: Host): readonly TurnState[] {
+  const turns = host.get<TurnState[] | undefined>('turns') ?? [];
+  if (host.channel.connected) return turns;
+  return turns.map((turn) =>
+    turn.state === 'queued' || turn.state === 'speaking'
+      ? { ...turn, state: turn.chosen === null ? 'unspoken' : 'spoken' }
+      : turn,
+  );
+}
+
+/** Whether a job still has work to do. */
+export const isBusy = (job: JobState | undefined): boolean =>
+  job !== undefined && ['queued', 'loading', 'speaking'].includes(job.state);

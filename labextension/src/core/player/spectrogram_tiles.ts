@@ -1,0 +1,141 @@
+/** The spectrogram, in tiles from the kernel. */
+
+import type { Channel } from '../host/channel';
+import { spectrumMap, type Palette } from './color';
+import type { Summary } from './model';
+import { Tiles, type Place } from './tiles';
+import type { View } from './view';
+
+export type Scale = 'mel' | 'linear';
+
+/** The highest frequency shown: half our sample rate. */
+const TOP_HZ = 12_000;
+const COLUMNS = 256;
+const ROWS = 160;
+const BUDGET = 12 * 2 ** 20;
+/** The closest a column stands to the next, as a power of two samples: 1.3 ms. */
+const FINEST = 5;
+const SKETCHES = 6;
+
+interface Tile {
+  values: Uint8Array;
+  columns: number;
+  picture: HTMLCanvasElement | null;
+}
+
+export class Spectra {
+  private readonly tiles: Tiles<Tile>;
+  private map: Uint8ClampedArray | null = null;
+  private mapOf = '';
+  private lacking: Place[] = [];
+  private readonly length: number;
+
+  constructor(
+    channel: Channel,
+    summary: Summary,
+    readonly scale: Scale,
+    onload: () => void,
+  ) {
+    const { source, samples } = summary;
+    this.length = samples;
+    const load = async ({ level, index }: Place): Promise<Tile> => {
+      const start = index * COLUMNS * 2 ** level;
+      const columns = Math.min(COLUMNS, Math.ceil((samples - start) / 2 ** level));
+      const stop = start + columns * 2 ** level;
+      const { buffers } = await channel.call('spectrogram', { source, start, stop, columns, rows: ROWS, scale });
+      const [view] = buffers;
+      return { values: new Uint8Array(view!.buffer, view!.byteOffset, view!.byteLength), columns, picture: null };
+    };
+    this.tiles = new Tiles(load, (tile) => tile.columns * ROWS * 5, BUDGET, onload);
+  }
+
+  get bytes(): number {
+    return this.tiles.bytes;
+  }
+
+  draw(context: CanvasRenderingContext2D, view: View, palette: Palette, width: number, height: number): void {
+    this.paintWith(palette);
+    const level = Math.max(FINEST, Math.round(Math.log2(view.perPixel)));
+    const span = COLUMNS * 2 ** level;
+    const last = Math.floor(Math.max(0, Math.min(view.sampleAt(width), this.length - 1)) / span);
+    for (let index = Math.max(0, Math.floor(view.start / span)); index <= last; index++) {
+      if (!this.drawTile(context, view, { level, index }, height)) {
+        this.lacking.push({ level, index });
+        this.sketch(context, view, { level, index }, height);
+      }
+    }
+    if (this.lacking.length && this.tiles.empty) {
+      context.font = `12px ${palette.font}`;
+      context.fillStyle = palette.muted;
+      context.fillText('Working out the spectrogram …', 48, height / 2);
+    }
+    this.tiles.want(this.lacking);
+    this.lacking = [];
+  }
+
+  dispose(): void {
+    this.tiles.clear();
+  }
+
+  private drawTile(context: CanvasRenderingContext2D, view: View, place: Place, height: number): boolean {
+    const tile = this.tiles.get(place);
+    if (!tile) return false;
+    const left = view.xOf(place.index * COLUMNS * 2 ** place.level);
+    context.drawImage(this.pictureOf(tile), left, 0, (tile.columns * 2 ** place.level) / view.perPixel, height);
+    return true;
+  }
+
+  /** A coarser tile in place of one that isn't here yet, no wider than that. */
+  private sketch(context: CanvasRenderingContext2D, view: View, { level, index }: Place, height: number): void {
+    const span = COLUMNS * 2 ** level;
+    context.save();
+    context.beginPath();
+    context.rect(view.xOf(index * span), 0, span / view.perPixel, height);
+    context.clip();
+    for (let up = 1; up <= SKETCHES; up++) {
+      if (this.drawTile(context, view, { level: level + up, index: index >> up }, height)) break;
+    }
+    context.restore();
+  }
+
+  private paintWith(palette: Palette): void {
+    const name = `${palette.ground.join()} ${palette.dark}`;
+    if (name === this.mapOf) return;
+    this.mapOf = name;
+    this.map = spectrumMap(palette.ground, palette.dark);
+    this.tiles.each((tile) => (tile.picture = null));
+  }
+
+  private pictureOf(tile: Tile): HTMLCanvasElement {
+    if (tile.picture) return tile.picture;
+    const { columns, values } = tile;
+    const picture = Object.assign(document.createElement('canvas'), { width: columns, height: ROWS });
+    const context = picture.getContext('2d')!;
+    const image = context.createImageData(columns, ROWS);
+    const pixels = new Uint32Array(image.data.buffer);
+    const map = new Uint32Array(this.map!.buffer);
+    for (let row = 0; row < ROWS; row++) {
+      const from = (ROWS - 1 - row) * columns; // row 0 is the lowest frequency, the picture's last line
+      for (let column = 0; column < columns; column++) pixels[row * columns + column] = map[values[from + column]!]!;
+    }
+    context.putImageData(image, 0, 0);
+    return (tile.picture = picture);
+  }
+}
+
+/** Where a frequency stands, 0 at the bottom to 1 at the top. */
+export function heightOf(hertz: number, scale: Scale): number {
+  return scale === 'linear' ? hertz / TOP_HZ : melOf(hertz) / melOf(TOP_HZ);
+}
+
+/** Slaney's mel scale, the one of librosa: straight to 1 kHz, then logarithmic. */
+function melOf(hertz: number): number {
+  const straight = (3 * hertz) / 200;
+  return hertz < 1000 ? straight : 15 + Math.log(hertz / 1000) / (Math.log(6.4) / 27);
+}
+
+/** The frequencies written at the edge. */
+export const MARKS: Readonly<Record<Scale, readonly number[]>> = {
+  mel: [500, 1000, 2000, 4000, 8000],
+  linear: [2000, 4000, 6000, 8000, 10_000],
+};

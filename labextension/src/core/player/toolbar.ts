@@ -1,0 +1,140 @@
+/** The player's row of controls. */
+
+import { SAMPLE_RATE } from '../audio/resample';
+import { h } from '../ui/dom';
+import { button, relabel, segments } from '../ui/elements';
+import { clock } from '../ui/format';
+import { keysButton } from './keys';
+import type { Scale } from './spectrogram_tiles';
+import { SPEEDS, type Transport } from './playback';
+
+export interface ControlActions {
+  toggleLoop(): void;
+  zoom(factor: number): void;
+  fit(): void;
+  setFollow(on: boolean): void;
+  setSpectrum(on: boolean): void;
+  setScale(scale: Scale): void;
+}
+
+export interface ControlState {
+  whole: boolean;
+  follow: boolean;
+  spectrum: boolean;
+  scale: Scale;
+}
+
+export interface Controls {
+  element: HTMLElement;
+  update(state: ControlState): void;
+  showTime(position: number): void;
+}
+
+export function controls(transport: Transport, actions: ControlActions): Controls {
+  const quiet = { kind: 'quiet', bare: true } as const;
+  const before = button({ ...quiet, label: 'Previous turn', icon: 'previous', onclick: () => transport.step(-1) });
+  const play = button({ kind: 'primary', bare: true, label: 'Play', icon: 'play', onclick: () => transport.toggle() });
+  const after = button({ ...quiet, label: 'Next turn', icon: 'next', onclick: () => transport.step(1) });
+  const time = h('span', { class: 'vvnb-deck-now' });
+  const total = h('span', { class: 'vvnb-muted' });
+  const speed = h(
+    'select',
+    {
+      class: 'vvnb-select vvnb-deck-speed',
+      'aria-label': 'Speed',
+      title: 'Speed; the pitch stays',
+      onchange: () => transport.setSpeed(Number(speed.value)),
+    },
+    ...SPEEDS.map((value) => h('option', { value }, `${value}×`)),
+  );
+  const loop = button({ ...quiet, label: 'Loop', icon: 'loop', pressed: false, onclick: () => actions.toggleLoop() });
+  const volume = volumeControl(transport);
+  const closer = button({ ...quiet, label: 'Zoom in', icon: 'plus', onclick: () => actions.zoom(0.5) });
+  const wider = button({ ...quiet, label: 'Zoom out', icon: 'minus', onclick: () => actions.zoom(2) });
+  const all = button({ ...quiet, label: 'Show all', icon: 'fit', onclick: () => actions.fit() });
+  const follow = button({
+    ...quiet,
+    label: 'Follow the playhead',
+    icon: 'follow',
+    pressed: true,
+    onclick: () => actions.setFollow(follow.getAttribute('aria-pressed') !== 'true'),
+  });
+  const spectrum = button({
+    ...quiet,
+    label: 'Spectrogram',
+    icon: 'spectrum',
+    pressed: false,
+    onclick: () => actions.setSpectrum(spectrum.getAttribute('aria-pressed') !== 'true'),
+  });
+  const scales = [
+    ['mel', 'Mel'],
+    ['linear', 'Linear'],
+  ] as const;
+  const scale = segments<Scale>('Frequency scale', scales, (value) => actions.setScale(value));
+  scale.element.classList.add('vvnb-deck-scale');
+  const element = h(
+    'div',
+    { class: 'vvnb-deck-bar', role: 'toolbar', 'aria-label': 'Player controls' },
+    h('div', { class: 'vvnb-deck-group' }, before, play, after),
+    h('div', { class: 'vvnb-deck-time' }, time, total),
+    h('div', { class: 'vvnb-deck-group' }, speed, loop),
+    volume.element,
+    h('span', { class: 'vvnb-deck-space' }),
+    h('div', { class: 'vvnb-deck-group' }, scale.element, spectrum),
+    h('div', { class: 'vvnb-deck-group vvnb-deck-zoom' }, wider, all, closer, follow),
+    keysButton(),
+  );
+  return {
+    element,
+    showTime(position) {
+      const tenths = clock(Math.floor(position / (SAMPLE_RATE / 10)) / 10, true);
+      if (time.textContent !== tenths) time.textContent = tenths;
+    },
+    update(state) {
+      const { playing, blocked, summary, turns, length, growing } = transport;
+      relabel(play, playing && !blocked ? 'Pause' : 'Play', playing && !blocked ? 'pause' : 'play');
+      play.disabled = !summary || (length === 0 && !growing);
+      before.disabled = after.disabled = turns.length === 0;
+      loop.disabled = closer.disabled = length === 0;
+      wider.disabled = all.disabled = state.whole;
+      total.textContent = ` / ${clock(length / SAMPLE_RATE, true)}`;
+      speed.value = String(transport.speed);
+      loop.setAttribute('aria-pressed', String(transport.loop !== null));
+      follow.setAttribute('aria-pressed', String(state.follow));
+      spectrum.setAttribute('aria-pressed', String(state.spectrum));
+      scale.element.hidden = !state.spectrum;
+      scale.set(state.scale);
+      volume.update();
+    },
+  };
+}
+
+function volumeControl(transport: Transport): { element: HTMLElement; update: () => void } {
+  let loud = 1;
+  const mute = button({
+    kind: 'quiet',
+    bare: true,
+    label: 'Mute',
+    icon: 'volume',
+    onclick: () => {
+      if (transport.volume > 0) loud = transport.volume;
+      transport.setVolume(transport.volume > 0 ? 0 : loud);
+    },
+  });
+  const slider = h('input', {
+    type: 'range',
+    class: 'vvnb-slider',
+    min: 0,
+    max: 100,
+    'aria-label': 'Volume',
+    oninput: () => transport.setVolume((Number(slider.value) / 100) ** 2), // loudness is heard about so
+  });
+  return {
+    element: h('div', { class: 'vvnb-deck-group vvnb-deck-volume' }, mute, slider),
+    update() {
+      const silent = transport.volume === 0;
+      relabel(mute, silent ? 'Unmute' : 'Mute', silent ? 'muted' : 'volume');
+      slider.value = String(Math.round(100 * Math.sqrt(transport.volume)));
+    },
+  };
+}

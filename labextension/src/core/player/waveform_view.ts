@@ -1,0 +1,156 @@
+/**
+ * The stretch in view: ruler, turns, waveform, spectrogram, playhead and selection.
+ *
+ * Drawn by ourselves from what the kernel has measured, because waveform libraries want the whole file.
+ */
+
+import { h } from '../ui/dom';
+import { drawFrequencies, drawRuler, drawWave, prepare, type TurnColours } from './draw';
+import { turnAt } from './model';
+import type { PeakSource } from './peaks';
+import { MARKS, heightOf, type Spectra } from './spectrogram_tiles';
+import { TurnLane } from './turn_lane';
+import type { Transport } from './playback';
+import type { View } from './view';
+
+const RULER = 22;
+const WAVE = 116;
+export const SPECTRUM = 150;
+/** A press that moves less is a click. */
+const SLACK = 4;
+const ZOOM_PER_WHEEL_PIXEL = 0.004;
+
+export class Stage {
+  readonly element: HTMLElement;
+  width = 0;
+  private readonly lane: TurnLane;
+  private readonly ruler = h('canvas', { class: 'vvnb-deck-ruler', 'aria-hidden': 'true' });
+  private readonly wave = h('canvas', { class: 'vvnb-deck-wave', role: 'img' });
+  private readonly spectrum = h('canvas', {
+    class: 'vvnb-deck-spectrum',
+    role: 'img',
+    'aria-label': 'Spectrogram, 0 to 12 kHz',
+  });
+  private readonly head = h('i', { class: 'vvnb-deck-head' });
+  private readonly selection = h('i', { class: 'vvnb-deck-selection', hidden: true });
+  private readonly hover = h('i', { class: 'vvnb-deck-hover', hidden: true });
+  private current: string | undefined;
+  private drag: { x: number; id: number; selecting: boolean } | null = null;
+
+  constructor(
+    private readonly transport: Transport,
+    private readonly view: View,
+    private readonly onmove: () => void,
+  ) {
+    this.lane = new TurnLane((turn) => transport.seek(turn.start));
+    const area = h('div', { class: 'vvnb-deck-area' }, this.wave, this.spectrum, this.selection);
+    this.element = h('div', { class: 'vvnb-deck-stage' }, this.ruler, this.lane.element, area, this.hover, this.head);
+    this.listen(area);
+    this.listenScrub();
+    this.element.addEventListener('wheel', (event) => this.wheel(event), { passive: false });
+  }
+
+  /** Read the width; asking the page for it while painting would lay it out once more for every frame. */
+  measure(): void {
+    this.width = this.element.clientWidth;
+  }
+
+  draw(peaks: PeakSource | null, spectra: Spectra | null, colours: TurnColours, loudest: number): void {
+    const { transport, view, width } = this;
+    const { palette } = colours;
+    drawRuler(prepare(this.ruler, width, RULER), view, palette, width, RULER);
+    const context = prepare(this.wave, width, WAVE);
+    context.fillStyle = palette.line;
+    context.fillRect(0, WAVE / 2, width, 1);
+    const style = { colours, turns: transport.turns, loudest, tinted: true };
+    if (peaks && transport.length) drawWave(context, peaks, view, style, { width, top: 0, height: WAVE });
+    this.wave.setAttribute('aria-label', `Waveform of ${transport.summary?.name ?? 'nothing'}`);
+    this.spectrum.hidden = !spectra;
+    if (spectra) {
+      const picture = prepare(this.spectrum, width, SPECTRUM);
+      spectra.draw(picture, view, palette, width, SPECTRUM);
+      const { scale } = spectra;
+      const marks = MARKS[scale].map((hertz) => ({ hertz, y: SPECTRUM * (1 - heightOf(hertz, scale)) }));
+      drawFrequencies(picture, marks, palette);
+    }
+  }
+
+  /** What moves without drawing the waveform anew; `moved` when the view or the turns did. */
+  mark(position: number, colours: TurnColours, moved: boolean): void {
+    const { transport, view, width } = this;
+    const x = view.xOf(position);
+    this.head.hidden = x < -1 || x > width + 1 || transport.length === 0;
+    this.head.style.transform = `translateX(${Math.min(width - 1, x).toFixed(2)}px)`;
+    const current = turnAt(transport.turns, position);
+    if (moved || current?.turn !== this.current) this.lane.update(transport.turns, view, width, current, colours);
+    this.current = current?.turn;
+    const { loop } = transport;
+    if (!this.drag?.selecting) this.select(loop && [view.xOf(loop.start), view.xOf(loop.stop)]);
+  }
+
+  private select(between: readonly [number, number] | null): void {
+    this.selection.hidden = !between;
+    if (!between) return;
+    const left = Math.max(-2, Math.min(...between));
+    const right = Math.min(this.width + 2, Math.max(...between));
+    this.selection.style.left = `${left}px`;
+    this.selection.style.width = `${Math.max(0, right - left)}px`;
+  }
+
+  private listen(area: HTMLElement): void {
+    area.addEventListener('pointerdown', (event) => {
+      if (event.button !== 0) return;
+      area.setPointerCapture(event.pointerId);
+      this.drag = { x: this.xOf(event), id: event.pointerId, selecting: false };
+    });
+    area.addEventListener('pointermove', (event) => {
+      const x = this.xOf(event);
+      this.hover.hidden = event.pointerType === 'touch';
+      this.hover.style.transform = `translateX(${x}px)`;
+      if (!this.drag) return;
+      if (Math.abs(x - this.drag.x) > SLACK) this.drag.selecting = true;
+      if (this.drag.selecting) this.select([this.drag.x, x]);
+    });
+    area.addEventListener('pointerup', (event) => {
+      const { drag, view, transport } = this;
+      this.drag = null;
+      if (!drag) return;
+      const [from, to] = [drag.x, this.xOf(event)].sort((a, b) => a - b).map((x) => this.clip(view.sampleAt(x)));
+      if (drag.selecting) transport.setLoop({ start: from!, stop: to! });
+      else transport.seek(from!);
+    });
+    area.addEventListener('pointercancel', () => (this.drag = null));
+    area.addEventListener('pointerleave', () => (this.hover.hidden = true));
+  }
+
+  /** On the ruler, pressing and dragging moves the playhead. */
+  private listenScrub(): void {
+    const { ruler, transport, view } = this;
+    const seek = (event: PointerEvent): void => transport.seek(view.sampleAt(this.xOf(event)));
+    ruler.addEventListener('pointerdown', (event) => {
+      ruler.setPointerCapture(event.pointerId);
+      seek(event);
+    });
+    ruler.addEventListener('pointermove', (event) => {
+      if (ruler.hasPointerCapture(event.pointerId)) seek(event);
+    });
+  }
+
+  /** With Ctrl (a pinch looks so, too) zoom, sideways move; anything else scrolls the page as everywhere. */
+  private wheel(event: WheelEvent): void {
+    const sideways = event.shiftKey ? event.deltaY + event.deltaX : event.deltaX;
+    if (event.ctrlKey || event.metaKey) this.view.zoom(Math.exp(event.deltaY * ZOOM_PER_WHEEL_PIXEL), this.xOf(event));
+    else if (Math.abs(sideways) > (event.shiftKey ? 0 : Math.abs(event.deltaY))) this.view.pan(sideways);
+    else return;
+    event.preventDefault();
+    this.onmove();
+  }
+
+  private xOf(event: MouseEvent): number {
+    return event.clientX - this.element.getBoundingClientRect().left;
+  }
+
+  private clip(sample: number): number {
+    return Math.round(Math.max(0, Math.min(this.transport.length, sample)));
+  }
+}

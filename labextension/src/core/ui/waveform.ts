@@ -1,0 +1,117 @@
+/** Small waveforms: peaks from the kernel on a canvas, sharp at every zoom, in the theme's colours. */
+
+import { h } from './dom';
+import type { Host } from '../host/host';
+
+/** Lowest and highest sample of each bucket, int16. */
+export type Peaks = Int16Array;
+
+export async function fetchPeaks(host: Host, source: string, samples: number, buckets: number): Promise<Peaks> {
+  const reply = await host.channel.call('peaks', { source, start: 0, stop: samples, buckets });
+  const view = reply.buffers[0];
+  if (!view) return new Int16Array(0);
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  return new Int16Array(bytes.slice().buffer);
+}
+
+/** A colour as the page shows it: canvases don't know custom properties. */
+export function colourOf(element: Element, name: string): string {
+  const probe = h('span', { style: `color: var(${name}); display: none` });
+  element.append(probe);
+  const colour = getComputedStyle(probe).color;
+  probe.remove();
+  return colour;
+}
+
+/** Draw peaks as bars, scaled so that the loudest fills the height; returns whether there was room. */
+export function drawPeaks(canvas: HTMLCanvasElement, peaks: Peaks, colour: string): boolean {
+  const { width, height } = canvas.getBoundingClientRect();
+  const context = canvas.getContext('2d');
+  if (!context || !width || !height) return false;
+  const ratio = devicePixelRatio || 1;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  context.scale(canvas.width / width, canvas.height / height);
+  context.fillStyle = colour;
+  if (!peaks.length) return true;
+  const buckets = peaks.length / 2;
+  let loudest = 1;
+  for (const value of peaks) loudest = Math.max(loudest, Math.abs(value));
+  const pitch = 3; // a bar of two pixels and a gap of one
+  const bars = Math.max(1, Math.floor(width / pitch));
+  for (let bar = 0; bar < bars; bar += 1) {
+    const from = Math.floor((bar * buckets) / bars);
+    const to = Math.max(from + 1, Math.floor(((bar + 1) * buckets) / bars));
+    let low = 0;
+    let high = 0;
+    for (let bucket = from; bucket < to && bucket < buckets; bucket += 1) {
+      low = Math.min(low, peaks[2 * bucket]!);
+      high = Math.max(high, peaks[2 * bucket + 1]!);
+    }
+    const size = Math.max(1, ((high - low) / (2 * loudest)) * (height - 2));
+    context.fillRect(bar * pitch, (height - size) / 2, 2, size);
+  }
+  return true;
+}
+
+export interface Waveform {
+  element: HTMLCanvasElement;
+  /** Show another source, or the same one again after it changed. */
+  show(source: string, samples: number): void;
+  /** Its colour may have changed. */
+  redraw(): void;
+  dispose(): void;
+}
+
+/** A canvas that fetches its peaks when it is first seen, and draws itself again when its size or theme changes. */
+export function waveform(host: Host, colour: string, buckets = 240): Waveform {
+  const element = h('canvas', { class: 'vvnb-waveform', 'aria-hidden': 'true' });
+  let wanted: { source: string; samples: number } | null = null;
+  let peaks: Peaks = new Int16Array(0);
+  let seen = false;
+  let generation = 0;
+  const draw = (): void => {
+    if (element.isConnected) drawPeaks(element, peaks, colourOf(element.parentElement ?? element, colour));
+  };
+  const load = async (): Promise<void> => {
+    if (!seen || !wanted || !wanted.samples) return;
+    const mine = (generation += 1);
+    try {
+      const found = await fetchPeaks(host, wanted.source, wanted.samples, buckets);
+      if (mine !== generation) return;
+      peaks = found;
+      draw();
+    } catch {
+      peaks = new Int16Array(0); // the kernel is away: the name beside the waveform still says what it is
+    }
+  };
+  const visible = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    if (seen) return draw();
+    seen = true;
+    void load();
+  });
+  const size = new ResizeObserver(draw);
+  visible.observe(element);
+  size.observe(element);
+  const scheme = matchMedia('(prefers-color-scheme: dark)');
+  // JupyterLab hides the page while it changes the theme: there is no room to draw in before the next frame.
+  const theme = new MutationObserver(() => requestAnimationFrame(draw));
+  theme.observe(document.body, { attributes: true, attributeFilter: ['data-jp-theme-light', 'class'] });
+  scheme.addEventListener('change', draw);
+  return {
+    element,
+    show(source, samples) {
+      wanted = { source, samples };
+      void load();
+    },
+    redraw: draw,
+    dispose() {
+      generation += 1;
+      visible.disconnect();
+      size.disconnect();
+      theme.disconnect();
+      scheme.removeEventListener('change', draw);
+    },
+  };
+}

@@ -1,0 +1,63 @@
+/** Keeps a document's text and a room's script the same. */
+
+import type { ISignal } from '@lumino/signaling';
+
+import type { Host } from '../../core/host/host';
+import type { ProjectState } from '../../core/host/traits';
+
+/** What we need of a text document's model. */
+export interface TextModel {
+  readonly contentChanged: ISignal<unknown, void>;
+  readonly sharedModel: { getSource(): unknown; updateSource?(start: number, end: number, value?: string): void };
+}
+
+export class TextBond {
+  private readonly off: () => void;
+
+  constructor(
+    private readonly host: Host,
+    private readonly model: TextModel,
+  ) {
+    this.off = host.on('script', () => this.scriptChanged());
+    model.contentChanged.connect(this.textChanged, this);
+  }
+
+  dispose(): void {
+    this.off();
+    this.model.contentChanged.disconnect(this.textChanged, this);
+  }
+
+  private get text(): string {
+    return String(this.model.sharedModel.getSource());
+  }
+
+  private scriptChanged(): void {
+    // A room that may only read shows somebody else's text, which is no reason to change the file.
+    if (this.readOnly) return;
+    const { text } = this;
+    const script = this.host.get<string>('script');
+    const { start, end, value } = difference(text, script);
+    // Only what differs: others may be writing in the document, too.
+    if (text !== script) this.model.sharedModel.updateSource?.(start, end, value);
+  }
+
+  private textChanged(): void {
+    const { text } = this;
+    const script = this.host.get<string | undefined>('script');
+    if (script !== undefined && script !== text && !this.readOnly) this.host.set('script', text);
+  }
+
+  private get readOnly(): boolean {
+    return this.host.get<ProjectState | undefined>('project')?.read_only ?? false;
+  }
+}
+
+/** The one stretch `[start, end)` of a text that, replaced by `value`, makes another of it. */
+export function difference(before: string, after: string): { start: number; end: number; value: string } {
+  const shorter = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < shorter && before[start] === after[start]) start++;
+  let same = 0;
+  while (same < shorter - start && before[before.length - 1 - same] === after[after.length - 1 - same]) same++;
+  return { start, end: before.length - same, value: after.slice(start, after.length - same) };
+}

@@ -1,0 +1,239 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Feed } from '../../src/core/audio/output';
+import { Bus, type Host } from '../../src/core/host/host';
+import type { Answers } from '../fake_channel';
+import { FakeChannel } from '../fake_channel';
+
+/** Plays nothing; the test says how much of it was heard. */
+class FakeOutput {
+  static last: FakeOutput | null = null;
+  feed: Feed | null = null;
+  heard = 0;
+  blocked = false;
+  volume = 1;
+  underruns = 0;
+  context = { resume: vi.fn() };
+  constructor(readonly ontick: () => void) {
+    FakeOutput.last = this;
+  }
+  play(feed: Feed): void {
+    this.feed = feed;
+    this.heard = 0;
+    this.pump();
+  }
+  stop(): void {
+    this.feed = null;
+  }
+  pump(): void {
+    for (let block; (block = this.feed?.pull(4800)) && block.length;);
+  }
+  async close(): Promise<void> {}
+  hear(samples: number): void {
+    this.heard = samples;
+    this.ontick();
+  }
+}
+
+vi.mock('../../src/core/audio/output', () => ({
+  Output: { open: async ({ ontick }: { ontick: () => void }) => new FakeOutput(ontick) },
+}));
+
+const { Transport } = await import('../../src/core/player/playback');
+
+class FakeHost implements Host {
+  readonly channel: Host['channel'];
+  private readonly listeners = new Map<string, (() => void)[]>();
+  constructor(
+    readonly kernel: FakeChannel,
+    readonly values: Record<string, unknown>,
+  ) {
+    this.channel = kernel.asChannel();
+  }
+  get<T>(name: string): T {
+    return this.values[name] as T;
+  }
+  set(name: string, value: unknown): void {
+    if (this.values[name] === value) return;
+    this.values[name] = value;
+    for (const callback of this.listeners.get(name) ?? []) callback();
+  }
+  on(name: string, callback: () => void): () => void {
+    this.listeners.set(name, [...(this.listeners.get(name) ?? []), callback]);
+    return () => undefined;
+  }
+}
+
+const turn = (id: string, start: number, stop: number) => ({
+  turn: id,
+  label: id,
+  text: '',
+  colour: '',
+  start,
+  stop,
+  confidence: 1,
+});
+const EPISODE = {
+  source: 'episode',
+  name: 'Show',
+  samples: 48_000,
+  sample_rate: 24_000,
+  revision: 1,
+  turns: [turn('a', 0, 20_000), turn('b', 20_000, 48_000)],
+};
+
+const answers: Answers = (method, params) => {
+  const { source, count = 0 } = params as { source: string; count?: number };
+  if (method === 'samples') return { result: {}, buffers: [new DataView(new ArrayBuffer(2 * count))] };
+  return { result: { ...EPISODE, source, name: 'a voice', turns: [], samples: 9000 }, buffers: [] };
+};
+
+function room(values: Record<string, unknown> = {}) {
+  const host = new FakeHost(new FakeChannel(answers), { take: EPISODE, position: 0, playing: false, ...values });
+  const bus = new Bus();
+  const lit: (string | null)[] = [];
+  bus.on('lit', ({ turn: id }) => lit.push(id));
+  return { host, bus, lit, transport: new Transport(host, bus) };
+}
+
+const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
+describe('Transport', () => {
+  beforeEach(() => vi.stubGlobal('navigator', { userActivation: { hasBeenActive: true } }));
+  afterEach(() => vi.unstubAllGlobals());
+
+  it('tells which turn is heard, and that it stopped', async () => {
+    const { transport, host, lit } = room();
+    await transport.play();
+    await soon();
+    FakeOutput.last!.hear(100);
+    FakeOutput.last!.hear(25_000);
+    transport.pause();
+    expect(lit).toEqual(['a', 'b', null]);
+    expect(transport.position).toBe(25_000);
+    expect(host.get('playing')).toBe(false);
+  });
+
+  it('does what the kernel sets, and not what it told the kernel itself', async () => {
+    const { transport, host } = room();
+    host.set('position', 1.5);
+    expect(transport.position).toBe(36_000);
+    host.set('playing', true);
+    await soon();
+    expect(transport.playing).toBe(true);
+    FakeOutput.last!.hear(2400);
+    expect(transport.position).toBe(38_400);
+    host.set('playing', false);
+    expect(transport.playing).toBe(false);
+    expect(transport.position).toBe(38_400);
+  });
+
+  it('stays at the same words when the take changes', async () => {
+    const { transport, host } = room();
+    transport.seek(21_000);
+    const turns = [turn('a', 0, 30_000), turn('b', 30_000, 50_000)];
+    host.set('take', { ...EPISODE, revision: 2, samples: 50_000, turns });
+    expect(transport.position).toBe(31_000);
+    host.set('take', { ...EPISODE, revision: 3, samples: 9000, turns: [turn('a', 0, 9000)] });
+    expect(transport.position).toBeLessThanOrEqual(9000);
+  });
+
+  it('plays another source for a moment, and goes back to where it was', async () => {
+    const { transport, bus } = room();
+    transport.seek(5000);
+    bus.emit('audition', { source: 'voice:Anna', autoplay: true });
+    await soon();
+    expect([transport.showing, transport.playing, transport.length]).toEqual(['audition', true, 9000]);
+    transport.back();
+    expect([transport.showing, transport.playing, transport.position]).toEqual(['take', false, 5000]);
+    bus.emit('audition', { source: 'voice:Anna', autoplay: false });
+    await soon();
+    bus.emit('seek', { turn: 'b' });
+    await soon();
+    expect([transport.showing, transport.playing, transport.position]).toEqual(['take', true, 20_000]);
+  });
+
+  it('plays a stream as it comes, and then shows the take that came of it', async () => {
+    const { transport, host, bus, lit } = room({ take: {} });
+    bus.emit('act', { action: 'generate' });
+    host.kernel.emit('stream_begin', { stream: 's', sample_rate: 24_000 });
+    host.kernel.emit('stream_turn', { stream: 's', turn: 'a', start: 0 });
+    host.kernel.emit('audio', { stream: 's', start: 0 }, new Int16Array(9600));
+    await soon();
+    expect([transport.showing, transport.playing, transport.length]).toEqual(['live', true, 9600]);
+    FakeOutput.last!.hear(3200);
+    expect(lit).toEqual(['a']);
+    host.kernel.emit('stream_end', { stream: 's', samples: 9600, ended: 'finished' });
+    expect(transport.showing).toBe('live');
+    host.set('take', EPISODE);
+    FakeOutput.last!.feed!.finished();
+    expect([transport.showing, transport.playing, transport.position]).toEqual(['take', false, 0]);
+    expect(lit).toEqual(['a', null]);
+  });
+
+  it('falls silent at once on Stop, and shows the same words of the take', async () => {
+    const { transport, host, bus } = room();
+    host.kernel.emit('stream_begin', { stream: 's', sample_rate: 24_000 });
+    host.kernel.emit('stream_turn', { stream: 's', turn: 'b', start: 0 });
+    host.kernel.emit('audio', { stream: 's', start: 0 }, new Int16Array(9600));
+    await soon();
+    FakeOutput.last!.hear(3000);
+    bus.emit('act', { action: 'stop' });
+    expect([transport.playing, FakeOutput.last!.feed]).toEqual([false, null]);
+    host.kernel.emit('stream_end', { stream: 's', samples: 9600, ended: 'cancelled' });
+    expect([transport.showing, transport.position]).toEqual(['take', 23_000]);
+  });
+
+  it('makes no sound of its own in a page nobody has touched', async () => {
+    vi.stubGlobal('navigator', { userActivation: { hasBeenActive: false } });
+    const { transport, host } = room();
+    host.kernel.emit('stream_begin', { stream: 's', sample_rate: 24_000 });
+    host.kernel.emit('audio', { stream: 's', start: 0 }, new Int16Array(9600));
+    await soon();
+    expect([transport.showing, transport.playing, transport.growing]).toEqual(['live', false, true]);
+  });
+
+  it('ends live audio with its kernel, and asks for no click in vain', async () => {
+    vi.stubGlobal('navigator', { userActivation: { hasBeenActive: false } });
+    const { transport, host } = room();
+    host.kernel.emit('stream_begin', { stream: 's', sample_rate: 24_000 });
+    host.kernel.emit('audio', { stream: 's', start: 0 }, new Int16Array(9600));
+    expect(transport.growing).toBe(true);
+    host.kernel.connect(false);
+    expect([transport.showing, transport.growing, transport.blocked]).toEqual(['take', false, false]);
+  });
+
+  it('plays what has come when the kernel goes, and goes on when only the connection was lost', async () => {
+    const { transport, host, bus } = room({ take: {} });
+    bus.emit('act', { action: 'generate' });
+    host.kernel.emit('stream_begin', { stream: 's', sample_rate: 24_000 });
+    host.kernel.emit('audio', { stream: 's', start: 0 }, new Int16Array(9600));
+    await soon();
+    host.kernel.connect(false);
+    expect([transport.showing, transport.playing, transport.growing]).toEqual(['live', true, false]);
+    host.kernel.connect(true);
+    host.kernel.emit('audio', { stream: 's', start: 9600 }, new Int16Array(3200));
+    expect([transport.growing, transport.length]).toEqual([true, 12_800]);
+    host.kernel.connect(false);
+    FakeOutput.last!.feed!.finished();
+    expect([transport.showing, transport.playing]).toEqual(['take', false]);
+  });
+
+  it('says what went wrong when audio cannot be fetched', async () => {
+    const { transport, host } = room();
+    host.kernel.call = () => Promise.reject(new Error('the kernel was restarted'));
+    await transport.play();
+    await soon();
+    expect([transport.playing, (transport.failure as Error).message]).toEqual([false, 'the kernel was restarted']);
+  });
+
+  it('goes to the turns before and after', () => {
+    const { transport } = room();
+    transport.step(1);
+    expect(transport.position).toBe(20_000);
+    transport.step(-1);
+    expect(transport.position).toBe(0);
+    transport.seek(47_000);
+    transport.step(-1);
+    expect(transport.position).toBe(0);
+  });
+});

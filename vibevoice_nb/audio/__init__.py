@@ -1,0 +1,1 @@
+"""Audio: files, PCM, sources and sinks, peaks, spectrograms, loudness and limiting."""

@@ -1,0 +1,154 @@
+"""Bring audio to a loudness: one gain for all of it, and a limiter that holds the peaks.
+
+Shapes: audio is float32 [N], 24 kHz mono; gains are float32 [n], to be multiplied with it.
+
+The limiter looks ahead: where a peak is coming, the gain is down before it, and then rises again at a steady
+rate. In dB, that is a running minimum (the peaks to come), a cumulative minimum against a slope (the release)
+and two moving averages (a smooth attack, no steps): no loop over samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.sources import Readable, read_padded
+from vibevoice_nb.errors import AudioError, OptionError
+
+from ..export.encode import BLOCK
+from .true_peak import REACH, true_peaks
+
+if TYPE_CHECKING:
+    from .loudness import Loudness
+
+_ATTACK = 120  # samples: 5 ms; even, as each of two averages takes a half
+_HOLD = 2 * REACH  # the gain is steady where the oversampling filter looks at it
+_RELEASE = 60.0 / SAMPLE_RATE  # dB per sample
+
+
+@dataclass(frozen=True)
+class Levelling:
+    """How audio is brought to a loudness: one gain for all of it, and a limiter where that is too much.
+
+    Attributes
+    ----------
+    before : Loudness
+    target_lufs, limit_db : float
+        What was asked for.
+    gain_db : float
+        0 where there is no loudness to go by.
+    limiting : bool
+        Whether a peak would go beyond the limit, so that the limiter works.
+    """
+
+    before: Loudness
+    target_lufs: float
+    limit_db: float
+    gain_db: float
+    limiting: bool
+
+    @staticmethod
+    def check(lufs: float, true_peak_db: float) -> None:
+        """Raise OptionError for a loudness outside -40 to -5 LUFS or a limit outside -20 to 0 dBTP."""
+        if not -40.0 <= lufs <= -5.0:
+            raise OptionError(f"loudness={lufs}", "from -40 to -5 LUFS", "use -16 or -14")
+        if not -20.0 <= true_peak_db <= 0.0:
+            raise OptionError(f"true_peak_db={true_peak_db}", "from -20 to 0 dBTP", "use -1")
+
+    @classmethod
+    def plan(cls, before: Loudness, lufs: float, true_peak_db: float = -1.0) -> Levelling:
+        """Decide the gain from what was measured."""
+        gain = 0.0 if before.lufs is None else lufs - before.lufs
+        return cls(before, lufs, true_peak_db, gain, before.true_peak_db + gain > true_peak_db)
+
+    def gains(
+        self, source: Readable, start: int, stop: int, release: float
+    ) -> tuple[NDArray[np.float32], float]:
+        """Compute the gain over [start, stop).
+
+        Parameters
+        ----------
+        source : Readable
+        start, stop : int
+            Samples; called for one block after the other.
+        release : float
+            What the call for the block before returned; 0.0 for the first.
+
+        Returns
+        -------
+        gains : float32 [stop - start]
+        release : float
+            How far the limiter is down at `stop - attack`, in dB.
+        """
+        steady = np.full(stop - start, 10 ** (self.gain_db / 20), dtype=np.float32)
+        if not self.limiting:
+            return steady, 0.0
+        first = start - _ATTACK  # the moving averages look one attack back
+        audio = read_padded(source, first - _HOLD - REACH, stop + _ATTACK + _HOLD + REACH)
+        needed = _needed_db(audio * steady[0], self.limit_db)
+        if release == 0.0 and not needed.any():
+            return steady, 0.0
+        down = _ahead(needed)  # of [first, stop), like all that follows
+        slope = _RELEASE * np.arange(down.size)
+        lowest = np.minimum.accumulate(np.concatenate([[release + _RELEASE], down - slope]))[1:]
+        fallen = np.minimum(lowest + slope, 0.0)
+        smooth = _averaged(_averaged(fallen, _ATTACK // 2), _ATTACK // 2)[2:]
+        return steady * (10 ** (smooth / 20)).astype(np.float32), float(fallen[stop - start - 1])
+
+
+def levelled(
+    source: Readable, levelling: Levelling | None
+) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32] | float]]:
+    """Read a source block by block, with the gains that bring it to its loudness.
+
+    Yields
+    ------
+    start : int
+    audio : float32 [n]
+        As it is in the source.
+    gains : float32 [n] or float
+        To be multiplied with it.
+    """
+    release = 0.0
+    for start in range(0, source.samples, BLOCK):
+        stop = min(start + BLOCK, source.samples)
+        audio = source.read(start, stop - start)
+        if audio.size != stop - start:
+            raise AudioError(
+                f"{audio.size} samples where {stop - start} should be",
+                "audio that is all there",
+                "open it again",
+            )
+        gains: NDArray[np.float32] | float = 1.0
+        if levelling is not None:
+            gains, release = levelling.gains(source, start, stop, release)
+        yield start, audio, gains
+
+
+def _needed_db(audio: NDArray[np.float32], limit_db: float) -> NDArray[np.float64]:
+    """Gain in dB, at most 0, that each sample needs; `REACH` samples at both ends are only context."""
+    limit = 10 ** (limit_db / 20)
+    peaks = true_peaks(audio, limit)
+    needed = np.zeros(peaks.size)
+    beyond = peaks > limit
+    needed[beyond] = limit_db - 20 * np.log10(peaks[beyond], dtype=np.float64)
+    return needed
+
+
+def _ahead(needed: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Least gain from a hold before each sample to an attack and a hold after it."""
+    from scipy.ndimage import minimum_filter1d
+
+    reach = _ATTACK // 2 + _HOLD
+    return minimum_filter1d(needed, 2 * reach + 1)[reach : needed.size - reach]
+
+
+def _averaged(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Mean of each run of `count` values; never above 0, where the values aren't."""
+    sums = np.cumsum(np.concatenate([[0.0], values]))
+    return np.minimum((sums[count:] - sums[:-count]) / count, 0.0)

@@ -1,0 +1,316 @@
+"""How well nano is understood, how natural it sounds, and whether its voices are themselves.
+
+``make bench-voice`` (``python -m vibevoice_nb.bench.intelligibility``) speaks every sentence of the reporting
+set in every voice. Where the extra ``evaluate`` is installed, Whisper base writes down what it hears
+(``--whisper``: a hub id or a folder), DistilMOS predicts how natural it sounds, and a speaker embedding
+compares voices. Otherwise pocketsphinx listens, which mishears natural voices. ``--width`` (bfloat16,
+float16, int8, int4) and ``--num-steps``, given once or several times, measure what fewer bits or diffusion
+steps do, with the same sentences and seeds. The last line is one flat JSON object.
+
+Settings are chosen on ``tests/data/sentences/choose.txt`` and reported on ``report.txt``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import itertools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from vibevoice_nb.audio.io import read_audio
+from vibevoice_nb.bench.judges import Naturalness, SpeakerEmbedding, WhisperRecogniser
+from vibevoice_nb.bench.recognizers import SAMPLE_RATE, Listener, Recogniser, Score, score
+from vibevoice_nb.engine.engine import Engine
+from vibevoice_nb.errors import OptionError
+from vibevoice_nb.model.kernels.quantized import Int4Kernel, Int8Kernel, Quantize
+from vibevoice_nb.model.loading.placement import DTYPES
+from vibevoice_nb.model.modules.linear import Dense, derived_values
+from vibevoice_nb.voices.library import builtin_voices
+
+WIDTHS = (*DTYPES, *get_args(Quantize))
+"""What a model can compute in, or keep its language model's layers in."""
+Figures = dict[str, float | int | str]
+SENTENCES = Path(__file__).resolve().parents[2] / "tests" / "data" / "sentences"
+
+
+def mean_pitch(audio: Sequence[np.ndarray]) -> float:
+    """Median over the voiced frames of 24 kHz recordings, in hertz; 0 where nothing is voiced."""
+    import librosa
+
+    found: list[np.ndarray] = []
+    for sound in audio:
+        if len(sound) < 2048:
+            continue
+        pitch = librosa.yin(sound, fmin=60, fmax=400, sr=SAMPLE_RATE, frame_length=2048, hop_length=512)
+        level = librosa.feature.rms(y=sound, frame_length=2048, hop_length=512)[0][: len(pitch)]
+        # Loud frames are vowels; yin answers its limits where it finds no period.
+        found.append(pitch[(level > 0.5 * level.max()) & (pitch > 62) & (pitch < 390)])
+    voiced = np.concatenate(found) if found else np.zeros(0)
+    return float(np.median(voiced)) if len(voiced) else 0.0
+
+
+def spectral_centroid(audio: Sequence[np.ndarray]) -> float:
+    """Mean frequency of 24 kHz recordings, weighted by magnitude, in hertz."""
+    import librosa
+
+    def one(sound: np.ndarray) -> float:
+        spectrum = np.abs(librosa.stft(sound, n_fft=1024))
+        return float(
+            (spectrum.sum(1) * librosa.fft_frequencies(sr=SAMPLE_RATE, n_fft=1024)).sum() / spectrum.sum()
+        )
+
+    values = [one(s) for s in audio if len(s) >= 1024 and np.abs(s).max() > 0]
+    return float(np.mean(values)) if values else 0.0
+
+
+@dataclasses.dataclass
+class Spoken:
+    """What the engine said in one voice, and how."""
+
+    audio: list[np.ndarray]
+    ended: int
+    rtf: float
+    ttfa: float
+
+
+def speak(engine: Any, texts: Sequence[str], name: str, seed: int, **options: Any) -> Spoken:
+    """Have `engine` say each text on its own in the voice `name`; the seed goes up by one for each."""
+    takes = [
+        engine.speak(f"Speaker 1: {t}", voices={1: name}, seed=seed + i, **options)
+        for i, t in enumerate(texts)
+    ]
+    return Spoken(
+        audio=[np.asarray(t.audio, np.float32).reshape(-1) for t in takes],
+        # The rest was cut off at the length limit.
+        ended=sum(t.ended == "finished" for t in takes),
+        rtf=float(np.mean([t.rtf for t in takes])),
+        ttfa=float(np.median([t.ttfa for t in takes if t.ttfa is not None] or [np.nan])),
+    )
+
+
+def read_sentences(path: Path, limit: int | None = None) -> list[str]:
+    """The sentences of a file, one a line.
+
+    Raises
+    ------
+    OptionError
+        No such file, or nothing in it.
+    """
+    if not path.is_file():
+        raise OptionError(
+            f"no file {path.name}", "a list of sentences", "run this in a checkout, or give --sentences"
+        )
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not lines:
+        raise OptionError(f"{path.name} is empty", "one sentence a line", "give another --sentences")
+    return lines[:limit]
+
+
+def load(model: str, width: str) -> Engine:
+    """Load a model that computes in `width`, or keeps its language model's layers in it, on the CPU.
+
+    The other half of what int8 and int4 compute with is float32.
+    """
+    quantize: Quantize | None = next((bits for bits in get_args(Quantize) if bits == width), None)
+    engine = Engine.load(model, device="cpu", dtype="float32" if quantize else width, quantize=quantize)
+    assert engine.dtype == DTYPES["float32" if quantize else width]
+    layers = [value for layer in engine.model.language_model.layers for value in derived_values(layer)]
+    if quantize:
+        kept = {"int8": Int8Kernel, "int4": Int4Kernel}[quantize]
+        assert all(isinstance(value._kernel, kept) for value in layers if isinstance(value, Dense))
+    return engine
+
+
+class Panel:
+    """Whoever listens: the recogniser, and what else is installed.
+
+    Parameters
+    ----------
+    whisper : str
+        A hub id, or a folder with the model.
+    references : mapping of str to path
+        A recording of each voice.
+    """
+
+    def __init__(self, whisper: str, references: dict[str, Path]) -> None:
+        self.listener: Listener
+        try:
+            self.listener, self.heard_by = WhisperRecogniser(whisper), f"whisper {Path(whisper).name}"
+        except OptionError as error:
+            print(f"{error}; pocketsphinx listens instead", flush=True)
+            self.listener, self.heard_by = Recogniser(), "pocketsphinx"
+        self.natural = _if_installed(Naturalness)
+        self.embed = _if_installed(SpeakerEmbedding)
+        self.references = {
+            name: self.embed(read_audio(path)[0])
+            for name, path in references.items()
+            if self.embed is not None
+        }
+
+    def judge(self, voice: Spoken, texts: Sequence[str], name: str) -> tuple[Figures, Score]:
+        """Figures of one voice, and its word errors."""
+        result = score(voice.audio, texts, recogniser=self.listener)
+        figures: Figures = {"wer": round(result.wer, 2), "wer_se": round(result.standard_error, 2)}
+        if self.natural is not None:
+            marks = [self.natural(sound) for sound in voice.audio]
+            figures["mos"] = round(float(np.mean(marks)), 3)
+            figures["mos_se"] = round(float(np.std(marks) / max(1, len(marks)) ** 0.5), 3)
+        if self.embed is not None and name in self.references and len(self.references) > 1:
+            similar = (
+                np.stack([self.embed(sound) for sound in voice.audio])
+                @ np.stack(list(self.references.values())).T
+            )
+            own = list(self.references).index(name)
+            figures["own"] = round(float(similar[:, own].mean()), 3)
+            figures["others"] = round(float(np.delete(similar, own, 1).mean()), 3)
+        figures |= {
+            "pitch": round(mean_pitch(voice.audio), 1),
+            "centroid": round(spectral_centroid(voice.audio)),
+            "ended": voice.ended,
+        }
+        return figures, result
+
+
+def _if_installed(judge: Any) -> Any:
+    try:
+        return judge()
+    except OptionError as error:
+        print(f"{error}", flush=True)
+        return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """What a model computes in, and its diffusion steps (None: its own)."""
+
+    width: str
+    num_steps: int | None
+
+    @property
+    def label(self) -> str:
+        """For the names of figures."""
+        return self.width if self.num_steps is None else f"{self.width}_steps{self.num_steps}"
+
+
+def measure(
+    model: str,
+    texts: Sequence[str],
+    names: Sequence[str],
+    seed: int,
+    variants: Sequence[Variant],
+    panel: Panel,
+) -> Figures:
+    """Speak, listen and compare; a line is printed for each voice.
+
+    Parameters
+    ----------
+    model : str
+        What ``Engine.load`` takes.
+    texts : sequence of str
+        To say in every voice.
+    names : sequence of str
+        The voices.
+    seed : int
+        Of the first sentence of each voice.
+    variants : sequence of Variant
+        Everything is told of the first. Of all, ``wer_float32`` and its standard error ``wer_float32_se``; of
+        the others also how far that is from the first, ``wer_int8_change`` and ``wer_int8_change_se``, over
+        the same utterances.
+    panel : Panel
+        Whoever listens.
+
+    Returns
+    -------
+    dict
+        Flat: word error rates in percent, opinion scores, similarities, pitch and centroid in hertz, times in
+        seconds.
+    """
+    report: Figures = {
+        "model": model,
+        "seed": seed,
+        "heard_by": panel.heard_by,
+        "sentences": len(texts) * len(names),
+        "width": variants[0].width,
+    }
+    first: Score | None = None
+    for variant in variants:
+        label = variant.label
+        figures, total = _measure_variant(load(model, variant.width), variant, texts, names, seed, panel)
+        report |= {f"wer_{label}": round(total.wer, 2), f"wer_{label}_se": round(total.standard_error, 2)}
+        if first is None:
+            first = total
+            report |= figures
+        else:
+            change, error = total.wer - first.wer, total.standard_error_of_change(first)
+            report |= {f"wer_{label}_change": round(change, 2), f"wer_{label}_change_se": round(error, 2)}
+            shared = ("ended", "rtf", "mos", "mos_se")
+            report |= {f"{key}_{label}": figures[key] for key in shared if key in figures}
+        print(f"{label}: {total.wer:.2f} +- {total.standard_error:.2f} % of words wrong", flush=True)
+    return report
+
+
+def _measure_variant(
+    engine: Engine, variant: Variant, texts: Sequence[str], names: Sequence[str], seed: int, panel: Panel
+) -> tuple[Figures, Score]:
+    options = {} if variant.num_steps is None else {"num_steps": variant.num_steps}
+    report: Figures = {}
+    total, spoken, parts = Score(), [], []
+    for name in names:
+        voice = speak(engine, texts, name, seed, **options)
+        figures, result = panel.judge(voice, texts, name)
+        total += result
+        spoken.append(voice)
+        parts.append(figures)
+        report |= {f"{key}_{name.lower()}": value for key, value in figures.items()}
+        print(name, " ".join(f"{key} {value}" for key, value in figures.items()), flush=True)
+    report |= {
+        "wer": round(total.wer, 2),
+        "wer_se": round(total.standard_error, 2),
+        "ended": sum(v.ended for v in spoken),
+        "rtf": round(float(np.mean([v.rtf for v in spoken])), 4),
+        "ttfa": round(float(np.median([v.ttfa for v in spoken])), 4),
+    }
+    for key in ("mos", "own", "others"):
+        if all(key in part for part in parts):
+            report[key] = round(float(np.mean([part[key] for part in parts])), 3)  # type: ignore[arg-type]
+    if "mos" in report:
+        spread = [float(part["mos_se"]) ** 2 for part in parts]
+        report["mos_se"] = round(sum(spread) ** 0.5 / len(spread), 3)
+    return report, total
+
+
+def main() -> None:
+    """Run the benchmark from the command line."""
+    parser = argparse.ArgumentParser(
+        description="Word errors, naturalness, likeness, pitch, endings and speed of nano's voices."
+    )
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--sentences", type=Path, default=SENTENCES / "report.txt")
+    parser.add_argument("--limit", type=int, help="only the first so many sentences")
+    parser.add_argument("--voice", action="append", help="only this voice; can be given again")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--whisper", default="base", help="Whisper model: a hub id or a folder")
+    parser.add_argument(
+        "--width", action="append", choices=WIDTHS, help="what to compute in or to keep; can be given again"
+    )
+    parser.add_argument("--num-steps", type=int, action="append", help="diffusion steps; can be given again")
+    options = parser.parse_args()
+    texts = read_sentences(options.sentences, options.limit)
+    known = builtin_voices()
+    names = options.voice or list(known)
+    variants = [
+        Variant(width, steps)
+        for width, steps in itertools.product(options.width or WIDTHS[:1], options.num_steps or [None])
+    ]
+    report = measure(options.model, texts, names, options.seed, variants, Panel(options.whisper, known))
+    # JSON has no NaN: what couldn't be measured is null.
+    print(json.dumps({k: None if v != v else v for k, v in report.items()}))
+
+
+if __name__ == "__main__":
+    main()

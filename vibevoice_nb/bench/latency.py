@@ -1,0 +1,205 @@
+"""How long until the first sound: of a new cast, and of one the engine has heard before.
+
+Measured where it is heard, at the sink, from the request on: the cast's voices are encoded, the prompt is
+read, a frame is made. Of a known cast three generations are measured: a new take, whose text is known too and
+whose seed is another; another text; and a take whose seed also draws the voices' spread, as the reference's
+do, for which the prompt must be read again from the first voice on.
+
+The random model has no tokenizer, so its prompts are random tokens laid out as real ones are: its figures
+leave out the little time that text takes. nano is asked as users ask it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vibevoice_nb.bench.backends import CFG_SCALE, Meter, OurSide, our_side
+from vibevoice_nb.engine.engine import Engine
+from vibevoice_nb.model.config import SAMPLE_RATE
+from vibevoice_nb.model.generation.loop import generate, prefill
+from vibevoice_nb.model.generation.prompt_cache import PromptMemory
+from vibevoice_nb.model.generation.sampler import Sampler
+from vibevoice_nb.model.generation.state import GenerationState
+from vibevoice_nb.model.prompt import Prompt, VoiceSlot
+from vibevoice_nb.voices.library import builtin_voices, resolve_voice
+
+TOKENS = (60, 400)
+"""Lengths of the text."""
+VOICES, VOICE_SECONDS = 2, 5.0
+_BEFORE_VOICES, _BETWEEN_VOICES = 24, 4
+"""Tokens of the instructions, and of what names a voice, as the published models' tokenizer makes them."""
+_LINE = "Speaker {}: Good morning, and welcome to show {}. How are you today?\n"
+_ROUNDS = 3
+_RTF_SECONDS = 8.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a generation is to differ in."""
+
+    seed: int
+    text: int = 0
+    seed_voices: bool = False
+
+
+Generation = Callable[[Asked], tuple[float, float]]
+Times = dict[str, tuple[float, float]]
+"""Of each kind of generation, seconds on the clock that counts and on the wall."""
+
+
+@dataclass
+class FirstSound:
+    """A sink that notes when it first gets audio."""
+
+    meter: Meter
+    began: tuple[float, float] = (0.0, 0.0)
+    took: tuple[float, float] | None = field(default=None)
+
+    def start(self) -> None:
+        """Begin to wait."""
+        self.took, self.began = None, (self.meter.now(), time.perf_counter())
+
+    def write(self, audio: NDArray[np.float32]) -> None:
+        """Note how long it took, if this is the first."""
+        if self.took is None:
+            now = (self.meter.now(), time.perf_counter())
+            self.took = (now[0] - self.began[0], now[1] - self.began[1])
+
+
+def repeated(generation: Generation, forget: Callable[[], None]) -> Times:
+    """Measure generations of a cast that is new, then known; medians of a few rounds.
+
+    Returns
+    -------
+    dict
+        `fresh` is the first of all, when nothing has run yet; `first` is a new cast after that; `second`,
+        `other_text` and `seeded` are the three of a known one.
+    """
+    times: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    fresh = generation(Asked(0))
+    for index in range(_ROUNDS):
+        forget()
+        times["first"].append(generation(Asked(2 * index)))
+        times["second"].append(generation(Asked(2 * index + 1)))
+        times["other_text"].append(generation(Asked(2 * index, text=1 + index)))
+        times["seeded"].append(generation(Asked(2 * index, seed_voices=True)))
+    middle = {kind: (median(a for a, _ in made), median(b for _, b in made)) for kind, made in times.items()}
+    return {"fresh": fresh, **middle}
+
+
+def of_side(side: OurSide, tokens: int) -> Times:
+    """Measure the random model of a side, with a text of so many tokens."""
+    memory = PromptMemory.of(side.model.language_model)
+    prompts = [random_prompt(side, tokens, text) for text in range(1 + _ROUNDS)]
+    frame = side.special.legal.index(side.special.frame)
+    sink = FirstSound(side.meter)
+    # On graphs the frame itself takes the token.
+    options: dict[str, Any] = {"frames": side.pool} if side.pool else {"choose": lambda row, logits: frame}
+
+    def generation(asked: Asked) -> tuple[float, float]:
+        sink.start()
+        sampler = side.sampler if side.pool else _sampler(side)
+        state = GenerationState.new(side.model, asked.seed)
+        prefill(side.model, prompts[asked.text], state, memory=memory, seed_voices=asked.seed_voices)
+        step = next(generate(side.model, [state], sampler, side.special, **options))
+        assert step.frame is not None
+        sink.write(step.frame.audio.float().cpu().numpy())
+        assert sink.took is not None
+        return sink.took
+
+    return repeated(generation, memory.clear)
+
+
+def _sampler(side: OurSide) -> Sampler:
+    with torch.inference_mode():
+        return Sampler(side.model.head, side.sampler.steps, CFG_SCALE)
+
+
+def random_prompt(side: OurSide, tokens: int, number: int = 0) -> Prompt:
+    """Lay out a prompt of two voices, always the same, and one of the texts, all random."""
+    random = torch.Generator().manual_seed(tokens)
+    length = round(VOICE_SECONDS * SAMPLE_RATE)
+    frames = -(-length // side.model.config.hop_length)
+
+    def text(count: int) -> list[int]:
+        return torch.randint(min(side.special.legal), (count,), generator=random).tolist()
+
+    ids, slots = text(_BEFORE_VOICES), []
+    for _ in range(VOICES):
+        ids += [*text(_BETWEEN_VOICES), side.special.start]
+        slots.append(VoiceSlot(len(ids), 0.1 * torch.randn(length, generator=random)))
+        ids += [side.special.frame] * frames + [side.special.end]
+    random.manual_seed(number)
+    return Prompt((*ids, *text(tokens), side.special.start), tuple(slots))
+
+
+def run_first_sound(tokens: int) -> dict[str, float]:
+    """Measure our side with a text of so many tokens, in the process that `open_side` prepared."""
+    return _told(of_side(our_side(), tokens))
+
+
+def run_nano(threads: int) -> tuple[float, float, dict[str, float]]:
+    """Measure nano, in a process of its own.
+
+    Returns
+    -------
+    float
+        Its real-time factor: seconds on the wall per second of audio, the best of a few rounds, since what
+        else the machine does only makes it slower.
+    float
+        CPU seconds per second of audio, in the best of the rounds.
+    dict
+        First sounds.
+    """
+    torch.set_num_threads(threads)
+    engine = Engine.load("nano", device="cpu")
+    sink = FirstSound(Meter())
+    scripts = [
+        "".join(_LINE.format(1 + index % VOICES, 1 + text) for index in range(4))
+        for text in range(1 + _ROUNDS)
+    ]
+    length = round(VOICE_SECONDS * SAMPLE_RATE)
+    builtin = [resolve_voice(name) for name in list(builtin_voices())[:VOICES]]
+    # Still built-in voices: nano would not use other recordings.
+    voices = [replace(voice, audio=np.resize(voice.audio, length)) for voice in builtin]
+
+    def generation(asked: Asked) -> tuple[float, float]:
+        sink.start()
+        options = {"seed": asked.seed, "seed_voices": asked.seed_voices}
+        for audio in engine.stream(scripts[asked.text], voices, **options):
+            sink.write(audio)
+            break
+        assert sink.took is not None
+        return sink.took
+
+    times = repeated(generation, engine.memory.clear)
+    wall, spent = [], []
+    for seed in range(_ROUNDS):
+        began = time.process_time()
+        speech = engine.speak(scripts[0], voices, seed=seed, max_seconds=_RTF_SECONDS)
+        spent.append((time.process_time() - began) / speech.seconds)
+        wall.append(speech.elapsed / speech.seconds)
+    return min(wall), min(spent), _told(times)
+
+
+def _told(times: Times) -> dict[str, float]:
+    """Name the times in ms (`first_ms`, `first_wall_ms`, ...) and what known casts take of new ones'."""
+    figures: dict[str, float] = {}
+    for kind, (counted, wall) in times.items():
+        figures |= {f"{kind}_ms": round(1000 * counted, 2), f"{kind}_wall_ms": round(1000 * wall, 2)}
+    new, second = times["first"][0], times["second"][0]
+    return figures | {
+        "ratio": round(second / new, 3),
+        "ratio_other_text": round(times["other_text"][0] / new, 3),
+        "ratio_seeded": round(times["seeded"][0] / new, 3),
+        "ratio_fresh": round(second / times["fresh"][0], 3),
+    }

@@ -1,0 +1,166 @@
+"""An independent recogniser and what it makes of recordings: word error rates with their standard errors."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import numpy as np
+import soxr
+
+from vibevoice_nb.audio.sinks import to_pcm16
+from vibevoice_nb.errors import OptionError
+from vibevoice_nb.nano.english import words
+
+SAMPLE_RATE = 24_000
+_RECOGNISER_RATE = 16_000
+_LEVEL = 10 ** (-25 / 20)
+
+
+def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:
+    """Substitutions, insertions and deletions between two lists of words, at the least.
+
+    Examples
+    --------
+    >>> word_errors("the cat sat".split(), "a cat sat down".split())
+    2
+    """
+    row = list(range(len(heard) + 1))
+    for i, word in enumerate(said, 1):
+        above_left, row[0] = row[0], i
+        for j, other in enumerate(heard, 1):
+            above = row[j]
+            row[j] = min(above + 1, row[j - 1] + 1, above_left + (word != other))
+            above_left = above
+    return row[-1]
+
+
+def levelled(audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """`audio` [N] as listeners want it: float32 at 16 kHz and -25 dBFS."""
+    speech = soxr.resample(np.asarray(audio, np.float32).reshape(-1), sample_rate, _RECOGNISER_RATE)
+    level = float(np.sqrt(np.mean(speech**2))) if len(speech) else 0.0
+    return np.asarray(speech * (_LEVEL / max(level, 1e-4)), np.float32)
+
+
+class Listener(Protocol):
+    """Anything that writes down what is said."""
+
+    def hear(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> str:
+        """Words heard in `audio` [N] float32."""
+
+
+class Recogniser:
+    """pocketsphinx with its US English models; each utterance is heard on its own, in any order.
+
+    Raises
+    ------
+    OptionError
+        pocketsphinx isn't installed.
+    """
+
+    def __init__(self) -> None:
+        try:
+            from pocketsphinx import Decoder
+        except ImportError as error:
+            raise OptionError("no pocketsphinx here", "the recogniser", "pip install pocketsphinx") from error
+        # The cepstral mean is taken over the utterance itself, so nothing carries over from the one before.
+        self._decoder = Decoder(cmn="batch", loglevel="FATAL")
+
+    def hear(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> str:
+        """What is said in `audio`.
+
+        Parameters
+        ----------
+        audio : ndarray [N] float32
+            Any loudness; it is levelled, and a fifth of a second of near-silence is put on either side.
+        sample_rate : int
+            In hertz.
+
+        Returns
+        -------
+        str
+            Lower-case words.
+        """
+        speech = np.pad(levelled(audio, sample_rate), _RECOGNISER_RATE // 5)
+        # Digital silence has no spectrum to speak of: a faint, fixed hiss.
+        speech = speech + np.random.default_rng(0).normal(0, 1e-4, len(speech))
+        self._decoder.start_utt()
+        self._decoder.process_raw(to_pcm16(speech).tobytes(), no_search=False, full_utt=True)
+        self._decoder.end_utt()
+        best = self._decoder.hyp()
+        return best.hypstr if best else ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """Word errors over some utterances, of each (errors, words); `heard` is what the recogniser wrote."""
+
+    counts: tuple[tuple[int, int], ...] = ()
+    heard: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> int:
+        """Words said."""
+        return sum(words for _, words in self.counts)
+
+    @property
+    def wer(self) -> float:
+        """Percent."""
+        return 100.0 * sum(errors for errors, _ in self.counts) / max(1, self.words)
+
+    @property
+    def standard_error(self) -> float:
+        """Of `wer`, in percent, utterances being drawn independently."""
+        return self._spread([errors - self.wer / 100 * words for errors, words in self.counts])
+
+    def standard_error_of_change(self, other: Score) -> float:
+        """Of the difference from the `wer` of `other`, of the same utterances, in percent."""
+        shared = (self.wer - other.wer) / 100
+        pairs = zip(self.counts, other.counts, strict=True)
+        return self._spread([mine - theirs - shared * words for (mine, words), (theirs, _) in pairs])
+
+    def _spread(self, residuals: Sequence[float]) -> float:
+        """Standard error of a ratio to all words, linearised: Cochran, Sampling Techniques, 1977, ch. 6."""
+        count = len(residuals)
+        return 100.0 * (sum(r * r for r in residuals) * count / max(1, count - 1)) ** 0.5 / max(1, self.words)
+
+    def __add__(self, other: Score) -> Score:
+        return Score(self.counts + other.counts, self.heard + other.heard)
+
+
+def score(
+    audio: Iterable[np.ndarray],
+    texts: Sequence[str],
+    sample_rate: int = SAMPLE_RATE,
+    recogniser: Listener | None = None,
+) -> Score:
+    """Word error rate of recordings of `texts`.
+
+    Parameters
+    ----------
+    audio : iterable of ndarray [N] float32
+        One for each text.
+    texts : sequence of str
+        What was to be said.
+    sample_rate : int
+        Of all of them, in hertz.
+    recogniser : Listener, optional
+        To use one again; loading one takes a second.
+
+    Returns
+    -------
+    Score
+        ``.wer`` in percent.
+
+    Examples
+    --------
+    >>> score([np.zeros(24000, np.float32)], ["Two words."]).wer  # doctest: +SKIP
+    100.0
+    """
+    recogniser = recogniser or Recogniser()
+    total = Score()
+    for sound, text in zip(audio, texts, strict=True):
+        said, heard = words(text), recogniser.hear(sound, sample_rate)
+        total += Score(((word_errors(said, words(heard)), len(said)),), (heard,))
+    return total

@@ -1,0 +1,347 @@
+"""What the command line was asked to speak: scripts read, voices found, output files checked.
+
+All of it happens before a model is loaded, so that a slip costs a second and not a minute. No torch here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vibevoice_nb.audio.io import check_audio_target
+from vibevoice_nb.engine.defaults import known_settings
+from vibevoice_nb.engine.model_limits import stand_ins
+from vibevoice_nb.errors import AudioError, OptionError, ScriptError, VibeVoiceError, VoiceError
+from vibevoice_nb.model.loading.checkpoint import NANO
+from vibevoice_nb.script import Script, load_script, parse_script
+from vibevoice_nb.script.lines import name_key, speaker_number
+from vibevoice_nb.script.speakable import check_script, speakable
+from vibevoice_nb.script.turns import Diagnostic, label_of
+from vibevoice_nb.voices.library import Voice, builtin_voices, resolve_voice
+
+STDIN = "-"
+_MAX_STDIN_BYTES = 4_000_000
+
+
+@dataclass(frozen=True)
+class Order:
+    """A script to speak.
+
+    Attributes
+    ----------
+    source : str
+        The script's file as the person named it.
+    cast : dict
+        From label to voice, for everyone who speaks.
+    asked : frozenset of str
+        Labels whose voice the person chose; the others have a built-in one by default.
+    target : Path
+        The file to be.
+    """
+
+    source: str
+    script: Script
+    cast: dict[str, Voice]
+    asked: frozenset[str]
+    target: Path
+
+    def describe_cast(self) -> str:
+        """Say who speaks with which voice, and who chose it."""
+        parts = []
+        for label, voice in self.cast.items():
+            chosen = "" if label in self.asked else " by default"
+            parts.append(f"{label} -> {voice.name} ({voice.source}{chosen})")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A script that can't be spoken, and why."""
+
+    source: str
+    error: VibeVoiceError
+
+
+class Planner:
+    """Makes orders of scripts; what several scripts share is read once.
+
+    Parameters
+    ----------
+    voices : sequence of str
+        What was given with `--voice`, each `SPEAKER=VOICE`.
+    force : bool
+        Whether existing files may be replaced.
+    show : callable
+        Called with the name of a script's file and a diagnostic.
+    remark : callable
+        Told what is odd about a script or a voice without keeping it from being used.
+    model : str
+        Whose limits the script and the voices are checked against.
+
+    Raises
+    ------
+    OptionError
+    """
+
+    def __init__(
+        self,
+        voices: Sequence[str],
+        *,
+        force: bool,
+        remark: Callable[[str], None],
+        show: Callable[[str, Diagnostic], None],
+        model: str = NANO,
+    ) -> None:
+        self.model = model
+        self.wanted = parse_voice_options(voices)
+        self.force, self.remark, self.show = force, remark, show
+        self.diagnostics: dict[str, list[Diagnostic]] = {}
+        """Of each script, by the name of its file."""
+        self.heard: set[str] = set()
+        """Of the labels in `wanted`, those that occurred in any script."""
+        self._voices: dict[str, Voice] = {}
+
+    def order(self, source: str, target: Path) -> Order:
+        """Read a script, find its voices, check its output file.
+
+        Raises
+        ------
+        ScriptError, VoiceError, AudioError, OptionError
+        """
+        script = read_script(source, list(self.wanted))
+        self._report(source, script.diagnostics, script.errors[:1])  # that one is raised
+        script.raise_for_errors()
+        settings = known_settings(self.model)
+        speakable(script, settings.frontend, self.model)
+        self._report(source, check_script(script, settings.frontend, self.model))
+        labels = {turn.label: turn.speaker_index for turn in script.turns}
+        asked = {label: spec for label in labels if (spec := self._spec(label)) is not None}
+        self.heard.update(map(name_key, asked))
+        cast = {label: self.voice(spec) for label, spec in asked.items()}
+        names = [voice.name for voice in cast.values()]
+        for label, index in sorted(labels.items(), key=lambda item: item[1]):
+            if label not in cast:
+                cast[label] = self.voice(default_voice(label, index, names))
+                names.append(cast[label].name)
+        target = check_audio_target(target, force=self.force)
+        ordered = {label: cast[label] for label in sorted(cast, key=labels.__getitem__)}
+        if not settings.limits.follows_voices:
+            for label, voice in stand_ins(ordered).items():
+                self.remark(
+                    f"{source}: {self.model} cannot follow the recording {ordered[label].name}; {label} "
+                    f"speaks with the built-in voice {voice.name}"
+                )
+        return Order(source, script, ordered, frozenset(asked), target)
+
+    def _report(
+        self, source: str, diagnostics: Iterable[Diagnostic], raised: Sequence[Diagnostic] = ()
+    ) -> None:
+        kept = self.diagnostics.setdefault(source, [])
+        for diagnostic in diagnostics:
+            kept.append(diagnostic)
+            if diagnostic not in raised:
+                self.show(source, diagnostic)
+
+    def check_heard(self, labels: Iterable[str]) -> None:
+        """Raise for voices of people who are none of the speakers, `labels`."""
+        labels = list(dict.fromkeys(labels))
+        silent = [label for label in self.wanted if name_key(label) not in self.heard]
+        if silent:
+            close = difflib.get_close_matches(silent[0], labels, n=1)
+            raise ScriptError(
+                f"--voice for {', '.join(silent)}, who says nothing",
+                f"somebody who speaks: {', '.join(labels)}",
+                f"did you mean {close[0]}?" if close else "correct the speaker's name",
+            )
+
+    def voice(self, spec: str) -> Voice:
+        """Find a voice, once."""
+        if spec not in self._voices:
+            voice = self._voices[spec] = resolve_voice(spec)
+            for check in voice.checks if voice.source != "built-in" else ():
+                if check.severity == "warning":
+                    self.remark(f"the voice {voice.name}: {check.message} ({check.remedy})")
+        return self._voices[spec]
+
+    def _spec(self, label: str) -> str | None:
+        folded = {name_key(name): spec for name, spec in self.wanted.items()}
+        return folded.get(name_key(label))
+
+
+def parse_voice_options(values: Iterable[str]) -> dict[str, str]:
+    """Read `SPEAKER=VOICE` as often as it was given.
+
+    Returns
+    -------
+    dict
+        From speaker's label to what names the voice.
+
+    Raises
+    ------
+    OptionError
+
+    Examples
+    --------
+    >>> parse_voice_options(["1=Ada", "Anna=takes/anna.wav"])
+    {'Speaker 1': 'Ada', 'Anna': 'takes/anna.wav'}
+    """
+    wanted: dict[str, str] = {}
+    for value in values:
+        speaker, _, spec = (part.strip() for part in value.partition("="))
+        if not (speaker and spec):
+            raise OptionError(
+                f"--voice {value!r}", "SPEAKER=VOICE, such as 1=Ada or Anna=anna.wav", "write it so"
+            )
+        number = int(speaker) if speaker.isdecimal() else speaker_number(speaker)
+        label = label_of(speaker if number is None else number)
+        if name_key(label) in map(name_key, wanted):
+            raise OptionError(f"two voices for {label}", "one --voice per speaker", "leave one out")
+        wanted[label] = spec
+    return wanted
+
+
+def read_script(source: str, wanted: Sequence[str]) -> Script:
+    """Read a script whose speakers may be names.
+
+    Names are told from ordinary words by the cast: everyone the script itself shows to be a speaker, and
+    those the person chose voices for.
+
+    Raises
+    ------
+    ScriptError, OptionError
+    """
+    read = _reader(source)
+    first = read([])
+    named = [label for label in wanted if speaker_number(label) is None]
+    if not named:
+        return first
+    if first.errors:  # as a rule because not every line begins with a name: the person knows the names
+        return read(named)
+    spelt = {name_key(name): name for name in named}
+    shown = [spelt.get(name_key(one), one) for one in first.speakers if isinstance(one, str)]
+    more = [name for name in named if name_key(name) not in map(name_key, shown)]
+    second = read([*shown, *more])
+    spoken = {name_key(turn.label) for turn in second.turns}
+    if all(name_key(name) in spoken for name in more):
+        return second
+    # A name of the script that resembles one nobody speaks under is a misspelling, and has a line to show.
+    keys = {name_key(name): name for name in shown if name_key(name) not in spelt}
+    silent = [name_key(name) for name in more if name_key(name) not in spoken]
+    misspelt = {keys[key] for name in silent for key in difflib.get_close_matches(name, keys)}
+    # Any other would turn the script's own names into errors; who speaks is checked later.
+    return read([*(name for name in shown if name not in misspelt), *more]) if misspelt else first
+
+
+def default_voice(label: str, index: int, taken: Sequence[str]) -> str:
+    """Pick the built-in voice of a speaker's place, or the next one that nobody else has.
+
+    Raises
+    ------
+    VoiceError
+        There is none left.
+    """
+    names = list(builtin_voices())
+    for name in names[index:] + names[:index]:
+        if name not in taken:
+            return name
+    raise VoiceError(
+        f"no voice for {label}, and no built-in voice is left",
+        "a voice for every speaker",
+        f'give one with --voice "{label}=FILE"',
+    )
+
+
+def choose_targets(sources: Sequence[str], output: Path | None, folder: Path | None) -> list[Path]:
+    """Name the file of each script; no two get the same one.
+
+    Raises
+    ------
+    OptionError
+
+    Examples
+    --------
+    >>> [path.as_posix() for path in choose_targets(["a.txt", "more/b.json"], None, Path("out"))]
+    ['out/a.wav', 'out/b.wav']
+    """
+    if output is not None and folder is not None:
+        raise OptionError("both --out and --out-dir", "one of them", "leave one out")
+    if len(sources) > 1:
+        if output is not None:
+            raise OptionError(
+                f"--out for {len(sources)} scripts", "a folder for them", "use --out-dir FOLDER"
+            )
+        if STDIN in sources:
+            raise OptionError(
+                f"{STDIN} among {len(sources)} scripts", "stdin alone, or files", "leave it out"
+            )
+    elif output is not None:
+        return [output]
+    stems = ["out" if source == STDIN else Path(source).stem for source in sources]
+    targets = [(folder or Path()) / f"{stem}.wav" for stem in stems]
+    claimed: dict[str, str] = {}
+    for source, target in zip(sources, targets, strict=True):
+        other = claimed.setdefault(str(target).casefold(), source)
+        if other != source:
+            raise OptionError(
+                f"{other} and {source} would both become {target}",
+                "scripts whose file names differ",
+                "rename one, or speak them one after the other with --out",
+            )
+    if len(claimed) < len(sources):
+        raise OptionError("the same script twice", "each script once", "leave one out")
+    return targets
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the folder for the output where it is missing.
+
+    Raises
+    ------
+    AudioError
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AudioError(
+            f"{folder}: {error.strerror or error}", "a folder for the audio", "choose another --out-dir"
+        ) from error
+
+
+def plan(
+    sources: Sequence[str], targets: Sequence[Path], planner: Planner
+) -> tuple[list[Order], list[Refusal]]:
+    """Plan several scripts; one that can't be spoken doesn't stop the others.
+
+    Raises
+    ------
+    ScriptError
+        For the voice of somebody who speaks in none of them.
+    """
+    orders, refusals = [], []
+    for source, target in zip(sources, targets, strict=True):
+        try:
+            orders.append(planner.order(source, target))
+        except VibeVoiceError as error:
+            refusals.append(Refusal(source, error))
+    if orders:
+        planner.check_heard(label for order in orders for label in order.cast)
+    return orders, refusals
+
+
+def _reader(source: str) -> Callable[[Sequence[str]], Script]:
+    """How to read a script under a cast, as often as needed."""
+    if source != STDIN:
+        return lambda cast: load_script(source, cast=cast)
+    data = sys.stdin.buffer.read(_MAX_STDIN_BYTES + 1)
+    if len(data) > _MAX_STDIN_BYTES:
+        raise ScriptError(
+            f"stdin: more than {_MAX_STDIN_BYTES:,} bytes", "a script", "split it into episodes"
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ScriptError(f"stdin: {error}", "text in UTF-8", "save it with the encoding UTF-8") from error
+    return lambda cast: parse_script(text, cast=cast)

@@ -1,0 +1,1 @@
+"""Display in a notebook: players, plots, tables."""

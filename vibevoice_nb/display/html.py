@@ -1,0 +1,215 @@
+"""A take in a saved notebook: a player and a waveform that need no kernel, no JavaScript and no network.
+
+All of it is HTML with the sound and the picture inside, within a budget of bytes: first the MP3's bit rate
+goes down, then only the beginning is there, which it says, with the path of the whole.
+
+>>> from vibevoice_nb import display
+>>> display.default_budget = 500_000  # for all takes shown from now on
+>>> display.default_budget = display.DEFAULT_BUDGET
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.sources import AudioSource
+from vibevoice_nb.errors import AudioError, OptionError
+from vibevoice_nb.export.encode import encode
+from vibevoice_nb.export.manifest import GENERATED, clock, summary
+
+DEFAULT_BUDGET = 2_000_000
+default_budget: int = DEFAULT_BUDGET
+"""Bytes that one take on show may add to a notebook; change it as you like."""
+
+TAKE_MIME = "application/vnd.vibevoice.take+json"
+"""What a take says, for the player of our JupyterLab extension; its sound is in the HTML, once."""
+
+_BITRATES = (64_000, 48_000, 40_000, 32_000, 24_000)
+_PREVIEW_BITRATE = 32_000
+_SHORTEST_PREVIEW = 2.0  # seconds; less is left out
+_FADE = SAMPLE_RATE  # at a preview's end
+_TAGS_BYTES = 2_000  # of an MP3 that aren't sound
+_SMALLEST_BUDGET = 2_000
+_PICTURE_SHARE = 0.25  # of the budget
+_WORDS_SHARE = 0.1
+_PICTURES = ((1400, 150), (700, 110))  # pixels wide and high, the better first
+_BLOCK = "display:block;width:100%;margin:.4em 0"
+
+
+class Showable(Protocol):
+    """What is shown: a `Take`, or anything like it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def source(self) -> AudioSource: ...
+    @property
+    def turns(self) -> Sequence[Any]: ...
+    @property
+    def manifest(self) -> Mapping[str, Any]: ...
+    @property
+    def path(self) -> Path | None: ...
+
+
+def mimebundle(take: Showable, budget: int | None = None) -> dict[str, Any]:
+    """Show a take as HTML with an `<audio>` element and a picture of the waveform, and as text.
+
+    Parameters
+    ----------
+    take : Take
+    budget : int, optional
+        Bytes of HTML; by default what `display.default_budget` says.
+
+    Returns
+    -------
+    dict
+        `text/html`, `text/plain`, and where there is sound what our JupyterLab extension makes a player of.
+
+    Raises
+    ------
+    OptionError
+        For a budget below 2000 bytes.
+
+    Examples
+    --------
+    >>> from vibevoice_nb.project.take import Take
+    >>> silence = np.zeros(48000, np.float32)
+    >>> take = Take.from_audio(silence, name="Silence", manifest={"model": "nano", "seed": 7})
+    >>> bundle = mimebundle(take)
+    >>> bundle["text/plain"]
+    'Silence · generated speech · model nano · seed 7 · 2.0 s'
+    >>> "<audio" in bundle["text/html"], len(bundle["text/html"]) < 2_000_000
+    (True, True)
+    """
+    budget = default_budget if budget is None else budget
+    if budget < _SMALLEST_BUDGET:
+        raise OptionError(
+            f"a budget of {budget} bytes", f"at least {_SMALLEST_BUDGET}", f"{DEFAULT_BUDGET} is usual"
+        )
+    title = take.name or "Take"
+    seconds = take.source.samples / take.source.sample_rate
+    facts = summary(take.manifest, seconds)
+    text = " · ".join([title, *facts])
+    head = f"<div><strong>{escape(title)}</strong> · {escape(' · '.join(facts))}</div>"
+    words = _words(take, seconds, int(budget * _WORDS_SHARE))
+    try:
+        body = _body(take, seconds, budget - len(_framed(head).encode()) - len(json.dumps(words)))
+    except AudioError as exc:  # a take whose file is gone is still a take
+        body = f"<div>{escape(str(exc))}</div>"
+    bundle: dict[str, Any] = {"text/html": _framed(head + body), "text/plain": text}
+    return {TAKE_MIME: words, **bundle} if words and "<audio" in body else bundle
+
+
+def _words(take: Showable, seconds: float, room: int) -> dict[str, Any]:
+    """What a take says and when, for our own player; nothing where there is no room for it."""
+    scale = SAMPLE_RATE / take.source.sample_rate
+    words = {
+        "version": 1,
+        "name": take.name,
+        "samples": round(seconds * SAMPLE_RATE),
+        "turns": [
+            {
+                "turn": turn.turn_id,
+                "label": turn.label,
+                "text": turn.text,
+                "colour": turn.colour,
+                "start": round(turn.start * scale),
+                "stop": round(turn.stop * scale),
+                "confidence": turn.confidence,
+            }
+            for turn in take.turns
+        ],
+    }
+    return words if len(json.dumps(words)) <= room else {}
+
+
+def _framed(inner: str) -> str:
+    # No colours of our own: the text is dark or light as the page is.
+    return f'<div class="vibevoice-take" style="max-width:720px;line-height:1.5">{inner}</div>'
+
+
+def _body(take: Showable, seconds: float, room: int) -> str:
+    """Picture, player, and who speaks, in at most `room` bytes; what there is no room for is left out."""
+    if not take.source.samples:
+        return ""
+    picture = _picture(take, int(room * _PICTURE_SHARE))
+    speakers = _speakers(take.turns)
+    if len(speakers.encode()) > room * _PICTURE_SHARE:
+        speakers = ""
+    room -= len((picture + speakers).encode())
+    for rate in _BITRATES:
+        if seconds * rate / 8 + _TAGS_BYTES <= _payload(room):
+            return picture + _player(_mp3(take.source, take.source.samples, rate)) + speakers
+    room -= len(_note(take.path, seconds, seconds).encode())
+    longest = (_payload(room) - _TAGS_BYTES) * 8 / _PREVIEW_BITRATE
+    if longest < _SHORTEST_PREVIEW:
+        return picture + _fitting(_note(take.path, 0.0, seconds), room) + speakers
+    sound = _mp3(take.source, int(longest * take.source.sample_rate), _PREVIEW_BITRATE)
+    return picture + _player(sound) + _note(take.path, longest, seconds) + speakers
+
+
+def _payload(room: int) -> int:
+    """How many bytes of sound `room` bytes of HTML can hold."""
+    return (room - len(_player(b""))) * 3 // 4 - 2
+
+
+def _mp3(source: AudioSource, samples: int, bitrate: int) -> bytes:
+    audio = source.read(0, samples)
+    if source.sample_rate != SAMPLE_RATE:
+        import soxr  # type: ignore[import-untyped, unused-ignore]
+
+        audio = soxr.resample(audio, source.sample_rate, SAMPLE_RATE)
+    if samples < source.samples:
+        fade = min(_FADE, audio.size)
+        audio = np.concatenate([audio[:-fade], audio[-fade:] * np.linspace(1, 0, fade, dtype=np.float32)])
+    return encode(audio, "mp3", metadata={"comment": GENERATED}, bitrate=bitrate, quick=True)
+
+
+def _player(sound: bytes) -> str:
+    data = base64.b64encode(sound).decode()
+    return f'<audio controls preload="metadata" style="{_BLOCK}" src="data:audio/mpeg;base64,{data}"></audio>'
+
+
+def _picture(take: Showable, room: int) -> str:
+    from vibevoice_nb.display.plots import waveform_strip
+
+    for width, height in _PICTURES:
+        data = base64.b64encode(waveform_strip(take.source, take.turns, width, height)).decode()
+        tag = f'<img alt="Waveform" style="{_BLOCK};height:auto" src="data:image/png;base64,{data}">'
+        if len(tag) <= room:
+            return tag
+    return ""
+
+
+def _speakers(turns: Sequence[Any]) -> str:
+    if not turns:
+        return ""
+    from vibevoice_nb.display.plots import colours_of
+
+    dot = '<span style="color:{}" aria-hidden="true">●</span> {}'
+    named = [dot.format(colour, escape(label)) for label, colour in colours_of(turns).items()]
+    return f"<div>{' &nbsp; '.join(named)}</div>"
+
+
+def _note(path: Path | None, heard: float, seconds: float) -> str:
+    there = (
+        f"The whole is in <code>{escape(str(path))}</code>."
+        if path
+        else "Save it with <code>take.save</code>."
+    )
+    beginning = (
+        f"Preview: the first {clock(heard)} of {clock(seconds)}." if heard else "Too long to be kept here."
+    )
+    return f"<div><em>{beginning}</em> {there}</div>"
+
+
+def _fitting(html: str, room: int) -> str:
+    return html if len(html.encode()) <= room else ""

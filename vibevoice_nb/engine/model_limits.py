@@ -1,0 +1,151 @@
+"""Limits of a model: languages, voices, length. They come from its checkpoint, and controls show them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeVar
+
+from ..voices.checks import Voice
+from ..voices.library import builtin_voices, resolve_voice
+
+
+class VoiceWarning(UserWarning):
+    """A voice that the model cannot follow."""
+
+
+OddLength = Literal["", "short", "long"]
+_Key = TypeVar("_Key", int, str)
+_LANGUAGES = {"en": "English", "zh": "Chinese"}
+# Seconds beside the ratio: a frame lasts 0.13 s, and a very short word may have a pause around it.
+_SHORT_SLACK, _LONG_SLACK = 0.3, 0.8
+
+
+@dataclass(frozen=True)
+class ModelLimits:
+    """Languages, voices and lengths that a model is bound to.
+
+    Attributes
+    ----------
+    languages : tuple of str
+        Codes of the languages it speaks; empty where it is not bound to some.
+    follows_voices : bool
+        Whether it speaks with the voice of a recording. Otherwise it has only the built-in voices.
+    max_seconds : float or None
+        Longest audio in one pass; None where it speaks a script in passages.
+    passage_seconds : float or None
+        Length of those passages.
+    length_ratio : (float, float)
+        Shortest and longest plausible audio, as multiples of the estimate.
+
+    Examples
+    --------
+    >>> ModelLimits(("en",), follows_voices=False).sentences("nano")
+    ['nano speaks English only.', 'nano cannot follow a recording; it uses its built-in voices instead.']
+    """
+
+    languages: tuple[str, ...] = ()
+    follows_voices: bool = True
+    max_seconds: float | None = None
+    passage_seconds: float | None = None
+    length_ratio: tuple[float, float] = (0.25, 4.0)
+
+    def sentences(self, model: str) -> list[str]:
+        """Return the limits in words."""
+        said = []
+        if self.languages:
+            names = " and ".join(_LANGUAGES.get(code, code) for code in self.languages)
+            said.append(f"{model} speaks {names} only.")
+        if not self.follows_voices:
+            said.append(f"{model} cannot follow a recording; it uses its built-in voices instead.")
+        if self.passage_seconds is not None:
+            said.append(f"A script of any length is spoken in passages of about {self.passage_seconds:g} s.")
+        elif self.max_seconds is not None:
+            said.append(f"{model} speaks up to {self.max_seconds / 60:.0f} minutes in one pass.")
+        return said
+
+    def to_json(self, model: str) -> dict[str, Any]:
+        """Return plain values for a page."""
+        return {**asdict(self), "languages": list(self.languages), "sentences": self.sentences(model)} | {
+            "length_ratio": list(self.length_ratio)
+        }
+
+    def odd_length(self, seconds: float, expected: float) -> OddLength:
+        """Say whether audio is far too short or too long for its text.
+
+        Parameters
+        ----------
+        seconds : float
+            Length of the audio.
+        expected : float
+            The front end's estimate.
+
+        Examples
+        --------
+        >>> limits = ModelLimits(length_ratio=(0.5, 2.0))
+        >>> limits.odd_length(9.9, 0.3), limits.odd_length(0.1, 4.0), limits.odd_length(0.5, 0.3)
+        ('long', 'short', '')
+        """
+        low, high = self.length_ratio
+        if seconds < low * expected - _SHORT_SLACK:
+            return "short"
+        return "long" if seconds > high * expected + _LONG_SLACK else ""
+
+    def odd_passage(
+        self, lengths: Iterable[tuple[float, float]], cut_off: tuple[float, float] | None = None
+    ) -> OddLength:
+        """Return the first odd length of passages.
+
+        Parameters
+        ----------
+        lengths : iterable of (float, float)
+            Seconds of audio and the estimate, for each passage.
+        cut_off : (float, float), optional
+            Those of one that a length limit ended: it can be too long only.
+        """
+        found = [self.odd_length(seconds, expected) for seconds, expected in lengths]
+        if cut_off is not None and self.odd_length(*cut_off) == "long":
+            found.append("long")
+        return next((odd for odd in found if odd), "")
+
+
+def stand_ins(cast: Mapping[_Key, Voice]) -> dict[_Key, Voice]:
+    """Find built-in voices for the recordings of a cast, for a model that cannot follow them.
+
+    Each speaker gets the built-in voice of their place, or the next one that nobody else has.
+
+    Parameters
+    ----------
+    cast : mapping from speaker to Voice
+
+    Returns
+    -------
+    dict
+        Only the speakers whose voice is replaced.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hum = Voice("hum", np.zeros(48000, np.float32), "array")
+    >>> {index: voice.name for index, voice in stand_ins({0: _built_in("Ada"), 1: hum, 2: hum}).items()}
+    {1: 'Ruben', 2: 'Alasdair'}
+    """
+    names = list(builtin_voices())
+    own = {_built_in(name).sha256: name for name in names}
+    taken = [own[voice.sha256] for voice in cast.values() if voice.sha256 in own]
+    found: dict[_Key, Voice] = {}
+    for place, (speaker, voice) in enumerate(cast.items()):
+        if voice.source == "built-in" or voice.sha256 in own:
+            continue
+        first = place % len(names)
+        order: list[str] = names[first:] + names[:first]
+        chosen = next((name for name in order if name not in taken), order[0])
+        taken.append(chosen)
+        found[speaker] = _built_in(chosen)
+    return found
+
+
+@functools.cache
+def _built_in(name: str) -> Voice:
+    return resolve_voice(name)

@@ -1,0 +1,240 @@
+"""The frame loop: everything that speaks is built on `generate`.
+
+Shapes: B scripts under way, H hidden size, Z latent size, S solver steps, F semantic size, N samples a frame.
+
+Each step feeds one embedding to a script's conditional row and, under guidance, to its null row, in one pass
+over the weights. The null row only counts positions that lead to a frame: it is run along with the
+conditional one and its length is taken back when the token turns out to be another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor
+
+from ..modules.conv import StreamState
+from ..prompt import Prompt, embed_prompt, encode_voices
+from ..tokenizer import SpecialTokens
+from ..vibevoice import VibeVoiceModel
+from .cuda_graphs import FramePool
+from .prompt_cache import PromptMemory
+from .sampler import Sampler
+from .state import GenerationState
+from .step import Choose as Choose
+from .step import Draw as Draw
+from .step import Frame as Frame
+from .step import Step as Step
+from .step import from_seed, likeliest
+from .threads import at_most_threads
+
+
+@torch.inference_mode()
+def prefill(
+    model: VibeVoiceModel,
+    prompt: Prompt,
+    state: GenerationState,
+    voices: Sequence[Tensor] | None = None,
+    memory: PromptMemory | None = None,
+    *,
+    seed_voices: bool = True,
+) -> None:
+    """Let a fresh state read its prompt, all but the last token, which the first step feeds.
+
+    Parameters
+    ----------
+    voices : sequence of Tensor [n, Z], optional
+        Encoded voices; by default they are encoded here.
+    memory : PromptMemory, optional
+        What is known of voices and prompts read before.
+    seed_voices : bool
+        Whether the spread of voices encoded here is drawn from the state's generator, as in the reference.
+    """
+    with at_most_threads(model.max_threads):
+        if voices is None:
+            generator = state.generator if seed_voices else None
+            voices = encode_voices(model, [slot.audio for slot in prompt.voices], generator, memory)
+        embeds = embed_prompt(model, prompt, voices)
+        memory = memory or PromptMemory(0)
+        memory.prefill(model.language_model, embeds[:, :-1], state.cond, prompt.before_voices)
+        state.pending.copy_(embeds[:, -1:])
+
+
+@torch.inference_mode()
+def generate(
+    model: VibeVoiceModel,
+    states: Sequence[GenerationState],
+    sampler: Sampler,
+    special: SpecialTokens,
+    *,
+    temperature: float = 1.0,
+    choose: Choose = likeliest,
+    draw: Draw = from_seed,
+    stop: Callable[[int], bool] = lambda row: False,
+    frames: FramePool | None = None,
+) -> Iterator[Step]:
+    """Speak until every script has ended or been stopped.
+
+    Scripts end independently; each is equal to its own single run. At every yield the states are whole:
+    stop iterating at any point, and go on later from the states, from clones of them, or from disk.
+
+    Parameters
+    ----------
+    model : VibeVoiceModel
+    states : sequence of GenerationState
+        One per script, prefilled or under way.
+    sampler : Sampler
+    special : SpecialTokens
+    temperature : float
+        Scales the initial noise; 1.0 as published.
+    choose : callable
+        How a token is taken from the four logits; by default the likeliest.
+    draw : callable
+        Where noise comes from; by default from the state's own generator.
+    stop : callable
+        Asked for a script's row before each of its steps; true leaves the script where it is.
+    frames : FramePool, optional
+        Graphs to replay on CUDA, where it gives one that is free.
+
+    Yields
+    ------
+    Step
+        In the order of the rows, step after step.
+    """
+    with nullcontext() if frames is None else frames.borrow(model, states, sampler, special) as graphed:
+        while rows := [row for row, state in enumerate(states) if not state.finished and not stop(row)]:
+            with at_most_threads(model.max_threads):
+                if graphed is None:
+                    steps = _steps(model, states, rows, sampler, special, temperature, choose, draw)
+                else:
+                    steps = graphed.step(rows, temperature, choose, draw)
+            yield from steps
+
+
+def _steps(
+    model: VibeVoiceModel,
+    states: Sequence[GenerationState],
+    rows: Sequence[int],
+    sampler: Sampler,
+    special: SpecialTokens,
+    temperature: float,
+    choose: Choose,
+    draw: Draw,
+) -> list[Step]:
+    """Let the scripts in `rows` take one step each."""
+    live = [states[row] for row in rows]
+    hidden, hidden_null = _advance(model, live, guided=sampler.guided)
+    logits = model.token_logits(hidden, special.legal)
+    on_host = logits.cpu()
+    tokens = [special.legal[choose(row, on_host[i])] for i, row in enumerate(rows)]
+    speaking = [i for i, token in enumerate(tokens) if token == special.frame]
+    frames: dict[int, Frame] = {}
+    if speaking:
+        draws = sampler.draws_per_frame
+        fresh = torch.stack([torch.stack([draw(rows[i], live[i]) for _ in range(draws)]) for i in speaking])
+        fresh[:, 0] *= temperature
+        frames = _speak(model, live, speaking, hidden, hidden_null, sampler, fresh.transpose(0, 1))
+    for i, (state, token) in enumerate(zip(live, tokens, strict=True)):
+        _settle(model, state, token, special, frames.get(i), guided=sampler.guided)
+    return [
+        Step(
+            row=row,
+            token=tokens[i],
+            hidden=hidden[i],
+            hidden_null=None if hidden_null is None else hidden_null[i],
+            logits=logits[i],
+            embed=live[i].pending[0, 0].clone(),
+            frame=frames.get(i),
+        )
+        for i, row in enumerate(rows)
+    ]
+
+
+def _advance(
+    model: VibeVoiceModel, live: Sequence[GenerationState], *, guided: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Feed every pending embedding; returns hidden states [B, H] of both rows."""
+    pending = torch.cat([state.pending for state in live])
+    caches = [state.cond for state in live]
+    if not guided:
+        return model.language_model.step(pending, caches)[:, 0], None
+    caches += [state.null for state in live]
+    hidden = model.language_model.step(torch.cat((pending, pending)), caches)[:, 0]
+    return hidden.chunk(2)  # type: ignore[return-value]
+
+
+def _speak(
+    model: VibeVoiceModel,
+    live: Sequence[GenerationState],
+    speaking: Sequence[int],
+    hidden: Tensor,
+    hidden_null: Tensor | None,
+    sampler: Sampler,
+    fresh: Tensor,
+) -> dict[int, Frame]:
+    """Make one frame for each of the `speaking` scripts, in one batch.
+
+    `fresh` [1 or 1 + S, B, Z] is the initial noise and, for a stochastic solver, that of every step.
+    """
+    index = list(speaking)
+    fresh = fresh.to(hidden.device)
+    # Row by row: a list as an index would first be sent to the device.
+    cond = torch.stack([hidden[i] for i in index])
+    null = None if hidden_null is None else torch.stack([hidden_null[i] for i in index])
+    latent_norm = sampler(cond, null, fresh[0], fresh[1:])
+    latent = model.denormalise_latent(latent_norm)[:, None]
+    with _gathered([live[i].acoustic for i in index]) as acoustic:
+        audio = model.acoustic.decode(latent, acoustic)  # [B, 1, N]
+    with _gathered([live[i].semantic for i in index]) as semantic_state:
+        semantic = model.semantic(audio, semantic_state)  # [B, 1, F]
+    embeds = model.embed_frames(latent_norm[:, None], semantic)
+    for row, i in enumerate(index):
+        live[i].pending = embeds[row : row + 1]
+    return {i: Frame(latent_norm[row], semantic[row, 0], audio[row, 0]) for row, i in enumerate(index)}
+
+
+def _settle(
+    model: VibeVoiceModel,
+    state: GenerationState,
+    token: int,
+    special: SpecialTokens,
+    frame: Frame | None,
+    *,
+    guided: bool,
+) -> None:
+    """Bring a state up to date with the token taken."""
+    state.steps += 1
+    if frame is not None:
+        state.frames += 1
+        return
+    if guided:
+        state.null.length -= 1
+    if token == special.start:
+        state.null.length = 0
+    elif token == special.end:
+        state.silence()
+    state.finished = token == special.eos
+    device = state.pending.device
+    state.pending = model.embed_tokens(torch.tensor([[token]], device=device))
+
+
+class _gathered:
+    """Several scripts' buffers as one batch; what the batch becomes goes back to the scripts."""
+
+    def __init__(self, states: Sequence[StreamState]) -> None:
+        self.states = states
+
+    def __enter__(self) -> StreamState:
+        if len(self.states) == 1:
+            self.batch = self.states[0]
+        else:
+            self.batch = [torch.cat(buffers) for buffers in zip(*self.states, strict=True)]
+        return self.batch
+
+    def __exit__(self, *exc: object) -> None:
+        if len(self.states) > 1:
+            for row, state in enumerate(self.states):
+                for buffer, batched in zip(state, self.batch, strict=True):
+                    buffer.copy_(batched[row : row + 1])

@@ -1,0 +1,143 @@
+"""What an engine remembers of prompts: voices encoded before, and keys and values of how prompts begin.
+
+Shapes: P prompt positions, H hidden size, K key-value heads, D head size, n frames of a voice, Z latent size.
+
+A prompt is always read in pieces that begin at the same positions, remembered or not, so speech doesn't
+depend, to the last bit, on what was remembered. The first one ends where the first voice begins: every seed
+makes other voices, but not another beginning. A piece is known by a hash over its embeddings and all before
+it: text, voices and frames alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from ..language_model import LanguageModel
+from ..modules.kv_cache import KVCache, position_bytes
+
+PIECE = 64
+"""Positions read at once on a CPU, which takes as long as there are positions."""
+CARD_PIECE = 512
+"""On a card, which reads so many in little more time than a few."""
+
+DEFAULT_LIMIT = 256 << 20
+
+
+class PromptMemory:
+    """Remembers until `limit` bytes are full, then forgets what was not used for longest.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes; 0 remembers nothing.
+    piece : int
+        Positions that are read, and remembered, at once.
+
+    Examples
+    --------
+    >>> memory = PromptMemory()
+    >>> encoded = [memory.voice(torch.zeros(3200), lambda: torch.ones(1, 64)) for _ in range(2)]
+    >>> encoded[0] is encoded[1], memory.nbytes
+    (True, 256)
+    """
+
+    def __init__(self, limit: int = DEFAULT_LIMIT, piece: int = PIECE) -> None:
+        self.limit, self.piece, self.nbytes = limit, piece, 0
+        self._kept: OrderedDict[bytes, tuple[Tensor, ...]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, language_model: LanguageModel) -> PromptMemory:
+        """Make one for a model: of the usual size, but of no more than fills its context once."""
+        config, like = language_model.config, language_model.norm.weight
+        context = config.max_positions * position_bytes(config, like.element_size())
+        return cls(min(DEFAULT_LIMIT, context), CARD_PIECE if like.is_cuda else PIECE)
+
+    def voice(self, audio: Tensor, encode: Callable[[], Tensor]) -> Tensor:
+        """Return the latent means [n, Z] of samples [N], encoded only if they are new."""
+        key = _digest(b"voice", audio)
+        found = self._find(key)
+        if found is None:
+            found = (encode(),)
+            self._keep([(key, found)])
+        return found[0]
+
+    def prefill(self, language_model: LanguageModel, embeds: Tensor, cache: KVCache, first: int = 0) -> None:
+        """Let a fresh row read a prompt [1, P, H], copying the pieces it begins with if they are known.
+
+        The first piece has `first` positions, or as many as the others.
+        """
+        assert cache.length == 0
+        count = embeds.shape[1]
+        cache.reserve(count)
+        known, pieces, key = True, [], b"prompt"
+        first = first or self.piece
+        starts = range(first, count, self.piece)
+        for start, end in ((0, first), *((start, start + self.piece) for start in starts)):
+            piece = embeds[:, start:end]
+            if end > count or not self.limit:
+                language_model.prefill(piece, cache)
+                continue
+            key = _digest(key, piece)
+            found = self._find(key) if known else None
+            known = found is not None
+            if found is None:
+                language_model.prefill(piece, cache)
+                found = _last(cache, end - start)
+            else:
+                _append(cache, found)
+            pieces.append((key, found))
+        # Backwards, so that of one prompt the end is forgotten before the beginning.
+        self._keep(pieces[::-1])
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._kept.clear()
+            self.nbytes = 0
+
+    def _find(self, key: bytes) -> tuple[Tensor, ...] | None:
+        with self._lock:
+            if key not in self._kept:
+                return None
+            self._kept.move_to_end(key)
+            return self._kept[key]
+
+    def _keep(self, entries: Sequence[tuple[bytes, tuple[Tensor, ...]]]) -> None:
+        with self._lock:
+            for key, tensors in entries:
+                if key not in self._kept:
+                    self.nbytes += _size(tensors)
+                self._kept[key] = tensors
+                self._kept.move_to_end(key)
+            while self.nbytes > self.limit:
+                _, forgotten = self._kept.popitem(last=False)
+                self.nbytes -= _size(forgotten)
+
+
+def _append(cache: KVCache, layers: Sequence[Tensor]) -> None:
+    for index, (keys, values) in enumerate(layers):
+        cache.append(index, keys, values)
+    cache.length += layers[0].shape[2]
+
+
+def _last(cache: KVCache, count: int) -> tuple[Tensor, ...]:
+    """Copy every layer's last keys and values, [2, K, count, D] each."""
+    live = slice(cache.length - count, cache.length)
+    pairs = zip(cache.keys, cache.values, strict=True)
+    return tuple(torch.stack((keys[:, live], values[:, live])) for keys, values in pairs)
+
+
+def _digest(before: bytes, tensor: Tensor) -> bytes:
+    plain = tensor.detach().contiguous().cpu()
+    return hashlib.blake2b(plain.view(torch.uint8).numpy().data, key=before[:32], digest_size=32).digest()
+
+
+def _size(tensors: Sequence[Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

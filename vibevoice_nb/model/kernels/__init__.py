@@ -1,0 +1,1 @@
+"""Kernels: products of a matrix with activations, for the CPU and for CUDA."""

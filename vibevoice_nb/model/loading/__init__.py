@@ -1,0 +1,1 @@
+"""Loading: checkpoints, parameter names, weights, and where a model is placed."""

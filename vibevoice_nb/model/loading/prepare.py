@@ -1,0 +1,146 @@
+"""From weights as published to weights as the device likes them, once, while loading or after."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ...system.machine import usable_cores
+from ..codec import Block
+from ..diffusion_head import DiffusionHead
+from ..generation.threads import at_most_threads, is_small
+from ..kernels.choice import choose_for_many_rows, choose_kernel, choose_widened, computes, in_hardware
+from ..kernels.cpu import Kernel
+from ..kernels.quantized import Quantize, choose_quantized
+from ..language_model import Layer
+from ..modules.conv import CausalConv, Downsample, Upsample
+from ..modules.linear import Dense, LinearWeights, derived_values
+from ..vibevoice import TokenScores, VibeVoiceModel
+from .weights import load_model
+
+Choose = Callable[[Tensor, Tensor | None], Kernel]
+
+
+def load_prepared(
+    folder: Path,
+    placement: Mapping[str, torch.device] | torch.device,
+    dtype: torch.dtype,
+    *,
+    quantize: Quantize | None = None,
+    scored: Sequence[int] | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> VibeVoiceModel:
+    """Load a checkpoint and prepare it part by part, so that no more than one part is there twice.
+
+    Parameters
+    ----------
+    folder, placement, dtype
+        As for `load_model`.
+    quantize : {"int8", "int4"}, optional
+        Keep the language model's layers in so many bits.
+    scored : sequence of int, optional
+        The only tokens whose scores will be asked for; a matrix of scores keeps no others. All by default.
+    progress : callable, optional
+        Told the share that is done, from 0 to 1.
+
+    Raises
+    ------
+    CheckpointError, ConfigError
+    """
+
+    def ready(part: nn.Module, share: float) -> None:
+        _prepare_part(part, quantize)
+        if scored is not None and isinstance(part, TokenScores):
+            part.keep(scored)
+        _return_freed_memory()
+        if progress is not None:
+            progress(share)
+
+    with at_most_threads(usable_cores()):
+        model = load_model(folder, placement, dtype, ready=ready)
+        prepare(model, quantize=quantize)
+    return model
+
+
+def _return_freed_memory() -> None:
+    """Hand what was freed back to the system; glibc keeps it otherwise, a quarter of a model."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
+def prepare(model: VibeVoiceModel, *, quantize: Quantize | None = None) -> None:
+    """Fuse, fold and pack every matrix for inference, and let go of the originals.
+
+    The model computes the same as before, without gradients. The originals' memory is freed, part after part:
+    they become tensors on the meta device, which keep their names and shapes and are not computed with any
+    more.
+
+    Parameters
+    ----------
+    model : VibeVoiceModel
+    quantize : {"int8", "int4"}, optional
+        Keep the language model's layers in so many bits; codec and heads stay as they are.
+    """
+    model.max_threads = 1 if is_small(model) else usable_cores()
+    model.quantize = quantize
+    if model.fingerprint is None:
+        model.fingerprint = model.take_fingerprint()
+    for part in (*model.language_model.layers, *model.children()):
+        _prepare_part(part, quantize)
+
+
+def _prepare_part(part: nn.Module, quantize: Quantize | None) -> None:
+    if isinstance(part, DiffusionHead):
+        _widen(part)
+    for module in part.modules():
+        if isinstance(module, Block) and not module.widest:
+            for dense in (module.up, module.down):
+                if not dense.prepared:
+                    dense.prepare(_choose_for_steps)
+    choose: Choose = choose_quantized(quantize) if quantize and isinstance(part, Layer) else choose_kernel
+    for value in derived_values(part):
+        if value.prepared:
+            continue
+        if isinstance(value, Dense):
+            value.prepare(choose)
+        else:
+            value.prepare()
+            weight, _ = value()
+            if weight.device.type == "cpu" and not computes(weight.dtype):
+                value.cast(torch.float32)  # filters and gains, so small that their memory doesn't matter
+    _let_go(part)
+
+
+def _let_go(part: nn.Module) -> None:
+    """Free the weights that are kept prepared."""
+    for module in part.modules():
+        if isinstance(module, (LinearWeights, CausalConv, Downsample, Upsample)):
+            weight = torch.empty(module.weight.shape, dtype=module.weight.dtype, device="meta")
+            module.weight = nn.Parameter(weight, requires_grad=False)
+
+
+def _widen(head: DiffusionHead) -> None:
+    """Let the head compute in float32 on a CPU, where its loop of small products would lose time to rounding.
+
+    Kept in 16 bits, its matrices take no more memory. Only its one product of many rows stays in bfloat16, if
+    the processor multiplies that itself.
+    """
+    if head.device.type != "cpu" or head.dtype == torch.float32:
+        return
+    for value in derived_values(head):
+        if isinstance(value, Dense):
+            value.prepare(choose_for_many_rows if value is head.all_modulations else choose_widened)
+    _let_go(head)
+    head.float()
+
+
+def _choose_for_steps(weight: Tensor, bias: Tensor | None) -> Kernel:
+    """Choose for several rows at a time: eight are enough for bfloat16 in hardware to be the fastest."""
+    return in_hardware(weight, bias) or choose_kernel(weight, bias)

@@ -1,0 +1,1 @@
+"""Modules: attention, caches, layers, linear maps and convolutions."""

@@ -1,0 +1,131 @@
+"""Matrix products, plain for training and prepared for inference.
+
+Shapes: [..., in] -> [..., out]. Modules hold parameters in their published shape. A `Derived` value says how
+parameters make what is really computed with: several matrices side by side, a norm's weight and a layer scale
+folded in. Unprepared it is derived at every call, so gradients flow to the parameters; that is also the
+oracle for the prepared path. `prepare` derives it once, in the layout the device multiplies fastest.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..kernels.choice import choose_kernel
+from ..kernels.cpu import Kernel, Norm
+
+Affine = tuple[Tensor, Tensor | None]
+"""A weight and a bias."""
+
+
+class Derived:
+    """A weight and a bias that parameters make, kept once prepared.
+
+    `derive` is a method of the module or a partial over modules, never a closure: a copy of the model then
+    derives from its own parameters.
+    """
+
+    def __init__(self, derive: Callable[[], Affine]) -> None:
+        self._derive = derive
+        self._kept: Affine | None = None
+
+    def prepare(self) -> None:
+        """Derive once and keep."""
+        weight, bias = self._derive()
+        self._kept = (weight.detach().contiguous(), None if bias is None else bias.detach().contiguous())
+
+    def cast(self, dtype: torch.dtype) -> None:
+        """Keep it in another dtype than the parameters'."""
+        assert self._kept is not None
+        weight, bias = self._kept
+        self._kept = (weight.to(dtype), None if bias is None else bias.to(dtype))
+
+    @property
+    def prepared(self) -> bool:
+        """Whether it is kept."""
+        return self._kept is not None
+
+    def __call__(self) -> Affine:
+        return self._derive() if self._kept is None else self._kept
+
+
+class Dense(Derived):
+    """The product of activations with a derived matrix [out, in]; see `kernels`."""
+
+    _kernel: Kernel | None = None
+
+    @property
+    def prepared(self) -> bool:
+        return self._kernel is not None
+
+    def prepare(self, choose: Callable[[Tensor, Tensor | None], Kernel] = choose_kernel) -> None:
+        """Derive once and keep in the form that is chosen."""
+        super().prepare()
+        assert self._kept is not None
+        self._kernel = choose(*self._kept)
+        # The kernel holds the matrix in its own way: a second copy would only take memory.
+        self._kept = None
+
+    @property
+    def kernel(self) -> Kernel:
+        """What multiplies: the prepared one, or a plain one with the parameters as they are."""
+        return self._kernel or Kernel(*self())
+
+    def product(self, x: Tensor, norm: Norm | None = None) -> Tensor:
+        """Multiply: [..., in] -> [..., out]; see `Kernel.product`."""
+        return self.kernel.product(x, norm)
+
+    def gelu(self, x: Tensor, norm: Norm | None = None) -> Tensor:
+        """See `Kernel.gelu`."""
+        return self.kernel.gelu(x, norm)
+
+    def swiglu(self, x: Tensor, norm: Norm | None = None) -> Tensor:
+        """See `Kernel.swiglu`."""
+        return self.kernel.swiglu(x, norm)
+
+    def add_to(self, residual: Tensor, x: Tensor, gain: Tensor | None = None) -> Tensor:
+        """See `Kernel.add_to`."""
+        return self.kernel.add_to(residual, x, gain)
+
+
+class LinearWeights(nn.Module):
+    """Parameters of a linear layer that is only ever multiplied together with what is around it."""
+
+    def __init__(self, features_in: int, features_out: int, *, bias: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(features_out, features_in))
+        self.bias = nn.Parameter(torch.empty(features_out)) if bias else None
+
+
+class Linear(LinearWeights):
+    """Plain linear layer [..., in] -> [..., out] whose product can be prepared."""
+
+    def __init__(self, features_in: int, features_out: int, *, bias: bool) -> None:
+        super().__init__(features_in, features_out, bias=bias)
+        self.dense = Dense(self._own)
+
+    def _own(self) -> Affine:
+        return self.weight, self.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dense.product(x)
+
+
+def fused(*layers: LinearWeights) -> Dense:
+    """One product for several layers of the same input; outputs side by side."""
+    return Dense(functools.partial(_side_by_side, layers))
+
+
+def _side_by_side(layers: Sequence[LinearWeights]) -> Affine:
+    weights: list[Tensor] = [layer.weight for layer in layers]
+    biases: list[Tensor] = [layer.bias for layer in layers if layer.bias is not None]
+    return torch.cat(weights), torch.cat(biases) if biases else None
+
+
+def derived_values(model: nn.Module) -> Iterator[Derived]:
+    """Every derived value under `model`."""
+    for module in model.modules():
+        yield from (value for value in vars(module).values() if isinstance(value, Derived))

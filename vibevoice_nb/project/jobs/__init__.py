@@ -1,0 +1,1 @@
+"""Jobs: work on a project that runs in the background."""

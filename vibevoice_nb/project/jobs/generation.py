@@ -1,0 +1,318 @@
+"""A generation in the background: turns of a project are spoken while the notebook goes on.
+
+    job = project.generate(engine)
+    for chunk in job: ...      # audio as it is made
+    take = await job           # or job.result(): the episode, assembled
+    job.cancel()               # stops within a frame; what was made is kept
+
+One thread does the work, and tells whoever listens what happens, in that order.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibevoice_nb.audio.sinks import SAMPLE_RATE, to_pcm16
+from vibevoice_nb.engine.options import Pace
+from vibevoice_nb.errors import ScriptError
+from vibevoice_nb.script.speakable import nothing_to_speak
+
+from .job import Background
+
+if TYPE_CHECKING:
+    from vibevoice_nb.engine.engine import Engine
+    from vibevoice_nb.engine.options import GenerationOptions
+
+    from ..project import Project
+    from ..take import Take
+
+Mode = Literal["turns", "whole"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class GenerationProgress:
+    """How far a generation is.
+
+    Attributes
+    ----------
+    turn : str
+        Id of the turn being spoken; empty in between.
+    turns_done, turns_total : int
+    turn_seconds, turn_estimated : float
+        Audio of this turn, made and expected.
+    seconds, estimated : float
+        Audio of all turns, made and expected.
+    elapsed : float
+        Seconds of work since the model was there; loading it is a state of its own.
+    pace : float
+        Seconds of work for a second of audio since the first frame; 0 while it isn't known.
+    ttfa : float or None
+        Seconds from the request to the first audio, loading and waiting included.
+    """
+
+    turn: str = ""
+    turns_done: int = 0
+    turns_total: int = 0
+    turn_seconds: float = 0.0
+    turn_estimated: float = 0.0
+    seconds: float = 0.0
+    estimated: float = 0.0
+    elapsed: float = 0.0
+    pace: float = 0.0
+    ttfa: float | None = None
+
+    @property
+    def rtf(self) -> float:
+        """Real-time factor: work over audio; below 1 is faster than listening."""
+        return self.elapsed / self.seconds if self.seconds else 0.0
+
+    @property
+    def remaining(self) -> float:
+        """Estimated seconds of work to come; 0 while the pace isn't known."""
+        return max(0.0, self.estimated - self.seconds) * self.pace
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened.
+
+    Attributes
+    ----------
+    kind : {"state", "turn", "audio", "take"}
+        The generation's state changed; a turn begins; a frame was made; a take is complete.
+    turn : str
+        Which turn, where it is about one.
+    start : int
+        Samples that the generation had made before this.
+    audio : float32 [n] or None
+    take : Take or None
+    """
+
+    kind: Literal["state", "turn", "audio", "take"]
+    turn: str = ""
+    start: int = 0
+    audio: NDArray[np.float32] | None = None
+    take: Take | None = None
+
+
+Listener = Callable[[Event], None]
+
+
+class Generation(Background["Take"]):
+    """Turns of a project being spoken; made by `Project.generate`. The outcome is the assembled episode.
+
+    Parameters
+    ----------
+    project : Project
+    engine : callable
+        Gives the engine; called in the background, so it may take its time to load.
+    turns : sequence of str
+        Ids of the turns to speak, in the script's order; those that the engine cannot speak are skipped.
+    options : callable
+        From the engine to how to speak; the seed it gives is every turn's.
+    mode : {"turns", "whole"}
+        Turn by turn, each in the context of those before; or all in the model's single pass, cut into turns
+        afterwards.
+    listener : callable, optional
+        Told of every `Event`, in the background.
+
+    Attributes
+    ----------
+    progress : GenerationProgress
+    options : GenerationOptions or None
+        As used, the seed included; None until the engine is there.
+    takes : list of Take
+        Complete so far.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        engine: Callable[[], Engine],
+        turns: Sequence[str],
+        options: Callable[[Engine], GenerationOptions],
+        mode: Mode = "turns",
+        listener: Listener | None = None,
+    ) -> None:
+        super().__init__()
+        self.project, self.turns, self.mode = project, tuple(turns), mode
+        self.progress = GenerationProgress(turns_total=len(self.turns))
+        self.options: GenerationOptions | None = None
+        self.takes: list[Take] = []
+        self._engine, self._make_options, self._listener = engine, options, listener
+        self._audio, self._pace = _Made(), Pace()
+        self._asked = self._began = time.perf_counter()
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        """Yield audio [n], 24 kHz, from the first frame on, as it is made; then raise what went wrong."""
+        try:
+            yield from self._audio
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
+        if self.error is not None:
+            raise self.error
+
+    def __repr__(self) -> str:
+        about = f"{self.progress.turns_done} of {self.progress.turns_total} turns"
+        return f"<Generation {self.state}, {about}, {self.progress.seconds:.1f} s of audio>"
+
+    def work(self) -> None:
+        engine = self._engine()
+        self._began = time.perf_counter()
+        self.options = self._make_options(engine).seeded()
+        self.turns = tuple(speakable_turns(self.project, engine, self.turns))
+        self.progress = replace(self.progress, turns_total=len(self.turns))
+        self._enter("speaking")
+        (self._speak_whole if self.mode == "whole" else self._speak_turns)(engine, self.options)
+
+    def outcome(self) -> Take:
+        return self.project.assemble()
+
+    def entered(self) -> None:
+        if self.done:
+            self.progress = replace(self.progress, turn="")
+            self._audio.close()
+        self._tell(Event("state"))
+
+    def _tell(self, event: Event) -> None:
+        if self._listener is None:
+            return
+        try:
+            self._listener(event)
+        except Exception:  # who listens must not stop who speaks
+            _log.exception("a listener of a generation failed")
+
+    def _speak_turns(self, engine: Engine, options: GenerationOptions) -> None:
+        from .speak import speak_turn
+
+        estimates = {turn.id: turn.turn.estimated_seconds for turn in self.project.turns}
+        for turn in self.turns:
+            if self.cancelled:
+                return
+            rest = sum(estimates.get(later, 0.0) for later in self.turns[self.progress.turns_done :])
+            self._begin(turn, estimates.get(turn, 0.0), self.progress.seconds + rest)
+            take = speak_turn(self.project, engine, turn, options, self._hear, lambda: self.cancelled)
+            self._end(turn, take)
+
+    def _speak_whole(self, engine: Engine, options: GenerationOptions) -> None:
+        from .speak import speak_whole
+
+        estimated = sum(turn.turn.estimated_seconds for turn in self.project.turns)
+        self._begin("", estimated, estimated)
+        takes = speak_whole(self.project, engine, options, self._hear, lambda: self.cancelled)
+        for turn, take in takes.items():
+            self._end(turn, take)
+
+    def _begin(self, turn: str, estimated: float, in_all: float) -> None:
+        self.progress = replace(
+            self.progress, turn=turn, turn_seconds=0.0, turn_estimated=estimated, estimated=in_all
+        )
+        self._tell(Event("turn", turn, start=self._audio.samples))
+
+    def _hear(self, audio: NDArray[np.float32]) -> None:
+        """A frame was made."""
+        now = time.perf_counter()
+        start = self._audio.samples
+        self._audio.add(audio)
+        before, seconds, elapsed = self.progress, len(audio) / SAMPLE_RATE, now - self._began
+        self.progress = replace(
+            before,
+            turn_seconds=before.turn_seconds + seconds,
+            turn_estimated=max(before.turn_estimated, before.turn_seconds + seconds),
+            seconds=before.seconds + seconds,
+            estimated=max(before.estimated, before.seconds + seconds),
+            elapsed=elapsed,
+            pace=self._pace.at(elapsed, before.seconds + seconds),
+            ttfa=before.ttfa or now - self._asked,
+        )
+        self._tell(Event("audio", before.turn, start, audio))
+
+    def _end(self, turn: str, take: Take | None) -> None:
+        if take is None:
+            return
+        self.takes.append(take)
+        done = self.progress.turns_done + (take.manifest.get("ended") != "cancelled")
+        self.progress = replace(self.progress, turn="", turn_seconds=0.0, turn_estimated=0.0, turns_done=done)
+        self._tell(Event("take", turn, self._audio.samples, take=take))
+
+
+class _Made:
+    """The audio made so far, in 16 bits: 90 minutes are 259 MB. Any number of threads may iterate."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self._chunks: list[NDArray[np.int16]] = []
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def add(self, audio: NDArray[np.float32]) -> None:
+        with self._changed:
+            self._chunks.append(to_pcm16(audio))
+            self.samples += len(audio)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        index = 0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or index < len(self._chunks))  # noqa: B023
+                if index == len(self._chunks):
+                    return
+                chunk = self._chunks[index]
+            yield chunk.astype(np.float32) / 32768.0
+            index += 1
+
+
+def speakable_turns(project: Project, engine: Engine, turns: Sequence[str]) -> list[str]:
+    """Leave out the turns that an engine cannot speak.
+
+    Raises
+    ------
+    ScriptError
+        If none is left.
+    """
+    spoken = {item.id: item.turn for item in project.turns}
+    wanted = [turn for turn in turns if turn in spoken]
+    left = [turn for turn in wanted if not engine.frontend.check(spoken[turn].text).empty]
+    if wanted and not left:
+        first = spoken[wanted[0]]
+        raise nothing_to_speak(first, engine.frontend, engine.name, f"line {first.line}: ")
+    return left
+
+
+def check_ready(project: Project, turns: Sequence[str]) -> None:
+    """Say, before anything is loaded, what keeps these turns from being spoken.
+
+    Raises
+    ------
+    ScriptError
+        The script has errors, or nothing to say, or a turn isn't in it.
+    VoiceError
+        A speaker has no voice.
+    """
+    project.script.raise_for_errors()
+    known = {turn.id for turn in project.turns}
+    unknown = [turn for turn in turns if turn not in known]
+    if unknown:
+        raise ScriptError(
+            f"the turn {unknown[0]!r}, which the script hasn't got",
+            "a turn of the script",
+            "see project.turns",
+        )
+    project.check_voices(turns)

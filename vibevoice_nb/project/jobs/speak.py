@@ -1,0 +1,274 @@
+"""From a project's turns to takes: the model runs, the audio goes to disk as it is made.
+
+Each take is kept with all that is needed to make it again and to go on from it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibevoice_nb import __version__
+from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.engine.run import LEAD_SAMPLES, Frames, TurnRun, WholeRun
+
+if TYPE_CHECKING:
+    from vibevoice_nb.engine.engine import Engine
+    from vibevoice_nb.engine.options import GenerationOptions
+    from vibevoice_nb.voices.library import Voice
+
+    from ..project import ContextTurn, Project, ProjectTurn
+    from ..take import Take
+
+Hear = Callable[[NDArray[np.float32]], None]
+Cancelled = Callable[[], bool]
+
+GENERATED = "generated speech"
+"""Every manifest says so, and so does every exported file."""
+_log = logging.getLogger(__name__)
+_LIBRARIES = ("torch", "numpy", "tokenizers", "transformers", "num2words")
+"""Those that affect the audio: arithmetic, and the way from text to tokens."""
+
+
+def speak_turn(
+    project: Project,
+    engine: Engine,
+    turn_id: str,
+    options: GenerationOptions,
+    hear: Hear,
+    cancelled: Cancelled,
+) -> Take | None:
+    """Speak one turn in the context of the takes chosen before it; None if not a frame was made."""
+    turn = project.turn(turn_id)
+    context = project.context_for(turn_id, engine.name, engine.frontend, engine.model.weights_digest())
+    begun = time.perf_counter()
+    voices = engine.followed(voices_of(project))
+    run = TurnRun(engine, turn.turn, voices, [item.spoken for item in context], options, cancelled=cancelled)
+    writer = project.begin_take(turn_id)
+    first: float | None = None
+
+    def manifest() -> dict[str, Any]:
+        return {
+            **_about(engine, options, mode="turns"),
+            **_said(project, turn, voices),
+            "expected_seconds": round(engine.frontend.seconds(turn.turn.text), 2),
+            "odd_length": run.odd_length,
+            "context": [_context_entry(item) for item in context[len(context) - run.context_used :]],
+            "context_dropped": len(context) - run.context_used,
+            "prefill_sha256": run.prefill_hash,
+            **_effort(run.frames, engine, time.perf_counter() - begun, first),
+            "ended": run.ended,
+        }
+
+    # The codec always goes on from the sound before, also where the model read none of its words.
+    follows = context[-1].take_id if context else None
+    try:
+        for audio in run:
+            first = first or time.perf_counter() - begun
+            writer.write(audio)
+            hear(audio)
+    except BaseException as error:
+        with keeping_audio():
+            frames = run.frames
+            about = {**manifest(), "error": _short(error)} if len(frames) else {}
+            writer.salvage(frames, engine.model.config.hop_length, run.lead, about, follows=follows)
+        raise
+    if not len(run.frames):
+        writer.abandon()
+        return None
+    return writer.finish(run.frames, run.lead, manifest(), follows=follows)
+
+
+def speak_whole(
+    project: Project, engine: Engine, options: GenerationOptions, hear: Hear, cancelled: Cancelled
+) -> dict[str, Take]:
+    """Speak the whole script in the model's own passes, then cut it into a take for each turn.
+
+    Stopped early, the turns that were reached become takes, the last of them a part.
+    """
+    turns = project.turns
+    begun = time.perf_counter()
+    voices = engine.followed(voices_of(project))
+    run = WholeRun(engine, [turn.turn for turn in turns], voices, options, cancelled=cancelled)
+    first: float | None = None
+
+    def cut(error: BaseException | None = None) -> dict[str, Take]:
+        frames = run.frames
+        if not len(frames):
+            return {}
+        shared = {
+            **_about(engine, options, mode="whole"),
+            **_effort(frames, engine, time.perf_counter() - begun, first),
+            "error": None if error is None else _short(error),
+        }
+        return _cut(project, turns, run, frames, shared)
+
+    failure: BaseException | None = None
+    with project.keep_audio() as kept:
+        try:
+            for audio in run:
+                first = first or time.perf_counter() - begun
+                kept.write(audio)
+                hear(audio)
+        except BaseException as error:
+            failure = error
+            try:
+                cut(error)
+            except Exception:  # the draft is left
+                raise error from None
+        else:
+            return cut()
+    assert failure is not None
+    raise failure
+
+
+def _cut(
+    project: Project, turns: Sequence[ProjectTurn], run: WholeRun, frames: Frames, shared: dict[str, Any]
+) -> dict[str, Take]:
+    takes: dict[str, Take] = {}
+    context: list[dict[str, Any]] = []
+    follows: str | None = None
+    audio = run.audio
+    hop = len(audio) // len(frames)
+    # A run that was stopped has not come to every turn.
+    reached = [
+        (turn, span)
+        for turn, span in zip(turns, run.spans(), strict=True)
+        if span.stop_frame > span.start_frame
+    ]
+    for turn, span in reached:
+        start, stop = span.start_frame, span.stop_frame
+        last = turn is reached[-1][0]
+        writer = project.begin_take(turn.id)
+        writer.write(audio[start * hop : stop * hop])
+        manifest = {
+            **shared,
+            **_said(project, turn, run.cast),
+            **_length(run.engine, turn, stop - start, cut_off=last and run.ended != "finished"),
+            "context": list(context),
+            "context_dropped": 0,
+            "confidence": span.confidence,
+            "run_frames": [start, stop],
+            "ended": run.ended if last else "finished",
+        }
+        lead = np.zeros(LEAD_SAMPLES, np.float32)
+        if start:
+            lead = audio[start * hop - LEAD_SAMPLES : start * hop]
+        take = writer.finish(frames[start:stop], lead, manifest, follows=follows)
+        takes[turn.id], follows = take, take.id
+        context.append({"turn_id": turn.id, "take_id": take.id, **_words(turn)})
+    return takes
+
+
+@contextlib.contextmanager
+def keeping_audio() -> Iterator[None]:
+    """Keep audio after an error: what goes wrong here is logged, and hides nothing."""
+    try:
+        yield
+    except Exception:
+        _log.exception("audio that was generated before an error could not be made a take")
+
+
+def _short(error: BaseException) -> str:
+    """Return an error in a line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+
+
+def voices_of(project: Project) -> dict[int, Voice]:
+    """Each speaker's voice by the model's index; those without one are left out."""
+    cast = project.cast
+    voices = {}
+    for turn in project.turns:
+        member = cast.get(turn.turn.label)
+        if member is not None and member.voice is not None:
+            voices[turn.turn.speaker_index] = member.voice
+    return voices
+
+
+def _about(engine: Engine, options: GenerationOptions, *, mode: str) -> dict[str, Any]:
+    """What made it, and with which settings."""
+    return {
+        "content": GENERATED,
+        "model": engine.name,
+        "revision": engine.revision,
+        "weights": engine.model.weights_digest(),
+        "device": str(engine.device),
+        "dtype": str(engine.dtype).removeprefix("torch."),
+        "quantize": engine.quantize,
+        "attention": engine.attention,
+        "mode": mode,
+        "options": asdict(options),
+        "versions": {
+            "vibevoice-nb": __version__,
+            "python": platform.python_version(),
+            **{name: _version(name) for name in _LIBRARIES},
+        },
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def _said(project: Project, turn: ProjectTurn, voices: Mapping[int, Voice]) -> dict[str, Any]:
+    """Describe the words and the voice; `spoken_with` is the built-in one that replaced it."""
+    member = project.cast.get(turn.turn.label)
+    voice = None if member is None else member.voice
+    used = voices.get(turn.turn.speaker_index)
+    return {
+        "turn_id": turn.id,
+        **_words(turn),
+        "voice": None
+        if member is None or voice is None
+        else {
+            "name": voice.name,
+            "kind": member.kind,
+            "sha256": voice.sha256,
+            "seconds": round(voice.seconds, 3),
+            "consent": member.consent,
+            **(
+                {}
+                if used is None or used is voice or used.sha256 == voice.sha256
+                else {"spoken_with": used.name}
+            ),
+        },
+    }
+
+
+def _length(engine: Engine, turn: ProjectTurn, frames: int, *, cut_off: bool) -> dict[str, Any]:
+    """The length the text should take, and whether the audio is far from it."""
+    length = frames / engine.model.config.frame_rate, engine.frontend.seconds(turn.turn.text)
+    odd = engine.limits.odd_passage([] if cut_off else [length], length if cut_off else None)
+    return {"expected_seconds": round(length[1], 2), "odd_length": odd}
+
+
+def _words(turn: ProjectTurn) -> dict[str, str]:
+    return {"speaker": turn.turn.label, "text": turn.turn.text}
+
+
+def _context_entry(item: ContextTurn) -> dict[str, Any]:
+    said = item.spoken.turn
+    return {"turn_id": item.turn_id, "take_id": item.take_id, "speaker": said.label, "text": said.text}
+
+
+def _effort(frames: Frames, engine: Engine, elapsed: float, ttfa: float | None) -> dict[str, Any]:
+    seconds = len(frames.latent) * engine.model.config.hop_length / SAMPLE_RATE
+    return {
+        "elapsed": round(elapsed, 3),
+        "rtf": round(elapsed / seconds, 4),
+        "ttfa": None if ttfa is None else round(ttfa, 3),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

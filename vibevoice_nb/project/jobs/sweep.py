@@ -1,0 +1,238 @@
+"""The same words under many settings: a grid of takes to hear, and a table to compute with."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from vibevoice_nb.errors import OptionError
+from vibevoice_nb.ranges import plain
+
+from ..take import Take
+from .job import Background
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vibevoice_nb.engine.engine import Engine, Voices
+    from vibevoice_nb.engine.options import Progress
+    from vibevoice_nb.script import Script
+
+AXES = ("cfg_scale", "num_steps", "seed", "solver", "temperature")
+MAX_CELLS = 400
+
+
+@dataclass
+class SweepCell:
+    """One combination.
+
+    Attributes
+    ----------
+    options : mapping
+        The values of the axes.
+    state : {"waiting", "speaking", "finished", "cancelled"}
+    take : Take or None
+    elapsed : float
+        Seconds of work.
+    ttfa : float or None
+        Seconds to the first audio.
+    lufs : float or None
+        Loudness; None for silence.
+    ended : str
+        Why the speech ended, see `Speech.ended`.
+    """
+
+    options: dict[str, Any]
+    state: Literal["waiting", "speaking", "finished", "cancelled"] = "waiting"
+    take: Take | None = None
+    elapsed: float = 0.0
+    ttfa: float | None = None
+    lufs: float | None = None
+    ended: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Length of the audio."""
+        return 0.0 if self.take is None else self.take.seconds
+
+    @property
+    def rtf(self) -> float:
+        """Real-time factor: work over audio."""
+        return self.elapsed / self.seconds if self.seconds else 0.0
+
+
+@dataclass
+class SweepProgress:
+    """How far a sweep is: cells done of all, and the audio of the one under way."""
+
+    cells_done: int
+    cells_total: int
+    seconds: float = 0.0
+    estimated: float = 0.0
+    elapsed: float = 0.0
+
+
+class Sweep(Background["Sweep"]):
+    """A script spoken once for every combination of settings, in the background.
+
+    Parameters
+    ----------
+    engine : callable
+        Gives the engine; called in the background.
+    script : Script
+    voices : as for `Engine.speak`
+    axes : mapping from option to values
+        `cfg_scale`, `num_steps`, `seed`, `solver`, `temperature`.
+    fixed : mapping
+        Options that are the same everywhere. Without a seed among them and the axes, one is drawn for all
+        cells, so that what differs is what the axes say.
+
+    Attributes
+    ----------
+    cells : list of SweepCell
+    progress : SweepProgress
+    changed : callable
+        Called in the background when a cell changes; set it before or while it runs.
+
+    Raises
+    ------
+    OptionError
+        An unknown axis, an empty one, a value out of range, or more than 400 combinations.
+
+    Examples
+    --------
+    >>> from vibevoice_nb.engine.registry import engines
+    >>> from vibevoice_nb.script import parse_script
+    >>> script = parse_script("Speaker 1: Good morning.")
+    >>> sweep = Sweep(lambda: engines.load("nano"), script, None, {"num_steps": [2, 4]}, {"seed": 1}).start()
+    >>> [cell.options["num_steps"] for cell in sweep.result().cells if cell.seconds > 0.5]
+    [2, 4]
+    """
+
+    def __init__(
+        self,
+        engine: Callable[[], Engine],
+        script: Script,
+        voices: Voices | None,
+        axes: Mapping[str, Sequence[Any]],
+        fixed: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.axes = _checked(axes)
+        self.cells = [
+            SweepCell(dict(zip(self.axes, values, strict=True)))
+            for values in itertools.product(*self.axes.values())
+        ]
+        self.progress = SweepProgress(0, len(self.cells))
+        self._engine, self._script, self._voices = engine, script.raise_for_errors(), voices
+        self.fixed = dict(fixed or {})
+        self.changed: Callable[[SweepCell], None] = lambda cell: None
+        _check_values(self.cells, self.fixed)
+
+    def work(self) -> None:
+        engine = self._engine()
+        self._enter("speaking")
+        begun = time.perf_counter()
+        if self.fixed.get("seed") is None and "seed" not in self.axes:
+            self.fixed["seed"] = engine.defaults.seeded().seed
+        for number, cell in enumerate(self.cells):
+            if self.cancelled:
+                cell.state = "cancelled"
+                self.changed(cell)
+                continue
+
+            def report(progress: Progress, number: int = number) -> None:
+                self.progress = SweepProgress(
+                    number,
+                    len(self.cells),
+                    progress.seconds,
+                    progress.estimated_seconds,
+                    time.perf_counter() - begun,
+                )
+
+            self._speak(engine, cell, report)
+            self.progress = SweepProgress(number + 1, len(self.cells), elapsed=time.perf_counter() - begun)
+
+    def _speak(self, engine: Engine, cell: SweepCell, report: Callable[[Progress], None]) -> None:
+        from vibevoice_nb.audio.loudness import measure
+
+        cell.state = "speaking"
+        self.changed(cell)
+        speech = engine.speak(
+            self._script,
+            self._voices,
+            progress=report,
+            cancelled=lambda: self.cancelled,
+            **{**self.fixed, **cell.options},
+        )
+        cell.elapsed, cell.ttfa, cell.ended = speech.elapsed, speech.ttfa, speech.ended
+        if speech.audio.size:
+            name = ", ".join(f"{axis} {value}" for axis, value in cell.options.items())
+            cell.take = Take.from_audio(speech.audio, name=name, manifest=speech.summary())
+            cell.lufs = measure(speech.audio).lufs
+        cell.state = "cancelled" if speech.ended == "cancelled" else "finished"
+        self.changed(cell)
+
+    def outcome(self) -> Sweep:
+        return self
+
+    def __iter__(self) -> Any:
+        """Iterate over the cells."""
+        return iter(self.cells)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row per cell: the axes' values, seconds, elapsed, rtf, ttfa, lufs, ended."""
+        import pandas as pd
+
+        rows = [
+            {
+                **cell.options,
+                "state": cell.state,
+                "seconds": cell.seconds,
+                "elapsed": cell.elapsed,
+                "rtf": cell.rtf,
+                "ttfa": cell.ttfa,
+                "lufs": cell.lufs,
+                "ended": cell.ended,
+            }
+            for cell in self.cells
+        ]
+        return pd.DataFrame(rows)
+
+
+def _checked(axes: Mapping[str, Any]) -> dict[str, list[Any]]:
+    lists = {
+        name: [plain(value) for value in (values if _is_several(values) else [values])]
+        for name, values in axes.items()
+    }
+    for name, values in lists.items():
+        if name not in AXES:
+            raise OptionError(f"the axis {name!r}", f"some of {', '.join(AXES)}", "leave it out")
+        if not values:
+            raise OptionError(f"{name}=[]", "at least one value", "leave the axis out")
+    count = 1
+    for values in lists.values():
+        count *= len(values)
+    if not lists or count > MAX_CELLS:
+        raise OptionError(
+            f"a sweep of {count if lists else 0} combinations",
+            f"1 to {MAX_CELLS}",
+            "sweep(cfg_scale=[1.3, 2.0], num_steps=[5, 10]), for example",
+        )
+    return lists
+
+
+def _is_several(values: Any) -> bool:
+    """Return whether an axis has several values: arrays without dimensions and text are one."""
+    return isinstance(plain(values), Iterable) and not isinstance(values, (str, bytes))
+
+
+def _check_values(cells: Sequence[SweepCell], fixed: Mapping[str, Any]) -> None:
+    """Refuse a value out of range before anything is spoken."""
+    from vibevoice_nb.engine.options import GenerationOptions
+
+    for cell in cells:
+        GenerationOptions().updated({**fixed, **cell.options})

@@ -1,0 +1,73 @@
+"""A copy of an open project, also of one whose folder is gone: what memory has is written again."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from ..cast import VoiceShelf
+from .folder import DRAFT, ProjectFolder
+from .schema import State
+
+
+def write_copy(
+    state: State,
+    text: str,
+    shelf: VoiceShelf,
+    source: ProjectFolder,
+    target: ProjectFolder,
+    takes: Collection[str],
+) -> list[str]:
+    """Write a project into an empty folder, from its state and from what its old folder still has.
+
+    Parameters
+    ----------
+    state, text : State, str
+        As in memory.
+    shelf : VoiceShelf
+        The voices that are in memory.
+    source, target : ProjectFolder
+    takes : collection of str
+        Ids of the takes that belong to it.
+
+    Returns
+    -------
+    list of str
+        Ids of the takes whose files are gone.
+
+    Raises
+    ------
+    ProjectError
+        If the disk refuses.
+    """
+    with target.disk():
+        target.voices.mkdir()
+        target.takes.mkdir()
+        for name in state.voices():
+            for suffix in (".flac", ".json"):
+                _copy(source.voices / f"{name}{suffix}", target.voices / f"{name}{suffix}")
+            if not (target.voices / f"{name}.flac").exists():
+                shelf.write_again(name, target)
+        lost = [take for take in takes if not _copy(source.takes / take, target.takes / take)]
+        for name in state.thrown_away():
+            if (source.trash / name).is_dir():
+                target.trash.mkdir(exist_ok=True)
+                _copy(source.trash / name, target.trash / name)
+        with contextlib.suppress(OSError):
+            for path in source.takes.glob(f"{DRAFT}*"):  # audio of a generation that failed
+                _copy(path, target.takes / path.name)
+    target.save(state, text)
+    return lost
+
+
+def _copy(source: Path, target: Path) -> bool:
+    """Copy a file or a folder, links left out; return whether it was there."""
+    if source.is_symlink() or not source.exists():
+        return False
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True)
+    else:
+        shutil.copyfile(source, target)
+    return True

@@ -1,0 +1,408 @@
+"""A project's folder: where its files are, and how they are read and written safely.
+
+    NAME.vibevoice/
+        project.json  project.json.bak   what was decided (see `state`), and the last good one before
+        script.txt                       as it was typed
+        voices/NAME.flac  NAME.json
+        takes/ID/audio.flac  audio.flac.peaks  frames.safetensors  take.json
+        takes/.draft-ID/audio.f32        audio that is still being made
+        trash/ID/                        deleted takes that can still come back
+
+Nothing in it is trusted: names are checked, links that lead out are refused, sizes are bounded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from vibevoice_nb import __version__
+from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.sources import FileSource
+from vibevoice_nb.errors import AudioError, ProjectError, VibeVoiceError
+from vibevoice_nb.files import (
+    PROJECT_SUFFIX,
+    copy_name,
+    disk_error,
+    sync_folder,
+    write_atomically,
+    write_together,
+)
+
+from ..take import Take, TakeTurn
+from .schema import FORMAT, State, checked_id
+
+SUFFIX = PROJECT_SUFFIX
+DRAFT = ".draft-"
+MAKING = ".making-"
+MAX_SCRIPT_BYTES = 4_000_000
+MAX_STATE_BYTES = 64 * 1024**2
+MAX_MANIFEST_BYTES = 8 * 1024**2
+MAX_TAKE_SAMPLES = 3 * 3600 * SAMPLE_RATE  # twice what any model speaks in one go
+_LEFT_OVER = re.compile(r"\.?(script|project|holder)\..*\.tmp")
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
+
+class ProjectFolder:
+    """The files of a project.
+
+    Parameters
+    ----------
+    path : Path
+        The folder itself.
+
+    Attributes
+    ----------
+    notes : list of str
+        Damage found, and what was done about it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        self._sound = False  # whether project.json was read or written, so that it may become the backup
+        self._identity = self._look()
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            facts = self.path.stat()
+        except (OSError, ValueError):
+            return None
+        return facts.st_dev, facts.st_ino
+
+    @property
+    def is_there(self) -> bool:
+        """True if there is a folder at the path."""
+        return self.path.is_dir()
+
+    @property
+    def is_same(self) -> bool:
+        """True if the folder at the path is the one that was opened."""
+        return self._identity is not None and self._look() == self._identity
+
+    def trust(self) -> None:
+        """Take the folder at the path for the one that was opened."""
+        self._identity = self._look()
+
+    def warn(self, text: str) -> None:
+        """Warn, and keep the warning in `notes`."""
+        self.notes.append(text)
+        warnings.warn(text, stacklevel=3)
+
+    @property
+    def takes(self) -> Path:
+        return self.path / "takes"
+
+    @property
+    def trash(self) -> Path:
+        return self.path / "trash"
+
+    @property
+    def voices(self) -> Path:
+        return self.path / "voices"
+
+    def check_links(self) -> None:
+        """Check that no folder of the project is a link that leads out of it.
+
+        Raises
+        ------
+        ProjectError
+        """
+        for folder in (self.takes, self.voices, self.trash):
+            self.inside(folder)
+
+    def inside(self, path: Path) -> Path:
+        """Return a path of ours if no link leads it out of the folder.
+
+        Raises
+        ------
+        ProjectError
+        """
+        try:
+            fine = path.resolve().is_relative_to(self.path.resolve())
+        except (OSError, RuntimeError):  # a loop of links
+            fine = False
+        if not fine:
+            raise ProjectError(f"{path}, a link that leads out of the project", "a plain file", "remove it")
+        return path
+
+    def read(self, path: Path, limit: int) -> bytes:
+        """Read a file of at most `limit` bytes.
+
+        Raises
+        ------
+        ProjectError
+            A link out of the folder, no plain file, or too large.
+        OSError
+        """
+        self.inside(path)
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise ProjectError(f"{path}", "a plain file", "remove it")
+        with open(path, "rb") as file:
+            data = file.read(limit + 1)
+        if len(data) > limit:
+            raise ProjectError(f"{path}: more than {limit:,} bytes", "a file of ours", "restore it")
+        return data
+
+    def load_script(self) -> bytes | None:
+        """Read the script's file; None if there is none.
+
+        Raises
+        ------
+        ProjectError
+        """
+        path = self.path / "script.txt"
+        try:
+            return self.read(path, MAX_SCRIPT_BYTES)
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise ProjectError(
+                f"{path}: {exc.strerror or exc}", "a file that can be read", "restore it"
+            ) from exc
+
+    def set_aside(self, name: str) -> None:
+        """Keep a damaged file as `NAME.damaged`."""
+        path = self.path / name
+        with self.disk():
+            if os.path.lexists(path):
+                copy_name(path, path.with_name(f"{name}.damaged"))
+
+    def load_state(self) -> State:
+        """Read `project.json`; if it is damaged, the last good one before, with a warning.
+
+        Raises
+        ------
+        ProjectError
+            Neither can be read, or it is of a later format.
+        """
+        path, backup = self.path / "project.json", self.path / "project.json.bak"
+        try:
+            state = self._state(path)
+            self._sound = True
+            return state
+        except _UNREADABLE as exc:
+            reason = f"{path}: {_reason(exc)}"
+        try:
+            state = self._state(backup)
+        except _UNREADABLE as exc:
+            raise ProjectError(
+                f"{reason}; project.json.bak: {_reason(exc)}",
+                "the folder of a project",
+                "check the path, or restore project.json from a copy (the other files are independent of it)",
+            ) from exc
+        self.warn(f"{reason}; the state before is taken, from project.json.bak")
+        return state
+
+    def _state(self, path: Path) -> State:
+        data = json.loads(self.read(path, MAX_STATE_BYTES))
+        number = data["format"]
+        if isinstance(number, int) and number > FORMAT:
+            raise ProjectError(
+                f"{self.path.name}, a project of format {number}",
+                f"at most format {FORMAT}, which vibevoice-nb {__version__} knows",
+                "install a newer vibevoice-nb",
+            )
+        return State.from_json(data)
+
+    def save(self, state: State, text: str | None = None) -> None:
+        """Write `project.json`, whose old content becomes the backup, and with it the script if one is given.
+
+        Raises
+        ------
+        ProjectError
+            If the disk refuses; the files are as they were.
+        """
+        path, backup = self.path / "project.json", self.path / "project.json.bak"
+        data = {**state.to_json(), "made_by": f"vibevoice-nb {__version__}"}
+        # The script first: after a crash in between, it is newer than the state, and is taken.
+        files = {} if text is None else {self.path / "script.txt": _encoded(text)}
+        files[path] = _encoded(json.dumps(data, ensure_ascii=False))
+        with self.disk():
+            if self._sound and path.exists():
+                copy_name(path, backup)
+            elif path.exists():  # damaged: the backup is worth more
+                copy_name(path, path.with_name("project.json.damaged"))
+            write_together(files)
+        self._sound = True
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Write a file of the project's; a link in its place is replaced, never followed.
+
+        Raises
+        ------
+        ProjectError
+            If the folder is a link that leads out of the project, or the disk refuses.
+        """
+        self.inside(path.parent)
+        with self.disk():
+            write_atomically(path, data, force=True)
+
+    def load_takes(self) -> dict[str, Take]:
+        """Read every take; a damaged one is left out, with a warning that names it."""
+        takes = {}
+        for path in self._folders(self.takes):
+            try:
+                take = self.load_take(path)
+            except (*_UNREADABLE, VibeVoiceError) as exc:
+                self.warn(f"the take in {path} is left out: {_reason(exc)}")
+            else:
+                takes[take.id] = take
+        return takes
+
+    def load_take(self, path: Path) -> Take:
+        """Read a take's folder.
+
+        Raises
+        ------
+        ProjectError, AudioError, OSError, ValueError, KeyError, TypeError
+            Damaged.
+        """
+        take_id = checked_id(path.name)
+        manifest = json.loads(self.read(path / "take.json", MAX_MANIFEST_BYTES))
+        audio = self.inside(path / "audio.flac")
+        if audio.stat().st_size != manifest["audio_bytes"]:
+            raise ValueError(f"audio.flac has {audio.stat().st_size} bytes, not {manifest['audio_bytes']}")
+        if not self.inside(path / "frames.safetensors").is_file():
+            raise ValueError("frames.safetensors is missing")
+        source = FileSource(audio)
+        if source.sample_rate != SAMPLE_RATE or not 0 < source.samples <= MAX_TAKE_SAMPLES:
+            raise ValueError(f"audio.flac has {source.samples} samples at {source.sample_rate} Hz")
+        label, text, turn_id = manifest["speaker"], manifest["text"], checked_id(manifest["turn_id"])
+        if not (isinstance(label, str) and isinstance(text, str)):
+            raise ValueError("take.json has no words")
+        confidence = min(1.0, max(0.0, float(manifest.get("confidence", 1.0))))
+        turn = TakeTurn(turn_id, label, text, 0, source.samples, confidence)
+        name = f"{label}: {text if len(text) <= 40 else f'{text[:39]}…'}"
+        return Take(take_id, name, source, (turn,), manifest, path)
+
+    def drafts(self) -> list[Path]:
+        """Folders of audio that was never finished."""
+        return [path for path in self._folders(self.takes, hidden=True) if path.name.startswith(DRAFT)]
+
+    def _folders(self, parent: Path, hidden: bool = False) -> list[Path]:
+        if not self.inside(parent).is_dir():
+            return []
+        found = [path for path in parent.iterdir() if path.name.startswith(".") == hidden and path.is_dir()]
+        return sorted(found)
+
+    def throw_away(self, take_id: str) -> None:
+        """Move a take to the trash; nothing happens if it isn't among the takes.
+
+        Raises
+        ------
+        ProjectError
+        """
+        path = self.takes / checked_id(take_id)
+        if path.is_dir():
+            self._move(path, self.trash / take_id)
+
+    def bring_back(self, take_id: str) -> Take | None:
+        """Move a take out of the trash; None if it isn't there any more, or damaged.
+
+        Raises
+        ------
+        ProjectError
+            If the disk refuses.
+        """
+        try:
+            path = self.takes / checked_id(take_id)
+            if (self.trash / take_id).is_dir():
+                self._move(self.trash / take_id, path)
+            return self.load_take(path)
+        except ProjectError:
+            raise
+        except (*_UNREADABLE, VibeVoiceError):
+            return None
+
+    def thrown_away(self) -> set[str]:
+        """Ids of the takes in the trash."""
+        return {path.name for path in self._folders(self.trash)}
+
+    def tidy(self, wanted_trash: set[str], wanted_voices: set[str], known_takes: set[str]) -> None:
+        """Remove what nobody can reach any more."""
+        for path in self._folders(self.trash):
+            if path.name not in wanted_trash:
+                remove_folder(path)
+        for path in self._folders(self.takes, hidden=True):
+            published = path.name.removeprefix(DRAFT) in known_takes
+            if path.name.startswith(MAKING) or (path.name.startswith(DRAFT) and published):
+                remove_folder(path)
+        if self.inside(self.voices).is_dir():
+            for path in self.voices.iterdir():
+                if path.suffix in (".flac", ".json") and path.stem not in wanted_voices and not path.is_dir():
+                    path.unlink(missing_ok=True)
+        for path in self.path.iterdir():
+            if _LEFT_OVER.fullmatch(path.name):  # of a process that was killed while it wrote
+                path.unlink(missing_ok=True)
+
+    def _move(self, path: Path, target: Path) -> None:
+        with self.disk():
+            self.inside(target.parent).mkdir(exist_ok=True)
+            self.inside(path).rename(target)
+            sync_folder(target.parent)
+            sync_folder(path.parent)
+
+    @contextlib.contextmanager
+    def disk(self) -> Iterator[None]:
+        """Say what a disk refused.
+
+        Raises
+        ------
+        ProjectError
+        """
+        try:
+            yield
+        except (AudioError, OSError) as exc:
+            told = exc if isinstance(exc, AudioError) else disk_error(self.path, exc, "it is as it was")
+            raise ProjectError(told.got, told.expected, told.remedy) from exc
+
+
+@contextlib.contextmanager
+def new_folder(target: Path) -> Iterator[ProjectFolder]:
+    """Make the folder of a project: filled in the block, it gets its name when that ends well.
+
+    Raises
+    ------
+    ProjectError
+        If something is there already, or the disk refuses.
+    """
+    if os.path.lexists(target):
+        raise ProjectError(f"{target}, which is there", "a new name", "open it, or choose another name")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=target.parent) as made:
+            folder = Path(made) / target.name
+            folder.mkdir()
+            yield ProjectFolder(folder)
+            folder.rename(target)
+    except (OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or exc
+        raise ProjectError(
+            f"{target}: {reason}", "a folder that can be written", "choose another folder"
+        ) from exc
+
+
+def remove_folder(path: Path) -> None:
+    """Delete a folder of ours; a link is removed, not followed."""
+    if path.is_symlink():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def _reason(exc: BaseException) -> str:
+    if isinstance(exc, FileNotFoundError):
+        return f"{Path(exc.filename).name} is missing" if exc.filename else "a file is missing"
+    return f"it lacks {exc}" if isinstance(exc, KeyError) else str(exc)

@@ -1,0 +1,310 @@
+"""What a project remembers beside its text and its takes: `project.json`, read with suspicion.
+
+    {"format": 1, "script": "...", "turns": [...], "retired": [...], "cast": [...], "settings": {...},
+     "starred": [...], "undo": [...], "given": {...}}
+
+Turns carry what the person decided (the chosen take, the gap); a turn that left the script is retired as long
+as it has takes. `script` is the text of `script.txt`, to recover it. `given` holds the arguments that a cell
+gave last: running it again changes nothing that was changed in the page meanwhile. Keys of ours that are
+missing get their defaults, keys that aren't ours are kept as they are.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar
+
+from vibevoice_nb.errors import OptionError
+from vibevoice_nb.ranges import plain, real, shown, whole
+
+from ..turn_matching import Words
+
+FORMAT = 1
+MAX_GAP_MS = 60_000
+MAX_UNDO = 50
+MAX_TYPED = 10
+"""Steps of undo that were made by typing, for which an editor has its own."""
+MAX_UNDO_TEXT = 1_000_000
+"""Characters of earlier scripts that are kept to be undone; the last one is kept in any case."""
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#767676")
+"""Told apart by colour-blind people (Okabe and Ito's), and at least 3:1 on white and on JupyterLab's dark."""
+
+# None: whatever the model does best.
+DEFAULTS: dict[str, Any] = {
+    "model": "nano",
+    "mode": "turns",
+    "num_steps": None,
+    "cfg_scale": None,
+    "seed": None,
+    "solver": "dpmsolver++",
+    "gap_ms": 0,
+}
+
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+
+
+@dataclass
+class TurnRecord:
+    """A turn's words as they were last read, and what was decided for it."""
+
+    id: str
+    speaker: str
+    text: str
+    chosen: str | None = None
+    gap_ms: int | None = None
+
+    @property
+    def words(self) -> Words:
+        return Words(self.speaker, self.text)
+
+    def __post_init__(self) -> None:
+        checked_id(self.id)
+        _check(all(isinstance(words, str) for words in self.words), "a turn's words")
+        _check(self.chosen is None or checked_id(self.chosen) == self.chosen, "a turn's take")
+        _check(self.gap_ms is None or is_gap(self.gap_ms), "a turn's gap")
+
+
+@dataclass
+class MemberRecord:
+    """A speaker's colour and voice; `voice` names the files in `voices/` without their suffixes."""
+
+    label: str
+    colour: str
+    voice: str | None = None
+    consent: bool = False
+
+    def __post_init__(self) -> None:
+        _check((type(self.label), type(self.consent)) == (str, bool), "a speaker")
+        checked_colour(self.colour)
+        _check(self.voice is None or is_file_name(self.voice), "a voice's file")
+
+
+@dataclass
+class Earlier:
+    """An earlier script, with the turns and speakers that it has and the one after it hasn't."""
+
+    text: str
+    turns: list[dict[str, Any]] = field(default_factory=list)
+    cast: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        _check(type(self.text) is str, "an undo step")
+        for kind, items in ((TurnRecord, self.turns), (MemberRecord, self.cast)):
+            for item in items:
+                kind(**item)
+
+
+@dataclass
+class UndoStep:
+    """A change in words, and the steps that take it back.
+
+    `typed` is the time (seconds since 1970) of a change made by typing: what is typed next joins it.
+    """
+
+    words: str
+    back: list[list[Any]]
+    typed: float | None = None
+
+    @property
+    def letters(self) -> int:
+        """Length of the scripts it keeps."""
+        return sum(len(entry[2]["text"]) for entry in self.back if entry[0] == "script")
+
+    def __post_init__(self) -> None:
+        _check(type(self.words) is str, "an undo step")
+        _check(self.typed is None or type(self.typed) in (int, float), "an undo step")
+        _check(self.typed is None or bool(self.back and self.back[0][0] == "script"), "an undo step")
+        for what, key, *before in self.back:
+            if what == "member":
+                MemberRecord(**before[0])
+            elif what == "script":
+                Earlier(**before[0])
+            elif what == "gap_ms":
+                _check(checked_id(key) == key and (before[0] is None or is_gap(before[0])), "an undo step")
+            else:
+                _check(what in ("restore", "starred", "chosen"), "an undo step")
+                for value in (key, *before):
+                    _check(value is None or checked_id(value) == value, "an undo step")
+
+
+Record = TypeVar("Record", TurnRecord, MemberRecord, UndoStep)
+
+
+@dataclass
+class State:
+    """All of `project.json`."""
+
+    script: str | None = None
+    turns: list[TurnRecord] = field(default_factory=list)
+    retired: list[TurnRecord] = field(default_factory=list)
+    cast: list[MemberRecord] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+    starred: list[str] = field(default_factory=list)
+    undo: list[UndoStep] = field(default_factory=list)
+    given: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        data = {name: value for name, value in asdict(self).items() if name != "extra"}
+        return {**self.extra, "format": FORMAT, **data}
+
+    def copy(self) -> State:
+        """Return a copy that later changes leave as it is."""
+        same = copy.copy(self)
+        same.turns, same.retired = list(map(copy.copy, self.turns)), list(map(copy.copy, self.retired))
+        same.cast, same.undo = list(map(copy.copy, self.cast)), list(map(copy.copy, self.undo))
+        same.settings, same.given, same.starred = dict(self.settings), dict(self.given), list(self.starred)
+        return same
+
+    def remember(self, step: UndoStep) -> bool:
+        """Keep a step of undo; return whether older ones were dropped for it."""
+        typed = [at for at, other in enumerate(self.undo) if other.typed is not None]
+        dropped = set(typed[: max(0, len(typed) + (step.typed is not None) - MAX_TYPED)])
+        kept, room = [step], MAX_UNDO_TEXT
+        for other in reversed([other for at, other in enumerate(self.undo) if at not in dropped]):
+            room -= other.letters
+            if room < 0 or len(kept) == MAX_UNDO:
+                break
+            kept.append(other)
+        before, self.undo = len(self.undo), kept[::-1]
+        return len(self.undo) <= before
+
+    @classmethod
+    def from_json(cls, data: Any) -> State:
+        """Read what `to_json` made, or a person edited.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError, AttributeError
+            Damaged.
+        """
+        _check(data["format"] == FORMAT, "the format")
+        script = data.get("script")
+        _check(script is None or type(script) is str, "the script")
+        state = cls(
+            script=script,
+            turns=_records(TurnRecord, data.get("turns", [])),
+            retired=_records(TurnRecord, data.get("retired", [])),
+            cast=_records(MemberRecord, data.get("cast", [])),
+            settings={name: checked_setting(name, value) for name, value in data.get("settings", {}).items()},
+            starred=[checked_id(take) for take in data.get("starred", [])],
+            undo=_records(UndoStep, data.get("undo", [])),
+            given={
+                str(name): checked_setting("given", value) for name, value in data.get("given", {}).items()
+            },
+        )
+        ids = [turn.id for turn in (*state.turns, *state.retired)]
+        _check(len(set(ids)) == len(ids), "a turn's id, which is there twice")
+        known = {item.name for item in fields(cls)} | {"format"}
+        state.extra = {name: value for name, value in data.items() if name not in known}
+        return state
+
+    def voices(self) -> set[str]:
+        """Names of the voices that the cast has, or can get back by undo."""
+        members = [entry[2] for entry in self._back("member")]
+        members += [member for entry in self._back("script") for member in entry[2]["cast"]]
+        names = {member.get("voice") for member in members} | {member.voice for member in self.cast}
+        return {name for name in names if name}
+
+    def thrown_away(self) -> set[str]:
+        """Ids of the deleted takes that undo can bring back."""
+        return {entry[1] for entry in self._back("restore")}
+
+    def _back(self, what: str) -> list[list[Any]]:
+        return [entry for step in self.undo for entry in step.back if entry[0] == what]
+
+    def turns_words(self) -> list[Words]:
+        """The words of the script's turns, in order."""
+        return [turn.words for turn in self.turns]
+
+    def turn(self, turn_id: str) -> TurnRecord | None:
+        """The turn with an id, retired ones included."""
+        return next((turn for turn in (*self.turns, *self.retired) if turn.id == turn_id), None)
+
+    def member(self, label: str) -> MemberRecord:
+        """The speaker with a label; made with a free colour if there is none."""
+        for member in self.cast:
+            if member.label == label:
+                return member
+        member = MemberRecord(label, _free_colour(other.colour for other in self.cast))
+        self.cast.append(member)
+        return member
+
+
+def checked_id(value: Any) -> str:
+    """Return the id of a turn or a take, which is also a folder's name, or say that it is none."""
+    _check(isinstance(value, str) and _ID.fullmatch(value) is not None, f"the id {str(value)[:80]!r}")
+    return str(value)
+
+
+def is_file_name(value: Any) -> bool:
+    """Whether a value is the plain name of a file: no folder, no suffix."""
+    return isinstance(value, str) and _FILE.fullmatch(value) is not None
+
+
+def is_gap(value: Any) -> bool:
+    """Whether a value is a pause in milliseconds."""
+    number = whole(value)
+    return number is not None and 0 <= number <= MAX_GAP_MS
+
+
+def checked_colour(value: Any) -> str:
+    """Return a colour such as `#0072b2` in lower case.
+
+    Raises
+    ------
+    OptionError
+        Anything else.
+    """
+    colour = str(value).lower()
+    if not _COLOUR.fullmatch(colour):
+        raise OptionError(
+            f"the colour {str(value)[:40]!r}", "# and six hexadecimal digits", "write '#0072b2'"
+        )
+    return colour
+
+
+def checked_setting(name: Any, value: Any) -> Any:
+    """Return the value of a setting as plain Python: None, a truth value, a number or a short text.
+
+    Raises
+    ------
+    OptionError
+    """
+    if not (isinstance(name, str) and name.isidentifier() and len(name) <= 40):
+        raise OptionError(f"the setting {str(name)[:60]!r}", "a name such as 'num_steps'", "rename it")
+    if name == "gap_ms" and not is_gap(value):
+        raise OptionError(f"gap_ms={shown(value)}", f"whole milliseconds, 0 to {MAX_GAP_MS}", "0 is no gap")
+    if name == "model" and not isinstance(value, str):
+        raise OptionError(f"model={shown(value)}", "a model's name or the path of its folder", "write 'nano'")
+    value = plain(value)
+    if not isinstance(value, (bool, int, float, str, type(None))):  # a Fraction, a Decimal
+        numbers = (whole(value), real(value))
+        value = next((number for number in numbers if number is not None), value)
+    finite = not isinstance(value, float) or math.isfinite(value)
+    short = not isinstance(value, str) or len(value) <= 1000
+    if not (isinstance(value, (bool, int, float, str, type(None))) and finite and short):
+        raise OptionError(f"{name}={shown(value)}", "a number, a text, True, False or None", "leave it out")
+    return value
+
+
+def _records(kind: type[Record], items: Iterable[Mapping[str, Any]]) -> list[Record]:
+    names = {item.name for item in fields(kind)}
+    return [kind(**{name: value for name, value in item.items() if name in names}) for item in items]
+
+
+def _free_colour(taken: Iterable[str]) -> str:
+    """The colour of the palette that is used least, the first of those."""
+    used = list(taken)
+    return min(PALETTE, key=used.count)
+
+
+def _check(fine: bool, what: str) -> None:
+    if not fine:
+        raise ValueError(f"{what} can't be read")

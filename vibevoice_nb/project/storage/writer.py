@@ -1,0 +1,315 @@
+"""Audio goes to disk as it is made; a take appears whole or not at all.
+
+While a take is made, `takes/.draft-ID/` holds its samples so far (`audio.f32`, little-endian float32) and
+what they are of (`draft.json`): a process may die at any moment and leave both. `finish` writes the take's
+files into `takes/.making-ID/`, lets them reach the disk, and gives the folder its name in one step.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibevoice_nb.audio.peaks import Blocks, file_mark
+from vibevoice_nb.audio.sinks import SAMPLE_RATE, as_samples
+from vibevoice_nb.errors import AudioError, ProjectError
+from vibevoice_nb.files import sync_folder
+
+from ..draft import Draft
+from ..take import LEAD, Take
+from .folder import MAKING, MAX_MANIFEST_BYTES, ProjectFolder, remove_folder
+
+if TYPE_CHECKING:
+    from vibevoice_nb.engine.run import Frames
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WriterHooks:
+    """Functions of the project that a `TakeWriter` calls.
+
+    Attributes
+    ----------
+    check : callable
+        Raises if the project can't be changed.
+    published : callable
+        Adds a take that is complete on disk, with the choice that was made for it.
+    left : callable
+        Called with the take's id when its draft is left as it is.
+    """
+
+    check: Callable[[], None]
+    published: Callable[[Take, bool | None], Take]
+    left: Callable[[str], None]
+
+
+class TakeWriter:
+    """A take that is being made; from `Project.begin_take`.
+
+    Write its audio, then `finish` it, or `abandon` it; a `with` block that ends without either abandons it,
+    or leaves it as unfinished audio if an exception ends it.
+
+    Attributes
+    ----------
+    id : str
+        The take's.
+    samples : int
+        Written so far.
+    """
+
+    def __init__(
+        self,
+        folder: ProjectFolder,
+        take_id: str,
+        facts: Mapping[str, Any],
+        hooks: WriterHooks,
+    ) -> None:
+        self.id = take_id
+        self._folder, self._facts, self._hooks = folder, dict(facts), hooks
+        words = {name: facts[name] for name in ("turn_id", "speaker", "text")}
+        self._draft = Draft(folder, take_id, words)
+        self._open = True
+
+    @property
+    def samples(self) -> int:
+        return self._draft.samples
+
+    def write(self, audio: NDArray[np.float32]) -> None:
+        """Take float32 [n], at 24 kHz: on disk when this returns.
+
+        Raises
+        ------
+        AudioError
+            Samples that aren't finite.
+        ProjectError
+            The disk is full, or the take is finished or abandoned.
+        """
+        self._check_open()
+        self._draft.write(audio)
+
+    def finish(
+        self,
+        frames: Frames,
+        lead: NDArray[np.float32] | None = None,
+        manifest: Mapping[str, Any] | None = None,
+        *,
+        follows: str | None = None,
+        choose: bool | None = None,
+    ) -> Take:
+        """Make it a take of the project.
+
+        Parameters
+        ----------
+        frames : Frames
+            What the audio was decoded from: latent [T, 64], semantic [T, 128].
+        lead : float32 [n], optional
+            The sound directly before the first sample; the last 20 ms of it are kept.
+        manifest : mapping, optional
+            What it was made with; see `vibevoice_nb.project.take`.
+        follows : str, optional
+            The take whose sound it goes on from.
+        choose : bool, optional
+            Whether it becomes the turn's chosen take; by default unless it is a part (`ended` is "cancelled")
+            and the turn has a take already.
+
+        Returns
+        -------
+        Take
+            As it was read back from the disk.
+
+        Raises
+        ------
+        ProjectError
+            No audio, or the disk refuses; the draft is kept.
+        """
+        self._check_open()
+        if not self.samples:
+            raise ProjectError("a take without audio", "at least one frame", "abandon it")
+        given = {
+            name: value for name, value in (manifest or {}).items() if value is not None or name == "voice"
+        }
+        facts = {**self._facts, **given, "id": self.id, "turn_id": self._facts["turn_id"], "follows": follows}
+        with self._folder.disk():
+            take = self._publish(frames, _padded(lead), facts)
+        self._open = False
+        self._draft.remove()
+        return self._hooks.published(take, choose)
+
+    def abandon(
+        self,
+        keep: bool = False,
+        frames: Frames | None = None,
+        lead: NDArray[np.float32] | None = None,
+        manifest: Mapping[str, Any] | None = None,
+        *,
+        follows: str | None = None,
+    ) -> Take | None:
+        """Give up. What was made is deleted, or with `keep` (and its frames) becomes a take that is a part.
+
+        Returns
+        -------
+        Take or None
+            None if nothing is kept.
+        """
+        if keep and frames is not None and self._open and self.samples:
+            ended = {**(manifest or {}), "ended": "cancelled"}
+            return self.finish(frames, lead, ended, follows=follows)
+        if self._open:
+            self._open = False
+            self._draft.remove()
+        return None
+
+    def salvage(
+        self,
+        frames: Frames,
+        hop: int,
+        lead: NDArray[np.float32] | None = None,
+        manifest: Mapping[str, Any] | None = None,
+        *,
+        follows: str | None = None,
+    ) -> Take | None:
+        """Keep the audio so far after an error: as a partial take, or else as unfinished audio on the disk.
+
+        Parameters
+        ----------
+        frames : Frames
+            Those beyond the audio that was written are left out.
+        hop : int
+            Samples of a frame.
+        lead, manifest, follows
+            As for `finish`.
+
+        Returns
+        -------
+        Take or None
+            None if there is no whole frame, or the disk refuses the take.
+        """
+        if not self._open:
+            return None
+        count = min(len(frames.latent), self.samples // hop)
+        if not count:
+            self._leave()
+            return None
+        self._draft.shorten(count * hop)
+        ended = {**(manifest or {}), "ended": "cancelled"}
+        try:
+            return self.finish(frames[:count], lead, ended, follows=follows)
+        except Exception:
+            _log.exception("the take %s is kept as unfinished audio", self.id)
+            self._leave()
+            return None
+
+    def _leave(self) -> None:
+        """Leave the draft on the disk, where it is found as unfinished audio; an empty one is deleted."""
+        if not self.samples:
+            self.abandon()
+        if self._open:
+            self._open = False
+            self._draft.close()
+            self._hooks.left(self.id)
+
+    def __enter__(self) -> TakeWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, reason: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if reason is not None and self.samples:
+            self._leave()
+        else:
+            self.abandon()
+
+    def _check_open(self) -> None:
+        self._hooks.check()
+        if not self._open:
+            raise ProjectError(
+                f"the take {self.id}, which is complete or given up", "a new one", "begin_take"
+            )
+
+    def _publish(self, frames: Frames, lead: NDArray[np.float32], facts: dict[str, Any]) -> Take:
+        from safetensors.numpy import save
+
+        if frames.latent.ndim != 2 or len(frames.latent) != len(frames.semantic):
+            got = f"frames of shape {list(frames.latent.shape)} and {list(frames.semantic.shape)}"
+            raise ProjectError(got, "latent [T, 64] and semantic [T, 128]", "give the run's frames")
+        made, target = self._folder.takes / f"{MAKING}{self.id}", self._folder.takes / self.id
+        remove_folder(made)
+        made.mkdir()
+        try:
+            audio = made / "audio.flac"
+            _write_flac(audio, self._draft.chunks())
+            tensors = {
+                "latent": np.ascontiguousarray(frames.latent),
+                "semantic": np.ascontiguousarray(frames.semantic),
+                "lead": lead,
+            }
+            (made / "frames.safetensors").write_bytes(save(tensors))
+            facts |= {
+                "created": facts.get("created") or datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                "samples": self.samples,
+                "sample_rate": SAMPLE_RATE,
+                "frames": len(tensors["latent"]),
+                "clipped": self._draft.clipped,
+                "audio_bytes": audio.stat().st_size,
+            }
+            (made / "take.json").write_bytes(_to_json(facts))
+            Blocks.of(self._draft.chunks()).save(made / "audio.flac.peaks", file_mark(audio))
+            for path in made.iterdir():
+                _sync_file(path)
+            sync_folder(made)
+            made.rename(target)
+        except BaseException:
+            remove_folder(made)
+            raise
+        sync_folder(target.parent)
+        return self._folder.load_take(target)
+
+
+def _padded(lead: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """The last 20 ms of a lead, with silence before a shorter one."""
+    samples = as_samples(np.zeros(0, np.float32) if lead is None else lead)[-LEAD:]
+    return np.pad(samples, (LEAD - len(samples), 0))
+
+
+def _write_flac(path: Path, chunks: Iterator[NDArray[np.float32]]) -> None:
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path, "w", SAMPLE_RATE, 1, subtype="PCM_24", format="FLAC") as file:
+            for audio in chunks:
+                file.write(audio)
+    except soundfile.LibsndfileError as exc:
+        raise AudioError(f"{path}: {exc}", "room for the audio", "free some space") from exc
+
+
+def _to_json(facts: Mapping[str, Any]) -> bytes:
+    try:
+        data = json.dumps(facts, ensure_ascii=False, indent=1, allow_nan=False).encode("utf-8", "replace")
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise ProjectError(
+            f"a manifest that is no plain JSON ({exc})", "plain values", "leave it out"
+        ) from exc
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise ProjectError(
+            f"a manifest of {len(data):,} bytes", f"at most {MAX_MANIFEST_BYTES:,}", "shorten it"
+        )
+    return data
+
+
+def _sync_file(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

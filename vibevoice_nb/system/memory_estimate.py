@@ -1,0 +1,111 @@
+"""The memory a model needs where it runs, told from its shapes; it may be on the meta device."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import torch
+
+from ..model.kernels.quantized import Quantize
+from ..model.loading.footprint import kept_bytes, loading_bytes
+from ..model.modules.conv import streaming_convs
+from ..model.modules.kv_cache import position_bytes
+from ..model.prompt import FRAMES_AT_ONCE
+from ..model.vibevoice import VibeVoiceModel
+
+ROWS = 2
+"""Rows of the language model: the conditional one, and its twin that guidance needs."""
+_KERNEL_BYTES = 60_000_000
+"""What oneDNN, fbgemm and MKL set up when they first run (measured, torch 2.13, 2 cores)."""
+_CONTEXT_BYTES = 500_000_000
+"""About what CUDA's context takes of a card."""
+_ROOM = 2.125
+"""What keys and values take, over those of the audio's positions: text and voices take half as many again,
+caches grow by a quarter ahead, and a prompt is remembered for the next time (in one row)."""
+_CARDS = (4, 6, 8, 10, 12, 16, 24, 32, 40, 48, 80)
+"""Sizes that cards are sold in, in GB; drivers and screens keep a twentieth."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Memory needed in one dtype, in bytes.
+
+    Attributes
+    ----------
+    process : int
+        What is there before the weights: Python and its libraries, or a GPU's context.
+    weights : int
+        As they are kept: fused, packed, in 16 bits where nothing is lost by it.
+    loading : int
+        What is there beside the weights for a moment while they are read.
+    cache_per_minute : int
+        Keys and values of a minute of audio, both rows; text and voices come on top.
+    codec : int
+        Convolution buffers of the streaming codec.
+    working : int
+        Activations, at most while a voice is encoded.
+    """
+
+    process: int
+    weights: int
+    loading: int
+    cache_per_minute: int
+    codec: int
+    working: int
+
+    @property
+    def room_per_minute(self) -> float:
+        """Keys and values of a minute of a conversation, all that is kept of them included."""
+        return _ROOM * self.cache_per_minute
+
+    def total(self, minutes: float) -> int:
+        """The most there is at once, with room for so many minutes of conversation."""
+        speaking = self.codec + self.working + minutes * self.room_per_minute
+        return round(self.process + self.weights + max(self.loading, speaking))
+
+    def card(self, minutes: float) -> int | None:
+        """The smallest size of card, in GB, that has room for so many minutes; None beyond the largest."""
+        return next((size for size in _CARDS if self.total(minutes) <= 0.95e9 * size), None)
+
+
+def memory_need(
+    model: VibeVoiceModel,
+    dtype: torch.dtype,
+    *,
+    device: str = "cpu",
+    published_half: bool = False,
+    quantize: Quantize | None = None,
+) -> Need:
+    """Work out the memory a model needs; see `footprint.kept_bytes` for the parameters."""
+    width = torch.empty(0, dtype=dtype).element_size()
+    config = model.config
+    buffers = [
+        conv.context * conv.channels
+        for stack in (model.acoustic.decoder, model.semantic)
+        for conv in streaming_convs(stack)
+    ]
+    # The widest moment: the first stage of an encoder over a piece of a voice, with its hidden layer four
+    # times as wide, beside its input and the residual.
+    filters = max(config.acoustic.encoder.filters, config.semantic.filters)
+    piece = FRAMES_AT_ONCE * config.hop_length
+    kept = functools.partial(
+        kept_bytes, dtype=dtype, device_type=device, published_half=published_half, quantize=quantize
+    )
+    stored = 2 if published_half else 4
+    return Need(
+        process=_process_bytes() if device == "cpu" else _CONTEXT_BYTES,
+        weights=kept(model),
+        loading=loading_bytes(model, kept, dtype, device_type=device, stored_width=stored),
+        cache_per_minute=round(ROWS * 60 * config.frame_rate * position_bytes(config.language, width)),
+        codec=sum(buffers) * width,
+        working=piece * filters * 8 * width,
+    )
+
+
+@functools.cache
+def _process_bytes() -> int:
+    """What this process holds, torch imported, and what torch's products set up when they first run."""
+    import psutil
+
+    return psutil.Process().memory_info().rss + _KERNEL_BYTES

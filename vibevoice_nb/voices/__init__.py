@@ -1,0 +1,1 @@
+"""Voices: reference recordings, their checks, built-in voices and the library."""

@@ -1,0 +1,394 @@
+"""A recording becomes a voice: checked on 20 ms frames, trimmed, brought to the loudness the model expects.
+
+Shapes: audio is float32 [N], 24 kHz mono; levels are float64 [N / 480], dB relative to full scale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from vibevoice_nb.audio.io import (
+    SAMPLE_RATE,
+    AudioInfo,
+    as_samples,
+    clipped_fraction,
+    normalise_loudness,
+    read_audio,
+)
+from vibevoice_nb.errors import AudioError, VoiceError
+
+MIN_SECONDS = 0.3  # two frames of the model: less is no voice at all
+GOOD_SECONDS = 3.0
+LONG_SECONDS = 60.0  # more costs context and improves nothing
+MAX_VOICE_SECONDS = 600.0
+MAX_CLIPPED = 0.001
+SILENCE_DBFS = -60.0
+MAX_SILENT = 0.6
+MIN_SNR_DB = 20.0  # as estimated below, about 5 dB above the true ratio
+MIN_RATE = 16_000
+MAX_OFFSET = 0.1  # of the deviation: below it, an offset changes the loudness by less than 0.05 dB
+
+_FRAME = 480
+_RANGE_DB = 40.0  # speech stays within this of its loudest 100 ms
+_MARGIN = SAMPLE_RATE // 10  # kept around the speech: soft consonants, breath, the room
+
+
+@dataclass(frozen=True)
+class VoiceCheck:
+    """One finding about a recording.
+
+    Attributes
+    ----------
+    code : str
+        `too_short`, `too_long`, `clipped`, `silent`, `mostly_silent`, `noisy`, `narrow_band`, `stereo`,
+        `out_of_phase`, `offset`.
+    severity : str
+        `error` (can't be used), `warning` (will be heard), `info`.
+    message, remedy : str
+        For a person.
+    measured, limit : float
+        In the unit the message names.
+    """
+
+    code: str
+    severity: Literal["error", "warning", "info"]
+    message: str
+    measured: float
+    limit: float
+    remedy: str
+
+
+def frame_levels(audio: np.ndarray) -> np.ndarray:
+    """Level of each 20 ms without its offset, in dBFS, not below -100; float64 [max(1, N // 480)].
+
+    Examples
+    --------
+    >>> frame_levels(np.full(960, 0.25, dtype=np.float32))
+    array([-100., -100.])
+    """
+    if audio.size < _FRAME:
+        audio = np.pad(audio, (0, _FRAME - audio.size))
+    frames = audio[: audio.size // _FRAME * _FRAME].reshape(-1, _FRAME)  # [T, 480]
+    return 10.0 * np.log10(np.maximum(frames.var(axis=1, dtype=np.float64), 1e-10))
+
+
+def _active(levels: np.ndarray) -> np.ndarray:
+    """Which frames are speech, bool [T]: near the loudest 100 ms (a click is shorter), not too faint."""
+    width = min(5, levels.size)
+    loudest = 10.0 * np.log10(
+        np.convolve(10.0 ** (levels / 10.0), np.full(width, 1.0 / width), "valid").max()
+    )
+    return np.asarray(levels > max(loudest - _RANGE_DB, SILENCE_DBFS))
+
+
+def active_span(audio: np.ndarray) -> tuple[int, int]:
+    """Return the first and one past the last sample of the speech, with 0.1 s around it; (0, 0) for silence.
+
+    Examples
+    --------
+    >>> tone = np.sin(np.arange(24000, dtype=np.float32))
+    >>> active_span(np.concatenate([np.zeros(24000), tone, np.zeros(24000)]))
+    (21600, 50400)
+    """
+    active = np.flatnonzero(_active(frame_levels(audio)))
+    if not active.size:
+        return 0, 0
+    last = active[-1] + 1
+    stop = audio.size if last * _FRAME + _FRAME > audio.size else last * _FRAME
+    return max(0, int(active[0]) * _FRAME - _MARGIN), min(audio.size, int(stop) + _MARGIN)
+
+
+def check_voice(audio: np.ndarray, info: AudioInfo | None = None) -> list[VoiceCheck]:
+    """Measure a recording before it is trimmed; silence at its ends doesn't count.
+
+    Parameters
+    ----------
+    audio : float32 [N]
+        As `read_audio` returns it.
+    info : AudioInfo, optional
+        What the file was; without it, channels and sample rate aren't judged.
+
+    Returns
+    -------
+    list of VoiceCheck
+        Worst first; empty for a good recording.
+
+    Examples
+    --------
+    >>> [check.code for check in check_voice(np.zeros(72000, dtype=np.float32))]
+    ['silent']
+    """
+    start, stop = active_span(audio)
+    if stop == start:
+        loudest = float(frame_levels(audio).max())
+        return [
+            VoiceCheck(
+                "silent",
+                "error",
+                f"nothing is heard: the loudest 20 ms are at {loudest:.0f} dBFS",
+                loudest,
+                SILENCE_DBFS,
+                "check the microphone and record again",
+            )
+        ]
+    length = _check_length((stop - start) / SAMPLE_RATE)
+    if length and length[0].severity == "error":  # there is nothing to judge, or too much
+        return length
+    checks = [
+        *length,
+        *_check_offset(audio[start:stop]),
+        *_check_sound(
+            frame_levels(audio[start:stop]), clipped_fraction(audio) if info is None else info.clipped
+        ),
+        *(_check_file(info) if info is not None else ()),
+    ]
+    order = ("error", "warning", "info")
+    return sorted(checks, key=lambda check: order.index(check.severity))
+
+
+def _check_length(seconds: float) -> list[VoiceCheck]:
+    severity: Literal["error", "warning"]
+    if seconds < GOOD_SECONDS:
+        severity, limit = ("error", MIN_SECONDS) if seconds < MIN_SECONDS else ("warning", GOOD_SECONDS)
+        return [
+            VoiceCheck(
+                "too_short",
+                severity,
+                f"{seconds:.1f} s of speech, at least {limit:g} s are needed",
+                seconds,
+                limit,
+                "record 5 to 30 s of natural speech",
+            )
+        ]
+    if seconds > LONG_SECONDS:
+        severity, limit = (
+            ("error", MAX_VOICE_SECONDS) if seconds > MAX_VOICE_SECONDS else ("warning", LONG_SECONDS)
+        )
+        return [
+            VoiceCheck(
+                "too_long",
+                severity,
+                f"{seconds:.0f} s, at most {limit:g} s are useful",
+                seconds,
+                limit,
+                "cut out the best 10 to 30 s",
+            )
+        ]
+    return []
+
+
+def find_offset(audio: np.ndarray) -> float:
+    """Return the constant offset of a recording that is large enough to change its loudness; else 0.
+
+    Examples
+    --------
+    >>> tone = 0.1 * np.sin(np.arange(24000) / 20)
+    >>> round(find_offset(tone + 0.25), 2), find_offset(tone + 0.001)
+    (0.25, 0.0)
+    """
+    if not audio.size:
+        return 0.0
+    offset = float(audio.mean(dtype=np.float64))
+    return offset if abs(offset) > MAX_OFFSET * float(audio.std(dtype=np.float64)) else 0.0
+
+
+def _check_offset(audio: np.ndarray) -> list[VoiceCheck]:
+    offset = find_offset(audio)
+    if not offset:
+        return []
+    message = f"it has an offset of {100 * offset:.2g}% of full scale, which was removed"
+    remedy = "nothing to do, unless it is distorted: then look for a fault in the sound card or the cable"
+    return [VoiceCheck("offset", "info", message, offset, MAX_OFFSET, remedy)]
+
+
+def _check_sound(levels: np.ndarray, clipped: float) -> list[VoiceCheck]:
+    checks = []
+    if clipped > MAX_CLIPPED:
+        checks.append(
+            VoiceCheck(
+                "clipped",
+                "warning",
+                f"{100 * clipped:.2g}% of it is at full scale, at most {100 * MAX_CLIPPED:g}% is clean",
+                clipped,
+                MAX_CLIPPED,
+                "record again with less gain; the voice would be copied with its distortion",
+            )
+        )
+    silent = 1.0 - float(_active(levels).mean())
+    if silent > MAX_SILENT:
+        checks.append(
+            VoiceCheck(
+                "mostly_silent",
+                "warning",
+                f"{100 * silent:.0f}% is silence, at most {100 * MAX_SILENT:g}% is usual in speech",
+                silent,
+                MAX_SILENT,
+                "cut the pauses out",
+            )
+        )
+    # Speech has pauses: a tenth of its frames show the room, a twentieth the loud vowels.
+    floor, speech = np.percentile(levels, (10, 95))
+    snr = float(speech - floor)
+    if snr < MIN_SNR_DB:
+        checks.append(
+            VoiceCheck(
+                "noisy",
+                "warning",
+                f"speech stands {snr:.0f} dB above the background, at least {MIN_SNR_DB:g} dB is clean",
+                snr,
+                MIN_SNR_DB,
+                "record in a quiet room without music; the noise would be copied too",
+            )
+        )
+    return checks
+
+
+def _check_file(info: AudioInfo) -> list[VoiceCheck]:
+    checks = []
+    if info.sample_rate < MIN_RATE:
+        checks.append(
+            VoiceCheck(
+                "narrow_band",
+                "warning",
+                f"recorded at {info.sample_rate} Hz, at least {MIN_RATE} Hz sounds natural",
+                info.sample_rate,
+                MIN_RATE,
+                "use a recording that didn't pass a telephone",
+            )
+        )
+    if info.channel is not None:
+        checks.append(
+            VoiceCheck(
+                "out_of_phase",
+                "info",
+                f"{info.channels} channels that cancel each other when averaged; channel {info.channel + 1}, "
+                "the loudest, was taken",
+                info.channels,
+                1,
+                "nothing to do; to have both channels, invert one of them in an audio editor",
+            )
+        )
+    elif info.channels > 1:
+        checks.append(
+            VoiceCheck(
+                "stereo",
+                "info",
+                f"{info.channels} channels, averaged to one",
+                info.channels,
+                1,
+                "nothing to do, unless the channels hold different speakers: then cut one out",
+            )
+        )
+    return checks
+
+
+@dataclass(frozen=True, eq=False)
+class Voice:
+    """A recording the model speaks with.
+
+    Attributes
+    ----------
+    name : str
+    audio : float32 [N]
+        24 kHz mono.
+    source : str
+        Where it came from: the path, `array`, `built-in` or `library`.
+    checks : tuple of VoiceCheck
+        What was found about the recording, worst first.
+    info : AudioInfo or None
+        What the file was; None for an array.
+
+    Examples
+    --------
+    >>> Voice("hum", np.zeros(48000, dtype=np.float32), source="array").seconds
+    2.0
+    """
+
+    name: str
+    audio: np.ndarray
+    source: str
+    checks: tuple[VoiceCheck, ...] = ()
+    info: AudioInfo | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Length of the audio."""
+        return self.audio.size / SAMPLE_RATE
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the samples as the model hears them (little-endian float32); kept with what is generated."""
+        return hashlib.sha256(self.audio.astype("<f4").tobytes()).hexdigest()
+
+
+def load_voice(
+    source: str | os.PathLike[str] | np.ndarray,
+    *,
+    name: str | None = None,
+    trim: bool = True,
+    normalise: bool = True,
+    max_seconds: float = MAX_VOICE_SECONDS,
+) -> Voice:
+    """Make a voice of a recording.
+
+    Parameters
+    ----------
+    source : path or float32 [N]
+        A file of any common format; or samples at 24 kHz, at most 10 minutes.
+    name : str, optional
+        By default the file's name without its suffix.
+    trim : bool
+        Cut silence off both ends, leaving 0.1 s.
+    normalise : bool
+        Bring it to -25 dBFS, as the model expects.
+    max_seconds : float
+        Longer files are refused.
+
+    Returns
+    -------
+    Voice
+        With what was found about the recording in `checks`.
+
+    Raises
+    ------
+    VoiceError
+        For a file that can't be read, and for one that can't be used: silent, under 0.3 s, over 10 minutes.
+
+    Examples
+    --------
+    >>> hum = 0.1 * np.sin(np.arange(96000, dtype=np.float32) / 20)
+    >>> voice = load_voice(np.concatenate([np.zeros(24000), hum]), name="hum")
+    >>> voice.seconds, [check.code for check in voice.checks]
+    (4.1, ['noisy'])
+    """
+    info = None
+    try:
+        if isinstance(source, np.ndarray):
+            label, audio = "array", as_samples(source).copy()
+        else:
+            audio, info = read_audio(source, max_seconds=max_seconds)
+            label = os.fspath(source)
+    except AudioError as exc:
+        raise VoiceError(exc.got, exc.expected, exc.remedy) from exc
+    checks = check_voice(audio, info)
+    if checks and checks[0].severity == "error":
+        raise VoiceError(
+            f"{label}: {checks[0].message}",
+            f"{MIN_SECONDS:g} s to {MAX_VOICE_SECONDS / 60:g} minutes of audible speech",
+            checks[0].remedy,
+        )
+    if trim:
+        start, stop = active_span(audio)
+        audio = audio[start:stop].copy()
+    if offset := find_offset(audio):
+        audio = audio - np.float32(offset)
+    if normalise:
+        audio = normalise_loudness(audio)
+    return Voice(name or (Path(label).stem if info else "voice"), audio, label, tuple(checks), info)

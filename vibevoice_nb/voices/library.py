@@ -1,0 +1,399 @@
+"""Where voices come from: the built-in ones, the person's own library on disk, a file, an array.
+
+A library is a folder with one folder per voice, named as the voice: `voice.flac` (24 kHz mono, trimmed, at
+-25 dBFS) and `voice.json` (what it was made from, when, what was found, and whether the speaker agreed).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import errno
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+
+from vibevoice_nb.audio.io import SAMPLE_RATE, normalise_loudness, read_audio, write_audio
+from vibevoice_nb.errors import AudioError, VoiceError
+from vibevoice_nb.files import write_atomically
+from vibevoice_nb.ranges import shown
+from vibevoice_nb.voices.checks import MAX_VOICE_SECONDS, Voice, VoiceCheck, check_voice, load_voice
+from vibevoice_nb.voices.names import clean_name, derive_name, fold_name
+
+__all__ = [
+    "StoredVoice",
+    "Voice",
+    "VoiceCheck",
+    "VoiceLibrary",
+    "builtin_descriptions",
+    "builtin_voices",
+    "check_voice",
+    "clean_name",
+    "load_voice",
+    "resolve_voice",
+]
+
+_BUILTIN = Path(__file__).parents[1] / "nano" / "voices"
+_MANIFEST_VERSION = 1
+_MANIFEST_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class StoredVoice:
+    """An entry of a library, without its audio.
+
+    Attributes
+    ----------
+    name : str
+    original : str
+        Name of the file it was made from.
+    sha256 : str
+        Of its samples, as in `Voice.sha256`.
+    seconds : float
+    added : str
+        When, UTC, ISO 8601.
+    consent : bool
+        Whether the person who added it declared that the speaker agrees.
+    checks : tuple of VoiceCheck
+    """
+
+    name: str
+    original: str
+    sha256: str
+    seconds: float
+    added: str
+    consent: bool
+    checks: tuple[VoiceCheck, ...]
+
+
+class VoiceLibrary:
+    """The person's own voices on disk. Every change is whole or not at all.
+
+    Parameters
+    ----------
+    folder : path, optional
+        By default `voices` in `$VIBEVOICE_NB_HOME`, else in `$XDG_DATA_HOME/vibevoice-nb`, else in
+        `~/.local/share/vibevoice-nb`. It is made when the first voice is added.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     library = VoiceLibrary(folder)
+    ...     voice = library.add(0.1 * np.sin(np.arange(96000) / 20), name="Hum", consent=True)
+    ...     [entry.name for entry in library.list()], library.get("hum").seconds
+    (['Hum'], 4.0)
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
+        try:
+            self.folder = Path(folder).expanduser() if folder is not None else _default_folder()
+        except (RuntimeError, TypeError) as exc:  # the home of a user who isn't here; a number
+            got = f"the voice library's folder {shown(folder)} ({exc})"
+            raise VoiceError(got, "a folder", "write its whole path, also in VIBEVOICE_NB_HOME") from exc
+
+    def add(
+        self,
+        source: str | os.PathLike[str] | np.ndarray | Voice,
+        *,
+        name: str | None = None,
+        consent: bool = False,
+    ) -> Voice:
+        """Keep a voice.
+
+        Parameters
+        ----------
+        source : path, float32 [N] or Voice
+            As for `load_voice`; it is copied, trimmed and normalised.
+        name : str, optional
+            By default one derived from the recording's.
+        consent : bool
+            Whether the speaker agrees that the voice is used; kept with it.
+
+        Returns
+        -------
+        Voice
+            As the library holds it.
+
+        Raises
+        ------
+        VoiceError
+            For an unusable recording, a name that is taken (also by a built-in voice) or not allowed,
+            and a folder that can't be written.
+        """
+        voice = source if isinstance(source, Voice) else load_voice(source, normalise=False)
+        name = derive_name(voice.name) if name is None else clean_name(name)
+        self._check_free(name)
+        with self._disk():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".adding-", dir=self.folder) as made:
+                draft = Path(made, "voice")
+                draft.mkdir()
+                path = write_audio(draft / "voice.flac", normalise_loudness(voice.audio))
+                audio, _ = read_audio(path)  # as it will be heard: FLAC rounds to 24 bits
+                kept = Voice(name, audio, "library", voice.checks, voice.info)
+                manifest = {
+                    "version": _MANIFEST_VERSION,
+                    "original": os.path.basename(voice.source),
+                    "sha256": kept.sha256,
+                    "seconds": kept.seconds,
+                    "added": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                    "consent": bool(consent),
+                    "checks": [asdict(check) for check in voice.checks],
+                }
+                text = json.dumps(manifest, indent=2, ensure_ascii=False)
+                write_atomically(draft / "voice.json", text.encode(), force=False)
+                self._move(draft, name)
+        return kept
+
+    def free_name(self, text: str) -> str:
+        """Return a name that resembles a text, such as a file's name, and that no voice has."""
+        own = {fold_name(path.name) for path in self._folders()}
+        taken = own.union(map(fold_name, builtin_voices()))
+        return derive_name(text, lambda name: fold_name(name) in taken)
+
+    def get(self, name: str) -> Voice:
+        """Load a voice; upper and lower case don't matter.
+
+        Raises
+        ------
+        VoiceError
+            For an unknown name (close ones are listed), and for a voice whose files are damaged.
+        """
+        path = self._find(name)
+        entry = _read_manifest(path)
+        try:
+            audio, info = read_audio(path / "voice.flac", max_seconds=MAX_VOICE_SECONDS)
+        except AudioError as exc:
+            raise _damaged(path, exc.got) from exc
+        voice = Voice(entry.name, audio, "library", entry.checks, info)
+        if info.sample_rate != SAMPLE_RATE or info.channels != 1 or voice.sha256 != entry.sha256:
+            raise _damaged(path, "voice.flac isn't what was added")
+        return voice
+
+    def remove(self, name: str) -> None:
+        """Delete a voice.
+
+        Raises
+        ------
+        VoiceError
+            For an unknown name, or a folder that can't be written.
+        """
+        path = self._find(name)
+        with self._disk():
+            hidden = tempfile.mkdtemp(prefix=".removed-", dir=self.folder)
+            path.rename(Path(hidden, "voice"))  # gone in one step, whatever deleting the files takes
+            shutil.rmtree(hidden, ignore_errors=True)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a voice another name.
+
+        Raises
+        ------
+        VoiceError
+            For an unknown name, and for a new one that is taken or not allowed.
+        """
+        path = self._find(name)
+        new = clean_name(new)
+        if fold_name(new) != fold_name(path.name):
+            self._check_free(new)
+        with self._disk():
+            self._move(path, new)
+
+    def list(self) -> list[StoredVoice]:
+        """All voices, by name; one whose files are damaged is left out with a warning that names it."""
+        entries = []
+        for path in self._folders():
+            try:
+                entries.append(_read_manifest(path))
+            except VoiceError as exc:
+                warnings.warn(str(exc), stacklevel=2)
+        return entries
+
+    def __contains__(self, name: str) -> bool:
+        return any(fold_name(path.name) == fold_name(name) for path in self._folders())
+
+    def _folders(self) -> tuple[Path, ...]:
+        with self._disk():
+            if not self.folder.is_dir():
+                return ()
+            found = [
+                path for path in self.folder.iterdir() if not path.name.startswith(".") and path.is_dir()
+            ]
+            return tuple(sorted(found, key=lambda path: fold_name(path.name)))
+
+    def _find(self, name: str) -> Path:
+        folders = self._folders()
+        for path in folders:
+            if fold_name(path.name) == fold_name(name):
+                return path
+        raise _unknown(name, [path.name for path in folders])
+
+    def _check_free(self, name: str) -> None:
+        if fold_name(name) in map(fold_name, builtin_voices()):
+            raise _taken(name, "package")
+        if name in self:
+            raise _taken(name, "library")
+
+    def _move(self, folder: Path, name: str) -> None:
+        try:
+            folder.rename(self.folder / name)
+        except OSError as exc:
+            if exc.errno in (errno.EEXIST, errno.ENOTEMPTY):  # another process took the name meanwhile
+                raise _taken(name, "library") from exc
+            raise
+
+    @contextlib.contextmanager
+    def _disk(self) -> Iterator[None]:
+        """Say what a disk refused; the library is then as it was before."""
+        try:
+            yield
+        except AudioError as exc:
+            raise VoiceError(exc.got, exc.expected, exc.remedy) from exc
+        except OSError as exc:
+            raise VoiceError(
+                f"the voice library {self.folder}: {exc.strerror or exc}",
+                "a folder that can be read and written",
+                "mend its permissions, free some space, or set VIBEVOICE_NB_HOME to another folder",
+            ) from exc
+
+
+def builtin_voices() -> dict[str, Path]:
+    """Names and files of the voices that come with the package.
+
+    Examples
+    --------
+    >>> isinstance(builtin_voices(), dict)
+    True
+    """
+    return {entry["name"]: _BUILTIN / entry["file"] for entry in _catalogue()}
+
+
+def builtin_descriptions() -> dict[str, str]:
+    """What each voice that comes with the package sounds like.
+
+    Examples
+    --------
+    >>> builtin_descriptions().keys() == builtin_voices().keys()
+    True
+    """
+    return {entry["name"]: entry["description"] for entry in _catalogue()}
+
+
+def resolve_voice(
+    spec: str | os.PathLike[str] | np.ndarray | Voice, library: VoiceLibrary | None = None
+) -> Voice:
+    """Make a voice of whatever names one.
+
+    Parameters
+    ----------
+    spec : str, path, float32 [N] or Voice
+        A string is tried as a built-in voice, as a name in the library, as a file, in this order.
+    library : VoiceLibrary, optional
+        By default the person's own.
+
+    Returns
+    -------
+    Voice
+
+    Raises
+    ------
+    VoiceError
+        For what is none of them (close names are listed), and as `load_voice` does.
+
+    Examples
+    --------
+    >>> resolve_voice(0.1 * np.sin(np.arange(96000) / 20)).name
+    'voice'
+    """
+    if isinstance(spec, Voice):
+        return spec
+    if isinstance(spec, (np.ndarray, os.PathLike)):
+        return load_voice(spec)
+    if not isinstance(spec, str):
+        raise VoiceError(
+            f"a voice of type {type(spec).__name__}",
+            "a built-in voice's name, a name in the library, a file, samples at 24 kHz, or a Voice",
+            f"use one of these: {', '.join(builtin_voices())}",
+        )
+    for name, path in builtin_voices().items():
+        if fold_name(name) == fold_name(spec):
+            shipped = load_voice(path, name=name, trim=False)
+            return Voice(name, shipped.audio, "built-in", shipped.checks, shipped.info)
+    library = library if library is not None else VoiceLibrary()
+    if spec in library:
+        return library.get(spec)
+    path = Path(os.path.expanduser(spec))
+    if os.path.exists(path) or len(path.parts) > 1 or path.suffix[1:].isalnum():
+        return load_voice(path)
+    raise _unknown(spec, [*builtin_voices(), *(entry.name for entry in library.list())])
+
+
+def _catalogue() -> list[dict[str, str]]:
+    """The list of {name, description, file} that is shipped with the built-in voices."""
+    path = _BUILTIN / "voices.json"
+    return json.loads(path.read_text("utf-8")) if path.is_file() else []
+
+
+def _default_folder() -> Path:
+    if home := os.environ.get("VIBEVOICE_NB_HOME"):
+        return Path(home).expanduser() / "voices"
+    data = Path(os.environ.get("XDG_DATA_HOME") or "")
+    if not data.is_absolute():  # the XDG specification: a relative path is to be ignored
+        data = Path.home() / ".local" / "share"
+    return data / "vibevoice-nb" / "voices"
+
+
+def _read_manifest(path: Path) -> StoredVoice:
+    """Read an entry; the file may have been edited, so nothing in it is taken for granted."""
+    try:
+        with open(path / "voice.json", "rb") as file:
+            fields = json.loads(file.read(_MANIFEST_BYTES))
+        if fields["version"] != _MANIFEST_VERSION:
+            raise _damaged(path, f"voice.json is of version {fields['version']!r}, not {_MANIFEST_VERSION}")
+        return StoredVoice(
+            name=path.name,
+            original=str(fields["original"]),
+            sha256=str(fields["sha256"]),
+            seconds=float(fields["seconds"]),
+            added=str(fields["added"]),
+            consent=fields["consent"] is True,
+            checks=tuple(VoiceCheck(**check) for check in fields["checks"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
+        raise _damaged(path, f"voice.json: {type(exc).__name__}: {exc}") from exc
+
+
+def _taken(name: str, owner: str) -> VoiceError:
+    return VoiceError(f"the voice name {name!r}, which the {owner} has", "a new name", "choose another name")
+
+
+def _damaged(path: Path, reason: str) -> VoiceError:
+    return VoiceError(
+        f"the voice {path.name!r} in the library is damaged ({reason})",
+        "voice.flac and voice.json as they were added",
+        f"remove {path} and add the voice again",
+    )
+
+
+def _unknown(name: str, known: list[str]) -> VoiceError:
+    folded = {fold_name(candidate): candidate for candidate in known}
+    close = [folded[match] for match in difflib.get_close_matches(fold_name(name), folded, n=3, cutoff=0.5)]
+    if close:
+        remedy = f"did you mean {', '.join(close)}?"
+    elif known:
+        remedy = f"use one of these: {', '.join(sorted(known)[:12])}"
+    else:
+        remedy = "name an audio file, or add a voice to the library first"
+    return VoiceError(
+        f"the voice {name[:200]!r}, which nobody knows",
+        "a built-in voice, a voice of the library, or an audio file",
+        remedy,
+    )

@@ -1,0 +1,321 @@
+"""The speaker's booth of the web demo: takes a visitor's order, speaks it, and gives the files.
+
+Every order is a `Project` in a temporary folder, which is deleted when the files are there; those and the
+live sound are kept for a while. Nothing here knows of Gradio.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.engine.registry import engines
+from vibevoice_nb.errors import OptionError, VibeVoiceError, VoiceError
+from vibevoice_nb.export.manifest import GENERATED, clock
+from vibevoice_nb.project import Project
+from vibevoice_nb.project.jobs.generation import Event, Generation
+from vibevoice_nb.script import MAX_SPEAKERS, Script
+from vibevoice_nb.voices.checks import Voice
+from vibevoice_nb.voices.library import builtin_voices, resolve_voice
+from vibevoice_nb.widgets.uploads import Received, display_name, voice_of
+
+from .limits import Limits
+from .live_mp3 import LiveMp3
+
+if TYPE_CHECKING:
+    from vibevoice_nb.engine.engine import Engine
+
+_TELL_EVERY = 0.5  # seconds
+_MAX_WAITING = 1000
+"""Visitors remembered between "I am about to ask" and the request itself."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a visitor wants spoken.
+
+    Attributes
+    ----------
+    script : str
+    voices : sequence of str
+        Names of built-in voices, in the order in which the model numbers the speakers.
+    recordings : sequence of (Path or None)
+        Files to use in their place, where there is one.
+    consent : bool
+        Whether the visitor says that the people recorded agree.
+    num_steps, cfg_scale : int, float
+    seed : int, optional
+    """
+
+    script: str
+    voices: Sequence[str]
+    recordings: Sequence[Path | None] = (None,) * MAX_SPEAKERS
+    consent: bool = False
+    num_steps: int | None = None
+    cfg_scale: float | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """How far an order is.
+
+    Attributes
+    ----------
+    stream : str
+        What the live sound is asked for with; empty when there is none.
+    words : str
+        For the visitor to read.
+    seed : int or None
+        As used, once it is known.
+    files : tuple of Path
+        To download, at the end.
+    """
+
+    stream: str
+    words: str
+    seed: int | None = None
+    files: tuple[Path, ...] = ()
+
+
+class Booth:
+    """Speaks orders; whoever calls `speak` sees to it that there is one at a time.
+
+    Parameters
+    ----------
+    model : str
+    limits : Limits
+    folder : Path
+        Everything of the visitors lies in it.
+    **how
+        `device`, `dtype` and `quantize`, as for `Engine.load`.
+    """
+
+    def __init__(self, model: str, limits: Limits, folder: Path, **how: Any) -> None:
+        self.model, self.limits = model, limits
+        self._folder, self._how = folder, how
+        self._streams: dict[str, LiveMp3] = {}
+        self._loaded = 0.0  # the fraction of the model
+        self._jobs: dict[str, Generation] = {}
+        self._waiting: dict[str, _Waiting] = {}  # by visitor, the oldest first
+        self._lock = threading.Lock()
+
+    def load(self) -> None:
+        """Load the model, so that the first visitor needn't wait for it."""
+        self._engine()
+
+    def _engine(self) -> Engine:
+        return engines.load(self.model, progress=self._is_loaded, **self._how)
+
+    def _is_loaded(self, fraction: float) -> None:
+        self._loaded = fraction
+
+    def stream(self, name: str) -> LiveMp3 | None:
+        """Find a visitor's live sound."""
+        return self._streams.get(name)
+
+    def expect(self, visitor: str) -> None:
+        """Remember a visitor whose request waits in the queue, so that `stop` can withdraw it."""
+        with self._lock:
+            self._waiting.pop(visitor, None)
+            self._waiting[visitor] = _Waiting()
+            while len(self._waiting) > _MAX_WAITING:
+                del self._waiting[next(iter(self._waiting))]
+
+    def stop(self, visitor: str) -> bool:
+        """Stop what is spoken for a visitor within a frame, or withdraw it; returns whether it did."""
+        job, waiting = self._jobs.get(visitor), self._waiting.get(visitor)
+        if job is not None:
+            job.cancel()
+        elif waiting is not None:
+            waiting.wanted = False
+        return job is not None or waiting is not None
+
+    def leave(self, visitor: str) -> None:
+        """Forget a visitor who has gone."""
+        self.stop(visitor)
+        self._waiting.pop(visitor, None)
+
+    def speak(self, order: Order, visitor: str) -> Iterator[Report]:
+        """Speak an order; a visitor who stops listening (closes the iterator) stops the work.
+
+        Raises
+        ------
+        ScriptError, VoiceError, OptionError, AudioError
+            In words for the visitor; nothing in them says where this machine keeps its files.
+        """
+        waiting = self._waiting.pop(visitor, None)
+        if waiting is not None and not waiting.wanted:
+            yield Report("", "Stopped before its turn came.")
+            return
+        script = self.limits.check(order.script)
+        if order.num_steps is not None and order.num_steps > self.limits.max_steps:
+            raise OptionError(
+                f"num_steps={order.num_steps}", f"at most {self.limits.max_steps} here", "take fewer"
+            )
+        cast = self._cast(script, order)
+        name = secrets.token_urlsafe(16)
+        own = self._folder / name
+        own.mkdir(parents=True)
+        tags = {"title": "Conversation", "artist": f"VibeVoice {self.model}", "comment": GENERATED}
+        with (
+            tempfile.TemporaryDirectory(prefix="work-", dir=self._folder) as work,
+            Project.create(Path(work) / "conversation", order.script) as project,
+        ):
+            project.settings["model"] = self.model
+            for label, (voice, kind) in cast.items():
+                project.set_voice(label, voice, kind, consent=kind == "upload" and order.consent)
+            with LiveMp3(own / "live.mp3", tags) as live:
+                self._streams[name] = live
+                job = project.generation(
+                    self._engine,
+                    listener=_Ear(project, live),
+                    num_steps=order.num_steps,
+                    cfg_scale=order.cfg_scale,
+                    seed=order.seed,
+                )
+                yield from self._follow(job, Report(name, f"{self.model} begins …"), visitor)
+            yield self._finish(job, name, own)
+
+    def _follow(self, job: Generation, report: Report, visitor: str) -> Iterator[Report]:
+        """Let it work, and say how far it is."""
+        with self._lock:
+            self._jobs[visitor] = job
+        try:
+            job.start()
+            yield report
+            while not job.done:
+                time.sleep(_TELL_EVERY / 10 if job.progress.ttfa is None else _TELL_EVERY)
+                if job.progress.seconds > self.limits.max_minutes * 60:
+                    job.cancel()
+                yield replace(report, words=_progress(job, self.model, self._loaded), seed=_seed(job))
+        finally:
+            job.cancel()
+            with self._lock:
+                if self._jobs.get(visitor) is job:
+                    del self._jobs[visitor]
+            _wait(job)
+
+    def _finish(self, job: Generation, name: str, own: Path) -> Report:
+        skipped = sum(turn.state == "unspeakable" for turn in job.project.turns)
+        if job.error is not None:
+            raise job.error
+        episode = job.result()
+        if not episode.samples:
+            return Report(name, "Stopped before the first sound.", _seed(job))
+        files = [episode.save(own / f"conversation{suffix}", manifest=False) for suffix in (".mp3", ".wav")]
+        ended = "stopped" if job.state == "cancelled" else "all was said"
+        length = clock(episode.samples / SAMPLE_RATE)
+        words = f"{GENERATED} by {self.model}, {length}, seed {_seed(job)}, {ended}"
+        if skipped:
+            words += (
+                f"; {skipped} {'turn' if skipped == 1 else 'turns'} skipped, see the notes below the script"
+            )
+        voices = [take.manifest["voice"] for take in job.takes]
+        replaced = sorted({str(voice["spoken_with"]) for voice in voices if voice and "spoken_with" in voice})
+        if replaced:
+            words += f"; it cannot follow recordings and used {' and '.join(replaced)} instead"
+        if any(take.odd_length for take in job.takes):
+            words += "; a part of it is far too short or too long for its text, so listen to it"
+        return Report(name, words, _seed(job), tuple(files))
+
+    def _cast(self, script: Script, order: Order) -> dict[str, tuple[Voice, str]]:
+        """Each speaker's voice and its kind."""
+        cast = {}
+        labels = {turn.speaker_index: turn.label for turn in script.turns}
+        for place, (_, label) in enumerate(sorted(labels.items())):
+            recording = order.recordings[place]
+            if recording is None:
+                if order.voices[place] not in builtin_voices():
+                    raise VoiceError(
+                        f"the voice {order.voices[place][:100]!r} for {label}",
+                        f"one of {', '.join(builtin_voices())}, or a recording",
+                        "choose one of them",
+                    )
+                cast[label] = resolve_voice(order.voices[place]), "built-in"
+            else:
+                cast[label] = self._recorded(recording, order.consent), "upload"
+        return cast
+
+    def _recorded(self, path: Path, consent: bool) -> Voice:
+        shown = display_name(path.name)
+        if not consent:
+            raise VoiceError(
+                f"the recording {shown} without the consent of who speaks in it",
+                "their consent",
+                "ask them, then tick the box, or choose a built-in voice",
+            )
+        size, most = path.stat().st_size, self.limits.upload_megabytes * 1_000_000
+        if size > most:
+            raise VoiceError(
+                f"{shown}: {size / 1e6:.1f} MB", f"at most {most / 1e6:g} MB", "cut out the best 10 to 30 s"
+            )
+        return voice_of(Received(path, shown, "upload"), max_seconds=self.limits.voice_seconds)
+
+    def forget_old(self) -> None:
+        """Delete what was kept long enough."""
+        oldest = time.time() - 60 * self.limits.keep_minutes
+        for folder in self._folder.glob("*/live.mp3"):
+            if folder.stat().st_mtime < oldest:
+                self._streams.pop(folder.parent.name, None)
+                shutil.rmtree(folder.parent, ignore_errors=True)
+        with self._lock:
+            expired = [name for name, waiting in self._waiting.items() if waiting.since < oldest]
+            for name in expired:
+                del self._waiting[name]
+
+
+@dataclass
+class _Waiting:
+    """A visitor whose request waits in the queue."""
+
+    wanted: bool = True
+    since: float = field(default_factory=time.time)
+
+
+class _Ear:
+    """Leads what is said to the live sound, with the pauses of the script."""
+
+    def __init__(self, project: Project, live: LiveMp3) -> None:
+        self._live = live
+        self._pauses = {turn.id: turn.turn.pause_after_ms * SAMPLE_RATE // 1000 for turn in project.turns}
+
+    def __call__(self, event: Event) -> None:
+        if event.audio is not None:
+            self._live.write(event.audio)
+        elif event.kind == "take" and (pause := self._pauses[event.turn]):
+            self._live.write(np.zeros(pause, np.float32))
+
+
+def _progress(job: Generation, model: str, loaded: float) -> str:
+    if job.state in ("queued", "loading"):
+        return f"Loading {model} … {loaded:.0%}"
+    now = job.progress
+    left = f", {clock(now.remaining)} left" if now.pace and now.seconds > 1 else ""
+    return f"{model} speaks: {clock(now.seconds)} of about {clock(now.estimated)}{left}"
+
+
+def _seed(job: Generation) -> int | None:
+    return None if job.options is None else job.options.seed
+
+
+def _wait(job: Generation) -> None:
+    """Until the thread has let go of the project's files; what went wrong is asked for elsewhere."""
+    try:
+        job.result()
+    except VibeVoiceError:
+        return
+    except Exception:
+        _log.exception("speaking for a visitor failed")

@@ -1,0 +1,255 @@
+"""`%%vibevoice`: a cell that is a script, and its take as the cell's result.
+
+%load_ext vibevoice_nb
+
+%%vibevoice --steps 5 --voice Anna=Ada --voice Ben=Kai
+Anna: Good morning, Ben.
+Ben: Good morning!
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, cell_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.display import HTML, DisplayHandle, display
+
+from ..errors import OptionError, ProjectError, VibeVoiceError
+from ..project import Project, Take
+from ..project.jobs.generation import Event, Generation, Mode
+from ..project.registry import shared_project
+from ..script.lines import name_key
+from ..voices.library import builtin_voices, resolve_voice
+
+if TYPE_CHECKING:
+    from ..script import Script
+
+_OPTIONS = {
+    "steps": "num_steps",
+    "cfg": "cfg_scale",
+    "seed": "seed",
+    "solver": "solver",
+    "temperature": "temperature",
+}
+
+
+@magics_class
+class VibeVoiceMagics(Magics):
+    """The cell magic; `%load_ext vibevoice_nb` brings it."""
+
+    @magic_arguments()
+    @argument(
+        "--voice", action="append", default=[], metavar="SPEAKER=VOICE", help="built-in, library name or file"
+    )
+    @argument(
+        "--model", default="nano", help="nano, a hub id such as vibevoice/VibeVoice-1.5B-hf, or a folder"
+    )
+    @argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    @argument("--steps", type=int, help="solver steps per frame")
+    @argument("--cfg", type=float, help="classifier-free guidance; 1 is off")
+    @argument("--seed", type=int, help="of the noise; drawn and shown when left out")
+    @argument("--solver", help="dpmsolver++ or sde-dpmsolver++")
+    @argument("--temperature", type=float, help="scales the initial noise")
+    @argument(
+        "--mode", choices=("turns", "whole"), default="turns", help="turn by turn in context, or one pass"
+    )
+    @argument("--project", help="a folder NAME.vibevoice to keep script, voices and takes in")
+    @argument(
+        "--replace-script",
+        action="store_true",
+        help="take the cell's text even if the project's script was edited elsewhere; undo brings it back",
+    )
+    @argument("--out", help="also write the audio to this file")
+    @argument("--force", action="store_true", help="let --out replace a file")
+    @argument("--name", help="also bind the take to this variable")
+    @cell_magic
+    def vibevoice(self, line: str, cell: str) -> Take:
+        """Speak the cell, one line per turn, and show the take."""
+        args = parse_argstring(self.vibevoice, line)
+        if args.name is not None and not args.name.isidentifier():
+            raise UsageError(f"--name {args.name}: not a name Python can bind")
+        options = {ours: getattr(args, given) for given, ours in _OPTIONS.items()}
+        try:
+            voices = dict(_pair(text) for text in args.voice)
+            take = speak_cell(
+                cell,
+                voices,
+                project=args.project,
+                replace_script=args.replace_script,
+                model=args.model,
+                device=args.device,
+                mode=args.mode,
+                **options,
+            )
+            if args.out is not None:
+                take.save(os.path.expanduser(args.out), force=args.force)
+        except VibeVoiceError as error:
+            raise UsageError(str(error)) from None
+        if args.name is not None:
+            assert self.shell is not None
+            self.shell.user_ns[args.name] = take
+        return take
+
+
+def speak_cell(
+    text: str,
+    voices: Mapping[str, str],
+    *,
+    project: str | Path | None = None,
+    replace_script: bool = False,
+    model: str = "nano",
+    device: str = "auto",
+    mode: Mode = "turns",
+    **options: Any,
+) -> Take:
+    """Speak a script while a progress bar shows in the cell.
+
+    Parameters
+    ----------
+    text : str
+    voices : mapping from speaker to voice
+        Speakers left out get the built-in voices, in order.
+    project : path, optional
+        Kept there; what it has spoken already isn't spoken again. By default nothing but the take is kept.
+    replace_script : bool
+        Take the text also if the project's script was edited since a cell gave it. It can be undone.
+    model, device : str
+    mode : {"turns", "whole"}
+    **options
+        Those of `GenerationOptions`.
+
+    Returns
+    -------
+    Take
+
+    Raises
+    ------
+    VibeVoiceError
+    """
+    if project is not None:
+        kept = shared_project(project)
+        if not kept.give_script(text, replace=replace_script):
+            raise ProjectError(
+                f"the script of {kept.name}, which was edited since a cell gave it",
+                "the text of the cell",
+                "copy the edits into the cell, or add --replace-script (undo brings the edits back)",
+            )
+        return _speak_project(kept, voices, model, device, mode, options)
+    with tempfile.TemporaryDirectory(prefix="vibevoice-") as folder:
+        with Project.create(Path(folder) / "cell.vibevoice", text) as passing:
+            take = _speak_project(passing, voices, model, device, mode, options)
+        return Take.from_audio(take.audio, turns=take.turns, name=take.name, manifest=take.manifest)
+
+
+def _speak_project(
+    project: Project,
+    voices: Mapping[str, str],
+    model: str,
+    device: str,
+    mode: Mode,
+    options: Mapping[str, Any],
+) -> Take:
+    from ..engine.registry import engines
+
+    script = project.script.raise_for_errors()
+    for label, voice in choose_voices(script, voices).items():
+        # A voice that the cell gave before is no reason to replace one that was chosen since.
+        given = voice is not None and project.is_new_argument(f"voice {label}", voice)
+        if given or project.cast[label].voice is None:
+            project.set_voice(label, resolve_voice(voice or _default_voice(script, label)))
+        if given:
+            project.note_given({f"voice {label}": voice})
+    bar = _Bar()
+    job: Generation = project.generation(
+        lambda: engines.load(model, device=device, progress=lambda fraction: bar.loading(model, fraction)),
+        mode=mode,
+        listener=lambda event: bar.update(job, event),
+        **options,
+    )
+    try:
+        return job.start().result()  # started only now: the listener must know the job
+    finally:
+        bar.close()
+
+
+def choose_voices(script: Script, voices: Mapping[str, str]) -> dict[str, str | None]:
+    r"""Match voices given for speakers with the script's speakers; None for those without one.
+
+    Raises
+    ------
+    OptionError
+        For a speaker who isn't in the script.
+
+    Examples
+    --------
+    >>> from vibevoice_nb import parse_script
+    >>> choose_voices(parse_script("Speaker 1: Hello.\nSpeaker 2: Hi."), {"2": "Kai"})
+    {'Speaker 1': None, 'Speaker 2': 'Kai'}
+    """
+    wanted = {name_key(name): voice for name, voice in voices.items()}
+    chosen: dict[str, str | None] = {}
+    for turn in script.turns:
+        if turn.label not in chosen:
+            keys = (name_key(turn.label), name_key(str(turn.speaker)))
+            chosen[turn.label] = next((wanted.pop(key) for key in keys if key in wanted), None)
+    if wanted:
+        raise OptionError(
+            f"a voice for {', '.join(wanted)}", f"one of {', '.join(chosen)}", "correct the speaker's name"
+        )
+    return chosen
+
+
+def _default_voice(script: Script, label: str) -> str:
+    index = next(turn.speaker_index for turn in script.turns if turn.label == label)
+    return list(builtin_voices())[index]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    speaker, found, voice = text.partition("=")
+    if not (found and speaker.strip() and voice.strip()):
+        raise OptionError(f"--voice {text}", "SPEAKER=VOICE", "write --voice 1=Ada")
+    return speaker.strip().strip("\"'"), voice.strip().strip("\"'")
+
+
+class _Bar:
+    """A progress bar in the cell's output, drawn a few times a second and gone at the end."""
+
+    def __init__(self) -> None:
+        self._handle: DisplayHandle | None = display(HTML("loading the model …"), display_id=True)
+        self._drawn = 0.0
+
+    def loading(self, model: str, fraction: float) -> None:
+        if self._handle is not None:
+            self._handle.update(HTML(f"Loading {escape(model)} … {fraction:.0%}"))
+
+    def update(self, job: Generation, event: Event) -> None:
+        now = time.monotonic()
+        if self._handle is None or event.kind != "audio" or now - self._drawn < 0.25:
+            return
+        self._drawn = now
+        done = job.progress
+        left = f"about {done.remaining:.0f} s to go, " if done.pace else ""
+        self._handle.update(
+            HTML(
+                f'<progress max="{done.estimated:.1f}" value="{done.seconds:.1f}"></progress> '
+                f"{done.seconds:.1f} s of about {done.estimated:.0f} s, {left}RTF {done.rtf:.2f}"
+            )
+        )
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._handle.update(HTML(""))
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """What `%load_ext vibevoice_nb` calls."""
+    shell.register_magics(VibeVoiceMagics)

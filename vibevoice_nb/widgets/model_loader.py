@@ -1,0 +1,124 @@
+"""The model of a room: loaded in the background, its state told, let go of when asked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from vibevoice_nb.engine.defaults import known_settings
+from vibevoice_nb.engine.options import GenerationOptions
+from vibevoice_nb.engine.registry import describe, engines
+from vibevoice_nb.errors import VibeVoiceError
+from vibevoice_nb.model.loading.checkpoint import MIRRORS, NANO
+
+if TYPE_CHECKING:
+    from vibevoice_nb.engine.engine import Engine
+    from vibevoice_nb.engine.model_limits import ModelLimits
+
+SUGGESTIONS = [
+    {"id": NANO, "note": "the small embedded voice: no download, English, for trying things out"},
+    {"id": "vibevoice/VibeVoice-1.5B-hf", "note": "VibeVoice 1.5B: 5.4 GB, up to 90 minutes"},
+    {"id": "vibevoice/VibeVoice-7B-hf", "note": "VibeVoice 7B: 18.7 GB, up to 45 minutes"},
+    *({"id": name, "note": "original layout"} for name in MIRRORS),
+]
+
+
+def model_defaults(model: str) -> GenerationOptions:
+    """How a model likes to speak, as far as that is known before it is loaded; nothing is fetched.
+
+    >>> model_defaults("nano").cfg_scale, model_defaults("vibevoice/VibeVoice-1.5B-hf").cfg_scale
+    (3.0, 1.3)
+    """
+    return known_settings(model).options
+
+
+class ModelKeeper:
+    """Loads one model at a time and says how it stands.
+
+    Parameters
+    ----------
+    tell : callable
+        Called with the state, a plain dict, whenever it changes, from whatever thread.
+    **how
+        `device`, `dtype` and `quantize`, as for `Engine.load`.
+    """
+
+    def __init__(self, tell: Callable[[dict[str, Any]], None], **how: Any) -> None:
+        self._tell, self._how = tell, how
+        self._limits: dict[str, ModelLimits] = {}
+
+    def state(self, model: str) -> dict[str, Any]:
+        """How a model stands now."""
+        engine = engines.get(model, **self._how)
+        return _unloaded(model) if engine is None else self._ready(model, engine)
+
+    def limits(self, model: str) -> dict[str, Any]:
+        """Languages, voices and lengths a model is bound to, as far as they are known."""
+        return (self._limits.get(model) or known_settings(model).limits).to_json(model)
+
+    def engine(self, model: str) -> Engine:
+        """Get the engine, loading it if it isn't there; takes its time, so not in the main thread."""
+        try:
+            engine = engines.load(
+                model,
+                **self._how,
+                making=lambda: self._tell(_state("loading", model, message="loading …", loaded=0.0)),
+                progress=self._loading(model),
+            )
+        except VibeVoiceError as error:
+            self._tell(_state("failed", model, message=str(error)))
+            raise
+        except Exception as error:
+            self._tell(_state("failed", model, message=f"{type(error).__name__}: {error}"))
+            raise
+        self._tell(self._ready(model, engine))
+        return engine
+
+    def _ready(self, model: str, engine: Engine) -> dict[str, Any]:
+        loaded = describe(engine)
+        self._limits[model] = loaded.limits
+        message = f"from the mirror {loaded.mirror}: {model} could not be fetched" if loaded.mirror else ""
+        return _state(
+            "ready", model, device=loaded.device, dtype=loaded.dtype, memory=loaded.nbytes, message=message
+        )
+
+    def _loading(self, model: str) -> Callable[[float], None]:
+        """Tell the share that is loaded, in whole tenths: a large model has hundreds of parts."""
+        told = 0
+
+        def tell(share: float) -> None:
+            nonlocal told
+            if (tenths := int(10 * share)) > told:
+                told = tenths
+                nearly = "nearly there; the first load on a graphics card also compiles its kernels"
+                message = nearly if tenths == 9 else f"{10 * tenths} % is loaded"
+                self._tell(_state("loading", model, message=message, loaded=tenths / 10))
+
+        return tell
+
+    def load(self, model: str) -> threading.Thread:
+        """Load in the background; errors become the state."""
+
+        def work() -> None:
+            try:
+                self.engine(model)
+            except Exception:  # the state says it
+                return
+
+        thread = threading.Thread(target=work, name="vibevoice-load", daemon=True)
+        thread.start()
+        return thread
+
+    def unload(self, model: str) -> None:
+        """Let go of it; what still speaks with it keeps it until it is done."""
+        engines.unload(model)
+        self._tell(_unloaded(model))
+
+
+def _state(state: str, model: str, **more: Any) -> dict[str, Any]:
+    return {"state": state, "name": model, "device": "", "dtype": "", "memory": 0, "message": "", **more}
+
+
+def _unloaded(model: str) -> dict[str, Any]:
+    return _state("unloaded", model, message="is loaded when first needed")
