@@ -136,7 +136,7 @@ describe('calls', () => {
   });
 
   test('fail with three sentences', async () => {
-    const answer = channel.call('respeak', { turn: 't9' });
+    const answer = channel.call('regenerate', { turn: 't9' });
     wire.arrive(1, 'failed', { id: wire.last().id, got: 'no turn t9', expected: 'a turn', remedy: 'look' });
     await expect(answer).rejects.toMatchObject({
       name: 'CallError',
@@ -159,7 +159,7 @@ describe('calls', () => {
   });
 
   test('that the table does not have are refused before they are sent', async () => {
-    await expect(channel.call('respeak', { turn: 3 } as never)).rejects.toBeInstanceOf(CallError);
+    await expect(channel.call('regenerate', { turn: 3 } as never)).rejects.toBeInstanceOf(CallError);
     expect(wire.kinds()).toEqual(['hello']);
   });
 

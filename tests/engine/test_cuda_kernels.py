@@ -40,7 +40,7 @@ from vibevoice_nb.model.language_model import rotate
 from vibevoice_nb.model.loading import prepare
 from vibevoice_nb.model.modules.attention import attend_step
 from vibevoice_nb.model.modules.conv import DepthwiseConv, TwofoldState
-from vibevoice_nb.model.modules.layers import Modulated, Normalised, RMSNorm
+from vibevoice_nb.model.modules.layers import Modulated, Normalized, RMSNorm
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 pytest.importorskip("triton")
@@ -69,7 +69,7 @@ def _norms(rows: int, depth: int) -> Norms:
     scale, shift, _ = modulation.split(depth, -1)
     return {
         "none": None,
-        "plain": Normalised(1e-5),
+        "plain": Normalized(1e-5),
         "weighted": weighted.requires_grad_(False).to(DEVICE),
         "modulated": Modulated(1e-5, scale, shift),
     }
@@ -123,7 +123,7 @@ def test_mixing(steps: int, batch: int, channels: int) -> None:
     # Streams lie apart, as in the buffers of a frame.
     room = _randn(2, batch, 6 * channels + 5)
     before, after = (half[:, : 6 * channels].unflatten(1, (6, channels)) for half in room)
-    norm, plain = Normalised(1e-5), [before.clone()]
+    norm, plain = Normalized(1e-5), [before.clone()]
     for _ in range(3):
         x = _randn(batch, steps, channels)
         wanted = conv.add_to(x, norm, filters, plain)

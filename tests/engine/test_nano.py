@@ -55,13 +55,13 @@ def test_a_frame_comes_at_a_time(engine: Engine, talk: Speech) -> None:
 def test_four_voices_are_four_voices(engine: Engine) -> None:
     names = list(builtin_voices())
     assert len(names) == 4
-    colours = {}
+    colors = {}
     for name in names:
         speech = engine.speak("Speaker 1: The weather is fine today.", {1: name}, seed=3)
         assert speech.ended == "finished" and _loudness(speech.audio) > -40, name
-        colours[name] = _centroid(speech.audio)
-    values = sorted(colours.values())
-    assert values[-1] > 1.05 * values[0], colours
+        colors[name] = _centroid(speech.audio)
+    values = sorted(colors.values())
+    assert values[-1] > 1.05 * values[0], colors
 
 
 def _centroid(audio: np.ndarray) -> float:

@@ -209,7 +209,7 @@ def speak(
 @torch.inference_mode()
 def means(model: VibeVoiceModel, audio: Tensor) -> Tensor:
     """A voice as the codec's mean, without its random spread."""
-    return model.normalise_latent(model.acoustic.encode(audio[None, None])[0])
+    return model.normalize_latent(model.acoustic.encode(audio[None, None])[0])
 
 
 def relative(got: Sequence[Tensor], wanted: Sequence[Tensor]) -> float:

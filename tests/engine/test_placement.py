@@ -89,7 +89,7 @@ def test_what_fits_stays_together(model: VibeVoiceModel, sizes: tuple[int, int])
 
 
 @pytest.mark.usefixtures("cards")
-def test_quantised_layers_are_counted_as_they_are_kept(model: VibeVoiceModel, sizes: tuple[int, int]) -> None:
+def test_quantized_layers_are_counted_as_they_are_kept(model: VibeVoiceModel, sizes: tuple[int, int]) -> None:
     rest, layer = sizes
     small = kept_bytes(model.language_model.layers[0], torch.float32, device_type="cuda", quantize="int8")
     assert small < 0.3 * layer

@@ -114,7 +114,7 @@ def test_without_a_generator_a_voice_always_has_the_same_spread() -> None:
     alone = encode_voices(model, [one])[0]
     together = encode_voices(model, [other, one])
     assert torch.equal(together[1], alone), "to the bit, so that it is found again whoever else speaks"
-    mean = model.normalise_latent(model.acoustic.encode(one[None, None])[0])
+    mean = model.normalize_latent(model.acoustic.encode(one[None, None])[0])
     assert 0.1 < (alone - mean).square().mean().sqrt() / (0.625 * model.latent_scale) < 1.5
     assert not torch.allclose(together[0][:2] - alone, torch.zeros(2, LATENT), atol=1e-2)
 

@@ -10,8 +10,8 @@ import pytest
 from rooms import SOUND, studio_traits, voice
 
 AXE = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
-EXPECTED = ("generate", "cancel", "choose_take", "star_take", "delete_take", "undo", "set_gap", "respeak")
-QUIET = ("set_voice", "clear_voice", "set_consent", "trim_voice", "set_colour", "load_model", "unload_model")
+EXPECTED = ("generate", "cancel", "choose_take", "star_take", "delete_take", "undo", "set_gap", "regenerate")
+QUIET = ("set_voice", "clear_voice", "set_consent", "trim_voice", "set_color", "load_model", "unload_model")
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def wait_for_call(mounted: Any, method: str) -> dict[str, Any]:
 
 def consenting(**more: Any) -> list[dict[str, Any]]:
     return [
-        {"label": "Anna", "colour": "#0072b2", "voice": voice("Ada")},
-        {"label": "Ben", "colour": "#d55e00", "voice": voice("Ben", "recording", consent=True, **more)},
+        {"label": "Anna", "color": "#0072b2", "voice": voice("Ada")},
+        {"label": "Ben", "color": "#d55e00", "voice": voice("Ben", "recording", consent=True, **more)},
     ]
 
 

@@ -17,7 +17,7 @@ Ben: I made some coffee and went for a walk by the river. [pause:500]
 Anna: That sounds like a good way to begin the day.
 Ben: It was. Next time you should come with me.
 """
-COLOURS = {"Anna": "#4c6ef5", "Ben": "#e8590c"}
+COLORS = {"Anna": "#4c6ef5", "Ben": "#e8590c"}
 SECONDS = (3.2, 2.4, 2.8, 3.6, None, None)
 
 
@@ -102,7 +102,7 @@ def studio_traits(**more: Any) -> dict[str, Any]:
                     "turn": turn["id"],
                     "label": turn["speaker"],
                     "text": text,
-                    "colour": COLOURS[turn["speaker"]],
+                    "color": COLORS[turn["speaker"]],
                     "start": start,
                     "stop": stop,
                     "confidence": 1.0,
@@ -120,10 +120,10 @@ def studio_traits(**more: Any) -> dict[str, Any]:
         "turns": turns,
         "takes": takes,
         "speakers": [
-            {"label": "Anna", "colour": COLOURS["Anna"], "voice": voice("Ada")},
+            {"label": "Anna", "color": COLORS["Anna"], "voice": voice("Ada")},
             {
                 "label": "Ben",
-                "colour": COLOURS["Ben"],
+                "color": COLORS["Ben"],
                 "voice": voice("Ben at home", "recording", checks=[noisy]),
             },
         ],

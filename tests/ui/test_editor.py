@@ -152,15 +152,15 @@ def test_in_a_shadow_root_it_looks_and_works_the_same(mount: Mount) -> None:
     page.wait_for_timeout(100)
     page.keyboard.press("Enter")
     room.until(lambda: editor.script == "Anna: Hello.\nBen: ", "the completion")
-    colour = page.locator(".cm-vvLabel").first.evaluate("label => getComputedStyle(label).color")
-    assert colour != page.locator(".cm-line").first.evaluate("line => getComputedStyle(line).color")
+    color = page.locator(".cm-vvLabel").first.evaluate("label => getComputedStyle(label).color")
+    assert color != page.locator(".cm-line").first.evaluate("line => getComputedStyle(line).color")
     display = page.locator(".cm-content").evaluate("content => getComputedStyle(content).whiteSpace")
     assert display.startswith("break-spaces")  # the editor's own styles are in the shadow root too
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_speaker_can_be_read_in_both_themes(mount: Mount, theme: str) -> None:
-    speakers = [{"label": f"Voice {k}", "colour": colour, "voice": None} for k, colour in enumerate(PALETTE)]
+    speakers = [{"label": f"Voice {k}", "color": color, "voice": None} for k, color in enumerate(PALETTE)]
     script = "\n".join(f"{speaker['label']}: Hello. [pause]" for speaker in speakers) + "\n# a comment"
     room = mount("editor", traits={"script": script, "speakers": speakers}, theme=theme)
     assert room.page.locator(".cm-vvLabel").count() == len(PALETTE)

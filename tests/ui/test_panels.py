@@ -105,7 +105,7 @@ def test_failure_is_said_in_words_and_can_be_put_away(room: Callable[..., Any]) 
 
 def test_cast(room: Callable[..., Any]) -> None:
     mounted = room(
-        speakers=[studio_traits()["speakers"][0], {"label": "Ben", "colour": "#d55e00", "voice": None}]
+        speakers=[studio_traits()["speakers"][0], {"label": "Ben", "color": "#d55e00", "voice": None}]
     )
     page = mounted.page
     assert page.get_by_text("Ben has no voice yet.").is_visible()
@@ -231,7 +231,7 @@ def test_takes(room: Callable[..., Any]) -> None:
     gap.press("Tab")
     assert wait_for_call(mounted, "set_gap") == {"turn": "t2", "gap_ms": 250}
     lane.get_by_role("button", name="Speak again").click()
-    assert wait_for_call(mounted, "respeak") == {"turn": "t2"}
+    assert wait_for_call(mounted, "regenerate") == {"turn": "t2"}
 
 
 def test_turns_with_the_keyboard(room: Callable[..., Any]) -> None:

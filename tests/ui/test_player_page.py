@@ -22,7 +22,7 @@ from vibevoice_nb.widgets.channel import _Message
 from vibevoice_nb.widgets.player import Player
 
 FRAME = 3200
-COLOURS = {"Anna": "#c2410c", "Ben": "#1d4ed8"}
+COLORS = {"Anna": "#c2410c", "Ben": "#1d4ed8"}
 TEXTS = ("Good morning.", "Thanks for having me!", "So how does it learn?", "It listens.")
 
 
@@ -35,7 +35,7 @@ def sweep(seconds: float) -> np.ndarray:
 def turns(samples: int, count: int = 4) -> tuple[TakeTurn, ...]:
     marks = np.linspace(0, samples, count + 1).astype(int).tolist()
     return tuple(
-        TakeTurn(f"t{at}", label, TEXTS[at % 4], start, stop, 1.0, COLOURS[label])
+        TakeTurn(f"t{at}", label, TEXTS[at % 4], start, stop, 1.0, COLORS[label])
         for at, (start, stop) in enumerate(pairwise(marks))
         for label in ["Anna" if at % 2 == 0 else "Ben"]
     )
@@ -211,8 +211,8 @@ def painted(room: Room) -> str:
         """() => {
           const canvas = document.querySelector('.vvnb-deck-spectrum');
           const data = canvas.getContext('2d').getImageData(60, 0, canvas.width - 60, canvas.height).data;
-          const colours = new Set(new Uint32Array(data.buffer));
-          return colours.size > 5 ? canvas.toDataURL() : '';
+          const colors = new Set(new Uint32Array(data.buffer));
+          return colors.size > 5 ? canvas.toDataURL() : '';
         }"""
     )
 
@@ -276,8 +276,8 @@ def drawn(room: Room) -> bool:
           const canvas = document.querySelector('.vvnb-deck-wave');
           const middle = canvas.height >> 1;
           const data = canvas.getContext('2d').getImageData(0, middle - 12, canvas.width, 1).data;
-          const colours = new Set(new Uint32Array(data.buffer));
-          return colours.size > 2;
+          const colors = new Set(new Uint32Array(data.buffer));
+          return colors.size > 2;
         }"""
     )
 

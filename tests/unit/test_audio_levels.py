@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from audio_helpers import tone
 
-from vibevoice_nb.audio.io import clipped_fraction, dbfs, normalise_loudness, rms
+from vibevoice_nb.audio.io import clipped_fraction, dbfs, normalize_loudness, rms
 
 GOLDEN = np.load(Path(__file__).parents[1] / "data" / "golden_norm.npz")
 
@@ -17,7 +17,7 @@ GOLDEN = np.load(Path(__file__).parents[1] / "data" / "golden_norm.npz")
 def test_loudness_agrees_with_the_reference(case: int) -> None:
     given_, expected = GOLDEN[f"norm{case}_in"], GOLDEN[f"norm{case}_out"]
     before = given_.copy()
-    out = normalise_loudness(given_)
+    out = normalize_loudness(given_)
     assert out.dtype == np.float32
     np.testing.assert_allclose(out, expected, rtol=1e-6, atol=1e-7)
     np.testing.assert_array_equal(given_, before)
@@ -29,8 +29,8 @@ def test_loudness_is_the_formula_and_a_high_peak_is_scaled_down() -> None:
     scaled = clicks * (10 ** (-25 / 20) / (rms(clicks) + 1e-6))
     peak = scaled.max()
     assert peak > 1
-    np.testing.assert_allclose(normalise_loudness(clicks), scaled / (peak + 1e-6), rtol=1e-6)
-    assert normalise_loudness(clicks).max() <= 1
+    np.testing.assert_allclose(normalize_loudness(clicks), scaled / (peak + 1e-6), rtol=1e-6)
+    assert normalize_loudness(clicks).max() <= 1
 
 
 def test_levels() -> None:

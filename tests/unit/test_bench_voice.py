@@ -1,4 +1,4 @@
-"""The voice benchmark: errors counted rightly, a recogniser without a memory, endings told apart."""
+"""The voice benchmark: errors counted rightly, a recognizer without a memory, endings told apart."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_missing_sentences_are_an_error(tmp_path: Any) -> None:
 RESERVED = Path(__file__).parents[1] / "data" / "reserved_voices"
 
 
-def test_the_recogniser_hears_and_forgets() -> None:
+def test_the_recognizer_hears_and_forgets() -> None:
     pytest.importorskip("pocketsphinx")
     clips = {c.text: c.audio for c in read_clips(RESERVED) if c.voice == "am_puck"}
     texts = [
@@ -118,13 +118,13 @@ def test_the_recogniser_hears_and_forgets() -> None:
         "Chop the parsley, but leave the stalks whole.",
     ]
     first, second = (clips[text] for text in texts)
-    ear = hearing.Recogniser()
+    ear = hearing.Recognizer()
     alone = ear.hear(first)
-    result = hearing.score([second, first], texts[::-1], recogniser=ear)
+    result = hearing.score([second, first], texts[::-1], recognizer=ear)
     assert result.heard[1] == alone
     assert result.wer < 60 and result.words == 19
     # The wrong words are wrong.
-    assert hearing.score([second], texts[:1], recogniser=ear).wer > 80
+    assert hearing.score([second], texts[:1], recognizer=ear).wer > 80
     assert len(ear.hear(np.zeros(24000, np.float32)).split()) < 3
 
 
@@ -136,7 +136,7 @@ def test_whoever_is_installed_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> Any:
         raise OptionError("no judge here", "the judge", "install it")
 
-    monkeypatch.setattr(bench_voice, "WhisperRecogniser", lambda model: Ear())
+    monkeypatch.setattr(bench_voice, "WhisperRecognizer", lambda model: Ear())
     monkeypatch.setattr(bench_voice, "Naturalness", missing)
     # Voices of tones: the embedding is the position of the strongest one.
     monkeypatch.setattr(bench_voice, "SpeakerEmbedding", lambda: lambda audio: np.eye(2)[int(audio[0] > 0)])
@@ -155,10 +155,10 @@ def test_without_whisper_pocketsphinx_listens(monkeypatch: pytest.MonkeyPatch) -
     def missing(*_: Any) -> Any:
         raise OptionError("no judge here", "the judge", "install it")
 
-    for judge in ("WhisperRecogniser", "Naturalness", "SpeakerEmbedding"):
+    for judge in ("WhisperRecognizer", "Naturalness", "SpeakerEmbedding"):
         monkeypatch.setattr(bench_voice, judge, missing)
     panel = bench_voice.Panel("base", {})
-    assert panel.heard_by == "pocketsphinx" and isinstance(panel.listener, hearing.Recogniser)
+    assert panel.heard_by == "pocketsphinx" and isinstance(panel.listener, hearing.Recognizer)
 
 
 def test_variants_are_compared_with_the_first(monkeypatch: pytest.MonkeyPatch) -> None:

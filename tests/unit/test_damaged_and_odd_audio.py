@@ -13,7 +13,7 @@ import soundfile
 from audio_helpers import SAMPLE_RATE, tone
 from test_audio_reading import wav_bytes
 
-from vibevoice_nb.audio.io import AudioError, dbfs, normalise_loudness, read_audio
+from vibevoice_nb.audio.io import AudioError, dbfs, normalize_loudness, read_audio
 from vibevoice_nb.errors import VoiceError
 from vibevoice_nb.voices.checks import load_voice
 
@@ -162,7 +162,7 @@ def test_an_offset_does_not_take_the_loudness(tmp_path: Path, offset: float) -> 
     np.testing.assert_allclose(voice.audio, plain.audio, atol=2e-3)
     check = next(check for check in voice.checks if check.code == "offset")
     assert check.severity == "info" and "was removed" in check.message
-    kept = load_voice(_wav(tmp_path, speech() + np.float32(offset)), normalise=False)
+    kept = load_voice(_wav(tmp_path, speech() + np.float32(offset)), normalize=False)
     assert abs(float(kept.audio.mean())) < 1e-4
 
 
@@ -171,4 +171,4 @@ def test_an_ordinary_recording_is_left_as_it_is(tmp_path: Path) -> None:
     audio = speech() + np.float32(0.002)
     voice = load_voice(audio, trim=False)
     assert not any(check.code == "offset" for check in voice.checks)
-    np.testing.assert_array_equal(voice.audio, normalise_loudness(audio))
+    np.testing.assert_array_equal(voice.audio, normalize_loudness(audio))

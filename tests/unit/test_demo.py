@@ -1,4 +1,4 @@
-"""What `make demo` speaks, heard by a recogniser that knows nothing of us."""
+"""What `make demo` speaks, heard by a recognizer that knows nothing of us."""
 
 from pathlib import Path
 

@@ -94,7 +94,7 @@ def test_no_room_for_sound_is_said() -> None:
 def test_names_are_only_text() -> None:
     evil = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
     take = conversation([evil, "Eve"], model=evil, seed=3)
-    take = replace(take, name=evil, path=Path(evil), turns=tuple(replace(t, colour=evil) for t in take.turns))
+    take = replace(take, name=evil, path=Path(evil), turns=tuple(replace(t, color=evil) for t in take.turns))
     for budget in (2_000_000, 60_000):
         page = Page(mimebundle(take, budget)["text/html"])
         assert set(page.found) <= {"div", "strong", "img", "audio", "span", "em", "code"}
@@ -102,7 +102,7 @@ def test_names_are_only_text() -> None:
         assert all(not name.startswith("on") for tags in page.found.values() for tag in tags for name in tag)
 
 
-def test_no_colours_that_one_theme_would_hide() -> None:
+def test_no_colors_that_one_theme_would_hide() -> None:
     html = mimebundle(Take.from_audio(TAKE.audio))["text/html"]
     assert "color:" not in html and "background" not in html
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from vibevoice_nb.nano import english
 from vibevoice_nb.nano.characters import fold
-from vibevoice_nb.nano.english import ALPHABET, PHONES, PUNCTUATION, lexicon, normalise, to_phonemes, words
+from vibevoice_nb.nano.english import ALPHABET, PHONES, PUNCTUATION, lexicon, normalize, to_phonemes, words
 
 
 @pytest.mark.filterwarnings("ignore:not English")
@@ -79,7 +79,7 @@ from vibevoice_nb.nano.english import ALPHABET, PHONES, PUNCTUATION, lexicon, no
     ],
 )
 def test_writing_becomes_speech(written: str, spoken: str) -> None:
-    assert normalise(written) == spoken
+    assert normalize(written) == spoken
 
 
 READINGS = [
@@ -92,10 +92,10 @@ READINGS = [
 @pytest.mark.filterwarnings("ignore:not English")
 @pytest.mark.parametrize(("written", "spoken"), READINGS)
 def test_readings(written: str, spoken: str) -> None:
-    assert normalise(written) == spoken
+    assert normalize(written) == spoken
     # Inside a sentence it is read the same.
     if written[0].isalnum() and written[-1].isalnum() and "." not in spoken:
-        assert normalise(f"so {written}, yes") in (f"so {spoken}, yes", f"so {spoken}. yes")
+        assert normalize(f"so {written}, yes") in (f"so {spoken}, yes", f"so {spoken}. yes")
 
 
 def test_there_are_readings_enough() -> None:
@@ -170,7 +170,7 @@ def test_spelling_needs_a_generator() -> None:
 
 def test_other_scripts_are_named_not_dropped_in_silence() -> None:
     with pytest.warns(UserWarning, match="不"):
-        assert normalise("hello 不") == "hello"
+        assert normalize("hello 不") == "hello"
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ _TRICKY = st.text(st.sampled_from("0123456789$€£%&@#.,:;-–—/'\"’ aAmMpP
 def test_any_text_gives_only_the_alphabet(text: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        plain = normalise(text)
+        plain = normalize(text)
         assert re.fullmatch(r"[a-z',.?!;:\- ]*", plain) and "  " not in plain and plain == plain.strip()
         assert set(to_phonemes(text)) <= set(ALPHABET)
         # Speaking out what is already plain words changes nothing.
@@ -222,7 +222,7 @@ def test_any_text_gives_only_the_alphabet(text: str) -> None:
 @given(st.integers(0, 10**18))
 def test_every_whole_number_is_read(number: int) -> None:
     for written in (str(number), f"{number:,}", f"${number}", f"{number}%", f"{number}th"):
-        assert not re.search(r"\d", normalise(written)) and words(written)
+        assert not re.search(r"\d", normalize(written)) and words(written)
 
 
 @given(st.integers(0, 23), st.integers(0, 59))

@@ -31,7 +31,7 @@ def python(code: str) -> str:
 
 
 def test_import_is_quick_and_brings_no_torch() -> None:
-    # The best of five: on a busy machine a single run measures the neighbours.
+    # The best of five: on a busy machine a single run measures the neighbors.
     runs = [python(IMPORT).split() for _ in range(5)]
     assert {torch for _, torch in runs} == {"False"}
     assert min(float(seconds) for seconds, _ in runs) < 0.3

@@ -20,7 +20,7 @@ RESERVED = Path(__file__).parents[1] / "data" / "reserved_voices"
 @pytest.mark.parametrize(
     ("judge", "package"),
     [
-        (judges.WhisperRecogniser, "faster_whisper"),
+        (judges.WhisperRecognizer, "faster_whisper"),
         (judges.Naturalness, "distillmos"),
         (judges.SpeakerEmbedding, "resemblyzer"),
     ],

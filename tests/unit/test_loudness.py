@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vibevoice_nb.audio.limiter import Levelling, levelled
-from vibevoice_nb.audio.loudness import LoudnessMeter, measure, normalise
+from vibevoice_nb.audio.loudness import LoudnessMeter, measure, normalize
 from vibevoice_nb.audio.sources import ArraySource
 from vibevoice_nb.errors import AudioError, OptionError
 
@@ -55,19 +55,19 @@ def test_a_peak_between_samples_is_found() -> None:
 def test_silence_and_snippets_have_no_loudness_and_stay(audio: np.ndarray) -> None:
     assert measure(audio).lufs is None
     assert "too short or too quiet" in str(measure(audio))
-    np.testing.assert_array_equal(normalise(audio), audio)
+    np.testing.assert_array_equal(normalize(audio), audio)
 
 
 def test_a_snippet_beyond_the_limit_is_limited() -> None:
     loud = 4 * AUDIO[:6000]
     assert measure(loud).true_peak_db > 0
-    assert measure(normalise(loud)).true_peak_db <= -0.9
+    assert measure(normalize(loud)).true_peak_db <= -0.9
 
 
 @pytest.mark.parametrize("target", [-16.0, -14.0])
 def test_it_reaches_the_target_where_nothing_is_limited(target: float) -> None:
     audio = 0.1 * np.sin(2 * np.pi * 300 * np.arange(5 * RATE) / RATE).astype(np.float32)
-    result = normalise(audio, target)
+    result = normalize(audio, target)
     assert measure(result).lufs == pytest.approx(target, abs=0.05)
     np.testing.assert_allclose(result / result[100] * audio[100], audio, atol=1e-6)  # one gain for all
 
@@ -84,7 +84,7 @@ def test_peaks_never_pass_the_limit(seed: int, target: float, limit: float, clic
     audio = in_syllables(rng.standard_normal(2 * RATE), rng)
     audio[rng.integers(0, audio.size, clicks)] += rng.choice([-5.0, 5.0], clicks)
     audio = audio.astype(np.float32)
-    result = normalise(audio, target, limit)
+    result = normalize(audio, target, limit)
     after, plan = measure(result), Levelling.plan(measure(audio), target, limit)
     assert after.true_peak_db <= limit + 0.1
     if not plan.limiting and plan.before.lufs is not None:
@@ -105,14 +105,14 @@ def test_the_limiter_leaves_no_trace_away_from_peaks() -> None:
 
 def test_blocks_are_limited_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     audio = 3 * AUDIO
-    whole = normalise(audio, -10)
+    whole = normalize(audio, -10)
     monkeypatch.setattr("vibevoice_nb.audio.limiter.BLOCK", 5_003)
-    np.testing.assert_allclose(normalise(audio, -10), whole, atol=1e-6)
+    np.testing.assert_allclose(normalize(audio, -10), whole, atol=1e-6)
 
 
 def test_targets_out_of_range() -> None:
     for lufs, peak in ((-60, -1), (0, -1), (-16, 3), (float("nan"), -1)):
         with pytest.raises(OptionError):
-            normalise(AUDIO, lufs, peak)
+            normalize(AUDIO, lufs, peak)
     with pytest.raises(AudioError):
-        normalise(np.array([np.inf], np.float32))
+        normalize(np.array([np.inf], np.float32))

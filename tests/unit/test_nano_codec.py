@@ -202,7 +202,7 @@ def test_copies_are_judged(shape: ModelConfig, tmp_path: Path, monkeypatch: pyte
 
 def test_a_codec_in_half_precision_is_loaded(shape: ModelConfig, tmp_path: Path) -> None:
     net = AcousticCodec(shape.acoustic)
-    common.initialise(net)
+    common.initialize(net)
     common.save_weights(
         {name: value.half() for name, value in net.state_dict().items()}, tmp_path / "c.safetensors"
     )

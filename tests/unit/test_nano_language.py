@@ -37,7 +37,7 @@ def work_dir(tmp_path_factory: pytest.TempPathFactory, shape: ModelConfig) -> Pa
     speech.unpack(folder / "teacher", folder)
     torch.manual_seed(0)
     codec = AcousticCodec(shape.acoustic)
-    common.initialise(codec)
+    common.initialize(codec)
     common.save_weights(codec.state_dict(), folder / "codec.safetensors")
     corpus.encode(speech.Speech(folder), folder, shape, corpus.EncodeConfig((1.0, 1.19)))
     return folder
@@ -161,7 +161,7 @@ def test_semantic_encoder_learns(people: corpus.PersonCorpus, work_dir: Path, sh
 
 def test_decoder_takes_normal_latents(people: corpus.PersonCorpus, shape: ModelConfig) -> None:
     decoder = AcousticCodec(shape.acoustic).decoder
-    common.initialise(decoder)
+    common.initialize(decoder)
     latents = torch.randn(1, 2, 64)
     normal = torch.from_numpy(people.normal(latents.numpy()))
     made = semantic.NormalDecoder(decoder, people.bias, people.scale)(normal)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from vibevoice_nb.audio.sources import ArraySource
-from vibevoice_nb.display.plots import colours_of, plot_spectrogram, plot_waveform, waveform_strip
+from vibevoice_nb.display.plots import colors_of, plot_spectrogram, plot_waveform, waveform_strip
 from vibevoice_nb.errors import AudioError, OptionError
 
 TAKE = conversation(["Ada", "$Eve_{2}$", "_Bo", "Ada"])
@@ -60,14 +60,14 @@ def test_sources_are_drawn_like_arrays(plot) -> None:
     np.testing.assert_array_equal(pixels(plot(TAKE.source)), pixels(plot(TAKE.audio)))
 
 
-def test_turns_are_in_their_speakers_colours() -> None:
-    colours = colours_of(TAKE.turns)
-    assert len(set(colours.values())) == 3
+def test_turns_are_in_their_speakers_colors() -> None:
+    colors = colors_of(TAKE.turns)
+    assert len(set(colors.values())) == 3
     drawn = {
         to_hex(patch.get_facecolor()) for patch in plot_waveform(TAKE.audio, turns=TAKE.turns).axes[0].patches
     }
-    assert drawn == set(colours.values())
-    assert colours_of([type("Turn", (), {"label": "A", "colour": "red;} <script>"})]) == {"A": "#3b6fb6"}
+    assert drawn == set(colors.values())
+    assert colors_of([type("Turn", (), {"label": "A", "color": "red;} <script>"})]) == {"A": "#3b6fb6"}
 
 
 def test_axes_say_their_units() -> None:

@@ -317,19 +317,19 @@ def test_a_speaker_without_lines_is_there_while_it_has_a_voice(project: Project)
         project.clear_voice("Cleo")
 
 
-def test_colours_are_apart_and_can_be_set(project: Project) -> None:
+def test_colors_are_apart_and_can_be_set(project: Project) -> None:
     project.script_text = "\n".join(f"{name}: Hi." for name in "ABCD")
-    assert [member.colour for member in project.cast.values()] == list(PALETTE[:4])
-    project.set_colour("B", "#ABCDEF")
-    assert Project.open(project.path, read_only=True).cast["B"].colour == "#abcdef"
-    for label, colour in (("B", "red"), ("Z", "#000000"), ("B", "url(x)")):
+    assert [member.color for member in project.cast.values()] == list(PALETTE[:4])
+    project.set_color("B", "#ABCDEF")
+    assert Project.open(project.path, read_only=True).cast["B"].color == "#abcdef"
+    for label, color in (("B", "red"), ("Z", "#000000"), ("B", "url(x)")):
         with pytest.raises(OptionError):
-            project.set_colour(label, colour)
+            project.set_color(label, color)
 
 
 def contrast(one: str, other: str) -> float:
-    def luminance(colour: str) -> float:
-        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    def luminance(color: str) -> float:
+        parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
         linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
 
@@ -337,10 +337,10 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize("colour", PALETTE)
+@pytest.mark.parametrize("color", PALETTE)
 @pytest.mark.parametrize("ground", ["#ffffff", "#111111"])
-def test_the_palette_shows_on_light_and_dark(colour: str, ground: str) -> None:
-    assert contrast(colour, ground) >= 3.0
+def test_the_palette_shows_on_light_and_dark(color: str, ground: str) -> None:
+    assert contrast(color, ground) >= 3.0
 
 
 def test_settings_are_plain_and_kept(project: Project) -> None:
@@ -379,7 +379,7 @@ def test_who_observes_is_told(project: Project) -> None:
 def test_three_hundred_turns_are_edited_quickly(project: Project) -> None:
     lines = [f"{'Anna' if i % 2 else 'Ben'}: This is line {i} of a long conversation." for i in range(300)]
     project.script_text = "\n".join(lines)
-    work = []  # of this process: the time on the wall is also the neighbours' on the disk
+    work = []  # of this process: the time on the wall is also the neighbors' on the disk
     for _ in range(10):
         lines[150] += " x"
         text = "\n".join(lines)

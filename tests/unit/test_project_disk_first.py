@@ -80,7 +80,7 @@ def facts(project: Project) -> dict[str, Any]:
         ),
         "settings": dict(project.settings),
         "cast": {
-            label: (m.colour, m.voice and m.voice.sha256, m.consent) for label, m in project.cast.items()
+            label: (m.color, m.voice and m.voice.sha256, m.consent) for label, m in project.cast.items()
         },
         "undo": [step.words for step in project._state.undo],
         "samples": project.timeline().samples,
@@ -104,7 +104,7 @@ CHANGES: dict[str, Callable[[Project], Any]] = {
     "no voice": lambda project: project.clear_voice("Anna"),
     "trim": lambda project: project.trim_voice("Anna", 0.25, 2.75),
     "consent": lambda project: project.set_consent("Anna", True),
-    "colour": lambda project: project.set_colour("Anna", "#123456"),
+    "color": lambda project: project.set_color("Anna", "#123456"),
     "choice": lambda project: project.choose(project.turns[0].id, project.turns[0].takes[0]),
     "star": lambda project: project.star(project.turns[1].takes[0]),
     "gap": lambda project: project.set_gap(project.turns[2].id, 700),

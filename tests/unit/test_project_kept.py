@@ -45,11 +45,11 @@ def test_every_replaced_script_comes_back(path: Path) -> None:
 def test_what_left_with_a_script_comes_back_with_it(tmp_path: Path) -> None:
     with Project.create(tmp_path / "talk", SCRIPT) as project:
         project.set_gap(project.turns[1].id, 700)
-        project.set_colour("Ben", "#123456")
+        project.set_color("Ben", "#123456")
         before = project.turns
         project.script_text = "Cleo: All new."
         project.undo()
-        assert project.turns == before and project.cast["Ben"].colour == "#123456"
+        assert project.turns == before and project.cast["Ben"].color == "#123456"
 
 
 def test_typing_is_one_step_and_a_replacement_its_own(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_later_format_is_named(path: Path) -> None:
 def test_keys_of_others_are_kept(path: Path) -> None:
     data = json.loads((path / "project.json").read_text())
     data["of_a_plugin"] = {"a": 1}
-    data["turns"][0]["colour_of_a_plugin"] = "red"
+    data["turns"][0]["color_of_a_plugin"] = "red"
     (path / "project.json").write_text(json.dumps(data))
     with Project.open(path) as project:
         project.settings["seed"] = 9
@@ -172,8 +172,8 @@ def test_a_take_that_is_a_link_is_left_out(path: Path, tmp_path: Path) -> None:
     [
         ("turns", [{"id": "../x", "speaker": "A", "text": "B"}]),
         ("turns", [{"id": "a", "speaker": "A", "text": "B", "chosen": "../../etc"}]),
-        ("cast", [{"label": "Anna", "colour": "#000000", "voice": "../../secret"}]),
-        ("cast", [{"label": "Anna", "colour": "url(evil)"}]),
+        ("cast", [{"label": "Anna", "color": "#000000", "voice": "../../secret"}]),
+        ("cast", [{"label": "Anna", "color": "url(evil)"}]),
         ("starred", ["/etc/passwd"]),
         ("undo", [{"words": "x", "back": [["restore", "../../x"]]}]),
         (
@@ -181,7 +181,7 @@ def test_a_take_that_is_a_link_is_left_out(path: Path, tmp_path: Path) -> None:
             [
                 {
                     "words": "x",
-                    "back": [["member", "Anna", {"label": "Anna", "colour": "#000000", "voice": "../x"}]],
+                    "back": [["member", "Anna", {"label": "Anna", "color": "#000000", "voice": "../x"}]],
                 }
             ],
         ),

@@ -185,7 +185,7 @@ def changes(project: Project) -> Iterator[Callable[[], Any]]:
     yield lambda: setattr(project, "script_text", "Anna: New.")
     yield lambda: project.settings.update(seed=5)
     yield lambda: project.set_voice("Anna", tone(96_000))
-    yield lambda: project.set_colour("Anna", "#123456")
+    yield lambda: project.set_color("Anna", "#123456")
     yield lambda: project.set_gap(turn.id, 10)
     yield lambda: project.choose(turn.id, take)
     yield lambda: project.star(take)

@@ -183,8 +183,8 @@ def test_the_episode_is_a_take_that_holds_no_audio(tmp_path: Path) -> None:
         assert episode.samples == sum(take.samples for take in takes) and episode.name == "talk"
         assert np.array_equal(episode.audio, np.concatenate([take.audio for take in takes]))
         assert [turn.start for turn in episode.turns] == [i * 3 * FRAME for i in range(8)]
-        assert {turn.label: turn.colour for turn in episode.turns} == {
-            label: member.colour for label, member in project.cast.items()
+        assert {turn.label: turn.color for turn in episode.turns} == {
+            label: member.color for label, member in project.cast.items()
         }
         assert [part["text"] for part in episode.manifest["takes"]] == [
             turn.turn.text for turn in project.turns

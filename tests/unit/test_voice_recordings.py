@@ -41,7 +41,7 @@ def test_silence_is_trimmed_gently() -> None:
     assert 3.8 < voice.seconds < 4.3
     start, stop = active_span(audio)
     assert 48000 - 2900 <= start <= 48000 and 48000 + 3.6 * 24000 <= stop <= 48000 + 4.2 * 24000
-    untouched = load_voice(audio, trim=False, normalise=False)
+    untouched = load_voice(audio, trim=False, normalize=False)
     np.testing.assert_array_equal(untouched.audio, audio)
     assert untouched.audio is not audio
 

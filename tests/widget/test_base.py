@@ -157,7 +157,7 @@ def test_every_text_goes_both_ways(page: FakePage, text: str) -> None:
 
 
 def test_a_method_the_widget_lacks_fails_in_words(page: FakePage) -> None:
-    assert page.call("respeak", turn="t1")["got"] == "Room doesn't answer 'respeak'"
+    assert page.call("regenerate", turn="t1")["got"] == "Room doesn't answer 'regenerate'"
 
 
 def test_only_methods_of_the_table_can_be_marked() -> None:

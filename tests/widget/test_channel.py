@@ -204,7 +204,7 @@ def test_calls_are_handed_on_with_their_buffers_in_either_form() -> None:
     "fields",
     [
         {"method": "launch", "params": {}},
-        {"method": "respeak", "params": {"turn": 1}},
+        {"method": "regenerate", "params": {"turn": 1}},
         {"method": "undo", "params": {}, "base64": ["not base64"]},
     ],
 )

@@ -110,7 +110,7 @@ def test_describes_its_take() -> None:
         "turn": "a",
         "label": "Anna",
         "text": "Hello.",
-        "colour": "#aa0000",
+        "color": "#aa0000",
         "start": 0,
         "stop": N // 2,
         "confidence": 1.0,

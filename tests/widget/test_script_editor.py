@@ -1,4 +1,4 @@
-"""ScriptEditor in the kernel: what it says of a script, and whose colours and voices stay."""
+"""ScriptEditor in the kernel: what it says of a script, and whose colors and voices stay."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ def test_all_that_follows_from_a_change_goes_out_at_once(monkeypatch: pytest.Mon
     assert len([names for names in sent if names & {"turns", "diagnostics"}]) == 1
 
 
-def test_speakers_keep_their_colours_and_voices() -> None:
+def test_speakers_keep_their_colors_and_voices() -> None:
     editor = ScriptEditor("Anna: Hello.\nBen: Hi.")
     anna, ben = editor.speakers
-    assert anna["colour"] != ben["colour"]
-    ben = {**ben, "colour": "#123456", "voice": {"name": "Ada", "kind": "built-in"}}
+    assert anna["color"] != ben["color"]
+    ben = {**ben, "color": "#123456", "voice": {"name": "Ada", "kind": "built-in"}}
     editor.speakers = [anna, ben]
     editor.script = "Clara: Oh.\nAnna: Hello."
     assert labels(editor) == ["Clara", "Anna"]
-    assert editor.speakers[0]["colour"] not in (anna["colour"], "")
+    assert editor.speakers[0]["color"] not in (anna["color"], "")
     editor.script = "BEN: Hi.\nAnna: Hello."
     assert editor.speakers == [{**ben, "label": "BEN"}, anna]
 

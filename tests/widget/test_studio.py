@@ -109,10 +109,10 @@ def test_generate_from_the_page_plays_live_and_keeps_takes(studio: Studio, page:
     assert {row["takes"][0] for row in studio.turns} == set(studio.takes)
 
 
-def test_respeak_choose_star_delete_undo(studio: Studio, page: Page) -> None:
+def test_regenerate_choose_star_delete_undo(studio: Studio, page: Page) -> None:
     studio.generate().result(180)
     turn = studio.turns[0]
-    page.call("respeak", turn=turn["id"])
+    page.call("regenerate", turn=turn["id"])
     studio.generation.result(180)
     first, second = studio.turns[0]["takes"]
     # The seed is fixed and was used for this turn already: the same again would be no new take.

@@ -149,7 +149,7 @@ def test_a_deleted_folder_is_said_and_recreated(studio: Studio) -> None:
 
 def test_a_call_that_fails_shows_that_the_folder_is_gone(studio: Studio) -> None:
     shutil.rmtree(studio.work.path)
-    FakePage(studio).call("set_colour", speaker="Anna", colour="#123456")
+    FakePage(studio).call("set_color", speaker="Anna", color="#123456")
     assert studio.project["problem"]
 
 

@@ -49,7 +49,7 @@ def send(page: FakePage, content: bytes, kind: str = "upload", name: str = "hum.
 def test_speakers_begin_without_voices(picker: VoicePicker) -> None:
     assert [row["voice"] for row in picker.speakers] == [None, None]
     assert picker.cast == {} and picker.missing == ["Anna", "Ben"]
-    assert len({row["colour"] for row in picker.speakers}) == 2
+    assert len({row["color"] for row in picker.speakers}) == 2
     assert {voice["kind"] for voice in picker.voices} == {"built-in"}
     assert all(voice["seconds"] > 1 and voice["description"] for voice in picker.voices)
 
@@ -109,10 +109,10 @@ def test_sounds(page: FakePage, picker: VoicePicker) -> None:
         assert page.call("describe", source=source)["kind"] == "failed"
 
 
-def test_colours(page: FakePage, picker: VoicePicker) -> None:
-    page.call("set_colour", speaker="Anna", colour="#ABCDEF")
-    assert speaker(picker, "Anna")["colour"] == "#abcdef"
-    assert page.call("set_colour", speaker="Anna", colour="red; background: url(x)")["kind"] == "failed"
+def test_colors(page: FakePage, picker: VoicePicker) -> None:
+    page.call("set_color", speaker="Anna", color="#ABCDEF")
+    assert speaker(picker, "Anna")["color"] == "#abcdef"
+    assert page.call("set_color", speaker="Anna", color="red; background: url(x)")["kind"] == "failed"
 
 
 def test_from_python(picker: VoicePicker) -> None:
@@ -149,12 +149,12 @@ def test_the_panel_edits_a_project(tmp_path: Path, library: VoiceLibrary) -> Non
         page.call("set_voice", speaker="Anna", voice="Ada")
         send(page, write_audio(tmp_path / "hum.flac", HUM).read_bytes())
         page.call("set_consent", speaker="Ben", consent=True)
-        page.call("set_colour", speaker="Ben", colour="#123456")
+        page.call("set_color", speaker="Ben", color="#123456")
     with Project.open(tmp_path / "show") as project:
         members = project.cast
         assert [(member.kind, member.consent) for member in members.values()] == [
             ("built-in", False),
             ("upload", True),
         ]
-        assert members["Ben"].colour == "#123456" and members["Ben"].voice is not None
+        assert members["Ben"].color == "#123456" and members["Ben"].voice is not None
         assert members["Ben"].voice.name == "hum"

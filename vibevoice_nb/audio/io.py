@@ -34,7 +34,7 @@ __all__ = [
     "check_audio_target",
     "clipped_fraction",
     "dbfs",
-    "normalise_loudness",
+    "normalize_loudness",
     "read_audio",
     "rms",
     "write_audio",
@@ -107,7 +107,7 @@ def dbfs(audio: np.ndarray) -> float:
     return 20.0 * float(np.log10(max(rms(audio), 1e-6)))
 
 
-def normalise_loudness(audio: np.ndarray, target_dbfs: float = -25.0, eps: float = 1e-6) -> np.ndarray:
+def normalize_loudness(audio: np.ndarray, target_dbfs: float = -25.0, eps: float = 1e-6) -> np.ndarray:
     """Bring audio to the loudness the model was trained with.
 
     `audio * 10^(target_dbfs / 20) / (rms + eps)`; if the peak then exceeds 1, divided by `peak + eps`: what
@@ -128,7 +128,7 @@ def normalise_loudness(audio: np.ndarray, target_dbfs: float = -25.0, eps: float
 
     Examples
     --------
-    >>> round(dbfs(normalise_loudness(np.sin(np.arange(24000, dtype=np.float32)))), 2)
+    >>> round(dbfs(normalize_loudness(np.sin(np.arange(24000, dtype=np.float32)))), 2)
     -25.0
     """
     audio = as_samples(audio)

@@ -157,7 +157,7 @@ def measure(audio: NDArray[np.floating[Any]] | Iterable[NDArray[np.floating[Any]
     return meter.result()
 
 
-def normalise(
+def normalize(
     audio: NDArray[np.floating[Any]], lufs: float = -16.0, true_peak_db: float = -1.0
 ) -> NDArray[np.float32]:
     """Bring audio to a loudness, with no true peak beyond a limit.
@@ -186,7 +186,7 @@ def normalise(
     Examples
     --------
     >>> quiet = 0.01 * np.sin(2 * np.pi * 997 * np.arange(72000) / 24000).astype(np.float32)
-    >>> print(measure(normalise(quiet, -16.0)))
+    >>> print(measure(normalize(quiet, -16.0)))
     -16.0 LUFS, true peak -12.9 dBTP, 3.0 s
     """
     source = ArraySource(as_samples(audio))

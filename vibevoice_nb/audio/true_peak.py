@@ -30,7 +30,7 @@ def true_peaks(audio: NDArray[np.float32], least: float) -> NDArray[np.float32]:
     around = np.lib.stride_tricks.sliding_window_view(audio, 2 * REACH + 1)
     starts = np.arange(0, count, _STRETCH)
     highest = np.pad(np.maximum.reduceat(np.abs(audio), starts), 1, mode="edge")
-    highest = np.maximum(np.maximum(highest[:-2], highest[2:]), highest[1:-1])  # the neighbours reach in
+    highest = np.maximum(np.maximum(highest[:-2], highest[2:]), highest[1:-1])  # the neighbors reach in
     for start in starts[highest * overshoot > least]:
         stop = min(start + _STRETCH, count)
         peaks[start:stop] = np.abs(phases @ around[start:stop].T).max(axis=0)

@@ -23,8 +23,8 @@ from typing import Any, get_args
 import numpy as np
 
 from vibevoice_nb.audio.io import read_audio
-from vibevoice_nb.bench.judges import Naturalness, SpeakerEmbedding, WhisperRecogniser
-from vibevoice_nb.bench.recognizers import SAMPLE_RATE, Listener, Recogniser, Score, score
+from vibevoice_nb.bench.judges import Naturalness, SpeakerEmbedding, WhisperRecognizer
+from vibevoice_nb.bench.recognizers import SAMPLE_RATE, Listener, Recognizer, Score, score
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.model.kernels.quantized import Int4Kernel, Int8Kernel, Quantize
@@ -127,7 +127,7 @@ def load(model: str, width: str) -> Engine:
 
 
 class Panel:
-    """Whoever listens: the recogniser, and what else is installed.
+    """Whoever listens: the recognizer, and what else is installed.
 
     Parameters
     ----------
@@ -140,10 +140,10 @@ class Panel:
     def __init__(self, whisper: str, references: dict[str, Path]) -> None:
         self.listener: Listener
         try:
-            self.listener, self.heard_by = WhisperRecogniser(whisper), f"whisper {Path(whisper).name}"
+            self.listener, self.heard_by = WhisperRecognizer(whisper), f"whisper {Path(whisper).name}"
         except OptionError as error:
             print(f"{error}; pocketsphinx listens instead", flush=True)
-            self.listener, self.heard_by = Recogniser(), "pocketsphinx"
+            self.listener, self.heard_by = Recognizer(), "pocketsphinx"
         self.natural = _if_installed(Naturalness)
         self.embed = _if_installed(SpeakerEmbedding)
         self.references = {
@@ -154,7 +154,7 @@ class Panel:
 
     def judge(self, voice: Spoken, texts: Sequence[str], name: str) -> tuple[Figures, Score]:
         """Figures of one voice, and its word errors."""
-        result = score(voice.audio, texts, recogniser=self.listener)
+        result = score(voice.audio, texts, recognizer=self.listener)
         figures: Figures = {"wer": round(result.wer, 2), "wer_se": round(result.standard_error, 2)}
         if self.natural is not None:
             marks = [self.natural(sound) for sound in voice.audio]

@@ -32,7 +32,7 @@ def _missing(package: str) -> OptionError:
     return OptionError(f"no {package} here", f"the package {package}", EXTRA)
 
 
-class WhisperRecogniser:
+class WhisperRecognizer:
     """A Whisper model by faster-whisper, on the CPU in int8.
 
     Parameters

@@ -10,7 +10,7 @@ from typing import Any
 from vibevoice_nb.bench.backends import PARTS
 
 _SIDES = {"ours": "#2a6f97", "native": "#b5651d"}
-_PART_COLOURS = ("#264653", "#2a9d8f", "#8ab17d", "#e9c46a", "#f4a261", "#bbbbbb")
+_PART_COLORS = ("#264653", "#2a9d8f", "#8ab17d", "#e9c46a", "#f4a261", "#bbbbbb")
 
 
 def plot(figures: Mapping[str, Any], folder: Path) -> list[Path]:
@@ -62,9 +62,9 @@ def _components(axes: Any, figures: Mapping[str, Any]) -> bool:
     names = [f"{side}_{width}_{context}" for side in _SIDES for width, context, _ in _measured(figures, side)]
     names.sort(key=lambda name: (name.split("_")[1], int(name.split("_")[2]), name.startswith("ours")))
     before = [0.0] * len(names)
-    for part, colour in zip((*PARTS, "rest"), _PART_COLOURS, strict=True):
+    for part, color in zip((*PARTS, "rest"), _PART_COLORS, strict=True):
         widths = [max(0.0, figures[f"{name}_{part}_ms"]) for name in names]
-        axes.barh([name.replace("_", " ") for name in names], widths, left=before, color=colour, label=part)
+        axes.barh([name.replace("_", " ") for name in names], widths, left=before, color=color, label=part)
         before = [start + width for start, width in zip(before, widths, strict=True)]
     axes.set_xlabel("ms per frame of 133 ms")
     axes.figure.legend(loc="outside lower center", ncols=6, fontsize=8, frameon=False)
@@ -73,13 +73,13 @@ def _components(axes: Any, figures: Mapping[str, Any]) -> bool:
 
 def _contexts(axes: Any, figures: Mapping[str, Any]) -> bool:
     drawn = False
-    for side, colour in _SIDES.items():
+    for side, color in _SIDES.items():
         measured = _measured(figures, side)
         for width in dict.fromkeys(width for width, _, _ in measured):
             points = sorted((context, ms) for kind, context, ms in measured if kind == width)
             if len(points) > 1:
                 drawn = True
-                axes.plot(*zip(*points, strict=True), "o-", color=colour, label=f"{side}, {width}")
+                axes.plot(*zip(*points, strict=True), "o-", color=color, label=f"{side}, {width}")
     axes.set_xlabel("tokens of context")
     axes.set_ylabel("ms per frame")
     axes.set_ylim(bottom=0)

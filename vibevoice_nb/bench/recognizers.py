@@ -1,4 +1,4 @@
-"""An independent recogniser and what it makes of recordings: word error rates with their standard errors."""
+"""An independent recognizer and what it makes of recordings: word error rates with their standard errors."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Listener(Protocol):
         """Words heard in `audio` [N] float32."""
 
 
-class Recogniser:
+class Recognizer:
     """pocketsphinx with its US English models; each utterance is heard on its own, in any order.
 
     Raises
@@ -63,7 +63,7 @@ class Recogniser:
         try:
             from pocketsphinx import Decoder
         except ImportError as error:
-            raise OptionError("no pocketsphinx here", "the recogniser", "pip install pocketsphinx") from error
+            raise OptionError("no pocketsphinx here", "the recognizer", "pip install pocketsphinx") from error
         # The cepstral mean is taken over the utterance itself, so nothing carries over from the one before.
         self._decoder = Decoder(cmn="batch", loglevel="FATAL")
 
@@ -94,7 +94,7 @@ class Recogniser:
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """Word errors over some utterances, of each (errors, words); `heard` is what the recogniser wrote."""
+    """Word errors over some utterances, of each (errors, words); `heard` is what the recognizer wrote."""
 
     counts: tuple[tuple[int, int], ...] = ()
     heard: tuple[str, ...] = ()
@@ -133,7 +133,7 @@ def score(
     audio: Iterable[np.ndarray],
     texts: Sequence[str],
     sample_rate: int = SAMPLE_RATE,
-    recogniser: Listener | None = None,
+    recognizer: Listener | None = None,
 ) -> Score:
     """Word error rate of recordings of `texts`.
 
@@ -145,7 +145,7 @@ def score(
         What was to be said.
     sample_rate : int
         Of all of them, in hertz.
-    recogniser : Listener, optional
+    recognizer : Listener, optional
         To use one again; loading one takes a second.
 
     Returns
@@ -158,9 +158,9 @@ def score(
     >>> score([np.zeros(24000, np.float32)], ["Two words."]).wer  # doctest: +SKIP
     100.0
     """
-    recogniser = recogniser or Recogniser()
+    recognizer = recognizer or Recognizer()
     total = Score()
     for sound, text in zip(audio, texts, strict=True):
-        said, heard = words(text), recogniser.hear(sound, sample_rate)
+        said, heard = words(text), recognizer.hear(sound, sample_rate)
         total += Score(((word_errors(said, words(heard)), len(said)),), (heard,))
     return total

@@ -120,7 +120,7 @@ def _words(take: Showable, seconds: float, room: int) -> dict[str, Any]:
                 "turn": turn.turn_id,
                 "label": turn.label,
                 "text": turn.text,
-                "colour": turn.colour,
+                "color": turn.color,
                 "start": round(turn.start * scale),
                 "stop": round(turn.stop * scale),
                 "confidence": turn.confidence,
@@ -132,7 +132,7 @@ def _words(take: Showable, seconds: float, room: int) -> dict[str, Any]:
 
 
 def _framed(inner: str) -> str:
-    # No colours of our own: the text is dark or light as the page is.
+    # No colors of our own: the text is dark or light as the page is.
     return f'<div class="vibevoice-take" style="max-width:720px;line-height:1.5">{inner}</div>'
 
 
@@ -192,10 +192,10 @@ def _picture(take: Showable, room: int) -> str:
 def _speakers(turns: Sequence[Any]) -> str:
     if not turns:
         return ""
-    from vibevoice_nb.display.plots import colours_of
+    from vibevoice_nb.display.plots import colors_of
 
     dot = '<span style="color:{}" aria-hidden="true">●</span> {}'
-    named = [dot.format(colour, escape(label)) for label, colour in colours_of(turns).items()]
+    named = [dot.format(color, escape(label)) for label, color in colors_of(turns).items()]
     return f"<div>{' &nbsp; '.join(named)}</div>"
 
 

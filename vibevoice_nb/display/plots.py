@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TOP_HZ = 12_000.0
 
 # Told apart also by those who don't see red and green, and in grey.
-_COLOURS = ("#3b6fb6", "#c8553d", "#2a9d7f", "#8a5fb0", "#b8860b", "#5f6b7a")
+_COLORS = ("#3b6fb6", "#c8553d", "#2a9d7f", "#8a5fb0", "#b8860b", "#5f6b7a")
 _INK, _GREY = "#3a4250", "#7d899b"
 _SIZE = (7.2, 2.4)  # inches: the width of a page in two columns
 _COLUMNS, _ROWS = 1800, 360
@@ -36,7 +36,7 @@ _MEL_TICKS = (0, 250, 500, 1000, 2000, 4000, 8000, 12_000)
 
 
 class Turn(Protocol):
-    """What a plot needs of a turn; `start` and `stop` in samples, `colour` as in CSS, or empty."""
+    """What a plot needs of a turn; `start` and `stop` in samples, `color` as in CSS, or empty."""
 
     @property
     def label(self) -> str: ...
@@ -45,7 +45,7 @@ class Turn(Protocol):
     @property
     def stop(self) -> int: ...
     @property
-    def colour(self) -> str: ...
+    def color(self) -> str: ...
 
 
 class Plot(Figure):
@@ -84,7 +84,7 @@ def plot_waveform(
     turns: Sequence[Turn] = (),
     ax: Axes | None = None,
 ) -> Plot | Axes:
-    """Draw the waveform, each turn in its speaker's colour.
+    """Draw the waveform, each turn in its speaker's color.
 
     Parameters
     ----------
@@ -116,17 +116,17 @@ def plot_waveform(
     figure = Plot() if ax is None else None
     axes = figure.add_subplot() if figure is not None else ax
     assert axes is not None
-    colours = colours_of(turns)
-    top = _waves(axes, source, turns, colours, min(_COLUMNS, source.samples), _INK)
+    colors = colors_of(turns)
+    top = _waves(axes, source, turns, colors, min(_COLUMNS, source.samples), _INK)
     for turn in turns:
         span = turn.start / source.sample_rate, turn.stop / source.sample_rate
-        axes.axvspan(*span, color=colours[turn.label], alpha=0.1, linewidth=0)
+        axes.axvspan(*span, color=colors[turn.label], alpha=0.1, linewidth=0)
     limit = next((step for step in (0.05, 0.1, 0.2, 0.5) if top <= step), 1.0)
     axes.set_ylim(-limit, limit)
     axes.set_yticks(np.linspace(-limit, limit, 5))
     axes.set_ylabel("Amplitude (full scale = 1)")
     axes.spines[["top", "right"]].set_visible(False)
-    _finish(axes, source, turns, colours, small=figure is not None)
+    _finish(axes, source, turns, colors, small=figure is not None)
     return axes if figure is None else figure
 
 
@@ -161,7 +161,7 @@ def plot_spectrogram(
     ax: Axes | None = None,
     scale: Scale = "mel",
 ) -> Plot | Axes:
-    """Draw the spectrogram up to 12 kHz, the turns as a band above it in their speakers' colours.
+    """Draw the spectrogram up to 12 kHz, the turns as a band above it in their speakers' colors.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def plot_spectrogram(
         Of an array, in Hz.
     turns : sequence of TakeTurn
     ax : Axes, optional
-        Where to draw; a colour bar is put beside it.
+        Where to draw; a color bar is put beside it.
     scale : {"mel", "linear"}
 
     Returns
@@ -218,7 +218,7 @@ def plot_spectrogram(
     bar.outline.set_visible(False)
     if figure is not None:
         bar.ax.tick_params(labelsize=7.5, length=2.5)
-    _finish(axes, source, turns, colours_of(turns), small=figure is not None)
+    _finish(axes, source, turns, colors_of(turns), small=figure is not None)
     return axes if figure is None else figure
 
 
@@ -227,7 +227,7 @@ def waveform_strip(source: AudioSource, turns: Sequence[Turn], width: int, heigh
     figure = Plot(width / 100, height / 100)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    top = _waves(axes, source, turns, colours_of(turns), min(width, source.samples), _GREY)
+    top = _waves(axes, source, turns, colors_of(turns), min(width, source.samples), _GREY)
     axes.set_xlim(0, source.samples / source.sample_rate)
     axes.set_ylim(-max(top, 0.01), max(top, 0.01))
     axes.set_axis_off()
@@ -236,23 +236,23 @@ def waveform_strip(source: AudioSource, turns: Sequence[Turn], width: int, heigh
     return file.getvalue()
 
 
-def colours_of(turns: Sequence[Turn]) -> dict[str, str]:
-    """Each speaker's colour as #rrggbb, by label: the turns' own, or one from the palette.
+def colors_of(turns: Sequence[Turn]) -> dict[str, str]:
+    """Each speaker's color as #rrggbb, by label: the turns' own, or one from the palette.
 
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> colours_of([SimpleNamespace(label="Ada", colour="#123456"), SimpleNamespace(label="Eve", colour="")])
+    >>> colors_of([SimpleNamespace(label="Ada", color="#123456"), SimpleNamespace(label="Eve", color="")])
     {'Ada': '#123456', 'Eve': '#c8553d'}
     """
     from matplotlib.colors import is_color_like, to_hex
 
-    colours: dict[str, str] = {}
+    colors: dict[str, str] = {}
     for turn in turns:
-        if turn.label not in colours:
-            own = to_hex(turn.colour) if is_color_like(turn.colour) else ""
-            colours[turn.label] = own or _COLOURS[len(colours) % len(_COLOURS)]
-    return colours
+        if turn.label not in colors:
+            own = to_hex(turn.color) if is_color_like(turn.color) else ""
+            colors[turn.label] = own or _COLORS[len(colors) % len(_COLORS)]
+    return colors
 
 
 def _source(audio: NDArray[np.float32] | AudioSource, sample_rate: int) -> AudioSource:
@@ -266,33 +266,33 @@ def _waves(
     axes: Axes,
     source: AudioSource,
     turns: Sequence[Turn],
-    colours: Mapping[str, str],
+    colors: Mapping[str, str],
     columns: int,
     ink: str,
 ) -> float:
-    """Fill the waveform, in the speakers' colours and elsewhere in `ink`; return the largest sample."""
+    """Fill the waveform, in the speakers' colors and elsewhere in `ink`; return the largest sample."""
     peaks = source.peaks(0, source.samples, columns).astype(np.float64) / 32768
     low, high = peaks.min(axis=1), peaks.max(axis=1)
     middles = (np.arange(columns) + 0.5) * (source.samples / columns)
 
-    def fill(where: NDArray[np.bool_], colour: str) -> None:
+    def fill(where: NDArray[np.bool_], color: str) -> None:
         # A hairline keeps silence visible.
-        axes.fill_between(middles / source.sample_rate, low, high, where=where, color=colour, linewidth=0.35)
+        axes.fill_between(middles / source.sample_rate, low, high, where=where, color=color, linewidth=0.35)
 
     free = np.ones(columns, dtype=bool)
-    for label, colour in colours.items():
+    for label, color in colors.items():
         spoken = np.zeros(columns, dtype=bool)
         for turn in turns:
             if turn.label == label:
                 spoken |= (middles >= turn.start) & (middles < turn.stop)
-        fill(spoken, colour)
+        fill(spoken, color)
         free &= ~spoken
     fill(free, ink)
     return float(np.abs(peaks).max(initial=0.0))
 
 
 def _finish(
-    axes: Axes, source: AudioSource, turns: Sequence[Turn], colours: Mapping[str, str], *, small: bool
+    axes: Axes, source: AudioSource, turns: Sequence[Turn], colors: Mapping[str, str], *, small: bool
 ) -> None:
     """Time axis, a band of turns above, legend; `small` print in figures of our own."""
     from matplotlib.patches import Patch
@@ -311,13 +311,13 @@ def _finish(
             min(seconds, turn.stop / source.sample_rate),
             ymin=1.015,
             ymax=1.05,
-            color=colours[turn.label],
+            color=colors[turn.label],
             linewidth=0,
             clip_on=False,
         )
-    if colours:
+    if colors:
         axes.legend(
-            handles=[Patch(color=colour, label=_plain(label)) for label, colour in colours.items()],
+            handles=[Patch(color=color, label=_plain(label)) for label, color in colors.items()],
             loc="lower left",
             bbox_to_anchor=(0.0, 1.075),
             ncols=4,

@@ -19,7 +19,7 @@ from .modules.conv import (
     number_slots,
     streaming_convs,
 )
-from .modules.layers import Normalised, RMSNorm
+from .modules.layers import Normalized, RMSNorm
 from .modules.linear import Affine, Dense, Derived, LinearWeights
 
 _WIDE = 256
@@ -74,9 +74,9 @@ class Block(nn.Module):
         return linear.weight * self.ffn_gamma[:, None], linear.bias * self.ffn_gamma
 
     def forward(self, x: Tensor, state: StreamState | None) -> Tensor:
-        x = self.mixer.add_to(x, Normalised(self.eps), self.filters(), state)
+        x = self.mixer.add_to(x, Normalized(self.eps), self.filters(), state)
         if self.folded:
-            return self.down.add_to(x, self.up.gelu(x, Normalised(self.eps)))
+            return self.down.add_to(x, self.up.gelu(x, Normalized(self.eps)))
         return self.down.add_to(x, self.up.gelu(x, self.ffn_norm), self.ffn_gamma)
 
 

@@ -79,7 +79,7 @@ class LanguageModel(nn.Module):
     def __init__(self, config: LanguageConfig) -> None:
         super().__init__()
         self.config = config
-        # Uninitialised, as all parameters here: drawing values on the meta device imports torch._dynamo.
+        # Uninitialized, as all parameters here: drawing values on the meta device imports torch._dynamo.
         self.embed_tokens = nn.Embedding.from_pretrained(
             torch.empty(config.vocab_size, config.hidden_size), freeze=False
         )

@@ -157,7 +157,7 @@ def encode_voices(
         encode = functools.partial(_encode, model, padded.to(like))
         mean = encode() if memory is None else memory.voice(padded, encode)
         latent = mean + (spread[index] * noise[index, :count]).to(mean)
-        encoded.append(model.normalise_latent(latent))
+        encoded.append(model.normalize_latent(latent))
     return encoded
 
 

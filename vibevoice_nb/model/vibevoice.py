@@ -90,10 +90,10 @@ class VibeVoiceModel(nn.Module):
         """Embed generated frames: latent_norm [B, T, Z] and semantic features -> [B, T, H]."""
         return self.acoustic_connector(latent_norm) + self.semantic_connector(semantic)
 
-    def normalise_latent(self, latent: Tensor) -> Tensor:
+    def normalize_latent(self, latent: Tensor) -> Tensor:
         """From codec space to the space the head denoises in."""
         return (latent + self.latent_bias) * self.latent_scale
 
-    def denormalise_latent(self, latent_norm: Tensor) -> Tensor:
+    def denormalize_latent(self, latent_norm: Tensor) -> Tensor:
         """From the head's space back to codec space."""
         return latent_norm / self.latent_scale - self.latent_bias

@@ -48,7 +48,7 @@ _RULES: list[Rule] = [
 ]
 
 
-def normalise(text: str) -> str:
+def normalize(text: str) -> str:
     """English text as plain lower-case words, numbers and abbreviations spoken out.
 
     Parameters
@@ -63,9 +63,9 @@ def normalise(text: str) -> str:
 
     Examples
     --------
-    >>> normalise("Dr. Smith paid $5.20 at 3:30 on the 21st.")
+    >>> normalize("Dr. Smith paid $5.20 at 3:30 on the 21st.")
     'doctor smith paid five dollars and twenty cents at three thirty on the twenty first.'
-    >>> normalise("In 1999, 50% of the U.S.A. was online…")
+    >>> normalize("In 1999, 50% of the U.S.A. was online…")
     'in nineteen ninety nine, fifty percent of the u s ay was online.'
     """
     folded = fold(text)
@@ -98,14 +98,14 @@ def _strongest(match: re.Match[str]) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of `normalise(text)` without punctuation: what two transcripts are compared by.
+    """The words of `normalize(text)` without punctuation: what two transcripts are compared by.
 
     Examples
     --------
     >>> words("It's 7 o'clock, Dr. Who!")
     ["it's", 'seven', "o'clock", 'doctor', 'who']
     """
-    return re.findall(r"[a-z']+", normalise(text))
+    return re.findall(r"[a-z']+", normalize(text))
 
 
 @functools.cache
@@ -149,7 +149,7 @@ def to_phonemes(text: str, *, spell_probability: float = 0.0, rng: random.Random
     Parameters
     ----------
     text : str
-        Any text; it is normalised first, what has no English reading being left out without a warning.
+        Any text; it is normalized first, what has no English reading being left out without a warning.
     spell_probability : float
         How many of the known words are spelled all the same, from 0 to 1. Training uses about 0.12.
     rng : random.Random, optional

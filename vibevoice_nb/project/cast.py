@@ -44,7 +44,7 @@ class CastMember:
     ----------
     label : str
         As in the script: "Anna", "Speaker 1".
-    colour : str
+    color : str
         Such as "#0072b2".
     voice : Voice or None
         The reference recording; None until somebody gives one.
@@ -55,7 +55,7 @@ class CastMember:
     """
 
     label: str
-    colour: str
+    color: str
     voice: Voice | None = None
     kind: str = ""
     consent: bool = False
@@ -162,7 +162,7 @@ class VoiceShelf:
 
     def member(self, record: MemberRecord) -> CastMember:
         """The speaker of a record; without a voice, and with a warning, if its files are damaged."""
-        bare = CastMember(record.label, record.colour)
+        bare = CastMember(record.label, record.color)
         if record.voice is None:
             return bare
         if record.voice not in self._loaded:
@@ -172,7 +172,7 @@ class VoiceShelf:
                 self._folder.warn(f"the voice of {record.label} is left out, it is damaged: {exc}")
                 self._loaded[record.voice] = None
         loaded = self._loaded[record.voice]
-        return CastMember(record.label, record.colour, *loaded, record.consent) if loaded else bare
+        return CastMember(record.label, record.color, *loaded, record.consent) if loaded else bare
 
     def _load(self, name: str) -> tuple[Voice, str]:
         assert is_file_name(name)

@@ -1,4 +1,4 @@
-"""A project's cast: each speaker's colour and voice."""
+"""A project's cast: each speaker's color and voice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vibevoice_nb.voices.library import resolve_voice
 
 from .cast import CastMember, checked_label, trimmed
 from .opened import OpenProject
-from .storage.schema import MemberRecord, checked_colour
+from .storage.schema import MemberRecord, checked_color
 
 
 class CastProject(OpenProject):
@@ -102,20 +102,20 @@ class CastProject(OpenProject):
         with self._changing("cast") as state:
             state.member(label).consent = bool(consent)
 
-    def set_colour(self, label: str, colour: str) -> None:
-        """Give a speaker a colour, such as "#0072b2".
+    def set_color(self, label: str, color: str) -> None:
+        """Give a speaker a color, such as "#0072b2".
 
         Raises
         ------
         OptionError
-            No colour, or no speaker.
+            No color, or no speaker.
         ProjectError
         """
-        label, colour = checked_label(label), checked_colour(colour)
+        label, color = checked_label(label), checked_color(color)
         if label not in self.cast:
             raise OptionError(f"the speaker {label!r}", f"one of {', '.join(self.cast)}", "see project.cast")
         with self._changing("cast") as state:
-            state.member(label).colour = colour
+            state.member(label).color = color
 
     def _replace_voice(self, label: str, words: str, voice: Voice, kind: str | None, consent: bool) -> None:
         with self._changing("cast") as state:

@@ -280,7 +280,7 @@ class Project(TakesProject):
                 if record.chosen in self._takes:
                     own = record.gap_ms if record.gap_ms is not None else turn.pause_after_ms or None
                     gap_ms = between if own is None else own
-                    parts.append((self._coloured(self._takes[record.chosen]), gap_ms * SAMPLE_RATE // 1000))
+                    parts.append((self._colored(self._takes[record.chosen]), gap_ms * SAMPLE_RATE // 1000))
             if parts and own is None:
                 parts[-1] = (parts[-1][0], 0)
             return Timeline(parts)

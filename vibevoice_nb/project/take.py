@@ -51,7 +51,7 @@ class TakeTurn:
     start: int
     stop: int
     confidence: float = 1.0
-    colour: str = ""
+    color: str = ""
 
 
 @dataclass(frozen=True, eq=False)

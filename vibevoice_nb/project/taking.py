@@ -34,12 +34,12 @@ class TakesProject(CastProject):
             None has it.
         """
         with self._mutex:
-            return self._coloured(self._take(take_id))
+            return self._colored(self._take(take_id))
 
     def takes(self, turn_id: str) -> list[Take]:
         """The takes of a turn, the oldest first."""
         with self._mutex:
-            return [self._coloured(take) for take in self._lanes().get(turn_id, [])]
+            return [self._colored(take) for take in self._lanes().get(turn_id, [])]
 
     def is_starred(self, take_id: str) -> bool:
         """Whether somebody marked a take."""
@@ -207,7 +207,7 @@ class TakesProject(CastProject):
         for path in self._stale_drafts():
             if path.name.startswith(f"{DRAFT}{record.id}-"):
                 remove_folder(path)
-        return self._coloured(take)
+        return self._colored(take)
 
     @staticmethod
     def _move_back(move: Callable[[str], object], take_id: str) -> None:
@@ -265,9 +265,9 @@ class TakesProject(CastProject):
             self._state.retired.append(record)
         return record
 
-    def _coloured(self, take: Take) -> Take:
-        colours = {member.label: member.colour for member in self._state.cast}
-        turns = (replace(turn, colour=colours.get(turn.label, "")) for turn in take.turns)
+    def _colored(self, take: Take) -> Take:
+        colors = {member.label: member.color for member in self._state.cast}
+        turns = (replace(turn, color=colors.get(turn.label, "")) for turn in take.turns)
         return replace(take, turns=tuple(turns))
 
     def _stale_drafts(self) -> list[Path]:

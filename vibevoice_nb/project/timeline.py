@@ -123,7 +123,7 @@ class Timeline(BlockSource):
                 turn.start + segment.start,
                 turn.stop + segment.start,
                 turn.confidence,
-                turn.colour,
+                turn.color,
             )
             for segment in self.segments
             for turn in segment.take.turns

@@ -115,7 +115,7 @@ def _speakable(pieces: Iterator[Turn], frontend: Frontend) -> list[Turn]:
 
 
 def _joined(passage: list[tuple[int, Turn]]) -> list[tuple[int, Turn]]:
-    """Put neighbouring pieces of one turn together again; turns stay lines of their own, as in training."""
+    """Put neighboring pieces of one turn together again; turns stay lines of their own, as in training."""
     joined: list[tuple[int, Turn]] = []
     for index, piece in passage:
         if joined and joined[-1][0] == index:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from vibevoice_nb.model.codec import Decoder, Encoder
 from vibevoice_nb.model.config import SAMPLE_RATE
 
-from .common import CONFIGS, LoopConfig, Trainer, initialise, nano_config, read_config, step_rng
+from .common import CONFIGS, LoopConfig, Trainer, initialize, nano_config, read_config, step_rng
 from .corpus import HOP_LENGTH
 from .features import PHONE_SLOTS, Corpus
 from .scripts import SpokenCorpus
@@ -75,15 +75,15 @@ class SpectralLoss(nn.Module):
 
 def mel_filters(n_fft: int, bands: int) -> np.ndarray:
     """Mel filters [bands, bins] float32, each with sum 1 and none empty."""
-    centres = librosa.mel_frequencies(bands + 2, fmin=40.0, fmax=11_000.0, htk=True)
+    centers = librosa.mel_frequencies(bands + 2, fmin=40.0, fmax=11_000.0, htk=True)
     edges = np.linspace(0, SAMPLE_RATE / 2, n_fft // 2 + 1)
-    rising = (edges - centres[:-2, None]) / np.diff(centres)[:-1, None]
-    falling = (centres[2:, None] - edges) / np.diff(centres)[1:, None]
+    rising = (edges - centers[:-2, None]) / np.diff(centers)[:-1, None]
+    falling = (centers[2:, None] - edges) / np.diff(centers)[1:, None]
     filters = np.maximum(0, np.minimum(rising, falling))
     # Low filters of small transforms fall between two bins: they take the nearest one.
-    for row, centre in zip(filters, centres[1:-1], strict=True):
+    for row, center in zip(filters, centers[1:-1], strict=True):
         if row.sum() < 1e-3:
-            row[np.abs(edges - centre).argmin()] = 1.0
+            row[np.abs(edges - center).argmin()] = 1.0
     return (filters / filters.sum(1, keepdims=True)).astype(np.float32)
 
 
@@ -139,7 +139,7 @@ def train_decoder(
     """Train the decoder; weights go to ``{work_dir}/decoder.safetensors``."""
     torch.manual_seed(config.loop.seed)
     decoder = Decoder(nano_config().acoustic.decoder)
-    initialise(decoder)
+    initialize(decoder)
     trainer = Trainer(decoder, "decoder", work_dir, config.loop)
     if resume:
         trainer.resume()
@@ -165,7 +165,7 @@ def train_encoder(
     """Train the acoustic encoder; weights go to ``{work_dir}/encoder.safetensors``."""
     torch.manual_seed(config.loop.seed)
     encoder = Encoder(nano_config().acoustic.encoder)
-    initialise(encoder)
+    initialize(encoder)
     trainer = Trainer(encoder, "encoder", work_dir, config.loop)
     if resume:
         trainer.resume()

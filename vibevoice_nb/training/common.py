@@ -86,7 +86,7 @@ def nano_config(path: Path = CONFIGS / "nano.json") -> ModelConfig:
 
 
 @torch.no_grad()
-def initialise(module: nn.Module) -> None:
+def initialize(module: nn.Module) -> None:
     """Give every parameter under `module` its first value; the engine leaves them unset.
 
     Weights are normal with variance 1 / (3 fan-in), biases zero, norms one. What the diffusion head's
@@ -225,7 +225,7 @@ class Trainer:
         Parameters
         ----------
         losses : callable
-            Given the step's number, returns named scalars; ``loss`` is what is minimised.
+            Given the step's number, returns named scalars; ``loss`` is what is minimized.
         until : int, optional
             Stop before this step; the schedule stays that of all `steps`.
 

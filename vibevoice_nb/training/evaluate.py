@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vibevoice_nb.bench.recognizers import Recogniser, Score, score
+from vibevoice_nb.bench.recognizers import Recognizer, Score, score
 from vibevoice_nb.model.generation.loop import generate, prefill
 from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
 from vibevoice_nb.model.generation.silent_steps import SilentSteps
@@ -99,7 +99,7 @@ def evaluate(
         One per setting: ``cfg_scale``, ``temperature``, ``wer`` (percent), one for each voice, and seconds of
         speech a sentence.
     """
-    corpus, recogniser = Corpus(work_dir), Recogniser()
+    corpus, recognizer = Corpus(work_dir), Recognizer()
     model = assemble(work_dir, nano_config()).eval().requires_grad_(False)
     clips = voice_latents(corpus)
     jobs = [(text, voice) for text in texts for voice in range(len(clips))]
@@ -112,7 +112,7 @@ def evaluate(
         )  # fmt: skip
         scores = [Score() for _ in clips]
         for (text, voice), audio in zip(jobs, spoken, strict=True):
-            scores[voice] += score([audio], [text], recogniser=recogniser)
+            scores[voice] += score([audio], [text], recognizer=recognizer)
         line = {"cfg_scale": cfg_scale, "temperature": temperature, "num_steps": num_steps}
         line["wer"] = round(sum(scores, Score()).wer, 1)
         line |= {name: round(one.wer, 1) for name, one in zip(corpus.voices, scores, strict=True)}

@@ -21,7 +21,7 @@ from vibevoice_nb.model.config import SAMPLE_RATE, ModelConfig
 from vibevoice_nb.model.loading.weights import weights_of
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
-from .common import CONFIGS, initialise, load_part, load_weights, nano_config, read_config, save_weights
+from .common import CONFIGS, initialize, load_part, load_weights, nano_config, read_config, save_weights
 from .corpus import HOP_LENGTH
 from .features import Corpus
 from .language import UNUSED_PARTS, LanguageTrainingConfig
@@ -47,7 +47,7 @@ def assemble(work_dir: Path, config: ModelConfig) -> VibeVoiceModel:
     """
     torch.manual_seed(0)
     model = VibeVoiceModel(config, tied=True)
-    initialise(model)
+    initialize(model)
     load_weights(model.acoustic.decoder, work_dir / "decoder.safetensors")
     if (work_dir / "encoder.safetensors").exists():
         load_weights(model.acoustic.encoder, work_dir / "encoder.safetensors")

@@ -41,11 +41,11 @@ def mel_filters() -> np.ndarray:
     filters = librosa.filters.mel(
         sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=N_MELS, fmin=F_MIN, fmax=F_MAX, htk=True, norm=None
     )
-    centres = librosa.mel_frequencies(N_MELS + 2, fmin=F_MIN, fmax=F_MAX, htk=True)[1:-1]
+    centers = librosa.mel_frequencies(N_MELS + 2, fmin=F_MIN, fmax=F_MAX, htk=True)[1:-1]
     # The lowest filters can fall between two bins: they take the nearest one.
-    for row, centre in zip(filters, centres, strict=True):
+    for row, center in zip(filters, centers, strict=True):
         if row.sum() < 1e-3:
-            row[round(centre * N_FFT / SAMPLE_RATE)] = 1.0
+            row[round(center * N_FFT / SAMPLE_RATE)] = 1.0
     return (filters / filters.sum(1, keepdims=True)).astype(np.float32)
 
 

@@ -30,7 +30,7 @@ from vibevoice_nb.model.language_model import LanguageModel
 from vibevoice_nb.model.modules.attention import attend_causal
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
-from .common import CONFIGS, LoopConfig, Trainer, initialise, load_weights, nano_config, read_config, step_rng
+from .common import CONFIGS, LoopConfig, Trainer, initialize, load_weights, nano_config, read_config, step_rng
 from .features import PHONE_NAMES, PHONE_SLOTS, Corpus
 from .scripts import Example, ExampleConfig, ExampleMaker, load_semantic
 
@@ -97,7 +97,7 @@ class Student(nn.Module):
         for part in UNUSED_PARTS:
             delattr(self.model, part)
         self.phones = nn.Linear(config.language.hidden_size, PHONE_SLOTS * phones)
-        initialise(self)
+        initialize(self)
         nn.init.normal_(self.phones.weight, std=0.02)
         self.voice = nn.Linear(config.language.hidden_size, voice) if voice else None
         # Without semantic features their connector says nothing.
@@ -170,25 +170,25 @@ class Batches:
         """The batch of one step."""
         config = self.config
         multi = step >= config.single_until * config.loop.steps and rng.random() < config.multi_turn
-        # Neighbours by length, around a random place.
-        centre, turns = rng.randrange(len(self.order)), rng.randint(*config.turns) if multi else 1
+        # Neighbors by length, around a random place.
+        center, turns = rng.randrange(len(self.order)), rng.randint(*config.turns) if multi else 1
         reach = max(40, len(self.order) // 25)
         groups: list[list[int]] = []
         longest = 0
         while True:
-            group = self.group(centre, reach, turns, rng)
+            group = self.group(center, reach, turns, rng)
             longest = max(longest, self.maker.length(group))
             if groups and (len(groups) + 1) * longest > config.batch_tokens:
                 break
             groups.append(group)
         return collate([self.maker.make(group, rng) for group in groups], self.maker)
 
-    def group(self, centre: int, reach: int, turns: int, rng: random.Random) -> list[int]:
+    def group(self, center: int, reach: int, turns: int, rng: random.Random) -> list[int]:
         """The utterances of one example, in the order they are said."""
-        return [self._near(centre, reach, rng) for _ in range(turns)]
+        return [self._near(center, reach, rng) for _ in range(turns)]
 
-    def _near(self, centre: int, reach: int, rng: random.Random) -> int:
-        place = min(max(0, centre + rng.randint(-reach, reach)), len(self.order) - 1)
+    def _near(self, center: int, reach: int, rng: random.Random) -> int:
+        place = min(max(0, center + rng.randint(-reach, reach)), len(self.order) - 1)
         return self.indices[self.order[place]]
 
 

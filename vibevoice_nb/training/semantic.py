@@ -29,7 +29,7 @@ from .common import (
     CONFIGS,
     LoopConfig,
     Trainer,
-    initialise,
+    initialize,
     load_part,
     load_weights,
     nano_config,
@@ -59,7 +59,7 @@ class Listener(nn.Module):
         super().__init__()
         self.encoder = Encoder(config)
         self.phones = nn.Linear(config.size, PHONE_SLOTS * phones)
-        initialise(self)
+        initialize(self)
 
     def forward(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         """Features [B, F, C] and phone scores [B, F, S, phones] of audio [B, N]."""

@@ -1,6 +1,6 @@
 """Replay a recorded run through this engine and compare every array.
 
-A folder holds config.json, model.safetensors, meta.json, inputs.npz and expected.npz. Arrays are recognised
+A folder holds config.json, model.safetensors, meta.json, inputs.npz and expected.npz. Arrays are recognized
 by name; whatever the config's sizes are, each recorded array is computed from its recorded inputs. This is
 also how a new device or dtype is checked.
 """

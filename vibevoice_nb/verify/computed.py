@@ -1,6 +1,6 @@
 """Every recorded array, computed from its recorded inputs.
 
-Arrays are recognised by name, so a recording may have any of them.
+Arrays are recognized by name, so a recording may have any of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ..audio.io import normalise_loudness
+from ..audio.io import normalize_loudness
 from ..model.config import Solver
 from ..model.generation.loop import Step, generate, prefill
 from ..model.generation.sampler import Sampler, solver_steps
@@ -104,7 +104,7 @@ def _stream(
 def _loudness(rec: Recording) -> Computed:
     for name in rec.expected:
         if (match := re.fullmatch(r"norm(\d+)_out", name)) and rec.has(f"norm{match[1]}_in"):
-            yield name, normalise_loudness(rec.inputs[f"norm{match[1]}_in"])
+            yield name, normalize_loudness(rec.inputs[f"norm{match[1]}_in"])
 
 
 def whole_runs(rec: Recording) -> Computed:
@@ -140,7 +140,7 @@ def _prompt(rec: Recording, run: str) -> tuple[Prompt, list[Tensor]]:
     if rec.has(vae_noise):
         scale = (spread * rec.model.config.acoustic.noise_scale)[:, None, None]
         mean = mean + scale * rec.tensor(vae_noise)
-    latents = rec.model.normalise_latent(mean)
+    latents = rec.model.normalize_latent(mean)
     slots, voices, used = [], [], 0
     for index, count in enumerate(masks.sum(axis=1)):
         slots.append(VoiceSlot(int(places[used]), audio[index]))

@@ -19,7 +19,7 @@ from vibevoice_nb.audio.io import (
     AudioInfo,
     as_samples,
     clipped_fraction,
-    normalise_loudness,
+    normalize_loudness,
     read_audio,
 )
 from vibevoice_nb.errors import AudioError, VoiceError
@@ -333,7 +333,7 @@ def load_voice(
     *,
     name: str | None = None,
     trim: bool = True,
-    normalise: bool = True,
+    normalize: bool = True,
     max_seconds: float = MAX_VOICE_SECONDS,
 ) -> Voice:
     """Make a voice of a recording.
@@ -346,7 +346,7 @@ def load_voice(
         By default the file's name without its suffix.
     trim : bool
         Cut silence off both ends, leaving 0.1 s.
-    normalise : bool
+    normalize : bool
         Bring it to -25 dBFS, as the model expects.
     max_seconds : float
         Longer files are refused.
@@ -389,6 +389,6 @@ def load_voice(
         audio = audio[start:stop].copy()
     if offset := find_offset(audio):
         audio = audio - np.float32(offset)
-    if normalise:
-        audio = normalise_loudness(audio)
+    if normalize:
+        audio = normalize_loudness(audio)
     return Voice(name or (Path(label).stem if info else "voice"), audio, label, tuple(checks), info)

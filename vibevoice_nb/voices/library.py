@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vibevoice_nb.audio.io import SAMPLE_RATE, normalise_loudness, read_audio, write_audio
+from vibevoice_nb.audio.io import SAMPLE_RATE, normalize_loudness, read_audio, write_audio
 from vibevoice_nb.errors import AudioError, VoiceError
 from vibevoice_nb.files import write_atomically
 from vibevoice_nb.ranges import shown
@@ -111,7 +111,7 @@ class VoiceLibrary:
         Parameters
         ----------
         source : path, float32 [N] or Voice
-            As for `load_voice`; it is copied, trimmed and normalised.
+            As for `load_voice`; it is copied, trimmed and normalized.
         name : str, optional
             By default one derived from the recording's.
         consent : bool
@@ -128,7 +128,7 @@ class VoiceLibrary:
             For an unusable recording, a name that is taken (also by a built-in voice) or not allowed,
             and a folder that can't be written.
         """
-        voice = source if isinstance(source, Voice) else load_voice(source, normalise=False)
+        voice = source if isinstance(source, Voice) else load_voice(source, normalize=False)
         name = derive_name(voice.name) if name is None else clean_name(name)
         self._check_free(name)
         with self._disk():
@@ -136,7 +136,7 @@ class VoiceLibrary:
             with tempfile.TemporaryDirectory(prefix=".adding-", dir=self.folder) as made:
                 draft = Path(made, "voice")
                 draft.mkdir()
-                path = write_audio(draft / "voice.flac", normalise_loudness(voice.audio))
+                path = write_audio(draft / "voice.flac", normalize_loudness(voice.audio))
                 audio, _ = read_audio(path)  # as it will be heard: FLAC rounds to 24 bits
                 kept = Voice(name, audio, "library", voice.checks, voice.info)
                 manifest = {

@@ -23,7 +23,7 @@ def diagnostic_rows(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
 
 
 class ScriptEditor(VibeVoiceWidget):
-    r"""An editor for scripts: speakers in colour, remarks with quick fixes, durations, completion.
+    r"""An editor for scripts: speakers in color, remarks with quick fixes, durations, completion.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class ScriptEditor(VibeVoiceWidget):
     diagnostics, turns : list of dict
         What is remarked on it and how it is read; made anew with each change.
     speakers : list of dict
-        A label, a colour (`#rrggbb`) and a voice for each speaker; a colour or voice that is set stays.
+        A label, a color (`#rrggbb`) and a voice for each speaker; a color or voice that is set stays.
 
     Examples
     --------
@@ -96,10 +96,10 @@ class ScriptEditor(VibeVoiceWidget):
         labels |= dict.fromkeys(turn.label for turn in script.turns if turn.speaker_index < MAX_SPEAKERS)
         self._seen |= {name_key(speaker["label"]): speaker for speaker in self.speakers}
         rows = [{**self._seen.get(name_key(label), {"voice": None}), "label": label} for label in labels]
-        colours = [row.get("colour") for row in rows]
+        colors = [row.get("color") for row in rows]
         for place, row in enumerate(rows):
-            if not row.get("colour"):
-                colours[place] = row["colour"] = min(PALETTE, key=colours.count)
+            if not row.get("color"):
+                colors[place] = row["color"] = min(PALETTE, key=colors.count)
         return rows
 
 

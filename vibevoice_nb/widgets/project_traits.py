@@ -89,7 +89,7 @@ def take_summary(take: Take, source: str, revision: int) -> dict[str, Any]:
                 "turn": turn.turn_id,
                 "label": turn.label,
                 "text": turn.text,
-                "colour": turn.colour,
+                "color": turn.color,
                 "start": turn.start,
                 "stop": turn.stop,
                 "confidence": turn.confidence,

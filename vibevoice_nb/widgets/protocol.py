@@ -47,9 +47,9 @@ def fault_to_kernel(content: object) -> str:
 
     Examples
     --------
-    >>> call = {"v": 1, "n": 3, "kind": "call", "id": 1, "method": "respeak", "params": {"turn": 5}}
+    >>> call = {"v": 1, "n": 3, "kind": "call", "id": 1, "method": "regenerate", "params": {"turn": 5}}
     >>> fault_to_kernel(call)
-    'call respeak: turn is 5, not of type string'
+    'call regenerate: turn is 5, not of type string'
     """
     fault = _fault(content, TABLE["to_kernel"])
     if fault or not isinstance(content, dict) or content["kind"] != "call":

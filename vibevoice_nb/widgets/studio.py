@@ -186,7 +186,7 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
             self._heard(Event("state"))
             return job.start()
 
-    def respeak(self, turn: str) -> Generation:
+    def regenerate(self, turn: str) -> Generation:
         """Speak one turn again in its context: a new take, the others stay as they are.
 
         Where the seed is fixed and this turn has a take of it, another is drawn: the same would only make the
@@ -247,9 +247,9 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
     def _generate(self, turns: list[str] | None = None) -> dict[str, Any]:
         return {"job": self.generate(turns).id}
 
-    @call("respeak")
-    def _respeak(self, turn: str) -> dict[str, Any]:
-        return {"job": self.respeak(turn).id}
+    @call("regenerate")
+    def _regenerate(self, turn: str) -> dict[str, Any]:
+        return {"job": self.regenerate(turn).id}
 
     @call("cancel")
     def _cancel(self) -> None:

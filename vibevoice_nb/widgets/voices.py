@@ -16,7 +16,7 @@ from vibevoice_nb.audio.io import SAMPLE_RATE
 from vibevoice_nb.audio.sources import ArraySource, AudioSource
 from vibevoice_nb.errors import OptionError, VibeVoiceError, VoiceError
 from vibevoice_nb.project.cast import CastMember, checked_label, trimmed
-from vibevoice_nb.project.storage.schema import PALETTE, checked_colour
+from vibevoice_nb.project.storage.schema import PALETTE, checked_color
 from vibevoice_nb.script import MAX_SPEAKERS
 from vibevoice_nb.script.turns import label_of
 from vibevoice_nb.voices.checks import Voice
@@ -41,7 +41,7 @@ class Cast(Protocol):
     def clear_voice(self, label: str) -> None: ...
     def set_consent(self, label: str, consent: bool) -> None: ...
     def trim_voice(self, label: str, start_s: float, stop_s: float) -> CastMember: ...
-    def set_colour(self, label: str, colour: str) -> None: ...
+    def set_color(self, label: str, color: str) -> None: ...
 
 
 class Speakers:
@@ -58,7 +58,7 @@ class Speakers:
         names = dict.fromkeys(checked_label(label_of(label)) for label in labels)
         if not 1 <= len(names) <= MAX_SPEAKERS:
             raise OptionError(f"{len(names)} speakers", f"1 to {MAX_SPEAKERS}", "name them as in the script")
-        self._cast = {name: CastMember(name, colour) for name, colour in zip(names, PALETTE, strict=False)}
+        self._cast = {name: CastMember(name, color) for name, color in zip(names, PALETTE, strict=False)}
 
     @property
     def cast(self) -> Mapping[str, CastMember]:
@@ -85,9 +85,9 @@ class Speakers:
         member, voice = self._voiced(label)
         return self._put(replace(member, voice=trimmed(voice, start_s, stop_s)))
 
-    def set_colour(self, label: str, colour: str) -> None:
-        """Give a speaker a colour, such as "#0072b2"."""
-        self._put(replace(self._member(label), colour=checked_colour(colour)))
+    def set_color(self, label: str, color: str) -> None:
+        """Give a speaker a color, such as "#0072b2"."""
+        self._put(replace(self._member(label), color=checked_color(color)))
 
     def _put(self, member: CastMember) -> CastMember:
         self._cast[member.label] = member
@@ -112,7 +112,7 @@ class CastPanel(Uploads, traitlets.HasTraits):
     Attributes
     ----------
     speakers : list of dict
-        Label, colour and voice of each speaker.
+        Label, color and voice of each speaker.
     voices : list of dict
         Name, kind, description and length of each built-in voice and each of the library.
     """
@@ -187,9 +187,9 @@ class CastPanel(Uploads, traitlets.HasTraits):
         self.cast_project().trim_voice(speaker, start / SAMPLE_RATE, stop / SAMPLE_RATE)
         self.refresh_cast()
 
-    @call("set_colour")
-    def _set_colour(self, speaker: str, colour: str) -> None:
-        self.cast_project().set_colour(speaker, colour)
+    @call("set_color")
+    def _set_color(self, speaker: str, color: str) -> None:
+        self.cast_project().set_color(speaker, color)
         self.refresh_cast()
 
     @call("keep_voice", slow=True)
@@ -359,7 +359,7 @@ def _row(member: CastMember, stand_in: str = "") -> dict[str, Any]:
     voice = member.voice
     return {
         "label": member.label,
-        "colour": member.colour,
+        "color": member.color,
         "voice": None
         if voice is None
         else {

@@ -34,7 +34,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     addNewScript(app, browser, trans);
     addActions(app, trans);
     const category = trans.__('VibeVoice');
-    for (const command of [Commands.newScript, Commands.generate, Commands.stop, Commands.play, Commands.respeak]) {
+    for (const command of [Commands.newScript, Commands.generate, Commands.stop, Commands.play, Commands.regenerate]) {
       palette?.addItem({ command, category });
     }
     launcher?.add({ command: Commands.newScript, category: trans.__('Other'), rank: 1 });
@@ -68,10 +68,10 @@ function addActions(app: JupyterFrontEnd, trans: TranslationBundle): void {
     isEnabled: writable,
     execute: act('generate'),
   });
-  commands.addCommand(Commands.respeak, {
+  commands.addCommand(Commands.regenerate, {
     label: trans.__('Speak the current turn again'),
     isEnabled: writable,
-    execute: act('respeak'),
+    execute: act('regenerate'),
   });
   commands.addCommand(Commands.play, {
     label: trans.__('Play or pause'),

@@ -11,7 +11,7 @@ export const Commands = {
   generate: 'vibevoice:generate',
   stop: 'vibevoice:stop',
   play: 'vibevoice:play',
-  respeak: 'vibevoice:respeak',
+  regenerate: 'vibevoice:regenerate',
   insertCell: 'vibevoice:insert-take-cell',
   openProject: 'vibevoice:open-project',
   useAsVoice: 'vibevoice:use-as-voice',

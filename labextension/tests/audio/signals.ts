@@ -48,7 +48,7 @@ export function pitch(samples: Float32Array, rate = SAMPLE_RATE): number {
   return rate / (low + at + (0.5 * (left - right)) / (left - 2 * mid + right));
 }
 
-/** The largest step between neighbours. */
+/** The largest step between neighbors. */
 export function roughest(samples: Float32Array): number {
   let step = 0;
   for (let i = 1; i < samples.length; i++) step = Math.max(step, Math.abs(samples[i]! - samples[i - 1]!));

@@ -55,7 +55,7 @@ beforeEach(() => {
   bus.on('seek', (detail) => happened.push(detail));
   host = new Values({
     script: 'Anna: One.\nmore.\nAnna: Two.\nAnna: Three.',
-    speakers: [{ label: 'Anna', colour: '#0072b2', voice: null }],
+    speakers: [{ label: 'Anna', color: '#0072b2', voice: null }],
     diagnostics: [],
     turns: [turn('a', 1, { end_line: 2 }), turn('b', 3), turn('c', 4, { state: 'unspoken', seconds: null })],
   });
@@ -141,8 +141,8 @@ test('turns and script that come together are placed in the new text', () => {
   expect(lit()).toEqual(['Anna: Two.']);
 });
 
-test('a colour is taken for nothing but a colour', () => {
-  host.set('speakers', [{ label: 'Anna', colour: 'red; background: url(//x)', voice: null }]);
+test('a color is taken for nothing but a color', () => {
+  host.set('speakers', [{ label: 'Anna', color: 'red; background: url(//x)', voice: null }]);
   expect(root.querySelector('.cm-vvLabel')!.getAttribute('style')).toBe('');
 });
 

@@ -8,7 +8,7 @@ import { changeBetween } from '../../src/core/editor/diff';
 import { Labels, nameKey } from '../../src/core/editor/labels';
 import { cleanPaste } from '../../src/core/editor/paste';
 
-const speaker = (label: string) => ({ label, colour: '#0072b2', voice: null });
+const speaker = (label: string) => ({ label, color: '#0072b2', voice: null });
 const labels = new Labels(['Anna', 'Dr. O’Neil', 'Speaker 2'].map(speaker));
 
 describe('what changed between two texts', () => {

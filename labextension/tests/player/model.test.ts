@@ -8,7 +8,7 @@ const turn = (id: string, start: number, stop: number): Turn => ({
   turn: id,
   label: id.toUpperCase(),
   text: `I am ${id}.`,
-  colour: '',
+  color: '',
   start,
   stop,
   confidence: 1,
@@ -53,7 +53,7 @@ describe('the ruler', () => {
   });
 });
 
-describe('colours', () => {
+describe('colors', () => {
   const lightness = (rgb: Rgb): number => toLab(rgb)[0];
 
   it('go through OKLab and back', () => {

@@ -67,7 +67,7 @@ const turn = (id: string, start: number, stop: number) => ({
   turn: id,
   label: id,
   text: '',
-  colour: '',
+  color: '',
   start,
   stop,
   confidence: 1,

@@ -20,7 +20,7 @@ import { linesOf } from '../../src/core/takes/takes';
 const turn = (id: string, state: TurnState['state'] = 'spoken', line = 1, end_line = line): TurnState =>
   ({ id, speaker: 'Anna', line, end_line, state, takes: [] }) as unknown as TurnState;
 const speaker = (label: string, voice: Partial<Speaker['voice']> | null = {}): Speaker =>
-  ({ label, colour: '#000000', voice }) as Speaker;
+  ({ label, color: '#000000', voice }) as Speaker;
 const host = (values: Record<string, unknown>): Host =>
   ({
     get: (name: string) =>

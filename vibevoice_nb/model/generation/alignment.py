@@ -239,11 +239,11 @@ def _steadiness(look: Tensor) -> float:
     """How far a head follows the text, 0 to 1: it moves with time, and looks at few states at once."""
     frames, states = look.shape
     share = look / look.sum(1, keepdim=True).clamp_min(1e-9)
-    centre = share @ torch.arange(states, device=look.device, dtype=look.dtype)
+    center = share @ torch.arange(states, device=look.device, dtype=look.dtype)
     time = torch.arange(frames, device=look.device, dtype=look.dtype)
-    centre, time = centre - centre.mean(), time - time.mean()
-    norm = float(centre.norm() * time.norm())
+    center, time = center - center.mean(), time - time.mean()
+    norm = float(center.norm() * time.norm())
     if states < 2 or norm < 1e-6:
         return 0.0
     spread = -(share * share.clamp_min(1e-9).log()).sum(1).mean() / math.log(states)
-    return max(0.0, float(centre @ time) / norm) * max(0.0, 1 - float(spread))
+    return max(0.0, float(center @ time) / norm) * max(0.0, 1 - float(spread))

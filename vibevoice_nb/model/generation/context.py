@@ -116,7 +116,7 @@ def _replay(model: VibeVoiceModel, latent_norm: Tensor, state: GenerationState) 
     """Fill the convolutions' buffers by making the sound [N] of frames [T, Z] once more."""
     if not len(latent_norm):
         return latent_norm.new_zeros(0)
-    audio = model.acoustic.decode(model.denormalise_latent(latent_norm)[None], state.acoustic)
+    audio = model.acoustic.decode(model.denormalize_latent(latent_norm)[None], state.acoustic)
     model.semantic(audio, state.semantic)
     return audio[0, 0]
 

@@ -184,7 +184,7 @@ def _speak(
     cond = torch.stack([hidden[i] for i in index])
     null = None if hidden_null is None else torch.stack([hidden_null[i] for i in index])
     latent_norm = sampler(cond, null, fresh[0], fresh[1:])
-    latent = model.denormalise_latent(latent_norm)[:, None]
+    latent = model.denormalize_latent(latent_norm)[:, None]
     with _gathered([live[i].acoustic for i in index]) as acoustic:
         audio = model.acoustic.decode(latent, acoustic)  # [B, 1, N]
     with _gathered([live[i].semantic for i in index]) as semantic_state:

@@ -187,7 +187,7 @@ class StaticFrame:
     def decode(self) -> None:
         """Make their sound; what the decoder remembered is in `before` from now on."""
         self.acoustic.before.copy_(self.acoustic.flat)
-        latent = self.model.denormalise_latent(self.latent_norm)[:, None]
+        latent = self.model.denormalize_latent(self.latent_norm)[:, None]
         with fusing(self.fused):
             self.audio.copy_(self.model.acoustic.decode(latent, self.acoustic.views))
 

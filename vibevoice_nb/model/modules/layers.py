@@ -18,7 +18,7 @@ _HEADROOM = 256.0
 """By how much the product inside a feed-forward layer may exceed float16's range."""
 
 
-def rms_normalise(x: Tensor, eps: float) -> Tensor:
+def rms_normalize(x: Tensor, eps: float) -> Tensor:
     """Divide x [..., C] by its root mean square over C, computed in fp32 as the reference does."""
     return F.rms_norm(x, x.shape[-1:], None, eps)
 
@@ -45,7 +45,7 @@ class RMSNorm(nn.Module):
 
 
 @dataclass(frozen=True)
-class Normalised:
+class Normalized:
     """Root-mean-square norm without a weight."""
 
     eps: float
@@ -53,7 +53,7 @@ class Normalised:
     shift: None = None
 
     def __call__(self, x: Tensor) -> Tensor:
-        return rms_normalise(x, self.eps)
+        return rms_normalize(x, self.eps)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Modulated:
 
     def __call__(self, x: Tensor) -> Tensor:
         # x may be wider: see `lm.widened`.
-        return torch.addcmul(self.shift, rms_normalise(x, self.eps).to(self.shift.dtype), self.scale)
+        return torch.addcmul(self.shift, rms_normalize(x, self.eps).to(self.shift.dtype), self.scale)
 
 
 class SwiGLU(nn.Module):

@@ -31,7 +31,7 @@ MAX_TYPED = 10
 MAX_UNDO_TEXT = 1_000_000
 """Characters of earlier scripts that are kept to be undone; the last one is kept in any case."""
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#767676")
-"""Told apart by colour-blind people (Okabe and Ito's), and at least 3:1 on white and on JupyterLab's dark."""
+"""Told apart by color-blind people (Okabe and Ito's), and at least 3:1 on white and on JupyterLab's dark."""
 
 # None: whatever the model does best.
 DEFAULTS: dict[str, Any] = {
@@ -46,7 +46,7 @@ DEFAULTS: dict[str, Any] = {
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
-_COLOUR = re.compile(r"#[0-9a-f]{6}")
+_COLOR = re.compile(r"#[0-9a-f]{6}")
 
 
 @dataclass
@@ -72,16 +72,16 @@ class TurnRecord:
 
 @dataclass
 class MemberRecord:
-    """A speaker's colour and voice; `voice` names the files in `voices/` without their suffixes."""
+    """A speaker's color and voice; `voice` names the files in `voices/` without their suffixes."""
 
     label: str
-    colour: str
+    color: str
     voice: str | None = None
     consent: bool = False
 
     def __post_init__(self) -> None:
         _check((type(self.label), type(self.consent)) == (str, bool), "a speaker")
-        checked_colour(self.colour)
+        checked_color(self.color)
         _check(self.voice is None or is_file_name(self.voice), "a voice's file")
 
 
@@ -132,6 +132,9 @@ class UndoStep:
                 for value in (key, *before):
                     _check(value is None or checked_id(value) == value, "an undo step")
 
+
+_NEW_NAMES = {"colour": "color"}
+"""Keys of version 0.1, and what they are called now."""
 
 Record = TypeVar("Record", TurnRecord, MemberRecord, UndoStep)
 
@@ -185,6 +188,7 @@ class State:
             Damaged.
         """
         _check(data["format"] == FORMAT, "the format")
+        data = _with_new_names(data)
         script = data.get("script")
         _check(script is None or type(script) is str, "the script")
         state = cls(
@@ -228,11 +232,11 @@ class State:
         return next((turn for turn in (*self.turns, *self.retired) if turn.id == turn_id), None)
 
     def member(self, label: str) -> MemberRecord:
-        """The speaker with a label; made with a free colour if there is none."""
+        """The speaker with a label; made with a free color if there is none."""
         for member in self.cast:
             if member.label == label:
                 return member
-        member = MemberRecord(label, _free_colour(other.colour for other in self.cast))
+        member = MemberRecord(label, _free_color(other.color for other in self.cast))
         self.cast.append(member)
         return member
 
@@ -254,20 +258,18 @@ def is_gap(value: Any) -> bool:
     return number is not None and 0 <= number <= MAX_GAP_MS
 
 
-def checked_colour(value: Any) -> str:
-    """Return a colour such as `#0072b2` in lower case.
+def checked_color(value: Any) -> str:
+    """Return a color such as `#0072b2` in lower case.
 
     Raises
     ------
     OptionError
         Anything else.
     """
-    colour = str(value).lower()
-    if not _COLOUR.fullmatch(colour):
-        raise OptionError(
-            f"the colour {str(value)[:40]!r}", "# and six hexadecimal digits", "write '#0072b2'"
-        )
-    return colour
+    color = str(value).lower()
+    if not _COLOR.fullmatch(color):
+        raise OptionError(f"the color {str(value)[:40]!r}", "# and six hexadecimal digits", "write '#0072b2'")
+    return color
 
 
 def checked_setting(name: Any, value: Any) -> Any:
@@ -294,13 +296,22 @@ def checked_setting(name: Any, value: Any) -> Any:
     return value
 
 
+def _with_new_names(value: Any) -> Any:
+    """Return JSON values with keys as they are named since version 0.2."""
+    if isinstance(value, dict):
+        return {_NEW_NAMES.get(key, key): _with_new_names(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_new_names(item) for item in value]
+    return value
+
+
 def _records(kind: type[Record], items: Iterable[Mapping[str, Any]]) -> list[Record]:
     names = {item.name for item in fields(kind)}
     return [kind(**{name: value for name, value in item.items() if name in names}) for item in items]
 
 
-def _free_colour(taken: Iterable[str]) -> str:
-    """The colour of the palette that is used least, the first of those."""
+def _free_color(taken: Iterable[str]) -> str:
+    """The color of the palette that is used least, the first of those."""
     used = list(taken)
     return min(PALETTE, key=used.count)
 

@@ -121,13 +121,13 @@ def run_distil(options: argparse.Namespace) -> dict[str, float]:
 
 def run_copy_synthesis(options: argparse.Namespace) -> dict[str, float]:
     """Judge the codec on voices that training never heard."""
-    from vibevoice_nb.bench.judges import WhisperRecogniser
+    from vibevoice_nb.bench.judges import WhisperRecognizer
 
     weights = options.start_from or options.work_dir / "codec.safetensors"
     shape = nano_config(CONFIGS / "nano.json")
     net = None if options.originals else copy_synthesis.load_codec(weights, shape)
     clips = copy_synthesis.read_clips(options.clips)
-    return copy_synthesis.measure(clips, net, WhisperRecogniser(options.whisper), options.out)
+    return copy_synthesis.measure(clips, net, WhisperRecognizer(options.whisper), options.out)
 
 
 STAGES: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {

@@ -22,7 +22,7 @@ from torch import Tensor
 from vibevoice_nb.model.codec import AcousticCodec
 from vibevoice_nb.model.config import ModelConfig
 from vibevoice_nb.training.codec import SpectralLoss
-from vibevoice_nb.training.common import LoopConfig, Trainer, initialise, load_weights, step_rng
+from vibevoice_nb.training.common import LoopConfig, Trainer, initialize, load_weights, step_rng
 from vibevoice_nb.training.features import LatentSpace
 
 from . import checkpoints
@@ -135,7 +135,7 @@ def train_codec(
     """
     torch.manual_seed(config.loop.seed)
     codec = AcousticCodec(shape.acoustic)
-    initialise(codec)
+    initialize(codec)
     if (work_dir / "encoder.safetensors").exists():
         load_weights(codec.encoder, work_dir / "encoder.safetensors")
     if start_from is not None:

@@ -81,7 +81,7 @@ def measure(
     for voice, own in said.items():
         half = len(own) // 2
         copies = [clip.audio if codec is None else through_codec(codec, clip.audio) for clip in own[:half]]
-        total += score(copies, [clip.text for clip in own[:half]], recogniser=listener)
+        total += score(copies, [clip.text for clip in own[:half]], recognizer=listener)
         scores += [natural(copy) for copy in copies]
         for clip, copy in zip(own, copies, strict=False):
             ratio = mean_pitch([copy]) / max(1.0, mean_pitch([clip.audio]))

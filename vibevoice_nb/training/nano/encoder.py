@@ -21,7 +21,7 @@ from torch import Tensor
 from vibevoice_nb.model.codec import Encoder
 from vibevoice_nb.model.config import ModelConfig
 from vibevoice_nb.model.loading.weights import load_model
-from vibevoice_nb.training.common import LoopConfig, Trainer, initialise, step_rng
+from vibevoice_nb.training.common import LoopConfig, Trainer, initialize, step_rng
 from vibevoice_nb.training.features import LatentSpace
 
 from .mel import LogMel, Projection
@@ -98,7 +98,7 @@ def train_encoder(
     """
     torch.manual_seed(config.loop.seed)
     encoder = Encoder(shape.acoustic.encoder)
-    initialise(encoder)
+    initialize(encoder)
     space, crops = LatentSpace.load(work_dir / "pca.npz"), Crops(speech, config.crops)
     if start_from is not None and not resume:
         adopt(encoder, start_from, Lesson(crops, space, config.loop.seed, torch.device("cpu")))

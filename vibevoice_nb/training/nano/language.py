@@ -50,11 +50,11 @@ def voice_features(corpus: PersonCorpus) -> np.ndarray:
 class Conversations(Batches):
     """Batches whose scripts of several turns have one to four people, who speak again and again."""
 
-    def group(self, centre: int, reach: int, turns: int, rng: random.Random) -> list[int]:
+    def group(self, center: int, reach: int, turns: int, rng: random.Random) -> list[int]:
         """The utterances of one example: those of people found near a length, none twice."""
         if turns == 1:
-            return super().group(centre, reach, 1, rng)
-        found = super().group(centre, reach, rng.randint(1, min(SPEAKERS, turns)), rng)
+            return super().group(center, reach, 1, rng)
+        found = super().group(center, reach, rng.randint(1, min(SPEAKERS, turns)), rng)
         people = sorted({self.maker.corpus.meta[index]["voice"] for index in found})
         said: list[int] = []
         for _ in range(turns):

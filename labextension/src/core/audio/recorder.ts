@@ -54,7 +54,7 @@ export class Recorder {
     if (!canRecord()) throw RecordingError.from({ name: 'SecurityError' });
     let stream: MediaStream | undefined;
     try {
-      // The model wants the voice as it is: the browser's improvements for calls colour it.
+      // The model wants the voice as it is: the browser's improvements for calls color it.
       const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
       stream = await navigator.mediaDevices.getUserMedia({ audio: plain });
       return new Recorder(stream, options);

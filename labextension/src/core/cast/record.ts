@@ -13,7 +13,7 @@ const ENOUGH_SECONDS = 5;
 const CLIPPING = 0.97;
 const FAINT = 0.02;
 
-/** What the meter says, in words, so that colour isn't all there is. */
+/** What the meter says, in words, so that color isn't all there is. */
 export function levelWord(level: number): string {
   if (level >= CLIPPING) return 'Too loud';
   return level < FAINT ? 'Too quiet' : 'Good level';

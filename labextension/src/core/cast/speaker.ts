@@ -1,4 +1,4 @@
-/** One speaker of the cast: colour, voice, what was found about it, and the right to use it. */
+/** One speaker of the cast: color, voice, what was found about it, and the right to use it. */
 
 import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
@@ -23,7 +23,7 @@ const KINDS: Record<VoiceKind, string> = {
 export class SpeakerCard {
   readonly element: HTMLElement;
   private readonly failures = new Failures();
-  private readonly colour: HTMLInputElement;
+  private readonly color: HTMLInputElement;
   private readonly select: HTMLSelectElement;
   private readonly play: HTMLButtonElement;
   private readonly remove: HTMLButtonElement;
@@ -50,12 +50,12 @@ export class SpeakerCard {
     bus: Bus,
     private readonly label: string,
   ) {
-    this.colour = h('input', {
+    this.color = h('input', {
       type: 'color',
-      class: 'vvnb-colour',
-      'aria-label': `Colour of ${label}`,
-      title: 'Colour in script, waveform and takes',
-      onchange: () => this.ask('set_colour', { speaker: label, colour: this.colour.value }),
+      class: 'vvnb-color',
+      'aria-label': `Color of ${label}`,
+      title: 'Color in script, waveform and takes',
+      onchange: () => this.ask('set_color', { speaker: label, color: this.color.value }),
     });
     this.select = h('select', {
       class: 'vvnb-select',
@@ -106,11 +106,11 @@ export class SpeakerCard {
     if (now === this.shown) return;
     this.shown = now;
     const { voice } = speaker;
-    this.element.style.setProperty('--speaker', speaker.colour);
-    this.colour.value = speaker.colour;
+    this.element.style.setProperty('--speaker', speaker.color);
+    this.color.value = speaker.color;
     fillChoices(this.select, voices, voice);
     const fields = [
-      this.colour,
+      this.color,
       this.select,
       this.remove,
       this.uploads.button,
@@ -141,7 +141,7 @@ export class SpeakerCard {
       'li',
       { class: 'vvnb-card vvnb-speaker' },
       row(
-        this.colour,
+        this.color,
         h('h3', { class: 'vvnb-ellipsis' }, this.label),
         this.absent,
         h('span', { class: 'vvnb-grow' }),

@@ -125,7 +125,7 @@ class Transport {
         if (action === 'generate') void this.start();
         if (action === 'stop') void this.cancel();
       }),
-      bus.on('respeak', ({ turn }) => void this.failures.during(() => host.channel.call('respeak', { turn }))),
+      bus.on('regenerate', ({ turn }) => void this.failures.during(() => host.channel.call('regenerate', { turn }))),
       watch(host, ['job', 'turns', 'speakers', 'diagnostics', 'mode', 'project', 'model_state'], () => this.render()),
       host.channel.onConnection((connected) => {
         this.lost = !connected;

@@ -124,9 +124,9 @@ class ScriptEditor {
   }
 
   private acted(action: Action): void {
-    if (action === 'generate' || action === 'respeak') this.sync.flush(); // what is generated is what is seen
-    const turn = action === 'respeak' && turnAt(this.view.state, this.view.state.selection.main.head);
-    if (turn) this.bus.emit('respeak', { turn: turn.id });
+    if (action === 'generate' || action === 'regenerate') this.sync.flush(); // what is generated is what is seen
+    const turn = action === 'regenerate' && turnAt(this.view.state, this.view.state.selection.main.head);
+    if (turn) this.bus.emit('regenerate', { turn: turn.id });
   }
 
   private playFrom(turn: TurnState | undefined): boolean {

@@ -1,4 +1,4 @@
-/** Colours labels, pauses and comments in what is on the screen. */
+/** Colors labels, pauses and comments in what is on the screen. */
 
 import { RangeSetBuilder, StateEffect, StateField } from '@codemirror/state';
 import { Decoration, ViewPlugin, type DecorationSet, type EditorView, type ViewUpdate } from '@codemirror/view';
@@ -20,18 +20,18 @@ const PAUSE = Decoration.mark({ class: 'cm-vvPause' });
 const COMMENT = Decoration.mark({ class: 'cm-vvComment' });
 const labelMarks = new Map<string, Decoration>();
 
-function labelMark(colour: string): Decoration {
-  let mark = labelMarks.get(colour);
+function labelMark(color: string): Decoration {
+  let mark = labelMarks.get(color);
   if (!mark) {
-    mark = Decoration.mark({ class: 'cm-vvLabel', attributes: { style: speakerStyle(colour) } });
-    labelMarks.set(colour, mark);
+    mark = Decoration.mark({ class: 'cm-vvLabel', attributes: { style: speakerStyle(color) } });
+    labelMarks.set(color, mark);
   }
   return mark;
 }
 
-/** The colour comes from the kernel: only what is a colour gets into a style. */
-export function speakerStyle(colour: string): string {
-  return /^#[0-9a-f]{3,8}$/i.test(colour) ? `--speaker: ${colour}` : '';
+/** The color comes from the kernel: only what is a color gets into a style. */
+export function speakerStyle(color: string): string {
+  return /^#[0-9a-f]{3,8}$/i.test(color) ? `--speaker: ${color}` : '';
 }
 
 function decorate(view: EditorView): DecorationSet {
@@ -43,7 +43,7 @@ function decorate(view: EditorView): DecorationSet {
       for (const token of labels.tokens(line.text)) {
         if (token.from === token.to) continue;
         const mark =
-          token.kind === 'pause' ? PAUSE : token.kind === 'comment' ? COMMENT : labelMark(token.speaker!.colour);
+          token.kind === 'pause' ? PAUSE : token.kind === 'comment' ? COMMENT : labelMark(token.speaker!.color);
         builder.add(line.from + token.from, line.from + token.to, mark);
       }
       at = line.to + 1;
@@ -61,8 +61,8 @@ export const highlight = [
         this.decorations = decorate(view);
       }
       update(update: ViewUpdate): void {
-        const recoloured = update.startState.field(labelsField) !== update.state.field(labelsField);
-        if (update.docChanged || update.viewportChanged || recoloured) this.decorations = decorate(update.view);
+        const recolored = update.startState.field(labelsField) !== update.state.field(labelsField);
+        if (update.docChanged || update.viewportChanged || recolored) this.decorations = decorate(update.view);
       }
     },
     { decorations: (plugin) => plugin.decorations },

@@ -1,4 +1,4 @@
-/** Finds speakers' labels, pauses and comments in a line: for their colours only; what counts is read by the kernel. */
+/** Finds speakers' labels, pauses and comments in a line: for their colors only; what counts is read by the kernel. */
 
 import type { Speaker } from '../host/traits';
 

@@ -1,8 +1,8 @@
-/** The editor in the notebook's colours: everything comes from the room's variables, so light and dark need no switch. */
+/** The editor in the notebook's colors: everything comes from the room's variables, so light and dark need no switch. */
 
 import { EditorView } from '@codemirror/view';
 
-// The colour a speaker chose may be hard to read as text: darker on light ground, lighter on dark.
+// The color a speaker chose may be hard to read as text: darker on light ground, lighter on dark.
 const SPEAKER = 'var(--speaker, var(--vvnb-text))';
 const READABLE = `light-dark(color-mix(in oklab, ${SPEAKER} 78%, #000), color-mix(in oklab, ${SPEAKER} 62%, #fff))`;
 

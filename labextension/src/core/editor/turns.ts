@@ -27,7 +27,7 @@ const WORDS: Record<Standing, string> = {
   unspeakable: 'skipped',
 };
 
-// On a 16 x 16 grid. Shapes differ as well as colours.
+// On a 16 x 16 grid. Shapes differ as well as colors.
 const SHAPES: Record<Standing, string> = {
   unspoken: 'M8 4a4 4 0 1 0 0 8a4 4 0 1 0 0 -8',
   queued: 'M3.5 8v.01M8 8v.01M12.5 8v.01',
@@ -80,10 +80,10 @@ class TurnMarker extends GutterMarker {
   private readonly key: string;
   constructor(
     private readonly turns: readonly TurnState[],
-    private readonly colour: string,
+    private readonly color: string,
   ) {
     super();
-    this.key = JSON.stringify([turns, colour]);
+    this.key = JSON.stringify([turns, color]);
   }
   override eq(other: TurnMarker): boolean {
     return this.key === other.key;
@@ -97,7 +97,7 @@ class TurnMarker extends GutterMarker {
       {
         class: 'cm-vvTurn',
         'data-state': state,
-        style: speakerStyle(this.colour),
+        style: speakerStyle(this.color),
         title: this.turns.map(describe).join('\n'),
       },
       svg('svg', { viewBox: '0 0 16 16', width: 14, height: 14 }, svg('path', { d: SHAPES[state] })),
@@ -128,8 +128,8 @@ function follow(lines: readonly Placed[], changes: ChangeDesc): Placed[] {
 function draw(all: readonly TurnState[], lines: readonly Placed[], state: EditorState): Turns {
   const labels = state.field(labelsField);
   const markers = lines.map(({ at, turns }) => {
-    const colour = labels.get(turns[0]!.speaker)?.colour ?? '';
-    return new TurnMarker(turns, colour).range(state.doc.lineAt(at).from);
+    const color = labels.get(turns[0]!.speaker)?.color ?? '';
+    return new TurnMarker(turns, color).range(state.doc.lineAt(at).from);
   });
   return { all, lines, markers: RangeSet.of(markers, true) };
 }
@@ -144,8 +144,8 @@ export const turnsField = StateField.define<Turns>({
       all = effect.value.turns;
       lines = place(all, effect.value.before, effect.value.moved);
     }
-    const recoloured = transaction.startState.field(labelsField) !== transaction.state.field(labelsField);
-    return lines === turns.lines && !recoloured ? turns : draw(all, lines, transaction.state);
+    const recolored = transaction.startState.field(labelsField) !== transaction.state.field(labelsField);
+    return lines === turns.lines && !recolored ? turns : draw(all, lines, transaction.state);
   },
 });
 

@@ -1,4 +1,4 @@
-/** What a component knows of the world around it: named values, a channel to the kernel, and its neighbours. */
+/** What a component knows of the world around it: named values, a channel to the kernel, and its neighbors. */
 
 import type { Channel } from './channel';
 
@@ -14,8 +14,8 @@ export interface Host {
   readonly whenLost?: string;
 }
 
-/** `respeak` is for the turn that the cursor is in. */
-export type Action = 'generate' | 'stop' | 'play' | 'respeak';
+/** `regenerate` is for the turn that the cursor is in. */
+export type Action = 'generate' | 'stop' | 'play' | 'regenerate';
 
 export interface BusEvents {
   /** The turn being heard, or null; the editor lights its line. */
@@ -27,7 +27,7 @@ export interface BusEvents {
   /** A command from the keyboard or a menu. */
   act: { action: Action };
   /** Speak a turn again. */
-  respeak: { turn: string };
+  regenerate: { turn: string };
   /** Bring the actions for a project that cannot be saved into view. */
   unsaved: object;
   /** Hand over what was typed, now. */

@@ -55,7 +55,7 @@ export interface Methods {
   clear_voice: { speaker: string };
   set_consent: { speaker: string; consent: boolean };
   trim_voice: { speaker: string; start: number; stop: number };
-  set_colour: { speaker: string; colour: string };
+  set_color: { speaker: string; color: string };
   keep_voice: { speaker: string; name: string };
   upload_begin: { name: string; size: number; kind: string };
   upload_chunk: { upload: string; offset: number };
@@ -64,7 +64,7 @@ export interface Methods {
   load_model: object;
   unload_model: object;
   generate: { turns?: string[] | null };
-  respeak: { turn: string };
+  regenerate: { turn: string };
   cancel: object;
   choose_take: { turn: string; take: string };
   star_take: { take: string; starred: boolean };

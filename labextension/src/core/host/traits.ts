@@ -23,7 +23,7 @@ export interface SpeakerVoice {
 
 export interface Speaker {
   label: string;
-  colour: string;
+  color: string;
   voice: SpeakerVoice | null;
 }
 

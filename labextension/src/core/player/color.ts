@@ -1,4 +1,4 @@
-/** Colours by how they look: OKLab, so that equal steps are seen as equal and a theme can set the lightness. */
+/** Colors by how they look: OKLab, so that equal steps are seen as equal and a theme can set the lightness. */
 
 export type Rgb = readonly [number, number, number];
 type Lab = readonly [number, number, number];
@@ -36,9 +36,9 @@ export function fromLab([lightness, a, b]: Lab): Rgb {
   ];
 }
 
-/** A speaker's colour, as light or dark as it must be to be seen on the theme's ground. */
-export function legible(colour: Rgb, dark: boolean): Rgb {
-  const [lightness, a, b] = toLab(colour);
+/** A speaker's color, as light or dark as it must be to be seen on the theme's ground. */
+export function legible(color: Rgb, dark: boolean): Rgb {
+  const [lightness, a, b] = toLab(color);
   const [low, high] = dark ? [0.7, 0.84] : [0.46, 0.62];
   return fromLab([Math.min(high, Math.max(low, lightness)), a, b]);
 }
@@ -61,7 +61,7 @@ const LIGHT_MAP = [
   [0.25, 0.09, 290],
 ] as const;
 
-/** 256 colours as RGBA, evenly darker (on a light ground) or lighter (on a dark one); silence is the ground itself. */
+/** 256 colors as RGBA, evenly darker (on a light ground) or lighter (on a dark one); silence is the ground itself. */
 export function spectrumMap(ground: Rgb, dark: boolean): Uint8ClampedArray {
   const map = new Uint8ClampedArray(4 * 256);
   const stops: Lab[] = [
@@ -94,7 +94,7 @@ export interface Palette {
   font: string;
 }
 
-/** Read the theme's colours off an element that stands in it. */
+/** Read the theme's colors off an element that stands in it. */
 export function paletteOf(element: HTMLElement): Palette {
   const probe = document.createElement('span');
   element.append(probe);
@@ -120,14 +120,14 @@ export function paletteOf(element: HTMLElement): Palette {
 
 let pixel: CanvasRenderingContext2D | null = null;
 
-/** Any colour CSS knows. */
-export function parse(colour: string): Rgb {
+/** Any color CSS knows. */
+export function parse(color: string): Rgb {
   pixel ??= Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d', {
     willReadFrequently: true,
   });
   if (!pixel) return [128, 128, 128];
-  pixel.fillStyle = '#808080'; // stays when the word is no colour
-  pixel.fillStyle = colour;
+  pixel.fillStyle = '#808080'; // stays when the word is no color
+  pixel.fillStyle = color;
   pixel.fillRect(0, 0, 1, 1);
   const [r, g, b] = pixel.getImageData(0, 0, 1, 1).data;
   return [r!, g!, b!];

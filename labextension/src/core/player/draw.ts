@@ -61,25 +61,25 @@ export function drawRuler(
   }
 }
 
-/** Colours of turns on this ground, worked out once for each. */
-export class TurnColours {
+/** Colors of turns on this ground, worked out once for each. */
+export class TurnColors {
   private readonly known = new Map<string, Rgb>();
 
   constructor(readonly palette: Palette) {}
 
   of(turn: Turn): Rgb {
-    const name = turn.colour || `label ${turn.label}`;
-    let colour = this.known.get(name);
-    if (!colour) {
-      colour = turn.colour ? legible(parse(turn.colour), this.palette.dark) : this.palette.plain;
-      this.known.set(name, colour);
+    const name = turn.color || `label ${turn.label}`;
+    let color = this.known.get(name);
+    if (!color) {
+      color = turn.color ? legible(parse(turn.color), this.palette.dark) : this.palette.plain;
+      this.known.set(name, color);
     }
-    return colour;
+    return color;
   }
 }
 
 export interface WaveStyle {
-  colours: TurnColours;
+  colors: TurnColors;
   turns: readonly Turn[];
   /** Largest sample there is, to fill the height with. */
   loudest: number;
@@ -87,12 +87,12 @@ export interface WaveStyle {
   tinted: boolean;
 }
 
-/** Draw min and max of each device pixel, in the colour of its turn; close by, the line of the samples itself. */
+/** Draw min and max of each device pixel, in the color of its turn; close by, the line of the samples itself. */
 export function drawWave(
   context: CanvasRenderingContext2D,
   peaks: PeakSource,
   view: View,
-  { colours, turns, loudest, tinted }: WaveStyle,
+  { colors, turns, loudest, tinted }: WaveStyle,
   box: { width: number; top: number; height: number },
 ): void {
   const fine = window.devicePixelRatio || 1;
@@ -104,15 +104,15 @@ export function drawWave(
   peaks.fill(level, first, count, values);
   const scale = (0.46 * box.height) / Math.max(1000, loudest);
   const middle = box.top + box.height / 2;
-  const spans = spansOf(turns, view, box.width, colours);
-  for (const { from, to, colour, turn } of spans) {
+  const spans = spansOf(turns, view, box.width, colors);
+  for (const { from, to, color, turn } of spans) {
     if (tinted && turn) {
-      context.fillStyle = css(colour, 0.1);
+      context.fillStyle = css(color, 0.1);
       context.fillRect(from, box.top, to - from, box.height);
-      context.fillStyle = css(colour, 0.55);
+      context.fillStyle = css(color, 0.55);
       context.fillRect(from, box.top, 1, box.height);
     }
-    context.fillStyle = context.strokeStyle = css(colour);
+    context.fillStyle = context.strokeStyle = css(color);
     const draw = perColumn < 2 ? drawLine : drawBars;
     draw(context, values, { first, level, from, to, view, middle, scale, step: 1 / fine });
   }
@@ -171,25 +171,25 @@ function drawLine(context: CanvasRenderingContext2D, values: Int16Array, stretch
 interface Span {
   from: number;
   to: number;
-  colour: Rgb;
+  color: Rgb;
   turn: Turn | null;
 }
 
 /** The view cut into turns and what lies between them, in CSS pixels. */
-function spansOf(turns: readonly Turn[], view: View, width: number, colours: TurnColours): Span[] {
+function spansOf(turns: readonly Turn[], view: View, width: number, colors: TurnColors): Span[] {
   const spans: Span[] = [];
-  const { plain } = colours.palette;
+  const { plain } = colors.palette;
   let at = 0;
   for (const turn of turns) {
     if (turn.stop <= view.start) continue;
     const from = Math.max(at, view.xOf(turn.start));
     const to = Math.min(width, view.xOf(turn.stop));
     if (from >= width) break;
-    if (from > at) spans.push({ from: at, to: from, colour: plain, turn: null });
-    if (to > from) spans.push({ from, to, colour: colours.of(turn), turn });
+    if (from > at) spans.push({ from: at, to: from, color: plain, turn: null });
+    if (to > from) spans.push({ from, to, color: colors.of(turn), turn });
     at = Math.max(at, to);
   }
-  if (at < width) spans.push({ from: at, to: width, colour: plain, turn: null });
+  if (at < width) spans.push({ from: at, to: width, color: plain, turn: null });
   return spans;
 }
 

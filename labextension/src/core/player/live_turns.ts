@@ -10,10 +10,10 @@ interface KnownTurn {
 
 interface KnownSpeaker {
   label: string;
-  colour: string;
+  color: string;
 }
 
-/** What is shown of a stream: its turns so far, with the names and colours the room knows. */
+/** What is shown of a stream: its turns so far, with the names and colors the room knows. */
 export class LiveTurns {
   constructor(private readonly host: Host) {}
 
@@ -26,10 +26,10 @@ export class LiveTurns {
     return { source: id, name: 'Live', samples, sample_rate: SAMPLE_RATE, revision: 0, turns };
   }
 
-  private speakerOf(id: string): { label: string; colour: string } {
+  private speakerOf(id: string): { label: string; color: string } {
     const turn = (this.host.get<KnownTurn[] | undefined>('turns') ?? []).find((one) => one.id === id);
     const speakers = this.host.get<KnownSpeaker[] | undefined>('speakers') ?? [];
     const label = turn?.speaker ?? '';
-    return { label, colour: speakers.find((one) => one.label === label)?.colour ?? '' };
+    return { label, color: speakers.find((one) => one.label === label)?.color ?? '' };
   }
 }

@@ -6,7 +6,7 @@ export interface Turn {
   turn: string;
   label: string;
   text: string;
-  colour: string;
+  color: string;
   /** Samples `[start, stop)`. */
   start: number;
   stop: number;

@@ -2,7 +2,7 @@
 
 import { SAMPLE_RATE } from '../audio/resample';
 import { h } from '../ui/dom';
-import { drawWave, prepare, type TurnColours } from './draw';
+import { drawWave, prepare, type TurnColors } from './draw';
 import { spoken } from './model';
 import type { PeakSource } from './peaks';
 import type { Transport } from './playback';
@@ -50,10 +50,10 @@ export class Overview {
     this.view.fit();
   }
 
-  draw(peaks: PeakSource | null, colours: TurnColours, loudest: number): void {
+  draw(peaks: PeakSource | null, colors: TurnColors, loudest: number): void {
     const { transport, view } = this;
     const context = prepare(this.canvas, this.width, HEIGHT);
-    const style = { colours, turns: transport.turns, loudest, tinted: false };
+    const style = { colors, turns: transport.turns, loudest, tinted: false };
     if (peaks && transport.length) drawWave(context, peaks, view, style, { width: this.width, top: 0, height: HEIGHT });
   }
 

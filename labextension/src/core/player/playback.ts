@@ -319,7 +319,7 @@ export class Transport {
     const before = this.summary;
     const same = take && before?.source === take.source;
     if (same && before.revision === take.revision) {
-      this.summary = take; // a name or a colour
+      this.summary = take; // a name or a color
       this.changed();
       return;
     }

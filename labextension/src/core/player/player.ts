@@ -6,7 +6,7 @@ import { button, failureNote, failureOf } from '../ui/elements';
 import { icon } from '../ui/icons';
 import { paletteOf, type Palette } from './color';
 import { controls, type ControlActions, type Controls } from './toolbar';
-import { TurnColours } from './draw';
+import { TurnColors } from './draw';
 import { answerKey } from './keys';
 import { turnAt, type Summary } from './model';
 import { Overview } from './overview';
@@ -44,7 +44,7 @@ class Player implements ControlActions {
   private readonly overview: Overview;
   private readonly stage: Stage;
   private palette!: Palette;
-  private colours!: TurnColours;
+  private colors!: TurnColors;
   private shown = '';
   private peaks: PeakSource | null = null;
   private spectra: Spectra | null = null;
@@ -75,7 +75,7 @@ class Player implements ControlActions {
 
   start(): void {
     this.retheme();
-    // Its first call comes when the host has attached the element, and only there colours can be read.
+    // Its first call comes when the host has attached the element, and only there colors can be read.
     const resized = new ResizeObserver(() => {
       this.stage.measure();
       this.overview.measure();
@@ -151,7 +151,7 @@ class Player implements ControlActions {
 
   private retheme(): void {
     this.palette = paletteOf(this.element);
-    this.colours = new TurnColours(this.palette);
+    this.colors = new TurnColors(this.palette);
     this.invalidate();
   }
 
@@ -242,7 +242,7 @@ class Player implements ControlActions {
     this.stale = false;
     if (stage.width === 0) return; // hidden: drawn when it is shown, which resizes it
     if (stale) this.draw();
-    stage.mark(position, this.colours, stale);
+    stage.mark(position, this.colors, stale);
     overview.mark(position, view);
     this.bar.showTime(position);
     if (transport.playing) this.invalidate(false);
@@ -253,8 +253,8 @@ class Player implements ControlActions {
     this.view.resize(stage.width, transport.length);
     overview.resize();
     const loudest = peaks && transport.length > 0 ? overview.loudest(peaks, levelFor) : 0;
-    stage.draw(peaks, this.spectra, this.colours, loudest);
-    overview.draw(peaks, this.colours, loudest);
+    stage.draw(peaks, this.spectra, this.colors, loudest);
+    overview.draw(peaks, this.colors, loudest);
     peaks?.settle();
   }
 }

@@ -2,12 +2,12 @@
 
 import { h } from '../ui/dom';
 import { css } from './color';
-import { prepare, type TurnColours } from './draw';
+import { prepare, type TurnColors } from './draw';
 import type { Turn } from './model';
 import type { View } from './view';
 
 const HEIGHT = 24;
-/** Narrower turns are a stripe of colour: there is no room for a name, nor for a finger. */
+/** Narrower turns are a stripe of color: there is no room for a name, nor for a finger. */
 const NARROWEST = 24;
 const SURE = 0.5;
 
@@ -29,7 +29,7 @@ export class TurnLane {
     this.element.addEventListener('focusout', () => this.hideTip());
   }
 
-  update(turns: readonly Turn[], view: View, width: number, current: Turn | null, colours: TurnColours): void {
+  update(turns: readonly Turn[], view: View, width: number, current: Turn | null, colors: TurnColors): void {
     this.element.hidden = turns.length === 0;
     const context = prepare(this.stripes, width, HEIGHT);
     const wide: Place[] = [];
@@ -41,7 +41,7 @@ export class TurnLane {
         wide.push({ turn, left, right });
         continue;
       }
-      context.fillStyle = css(colours.of(turn));
+      context.fillStyle = css(colors.of(turn));
       context.fillRect(left, HEIGHT - 4, Math.max(0.5, right - left - 1), 2);
     }
     const kept = new Set(wide.map(({ turn }) => turn.turn));
@@ -50,7 +50,7 @@ export class TurnLane {
       const chip = this.known.get(place.turn.turn) ?? this.make(place.turn);
       if (this.chips.children[index] !== chip) this.chips.insertBefore(chip, this.chips.children[index] ?? null);
       const on = place.turn.turn === current?.turn;
-      this.dress(chip, place, on, css(colours.of(place.turn)));
+      this.dress(chip, place, on, css(colors.of(place.turn)));
       chip.tabIndex = on || (!current && index === 0) ? 0 : -1;
     });
   }
@@ -61,11 +61,11 @@ export class TurnLane {
     return chip;
   }
 
-  private dress(chip: HTMLButtonElement, place: Place, on: boolean, colour: string): void {
+  private dress(chip: HTMLButtonElement, place: Place, on: boolean, color: string): void {
     const { turn, left, right } = place;
     chip.style.left = `${left}px`;
     chip.style.width = `${right - left - 1}px`;
-    chip.style.setProperty('--turn', colour);
+    chip.style.setProperty('--turn', color);
     if (on) chip.setAttribute('aria-current', 'true');
     else chip.removeAttribute('aria-current');
     if (chip.textContent !== turn.label) chip.textContent = turn.label;

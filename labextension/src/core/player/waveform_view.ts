@@ -5,7 +5,7 @@
  */
 
 import { h } from '../ui/dom';
-import { drawFrequencies, drawRuler, drawWave, prepare, type TurnColours } from './draw';
+import { drawFrequencies, drawRuler, drawWave, prepare, type TurnColors } from './draw';
 import { turnAt } from './model';
 import type { PeakSource } from './peaks';
 import { MARKS, heightOf, type Spectra } from './spectrogram_tiles';
@@ -55,14 +55,14 @@ export class Stage {
     this.width = this.element.clientWidth;
   }
 
-  draw(peaks: PeakSource | null, spectra: Spectra | null, colours: TurnColours, loudest: number): void {
+  draw(peaks: PeakSource | null, spectra: Spectra | null, colors: TurnColors, loudest: number): void {
     const { transport, view, width } = this;
-    const { palette } = colours;
+    const { palette } = colors;
     drawRuler(prepare(this.ruler, width, RULER), view, palette, width, RULER);
     const context = prepare(this.wave, width, WAVE);
     context.fillStyle = palette.line;
     context.fillRect(0, WAVE / 2, width, 1);
-    const style = { colours, turns: transport.turns, loudest, tinted: true };
+    const style = { colors, turns: transport.turns, loudest, tinted: true };
     if (peaks && transport.length) drawWave(context, peaks, view, style, { width, top: 0, height: WAVE });
     this.wave.setAttribute('aria-label', `Waveform of ${transport.summary?.name ?? 'nothing'}`);
     this.spectrum.hidden = !spectra;
@@ -76,13 +76,13 @@ export class Stage {
   }
 
   /** What moves without drawing the waveform anew; `moved` when the view or the turns did. */
-  mark(position: number, colours: TurnColours, moved: boolean): void {
+  mark(position: number, colors: TurnColors, moved: boolean): void {
     const { transport, view, width } = this;
     const x = view.xOf(position);
     this.head.hidden = x < -1 || x > width + 1 || transport.length === 0;
     this.head.style.transform = `translateX(${Math.min(width - 1, x).toFixed(2)}px)`;
     const current = turnAt(transport.turns, position);
-    if (moved || current?.turn !== this.current) this.lane.update(transport.turns, view, width, current, colours);
+    if (moved || current?.turn !== this.current) this.lane.update(transport.turns, view, width, current, colors);
     this.current = current?.turn;
     const { loop } = transport;
     if (!this.drag?.selecting) this.select(loop && [view.xOf(loop.start), view.xOf(loop.stop)]);

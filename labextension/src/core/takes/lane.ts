@@ -31,7 +31,7 @@ export class Lane {
   private readonly marks = h('span', { class: 'vvnb-row', 'data-tight': true });
   private readonly text = h('p', { class: 'vvnb-lane-text' });
   private readonly play: HTMLButtonElement;
-  private readonly respeak: HTMLButtonElement;
+  private readonly regenerate: HTMLButtonElement;
   private readonly compare: Comparison;
   private readonly cards = h('div', {
     class: 'vvnb-take-cards',
@@ -63,11 +63,11 @@ export class Lane {
       size: 'small',
       onclick: () => this.turn && bus.emit('seek', { turn: this.turn.id }),
     });
-    this.respeak = button({
+    this.regenerate = button({
       label: 'Speak again',
-      icon: 'respeak',
+      icon: 'regenerate',
       size: 'small',
-      onclick: () => this.turn && void failures.during(() => host.channel.call('respeak', { turn: this.turn!.id })),
+      onclick: () => this.turn && void failures.during(() => host.channel.call('regenerate', { turn: this.turn!.id })),
     });
     this.element = h(
       'div',
@@ -82,7 +82,7 @@ export class Lane {
         undo,
       ),
       this.text,
-      h('div', { class: 'vvnb-row' }, this.respeak, this.play, this.compare.button),
+      h('div', { class: 'vvnb-row' }, this.regenerate, this.play, this.compare.button),
       this.compare.element,
       this.none,
       this.cards,
@@ -112,14 +112,14 @@ export class Lane {
         : turn.state === 'speaking'
           ? 'It is being spoken.'
           : 'Nothing was spoken of this turn yet. Generate speaks it, or press “Speak”.';
-    this.recolour(turn, takes);
+    this.recolor(turn, takes);
     this.showActions(turn, readOnly);
     this.compare.show(turn.id, takes, turn.chosen, readOnly);
     this.gap.update(readOnly);
   }
 
   focus(): void {
-    (this.element.querySelector<HTMLElement>('.vvnb-take input:checked, .vvnb-take input') ?? this.respeak).focus();
+    (this.element.querySelector<HTMLElement>('.vvnb-take input:checked, .vvnb-take input') ?? this.regenerate).focus();
   }
 
   dispose(): void {
@@ -129,18 +129,19 @@ export class Lane {
 
   private showActions(turn: TurnState, readOnly: boolean): void {
     const whole = this.host.get('mode') === 'whole';
-    this.respeak.disabled = readOnly || whole || turn.state === 'unspeakable' || isBusy(this.host.get<JobState>('job'));
-    this.respeak.lastChild!.textContent = turn.takes.length ? 'Speak again' : 'Speak';
-    this.respeak.title =
+    this.regenerate.disabled =
+      readOnly || whole || turn.state === 'unspeakable' || isBusy(this.host.get<JobState>('job'));
+    this.regenerate.lastChild!.textContent = turn.takes.length ? 'Speak again' : 'Speak';
+    this.regenerate.title =
       turn.state === 'unspeakable' ? turn.reason : whole ? 'Only where the mode is “turn by turn”' : RESPEAK;
     this.play.disabled = turn.chosen === null;
   }
 
-  private recolour(turn: TurnState, takes: readonly TakeState[]): void {
+  private recolor(turn: TurnState, takes: readonly TakeState[]): void {
     const speakers = this.host.get<Speaker[]>('speakers') ?? [];
-    const colour = speakers.find((known) => known.label === turn.speaker)?.colour ?? '';
-    if (this.element.style.getPropertyValue('--speaker') === colour) return;
-    this.element.style.setProperty('--speaker', colour);
+    const color = speakers.find((known) => known.label === turn.speaker)?.color ?? '';
+    if (this.element.style.getPropertyValue('--speaker') === color) return;
+    this.element.style.setProperty('--speaker', color);
     for (const take of takes) this.takes.get(take.id)?.redraw();
   }
 }

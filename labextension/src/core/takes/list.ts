@@ -21,7 +21,7 @@ interface Shown {
   turn: TurnState;
   number: number;
   text: string;
-  colour: string;
+  color: string;
   selected: boolean;
 }
 
@@ -31,7 +31,7 @@ const STATES: Record<Standing, readonly [string, IconName?]> = {
   speaking: ['being spoken', 'wave'],
   spoken: ['spoken', 'check'],
   partial: ['stopped before its end', 'alert'],
-  context: ['spoken, but what came before has changed', 'respeak'],
+  context: ['spoken, but what came before has changed', 'regenerate'],
   changed: ['changed since it was spoken', 'alert'],
   unspeakable: ['skipped', 'alert'],
 };
@@ -67,7 +67,7 @@ export function turnList(onselect: (id: string, enter: boolean) => void): TurnLi
   return {
     element,
     update(turns, texts, speakers, selected) {
-      const colours = new Map(speakers.map((speaker) => [speaker.label, speaker.colour]));
+      const colors = new Map(speakers.map((speaker) => [speaker.label, speaker.color]));
       ids = turns.map((turn) => turn.id);
       current = selected;
       rows.update(
@@ -75,7 +75,7 @@ export function turnList(onselect: (id: string, enter: boolean) => void): TurnLi
           turn,
           number: at + 1,
           text: texts.get(turn.id) ?? '',
-          colour: colours.get(turn.speaker) ?? '',
+          color: colors.get(turn.speaker) ?? '',
           selected: turn.id === selected,
         })),
       );
@@ -110,10 +110,10 @@ function turnRow(onclick: () => void): { element: HTMLElement; update(shown: Sho
     element,
     update(shown) {
       const { turn, selected } = shown;
-      const now = JSON.stringify([turn, shown.number, shown.text, shown.colour, selected]);
+      const now = JSON.stringify([turn, shown.number, shown.text, shown.color, selected]);
       if (now === before) return;
       before = now;
-      element.style.setProperty('--speaker', shown.colour || 'var(--vvnb-muted)');
+      element.style.setProperty('--speaker', shown.color || 'var(--vvnb-muted)');
       element.setAttribute('aria-selected', String(selected));
       element.tabIndex = selected ? 0 : -1;
       element.dataset['state'] = standing(turn);

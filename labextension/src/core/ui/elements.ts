@@ -1,4 +1,4 @@
-/** The elements the room is built of, with their behaviour. Their looks are in styles/. */
+/** The elements the room is built of, with their behavior. Their looks are in styles/. */
 
 import { h, type Child, type Props } from './dom';
 import { icon, type IconName } from './icons';

@@ -1,4 +1,4 @@
-/** Line drawings on a 16 x 16 grid; colour and size come from the text beside them. */
+/** Line drawings on a 16 x 16 grid; color and size come from the text beside them. */
 
 const PATHS = {
   alert: 'M8 2.2 14.5 13.5h-13zM8 6.4v3.4M8 11.7v.1',
@@ -19,7 +19,7 @@ const PATHS = {
   person: 'M8 8.2a2.9 2.9 0 1 0 0-5.8 2.9 2.9 0 0 0 0 5.8zM2.6 14c.5-2.6 2.6-4 5.4-4s4.9 1.4 5.4 4',
   play: 'M4.8 2.9v10.2L13 8z',
   plug: 'M5.5 1.8v3.4M10.5 1.8v3.4M3.8 5.2h8.4v2.6a4.2 4.2 0 0 1-8.4 0zM8 12v2.4M2 14 14 2',
-  respeak: 'M13.2 8A5.2 5.2 0 1 1 11.6 4.2M13.4 2v3h-3',
+  regenerate: 'M13.2 8A5.2 5.2 0 1 1 11.6 4.2M13.4 2v3h-3',
   sliders: 'M2 4.5h6M11.5 4.5H14M2 11.5h2.5M8 11.5h6M9.7 2.8v3.4M6.2 9.8v3.4',
   star: 'm8 1.9 1.9 3.9 4.2.6-3 3 .7 4.2L8 11.6l-3.8 2 .7-4.2-3-3 4.2-.6z',
   stop: 'M4 4h8v8H4z',

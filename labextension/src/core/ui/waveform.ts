@@ -1,4 +1,4 @@
-/** Small waveforms: peaks from the kernel on a canvas, sharp at every zoom, in the theme's colours. */
+/** Small waveforms: peaks from the kernel on a canvas, sharp at every zoom, in the theme's colors. */
 
 import { h } from './dom';
 import type { Host } from '../host/host';
@@ -14,17 +14,17 @@ export async function fetchPeaks(host: Host, source: string, samples: number, bu
   return new Int16Array(bytes.slice().buffer);
 }
 
-/** A colour as the page shows it: canvases don't know custom properties. */
-export function colourOf(element: Element, name: string): string {
+/** A color as the page shows it: canvases don't know custom properties. */
+export function colorOf(element: Element, name: string): string {
   const probe = h('span', { style: `color: var(${name}); display: none` });
   element.append(probe);
-  const colour = getComputedStyle(probe).color;
+  const color = getComputedStyle(probe).color;
   probe.remove();
-  return colour;
+  return color;
 }
 
 /** Draw peaks as bars, scaled so that the loudest fills the height; returns whether there was room. */
-export function drawPeaks(canvas: HTMLCanvasElement, peaks: Peaks, colour: string): boolean {
+export function drawPeaks(canvas: HTMLCanvasElement, peaks: Peaks, color: string): boolean {
   const { width, height } = canvas.getBoundingClientRect();
   const context = canvas.getContext('2d');
   if (!context || !width || !height) return false;
@@ -32,7 +32,7 @@ export function drawPeaks(canvas: HTMLCanvasElement, peaks: Peaks, colour: strin
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
   context.scale(canvas.width / width, canvas.height / height);
-  context.fillStyle = colour;
+  context.fillStyle = color;
   if (!peaks.length) return true;
   const buckets = peaks.length / 2;
   let loudest = 1;
@@ -58,20 +58,20 @@ export interface Waveform {
   element: HTMLCanvasElement;
   /** Show another source, or the same one again after it changed. */
   show(source: string, samples: number): void;
-  /** Its colour may have changed. */
+  /** Its color may have changed. */
   redraw(): void;
   dispose(): void;
 }
 
 /** A canvas that fetches its peaks when it is first seen, and draws itself again when its size or theme changes. */
-export function waveform(host: Host, colour: string, buckets = 240): Waveform {
+export function waveform(host: Host, color: string, buckets = 240): Waveform {
   const element = h('canvas', { class: 'vvnb-waveform', 'aria-hidden': 'true' });
   let wanted: { source: string; samples: number } | null = null;
   let peaks: Peaks = new Int16Array(0);
   let seen = false;
   let generation = 0;
   const draw = (): void => {
-    if (element.isConnected) drawPeaks(element, peaks, colourOf(element.parentElement ?? element, colour));
+    if (element.isConnected) drawPeaks(element, peaks, colorOf(element.parentElement ?? element, color));
   };
   const load = async (): Promise<void> => {
     if (!seen || !wanted || !wanted.samples) return;

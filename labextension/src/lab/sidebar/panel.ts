@@ -55,7 +55,7 @@ export class Sidebar extends Widget {
       );
     const refresh = button({
       label: trans.__('Look again'),
-      icon: 'respeak',
+      icon: 'regenerate',
       bare: true,
       size: 'small',
       kind: 'quiet',
