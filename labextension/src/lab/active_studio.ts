@@ -10,7 +10,7 @@ export function currentRoom(): Room | undefined {
   return rooms.find(({ element }) => element.closest('.jp-mod-current, .lm-mod-current')) ?? rooms.at(-1);
 }
 
-export const jobOf = ({ host }: Room): JobState | undefined => host.get<JobState | undefined>('job');
+export const jobOf = ({ host }: Room): JobState | undefined => host.get('job');
 
 /** The room that is speaking, if any. */
 export const busyRoom = (): Room | undefined =>

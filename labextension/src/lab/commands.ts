@@ -8,7 +8,7 @@ import { IMainMenu } from '@jupyterlab/mainmenu';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 
 import type { Action } from '../core/host/host';
-import { isBusy, type ProjectState } from '../core/host/traits';
+import { isBusy } from '../core/host/traits';
 import { onRooms } from '../core/host/open_studios';
 import { scriptIcon } from './icons';
 import { Commands, EXTENSION, FACTORY, NAME } from './names';
@@ -60,7 +60,7 @@ function addActions(app: JupyterFrontEnd, trans: TranslationBundle): void {
   const { commands } = app;
   const writable = (): boolean => {
     const room = currentRoom();
-    return room !== undefined && !isBusy(jobOf(room)) && !room.host.get<ProjectState | undefined>('project')?.read_only;
+    return room !== undefined && !isBusy(jobOf(room)) && !room.host.get('project')?.read_only;
   };
   const act = (action: Action) => (): void => currentRoom()?.bus.emit('act', { action });
   commands.addCommand(Commands.generate, {

@@ -82,7 +82,7 @@ export class Progress extends Widget {
     const job = room && jobOf(room);
     if (room && job && isBusy(job)) {
       const now = this.heard?.job === job.id ? this.heard : null;
-      const model = room.host.get<ModelState>('model_state');
+      const model = room.host.get('model_state');
       const loaded = job.state === 'loading' && model?.state === 'loading' ? (model.loaded ?? 0) : null;
       this.words.textContent = now ? this.turnOf(job, now) : this.preparing(model, loaded);
       this.bar.set(now ? now.seconds / Math.max(now.estimated, now.seconds, 0.1) : loaded || null);

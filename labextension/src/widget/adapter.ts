@@ -4,6 +4,7 @@ import type { AnyModel, AnyWidget } from '@anywidget/types';
 
 import { Channel } from '../core/host/channel';
 import { Bus, type Host } from '../core/host/host';
+import type { TraitName, Traits } from '../core/host/traits';
 
 export type Mount = (root: HTMLElement, host: Host, bus: Bus) => () => void;
 /** What listens from the widget's beginning, before there is a view to hear it; returns how to stop that. */
@@ -59,12 +60,12 @@ class ModelHost implements Host {
     model.on('comm_live_update', this.interrupted); // ipywidgets: the connection came or went
   }
 
-  get<T>(name: string): T {
-    return this.model.get(name) as T;
+  get<K extends TraitName>(name: K): Traits[K] {
+    return this.model.get(name) as Traits[K];
   }
 
   /** Several values set in one go travel together. */
-  set(name: string, value: unknown): void {
+  set<K extends TraitName>(name: K, value: Traits[K]): void {
     this.model.set(name, value);
     this.latest.set(name, { value, at: Date.now() });
     if (this.saving) return;
@@ -75,7 +76,7 @@ class ModelHost implements Host {
     });
   }
 
-  on(name: string, callback: () => void): () => void {
+  on(name: TraitName, callback: () => void): () => void {
     const listener = (): void => callback();
     this.model.on(`change:${name}`, listener);
     return () => this.model.off(`change:${name}`, listener);

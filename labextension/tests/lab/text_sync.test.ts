@@ -22,7 +22,7 @@ class Model {
 }
 
 function bound(script: string, text = script, readOnly = false): { host: LocalHost; model: Model } {
-  const host = new LocalHost({ script, project: { read_only: readOnly } }, {});
+  const host = new LocalHost({ script, project: { name: '', path: '', read_only: readOnly, note: '' } }, {});
   const model = new Model(text);
   new TextBond(host, model);
   return { host, model };

@@ -5,7 +5,7 @@ import type { Bus, Host } from '../host/host';
 import { count } from '../ui/format';
 import { button, Failures, note } from '../ui/elements';
 import { Disposers, Keyed, watch } from '../ui/watch';
-import type { KnownVoice, Speaker } from '../host/traits';
+import type { Speaker } from '../host/traits';
 import { SpeakerCard } from './speaker';
 
 export function mountCast(root: HTMLElement, host: Host, bus: Bus): () => void {
@@ -38,7 +38,7 @@ export function mountCast(root: HTMLElement, host: Host, bus: Bus): () => void {
   section.prepend(failures.element);
   let told = '';
   const render = (): void => {
-    const speakers = host.get<Speaker[]>('speakers') ?? [];
+    const speakers = host.get('speakers') ?? [];
     empty.hidden = speakers.length > 0;
     cards.update(speakers);
     const text = missingVoices(speakers);
@@ -61,11 +61,8 @@ export function mountCast(root: HTMLElement, host: Host, bus: Bus): () => void {
 
 /** A built-in voice for each speaker without one, nobody else's while there are enough. */
 function suggestions(host: Host): { speaker: string; voice: string }[] {
-  const speakers = host.get<Speaker[]>('speakers');
-  const all = host
-    .get<KnownVoice[]>('voices')
-    .filter((voice) => voice.kind === 'built-in')
-    .map((voice) => voice.name);
+  const speakers = host.get('speakers') ?? [];
+  const all = (host.get('voices') ?? []).filter((voice) => voice.kind === 'built-in').map((voice) => voice.name);
   const taken = new Set(speakers.map((speaker) => speaker.voice?.name));
   const free = [...all.filter((name) => !taken.has(name)), ...all.filter((name) => taken.has(name))];
   return speakers

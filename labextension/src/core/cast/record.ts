@@ -5,7 +5,6 @@ import { h } from '../ui/dom';
 import type { Host } from '../host/host';
 import { button, type Failures, note } from '../ui/elements';
 import { clock } from '../ui/format';
-import type { ModelLimits } from '../host/traits';
 import { sendVoice } from './upload_panel';
 
 const LIMIT_SECONDS = 60; // a longer voice costs context and improves nothing
@@ -30,9 +29,9 @@ const REFUSAL =
 
 /** A warning where the model would not speak with the voice that is recorded. */
 export function voiceLimit(host: Host): HTMLElement[] {
-  const limits = host.get<ModelLimits | undefined>('model_limits');
+  const limits = host.get('model_limits');
   if (!limits || limits.follows_voices !== false) return [];
-  const words = `${host.get<string>('model')} cannot follow a recording: it will use a built-in voice instead. Other models use the recording.`;
+  const words = `${host.get('model')} cannot follow a recording: it will use a built-in voice instead. Other models use the recording.`;
   return [note('warning', [words])];
 }
 

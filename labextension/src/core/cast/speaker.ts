@@ -5,7 +5,7 @@ import type { Bus, Host } from '../host/host';
 import { badge, button, check, Failures, note, type Tone } from '../ui/elements';
 import { clock, SAMPLE_RATE, span } from '../ui/format';
 import type { Methods } from '../host/protocol';
-import type { KnownVoice, ProjectState, Speaker, SpeakerVoice, TurnState, VoiceKind } from '../host/traits';
+import type { KnownVoice, Speaker, SpeakerVoice, VoiceKind } from '../host/traits';
 import { acceptVoices } from './drag';
 import { keepPanel, type KeepPanel } from './keep';
 import { RecorderPanel } from './record';
@@ -98,9 +98,9 @@ export class SpeakerCard {
   }
 
   update(speaker: Speaker): void {
-    const voices = this.host.get<KnownVoice[]>('voices') ?? [];
-    const readOnly = this.host.get<ProjectState | undefined>('project')?.read_only ?? false;
-    const turns = this.host.get<TurnState[] | undefined>('turns');
+    const voices = this.host.get('voices') ?? [];
+    const readOnly = this.host.get('project')?.read_only ?? false;
+    const turns = this.host.get('turns');
     this.absent.hidden = !turns || turns.some((turn) => turn.speaker === this.label);
     const now = JSON.stringify([speaker, voices, readOnly, this.host.get('model')]);
     if (now === this.shown) return;
@@ -159,7 +159,7 @@ export class SpeakerCard {
   private showVoice(voice: SpeakerVoice, voices: readonly KnownVoice[], readOnly: boolean): void {
     this.about.textContent = describe(voice, voices);
     this.trim.show(Math.round(voice.seconds * SAMPLE_RATE), voice, readOnly);
-    this.checks.replaceChildren(...findings(voice, this.host.get<string | undefined>('model') || 'The model'));
+    this.checks.replaceChildren(...findings(voice, this.host.get('model') || 'The model'));
     this.consent.element.hidden = !voice.needs_consent;
     this.consent.input.checked = voice.consent;
     this.consent.element.toggleAttribute('data-open', !voice.consent);

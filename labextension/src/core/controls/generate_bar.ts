@@ -6,26 +6,15 @@ import { button, Failures, failureNote, progressBar } from '../ui/elements';
 import { clock, count, span, speed } from '../ui/format';
 import { Disposers, watch } from '../ui/watch';
 import type { ToPage } from '../host/protocol';
-import {
-  isBusy,
-  isMissing,
-  secondsOf,
-  type JobState,
-  type ModelState,
-  type ProjectState,
-  type Speaker,
-  type TurnState,
-} from '../host/traits';
+import { IDLE, isBusy, isMissing, secondsOf, type JobState, type ModelState, type TurnState } from '../host/traits';
 
 type Progress = ToPage['progress'];
 
 /** What stands in the way of generating, in words, with what to do; empty when nothing does. */
 export function obstacle(host: Host): string {
-  const turns = host.get<TurnState[]>('turns') ?? [];
-  const faults = (host.get<{ severity: string; line: number }[]>('diagnostics') ?? []).filter(
-    (found) => found.severity === 'error',
-  );
-  const project = host.get<ProjectState | undefined>('project');
+  const turns = host.get('turns') ?? [];
+  const faults = (host.get('diagnostics') ?? []).filter((found) => found.severity === 'error');
+  const project = host.get('project');
   if (project?.read_only) return 'This project is open for reading only.';
   if (project?.problem)
     return project.unsaved
@@ -35,7 +24,7 @@ export function obstacle(host: Host): string {
   if (!turns.length) return 'Write a line first, such as “Speaker 1: Hello!”';
   if (turns.every((turn) => turn.state === 'unspeakable')) return 'The model cannot speak any turn of this script.';
   const present = new Set(turns.map((turn) => turn.speaker));
-  const speakers = (host.get<Speaker[]>('speakers') ?? []).filter((speaker) => present.has(speaker.label));
+  const speakers = (host.get('speakers') ?? []).filter((speaker) => present.has(speaker.label));
   const silent = speakers.find((speaker) => !speaker.voice);
   if (silent) return `${silent.label} needs a voice: choose one under Cast.`;
   const unsure = speakers.find((speaker) => speaker.voice?.needs_consent && !speaker.voice.consent);
@@ -45,7 +34,7 @@ export function obstacle(host: Host): string {
 
 /** The turns that the model can speak. */
 function speakable(host: Host): TurnState[] {
-  return (host.get<TurnState[]>('turns') ?? []).filter((turn) => turn.state !== 'unspeakable');
+  return (host.get('turns') ?? []).filter((turn) => turn.state !== 'unspeakable');
 }
 
 /** What the button will do: which turns, and how it says so. */
@@ -141,7 +130,7 @@ class Transport {
   }
 
   private get job(): JobState {
-    return this.host.get<JobState>('job');
+    return this.host.get('job') ?? IDLE;
   }
 
   private get hindrance(): string {
@@ -185,7 +174,7 @@ class Transport {
     this.stop.hidden = !busy;
     this.why.textContent = busy ? '' : hindrance || summary(host);
     this.why.hidden = !this.why.textContent;
-    const problem = Boolean(host.get<ProjectState | undefined>('project')?.problem);
+    const problem = Boolean(host.get('project')?.problem);
     this.options.hidden = busy || !problem;
     if (problem) this.failures.clear(); // the message about the project says it, with its buttons
     this.meters.element.hidden = !busy;
@@ -226,7 +215,7 @@ class Meters {
 
   show(host: Host, job: JobState, progress: Progress | null): void {
     const mine = progress?.job === job.id ? progress : null;
-    const model = host.get<ModelState>('model_state');
+    const model = host.get('model_state');
     const loading = !mine && job.state === 'loading' && model?.state === 'loading' ? model : null;
     this.about.hidden = !mine;
     this.whole.set(mine ? mine.seconds / Math.max(mine.estimated, mine.seconds, 0.1) : loading?.loaded || null);
@@ -251,10 +240,10 @@ export function waiting(job: JobState, loading: ModelState | null): string {
 /** "Turn 3 of 6 · Anna · 2.1 s of about 4.0 s": all of it about the turn that is being generated. */
 export function turnWords(host: Host, now: Progress): string {
   if (!now.turn) return `${span(now.seconds)} spoken`;
-  const turns = host.get<TurnState[]>('turns') ?? [];
+  const turns = host.get('turns') ?? [];
   const speaker = turns.find((turn) => turn.id === now.turn)?.speaker;
   const said = `${span(now.turn_seconds)} of about ${span(Math.max(now.turn_estimated, now.turn_seconds))}`;
-  return [turnPlace(host.get<JobState>('job'), now), speaker, said].filter(Boolean).join(' · ');
+  return [turnPlace(host.get('job'), now), speaker, said].filter(Boolean).join(' · ');
 }
 
 /** "Turn 3 of 6", the place of the turn in its job. */
@@ -277,7 +266,7 @@ export function overallWords(now: Progress): string {
 /** What is there when nothing is being made. */
 export function summary(host: Host): string {
   const turns = speakable(host);
-  const skipped = (host.get<TurnState[]>('turns') ?? []).length - turns.length;
+  const skipped = (host.get('turns') ?? []).length - turns.length;
   const more = skipped ? ` · ${count(skipped, 'turn')} skipped` : '';
   const missing = turns.filter(isMissing);
   if (!turns.length) return '';

@@ -9,9 +9,9 @@ import { EditorView, highlightActiveLine, keymap, placeholder } from '@codemirro
 
 import { h } from '../ui/dom';
 import type { Action, Bus, Host } from '../host/host';
-import { turnsOf, type ProjectState, type Speaker, type TurnState } from '../host/traits';
+import { turnsOf, type TurnState } from '../host/traits';
 import { completions } from './complete';
-import { toDiagnostics, type Remark } from './diagnostics';
+import { toDiagnostics } from './diagnostics';
 import { Footer } from './footer';
 import { highlight, setSpeakers } from './highlight';
 import { pasteFromDocument } from './paste';
@@ -136,7 +136,7 @@ class ScriptEditor {
   }
 
   private showSpeakers(): void {
-    this.view.dispatch({ effects: setSpeakers.of(this.host.get<Speaker[]>('speakers') ?? []) });
+    this.view.dispatch({ effects: setSpeakers.of(this.host.get('speakers') ?? []) });
   }
 
   private showTurns(): void {
@@ -147,7 +147,7 @@ class ScriptEditor {
   }
 
   private showRemarks(): void {
-    const remarks = this.host.get<Remark[]>('diagnostics') ?? [];
+    const remarks = this.host.get('diagnostics') ?? [];
     const { before, moved } = this.sync.known;
     const diagnostics = toDiagnostics(remarks, before, moved);
     this.view.dispatch(setDiagnostics(this.view.state, diagnostics));
@@ -155,7 +155,7 @@ class ScriptEditor {
   }
 
   private lock(): void {
-    const locked = this.host.get<ProjectState | undefined>('project')?.read_only ?? false;
+    const locked = this.host.get('project')?.read_only ?? false;
     this.view.dispatch({ effects: this.readOnly.reconfigure(EditorState.readOnly.of(locked)) });
   }
 

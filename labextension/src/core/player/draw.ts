@@ -2,7 +2,7 @@
 
 import { SAMPLE_RATE } from '../audio/resample';
 import { css, legible, parse, type Palette, type Rgb } from './color';
-import type { Turn } from './model';
+import type { TakeTurn } from '../host/traits';
 import { levelFor, type PeakSource } from './peaks';
 import type { View } from './view';
 
@@ -67,7 +67,7 @@ export class TurnColors {
 
   constructor(readonly palette: Palette) {}
 
-  of(turn: Turn): Rgb {
+  of(turn: TakeTurn): Rgb {
     const name = turn.color || `label ${turn.label}`;
     let color = this.known.get(name);
     if (!color) {
@@ -80,7 +80,7 @@ export class TurnColors {
 
 export interface WaveStyle {
   colors: TurnColors;
-  turns: readonly Turn[];
+  turns: readonly TakeTurn[];
   /** Largest sample there is, to fill the height with. */
   loudest: number;
   /** Tint the turns' ground. */
@@ -172,11 +172,11 @@ interface Span {
   from: number;
   to: number;
   color: Rgb;
-  turn: Turn | null;
+  turn: TakeTurn | null;
 }
 
 /** The view cut into turns and what lies between them, in CSS pixels. */
-function spansOf(turns: readonly Turn[], view: View, width: number, colors: TurnColors): Span[] {
+function spansOf(turns: readonly TakeTurn[], view: View, width: number, colors: TurnColors): Span[] {
   const spans: Span[] = [];
   const { plain } = colors.palette;
   let at = 0;

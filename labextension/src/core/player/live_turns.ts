@@ -1,25 +1,15 @@
 import type { LiveStream } from '../audio/live';
 import { SAMPLE_RATE } from '../audio/resample';
 import type { Host } from '../host/host';
-import type { Summary, Turn } from './model';
-
-interface KnownTurn {
-  id: string;
-  speaker: string;
-}
-
-interface KnownSpeaker {
-  label: string;
-  color: string;
-}
+import type { TakeSummary, TakeTurn } from '../host/traits';
 
 /** What is shown of a stream: its turns so far, with the names and colors the room knows. */
 export class LiveTurns {
   constructor(private readonly host: Host) {}
 
-  summary({ id, store, marks }: LiveStream): Summary {
+  summary({ id, store, marks }: LiveStream): TakeSummary {
     const samples = store.length;
-    const turns = marks.map(({ turn, start }, index): Turn => {
+    const turns = marks.map(({ turn, start }, index): TakeTurn => {
       const stop = marks[index + 1]?.start ?? Math.max(samples, start + 1);
       return { turn, start, stop, confidence: 1, text: '', ...this.speakerOf(turn) };
     });
@@ -27,8 +17,8 @@ export class LiveTurns {
   }
 
   private speakerOf(id: string): { label: string; color: string } {
-    const turn = (this.host.get<KnownTurn[] | undefined>('turns') ?? []).find((one) => one.id === id);
-    const speakers = this.host.get<KnownSpeaker[] | undefined>('speakers') ?? [];
+    const turn = (this.host.get('turns') ?? []).find((one) => one.id === id);
+    const speakers = this.host.get('speakers') ?? [];
     const label = turn?.speaker ?? '';
     return { label, color: speakers.find((one) => one.label === label)?.color ?? '' };
   }

@@ -2,7 +2,7 @@
 
 import type { Channel } from '../host/channel';
 import { int16Of } from '../audio/resample';
-import type { Summary } from './model';
+import type { TakeSummary } from '../host/traits';
 import { Tiles, type Place } from './tiles';
 
 /** What a waveform is drawn from. */
@@ -29,7 +29,7 @@ export class KernelPeaks implements PeakSource {
   private readonly tiles: Tiles<Int16Array>;
   private lacking: Place[] = [];
 
-  constructor(channel: Channel, summary: Summary, onload: () => void) {
+  constructor(channel: Channel, summary: TakeSummary, onload: () => void) {
     const { source } = summary;
     const load = async ({ level, index }: Place): Promise<Int16Array> => {
       const start = index * TILE * 2 ** level;

@@ -6,7 +6,8 @@ import { PieceStore, Playback, type Range, type Store } from '../audio/pcm';
 import { SAMPLE_RATE, int16Of, toInt16 } from '../audio/resample';
 import type { Action, Bus, Host } from '../host/host';
 import { LiveTurns } from './live_turns';
-import { lastBefore, mapped, summaryOf, turnAt, type Summary, type Turn } from './model';
+import type { TakeSummary, TakeTurn } from '../host/traits';
+import { lastBefore, mapped, summaryOf, turnAt } from './model';
 import { LivePeaks } from './peaks';
 import { Report } from './report';
 
@@ -21,7 +22,7 @@ const REPLAY = 1.5 * SAMPLE_RATE;
 
 export class Transport {
   showing: Showing = 'take';
-  summary: Summary | null = null;
+  summary: TakeSummary | null = null;
   playing = false;
   /** The browser waits for a click before it lets anything be heard. */
   blocked = false;
@@ -69,7 +70,7 @@ export class Transport {
       bus.on('audition', ({ source, autoplay }) => void this.audition(source, autoplay)),
       bus.on('act', ({ action }) => this.act(action)),
     ];
-    this.parked = Math.round((host.get<number>('position') || 0) * SAMPLE_RATE);
+    this.parked = Math.round((host.get('position') || 0) * SAMPLE_RATE);
     this.takeChanged();
     if (host.get('playing')) void this.play();
   }
@@ -98,7 +99,7 @@ export class Transport {
     return this.summary?.samples ?? 0;
   }
 
-  get turns(): readonly Turn[] {
+  get turns(): readonly TakeTurn[] {
     return this.summary?.turns ?? [];
   }
 
@@ -288,7 +289,7 @@ export class Transport {
     this.changed();
   }
 
-  private show(showing: Showing, summary: Summary | null, position: number): void {
+  private show(showing: Showing, summary: TakeSummary | null, position: number): void {
     if (this.showing === 'take') this.parkedTake = this.parked;
     this.showing = showing;
     this.summary = summary;
@@ -299,7 +300,7 @@ export class Transport {
     this.changed();
   }
 
-  private storeOf({ source, samples }: Summary): PieceStore {
+  private storeOf({ source, samples }: TakeSummary): PieceStore {
     const fetch = async (start: number, count: number): Promise<Int16Array> => {
       const { buffers } = await this.host.channel.call('samples', { source, start, count });
       return int16Of(buffers[0]!);
@@ -381,7 +382,7 @@ export class Transport {
   }
 
   /** Where the turns just heard begin in the take: to be heard again with one press. */
-  private startOf(take: Summary | null): number {
+  private startOf(take: TakeSummary | null): number {
     const first = this.turns[0]?.turn;
     return take?.turns.find(({ turn }) => turn === first)?.start ?? 0;
   }

@@ -8,7 +8,8 @@ import { paletteOf, type Palette } from './color';
 import { controls, type ControlActions, type Controls } from './toolbar';
 import { TurnColors } from './draw';
 import { answerKey } from './keys';
-import { turnAt, type Summary } from './model';
+import type { TakeSummary } from '../host/traits';
+import { turnAt } from './model';
 import { Overview } from './overview';
 import { KernelPeaks, levelFor, type PeakSource } from './peaks';
 import { transportOf } from './shared';
@@ -176,7 +177,7 @@ class Player implements ControlActions {
   }
 
   /** Another source, or another revision of it: what was fetched is void. */
-  private refresh(summary: Summary | null): void {
+  private refresh(summary: TakeSummary | null): void {
     const { channel } = this.host;
     const live = this.transport.showing === 'live';
     const shown = summary ? `${this.transport.showing} ${summary.source} ${summary.revision}` : '';

@@ -2,7 +2,7 @@
 
 import { SAMPLE_RATE } from '../audio/resample';
 import type { Bus, Host } from '../host/host';
-import type { Turn } from './model';
+import type { TakeTurn } from '../host/traits';
 
 /** How often the kernel is told the position, milliseconds. */
 const EVERY = 500;
@@ -18,13 +18,13 @@ export class Report {
     private readonly host: Host,
     private readonly bus: Bus,
   ) {
-    this.position = host.get<number>('position') || 0;
+    this.position = host.get('position') || 0;
   }
 
   /** Call back when the kernel, not this page, sets `playing`. */
   onPlaying(callback: (playing: boolean) => void): () => void {
     return this.host.on('playing', () => {
-      const playing = this.host.get<boolean>('playing');
+      const playing = this.host.get('playing');
       if (playing !== this.playing) callback(playing);
     });
   }
@@ -32,7 +32,7 @@ export class Report {
   /** Call back when the kernel, not this page, sets `position` (seconds). */
   onPosition(callback: (seconds: number) => void): () => void {
     return this.host.on('position', () => {
-      const position = this.host.get<number>('position');
+      const position = this.host.get('position');
       if (position === this.position) return;
       this.position = position;
       callback(position);
@@ -40,7 +40,7 @@ export class Report {
   }
 
   /** `sample` is null while something else than the take is heard. */
-  tell(sample: number | null, playing: boolean, turn: Turn | null): void {
+  tell(sample: number | null, playing: boolean, turn: TakeTurn | null): void {
     this.light(turn?.turn ?? null);
     clearTimeout(this.timer);
     const early = this.toldAt + EVERY - Date.now();

@@ -2,7 +2,7 @@
 
 import type { Channel } from '../host/channel';
 import { spectrumMap, type Palette } from './color';
-import type { Summary } from './model';
+import type { TakeSummary } from '../host/traits';
 import { Tiles, type Place } from './tiles';
 import type { View } from './view';
 
@@ -32,7 +32,7 @@ export class Spectra {
 
   constructor(
     channel: Channel,
-    summary: Summary,
+    summary: TakeSummary,
     readonly scale: Scale,
     onload: () => void,
   ) {

@@ -3,7 +3,7 @@
 import { h } from '../ui/dom';
 import { css } from './color';
 import { prepare, type TurnColors } from './draw';
-import type { Turn } from './model';
+import type { TakeTurn } from '../host/traits';
 import type { View } from './view';
 
 const HEIGHT = 24;
@@ -12,7 +12,7 @@ const NARROWEST = 24;
 const SURE = 0.5;
 
 interface Place {
-  turn: Turn;
+  turn: TakeTurn;
   left: number;
   right: number;
 }
@@ -24,12 +24,12 @@ export class TurnLane {
   private readonly known = new Map<string, HTMLButtonElement>();
   readonly element = h('div', { class: 'vvnb-deck-turns' }, this.stripes, this.chips, this.tip);
 
-  constructor(private readonly onpick: (turn: Turn) => void) {
+  constructor(private readonly onpick: (turn: TakeTurn) => void) {
     this.element.addEventListener('pointerleave', () => this.hideTip());
     this.element.addEventListener('focusout', () => this.hideTip());
   }
 
-  update(turns: readonly Turn[], view: View, width: number, current: Turn | null, colors: TurnColors): void {
+  update(turns: readonly TakeTurn[], view: View, width: number, current: TakeTurn | null, colors: TurnColors): void {
     this.element.hidden = turns.length === 0;
     const context = prepare(this.stripes, width, HEIGHT);
     const wide: Place[] = [];
@@ -55,7 +55,7 @@ export class TurnLane {
     });
   }
 
-  private make({ turn }: Turn): HTMLButtonElement {
+  private make({ turn }: TakeTurn): HTMLButtonElement {
     const chip = h('button', { type: 'button', class: 'vvnb-deck-turn' });
     this.known.set(turn, chip);
     return chip;
@@ -80,7 +80,7 @@ export class TurnLane {
     chip.remove();
   }
 
-  private showTip(chip: HTMLElement, { label, text, confidence }: Turn): void {
+  private showTip(chip: HTMLElement, { label, text, confidence }: TakeTurn): void {
     const guess = confidence < SURE && h('em', null, ' (where this turn begins and ends is a guess)');
     this.tip.replaceChildren(h('strong', null, label), ` ${text}`, guess || '');
     this.tip.hidden = false;

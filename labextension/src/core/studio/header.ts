@@ -6,7 +6,7 @@ import { button, type Tone } from '../ui/elements';
 import { icon } from '../ui/icons';
 import { popover } from '../ui/popover';
 import { watch } from '../ui/watch';
-import type { ModelState, ProjectState } from '../host/traits';
+import type { ModelState } from '../host/traits';
 import { keyTable, type Area } from './shortcuts';
 
 export interface Header {
@@ -36,12 +36,12 @@ export function mountHeader(root: HTMLElement, host: Host, areas: readonly Area[
   const help = popover(opener, 'Keys', () => [h('h3', { class: 'vvnb-key-title' }, 'Keys'), keyTable(areas)]);
   root.append(h('span', { class: 'vvnb-logo' }, icon('wave')), name, model, opener);
   const stop = watch(host, ['project', 'model', 'model_state', 'models'], () => {
-    const project = host.get<ProjectState>('project');
-    const state = host.get<ModelState>('model_state');
-    name.textContent = project.name || 'Studio';
-    name.title = project.path;
+    const project = host.get('project');
+    const state = host.get('model_state');
+    name.textContent = project?.name || 'Studio';
+    name.title = project?.path ?? '';
     // The small voice never passes for the large model: what speaks is named wherever one works.
-    const id = host.get<string>('model');
+    const id = host.get('model') ?? '';
     const kind = id === 'nano' ? ', the small embedded voice' : '';
     const label = `${id}${kind}`;
     model.replaceChildren(

@@ -4,7 +4,6 @@ import { h } from '../ui/dom';
 import type { Host } from '../host/host';
 import { note, type Tone } from '../ui/elements';
 import { Disposers, watch } from '../ui/watch';
-import type { ProjectState } from '../host/traits';
 
 /** A kernel that starts up may need this long before its silence means anything. */
 const PATIENCE_MS = 4000;
@@ -46,7 +45,7 @@ export function mountNews(root: HTMLElement, host: Host): () => void {
       notices.append(element);
     }),
     watch(host, ['project'], () => {
-      const { read_only: readOnly, note: words } = host.get<ProjectState>('project');
+      const { read_only: readOnly = false, note: words = '' } = host.get('project') ?? {};
       const text = words || (readOnly ? 'This project is open for reading only.' : '');
       project.replaceChildren(...(text ? [note(readOnly ? 'warning' : 'accent', [text])] : []));
     }),

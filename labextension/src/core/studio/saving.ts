@@ -4,7 +4,7 @@ import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
 import { button, Failures, note } from '../ui/elements';
 import { watch } from '../ui/watch';
-import type { ProjectState, SaveAction } from '../host/traits';
+import type { SaveAction } from '../host/traits';
 
 export function mountSaving(root: HTMLElement, host: Host, bus: Bus): () => void {
   const failures = new Failures();
@@ -38,7 +38,7 @@ export function mountSaving(root: HTMLElement, host: Host, bus: Bus): () => void
     return form;
   };
   const render = (): void => {
-    const { name, problem = '', unsaved = false, actions = [] } = host.get<ProjectState>('project');
+    const { name = '', problem = '', unsaved = false, actions = [] } = host.get('project') ?? {};
     const now = JSON.stringify([name, problem, unsaved, actions]);
     if (now === shown) return;
     shown = now;

@@ -12,7 +12,6 @@ import { tabs, type Tabs } from '../ui/elements';
 import { Disposers, watch } from '../ui/watch';
 import { mountPlayer } from '../player/player';
 import { openRoom } from '../host/open_studios';
-import type { Speaker, TurnState } from '../host/traits';
 import { mountHeader } from './header';
 import { areaKeys, focusArea, type Area } from './shortcuts';
 import { mountNews } from './notices';
@@ -95,10 +94,8 @@ export function mountStudio(root: HTMLElement, host: Host, bus: Bus): () => void
 /** Numbers on the tabs: speakers without a voice, turns that are no longer what was spoken. */
 function markTabs(host: Host, side: Tabs, results: Tabs): () => void {
   return watch(host, ['speakers', 'turns'], () => {
-    const silent = (host.get<Speaker[]>('speakers') ?? []).filter((speaker) => !speaker.voice);
-    const changed = (host.get<TurnState[]>('turns') ?? []).filter(
-      (turn) => turn.context_changed || turn.state === 'changed',
-    );
+    const silent = (host.get('speakers') ?? []).filter((speaker) => !speaker.voice);
+    const changed = (host.get('turns') ?? []).filter((turn) => turn.context_changed || turn.state === 'changed');
     side.mark('cast', silent.length ? String(silent.length) : '', 'warning', missingVoices(silent));
     results.mark(
       'takes',

@@ -4,7 +4,6 @@ import { h } from '../ui/dom';
 import type { Host } from '../host/host';
 import { button } from '../ui/elements';
 import { watch } from '../ui/watch';
-import type { ProjectState } from '../host/traits';
 
 const EXAMPLE = `Speaker 1: Good morning, and welcome to our little show.
 Speaker 2: Thank you, it is very nice to be here.
@@ -27,7 +26,7 @@ export function mountWelcome(root: HTMLElement, host: Host): () => void {
   );
   root.append(element);
   const stop = watch(host, ['script', 'project'], () => {
-    element.hidden = host.get<string>('script').trim() !== '' || host.get<ProjectState>('project').read_only;
+    element.hidden = (host.get('script') ?? '').trim() !== '' || (host.get('project')?.read_only ?? false);
   });
   return () => {
     stop();

@@ -6,16 +6,7 @@ import { badge, button, type Failures, freshId } from '../ui/elements';
 import { count } from '../ui/format';
 import { help } from '../ui/popover';
 import { Keyed } from '../ui/watch';
-import {
-  isBusy,
-  standing,
-  turnsOf,
-  type JobState,
-  type ProjectState,
-  type Speaker,
-  type TakeState,
-  type TurnState,
-} from '../host/traits';
+import { isBusy, standing, turnsOf, type TakeState, type TurnState } from '../host/traits';
 import { Comparison } from './compare';
 import { TakeCard, type ShownTake } from './card';
 import { linesOf } from './takes';
@@ -96,11 +87,11 @@ export class Lane {
     const at = turns.findIndex((candidate) => candidate.id === id);
     const turn = (this.turn = turns[at] ?? null);
     if (!turn) return;
-    const all = this.host.get<Record<string, TakeState>>('takes') ?? {};
+    const all = this.host.get('takes') ?? {};
     const takes = turn.takes.map((take) => all[take]).filter((take) => take !== undefined);
-    const readOnly = this.host.get<ProjectState | undefined>('project')?.read_only ?? false;
+    const readOnly = this.host.get('project')?.read_only ?? false;
     this.title.textContent = `Turn ${at + 1}, ${turn.speaker}`;
-    this.text.textContent = linesOf(this.host.get<string>('script') ?? '', [turn]).get(turn.id) ?? '';
+    this.text.textContent = linesOf(this.host.get('script') ?? '', [turn]).get(turn.id) ?? '';
     this.marks.replaceChildren(...marksOf(turn));
     this.takes.update(
       takes.map((take, index) => ({ take, number: index + 1, chosen: take.id === turn.chosen, readOnly })),
@@ -129,8 +120,7 @@ export class Lane {
 
   private showActions(turn: TurnState, readOnly: boolean): void {
     const whole = this.host.get('mode') === 'whole';
-    this.regenerate.disabled =
-      readOnly || whole || turn.state === 'unspeakable' || isBusy(this.host.get<JobState>('job'));
+    this.regenerate.disabled = readOnly || whole || turn.state === 'unspeakable' || isBusy(this.host.get('job'));
     this.regenerate.lastChild!.textContent = turn.takes.length ? 'Speak again' : 'Speak';
     this.regenerate.title =
       turn.state === 'unspeakable' ? turn.reason : whole ? 'Only where the mode is “turn by turn”' : RESPEAK;
@@ -138,7 +128,7 @@ export class Lane {
   }
 
   private recolor(turn: TurnState, takes: readonly TakeState[]): void {
-    const speakers = this.host.get<Speaker[]>('speakers') ?? [];
+    const speakers = this.host.get('speakers') ?? [];
     const color = speakers.find((known) => known.label === turn.speaker)?.color ?? '';
     if (this.element.style.getPropertyValue('--speaker') === color) return;
     this.element.style.setProperty('--speaker', color);

@@ -53,9 +53,9 @@ export function mountTakes(root: HTMLElement, host: Host, bus: Bus): () => void 
     }
     empty.hidden = turns.length > 0;
     body.hidden = !turns.length;
-    list.update(turns, linesOf(host.get<string>('script') ?? '', turns), host.get('speakers') ?? [], selected);
+    list.update(turns, linesOf(host.get('script') ?? '', turns), host.get('speakers') ?? [], selected);
     detail.show(selected);
-    const words = host.get<string>('can_undo') ?? '';
+    const words = host.get('can_undo') ?? '';
     undo.hidden = !words;
     undo.title = words ? `Undo: ${words}` : '';
     undo.setAttribute('aria-label', undo.title || 'Undo');

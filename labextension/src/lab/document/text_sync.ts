@@ -3,7 +3,6 @@
 import type { ISignal } from '@lumino/signaling';
 
 import type { Host } from '../../core/host/host';
-import type { ProjectState } from '../../core/host/traits';
 
 /** What we need of a text document's model. */
 export interface TextModel {
@@ -35,7 +34,7 @@ export class TextBond {
     // A room that may only read shows somebody else's text, which is no reason to change the file.
     if (this.readOnly) return;
     const { text } = this;
-    const script = this.host.get<string>('script');
+    const script = this.host.get('script') ?? '';
     const { start, end, value } = difference(text, script);
     // Only what differs: others may be writing in the document, too.
     if (text !== script) this.model.sharedModel.updateSource?.(start, end, value);
@@ -43,12 +42,12 @@ export class TextBond {
 
   private textChanged(): void {
     const { text } = this;
-    const script = this.host.get<string | undefined>('script');
+    const script = this.host.get('script');
     if (script !== undefined && script !== text && !this.readOnly) this.host.set('script', text);
   }
 
   private get readOnly(): boolean {
-    return this.host.get<ProjectState | undefined>('project')?.read_only ?? false;
+    return this.host.get('project')?.read_only ?? false;
   }
 }
 

@@ -12,7 +12,6 @@ import { Bus } from '../../core/host/host';
 import { button, failureNote, failureOf, note } from '../../core/ui/elements';
 import { preparePlayer } from '../../core/player/player';
 import { mountStudio } from '../../core/studio/studio';
-import type { ProjectState } from '../../core/host/traits';
 import { CommHost } from '../comm_host';
 import { newProjectSettings } from '../preferences';
 import type { IPreferences } from '../tokens';
@@ -180,6 +179,6 @@ export class RoomPanel extends Widget {
 export class ScriptDocument extends DocumentWidget<RoomPanel, DocumentRegistry.IModel> {
   /** The folder of takes beside the file, as the kernel knows it; empty before it has answered. */
   get project(): string {
-    return this.content.host.get<ProjectState | undefined>('project')?.path ?? '';
+    return this.content.host.get('project')?.path ?? '';
   }
 }

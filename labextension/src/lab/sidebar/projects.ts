@@ -7,24 +7,9 @@ import { h } from '../../core/ui/dom';
 import type { Bus } from '../../core/host/host';
 import { button } from '../../core/ui/elements';
 import { clock, span } from '../../core/ui/format';
+import type { ListedProject, ListedTake } from '../../core/host/traits';
 import type { CommHost } from '../comm_host';
 import { Commands } from '../names';
-
-interface ListedTake {
-  id: string;
-  words: string;
-  seconds: number;
-  starred: boolean;
-  model: string;
-}
-
-interface ListedProject {
-  name: string;
-  path: string;
-  turns: number;
-  seconds: number;
-  takes: ListedTake[];
-}
 
 export class ProjectList {
   readonly element = h('ul', { class: 'vvnb-lab-list' });
@@ -47,7 +32,7 @@ export class ProjectList {
   }
 
   private render(): void {
-    const projects = this.host.get<ListedProject[] | undefined>('projects') ?? [];
+    const projects = this.host.get('projects') ?? [];
     const none = h('li', { class: 'vvnb-hint' }, this.trans.__('None in this folder.'));
     this.element.replaceChildren(...(projects.length ? projects.map((project) => this.project(project)) : [none]));
   }

@@ -9,7 +9,7 @@ import { h } from '../../core/ui/dom';
 import type { Bus } from '../../core/host/host';
 import { button, type Failures } from '../../core/ui/elements';
 import { span } from '../../core/ui/format';
-import type { KnownVoice, Speaker } from '../../core/host/traits';
+import type { KnownVoice } from '../../core/host/traits';
 import type { CommHost } from '../comm_host';
 import { currentRoom } from '../active_studio';
 
@@ -56,7 +56,7 @@ export class VoiceList {
   }
 
   private render(): void {
-    const voices = this.host.get<KnownVoice[] | undefined>('voices') ?? [];
+    const voices = this.host.get('voices') ?? [];
     this.list.replaceChildren(...voices.map((voice) => this.row(voice)));
   }
 
@@ -102,7 +102,7 @@ export class VoiceList {
   private async give(voice: string): Promise<void> {
     const { trans } = this;
     const room = currentRoom();
-    const items = (room?.host.get<Speaker[]>('speakers') ?? []).map(({ label }) => label);
+    const items = (room?.host.get('speakers') ?? []).map(({ label }) => label);
     if (!room || !items.length) {
       this.failures.show({
         got: trans.__('no script with speakers is open'),

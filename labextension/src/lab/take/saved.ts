@@ -3,7 +3,7 @@
 import { picture } from '../../core/audio/picture';
 import { SAMPLE_RATE, toInt16 } from '../../core/audio/resample';
 import { LocalHost } from '../../core/host/local_host';
-import type { Turn } from '../../core/player/model';
+import type { TakeTurn } from '../../core/host/traits';
 import { TAKE_MIME } from '../names';
 
 export interface SavedTake {
@@ -11,7 +11,7 @@ export interface SavedTake {
   name: string;
   /** At 24 kHz, of the whole; the notebook may hold only the beginning. */
   samples: number;
-  turns: Turn[];
+  turns: TakeTurn[];
 }
 
 const SOURCE = 'saved';
