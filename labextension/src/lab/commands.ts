@@ -1,4 +1,4 @@
-/** What can be asked of a room from the palette, the menus and the keyboard, and making a new script. */
+/** What can be asked of a studio from the palette, the menus and the keyboard, and making a new script. */
 
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
@@ -9,10 +9,10 @@ import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab
 
 import type { Action } from '../core/host/host';
 import { isBusy } from '../core/host/traits';
-import { onRooms } from '../core/host/open_studios';
+import { onStudiosChange } from '../core/host/open_studios';
 import { scriptIcon } from './icons';
 import { Commands, EXTENSION, FACTORY, NAME } from './names';
-import { busyRoom, currentRoom, jobOf } from './active_studio';
+import { busyStudio, activeStudio, jobOf } from './active_studio';
 import { IScriptTracker } from './tokens';
 
 export const commandsPlugin: JupyterFrontEndPlugin<void> = {
@@ -59,10 +59,10 @@ function addNewScript(app: JupyterFrontEnd, browser: IDefaultFileBrowser | null,
 function addActions(app: JupyterFrontEnd, trans: TranslationBundle): void {
   const { commands } = app;
   const writable = (): boolean => {
-    const room = currentRoom();
-    return room !== undefined && !isBusy(jobOf(room)) && !room.host.get('project')?.read_only;
+    const studio = activeStudio();
+    return studio !== undefined && !isBusy(jobOf(studio)) && !studio.host.get('project')?.read_only;
   };
-  const act = (action: Action) => (): void => currentRoom()?.bus.emit('act', { action });
+  const act = (action: Action) => (): void => activeStudio()?.bus.emit('act', { action });
   commands.addCommand(Commands.generate, {
     label: trans.__('Generate what is missing'),
     isEnabled: writable,
@@ -75,15 +75,15 @@ function addActions(app: JupyterFrontEnd, trans: TranslationBundle): void {
   });
   commands.addCommand(Commands.play, {
     label: trans.__('Play or pause'),
-    isEnabled: () => currentRoom() !== undefined,
+    isEnabled: () => activeStudio() !== undefined,
     execute: act('play'),
   });
   commands.addCommand(Commands.stop, {
     label: trans.__('Stop generating'),
-    isEnabled: () => busyRoom() !== undefined,
-    execute: () => busyRoom()?.bus.emit('act', { action: 'stop' }),
+    isEnabled: () => busyStudio() !== undefined,
+    execute: () => busyStudio()?.bus.emit('act', { action: 'stop' }),
   });
-  onRooms(() => commands.notifyCommandChanged());
+  onStudiosChange(() => commands.notifyCommandChanged());
 }
 
 /** The Kernel menu works on a script as it does on a notebook. */

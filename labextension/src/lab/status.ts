@@ -1,4 +1,4 @@
-/** In the status bar: how far a generation is, in whichever room, and a way to stop it. */
+/** In the status bar: how far a generation is, in whichever studio, and a way to stop it. */
 
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IStatusBar } from '@jupyterlab/statusbar';
@@ -10,17 +10,17 @@ import { h } from '../core/ui/dom';
 import { button, progressBar } from '../core/ui/elements';
 import { icon } from '../core/ui/icons';
 import type { ToPage } from '../core/host/protocol';
-import { onRooms, openRooms, type Room } from '../core/host/open_studios';
+import { onStudiosChange, openStudios, type OpenStudio } from '../core/host/open_studios';
 import { isBusy, type JobState, type ModelState } from '../core/host/traits';
 import { Commands, NAME } from './names';
-import { busyRoom, jobOf } from './active_studio';
+import { busyStudio, jobOf } from './active_studio';
 
 export class Progress extends Widget {
   readonly changed = new Signal<this, void>(this);
   private readonly words = h('span', { class: 'vvnb-lab-status-words' });
   private readonly bar = progressBar('VibeVoice');
-  private readonly followed = new Map<Room, () => void>();
-  private readonly stopRooms: () => void;
+  private readonly followed = new Map<OpenStudio, () => void>();
+  private readonly stopStudios: () => void;
   private heard: ToPage['progress'] | null = null;
 
   constructor(
@@ -39,50 +39,50 @@ export class Progress extends Widget {
       onclick: stop,
     });
     this.node.append(icon('wave'), this.words, this.bar.element, halt);
-    this.stopRooms = onRooms(() => this.follow());
+    this.stopStudios = onStudiosChange(() => this.follow());
     this.follow();
   }
 
   get active(): boolean {
-    return busyRoom() !== undefined;
+    return busyStudio() !== undefined;
   }
 
   override dispose(): void {
-    this.stopRooms();
+    this.stopStudios();
     for (const stop of this.followed.values()) stop();
     super.dispose();
   }
 
-  /** Listen to the rooms there are. */
+  /** Listen to the studios there are. */
   private follow(): void {
-    const rooms = openRooms();
-    for (const [room, stop] of this.followed) {
-      if (rooms.includes(room)) continue;
+    const studios = openStudios();
+    for (const [studio, stop] of this.followed) {
+      if (studios.includes(studio)) continue;
       stop();
-      this.followed.delete(room);
+      this.followed.delete(studio);
     }
-    for (const room of rooms) {
-      if (this.followed.has(room)) continue;
+    for (const studio of studios) {
+      if (this.followed.has(studio)) continue;
       const stops = [
-        room.host.on('job', () => this.render()),
-        room.host.on('model_state', () => this.render()),
-        room.host.channel.onConnection(() => this.render()),
-        room.host.channel.on('progress', (progress) => {
+        studio.host.on('job', () => this.render()),
+        studio.host.on('model_state', () => this.render()),
+        studio.host.channel.onConnection(() => this.render()),
+        studio.host.channel.on('progress', (progress) => {
           this.heard = progress;
           this.render();
         }),
       ];
-      this.followed.set(room, () => stops.forEach((stop) => stop()));
+      this.followed.set(studio, () => stops.forEach((stop) => stop()));
     }
     this.render();
   }
 
   private render(): void {
-    const room = busyRoom();
-    const job = room && jobOf(room);
-    if (room && job && isBusy(job)) {
+    const studio = busyStudio();
+    const job = studio && jobOf(studio);
+    if (studio && job && isBusy(job)) {
       const now = this.heard?.job === job.id ? this.heard : null;
-      const model = room.host.get('model_state');
+      const model = studio.host.get('model_state');
       const loaded = job.state === 'loading' && model?.state === 'loading' ? (model.loaded ?? 0) : null;
       this.words.textContent = now ? this.turnOf(job, now) : this.preparing(model, loaded);
       this.bar.set(now ? now.seconds / Math.max(now.estimated, now.seconds, 0.1) : loaded || null);

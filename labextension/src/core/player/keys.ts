@@ -5,7 +5,7 @@ import { h } from '../ui/dom';
 import { button } from '../ui/elements';
 import { popover } from '../ui/popover';
 import type { ControlActions } from './toolbar';
-import type { Transport } from './playback';
+import type { Playback } from './playback';
 
 const LIST: readonly (readonly [string, string])[] = [
   ['Space', 'Play or pause'],
@@ -44,7 +44,7 @@ export function keysButton(): HTMLElement {
 /** Answer a key; true when it was one of ours. */
 export function answerKey(
   event: KeyboardEvent,
-  transport: Transport,
+  playback: Playback,
   actions: ControlActions & { spectrum: boolean },
 ): boolean {
   const brackets = event.getModifierState('AltGraph'); // where [ and ] are typed so
@@ -54,23 +54,23 @@ export function answerKey(
   if (event.key === ' ' && target.closest('button')) return false;
   const jump = (event.shiftKey ? 5 : 1) * SAMPLE_RATE;
   const answers: Record<string, () => void> = {
-    ' ': () => transport.toggle(),
-    ArrowLeft: () => transport.seek(transport.position - jump),
-    ArrowRight: () => transport.seek(transport.position + jump),
-    Home: () => transport.seek(0),
-    End: () => transport.seek(transport.length),
+    ' ': () => playback.toggle(),
+    ArrowLeft: () => playback.seek(playback.position - jump),
+    ArrowRight: () => playback.seek(playback.position + jump),
+    Home: () => playback.seek(0),
+    End: () => playback.seek(playback.length),
     '+': () => actions.zoom(0.5),
     '=': () => actions.zoom(0.5),
     '-': () => actions.zoom(2),
     '0': () => actions.fit(),
     l: () => actions.toggleLoop(),
     s: () => actions.setSpectrum(!actions.spectrum),
-    '[': () => transport.step(-1),
-    ']': () => transport.step(1),
-    Escape: () => transport.setLoop(null),
+    '[': () => playback.step(-1),
+    ']': () => playback.step(1),
+    Escape: () => playback.setLoop(null),
   };
   const answer = answers[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (!answer || (event.key === 'Escape' && !transport.loop)) return false;
+  if (!answer || (event.key === 'Escape' && !playback.loop)) return false;
   answer();
   return true;
 }

@@ -2,7 +2,7 @@
 
 import { Live, type LiveStream } from '../audio/live';
 import { Output } from '../audio/output';
-import { PieceStore, Playback, type Range, type Store } from '../audio/pcm';
+import { PieceStore, StoreFeed, type Range, type Store } from '../audio/pcm';
 import { SAMPLE_RATE, int16Of, toInt16 } from '../audio/resample';
 import type { Action, Bus, Host } from '../host/host';
 import { LiveTurns } from './live_turns';
@@ -20,7 +20,7 @@ const START_MS = 400;
 /** "Previous turn" goes to the beginning of this one first when that is longer ago. */
 const REPLAY = 1.5 * SAMPLE_RATE;
 
-export class Transport {
+export class Playback {
   showing: Showing = 'take';
   summary: TakeSummary | null = null;
   playing = false;
@@ -37,7 +37,7 @@ export class Transport {
   private output: Output | null = null;
   private opening: Promise<Output | null> | null = null;
   private store: Store | null = null;
-  private playback: Playback | null = null;
+  private feed: StoreFeed | null = null;
   private liveTurns: LiveTurns | null = null;
   private parked = 0;
   private parkedTake = 0;
@@ -91,8 +91,8 @@ export class Transport {
 
   /** The sample that is heard now. */
   get position(): number {
-    const { playback, output } = this;
-    return playback && output ? playback.positionAt(output.heard) : this.parked;
+    const { feed, output } = this;
+    return feed && output ? feed.positionAt(output.heard) : this.parked;
   }
 
   get length(): number {
@@ -150,7 +150,7 @@ export class Transport {
     this.playing = true;
     this.changed();
     const output = await this.unlock();
-    if (!output || !this.playing || this.playback) return;
+    if (!output || !this.playing || this.feed) return;
     if (this.parked >= this.length && !this.growing) this.parked = this.loop?.start ?? 0;
     this.begin();
     setTimeout(() => this.setBlocked(this.playing && output.blocked), output.blocked ? START_MS : 0);
@@ -158,7 +158,7 @@ export class Transport {
 
   pause(): void {
     this.parked = this.position;
-    this.playback = null;
+    this.feed = null;
     this.output?.stop();
     this.playing = false;
     this.blocked = false;
@@ -173,7 +173,7 @@ export class Transport {
 
   seek(sample: number): void {
     this.parked = Math.max(0, Math.min(Math.round(sample), this.length));
-    if (this.playback) this.begin();
+    if (this.feed) this.begin();
     this.changed();
   }
 
@@ -265,7 +265,7 @@ export class Transport {
   private reset(change: () => void): void {
     this.parked = this.position;
     change();
-    if (this.playback) this.begin();
+    if (this.feed) this.begin();
     this.changed();
   }
 
@@ -273,17 +273,17 @@ export class Transport {
   private begin(): void {
     if (!this.store || !this.output) return;
     const { parked: position, speed, loop, store } = this;
-    const playback = new Playback(store, { position, speed, loop, onFinished: () => this.finished() });
+    const feed = new StoreFeed(store, { position, speed, loop, onFinished: () => this.finished() });
     store.prefetch(position);
-    this.playback = playback;
-    this.output.play(playback);
+    this.feed = feed;
+    this.output.play(feed);
   }
 
   private finished(): void {
     const wasLive = this.showing === 'live';
     const { truncated } = (wasLive && this.live.stream?.store) || { truncated: false };
     this.parked = this.length;
-    this.playback = null;
+    this.feed = null;
     this.playing = false;
     if (wasLive) this.afterLive(truncated);
     this.changed();
@@ -325,7 +325,7 @@ export class Transport {
       return;
     }
     const position = same ? mapped(this.position, before.turns, take.turns) : 0;
-    this.playback = null;
+    this.feed = null;
     this.output?.stop();
     this.show('take', take, before ? position : this.parked);
     if (this.playing && take) this.begin();
@@ -335,7 +335,7 @@ export class Transport {
 
   private streamBegins(stream: LiveStream): void {
     this.parked = this.position;
-    this.playback = null;
+    this.feed = null;
     this.output?.stop();
     const read = (start: number, count: number): Int16Array => {
       return toInt16(stream.store.peek(start, Math.max(0, Math.min(count, stream.store.length - start))));
@@ -394,7 +394,7 @@ export class Transport {
   }
 
   private tick(): void {
-    if (!this.playback) return;
+    if (!this.feed) return;
     if (this.blocked) this.setBlocked(false);
     this.tell();
   }

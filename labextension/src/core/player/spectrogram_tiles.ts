@@ -23,7 +23,7 @@ interface Tile {
   picture: HTMLCanvasElement | null;
 }
 
-export class Spectra {
+export class SpectrogramTiles {
   private readonly tiles: Tiles<Tile>;
   private map: Uint8ClampedArray | null = null;
   private mapOf = '';

@@ -6,7 +6,7 @@ import { button, relabel, segments } from '../ui/elements';
 import { clock } from '../ui/format';
 import { keysButton } from './keys';
 import type { Scale } from './spectrogram_tiles';
-import { SPEEDS, type Transport } from './playback';
+import { SPEEDS, type Playback } from './playback';
 
 export interface ControlActions {
   toggleLoop(): void;
@@ -30,11 +30,11 @@ export interface Controls {
   showTime(position: number): void;
 }
 
-export function controls(transport: Transport, actions: ControlActions): Controls {
+export function controls(playback: Playback, actions: ControlActions): Controls {
   const quiet = { kind: 'quiet', bare: true } as const;
-  const before = button({ ...quiet, label: 'Previous turn', icon: 'previous', onclick: () => transport.step(-1) });
-  const play = button({ kind: 'primary', bare: true, label: 'Play', icon: 'play', onclick: () => transport.toggle() });
-  const after = button({ ...quiet, label: 'Next turn', icon: 'next', onclick: () => transport.step(1) });
+  const before = button({ ...quiet, label: 'Previous turn', icon: 'previous', onclick: () => playback.step(-1) });
+  const play = button({ kind: 'primary', bare: true, label: 'Play', icon: 'play', onclick: () => playback.toggle() });
+  const after = button({ ...quiet, label: 'Next turn', icon: 'next', onclick: () => playback.step(1) });
   const time = h('span', { class: 'vvnb-deck-now' });
   const total = h('span', { class: 'vvnb-muted' });
   const speed = h(
@@ -43,12 +43,12 @@ export function controls(transport: Transport, actions: ControlActions): Control
       class: 'vvnb-select vvnb-deck-speed',
       'aria-label': 'Speed',
       title: 'Speed; the pitch stays',
-      onchange: () => transport.setSpeed(Number(speed.value)),
+      onchange: () => playback.setSpeed(Number(speed.value)),
     },
     ...SPEEDS.map((value) => h('option', { value }, `${value}×`)),
   );
   const loop = button({ ...quiet, label: 'Loop', icon: 'loop', pressed: false, onclick: () => actions.toggleLoop() });
-  const volume = volumeControl(transport);
+  const volume = volumeControl(playback);
   const closer = button({ ...quiet, label: 'Zoom in', icon: 'plus', onclick: () => actions.zoom(0.5) });
   const wider = button({ ...quiet, label: 'Zoom out', icon: 'minus', onclick: () => actions.zoom(2) });
   const all = button({ ...quiet, label: 'Show all', icon: 'fit', onclick: () => actions.fit() });
@@ -91,15 +91,15 @@ export function controls(transport: Transport, actions: ControlActions): Control
       if (time.textContent !== tenths) time.textContent = tenths;
     },
     update(state) {
-      const { playing, blocked, summary, turns, length, growing } = transport;
+      const { playing, blocked, summary, turns, length, growing } = playback;
       relabel(play, playing && !blocked ? 'Pause' : 'Play', playing && !blocked ? 'pause' : 'play');
       play.disabled = !summary || (length === 0 && !growing);
       before.disabled = after.disabled = turns.length === 0;
       loop.disabled = closer.disabled = length === 0;
       wider.disabled = all.disabled = state.whole;
       total.textContent = ` / ${clock(length / SAMPLE_RATE, true)}`;
-      speed.value = String(transport.speed);
-      loop.setAttribute('aria-pressed', String(transport.loop !== null));
+      speed.value = String(playback.speed);
+      loop.setAttribute('aria-pressed', String(playback.loop !== null));
       follow.setAttribute('aria-pressed', String(state.follow));
       spectrum.setAttribute('aria-pressed', String(state.spectrum));
       scale.element.hidden = !state.spectrum;
@@ -109,7 +109,7 @@ export function controls(transport: Transport, actions: ControlActions): Control
   };
 }
 
-function volumeControl(transport: Transport): { element: HTMLElement; update: () => void } {
+function volumeControl(playback: Playback): { element: HTMLElement; update: () => void } {
   let loud = 1;
   const mute = button({
     kind: 'quiet',
@@ -117,8 +117,8 @@ function volumeControl(transport: Transport): { element: HTMLElement; update: ()
     label: 'Mute',
     icon: 'volume',
     onclick: () => {
-      if (transport.volume > 0) loud = transport.volume;
-      transport.setVolume(transport.volume > 0 ? 0 : loud);
+      if (playback.volume > 0) loud = playback.volume;
+      playback.setVolume(playback.volume > 0 ? 0 : loud);
     },
   });
   const slider = h('input', {
@@ -127,14 +127,14 @@ function volumeControl(transport: Transport): { element: HTMLElement; update: ()
     min: 0,
     max: 100,
     'aria-label': 'Volume',
-    oninput: () => transport.setVolume((Number(slider.value) / 100) ** 2), // loudness is heard about so
+    oninput: () => playback.setVolume((Number(slider.value) / 100) ** 2), // loudness is heard about so
   });
   return {
     element: h('div', { class: 'vvnb-deck-group vvnb-deck-volume' }, mute, slider),
     update() {
-      const silent = transport.volume === 0;
+      const silent = playback.volume === 0;
       relabel(mute, silent ? 'Unmute' : 'Mute', silent ? 'muted' : 'volume');
-      slider.value = String(Math.round(100 * Math.sqrt(transport.volume)));
+      slider.value = String(Math.round(100 * Math.sqrt(playback.volume)));
     },
   };
 }

@@ -8,9 +8,9 @@ import { h } from '../ui/dom';
 import { drawFrequencies, drawRuler, drawWave, prepare, type TurnColors } from './draw';
 import { turnAt } from './model';
 import type { PeakSource } from './peaks';
-import { MARKS, heightOf, type Spectra } from './spectrogram_tiles';
+import { MARKS, heightOf, type SpectrogramTiles } from './spectrogram_tiles';
 import { TurnLane } from './turn_lane';
-import type { Transport } from './playback';
+import type { Playback } from './playback';
 import type { View } from './view';
 
 const RULER = 22;
@@ -20,7 +20,7 @@ export const SPECTRUM = 150;
 const SLACK = 4;
 const ZOOM_PER_WHEEL_PIXEL = 0.004;
 
-export class Stage {
+export class WaveformView {
   readonly element: HTMLElement;
   width = 0;
   private readonly lane: TurnLane;
@@ -38,13 +38,21 @@ export class Stage {
   private drag: { x: number; id: number; selecting: boolean } | null = null;
 
   constructor(
-    private readonly transport: Transport,
+    private readonly playback: Playback,
     private readonly view: View,
     private readonly onmove: () => void,
   ) {
-    this.lane = new TurnLane((turn) => transport.seek(turn.start));
+    this.lane = new TurnLane((turn) => playback.seek(turn.start));
     const area = h('div', { class: 'vvnb-deck-area' }, this.wave, this.spectrum, this.selection);
-    this.element = h('div', { class: 'vvnb-deck-stage' }, this.ruler, this.lane.element, area, this.hover, this.head);
+    this.element = h(
+      'div',
+      { class: 'vvnb-deck-waveform-view' },
+      this.ruler,
+      this.lane.element,
+      area,
+      this.hover,
+      this.head,
+    );
     this.listen(area);
     this.listenScrub();
     this.element.addEventListener('wheel', (event) => this.wheel(event), { passive: false });
@@ -55,21 +63,21 @@ export class Stage {
     this.width = this.element.clientWidth;
   }
 
-  draw(peaks: PeakSource | null, spectra: Spectra | null, colors: TurnColors, loudest: number): void {
-    const { transport, view, width } = this;
+  draw(peaks: PeakSource | null, spectrogram: SpectrogramTiles | null, colors: TurnColors, loudest: number): void {
+    const { playback, view, width } = this;
     const { palette } = colors;
     drawRuler(prepare(this.ruler, width, RULER), view, palette, width, RULER);
     const context = prepare(this.wave, width, WAVE);
     context.fillStyle = palette.line;
     context.fillRect(0, WAVE / 2, width, 1);
-    const style = { colors, turns: transport.turns, loudest, tinted: true };
-    if (peaks && transport.length) drawWave(context, peaks, view, style, { width, top: 0, height: WAVE });
-    this.wave.setAttribute('aria-label', `Waveform of ${transport.summary?.name ?? 'nothing'}`);
-    this.spectrum.hidden = !spectra;
-    if (spectra) {
+    const style = { colors, turns: playback.turns, loudest, tinted: true };
+    if (peaks && playback.length) drawWave(context, peaks, view, style, { width, top: 0, height: WAVE });
+    this.wave.setAttribute('aria-label', `Waveform of ${playback.summary?.name ?? 'nothing'}`);
+    this.spectrum.hidden = !spectrogram;
+    if (spectrogram) {
       const picture = prepare(this.spectrum, width, SPECTRUM);
-      spectra.draw(picture, view, palette, width, SPECTRUM);
-      const { scale } = spectra;
+      spectrogram.draw(picture, view, palette, width, SPECTRUM);
+      const { scale } = spectrogram;
       const marks = MARKS[scale].map((hertz) => ({ hertz, y: SPECTRUM * (1 - heightOf(hertz, scale)) }));
       drawFrequencies(picture, marks, palette);
     }
@@ -77,14 +85,14 @@ export class Stage {
 
   /** What moves without drawing the waveform anew; `moved` when the view or the turns did. */
   mark(position: number, colors: TurnColors, moved: boolean): void {
-    const { transport, view, width } = this;
+    const { playback, view, width } = this;
     const x = view.xOf(position);
-    this.head.hidden = x < -1 || x > width + 1 || transport.length === 0;
+    this.head.hidden = x < -1 || x > width + 1 || playback.length === 0;
     this.head.style.transform = `translateX(${Math.min(width - 1, x).toFixed(2)}px)`;
-    const current = turnAt(transport.turns, position);
-    if (moved || current?.turn !== this.current) this.lane.update(transport.turns, view, width, current, colors);
+    const current = turnAt(playback.turns, position);
+    if (moved || current?.turn !== this.current) this.lane.update(playback.turns, view, width, current, colors);
     this.current = current?.turn;
-    const { loop } = transport;
+    const { loop } = playback;
     if (!this.drag?.selecting) this.select(loop && [view.xOf(loop.start), view.xOf(loop.stop)]);
   }
 
@@ -112,12 +120,12 @@ export class Stage {
       if (this.drag.selecting) this.select([this.drag.x, x]);
     });
     area.addEventListener('pointerup', (event) => {
-      const { drag, view, transport } = this;
+      const { drag, view, playback } = this;
       this.drag = null;
       if (!drag) return;
       const [from, to] = [drag.x, this.xOf(event)].sort((a, b) => a - b).map((x) => this.clip(view.sampleAt(x)));
-      if (drag.selecting) transport.setLoop({ start: from!, stop: to! });
-      else transport.seek(from!);
+      if (drag.selecting) playback.setLoop({ start: from!, stop: to! });
+      else playback.seek(from!);
     });
     area.addEventListener('pointercancel', () => (this.drag = null));
     area.addEventListener('pointerleave', () => (this.hover.hidden = true));
@@ -125,8 +133,8 @@ export class Stage {
 
   /** On the ruler, pressing and dragging moves the playhead. */
   private listenScrub(): void {
-    const { ruler, transport, view } = this;
-    const seek = (event: PointerEvent): void => transport.seek(view.sampleAt(this.xOf(event)));
+    const { ruler, playback, view } = this;
+    const seek = (event: PointerEvent): void => playback.seek(view.sampleAt(this.xOf(event)));
     ruler.addEventListener('pointerdown', (event) => {
       ruler.setPointerCapture(event.pointerId);
       seek(event);
@@ -151,6 +159,6 @@ export class Stage {
   }
 
   private clip(sample: number): number {
-    return Math.round(Math.max(0, Math.min(this.transport.length, sample)));
+    return Math.round(Math.max(0, Math.min(this.playback.length, sample)));
   }
 }

@@ -13,7 +13,7 @@ const MOST_NOTICES = 3;
 
 const TONES: Record<string, Tone> = { error: 'danger', warning: 'warning', info: 'accent' };
 
-export function mountNews(root: HTMLElement, host: Host): () => void {
+export function mountNotices(root: HTMLElement, host: Host): () => void {
   const lost = h('div', { class: 'vvnb-slot', role: 'status' });
   const project = h('div', { class: 'vvnb-slot' });
   const notices = h('div', { class: 'vvnb-slot', 'aria-live': 'polite' });

@@ -1,4 +1,4 @@
-/** The room's keys. They are heard before what has the focus, so that they work from everywhere in it. */
+/** The studio's keys. They are heard before what has the focus, so that they work from everywhere in it. */
 
 import { h } from '../ui/dom';
 import type { Bus } from '../host/host';
@@ -48,8 +48,8 @@ const isText = (target: EventTarget | null): boolean =>
   (target.isContentEditable ||
     target.matches('textarea, select, input:not([type="checkbox"], [type="radio"], [type="range"], [type="color"])'));
 
-/** Listen for the room's keys; returns how to stop. */
-export function areaKeys(room: HTMLElement, bus: Bus, areas: readonly Area[], openHelp: () => void): () => void {
+/** Listen for the studio's keys; returns how to stop. */
+export function areaKeys(studio: HTMLElement, bus: Bus, areas: readonly Area[], openHelp: () => void): () => void {
   const early = (event: KeyboardEvent): void => {
     const area = /^Digit([1-9])$/.exec(event.code);
     if ((event.ctrlKey || event.metaKey) && event.key === 'Enter') {
@@ -69,10 +69,10 @@ export function areaKeys(room: HTMLElement, bus: Bus, areas: readonly Area[], op
     if (event.key === 'Escape') bus.emit('act', { action: 'stop' });
     else if (event.key === '?') openHelp();
   };
-  room.addEventListener('keydown', early, true);
-  room.addEventListener('keydown', late);
+  studio.addEventListener('keydown', early, true);
+  studio.addEventListener('keydown', late);
   return () => {
-    room.removeEventListener('keydown', early, true);
-    room.removeEventListener('keydown', late);
+    studio.removeEventListener('keydown', early, true);
+    studio.removeEventListener('keydown', late);
   };
 }

@@ -1,4 +1,4 @@
-/** The Studio: everything one works with, in one room. */
+/** The Studio: everything one works with, in one studio. */
 
 import { mountCast, missingVoices } from '../cast/cast';
 import { mountModel } from '../controls/model';
@@ -11,10 +11,10 @@ import type { Bus, Host } from '../host/host';
 import { tabs, type Tabs } from '../ui/elements';
 import { Disposers, watch } from '../ui/watch';
 import { mountPlayer } from '../player/player';
-import { openRoom } from '../host/open_studios';
+import { registerStudio } from '../host/open_studios';
 import { mountHeader } from './header';
 import { areaKeys, focusArea, type Area } from './shortcuts';
-import { mountNews } from './notices';
+import { mountNotices } from './notices';
 import { mountSaving } from './saving';
 import { mountWelcome } from './welcome';
 import { mountTakes } from '../takes/takes';
@@ -35,13 +35,13 @@ export function mountStudio(root: HTMLElement, host: Host, bus: Bus): () => void
     { id: 'export', label: 'Export', icon: 'download', panel: exported },
   ]);
   const header = h('header', { class: 'vvnb-header' });
-  const news = h('div', { class: 'vvnb-news' });
+  const notices = h('div', { class: 'vvnb-notices' });
   const transport = h('div', { class: 'vvnb-area vvnb-area-transport' });
-  const room = h(
+  const studio = h(
     'div',
-    { class: 'vvnb-room' },
+    { class: 'vvnb-studio-page' },
     header,
-    news,
+    notices,
     h(
       'div',
       { class: 'vvnb-desk' },
@@ -52,7 +52,7 @@ export function mountStudio(root: HTMLElement, host: Host, bus: Bus): () => void
     player,
     h('div', { class: 'vvnb-area vvnb-area-results' }, results.list, takes, exported),
   );
-  root.append(room);
+  root.append(studio);
 
   const behind = (row: Tabs, id: string, label: string, element: HTMLElement): Area => ({
     label,
@@ -71,8 +71,8 @@ export function mountStudio(root: HTMLElement, host: Host, bus: Bus): () => void
   const disposers = new Disposers();
   const keys = mountHeader(header, host, areas, () => focusArea(areas.find((area) => area.element === model)!));
   disposers.add(
-    mountSaving(news, host, bus),
-    mountNews(news, host),
+    mountSaving(notices, host, bus),
+    mountNotices(notices, host),
     mountWelcome(script, host),
     mountEditor(script, host, bus),
     mountCast(cast, host, bus),
@@ -83,10 +83,10 @@ export function mountStudio(root: HTMLElement, host: Host, bus: Bus): () => void
     mountTakes(takes, host, bus),
     mountExport(exported, host, bus),
     keys.dispose,
-    areaKeys(room, bus, areas, keys.openHelp),
+    areaKeys(studio, bus, areas, keys.openHelp),
     markTabs(host, side, results),
-    openRoom({ host, bus, element: room }),
-    () => room.remove(),
+    registerStudio({ host, bus, element: studio }),
+    () => studio.remove(),
   );
   return disposers.dispose;
 }

@@ -9,7 +9,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { scriptIcon } from '../icons';
 import { EXTENSION, FACTORY, FILE_TYPE, NAME } from '../names';
 import { IPreferences, IScriptTracker } from '../tokens';
-import { RoomPanel, ScriptDocument } from './widget';
+import { StudioPanel, ScriptDocument } from './widget';
 
 class ScriptFactory extends ABCWidgetFactory<ScriptDocument, DocumentRegistry.IModel> {
   constructor(
@@ -25,7 +25,7 @@ class ScriptFactory extends ABCWidgetFactory<ScriptDocument, DocumentRegistry.IM
     const session = context.sessionContext;
     session.kernelPreference = { ...session.kernelPreference, language: 'python', autoStartDefault: true };
     const trans = this.translator.load(NAME);
-    const content = new RoomPanel({
+    const content = new StudioPanel({
       context,
       contents: this.contents,
       preferences: this.preferences,

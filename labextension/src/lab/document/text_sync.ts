@@ -10,7 +10,7 @@ export interface TextModel {
   readonly sharedModel: { getSource(): unknown; updateSource?(start: number, end: number, value?: string): void };
 }
 
-export class TextBond {
+export class TextSync {
   private readonly off: () => void;
 
   constructor(

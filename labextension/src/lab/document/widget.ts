@@ -15,9 +15,9 @@ import { mountStudio } from '../../core/studio/studio';
 import { CommHost } from '../comm_host';
 import { newProjectSettings } from '../preferences';
 import type { IPreferences } from '../tokens';
-import { TextBond, type TextModel } from './text_sync';
+import { TextSync, type TextModel } from './text_sync';
 
-export interface RoomOptions {
+export interface StudioPanelOptions {
   context: DocumentRegistry.Context;
   contents: Contents.IManager;
   preferences: IPreferences;
@@ -30,7 +30,7 @@ export interface RoomOptions {
 const PATIENCE_MS = 20_000;
 
 /** The Studio, once a kernel has answered; before that, and when it can't, what the person should know. */
-export class RoomPanel extends Widget {
+export class StudioPanel extends Widget {
   readonly host: CommHost;
   readonly bus = new Bus();
   private readonly place = h('div', { class: 'vvnb-lab-place', role: 'status' });
@@ -41,7 +41,7 @@ export class RoomPanel extends Widget {
   private path = '';
   private attached: Kernel.IKernelConnection | null = null;
 
-  constructor(private readonly options: RoomOptions) {
+  constructor(private readonly options: StudioPanelOptions) {
     super();
     const { context, preferences, trans } = options;
     this.addClass('vvnb');
@@ -50,7 +50,7 @@ export class RoomPanel extends Widget {
     this.node.append(this.place);
     this.host = new CommHost(trans.__('If it is not restarting, restart it or choose another one'));
     this.say(trans.__('Starting a kernel …'));
-    const bond = new TextBond(this.host, context.model as unknown as TextModel);
+    const bond = new TextSync(this.host, context.model as unknown as TextModel);
     const session = context.sessionContext;
     session.kernelChanged.connect(this.kernelChanged, this);
     session.statusChanged.connect(this.statusChanged, this);
@@ -176,7 +176,7 @@ export class RoomPanel extends Widget {
   }
 }
 
-export class ScriptDocument extends DocumentWidget<RoomPanel, DocumentRegistry.IModel> {
+export class ScriptDocument extends DocumentWidget<StudioPanel, DocumentRegistry.IModel> {
   /** The folder of takes beside the file, as the kernel knows it; empty before it has answered. */
   get project(): string {
     return this.content.host.get('project')?.path ?? '';

@@ -7,7 +7,7 @@ import { CommHost } from '../comm_host';
 const PATH = 'VibeVoice';
 const TYPE = 'vibevoice';
 
-export class Shelf {
+export class Library {
   readonly host: CommHost;
   private session: Session.ISessionConnection | null = null;
   private opening: Promise<CommHost> | null = null;

@@ -14,11 +14,11 @@ import { mountAudition } from '../../core/ui/audition';
 import { waveIcon } from '../icons';
 import { ModelList } from './models';
 import { ProjectList } from './projects';
-import type { Shelf } from './library';
+import type { Library } from './library';
 import { VoiceList } from './voices';
 
 export interface SidebarOptions {
-  shelf: Shelf;
+  library: Library;
   services: ServiceManager.IManager;
   commands: CommandRegistry;
   browser: FileBrowserModel;
@@ -35,15 +35,15 @@ export class Sidebar extends Widget {
 
   constructor(private readonly options: SidebarOptions) {
     super();
-    const { shelf, services, commands, browser, trans } = options;
+    const { library, services, commands, browser, trans } = options;
     this.id = 'vibevoice-sidebar';
     this.title.icon = waveIcon;
     this.title.caption = trans.__('VibeVoice: voices, projects, models');
     this.node.setAttribute('aria-label', trans.__('VibeVoice'));
     this.addClass('vvnb');
     this.addClass('vvnb-lab-sidebar');
-    this.voices = new VoiceList(shelf.host, this.bus, this.failures, trans);
-    const projects = new ProjectList(shelf.host, this.bus, commands, () => browser.path, trans);
+    this.voices = new VoiceList(library.host, this.bus, this.failures, trans);
+    const projects = new ProjectList(library.host, this.bus, commands, () => browser.path, trans);
     this.models = new ModelList(services, this.failures, trans);
     this.waiting = note('accent', [trans.__('Starting a kernel for your voices …')]);
     const section = (title: string, content: HTMLElement, more?: HTMLElement): HTMLElement =>
@@ -68,7 +68,7 @@ export class Sidebar extends Widget {
       section(trans.__('Loaded models'), this.models.element),
     );
     this.stops = [
-      mountAudition(this.node, shelf.host, this.bus),
+      mountAudition(this.node, library.host, this.bus),
       () => this.voices.dispose(),
       () => projects.dispose(),
     ];
@@ -85,11 +85,11 @@ export class Sidebar extends Widget {
   /** See what there is now, if anybody sees it. */
   look(): void {
     if (!this.isVisible) return;
-    const { shelf, browser, services } = this.options;
+    const { library, browser, services } = this.options;
     // Below the voices, and gone as they come: a row must not move under a pointer that is about to drag it.
-    if (!shelf.host.channel.connected) this.voices.list.after(this.waiting);
+    if (!library.host.channel.connected) this.voices.list.after(this.waiting);
     void this.failures.during(async () => {
-      const host = await shelf.ready().finally(() => this.waiting.remove());
+      const host = await library.ready().finally(() => this.waiting.remove());
       await host.channel.call('look', {
         root: PageConfig.getOption('serverRoot'),
         folder: services.contents.localPath(browser.path),

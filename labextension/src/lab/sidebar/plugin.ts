@@ -9,7 +9,7 @@ import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab
 import { waveIcon } from '../icons';
 import { Commands, EXTENSION, FACTORY, NAME } from '../names';
 import { Sidebar } from './panel';
-import { Shelf } from './library';
+import { Library } from './library';
 
 const AUDIO = /\.(wav|flac|mp3|ogg|oga|opus|m4a|aac|webm|mp4|aiff?)$/i;
 
@@ -47,8 +47,8 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
   ): void => {
     const trans = (translator ?? nullTranslator).load(NAME);
     const { commands, serviceManager: services } = app;
-    const shelf = new Shelf(services, trans.__('Close the sidebar and open it again'));
-    const sidebar = new Sidebar({ shelf, services, commands, browser: browser.model, trans });
+    const library = new Library(services, trans.__('Close the sidebar and open it again'));
+    const sidebar = new Sidebar({ library, services, commands, browser: browser.model, trans });
     app.shell.add(sidebar, 'left', { rank: 650 });
     restorer?.add(sidebar, sidebar.id);
 
@@ -66,7 +66,7 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
         app.shell.activateById(sidebar.id);
         const root = PageConfig.getOption('serverRoot');
         try {
-          const { channel } = await shelf.ready();
+          const { channel } = await library.ready();
           for (const path of chosen()) {
             const { result } = await channel.call('add_voice', { root, path: services.contents.localPath(path) });
             await offerName(

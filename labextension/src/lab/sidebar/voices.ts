@@ -11,7 +11,7 @@ import { button, type Failures } from '../../core/ui/elements';
 import { span } from '../../core/ui/format';
 import type { KnownVoice } from '../../core/host/traits';
 import type { CommHost } from '../comm_host';
-import { currentRoom } from '../active_studio';
+import { activeStudio } from '../active_studio';
 
 export class VoiceList {
   readonly list = h('ul', { class: 'vvnb-lab-list' });
@@ -101,9 +101,9 @@ export class VoiceList {
   /** What dragging does, for who can't drag. */
   private async give(voice: string): Promise<void> {
     const { trans } = this;
-    const room = currentRoom();
-    const items = (room?.host.get('speakers') ?? []).map(({ label }) => label);
-    if (!room || !items.length) {
+    const studio = activeStudio();
+    const items = (studio?.host.get('speakers') ?? []).map(({ label }) => label);
+    if (!studio || !items.length) {
       this.failures.show({
         got: trans.__('no script with speakers is open'),
         remedy: trans.__('open one, then choose again'),
@@ -111,7 +111,7 @@ export class VoiceList {
       return;
     }
     const { value } = await InputDialog.getItem({ title: trans.__('Who speaks with the voice of %1?', voice), items });
-    if (value) await this.failures.during(() => room.host.channel.call('set_voice', { speaker: value, voice }));
+    if (value) await this.failures.during(() => studio.host.channel.call('set_voice', { speaker: value, voice }));
   }
 
   private async rename(voice: string): Promise<void> {
