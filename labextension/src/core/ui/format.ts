@@ -2,7 +2,9 @@
 
 import { t } from '../strings';
 
-export const SAMPLE_RATE = 24_000;
+import { SAMPLE_RATE } from '../audio/resample';
+
+export { SAMPLE_RATE };
 
 /** A duration as on a clock: 0:07, 12:05, 1:02:03; optionally with tenths. */
 export function clock(seconds: number, tenths = false): string {
