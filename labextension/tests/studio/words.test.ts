@@ -8,7 +8,7 @@ import { filesOf } from '../../src/core/export/download';
 import type { Host } from '../../src/core/host/host';
 import { failureOf } from '../../src/core/ui/elements';
 import {
-  standing,
+  displayState,
   turnsOf,
   type JobState,
   type ModelState,
@@ -69,7 +69,7 @@ describe('the button', () => {
       { ...turn('1'), seconds: 2 },
       { ...turn('2'), seconds: 1, estimated: 8, partial: true },
     ];
-    expect(standing(turns[1]!)).toBe('partial');
+    expect(displayState(turns[1]!)).toBe('partial');
     expect(plan(host({ turns })).label).toBe('Generate 1 turn');
     expect(summary(host({ turns }))).toBe('1 of 2 turns spoken · about 10 s in all');
   });
@@ -81,9 +81,9 @@ describe('the button', () => {
       turn('3'),
     ];
     const gone = { ...host({ turns }), channel: { connected: false } } as unknown as Host;
-    expect(turnsOf(gone).map(standing)).toEqual(['unspoken', 'partial', 'spoken']);
+    expect(turnsOf(gone).map(displayState)).toEqual(['unspoken', 'partial', 'spoken']);
     const there = { ...gone, channel: { connected: true } } as unknown as Host;
-    expect(turnsOf(there).map(standing)).toEqual(['speaking', 'queued', 'spoken']);
+    expect(turnsOf(there).map(displayState)).toEqual(['speaking', 'queued', 'spoken']);
   });
 
   it('has words for how far it is, also before the first sound', () => {

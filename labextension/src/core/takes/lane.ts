@@ -6,7 +6,7 @@ import { badge, button, type Failures, freshId } from '../ui/elements';
 import { count } from '../ui/format';
 import { help } from '../ui/popover';
 import { Keyed } from '../ui/watch';
-import { isBusy, standing, turnsOf, type TakeState, type TurnState } from '../host/traits';
+import { isBusy, displayState, turnsOf, type TakeState, type TurnState } from '../host/traits';
 import { Comparison } from './compare';
 import { TakeCard, type ShownTake } from './card';
 import { linesOf } from './takes';
@@ -140,7 +140,7 @@ function marksOf(turn: TurnState): HTMLElement[] {
   const marks = [];
   if (turn.state === 'changed')
     marks.push(badge('changed since', 'warning', 'The text or the voice is no longer what the chosen take said'));
-  if (standing(turn) === 'partial')
+  if (displayState(turn) === 'partial')
     marks.push(badge('stopped', 'warning', 'The chosen take was stopped before its end. Generate replaces it.'));
   if (turn.context_changed)
     marks.push(

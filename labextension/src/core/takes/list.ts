@@ -4,7 +4,7 @@ import { h } from '../ui/dom';
 import { icon, type IconName } from '../ui/icons';
 import { clock, count } from '../ui/format';
 import { Keyed } from '../ui/watch';
-import { standing, type Speaker, type Standing, type TurnState } from '../host/traits';
+import { displayState, type Speaker, type DisplayState, type TurnState } from '../host/traits';
 
 export interface TurnList {
   element: HTMLElement;
@@ -25,7 +25,7 @@ interface Shown {
   selected: boolean;
 }
 
-const STATES: Record<Standing, readonly [string, IconName?]> = {
+const STATES: Record<DisplayState, readonly [string, IconName?]> = {
   unspoken: ['not spoken yet'],
   queued: ['waiting'],
   speaking: ['being spoken', 'wave'],
@@ -81,9 +81,9 @@ export function turnList(onselect: (id: string, enter: boolean) => void): TurnLi
       );
     },
     light(turn) {
-      if (lit) rows.get(lit)?.element.removeAttribute('data-lit');
+      if (lit) rows.get(lit)?.element.removeAttribute('data-current');
       lit = turn;
-      if (turn) rows.get(turn)?.element.setAttribute('data-lit', '');
+      if (turn) rows.get(turn)?.element.setAttribute('data-current', '');
     },
   };
 }
@@ -116,14 +116,14 @@ function turnRow(onclick: () => void): { element: HTMLElement; update(shown: Sho
       element.style.setProperty('--speaker', shown.color || 'var(--vvnb-muted)');
       element.setAttribute('aria-selected', String(selected));
       element.tabIndex = selected ? 0 : -1;
-      element.dataset['state'] = standing(turn);
+      element.dataset['state'] = displayState(turn);
       number.textContent = String(shown.number);
       speaker.textContent = turn.speaker;
       text.textContent = shown.text;
       takes.textContent = turn.takes.length > 1 ? `${turn.takes.length} takes` : '';
       seconds.textContent =
         turn.state === 'unspeakable' ? '–' : turn.seconds === null ? `~${clock(turn.estimated)}` : clock(turn.seconds);
-      const [words, name] = STATES[standing(turn)];
+      const [words, name] = STATES[displayState(turn)];
       state.title = turn.reason || words;
       state.replaceChildren(
         name ? icon(name) : h('span', { class: 'vvnb-turn-open' }),

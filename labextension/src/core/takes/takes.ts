@@ -63,7 +63,7 @@ export function mountTakes(root: HTMLElement, host: Host, bus: Bus): () => void 
   disposers.add(
     watch(host, ['turns', 'takes', 'script', 'speakers', 'can_undo', 'project', 'job'], render),
     host.channel.onConnection(render),
-    bus.on('lit', ({ turn }) => list.light(turn)),
+    bus.on('currentTurn', ({ turn }) => list.light(turn)),
     () => detail.dispose(),
     () => section.remove(),
   );
