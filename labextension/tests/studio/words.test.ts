@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { missingVoices } from '../../src/core/cast/cast';
-import { levelWord, meterPosition } from '../../src/core/cast/record';
+import { levelText, meterPosition } from '../../src/core/cast/record';
 import { fitted, presetOf } from '../../src/core/controls/settings';
 import { obstacle, overallWords, plan, summary, turnWords, waiting } from '../../src/core/controls/generate_bar';
 import { filesOf } from '../../src/core/export/download';
@@ -15,7 +15,7 @@ import {
   type Speaker,
   type TurnState,
 } from '../../src/core/host/traits';
-import { linesOf } from '../../src/core/takes/takes';
+import { linesOf } from '../../src/core/takes/lines';
 
 const turn = (id: string, state: TurnState['state'] = 'spoken', line = 1, end_line = line): TurnState =>
   ({ id, speaker: 'Anna', line, end_line, state, takes: [] }) as unknown as TurnState;
@@ -186,7 +186,7 @@ describe('words', () => {
   });
 
   it('read the meter', () => {
-    expect([0, 0.01, 0.3, 1].map(levelWord)).toEqual(['Too quiet', 'Too quiet', 'Good level', 'Too loud']);
+    expect([0, 0.01, 0.3, 1].map(levelText)).toEqual(['Too quiet', 'Too quiet', 'Good level', 'Too loud']);
     expect([0, 1].map(meterPosition)).toEqual([0, 1]);
     expect(meterPosition(0.5)).toBeGreaterThan(meterPosition(0.1));
   });

@@ -5,8 +5,8 @@ export const cast = {
   'cast.no_speakers_hint': 'Each speaker of the script appears here and can be given a voice.',
   'cast.use_built_in': 'Use built-in voices',
   'cast.use_built_in_hint': 'Assign a different built-in voice to each speaker without a voice',
-  'cast.no_voice.one': '{speakers} has no voice yet.',
-  'cast.no_voice.other': '{speakers} have no voice yet.',
+  'cast.no_voice': '{speaker} has no voice yet.',
+  'cast.no_voices': '{speakers} have no voice yet.',
   'cast.many_no_voice.one': '{count} speaker has no voice yet.',
   'cast.many_no_voice.other': '{count} speakers have no voice yet.',
 

@@ -44,6 +44,8 @@ export const takes = {
 
   // one take
   'takes.take': 'Take {n}',
+  'takes.play': 'Play this take',
+  'takes.delete': 'Delete this take',
   'takes.play_take': 'Play take {n}',
   'takes.delete_take': 'Delete take {n}',
   'takes.star_take': 'Star take {n}',

@@ -44,6 +44,8 @@ export const takes: Translation<typeof english> = {
   'takes.pause_from_script': '使用脚本中的停顿',
 
   'takes.take': '版本 {n}',
+  'takes.play': '播放此版本',
+  'takes.delete': '删除此版本',
   'takes.play_take': '播放版本 {n}',
   'takes.delete_take': '删除版本 {n}',
   'takes.star_take': '为版本 {n} 加星标',
