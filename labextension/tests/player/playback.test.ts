@@ -90,9 +90,9 @@ const answers: Answers = (method, params) => {
 function setUp(values: Record<string, unknown> = {}) {
   const host = new FakeHost(new FakeChannel(answers), { take: EPISODE, position: 0, playing: false, ...values });
   const bus = new Bus();
-  const lit: (string | null)[] = [];
-  bus.on('lit', ({ turn: id }) => lit.push(id));
-  return { host, bus, lit, playback: new Playback(host, bus) };
+  const turns: (string | null)[] = [];
+  bus.on('currentTurn', ({ turn: id }) => turns.push(id));
+  return { host, bus, turns, playback: new Playback(host, bus) };
 }
 
 const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
@@ -102,13 +102,13 @@ describe('Playback', () => {
   afterEach(() => vi.unstubAllGlobals());
 
   it('tells which turn is heard, and that it stopped', async () => {
-    const { playback, host, lit } = setUp();
+    const { playback, host, turns } = setUp();
     await playback.play();
     await soon();
     FakeOutput.last!.hear(100);
     FakeOutput.last!.hear(25_000);
     playback.pause();
-    expect(lit).toEqual(['a', 'b', null]);
+    expect(turns).toEqual(['a', 'b', null]);
     expect(playback.position).toBe(25_000);
     expect(host.get('playing')).toBe(false);
   });
@@ -153,7 +153,7 @@ describe('Playback', () => {
   });
 
   it('plays a stream as it comes, and then shows the take that came of it', async () => {
-    const { playback, host, bus, lit } = setUp({ take: {} });
+    const { playback, host, bus, turns } = setUp({ take: {} });
     bus.emit('act', { action: 'generate' });
     host.kernel.emit('stream_begin', { stream: 's', sample_rate: 24_000 });
     host.kernel.emit('stream_turn', { stream: 's', turn: 'a', start: 0 });
@@ -161,13 +161,13 @@ describe('Playback', () => {
     await soon();
     expect([playback.showing, playback.playing, playback.length]).toEqual(['live', true, 9600]);
     FakeOutput.last!.hear(3200);
-    expect(lit).toEqual(['a']);
+    expect(turns).toEqual(['a']);
     host.kernel.emit('stream_end', { stream: 's', samples: 9600, ended: 'finished' });
     expect(playback.showing).toBe('live');
     host.set('take', EPISODE);
     FakeOutput.last!.feed!.finished();
     expect([playback.showing, playback.playing, playback.position]).toEqual(['take', false, 0]);
-    expect(lit).toEqual(['a', null]);
+    expect(turns).toEqual(['a', null]);
   });
 
   it('falls silent at once on Stop, and shows the same words of the take', async () => {

@@ -18,7 +18,7 @@ import { pasteFromDocument } from './paste';
 import { Problems } from './problems';
 import { ScriptSync, normalLines } from './sync';
 import { theme } from './theme';
-import { extentOf, setLit, setTurns, turnAt, turnGutter } from './turns';
+import { extentOf, setCurrentTurn, setTurns, turnAt, turnGutter } from './turns';
 
 const INVITATION = 'Anna: Write what is said, one line for each turn.\nBen: Begin each line with who says it.';
 
@@ -55,7 +55,7 @@ class ScriptEditor {
       host.channel.onConnection(() => this.showTurns()),
       host.on('diagnostics', () => this.showRemarks()),
       host.on('project', () => this.lock()),
-      bus.on('lit', ({ turn }) => this.light(turn)),
+      bus.on('currentTurn', ({ turn }) => this.light(turn)),
       bus.on('act', ({ action }) => this.acted(action)),
       bus.on('flush', () => this.sync.flush()),
     ];
@@ -165,7 +165,7 @@ class ScriptEditor {
 
   /** Light the turn being heard; bring it into sight unless somebody is writing elsewhere. */
   private light(turn: string | null): void {
-    this.view.dispatch({ effects: setLit.of(turn) });
+    this.view.dispatch({ effects: setCurrentTurn.of(turn) });
     const extent = turn !== null && !this.view.hasFocus && extentOf(this.view.state, turn);
     if (!extent) return;
     const { scrollDOM } = this.view;

@@ -19,8 +19,8 @@ export interface Host {
 export type Action = 'generate' | 'stop' | 'play' | 'regenerate';
 
 export interface BusEvents {
-  /** The turn being heard, or null; the editor lights its line. */
-  lit: { turn: string | null };
+  /** The turn being heard, or null; the editor highlights its lines. */
+  currentTurn: { turn: string | null };
   /** Play from the beginning of a turn. */
   seek: { turn: string };
   /** Hear another source for a moment. */

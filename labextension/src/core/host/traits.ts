@@ -234,9 +234,9 @@ export interface Traits {
 export type TraitName = keyof Traits;
 
 /** State of a turn as it is shown: the kernel's, with the reasons why a spoken turn may need another take. */
-export type Standing = TurnState['state'] | 'partial' | 'context';
+export type DisplayState = TurnState['state'] | 'partial' | 'context';
 
-export function standing(turn: TurnState): Standing {
+export function displayState(turn: TurnState): DisplayState {
   if (turn.state !== 'spoken') return turn.state;
   return turn.partial ? 'partial' : turn.context_changed ? 'context' : 'spoken';
 }

@@ -8,7 +8,7 @@ import type { TakeTurn } from '../host/traits';
 const INTERVAL_MS = 500;
 
 export class Report {
-  private lit: string | null = null;
+  private currentTurn: string | null = null;
   private position: number;
   private playing = false;
   private sentAt = 0;
@@ -57,9 +57,9 @@ export class Report {
   }
 
   private light(turn: string | null): void {
-    if (turn === this.lit) return;
-    this.lit = turn;
-    this.bus.emit('lit', { turn });
+    if (turn === this.currentTurn) return;
+    this.currentTurn = turn;
+    this.bus.emit('currentTurn', { turn });
   }
 
   private send(sample: number | null, playing: boolean): void {

@@ -2,7 +2,7 @@ import type { common as english } from '../en/common';
 import type { Translation } from '../types';
 
 export const common: Translation<typeof english> = {
-  'common.turns.other': '{count} 个话轮',
+  'common.turns.other': '{count} 段发言',
   'common.speakers.other': '{count} 位说话人',
   'common.takes.other': '{count} 个版本',
   'common.and': '{first} 和 {second}',

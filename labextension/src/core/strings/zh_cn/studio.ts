@@ -12,7 +12,7 @@ export const studio: Translation<typeof english> = {
   'studio.export': '导出',
   'studio.side_tabs': '音色与设置',
   'studio.result_tabs': '版本与导出',
-  'studio.changed_turns': '生成后已更改的话轮',
+  'studio.changed_turns': '生成后已更改的发言',
 
   'studio.nano': '内置小模型',
   'studio.model_name': '{name}，{kind}',
@@ -43,7 +43,7 @@ export const studio: Translation<typeof english> = {
   'studio.copy_folder': '副本的文件夹',
   'studio.save_copy': '保存副本',
 
-  'studio.welcome': '每行一个话轮：姓名、冒号、台词。',
+  'studio.welcome': '每行一段发言：姓名、冒号、台词。',
   'studio.example': '两位说话人，十秒',
   'studio.example_hint': '从示例开始',
 };
