@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { missingVoices } from '../../src/core/cast/cast';
 import { levelText, meterPosition } from '../../src/core/cast/record';
 import { fitted, presetOf } from '../../src/core/controls/settings';
-import { obstacle, overallWords, plan, summary, turnWords, waiting } from '../../src/core/controls/generate_bar';
+import { obstacle, overallWords, plan, summary, turnWords } from '../../src/core/controls/generate_bar';
+import { waitingText } from '../../src/core/ui/progress';
 import { filesOf } from '../../src/core/export/download';
 import type { Host } from '../../src/core/host/host';
 import { failureOf } from '../../src/core/ui/elements';
@@ -139,8 +140,8 @@ describe('progress', () => {
 
   it('has loading as a phase of its own', () => {
     const model = { state: 'loading', name: 'nano', loaded: 0.4 } as ModelState;
-    expect(waiting({ ...job, state: 'loading' }, model)).toBe('Loading nano … 40 %');
-    expect(waiting({ ...job, state: 'loading' }, null)).toBe('Loading the model…');
+    expect(waitingText({ ...job, state: 'loading' }, model)).toBe('Loading nano… 40 %');
+    expect(waitingText({ ...job, state: 'loading' }, undefined)).toBe('Loading the model…');
   });
 });
 

@@ -4,11 +4,9 @@ import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
 import { button, Failures, failureNote, progressBar } from '../ui/elements';
 import { clock, count, span, speed } from '../ui/format';
+import { fractionDone, progressOf, turnPlace, waitingText, type Progress } from '../ui/progress';
 import { Disposers, watch } from '../ui/watch';
-import type { ToPage } from '../host/protocol';
-import { IDLE, isBusy, isMissing, secondsOf, type JobState, type ModelState, type TurnState } from '../host/traits';
-
-type Progress = ToPage['progress'];
+import { IDLE, isBusy, isMissing, secondsOf, type JobState, type TurnState } from '../host/traits';
 
 /** What stands in the way of generating, in words, with what to do; empty when nothing does. */
 export function obstacle(host: Host): string {
@@ -214,27 +212,14 @@ class Meters {
   );
 
   show(host: Host, job: JobState, progress: Progress | null): void {
-    const mine = progress?.job === job.id ? progress : null;
+    const mine = progress && progressOf(job, progress);
     const model = host.get('model_state');
-    const loading = !mine && job.state === 'loading' && model?.state === 'loading' ? model : null;
     this.about.hidden = !mine;
-    this.whole.set(mine ? mine.seconds / Math.max(mine.estimated, mine.seconds, 0.1) : loading?.loaded || null);
+    this.whole.set(fractionDone(job, mine, model));
     this.turn.set(mine?.turn ? mine.turn_seconds / Math.max(mine.turn_estimated, mine.turn_seconds, 0.1) : null);
     this.turnText.textContent = mine ? turnWords(host, mine) : '';
-    this.allText.textContent = mine ? overallWords(mine) : job.message || waiting(job, loading);
+    this.allText.textContent = mine ? overallWords(mine) : job.message || waitingText(job, model);
   }
-}
-
-/** The phase before the first frame, in words: "Loading nano … 40 %". */
-export function waiting(job: JobState, loading: ModelState | null): string {
-  const percent = Math.round(100 * (loading?.loaded ?? 0));
-  if (loading) return `Loading ${loading.name} …${percent ? ` ${percent} %` : ''}`;
-  const words = {
-    queued: 'Waiting for another generation…',
-    loading: 'Loading the model…',
-    speaking: 'Reading the script and the voices…',
-  };
-  return words[job.state as keyof typeof words] ?? 'Starting…';
 }
 
 /** "Turn 3 of 6 · Anna · 2.1 s of about 4.0 s": all of it about the turn that is being generated. */
@@ -244,12 +229,6 @@ export function turnWords(host: Host, now: Progress): string {
   const speaker = turns.find((turn) => turn.id === now.turn)?.speaker;
   const said = `${span(now.turn_seconds)} of about ${span(Math.max(now.turn_estimated, now.turn_seconds))}`;
   return [turnPlace(host.get('job'), now), speaker, said].filter(Boolean).join(' · ');
-}
-
-/** "Turn 3 of 6", the place of the turn in its job. */
-export function turnPlace(job: JobState | undefined, now: Progress): string {
-  const place = job?.id === now.job ? job.turns.indexOf(now.turn) : -1;
-  return `Turn ${place < 0 ? Math.min(now.turns_done + 1, now.turns_total) : place + 1} of ${now.turns_total}`;
 }
 
 /** "0:12 elapsed · 0:20 left · 1.8× faster than real time (RTF 0.55) · first sound after 0.6 s" */
