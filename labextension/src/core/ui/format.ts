@@ -1,6 +1,8 @@
 /** Numbers in words. */
 
-export const SAMPLE_RATE = 24_000;
+import { SAMPLE_RATE } from '../audio/resample';
+
+export { SAMPLE_RATE };
 
 /** A length on a clock: 0:07, 12:05, 1:02:03; tenths when asked for. */
 export function clock(seconds: number, tenths = false): string {
