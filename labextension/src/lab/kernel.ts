@@ -1,4 +1,4 @@
-/** Asking a kernel's Python for something, without a cell and without a trace in the person's namespace. */
+/** Evaluation of expressions in a kernel, without a cell and without touching the user's namespace. */
 
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 
@@ -6,7 +6,7 @@ import { CallError } from '../core/host/channel';
 
 type Shown = { status: string; data?: Record<string, unknown>; ename?: string; evalue?: string };
 
-/** What an expression is, as its `application/json`; rejects with a CallError. */
+/** Evaluate an expression and return its `application/json`; reject with a CallError. */
 export async function evaluate<T>(kernel: Kernel.IKernelConnection, expression: string): Promise<T> {
   const content: KernelMessage.IExecuteRequestMsg['content'] = {
     code: '',
@@ -26,9 +26,9 @@ export async function evaluate<T>(kernel: Kernel.IKernelConnection, expression: 
   );
 }
 
-/** A call of one of our functions with one argument, as an expression in ASCII. */
+/** Expression, in ASCII, that calls one of our functions with one argument. */
 export function expression(module: string, name: string, argument: unknown): string {
-  // Escaped inside the JSON: Python reads its escapes as JSON, which joins surrogate pairs; a Python literal doesn't.
+  // Escaped inside the JSON, because JSON joins surrogate pairs and a Python literal does not.
   const json = JSON.stringify(argument).replace(
     /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -167,9 +167,4 @@ export class StudioPanel extends Widget {
   }
 }
 
-export class ScriptDocument extends DocumentWidget<StudioPanel, DocumentRegistry.IModel> {
-  /** Project folder beside the file; empty until the kernel has answered. */
-  get project(): string {
-    return this.content.host.get('project')?.path ?? '';
-  }
-}
+export type ScriptDocument = DocumentWidget<StudioPanel, DocumentRegistry.IModel>;
