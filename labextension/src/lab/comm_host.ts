@@ -2,7 +2,7 @@
 
 import { type Kernel, KernelMessage } from '@jupyterlab/services';
 
-import { Channel } from '../core/host/channel';
+import { CallError, Channel } from '../core/host/channel';
 import type { Host } from '../core/host/host';
 import type { TraitName, Traits } from '../core/host/traits';
 import { evaluate, expression } from './kernel';
@@ -37,7 +37,10 @@ export class CommHost implements Host {
   /** Request a widget from a kernel and take over its state; reject with the failure. */
   async attach(kernel: Kernel.IKernelConnection, wanted: object): Promise<void> {
     const answer = await evaluate<Answer>(kernel, expression('vibevoice_nb.widgets.lab_document', 'show', wanted));
-    if ('failed' in answer) throw answer.failed;
+    if ('failed' in answer) {
+      const { got, expected, remedy } = answer.failed;
+      throw new CallError(got, expected, remedy);
+    }
     this.detach();
     this.kernel = kernel;
     this.comm = answer.comm;

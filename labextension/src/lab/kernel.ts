@@ -18,7 +18,7 @@ export async function evaluate<T>(kernel: Kernel.IKernelConnection, expression: 
   const { content: reply } = await kernel.requestExecute(content, true).done;
   const value = reply.status === 'ok' ? (reply.user_expressions['value'] as unknown as Shown | undefined) : undefined;
   if (value?.status === 'ok' && value.data) return value.data['application/json'] as T;
-  const failure: Shown = value ?? (reply as unknown as Shown);
+  const failure: Shown = value ?? reply;
   throw new CallError(
     `${failure.ename ?? 'the kernel'}: ${failure.evalue ?? 'did not answer'}`,
     'a Python kernel with vibevoice-nb installed',

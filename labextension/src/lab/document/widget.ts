@@ -2,7 +2,8 @@
 
 import type { ISessionContext } from '@jupyterlab/apputils';
 import { PageConfig } from '@jupyterlab/coreutils';
-import { DocumentWidget, type DocumentRegistry } from '@jupyterlab/docregistry';
+import type { DocumentWidget } from '@jupyterlab/docregistry';
+import { type DocumentRegistry } from '@jupyterlab/docregistry';
 import type { Contents, Kernel } from '@jupyterlab/services';
 import { Widget } from '@lumino/widgets';
 
