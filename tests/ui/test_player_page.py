@@ -14,8 +14,8 @@ import psutil
 import pytest
 from scipy.signal import fftconvolve
 
-from vibevoice_nb.audio.peaks import Blocks, to_int16
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE, to_int16
+from vibevoice_nb.audio.peaks import Blocks
 from vibevoice_nb.audio.sources import BlockSource
 from vibevoice_nb.project.take import Take, TakeTurn
 from vibevoice_nb.widgets.channel import _Message
@@ -202,7 +202,7 @@ def test_shows_another_take_and_its_spectrogram(player: Callable[..., Room]) -> 
     room.widget.take = Take.from_audio(sweep(3), name="another")
     room.mounted.until(lambda: "0:03.0" in room.page.locator(".vvnb-deck-time").inner_text())
     room.widget.take = None
-    room.mounted.until(lambda: not room.page.locator(".vvnb-deck-stage").is_visible())
+    room.mounted.until(lambda: not room.page.locator(".vvnb-deck-waveform-view").is_visible())
 
 
 def painted(room: Room) -> str:

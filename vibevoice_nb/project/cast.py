@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vibevoice_nb.audio.io import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.errors import OptionError, VoiceError
 from vibevoice_nb.ranges import shown
 from vibevoice_nb.script.json_form import json_text, looks_like_json

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.script import Script
 
 from .cast import Cast

@@ -12,7 +12,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from vibevoice_nb.audio.io import SAMPLE_RATE, encode_audio, read_audio
+from vibevoice_nb.audio.io import encode_audio, read_audio
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.errors import OptionError, VibeVoiceError
 from vibevoice_nb.voices.checks import MAX_VOICE_SECONDS, Voice, VoiceCheck
 from vibevoice_nb.voices.names import fold_name
