@@ -4,9 +4,10 @@ import { type Kernel, KernelMessage } from '@jupyterlab/services';
 
 import { Channel } from '../core/host/channel';
 import type { Host } from '../core/host/host';
+import type { TraitName, Traits } from '../core/host/traits';
 import { evaluate, expression } from './kernel';
 
-type Values = Record<string, unknown>;
+type Values = Partial<Traits>;
 type Receive = (content: unknown, buffers: DataView[]) => void;
 type Answer = { comm: string; state: Values } | { failed: { got: string; expected: string; remedy: string } };
 
@@ -61,11 +62,11 @@ export class CommHost implements Host {
     this.listeners.clear();
   }
 
-  get<T>(name: string): T {
-    return this.values[name] as T;
+  get<K extends TraitName>(name: K): Traits[K] {
+    return this.values[name] as Traits[K];
   }
 
-  set(name: string, value: unknown): void {
+  set<K extends TraitName>(name: K, value: Traits[K]): void {
     this.update({ [name]: value });
     try {
       this.mine.add(this.post({ method: 'update', state: { [name]: value }, buffer_paths: [] }, []));
@@ -74,7 +75,7 @@ export class CommHost implements Host {
     }
   }
 
-  on(name: string, callback: () => void): () => void {
+  on(name: TraitName, callback: () => void): () => void {
     const callbacks = this.listeners.get(name) ?? new Set();
     this.listeners.set(name, callbacks.add(callback));
     return () => callbacks.delete(callback);
@@ -82,7 +83,7 @@ export class CommHost implements Host {
 
   /** Values that belong to this page alone. */
   update(state: Values): void {
-    const changed = Object.keys(state).filter(
+    const changed = (Object.keys(state) as TraitName[]).filter(
       (name) => JSON.stringify(state[name]) !== JSON.stringify(this.values[name]),
     );
     this.values = { ...this.values, ...state };
@@ -107,7 +108,11 @@ export class CommHost implements Host {
 
   private heard(_: unknown, message: KernelMessage.IIOPubMessage): void {
     if (!KernelMessage.isCommMsgMsg(message) || message.content.comm_id !== this.comm) return;
-    const { method, state, content } = message.content.data as { method: string; state?: Values; content?: unknown };
+    const { method, state, content } = message.content.data as unknown as {
+      method: string;
+      state?: Values;
+      content?: unknown;
+    };
     const buffers = (message.buffers ?? []).map((buffer) =>
       ArrayBuffer.isView(buffer)
         ? new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)

@@ -68,7 +68,7 @@ export class ScriptSync {
   }
 
   private receive(): void {
-    const text = normalLines(this.host.get<string>('script'));
+    const text = normalLines(this.host.get('script') ?? '');
     if (this.sent.includes(text)) return; // what we said, perhaps coming back after we said more
     const shared = this.shared.toString();
     if (text === shared) return;

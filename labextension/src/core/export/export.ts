@@ -7,7 +7,6 @@ import { bytes, count } from '../ui/format';
 import { help } from '../ui/popover';
 import { Disposers, watch } from '../ui/watch';
 import type { Methods } from '../host/protocol';
-import type { TurnState } from '../host/traits';
 import { download, filesOf, type Written } from './download';
 
 const FORMATS = [
@@ -149,7 +148,7 @@ class ExportPanel {
 
   private update(): void {
     const { chosen } = this;
-    const turns = this.host.get<TurnState[]>('turns') ?? [];
+    const turns = this.host.get('turns') ?? [];
     const open = turns.filter((turn) => turn.chosen === null).length;
     this.parts.set(chosen.parts);
     this.loudness.set(chosen.loudness);
