@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vibevoice_nb.engine.engine import Engine
-    from vibevoice_nb.engine.options import GenerationOptions, Speech
+    from vibevoice_nb.engine.options import GenerationOptions
+    from vibevoice_nb.engine.speech import Speech
     from vibevoice_nb.errors import (
         AudioError,
         CheckpointError,
@@ -85,7 +86,8 @@ _MODULES = {
     "widgets.magic": ("load_ipython_extension",),
     "project": ("Project", "Take"),
     "script": ("Script", "Turn", "load_script", "parse_script"),
-    "engine.options": ("GenerationOptions", "Speech"),
+    "engine.options": ("GenerationOptions",),
+    "engine.speech": ("Speech",),
     "voices.library": ("Voice", "VoiceLibrary", "load_voice"),
     "widgets": ("GenerationControls", "Player", "ScriptEditor", "Studio", "SweepGrid", "VoicePicker"),
 }

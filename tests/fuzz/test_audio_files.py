@@ -13,8 +13,8 @@ import pytest
 import soundfile
 from fuzz_helpers import generators
 
+from vibevoice_nb.audio.encode import encode
 from vibevoice_nb.errors import VoiceError
-from vibevoice_nb.export.encode import encode
 from vibevoice_nb.voices.checks import load_voice
 
 RATE = 24_000

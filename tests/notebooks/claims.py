@@ -11,8 +11,8 @@ assert studio.work.path.name == "quickstart.vibevoice"
 """,
         "01-15": """
 from vibevoice_nb.audio.io import read_audio
-from vibevoice_nb.export.encode import read_manifest
-from vibevoice_nb.audio.loudness import measure
+from vibevoice_nb.audio.encode import read_manifest
+from vibevoice_nb.audio.meter import measure
 
 sound, _ = read_audio(Path("out/morning.mp3"))
 assert abs(measure(sound).lufs + 16) < 1, "at the loudness podcasts use (-16 LUFS)"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.widgets.base import Answer
 
 SCRIPT = """Anna: Good morning, and welcome to our little show.

@@ -14,8 +14,8 @@ import psutil
 import pytest
 from scipy.signal import fftconvolve
 
-from vibevoice_nb.audio.peaks import Blocks, to_int16
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE, to_int16
+from vibevoice_nb.audio.peaks import Blocks
 from vibevoice_nb.audio.sources import BlockSource
 from vibevoice_nb.project.take import Take, TakeTurn
 from vibevoice_nb.widgets.channel import _Message

@@ -13,7 +13,8 @@ from audio_helpers import nobody, tone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vibevoice_nb.audio.io import SAMPLE_RATE, AudioError, dbfs, read_audio
+from vibevoice_nb.audio.io import AudioError, dbfs, read_audio
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 
 
 def encode(path: Path, audio: np.ndarray, rate: int, codec: str) -> None:

@@ -11,7 +11,8 @@ import pytest
 import soundfile
 from audio_helpers import file_size_limit, nobody, small_disk, tone
 
-from vibevoice_nb.audio.io import SAMPLE_RATE, AudioError, dbfs, read_audio, write_audio
+from vibevoice_nb.audio.io import AudioError, dbfs, read_audio, write_audio
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 
 
 @pytest.mark.parametrize(

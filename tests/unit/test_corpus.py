@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from vibevoice_nb.errors import OptionError
+from vibevoice_nb.model.config import SAMPLE_RATE
 from vibevoice_nb.nano.english import lexicon, words
 
 pytest.importorskip("librosa")
@@ -87,7 +88,7 @@ def test_an_unknown_name_in_a_configuration_is_an_error(tmp_path: Path) -> None:
 
 
 def test_finishing_trims_levels_and_pads() -> None:
-    rate = corpus.SAMPLE_RATE
+    rate = SAMPLE_RATE
     tone = np.concatenate([np.zeros(rate), 0.01 * np.sin(np.arange(rate) * 0.1), np.zeros(rate)]).astype(
         np.float32
     )

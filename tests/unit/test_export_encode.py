@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from export_helpers import RATE, read_back, snr_db, speechlike
 
+from vibevoice_nb.audio.encode import BLOCK, FORMATS, Encoder, encode, read_manifest
 from vibevoice_nb.errors import AudioError, OptionError
-from vibevoice_nb.export.encode import BLOCK, FORMATS, Encoder, encode, read_manifest
 from vibevoice_nb.export.subtitles import Chapter
 
 AUDIO = speechlike(3.0)[: 3 * RATE - 777]  # not a whole number of any codec's frames

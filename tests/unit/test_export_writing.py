@@ -13,9 +13,9 @@ import pytest
 from audio_helpers import file_size_limit
 from export_helpers import RATE, conversation, read_back
 
-from vibevoice_nb.audio.loudness import measure
+from vibevoice_nb.audio.encode import FORMATS, read_manifest
+from vibevoice_nb.audio.meter import measure
 from vibevoice_nb.errors import AudioError, OptionError
-from vibevoice_nb.export.encode import FORMATS, read_manifest
 from vibevoice_nb.export.export import export_take
 from vibevoice_nb.export.files import safe_name
 from vibevoice_nb.project.take import Take

@@ -20,7 +20,7 @@ import pytest
 
 from vibevoice_nb import OptionError, Project, ScriptError, VoiceError
 from vibevoice_nb.engine.engine import Engine
-from vibevoice_nb.engine.registry import EngineShelf
+from vibevoice_nb.engine.registry import EngineRegistry
 from vibevoice_nb.errors import ProjectError
 from vibevoice_nb.project.jobs.generation import Event, Generation
 from vibevoice_nb.project.jobs.sweep import Sweep
@@ -269,20 +269,20 @@ def test_a_kernel_killed_in_turn_seven_leaves_six(tmp_path: Path) -> None:
         assert [take.samples > 0 for take in project.unfinished] == [True]
 
 
-def test_the_shelf_loads_once_and_lets_go() -> None:
-    shelf = EngineShelf()
+def test_the_registry_loads_a_model_once_and_unloads_it() -> None:
+    registry = EngineRegistry()
     made: list[int] = []
     threads = [
-        threading.Thread(target=lambda: shelf.load("nano", dtype="float32", making=lambda: made.append(1)))
+        threading.Thread(target=lambda: registry.load("nano", dtype="float32", making=lambda: made.append(1)))
         for _ in range(3)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert made == [1] and shelf.list()[0].nbytes > 8e6
-    assert shelf.get("nano", dtype="float32") is not None and shelf.get("nano") is None
-    assert shelf.unload("nano") == 1 and shelf.list() == []
+    assert made == [1] and registry.list()[0].nbytes > 8e6
+    assert registry.get("nano", dtype="float32") is not None and registry.get("nano") is None
+    assert registry.unload("nano") == 1 and registry.list() == []
 
 
 def test_a_sweep_fills_its_cells_and_its_table(engine: Engine) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vibevoice_nb.audio.limiter import Levelling, levelled
-from vibevoice_nb.audio.loudness import LoudnessMeter, measure, normalize
+from vibevoice_nb.audio.loudness import normalize
+from vibevoice_nb.audio.meter import LoudnessMeter, measure
 from vibevoice_nb.audio.sources import ArraySource
 from vibevoice_nb.errors import AudioError, OptionError
 

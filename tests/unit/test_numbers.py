@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from vibevoice_nb import Engine
+from vibevoice_nb.audio.encode import encode
 from vibevoice_nb.engine.options import GenerationOptions
 from vibevoice_nb.errors import OptionError, ScriptError, VibeVoiceError, VoiceError
-from vibevoice_nb.export.encode import encode
 from vibevoice_nb.model.generation.sampler import solver_steps
 from vibevoice_nb.project.jobs.sweep import Sweep
 from vibevoice_nb.project.storage.schema import checked_setting

@@ -14,8 +14,8 @@ from cli_helpers import Bench, bench, last_json, models
 from export_helpers import RATE, read_back, snr_db, speechlike
 
 from vibevoice_nb import Engine
+from vibevoice_nb.audio.encode import FORMATS, SPECS, check_encoder, encode, read_manifest
 from vibevoice_nb.audio.io import AUDIO_SUFFIXES, AudioError, read_audio, write_audio
-from vibevoice_nb.export.encode import FORMATS, SPECS, check_encoder, encode, read_manifest
 from vibevoice_nb.export.subtitles import Chapter
 
 __all__ = ["bench", "models"]  # fixtures

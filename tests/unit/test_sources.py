@@ -13,7 +13,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vibevoice_nb.audio.peaks import BLOCK, Blocks, file_mark, to_int16
+from vibevoice_nb.audio.pcm import to_int16
+from vibevoice_nb.audio.peaks import BLOCK, Blocks, file_mark
 from vibevoice_nb.audio.sources import ArraySource, AudioSource, FileSource, chunks_of
 from vibevoice_nb.errors import AudioError, OptionError
 

@@ -121,13 +121,13 @@ def test_peaks_are_those_of_the_takes_in_their_places() -> None:
     for bucket in range(buckets):
         first, last = (timeline.samples * i // buckets for i in (bucket, bucket + 1))
         inner = np.rint(
-            audio[first + LEAD : last - LEAD] * 32767
+            audio[first + LEAD : last - LEAD] * 32768
         )  # leaves out what a join may have made softer
         assert peaks[bucket, 0] <= inner.min() and peaks[bucket, 1] >= inner.max()
-        wide = np.rint(audio[max(0, first - 2 * BLOCK) : last + 2 * BLOCK] * 32767)
-        assert peaks[bucket, 1] <= wide.max() + 32767 * 0.01
+        wide = np.rint(audio[max(0, first - 2 * BLOCK) : last + 2 * BLOCK] * 32768)
+        assert peaks[bucket, 1] <= wide.max() + 32768 * 0.01
     exact = timeline.peaks(500, 900, 400)
-    assert np.array_equal(exact[:, 0], exact[:, 1]) and exact[7, 0] == np.rint(audio[507] * 32767)
+    assert np.array_equal(exact[:, 0], exact[:, 1]) and exact[7, 0] == np.rint(audio[507] * 32768)
 
 
 def test_a_turn_spoken_again_leaves_all_others_as_they_were(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ import soundfile
 from audio_helpers import nobody, small_disk
 from voice_helpers import library, own_home, shipped, speech
 
-from vibevoice_nb.audio.io import SAMPLE_RATE, dbfs
+from vibevoice_nb.audio.io import dbfs
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.errors import VoiceError
 from vibevoice_nb.voices.library import Voice, VoiceLibrary, load_voice
 

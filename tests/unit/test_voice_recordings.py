@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from voice_helpers import own_home, speech
 
-from vibevoice_nb.audio.io import SAMPLE_RATE, dbfs
+from vibevoice_nb.audio.io import dbfs
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.errors import VoiceError
 from vibevoice_nb.voices.checks import active_span
 from vibevoice_nb.voices.library import check_voice, load_voice, resolve_voice

@@ -18,10 +18,10 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from vibevoice_nb.audio.encode import read_manifest
 from vibevoice_nb.cli.app import app
 from vibevoice_nb.engine.registry import engines
 from vibevoice_nb.errors import VibeVoiceError
-from vibevoice_nb.export.encode import read_manifest
 from vibevoice_nb.script import Script, parse_script
 
 pytest.importorskip("gradio", reason="needs Gradio: pip install 'vibevoice-nb[web]'")

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 import vibevoice_nb.voices.library as voices
-from vibevoice_nb.audio.io import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.voices.library import VoiceLibrary
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.sources import ArraySource
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.project.take import Take, TakeTurn
@@ -44,13 +44,13 @@ def samples(widget: Player, start: int, count: int) -> np.ndarray:
 def test_gives_samples_in_pieces_that_join() -> None:
     widget = Player(take())
     pieces = [samples(widget, start, 7000) for start in range(0, N, 7000)]
-    assert np.abs(np.concatenate(pieces) / 32767 - TONE).max() < 1 / 32767
+    assert np.abs(np.concatenate(pieces) / 32768 - TONE).max() < 1 / 32768
     assert len(samples(widget, N - 5, 100)) == 5 and len(samples(widget, N, 100)) == 0
 
 
 def test_clips_what_is_too_loud() -> None:
     widget = Player(take(np.array([2.0, -2.0, 0.0], np.float32)))
-    assert samples(widget, 0, 3).tolist() == [32767, -32767, 0]
+    assert samples(widget, 0, 3).tolist() == [32767, -32768, 0]
 
 
 @given(start=st.integers(0, N - 1), size=st.integers(1, 300), buckets=st.integers(1, 100))
@@ -59,7 +59,7 @@ def test_outlines_what_is_there(start: int, size: int, buckets: int) -> None:
     stop = start + size * buckets
     answer = ask(widget, "peaks", source="self", start=start, stop=stop, buckets=buckets)
     peaks = np.frombuffer(answer.buffers[0], "<i2").reshape(buckets, 2)
-    padded = np.pad(np.rint(TONE * 32767).astype(np.int64), (0, size * buckets + 300))
+    padded = np.pad(np.rint(TONE * 32768).astype(np.int64), (0, size * buckets + 300))
     for at, (low, high) in enumerate(peaks):
         within = padded[start + at * size : start + (at + 1) * size]
         assert low <= within.min() and high >= within.max()
@@ -149,7 +149,7 @@ def test_plays_takes_of_any_rate(rate: int) -> None:
     summary = widget.get_state("take")["take"]
     assert summary["samples"] == 2 * SAMPLE_RATE and summary["turns"][0]["stop"] == SAMPLE_RATE
     pieces = [samples(widget, start, 5000) for start in range(0, 2 * SAMPLE_RATE, 5000)]
-    heard = np.concatenate(pieces) / 32767
+    heard = np.concatenate(pieces) / 32768
     wanted = 0.5 * np.sin(2 * np.pi * 440 * np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE)
     assert np.abs(heard - wanted)[500:-500].max() < 0.002
     assert at_24_khz(ArraySource(audio, rate)).peaks(0, SAMPLE_RATE, 10).shape == (10, 2)

@@ -17,7 +17,7 @@ import pytest
 import traitlets
 
 from vibevoice_nb import OptionError, Project, Studio, SweepGrid, Take, VibeVoiceError, VoiceError
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 
 SCRIPT = "Anna: Hello there.\nBen: Good morning."
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vibevoice_nb.audio.io import SAMPLE_RATE, write_audio
+from vibevoice_nb.audio.io import write_audio
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.errors import VibeVoiceError, VoiceError
 from vibevoice_nb.widgets.uploads import MAX_BYTES, MAX_CHUNK, MAX_OPEN, Inbox, display_name, voice_of
 

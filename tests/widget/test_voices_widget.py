@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from widget_helpers import FakePage
 
-from vibevoice_nb.audio.io import SAMPLE_RATE, write_audio
+from vibevoice_nb.audio.io import write_audio
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.errors import OptionError, VoiceError
 from vibevoice_nb.project import Project
 from vibevoice_nb.voices.library import VoiceLibrary

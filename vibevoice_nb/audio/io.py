@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vibevoice_nb.audio.channels import ChannelPowers
 from vibevoice_nb.audio.decode import Decoded, damaged, decode, open_plain_file
-from vibevoice_nb.audio.sinks import SAMPLE_RATE, MemorySink, QueueSink, Sink, WavSink, as_samples
+from vibevoice_nb.audio.encode import SPECS, Format, check_encoder, encode
+from vibevoice_nb.audio.pcm import SAMPLE_RATE, as_samples, to_int16, to_int24
+from vibevoice_nb.audio.sinks import MemorySink, QueueSink, Sink, WavSink
 from vibevoice_nb.errors import AudioError
-from vibevoice_nb.export.encode import SPECS, Format, check_encoder, encode
 from vibevoice_nb.files import check_target, write_atomically
 
 __all__ = [
@@ -43,7 +47,11 @@ __all__ = [
 MAX_SECONDS = 2 * 3600.0  # beyond the model's longest episode, 90 minutes
 MAX_BYTES = 2 * 1024**3
 
-_SUBTYPES = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_24"), ".ogg": ("OGG", "VORBIS")}
+_SUBTYPES: dict[str, tuple[str, str, Callable[[NDArray[np.float32]], NDArray[Any]]]] = {
+    ".wav": ("WAV", "PCM_16", to_int16),
+    ".flac": ("FLAC", "PCM_24", to_int24),
+    ".ogg": ("OGG", "VORBIS", np.asarray),
+}
 _EXPORTED: dict[str, Format] = {
     spec.suffix: name for name, spec in SPECS.items() if spec.suffix not in _SUBTYPES
 }
@@ -297,12 +305,12 @@ def encode_audio(path: str | os.PathLike[str], audio: np.ndarray) -> bytes:
 def _encode(audio: np.ndarray, suffix: str, path: object) -> bytes:
     import soundfile
 
-    container, subtype = _SUBTYPES[suffix]
+    container, subtype, stored = _SUBTYPES[suffix]
     encoded = io.BytesIO()
     try:
         with soundfile.SoundFile(encoded, "w", SAMPLE_RATE, 1, subtype=subtype, format=container) as file:
             for start in range(0, audio.size, SAMPLE_RATE):  # the Vorbis encoder overflows on long writes
-                file.write(audio[start : start + SAMPLE_RATE])
+                file.write(stored(audio[start : start + SAMPLE_RATE]))
     except (soundfile.LibsndfileError, ValueError) as exc:
         raise AudioError(
             f"{path}: this libsndfile can't write {container} ({exc})",

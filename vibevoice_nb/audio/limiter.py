@@ -11,20 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.sources import Readable, read_padded
 from vibevoice_nb.errors import AudioError, OptionError
 
-from ..export.encode import BLOCK
+from .meter import Loudness
+from .pcm import BLOCK
 from .true_peak import REACH, true_peaks
-
-if TYPE_CHECKING:
-    from .loudness import Loudness
 
 _ATTACK = 120  # samples: 5 ms; even, as each of two averages takes a half
 _HOLD = 2 * REACH  # the gain is steady where the oversampling filter looks at it

@@ -16,22 +16,12 @@ from numpy.typing import NDArray
 
 from ..errors import AudioError, OptionError
 from ..files import write_atomically
+from .pcm import to_int16
 
 BLOCK = 256
 MAX_BUCKETS = 1 << 16
 MAX_PEAKS_BYTES = 64 * 1024**2  # 37 hours
-_FORMAT = "vibevoice-nb peaks 1"
-
-
-def to_int16(audio: NDArray[np.float32]) -> NDArray[np.int16]:
-    """Samples as 16-bit integers, what lies beyond full scale clipped.
-
-    Examples
-    --------
-    >>> to_int16(np.array([0.0, 1.0, -2.0], np.float32)).tolist()
-    [0, 32767, -32767]
-    """
-    return np.rint(np.clip(audio, -1.0, 1.0) * np.float32(32767.0)).astype(np.int16)
+_FORMAT = "vibevoice-nb peaks 2"  # version 1 scaled samples by 32767
 
 
 def edges(start: int, stop: int, buckets: int) -> NDArray[np.int64]:
@@ -164,7 +154,7 @@ def exact_peaks(audio: NDArray[np.float32], marks: NDArray[np.int64]) -> NDArray
     Examples
     --------
     >>> exact_peaks(np.array([0.0, 1.0, -1.0], np.float32), np.array([0, 2, 3])).tolist()
-    [[0, 32767], [-32767, -32767]]
+    [[0, 32767], [-32768, -32768]]
     """
     if not len(audio):
         return np.zeros((len(marks) - 1, 2), np.int16)

@@ -17,6 +17,7 @@ from typing import BinaryIO, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
+from vibevoice_nb.audio.pcm import SAMPLE_RATE, as_samples, to_int16
 from vibevoice_nb.errors import AudioError
 from vibevoice_nb.files import (
     check_target,
@@ -28,43 +29,10 @@ from vibevoice_nb.files import (
     write_all,
 )
 
-SAMPLE_RATE = 24_000
-
 # RIFF keeps its size in 32 bits; 4 GB are 24.8 hours of our audio.
 MAX_WAV_BYTES = 0xFFFFFFFF
 _Self = TypeVar("_Self", bound="Sink")
 _WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
-
-
-def as_samples(audio: np.ndarray) -> np.ndarray:
-    """Return `audio` as float32 [N], or say what is wrong with it.
-
-    Raises
-    ------
-    AudioError
-        When it isn't a one-dimensional array of finite floating-point samples.
-
-    Examples
-    --------
-    >>> as_samples(np.array([0.0, 0.5])).dtype
-    dtype('float32')
-    """
-    audio = np.asarray(audio)
-    if audio.ndim != 1 or not np.issubdtype(audio.dtype, np.floating):
-        raise AudioError(
-            f"audio of shape {list(audio.shape)} and type {audio.dtype}",
-            "floating-point samples of shape [N], mono, in [-1, 1], at 24 kHz",
-            "average the channels, and divide integer samples by their full scale (32768 for int16)",
-        )
-    audio = np.ascontiguousarray(audio, dtype=np.float32)
-    bad = audio.size - int(np.isfinite(audio).sum())
-    if bad:
-        raise AudioError(
-            f"audio with {bad} of {audio.size} samples NaN or infinite",
-            "finite samples",
-            "look for broken weights or an overflow in half precision; try float32",
-        )
-    return audio
 
 
 @runtime_checkable
@@ -195,7 +163,7 @@ class WavSink(Sink):
                 "a WAV file of at most 4 GB",
                 "split the script; everything up to here is in that file",
             )
-        pcm = to_pcm16(chunk).astype("<i2").tobytes()
+        pcm = to_int16(chunk).astype("<i2").tobytes()
         try:
             if self._file is None:
                 self._file = self._open()
@@ -336,17 +304,6 @@ class QueueSink(Sink):
     def _end(self) -> None:
         self._ended = True
         self._changed.notify_all()
-
-
-def to_pcm16(audio: np.ndarray) -> np.ndarray:
-    """Round samples in [-1, 1] to the 16 bits that files hold; what is louder is clipped.
-
-    Examples
-    --------
-    >>> to_pcm16(np.array([0.5, 1.0, -2.0], dtype=np.float32)).tolist()
-    [16384, 32767, -32768]
-    """
-    return np.clip(np.rint(audio * 32768.0), -32768, 32767).astype(np.int16)
 
 
 def _wav_header(samples: int) -> bytes:

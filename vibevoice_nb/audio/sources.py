@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AudioError
+from .pcm import SAMPLE_RATE, as_samples
 from .peaks import BLOCK, Blocks, edges, exact_peaks, file_mark
-from .sinks import SAMPLE_RATE, as_samples
 
 _CHUNK = BLOCK * 4096  # 44 s
 _KEEP_BEYOND = 60 * SAMPLE_RATE  # the peaks of a shorter file are measured before they could be read

@@ -23,8 +23,9 @@ from typing import Any, get_args
 import numpy as np
 
 from vibevoice_nb.audio.io import read_audio
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.bench.judges import Naturalness, SpeakerEmbedding, WhisperRecognizer
-from vibevoice_nb.bench.recognizers import SAMPLE_RATE, Listener, Recognizer, Score, score
+from vibevoice_nb.bench.recognizers import Listener, Recognizer, Score, score
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.model.kernels.quantized import Int4Kernel, Int8Kernel, Quantize

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from vibevoice_nb.errors import OptionError
 
-from .recognizers import SAMPLE_RATE, levelled
+from ..audio.pcm import SAMPLE_RATE
+from .recognizers import levelled
 
 JUDGE_RATE = 16_000
 EMBEDDING_BANDS, EMBEDDING_SIZE, EMBEDDING_WINDOW = 40, 256, 160

@@ -9,11 +9,10 @@ from typing import Protocol
 import numpy as np
 import soxr
 
-from vibevoice_nb.audio.sinks import to_pcm16
+from vibevoice_nb.audio.pcm import SAMPLE_RATE, to_int16
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.nano.english import words
 
-SAMPLE_RATE = 24_000
 _RECOGNISER_RATE = 16_000
 _LEVEL = 10 ** (-25 / 20)
 
@@ -86,7 +85,7 @@ class Recognizer:
         # Digital silence has no spectrum to speak of: a faint, fixed hiss.
         speech = speech + np.random.default_rng(0).normal(0, 1e-4, len(speech))
         self._decoder.start_utt()
-        self._decoder.process_raw(to_pcm16(speech).tobytes(), no_search=False, full_utt=True)
+        self._decoder.process_raw(to_int16(speech).tobytes(), no_search=False, full_utt=True)
         self._decoder.end_utt()
         best = self._decoder.hyp()
         return best.hypstr if best else ""

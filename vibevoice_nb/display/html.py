@@ -19,10 +19,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.encode import encode
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.sources import AudioSource
 from vibevoice_nb.errors import AudioError, OptionError
-from vibevoice_nb.export.encode import encode
 from vibevoice_nb.export.manifest import GENERATED, clock, summary
 
 DEFAULT_BUDGET = 2_000_000

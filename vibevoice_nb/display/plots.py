@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from vibevoice_nb.audio.sinks import SAMPLE_RATE, as_samples
+from vibevoice_nb.audio.pcm import SAMPLE_RATE, as_samples, to_float32
 from vibevoice_nb.audio.sources import ArraySource, AudioSource
 from vibevoice_nb.audio.spectrogram import Scale, decibels, row_hz
 from vibevoice_nb.errors import AudioError
@@ -271,7 +271,7 @@ def _waves(
     ink: str,
 ) -> float:
     """Fill the waveform, in the speakers' colors and elsewhere in `ink`; return the largest sample."""
-    peaks = source.peaks(0, source.samples, columns).astype(np.float64) / 32768
+    peaks = to_float32(source.peaks(0, source.samples, columns)).astype(np.float64)
     low, high = peaks.min(axis=1), peaks.max(axis=1)
     middles = (np.arange(columns) + 0.5) * (source.samples / columns)
 

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import torch
@@ -43,7 +43,11 @@ from ..voices.library import Voice, builtin_voices, resolve_voice
 from .defaults import PUBLISHED, ModelSettings, model_settings
 from .jobs import Cancelled, Job, Passage, Report, run_jobs, speak_jobs
 from .model_limits import ModelLimits, OddLength, VoiceWarning, stand_ins
-from .options import GenerationOptions, Speech
+from .options import GenerationOptions, GenerationSettings
+from .speech import Speech
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 VoiceSpec = str | Path | Voice | NDArray[np.float32]
 Voices = Mapping[int | str, VoiceSpec] | Sequence[VoiceSpec] | VoiceSpec
@@ -194,7 +198,7 @@ class Engine:
         sink: Sink | None = None,
         progress: Report | None = None,
         cancelled: Cancelled | None = None,
-        **options: Any,
+        **options: Unpack[GenerationSettings],
     ) -> Speech:
         r"""Speak one script to its end.
 
@@ -236,7 +240,7 @@ class Engine:
         sinks: Sequence[Sink] | None = None,
         progress: Report | None = None,
         cancelled: Cancelled | None = None,
-        **options: Any,
+        **options: Unpack[GenerationSettings],
     ) -> list[Speech]:
         """Speak several scripts at once, in one batch; see `speak`.
 
@@ -258,7 +262,7 @@ class Engine:
         return [self._speech(job) for job in jobs]
 
     def stream(
-        self, script: str | Script, voices: Voices | None = None, **options: Any
+        self, script: str | Script, voices: Voices | None = None, **options: Unpack[GenerationSettings]
     ) -> Iterator[NDArray[np.float32]]:
         """Return an iterator over the audio, frame by frame (float32 [3200], 24 kHz, 133 ms); see `speak`.
 

@@ -20,16 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibevoice_nb import __version__
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.encode import FORMATS, SPECS, Encoder, Format, format_spec
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.sources import Readable
 from vibevoice_nb.errors import AudioError, OptionError
 from vibevoice_nb.files import disk_error
 from vibevoice_nb.ranges import real, shown
 
 from ..audio.limiter import Levelling, levelled
-from ..audio.loudness import CORRECTIONS, LoudnessMeter, level
+from ..audio.loudness import CORRECTIONS, level
+from ..audio.meter import LoudnessMeter
 from . import subtitles as writers
-from .encode import FORMATS, SPECS, Encoder, Format, format_spec
 from .files import FileGroup, safe_name
 from .manifest import GENERATED, models, summary
 from .tracks import Track, stem_tracks, turn_tracks

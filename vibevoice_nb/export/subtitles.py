@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.encode import Chapter
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 
 from .line_breaks import break_screens, pieces_of, text_width
 
@@ -56,15 +57,6 @@ class Cue:
     stop: int
     label: str
     lines: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """A part of an episode; `start` and `stop` in samples at 24 kHz."""
-
-    start: int
-    stop: int
-    title: str
 
 
 def cues(turns: Iterable[SpokenTurn], *, named: bool = False) -> Iterator[Cue]:

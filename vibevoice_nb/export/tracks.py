@@ -10,7 +10,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from .encode import Encoder
+from vibevoice_nb.audio.encode import Encoder
+
 from .files import safe_name
 from .subtitles import SpokenTurn
 

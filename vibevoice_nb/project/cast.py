@@ -18,7 +18,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from vibevoice_nb.audio.io import SAMPLE_RATE, encode_audio, read_audio
+from vibevoice_nb.audio.io import encode_audio, read_audio
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.errors import OptionError, VibeVoiceError
 from vibevoice_nb.ranges import shown
 from vibevoice_nb.script.json_form import json_text, looks_like_json

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vibevoice_nb.audio.pcm import as_samples
 from vibevoice_nb.audio.peaks import BLOCK
-from vibevoice_nb.audio.sinks import as_samples
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.files import create, write_all
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.engine.defaults import known_settings
 from vibevoice_nb.errors import AudioError, OptionError, ProjectError, VoiceError
 from vibevoice_nb.ranges import one_of, shown, whole

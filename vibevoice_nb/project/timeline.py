@@ -17,8 +17,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.peaks import BLOCK, Blocks
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
 from vibevoice_nb.audio.sources import BlockSource, blocks_of
 
 from .take import LEAD, Take, TakeTurn

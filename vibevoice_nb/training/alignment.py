@@ -11,7 +11,8 @@ import numpy as np
 
 from vibevoice_nb.nano.english_tables import PHONES
 
-from .corpus import HOP_LENGTH, SAMPLE_RATE
+from ..model.config import SAMPLE_RATE
+from .corpus import HOP_LENGTH
 from .features import PHONE_SLOTS
 
 

@@ -26,9 +26,9 @@ import soundfile
 import soxr
 
 from vibevoice_nb.errors import OptionError
+from vibevoice_nb.model.config import SAMPLE_RATE
 from vibevoice_nb.training.texts import Writer
 
-SAMPLE_RATE = 24_000
 HOP_LENGTH = 3200
 DEFAULT_CONFIG = Path(__file__).parent / "configs" / "corpus.json"
 

@@ -22,8 +22,9 @@ import numpy as np
 import scipy.fft
 
 from vibevoice_nb.errors import OptionError
+from vibevoice_nb.model.config import SAMPLE_RATE
 from vibevoice_nb.nano.english_tables import PHONES
-from vibevoice_nb.training.corpus import HOP_LENGTH, SAMPLE_RATE
+from vibevoice_nb.training.corpus import HOP_LENGTH
 
 N_FFT, MEL_HOP, N_MELS, F_MIN, F_MAX = 1024, 200, 80, 40.0, 8000.0
 COLUMNS = HOP_LENGTH // MEL_HOP

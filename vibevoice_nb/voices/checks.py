@@ -14,14 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from vibevoice_nb.audio.io import (
-    SAMPLE_RATE,
-    AudioInfo,
-    as_samples,
-    clipped_fraction,
-    normalize_loudness,
-    read_audio,
-)
+from vibevoice_nb.audio.io import AudioInfo, clipped_fraction, normalize_loudness, read_audio
+from vibevoice_nb.audio.pcm import SAMPLE_RATE, as_samples
 from vibevoice_nb.errors import AudioError, VoiceError
 
 MIN_SECONDS = 0.3  # two frames of the model: less is no voice at all

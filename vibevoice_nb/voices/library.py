@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vibevoice_nb.audio.io import SAMPLE_RATE, normalize_loudness, read_audio, write_audio
+from vibevoice_nb.audio.io import normalize_loudness, read_audio, write_audio
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.errors import AudioError, VoiceError
 from vibevoice_nb.files import write_atomically
 from vibevoice_nb.ranges import shown

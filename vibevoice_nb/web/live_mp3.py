@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 
 BIT_RATE = 160_000
 """The most MP3 has at this sample rate: browsers read in blocks of bytes, and begin to play the sooner."""

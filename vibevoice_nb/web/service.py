@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.engine.registry import engines
 from vibevoice_nb.errors import OptionError, VibeVoiceError, VoiceError
 from vibevoice_nb.export.manifest import GENERATED, clock

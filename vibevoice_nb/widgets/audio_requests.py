@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vibevoice_nb.audio.peaks import to_int16
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE, to_int16
 from vibevoice_nb.audio.sources import AudioSource, read_padded
 from vibevoice_nb.errors import OptionError, VibeVoiceError
 

@@ -11,8 +11,8 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
+from vibevoice_nb.audio.encode import FORMATS, format_spec
 from vibevoice_nb.errors import AudioError, OptionError
-from vibevoice_nb.export.encode import FORMATS, format_spec
 from vibevoice_nb.export.export import export_take
 from vibevoice_nb.export.files import safe_name
 from vibevoice_nb.project import Take

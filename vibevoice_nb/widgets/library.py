@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import traitlets
 
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.sources import AudioSource
 from vibevoice_nb.errors import ProjectError, VibeVoiceError
 from vibevoice_nb.project import Project

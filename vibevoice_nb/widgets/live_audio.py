@@ -6,8 +6,7 @@ import math
 import time
 from collections.abc import Callable
 
-from vibevoice_nb.audio.peaks import to_int16
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE, to_int16
 from vibevoice_nb.project.jobs.generation import Event, Generation
 
 from .channel import Channel

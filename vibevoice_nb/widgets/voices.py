@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 import traitlets
 
-from vibevoice_nb.audio.io import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.sources import ArraySource, AudioSource
 from vibevoice_nb.errors import OptionError, VibeVoiceError, VoiceError
 from vibevoice_nb.project.cast import CastMember, checked_label, trimmed

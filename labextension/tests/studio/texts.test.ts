@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { missingVoices } from '../../src/core/cast/cast';
 import { levelText, meterPosition } from '../../src/core/cast/record';
 import { fitted, presetOf } from '../../src/core/controls/settings';
-import { loadingText, overallText, turnText } from '../../src/core/controls/progress_text';
+import { overallText, turnText } from '../../src/core/controls/progress_text';
 import { blockingReason, generateAction, scriptSummary } from '../../src/core/controls/readiness';
+import { waitingText } from '../../src/core/ui/progress';
 import { filesOf } from '../../src/core/export/download';
 import type { Host } from '../../src/core/host/host';
 import { failureOf } from '../../src/core/ui/elements';
@@ -145,8 +146,8 @@ describe('progress', () => {
 
   it('shows loading as a phase of its own', () => {
     const model = { state: 'loading', name: 'nano', loaded: 0.4 } as ModelState;
-    expect(loadingText({ ...job, state: 'loading' }, model)).toBe('Loading nano… 40 %');
-    expect(loadingText({ ...job, state: 'loading' }, null)).toBe('Loading the model…');
+    expect(waitingText({ ...job, state: 'loading' }, model)).toBe('Loading nano… 40 %');
+    expect(waitingText({ ...job, state: 'loading' }, undefined)).toBe('Loading the model…');
   });
 });
 

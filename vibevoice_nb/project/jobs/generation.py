@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vibevoice_nb.audio.sinks import SAMPLE_RATE, to_pcm16
+from vibevoice_nb.audio.pcm import SAMPLE_RATE, to_float32, to_int16
 from vibevoice_nb.engine.options import Pace
 from vibevoice_nb.errors import ScriptError
 from vibevoice_nb.script.speakable import nothing_to_speak
@@ -258,7 +258,7 @@ class _Made:
 
     def add(self, audio: NDArray[np.float32]) -> None:
         with self._changed:
-            self._chunks.append(to_pcm16(audio))
+            self._chunks.append(to_int16(audio))
             self.samples += len(audio)
             self._changed.notify_all()
 
@@ -275,7 +275,7 @@ class _Made:
                 if index == len(self._chunks):
                     return
                 chunk = self._chunks[index]
-            yield chunk.astype(np.float32) / 32768.0
+            yield to_float32(chunk)
             index += 1
 
 

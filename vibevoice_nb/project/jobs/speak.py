@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibevoice_nb import __version__
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.engine.run import LEAD_SAMPLES, Frames, TurnRun, WholeRun
 
 if TYPE_CHECKING:

@@ -157,7 +157,7 @@ class Sweep(Background["Sweep"]):
             self.progress = SweepProgress(number + 1, len(self.cells), elapsed=time.perf_counter() - begun)
 
     def _speak(self, engine: Engine, cell: SweepCell, report: Callable[[Progress], None]) -> None:
-        from vibevoice_nb.audio.loudness import measure
+        from vibevoice_nb.audio.meter import measure
 
         cell.state = "speaking"
         self.changed(cell)

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vibevoice_nb import __version__
-from vibevoice_nb.audio.sinks import SAMPLE_RATE
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.sources import FileSource
 from vibevoice_nb.errors import AudioError, ProjectError, VibeVoiceError
 from vibevoice_nb.files import (

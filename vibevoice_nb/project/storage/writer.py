@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vibevoice_nb.audio.pcm import SAMPLE_RATE, as_samples, to_int24
 from vibevoice_nb.audio.peaks import Blocks, file_mark
-from vibevoice_nb.audio.sinks import SAMPLE_RATE, as_samples
 from vibevoice_nb.errors import AudioError, ProjectError
 from vibevoice_nb.files import sync_folder
 
@@ -288,7 +288,7 @@ def _write_flac(path: Path, chunks: Iterator[NDArray[np.float32]]) -> None:
     try:
         with soundfile.SoundFile(path, "w", SAMPLE_RATE, 1, subtype="PCM_24", format="FLAC") as file:
             for audio in chunks:
-                file.write(audio)
+                file.write(to_int24(audio))
     except soundfile.LibsndfileError as exc:
         raise AudioError(f"{path}: {exc}", "room for the audio", "free some space") from exc
 

@@ -1,4 +1,4 @@
-/** The rate of everything the model says, samples per second. */
+/** Sampling rate of all generated audio, in Hz. */
 export const SAMPLE_RATE = 24_000;
 
 export function toFloat(samples: Int16Array): Float32Array<ArrayBuffer> {
@@ -7,7 +7,7 @@ export function toFloat(samples: Int16Array): Float32Array<ArrayBuffer> {
   return out;
 }
 
-/** Samples outside [-1, 1] are clipped. */
+/** Full scale is 32768, as in `vibevoice_nb/audio/pcm.py`; samples outside [-1, 1] are clipped. */
 export function toInt16(samples: Float32Array): Int16Array<ArrayBuffer> {
   const out = new Int16Array(samples.length);
   for (let i = 0; i < samples.length; i++) {

@@ -7,7 +7,8 @@ import { Disposers, type Dispose } from '../ui/disposers';
 import { watch } from '../ui/watch';
 import { IDLE, isBusy, type JobState } from '../host/traits';
 import { t } from '../strings';
-import { loadingText, overallText, turnText, type Progress } from './progress_text';
+import { fractionDone, progressOf, waitingText, type Progress } from '../ui/progress';
+import { overallText, turnText } from './progress_text';
 import { blockingReason, generateAction, scriptSummary } from './readiness';
 
 export function mountGenerateBar(root: HTMLElement, host: Host, bus: Bus): Dispose {
@@ -174,17 +175,14 @@ class Meters {
   );
 
   show(host: Host, job: JobState, progress: Progress | null): void {
-    const current = progress?.job === job.id ? progress : null;
+    const current = progressOf(job, progress);
     const model = host.get('model_state');
-    const loading = !current && job.state === 'loading' && model?.state === 'loading' ? model : null;
     this.turnBar.hidden = !current;
-    this.overall.set(
-      current ? current.seconds / Math.max(current.estimated, current.seconds, 0.1) : loading?.loaded || null,
-    );
+    this.overall.set(fractionDone(job, current, model));
     this.turn.set(
       current?.turn ? current.turn_seconds / Math.max(current.turn_estimated, current.turn_seconds, 0.1) : null,
     );
     this.turnText.textContent = current ? turnText(host, current) : '';
-    this.overallText.textContent = current ? overallText(current) : job.message || loadingText(job, loading);
+    this.overallText.textContent = current ? overallText(current) : job.message || waitingText(job, model);
   }
 }

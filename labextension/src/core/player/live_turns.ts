@@ -2,8 +2,9 @@ import type { LiveStream } from '../audio/live';
 import { SAMPLE_RATE } from '../audio/resample';
 import type { Host } from '../host/host';
 import type { TakeSummary, TakeTurn } from '../host/traits';
+import { t } from '../strings';
 
-/** What is shown of a stream: its turns so far, with the names and colors the room knows. */
+/** Summary of a live stream: its turns so far, with the speakers' names and colors. */
 export class LiveTurns {
   constructor(private readonly host: Host) {}
 
@@ -13,7 +14,7 @@ export class LiveTurns {
       const stop = marks[index + 1]?.start ?? Math.max(samples, start + 1);
       return { turn, start, stop, confidence: 1, text: '', ...this.speakerOf(turn) };
     });
-    return { source: id, name: 'Live', samples, sample_rate: SAMPLE_RATE, revision: 0, turns };
+    return { source: id, name: t('player.live_name'), samples, sample_rate: SAMPLE_RATE, revision: 0, turns };
   }
 
   private speakerOf(id: string): { label: string; color: string } {

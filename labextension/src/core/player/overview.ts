@@ -1,6 +1,7 @@
-/** The whole source in one strip: the slider that says and sets where we are. */
+/** Overview: the whole source in one strip, and the position slider. */
 
 import { SAMPLE_RATE } from '../audio/resample';
+import { t } from '../strings';
 import { h } from '../ui/dom';
 import { drawWave, prepare, type TurnColors } from './draw';
 import { spoken } from './model';
@@ -22,7 +23,13 @@ export class Overview {
   constructor(private readonly playback: Playback) {
     this.element = h(
       'div',
-      { class: 'vvnb-deck-overview', role: 'slider', tabindex: 0, 'aria-label': 'Position', 'aria-valuemin': 0 },
+      {
+        class: 'vvnb-deck-overview',
+        role: 'slider',
+        tabindex: 0,
+        'aria-label': t('player.position'),
+        'aria-valuemin': 0,
+      },
       this.canvas,
       this.window,
       this.head,
@@ -57,7 +64,7 @@ export class Overview {
     if (peaks && playback.length) drawWave(context, peaks, view, style, { width: this.width, top: 0, height: HEIGHT });
   }
 
-  /** Largest sample of the whole, as far as it is known. */
+  /** Largest known sample of the source. */
   loudest(peaks: PeakSource, levelOf: (perPixel: number) => number): number {
     const level = levelOf(this.view.perPixel / (window.devicePixelRatio || 1));
     const count = Math.ceil(this.playback.length / 2 ** level);
@@ -66,7 +73,7 @@ export class Overview {
     return values.reduce((loudest, value) => Math.max(loudest, Math.abs(value)), 0);
   }
 
-  /** Where the playhead is, and which part the view below shows. */
+  /** Show the playhead, and the range that the waveform view shows. */
   mark(position: number, shown: View): void {
     this.head.style.transform = `translateX(${this.view.xOf(position).toFixed(2)}px)`;
     const [left, right] = [this.view.xOf(shown.start), Math.min(this.width, this.view.xOf(shown.stop))];

@@ -1,11 +1,14 @@
-/** The player: everything that can be heard in the notebook, with its waveform. */
+/** Player: toolbar, overview and waveform view of one playback. */
 
 import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
+import { t } from '../strings';
+import { Disposers } from '../ui/disposers';
 import { button, failureNote, failureOf } from '../ui/elements';
 import { icon } from '../ui/icons';
 import { paletteOf, type Palette } from './color';
-import { controls, type ControlActions, type Controls } from './toolbar';
+import type { ControlActions } from './actions';
+import { controls, type Controls } from './toolbar';
 import { TurnColors } from './draw';
 import { answerKey } from './keys';
 import type { TakeSummary } from '../host/traits';
@@ -18,20 +21,19 @@ import { WaveformView } from './waveform_view';
 import type { Playback } from './playback';
 import { View } from './view';
 
-/** Listen for live audio from the widget's beginning, before a player is seen. */
+/** Listen for live audio before a player is mounted. */
 export function preparePlayer(host: Host, bus: Bus): () => void {
   return playbackOf(host, bus).release;
 }
 
 export function mountPlayer(root: HTMLElement, host: Host, bus: Bus): () => void {
   const { playback, release } = playbackOf(host, bus);
-  const player = new Player(host, playback);
+  const disposers = new Disposers();
+  const player = disposers.child(new Player(host, playback));
   root.append(player.element);
   player.start();
-  return () => {
-    player.dispose();
-    release();
-  };
+  disposers.add(release);
+  return disposers.dispose;
 }
 
 class Player implements ControlActions {
@@ -52,9 +54,9 @@ class Player implements ControlActions {
   private noticed = '';
   private frame = 0;
   private stale = true;
-  /** The playback has changed since the last frame; audio may come more often than the page is painted. */
+  /** The playback changed since the last frame; audio may arrive more often than the page is painted. */
   private outdated = false;
-  private readonly stops: (() => void)[] = [];
+  private readonly disposers = new Disposers();
 
   constructor(
     private readonly host: Host,
@@ -65,7 +67,7 @@ class Player implements ControlActions {
     this.waveform = new WaveformView(playback, this.view, () => this.moved());
     this.element = h(
       'section',
-      { class: 'vvnb-deck', 'aria-label': 'Player', onkeydown: (event) => this.key(event) },
+      { class: 'vvnb-deck', 'aria-label': t('player.title'), onkeydown: (event) => this.key(event) },
       this.bar.element,
       this.notices,
       this.overview.element,
@@ -76,7 +78,7 @@ class Player implements ControlActions {
 
   start(): void {
     this.retheme();
-    // Its first call comes when the host has attached the element, and only there colors can be read.
+    // The first call comes once the element is attached; before that, colors cannot be read.
     const resized = new ResizeObserver(() => {
       this.waveform.measure();
       this.overview.measure();
@@ -85,27 +87,24 @@ class Player implements ControlActions {
     resized.observe(this.element);
     const themed = new MutationObserver(() => this.retheme());
     for (const node of [document.documentElement, document.body]) themed.observe(node, { attributes: true });
-    const system = matchMedia('(prefers-color-scheme: dark)');
-    const retheme = (): void => this.retheme();
-    system.addEventListener('change', retheme);
-    this.stops.push(
+    this.disposers.listen(matchMedia('(prefers-color-scheme: dark)'), 'change', () => this.retheme());
+    this.disposers.add(
       this.playback.watch(() => {
         this.outdated = true;
         this.invalidate();
       }),
       () => resized.disconnect(),
       () => themed.disconnect(),
-      () => system.removeEventListener('change', retheme),
+      () => cancelAnimationFrame(this.frame),
+      () => this.peaks?.dispose(),
+      () => this.spectrogram?.dispose(),
+      () => this.element.remove(),
     );
     this.changed();
   }
 
   dispose(): void {
-    for (const stop of this.stops) stop();
-    cancelAnimationFrame(this.frame);
-    this.peaks?.dispose();
-    this.spectrogram?.dispose();
-    this.element.remove();
+    this.disposers.dispose();
   }
 
   toggleLoop(): void {
@@ -176,7 +175,7 @@ class Player implements ControlActions {
     this.invalidate();
   }
 
-  /** Another source, or another revision of it: what was fetched is void. */
+  /** Discard fetched peaks and tiles when the source or its revision changes. */
   private refresh(summary: TakeSummary | null): void {
     const { channel } = this.host;
     const live = this.playback.showing === 'live';
@@ -208,21 +207,21 @@ class Player implements ControlActions {
     if (state === this.noticed) return;
     this.noticed = state;
     const notices: Node[] = [];
-    if (!summary) notices.push(h('span', { class: 'vvnb-hint' }, 'Nothing to hear yet.'));
+    if (!summary) notices.push(h('span', { class: 'vvnb-hint' }, t('player.empty')));
     if (failure) notices.push(failureNote(failureOf(failure), () => playback.fail(null)));
-    if (showing === 'audition') notices.push(this.badge('audition', summary?.name ?? '', 'Back to episode'));
-    if (showing === 'live') notices.push(this.badge('live', growing ? 'Live: being made now' : 'Just made', 'Episode'));
+    if (showing === 'audition') notices.push(this.badge('audition', summary?.name ?? ''));
+    if (showing === 'live') notices.push(this.badge('live', growing ? t('player.live') : t('player.live_ended')));
     if (blocked || (showing === 'live' && !playing && growing)) {
       const onclick = (): void => playback.toggle();
-      const listen = button({ label: 'Listen', icon: 'play', size: 'small', kind: 'primary', onclick });
-      notices.push(h('span', { class: 'vvnb-hint' }, 'The browser wants a click before it plays.'), listen);
+      const listen = button({ label: t('player.listen'), icon: 'play', size: 'small', kind: 'primary', onclick });
+      notices.push(h('span', { class: 'vvnb-hint' }, t('player.blocked')), listen);
     }
     this.notices.replaceChildren(...notices);
   }
 
-  private badge(kind: string, text: string, back: string): HTMLElement {
+  private badge(kind: string, text: string): HTMLElement {
     const onclick = (): void => this.playback.back();
-    const home = button({ label: back, icon: 'back', size: 'small', kind: 'quiet', onclick });
+    const home = button({ label: t('player.back'), icon: 'back', size: 'small', kind: 'quiet', onclick });
     const tone = kind === 'live' ? 'danger' : 'accent';
     const name = h('span', { class: 'vvnb-badge', 'data-tone': tone }, icon('wave'), text);
     return h('div', { class: 'vvnb-deck-badge', 'data-showing': kind }, name, home);

@@ -1,17 +1,17 @@
-/** Tells the kernel and the page what is heard: position, playing, and the turn that is lit. */
+/** Reports position, playing state and current turn to the kernel and the page. */
 
 import { SAMPLE_RATE } from '../audio/resample';
 import type { Bus, Host } from '../host/host';
 import type { TakeTurn } from '../host/traits';
 
-/** How often the kernel is told the position, milliseconds. */
-const EVERY = 500;
+/** Interval between position updates to the kernel, milliseconds. */
+const INTERVAL_MS = 500;
 
 export class Report {
   private currentTurn: string | null = null;
   private position: number;
   private playing = false;
-  private toldAt = 0;
+  private sentAt = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -39,11 +39,11 @@ export class Report {
     });
   }
 
-  /** `sample` is null while something else than the take is heard. */
-  tell(sample: number | null, playing: boolean, turn: TakeTurn | null): void {
+  /** Report the current state; `sample` is null while something other than the take plays. */
+  update(sample: number | null, playing: boolean, turn: TakeTurn | null): void {
     this.light(turn?.turn ?? null);
     clearTimeout(this.timer);
-    const early = this.toldAt + EVERY - Date.now();
+    const early = this.sentAt + INTERVAL_MS - Date.now();
     if (playing === this.playing && early > 0) {
       this.timer = setTimeout(() => this.send(sample, playing), early);
     } else {
@@ -67,7 +67,7 @@ export class Report {
     if (position === this.position && playing === this.playing) return;
     this.position = position;
     this.playing = playing;
-    this.toldAt = Date.now();
+    this.sentAt = Date.now();
     this.host.set('position', position);
     this.host.set('playing', playing);
   }

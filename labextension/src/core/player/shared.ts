@@ -1,9 +1,11 @@
+/** One playback per widget model, shared by its views. */
+
 import type { Bus, Host } from '../host/host';
 import { Playback } from './playback';
 
 const playbacks = new WeakMap<Host, { playback: Playback; users: number }>();
 
-/** The playback of a widget model, shared by its views; `release` it when done. */
+/** Return the playback of a widget model; call `release` when it is no longer needed. */
 export function playbackOf(host: Host, bus: Bus): { playback: Playback; release: () => void } {
   const shared = playbacks.get(host) ?? { playback: new Playback(host, bus), users: 0 };
   playbacks.set(host, shared);

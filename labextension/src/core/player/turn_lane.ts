@@ -1,5 +1,6 @@
-/** The names above the waveform: whose turn it is, with its words on hover and focus. */
+/** Turn lane: speaker names above the waveform, with the text on hover and focus. */
 
+import { t } from '../strings';
 import { h } from '../ui/dom';
 import { css } from './color';
 import { prepare, type TurnColors } from './draw';
@@ -7,7 +8,7 @@ import type { TakeTurn } from '../host/traits';
 import type { View } from './view';
 
 const HEIGHT = 24;
-/** Narrower turns are a stripe of color: there is no room for a name, nor for a finger. */
+/** Narrower turns, in pixels, are drawn as a stripe: too narrow for a name or a finger. */
 const NARROWEST = 24;
 const SURE = 0.5;
 
@@ -19,7 +20,7 @@ interface Place {
 
 export class TurnLane {
   private readonly stripes = h('canvas', { 'aria-hidden': 'true' });
-  private readonly chips = h('div', { role: 'group', 'aria-label': 'Turns' });
+  private readonly chips = h('div', { role: 'group', 'aria-label': t('player.turns') });
   private readonly tip = h('div', { class: 'vvnb-deck-tip', role: 'tooltip', hidden: true });
   private readonly known = new Map<string, HTMLButtonElement>();
   readonly element = h('div', { class: 'vvnb-deck-turns' }, this.stripes, this.chips, this.tip);
@@ -69,7 +70,7 @@ export class TurnLane {
     if (on) chip.setAttribute('aria-current', 'true');
     else chip.removeAttribute('aria-current');
     if (chip.textContent !== turn.label) chip.textContent = turn.label;
-    chip.setAttribute('aria-label', turn.text ? `${turn.label}: ${turn.text}` : turn.label || 'Turn');
+    chip.setAttribute('aria-label', turn.text ? `${turn.label}: ${turn.text}` : turn.label || t('player.turn'));
     chip.onclick = () => this.onpick(turn);
     chip.onpointerenter = chip.onfocus = () => this.showTip(chip, turn);
   }
@@ -81,11 +82,11 @@ export class TurnLane {
   }
 
   private showTip(chip: HTMLElement, { label, text, confidence }: TakeTurn): void {
-    const guess = confidence < SURE && h('em', null, ' (where this turn begins and ends is a guess)');
-    this.tip.replaceChildren(h('strong', null, label), ` ${text}`, guess || '');
+    const estimated = confidence < SURE && h('em', null, ` ${t('player.estimated_boundaries')}`);
+    this.tip.replaceChildren(h('strong', null, label), ` ${text}`, estimated || '');
     this.tip.hidden = false;
-    const room = this.element.clientWidth - this.tip.offsetWidth;
-    this.tip.style.left = `${Math.max(0, Math.min(chip.offsetLeft, room))}px`;
+    const space = this.element.clientWidth - this.tip.offsetWidth;
+    this.tip.style.left = `${Math.max(0, Math.min(chip.offsetLeft, space))}px`;
   }
 
   private hideTip(): void {

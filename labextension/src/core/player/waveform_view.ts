@@ -1,9 +1,10 @@
 /**
- * The stretch in view: ruler, turns, waveform, spectrogram, playhead and selection.
+ * Waveform view: ruler, turns, waveform, spectrogram, playhead and selection of the visible range.
  *
- * Drawn by ourselves from what the kernel has measured, because waveform libraries want the whole file.
+ * It draws peaks measured in the kernel; waveform libraries need the whole file in the page.
  */
 
+import { t } from '../strings';
 import { h } from '../ui/dom';
 import { drawFrequencies, drawRuler, drawWave, prepare, type TurnColors } from './draw';
 import { turnAt } from './model';
@@ -16,7 +17,7 @@ import type { View } from './view';
 const RULER = 22;
 const WAVE = 116;
 export const SPECTRUM = 150;
-/** A press that moves less is a click. */
+/** Pointer movement below which a press is a click, pixels. */
 const SLACK = 4;
 const ZOOM_PER_WHEEL_PIXEL = 0.004;
 
@@ -29,7 +30,7 @@ export class WaveformView {
   private readonly spectrum = h('canvas', {
     class: 'vvnb-deck-spectrum',
     role: 'img',
-    'aria-label': 'Spectrogram, 0 to 12 kHz',
+    'aria-label': t('player.spectrogram_range'),
   });
   private readonly head = h('i', { class: 'vvnb-deck-head' });
   private readonly selection = h('i', { class: 'vvnb-deck-selection', hidden: true });
@@ -58,7 +59,7 @@ export class WaveformView {
     this.element.addEventListener('wheel', (event) => this.wheel(event), { passive: false });
   }
 
-  /** Read the width; asking the page for it while painting would lay it out once more for every frame. */
+  /** Measure the width. Not while painting: that would force a layout per frame. */
   measure(): void {
     this.width = this.element.clientWidth;
   }
@@ -72,7 +73,10 @@ export class WaveformView {
     context.fillRect(0, WAVE / 2, width, 1);
     const style = { colors, turns: playback.turns, loudest, tinted: true };
     if (peaks && playback.length) drawWave(context, peaks, view, style, { width, top: 0, height: WAVE });
-    this.wave.setAttribute('aria-label', `Waveform of ${playback.summary?.name ?? 'nothing'}`);
+    this.wave.setAttribute(
+      'aria-label',
+      playback.summary ? t('player.waveform', { name: playback.summary.name }) : t('player.waveform_empty'),
+    );
     this.spectrum.hidden = !spectrogram;
     if (spectrogram) {
       const picture = prepare(this.spectrum, width, SPECTRUM);
@@ -83,7 +87,7 @@ export class WaveformView {
     }
   }
 
-  /** What moves without drawing the waveform anew; `moved` when the view or the turns did. */
+  /** Update playhead, current turn and selection without redrawing; `moved` if the view or the turns changed. */
   mark(position: number, colors: TurnColors, moved: boolean): void {
     const { playback, view, width } = this;
     const x = view.xOf(position);
@@ -131,7 +135,7 @@ export class WaveformView {
     area.addEventListener('pointerleave', () => (this.hover.hidden = true));
   }
 
-  /** On the ruler, pressing and dragging moves the playhead. */
+  /** Pressing and dragging on the ruler moves the playhead. */
   private listenScrub(): void {
     const { ruler, playback, view } = this;
     const seek = (event: PointerEvent): void => playback.seek(view.sampleAt(this.xOf(event)));
@@ -144,7 +148,7 @@ export class WaveformView {
     });
   }
 
-  /** With Ctrl (a pinch looks so, too) zoom, sideways move; anything else scrolls the page as everywhere. */
+  /** Zoom with Ctrl (as browsers report a pinch), pan sideways; otherwise let the page scroll. */
   private wheel(event: WheelEvent): void {
     const sideways = event.shiftKey ? event.deltaY + event.deltaX : event.deltaX;
     if (event.ctrlKey || event.metaKey) this.view.zoom(Math.exp(event.deltaY * ZOOM_PER_WHEEL_PIXEL), this.xOf(event));

@@ -30,7 +30,7 @@ export const controls = {
   'controls.starting': 'Starting…',
   'controls.generated_so_far': '{length} generated',
   'controls.turn_length': '{done} of about {total}',
-  'controls.turn_position': 'Turn {n} of {total}',
+  'controls.turn_place': 'Turn {n} of {total}',
   'controls.elapsed': '{time} elapsed',
   'controls.left': '{time} left',
   'controls.first_audio': 'first audio after {time}',

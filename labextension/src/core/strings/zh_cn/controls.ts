@@ -31,7 +31,7 @@ export const controls: Translation<typeof english> = {
   'controls.starting': '正在启动…',
   'controls.generated_so_far': '已生成 {length}',
   'controls.turn_length': '{done} / 约 {total}',
-  'controls.turn_position': '第 {n} 段，共 {total} 段',
+  'controls.turn_place': '第 {n} 段，共 {total} 段',
   'controls.elapsed': '已用 {time}',
   'controls.left': '剩余 {time}',
   'controls.first_audio': '首段音频延迟 {time}',

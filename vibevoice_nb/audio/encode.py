@@ -27,25 +27,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, get_args
+from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vibevoice_nb.audio.sinks import SAMPLE_RATE, as_samples, to_pcm16
+from vibevoice_nb.audio.pcm import BLOCK, SAMPLE_RATE, as_samples, to_int16, to_int24
 from vibevoice_nb.errors import AudioError, OptionError
 from vibevoice_nb.ranges import shown, whole
-
-if TYPE_CHECKING:
-    from .subtitles import Chapter
 
 Format = Literal["wav", "flac", "mp3", "opus", "m4a"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
-BLOCK = 10 * SAMPLE_RATE
-"""Samples that are worked on at a time, wherever a take is read from end to end."""
-
 _MAX_METADATA = 1 << 20  # bytes; readers refuse absurd tags
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A part of an episode; `start` and `stop` in samples at 24 kHz."""
+
+    start: int
+    stop: int
+    title: str
 
 
 @dataclass(frozen=True)
@@ -333,10 +336,9 @@ def _bitrate(format: Format, spec: FormatSpec, bitrate: int | None) -> int | Non
 
 def _as_stored(audio: NDArray[np.float32], sample_format: str) -> NDArray[Any]:
     if sample_format == "s16":
-        return to_pcm16(audio)
+        return to_int16(audio)
     if sample_format == "s32":  # FLAC takes the upper 24 bits
-        wide = audio.astype(np.float64)
-        return np.clip(np.rint(wide * 2**23), -(2**23), 2**23 - 1).astype(np.int32) << 8
+        return to_int24(audio)
     return audio
 
 
