@@ -95,7 +95,7 @@ class GenerateBar {
   }
 
   private get blockingReason(): string {
-    return this.lost ? t('controls.kernel_silent') : blockingReason(this.host);
+    return this.lost ? t('studio.kernel_silent') : blockingReason(this.host);
   }
 
   private async start(): Promise<void> {

@@ -18,9 +18,9 @@ export function blockingReason(host: Host): string {
   const present = new Set(turns.map((turn) => turn.speaker));
   const speakers = (host.get('speakers') ?? []).filter((speaker) => present.has(speaker.label));
   const silent = speakers.find((speaker) => !speaker.voice);
-  if (silent) return t('controls.needs_voice', { speaker: silent.label });
+  if (silent) return t('controls.needs_voice', { speaker: silent.label, tab: t('studio.cast') });
   const unconfirmed = speakers.find((speaker) => speaker.voice?.needs_consent && !speaker.voice.consent);
-  if (unconfirmed) return t('controls.needs_consent', { speaker: unconfirmed.label });
+  if (unconfirmed) return t('controls.needs_consent', { speaker: unconfirmed.label, tab: t('studio.cast') });
   return '';
 }
 
