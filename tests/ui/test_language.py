@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from room_helpers import faults, room
-from test_room import STICKS_OUT
+from studio_helpers import faults, studio
+from test_studio_page import STICKS_OUT
 
-__all__ = ["room"]  # a fixture
+__all__ = ["studio"]  # a fixture
 
 # Names of formats, keys, units and products, which are the same in every language.
 NAMES = set(
@@ -47,8 +47,8 @@ def english_left(mounted: Any) -> list[str]:
 
 
 @pytest.fixture
-def chinese(room: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *args, **options: room(*args, language="zh-CN", **options)
+def chinese(studio: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *args, **options: studio(*args, language="zh-CN", **options)
 
 
 def test_no_english_is_left(chinese: Callable[..., Any]) -> None:
@@ -112,6 +112,6 @@ def test_no_accessibility_faults(chinese: Callable[..., Any]) -> None:
     assert faults(chinese().page) == []
 
 
-def test_other_languages_are_english(room: Callable[..., Any]) -> None:
-    page = room(language="de-AT").page
+def test_other_languages_are_english(studio: Callable[..., Any]) -> None:
+    page = studio(language="de-AT").page
     assert page.get_by_role("tab", name="Settings").is_visible()
