@@ -17,7 +17,7 @@ __all__ = ["studio"]  # a fixture
 NAMES = set(
     """AAC ADM Alt BS CFG Colab Ctrl DPM End Enter Esc Euler FLAC GB GPU Home Hub Hugging Face Jupyter LUFS
     Markdown Opus RTF SRT Shift Spotify Apple Podcasts TXT WAV WebM WebVTT dBTP kHz kbit nano owner name pause
-    SDE dpmsolver sde euler seed Speaker mono json""".split()
+    SDE dpmsolver sde euler seed Speaker mono json exports generated speech""".split()
 )
 TEXTS = """() => {
   const texts = [];
