@@ -1,6 +1,7 @@
 /** Synchronization of the editor's text with the `script` trait, without disturbing typing. */
 
-import { Annotation, ChangeSet, Text, Transaction, type ChangeDesc } from '@codemirror/state';
+import type { Text } from '@codemirror/state';
+import { Annotation, ChangeSet, Transaction, type ChangeDesc } from '@codemirror/state';
 import type { EditorView, ViewUpdate } from '@codemirror/view';
 
 import type { Host } from '../host/host';

@@ -1,6 +1,7 @@
 /** Download of the kernel's files to the browser, in chunks that every host can carry. */
 
 import { h } from '../ui/dom';
+import { CallError } from '../host/channel';
 import type { Host } from '../host/host';
 import { t } from '../strings';
 
@@ -42,10 +43,11 @@ export async function fetchFile(
     });
     const view = buffers[0];
     if (!view?.byteLength)
-      throw {
-        got: t('export.incomplete', { file: file.name, got: offset, size: file.size }),
-        remedy: t('export.export_again'),
-      };
+      throw new CallError(
+        t('export.incomplete', { file: file.name, got: offset, size: file.size }),
+        '',
+        t('export.export_again'),
+      );
     chunks.push(new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice().buffer);
     offset += view.byteLength;
     onprogress(offset / file.size);

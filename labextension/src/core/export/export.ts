@@ -206,7 +206,8 @@ class ExportPanel {
         this.activity.textContent = t('export.fetching', { file: file.name, size: bytes(file.size) });
       });
     }
-    if (!signal.aborted) this.done.replaceChildren(report(files, target, String(answer.result['folder'] ?? '')));
+    const { folder } = answer.result;
+    if (!signal.aborted) this.done.replaceChildren(report(files, target, typeof folder === 'string' ? folder : ''));
   }
 
   private request(): Methods['export'] {
