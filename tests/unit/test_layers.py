@@ -58,9 +58,14 @@ def imports(name: str, *, everywhere: bool) -> Iterator[str]:
         node = pending.pop()
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             yield from targets(node, package)
-        elif everywhere or not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            if everywhere or not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)):
-                pending.extend(ast.iter_child_nodes(node))
+        elif everywhere or not is_deferred(node):
+            pending.extend(ast.iter_child_nodes(node))
+
+
+def is_deferred(node: ast.AST) -> bool:
+    """Return true for code that does not run when its module is loaded."""
+    typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+    return typing_only or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
 
 
 def targets(node: ast.Import | ast.ImportFrom, package: list[str]) -> Iterator[str]:
