@@ -3,9 +3,9 @@
 ``python -m vibevoice_nb.training.language --work-dir nano-work [--resume]``
 
 Besides the two losses of VibeVoice (next token, and velocity of the diffusion) there are two auxiliary
-losses, whose layers are removed at the end: a linear layer predicts the phones of the next frame, and a few attention
-heads are trained to attend to the current character. With them a model this small learns to follow the text
-in minutes instead of hours.
+losses, whose layers are removed at the end: a linear layer predicts the phones of the next frame, and a few
+attention heads are trained to attend to the current character. With them a small model learns to follow the
+text in minutes instead of hours.
 
 Shapes: B rows, T positions, F target frames in the whole batch, K draws of noise for each, H hidden size.
 """

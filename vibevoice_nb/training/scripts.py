@@ -75,8 +75,8 @@ class ExampleConfig:
     voiceless: float
     """Fraction of examples without voices, for which the model invents them."""
     canned_prompts: int
-    """Number of utterances of each voice that serve as the usual voice prompts; with 0, it is always an utterance
-    outside the example.
+    """Number of utterances of each voice that serve as its usual prompts; with 0, any utterance outside the
+    example does.
     """
 
 

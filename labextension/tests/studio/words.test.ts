@@ -8,14 +8,8 @@ import { waitingText } from '../../src/core/ui/progress';
 import { filesOf } from '../../src/core/export/download';
 import type { Host } from '../../src/core/host/host';
 import { failureOf } from '../../src/core/ui/elements';
-import {
-  displayState,
-  turnsOf,
-  type JobState,
-  type ModelState,
-  type Speaker,
-  type TurnState,
-} from '../../src/core/host/traits';
+import { displayState, type JobState, type ModelState, type Speaker, type TurnState } from '../../src/core/host/traits';
+import { turnsOf } from '../../src/core/host/turns';
 import { linesOf } from '../../src/core/takes/lines';
 
 const turn = (id: string, state: TurnState['state'] = 'spoken', line = 1, end_line = line): TurnState =>

@@ -9,7 +9,8 @@ import { EditorView, highlightActiveLine, keymap, placeholder } from '@codemirro
 
 import { h } from '../ui/dom';
 import type { Action, Bus, Host } from '../host/host';
-import { turnsOf, type TurnState } from '../host/traits';
+import type { TurnState } from '../host/traits';
+import { turnsOf } from '../host/turns';
 import { completions } from './complete';
 import { toDiagnostics } from './diagnostics';
 import { Footer } from './footer';

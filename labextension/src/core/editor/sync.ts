@@ -1,6 +1,7 @@
 /** Keeps the editor's text and the `script` shared with the kernel together, without disturbing who types. */
 
-import { Annotation, ChangeSet, Text, Transaction, type ChangeDesc } from '@codemirror/state';
+import type { Text } from '@codemirror/state';
+import { Annotation, ChangeSet, Transaction, type ChangeDesc } from '@codemirror/state';
 import type { EditorView, ViewUpdate } from '@codemirror/view';
 
 import type { Host } from '../host/host';

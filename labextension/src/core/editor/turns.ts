@@ -135,7 +135,7 @@ function draw(all: readonly TurnState[], lines: readonly Placed[], state: Editor
 }
 
 export const turnsField = StateField.define<Turns>({
-  create: () => ({ all: [], lines: [], markers: RangeSet.empty }),
+  create: () => ({ all: [], lines: [], markers: RangeSet.empty as RangeSet<GutterMarker> }),
   update(turns, transaction) {
     let { all, lines } = turns;
     if (transaction.docChanged) lines = follow(lines, transaction.changes);

@@ -197,7 +197,8 @@ class ExportPanel {
         this.doing.textContent = `Fetching ${file.name} (${bytes(file.size)})`;
       });
     }
-    if (!signal.aborted) this.done.replaceChildren(report(files, target, String(answer.result['folder'] ?? '')));
+    const { folder } = answer.result;
+    if (!signal.aborted) this.done.replaceChildren(report(files, target, typeof folder === 'string' ? folder : ''));
   }
 
   private order(): Methods['export'] {
