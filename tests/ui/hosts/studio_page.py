@@ -1,4 +1,4 @@
-"""The Studio as a person meets it: by what things are called, not by how they are built."""
+"""Page object of the Studio: finds everything by its label."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, expect
 
 AXE = Path(__file__).parents[3] / "labextension/node_modules/axe-core/axe.min.js"
 SPEAKING_TIMEOUT = 120_000
+STOPPED = "Stopped. The audio generated so far was kept."
 
 # Whether the strip with the whole waveform has a loud place: something painted away from its middle line.
 WAVEFORM = """() => {
@@ -135,7 +136,7 @@ class StudioPage:
         return self.root.get_by_role("listbox", name="Turns").get_by_role("option")
 
     def states(self) -> list[str]:
-        """State of each turn in the list: `generated`, `not generated yet`, `changed since it was generated` ..."""
+        """State of each turn in the list: `generated`, `not generated yet` ..."""
         return self.turns.evaluate_all("rows => rows.map(row => row.querySelector('[title]').title)")
 
     def select_turn(self, number: int) -> Locator:

@@ -6,7 +6,7 @@ import pytest
 from conftest import OpenNotebook, room
 from jupyter_server import JupyterServer
 from playwright.sync_api import expect
-from studio_page import StudioPage
+from studio_page import STOPPED, StudioPage
 
 LONG = "Anna: " + "One sentence follows another in this very long turn of mine. " * 120
 
@@ -25,7 +25,7 @@ def test_the_toolbars_square_stops_a_generation(speaking: StudioPage) -> None:
     """No cell runs, so ipykernel itself would ignore it."""
     button = speaking.page.locator("[data-jp-item-name=interrupt]").first
     button.locator("button, jp-button").first.click()
-    expect(speaking.transport.get_by_role("status")).to_have_text("Stopped. The audio generated so far was kept.")
+    expect(speaking.transport.get_by_role("status")).to_have_text(STOPPED)
     kernel = speaking.notebook.kernel
     assert kernel.value("studio.job['state']") == "cancelled"
     assert kernel.value("studio.turns[0]['seconds']") > 0 and kernel.value("studio.work.turns[0].partial")

@@ -11,7 +11,7 @@ import pytest
 from conftest import SCRIPT, OpenNotebook, room
 from jupyter_server import JupyterServer, until
 from playwright.sync_api import expect
-from studio_page import SPEAKING_TIMEOUT, StudioPage
+from studio_page import SPEAKING_TIMEOUT, STOPPED, StudioPage
 
 SAMPLES = "[round(float(abs(studio.work.take(t['chosen']).audio).sum()), 3) for t in studio.turns]"
 
@@ -47,7 +47,7 @@ def test_stop(studio: StudioPage) -> None:
     studio.generate()
     studio.ear.wait_for_sound()
     studio.click_stop()
-    expect(studio.transport.get_by_role("status")).to_have_text("Stopped. The audio generated so far was kept.")
+    expect(studio.transport.get_by_role("status")).to_have_text(STOPPED)
     studio.ear.wait_for_silence()
     kernel = studio.notebook.kernel
     assert kernel.value("studio.job['state']") == "cancelled"
