@@ -17,11 +17,11 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from .base import Kernel, Norm
 
 _HALF_EXPONENT = 14
 _HALF_ROUNDING = 2.0**-25
