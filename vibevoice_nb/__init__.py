@@ -15,6 +15,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from . import _moved
+
 if TYPE_CHECKING:
     from vibevoice_nb.engine.engine import Engine
     from vibevoice_nb.engine.options import GenerationOptions, Speech
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
     )
     from vibevoice_nb.project import Project, Take
     from vibevoice_nb.script import Script, Turn, load_script, parse_script
-    from vibevoice_nb.voices.library import Voice, VoiceLibrary, load_voice
+    from vibevoice_nb.voices.library import VoiceLibrary
+    from vibevoice_nb.voices.voice import Voice, load_voice
     from vibevoice_nb.widgets import GenerationControls, Player, ScriptEditor, Studio, SweepGrid, VoicePicker
     from vibevoice_nb.widgets.magic import load_ipython_extension
 
@@ -86,10 +89,13 @@ _MODULES = {
     "project": ("Project", "Take"),
     "script": ("Script", "Turn", "load_script", "parse_script"),
     "engine.options": ("GenerationOptions", "Speech"),
-    "voices.library": ("Voice", "VoiceLibrary", "load_voice"),
+    "voices": ("Voice", "VoiceLibrary", "load_voice"),
     "widgets": ("GenerationControls", "Player", "ScriptEditor", "Studio", "SweepGrid", "VoicePicker"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+_moved.install()
 
 
 def __getattr__(name: str) -> object:

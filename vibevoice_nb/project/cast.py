@@ -26,8 +26,9 @@ from vibevoice_nb.script.json_form import json_text, looks_like_json
 from vibevoice_nb.script.lines import is_name, speaker_number
 from vibevoice_nb.script.parsing import parse_script
 from vibevoice_nb.script.turns import label_of
-from vibevoice_nb.voices.checks import MAX_VOICE_SECONDS, Voice, VoiceCheck, load_voice
+from vibevoice_nb.voices.checks import MAX_VOICE_SECONDS, VoiceCheck
 from vibevoice_nb.voices.names import fold_name
+from vibevoice_nb.voices.voice import Voice, load_voice
 
 from .storage.folder import ProjectFolder
 from .storage.schema import MemberRecord, is_file_name

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from vibevoice_nb.errors import OptionError, VoiceError
-from vibevoice_nb.voices.checks import Voice
-from vibevoice_nb.voices.library import resolve_voice
+from vibevoice_nb.voices.resolve import resolve_voice
+from vibevoice_nb.voices.voice import Voice
 
 from .cast import CastMember, checked_label, trimmed
 from .opened import OpenProject

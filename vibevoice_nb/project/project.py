@@ -36,7 +36,7 @@ from .timeline import Timeline
 if TYPE_CHECKING:
     from vibevoice_nb.engine.engine import Engine
     from vibevoice_nb.engine.run import Spoken
-    from vibevoice_nb.voices.checks import Voice
+    from vibevoice_nb.voices.voice import Voice
 
     from .jobs.generation import Generation, Listener, Mode
 
