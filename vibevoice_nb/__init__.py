@@ -15,11 +15,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from . import _moved
-
 if TYPE_CHECKING:
     from vibevoice_nb.engine.engine import Engine
-    from vibevoice_nb.engine.options import GenerationOptions, Speech
+    from vibevoice_nb.engine.options import GenerationOptions
+    from vibevoice_nb.engine.speech import Speech
     from vibevoice_nb.errors import (
         AudioError,
         CheckpointError,
@@ -38,7 +37,8 @@ if TYPE_CHECKING:
     from vibevoice_nb.widgets import GenerationControls, Player, ScriptEditor, Studio, SweepGrid, VoicePicker
     from vibevoice_nb.widgets.magic import load_ipython_extension
 
-__version__ = "0.1.0"
+from vibevoice_nb import _moved
+from vibevoice_nb._version import __version__
 
 __all__ = [
     "AudioError",
@@ -88,7 +88,8 @@ _MODULES = {
     "widgets.magic": ("load_ipython_extension",),
     "project": ("Project", "Take"),
     "script": ("Script", "Turn", "load_script", "parse_script"),
-    "engine.options": ("GenerationOptions", "Speech"),
+    "engine.options": ("GenerationOptions",),
+    "engine.speech": ("Speech",),
     "voices": ("Voice", "VoiceLibrary", "load_voice"),
     "widgets": ("GenerationControls", "Player", "ScriptEditor", "Studio", "SweepGrid", "VoicePicker"),
 }

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vibevoice_nb.engine.engine import Engine
-from vibevoice_nb.engine.options import Speech
+from vibevoice_nb.engine.speech import Speech
 from vibevoice_nb.model.loading.checkpoint import NANO_FOLDER
 from vibevoice_nb.voices import builtin_voices
 

@@ -20,7 +20,7 @@ import pytest
 
 from vibevoice_nb import OptionError, Project, ScriptError, VoiceError
 from vibevoice_nb.engine.engine import Engine
-from vibevoice_nb.engine.registry import EngineShelf
+from vibevoice_nb.engine.registry import EngineRegistry
 from vibevoice_nb.errors import ProjectError
 from vibevoice_nb.project.jobs.generation import Event, Generation
 from vibevoice_nb.project.jobs.sweep import Sweep
@@ -115,7 +115,7 @@ def test_a_respoken_turn_leaves_the_samples_of_the_others(project: Project, engi
     new = {
         part.take.manifest["turn_id"]: after.read(part.start, part.take.samples) for part in after.segments
     }
-    assert len(project.takes(turn)) == 2
+    assert len(project.takes.of(turn)) == 2
     assert old[turn].shape != new[turn].shape or not np.allclose(old[turn], new[turn])
     for other in project.turns:
         if other.id != turn:
@@ -125,15 +125,15 @@ def test_a_respoken_turn_leaves_the_samples_of_the_others(project: Project, engi
 def test_the_context_is_really_used(project: Project, engine: Engine) -> None:
     spoken(project, engine)
     last = project.turns[1].id
-    first = project.takes(last)[0]
+    first = project.takes.of(last)[0]
     spoken(project, engine, last)
-    same = project.takes(last)[-1]
+    same = project.takes.of(last)[-1]
     assert same.manifest["prefill_sha256"] == first.manifest["prefill_sha256"]
     np.testing.assert_array_equal(same.audio, first.audio)
     spoken(project, engine, project.turns[0].id, seed=5)
     assert project.turn(last).context_changed
     spoken(project, engine, last)
-    other = project.takes(last)[-1]
+    other = project.takes.of(last)[-1]
     assert other.manifest["prefill_sha256"] != first.manifest["prefill_sha256"]
     assert other.audio.shape != first.audio.shape or not np.allclose(other.audio, first.audio)
     assert not project.turn(last).context_changed
@@ -269,20 +269,20 @@ def test_a_kernel_killed_in_turn_seven_leaves_six(tmp_path: Path) -> None:
         assert [take.samples > 0 for take in project.unfinished] == [True]
 
 
-def test_the_shelf_loads_once_and_lets_go() -> None:
-    shelf = EngineShelf()
+def test_the_registry_loads_a_model_once_and_unloads_it() -> None:
+    registry = EngineRegistry()
     made: list[int] = []
     threads = [
-        threading.Thread(target=lambda: shelf.load("nano", dtype="float32", making=lambda: made.append(1)))
+        threading.Thread(target=lambda: registry.load("nano", dtype="float32", making=lambda: made.append(1)))
         for _ in range(3)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert made == [1] and shelf.list()[0].nbytes > 8e6
-    assert shelf.get("nano", dtype="float32") is not None and shelf.get("nano") is None
-    assert shelf.unload("nano") == 1 and shelf.list() == []
+    assert made == [1] and registry.list()[0].nbytes > 8e6
+    assert registry.get("nano", dtype="float32") is not None and registry.get("nano") is None
+    assert registry.unload("nano") == 1 and registry.list() == []
 
 
 def test_a_sweep_fills_its_cells_and_its_table(engine: Engine) -> None:

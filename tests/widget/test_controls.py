@@ -12,7 +12,7 @@ import traitlets
 from widget_helpers import FakePage
 
 from vibevoice_nb.engine.options import GenerationOptions
-from vibevoice_nb.engine.registry import Loaded
+from vibevoice_nb.engine.registry import LoadedInfo
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.widgets import model_loader as models
 from vibevoice_nb.widgets.controls import MAX_SEED, GenerationControls
@@ -114,7 +114,7 @@ class Shelf:
 
 def test_load_and_unload(controls: GenerationControls, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "engines", Shelf())
-    monkeypatch.setattr(models, "describe", lambda _: Loaded("nano", "cpu", "float32", 112))
+    monkeypatch.setattr(models, "describe", lambda _: LoadedInfo("nano", "cpu", "float32", 112))
     page = FakePage(controls)
     states: list[str] = []
     controls.observe(lambda change: states.append(change["new"]["state"]), "model_state")
@@ -128,7 +128,7 @@ def test_load_and_unload(controls: GenerationControls, monkeypatch: pytest.Monke
 
 def test_a_mirror_is_named(controls: GenerationControls, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "engines", Shelf())
-    monkeypatch.setattr(models, "describe", lambda _: Loaded("a/b", "cpu", "float32", 1, "c/d@1904eae3"))
+    monkeypatch.setattr(models, "describe", lambda _: LoadedInfo("a/b", "cpu", "float32", 1, "c/d@1904eae3"))
     controls.model = "a/b"
     FakePage(controls).call("load_model")
     FakePage.until(lambda: controls.model_state["state"] == "ready")

@@ -175,8 +175,8 @@ def run_nano(threads: int) -> tuple[float, float, dict[str, float]]:
 
     def generation(asked: Asked) -> tuple[float, float]:
         sink.start()
-        options = {"seed": asked.seed, "seed_voices": asked.seed_voices}
-        for audio in engine.stream(scripts[asked.text], voices, **options):
+        script = scripts[asked.text]
+        for audio in engine.stream(script, voices, seed=asked.seed, seed_voices=asked.seed_voices):
             sink.write(audio)
             break
         assert sink.took is not None

@@ -24,7 +24,7 @@ from vibevoice_nb.script.speakable import ScriptWarning
 
 if TYPE_CHECKING:
     from vibevoice_nb.engine.engine import Engine, Voices
-    from vibevoice_nb.engine.options import Speech
+    from vibevoice_nb.engine.speech import Speech
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from ..errors import OptionError, ScriptError, VoiceError
 from ..model.config import SAMPLE_RATE
 from ..model.generation.cuda_graphs import FramePool, one_device
 from ..model.generation.prompt_cache import PromptMemory
-from ..model.generation.sampler import Sampler, solver_steps
+from ..model.generation.sampler import Sampler
 from ..model.generation.state import GenerationState
 from ..model.generation.threads import at_most_threads, is_small
 from ..model.kernels.quantized import Quantize
@@ -31,6 +31,7 @@ from ..model.loading.prepare import load_prepared
 from ..model.loading.weights import build_model, list_tensors, read_config
 from ..model.modules.attention import attention_name
 from ..model.prompt import Prompt, build_prompt
+from ..model.solver import solver_steps
 from ..model.tokenizer import Tokenizer, load_tokenizer
 from ..model.vibevoice import VibeVoiceModel
 from ..ranges import GENERATION, one_of, shown
@@ -45,7 +46,11 @@ from ..voices.voice import Voice
 from .defaults import PUBLISHED, ModelSettings, model_settings
 from .jobs import Cancelled, Job, Passage, Report, run_jobs, speak_jobs
 from .model_limits import ModelLimits, OddLength, VoiceWarning, stand_ins
-from .options import GenerationOptions, Speech
+from .options import GenerationOptions, GenerationSettings
+from .speech import Speech
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 VoiceSpec = str | Path | Voice | NDArray[np.float32]
 Voices = Mapping[int | str, VoiceSpec] | Sequence[VoiceSpec] | VoiceSpec
@@ -196,7 +201,7 @@ class Engine:
         sink: Sink | None = None,
         progress: Report | None = None,
         cancelled: Cancelled | None = None,
-        **options: Any,
+        **options: Unpack[GenerationSettings],
     ) -> Speech:
         r"""Speak one script to its end.
 
@@ -238,7 +243,7 @@ class Engine:
         sinks: Sequence[Sink] | None = None,
         progress: Report | None = None,
         cancelled: Cancelled | None = None,
-        **options: Any,
+        **options: Unpack[GenerationSettings],
     ) -> list[Speech]:
         """Speak several scripts at once, in one batch; see `speak`.
 
@@ -260,7 +265,7 @@ class Engine:
         return [self._speech(job) for job in jobs]
 
     def stream(
-        self, script: str | Script, voices: Voices | None = None, **options: Any
+        self, script: str | Script, voices: Voices | None = None, **options: Unpack[GenerationSettings]
     ) -> Iterator[NDArray[np.float32]]:
         """Return an iterator over the audio, frame by frame (float32 [3200], 24 kHz, 133 ms); see `speak`.
 

@@ -19,10 +19,11 @@ from ..model.config import SAMPLE_RATE
 from ..model.generation.cuda_graphs import FramePool
 from ..model.generation.loop import generate, prefill
 from ..model.generation.prompt_cache import PromptMemory
-from ..model.generation.sampler import Sampler, solver_steps
+from ..model.generation.sampler import Sampler
 from ..model.generation.silent_steps import SilentSteps
 from ..model.generation.state import GenerationState
 from ..model.prompt import Prompt
+from ..model.solver import solver_steps
 from ..model.tokenizer import SpecialTokens
 from ..model.vibevoice import VibeVoiceModel
 from ..ranges import shown

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedInfo:
     """A model that is in memory.
 
     Attributes
@@ -44,18 +44,18 @@ class Loaded:
     limits: ModelLimits = field(default_factory=ModelLimits)
 
 
-class EngineShelf:
+class EngineRegistry:
     """Engines by what was asked for: model, device, dtype, bits.
 
     Loading the same again, from any thread, waits for the first and gives the same engine.
 
     Examples
     --------
-    >>> shelf = EngineShelf()
-    >>> engine = shelf.load("nano")
-    >>> shelf.load("nano") is engine, [loaded.model for loaded in shelf.list()]
+    >>> registry = EngineRegistry()
+    >>> engine = registry.load("nano")
+    >>> registry.load("nano") is engine, [loaded.model for loaded in registry.list()]
     (True, ['nano'])
-    >>> shelf.unload("nano"), shelf.list()
+    >>> registry.unload("nano"), registry.list()
     (1, [])
     """
 
@@ -117,18 +117,18 @@ class EngineShelf:
                 torch.cuda.empty_cache()
         return len(keys)
 
-    def list(self) -> list[Loaded]:
+    def list(self) -> list[LoadedInfo]:
         """What is loaded, in the order of loading."""
         return [describe(engine) for engine in list(self._engines.values())]
 
 
-def describe(engine: Engine) -> Loaded:
+def describe(engine: Engine) -> LoadedInfo:
     """Say where a model is and what its weights take."""
     dtype = str(engine.dtype).removeprefix("torch.")
     if engine.quantize is None:
         tensors = [*engine.model.parameters(), *engine.model.buffers()]
         nbytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-        return Loaded(engine.name, str(engine.device), dtype, nbytes, engine.mirror, engine.limits)
+        return LoadedInfo(engine.name, str(engine.device), dtype, nbytes, engine.mirror, engine.limits)
     import torch
 
     from ..model.loading.footprint import kept_bytes
@@ -143,10 +143,10 @@ def describe(engine: Engine) -> Loaded:
         published_half=False,
         quantize=engine.quantize,
     )
-    return Loaded(
+    return LoadedInfo(
         engine.name, str(engine.device), f"{dtype}, {engine.quantize}", nbytes, engine.mirror, engine.limits
     )
 
 
-engines = EngineShelf()
+engines = EngineRegistry()
 """What this process has loaded."""

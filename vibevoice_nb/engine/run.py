@@ -27,10 +27,11 @@ from ..model.generation.alignment import Span as Span
 from ..model.generation.alignment import align
 from ..model.generation.context import SpokenFrames, frames_felt, prefill_spoken
 from ..model.generation.loop import Frame, generate
-from ..model.generation.sampler import Sampler, solver_steps
+from ..model.generation.sampler import Sampler
 from ..model.generation.silent_steps import SilentSteps
 from ..model.generation.state import GenerationState
 from ..model.prompt import Prompt
+from ..model.solver import solver_steps
 from ..script import Turn
 from ..script.passages import cut, cut_numbered
 from ..script.speakable import nothing_to_speak

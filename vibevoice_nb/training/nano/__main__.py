@@ -30,7 +30,7 @@ def run_latents(options: argparse.Namespace) -> dict[str, float]:
 
 
 def run_encoder(options: argparse.Namespace) -> dict[str, float]:
-    """Train the encoder to give the PCA's latents."""
+    """Train the encoder to predict the PCA's latents."""
     config = read_config(encoder.EncoderConfig, options.config or CONFIGS / "encoder.json")
     trainer = encoder.train_encoder(
         speech.Speech(options.work_dir),
@@ -60,7 +60,7 @@ def run_codec(options: argparse.Namespace) -> dict[str, float]:
 
 
 def run_land(options: argparse.Namespace) -> dict[str, float]:
-    """Put the codec into the repository, to go on from elsewhere."""
+    """Copy the codec into the repository, so that training can resume on another machine."""
     return checkpoints.land(options.work_dir)
 
 
@@ -80,7 +80,7 @@ def run_semantic(options: argparse.Namespace) -> dict[str, float]:
 
 
 def run_voices(options: argparse.Namespace) -> dict[str, float]:
-    """Write what the voices are like."""
+    """Write the speaker embedding and pitch of every voice."""
     features = language.voice_features(corpus.PersonCorpus(options.work_dir))
     np.save(options.work_dir / "voices.npy", features)
     return {"voices": len(features)}
@@ -120,7 +120,7 @@ def run_distil(options: argparse.Namespace) -> dict[str, float]:
 
 
 def run_copy_synthesis(options: argparse.Namespace) -> dict[str, float]:
-    """Judge the codec on voices that training never heard."""
+    """Evaluate the codec on voices outside the training data."""
     from vibevoice_nb.bench.judges import WhisperRecognizer
 
     weights = options.start_from or options.work_dir / "codec.safetensors"
@@ -155,23 +155,23 @@ def main() -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on from the state in the work folder; codec: or from checkpoints/",
+        help="resume from the state in the work folder; codec: or from checkpoints/",
     )
     parser.add_argument(
         "--start-from",
         type=Path,
-        help="encoder: checkpoint folder, codec: weights to begin with; copy-synthesis: weights to judge",
+        help="encoder: checkpoint folder, codec: initial weights; copy-synthesis: weights to evaluate",
     )
     parser.add_argument(
-        "--clips", type=Path, help="copy-synthesis: recordings of voices kept out of training"
+        "--clips", type=Path, help="copy-synthesis: recordings of voices outside the training data"
     )
     parser.add_argument(
         "--whisper", default="base", help="copy-synthesis: hub id or folder of a Whisper model"
     )
     parser.add_argument(
-        "--originals", action="store_true", help="copy-synthesis: judge the clips as they are"
+        "--originals", action="store_true", help="copy-synthesis: evaluate the clips themselves"
     )
-    parser.add_argument("--out", type=Path, help="copy-synthesis: folder for what was made")
+    parser.add_argument("--out", type=Path, help="copy-synthesis: folder for the decoded audio")
     parser.add_argument("--until", type=int, help="training stages: stop before this step")
     options = parser.parse_args()
     print(json.dumps(STAGES[options.stage](options)))

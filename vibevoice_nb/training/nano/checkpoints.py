@@ -1,8 +1,8 @@
-"""Where training goes on from on another machine: the newest codec, its PCA and its log, in ``checkpoints/``.
+"""Checkpoint in the repository for resuming on another machine: the newest codec, its PCA and its log.
 
-``python -m vibevoice_nb.training.nano land --work-dir nano-work`` writes them. ``codec --resume`` begins
-with them where the work folder has no state of its own: weights in half precision, discriminators and the
-step reached; the optimizers start anew.
+``python -m vibevoice_nb.training.nano land --work-dir nano-work`` writes it to ``checkpoints/``.
+``codec --resume`` starts from it if the work folder has no state of its own: weights in half precision,
+discriminators and the step number; the optimizers start anew.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CRITIC = "critic."
 
 
 def land(work_dir: Path, folder: Path | None = None) -> dict[str, float]:
-    """Put what `work_dir` has reached into `folder`.
+    """Copy the codec's current training state from `work_dir` to `folder`.
 
     Returns
     -------
@@ -51,12 +51,12 @@ def land(work_dir: Path, folder: Path | None = None) -> dict[str, float]:
 
 
 def read(folder: Path | None = None) -> tuple[dict[str, Tensor], dict[str, Tensor], int]:
-    """Weights of the codec and of its discriminators in float32, and the step reached.
+    """Load the weights of the codec and of its discriminators in float32, and the step number.
 
     Raises
     ------
     CheckpointError
-        There is none.
+        If there is no checkpoint.
     """
     path = (folder or FOLDER) / "codec.safetensors"
     if not path.exists():

@@ -1,10 +1,10 @@
-"""Train the acoustic codec: latents that begin as a PCA of log-mel frames, then encoder and decoder freed.
+"""Training of the acoustic codec: latents start as a PCA of log-mel frames, then both sides are freed.
 
 ``python -m vibevoice_nb.training.nano codec --work-dir nano-work [--resume]``
 
-First the encoder learns to give the PCA's latents while the decoder learns to speak them. From step
-`free_from` on the decoder hears what the encoder gives, and both follow the sound. Discriminators join at
-`adversarial_from`.
+First the encoder learns to predict the PCA's latents while the decoder learns to decode them. From step
+`free_from` on the decoder gets the encoder's output, and both are trained on the audio. Discriminators are
+added at `adversarial_from`.
 
 Shapes: B rows, F frames, N = 3200 F samples. Latents [B, F, 64], audio [B, N].
 """
@@ -34,9 +34,9 @@ from .speech import CropConfig, Crops, Speech
 
 @dataclasses.dataclass(frozen=True)
 class AdversarialConfig:
-    """Discriminators: how they are made, when they join, and how much they count.
+    """Settings of the discriminators: size, first step, and weight in the loss.
 
-    They see `samples` samples of every `every`-th batch.
+    They get `samples` samples of every `every`-th batch.
     """
 
     n_ffts: tuple[int, ...]
@@ -52,10 +52,10 @@ class AdversarialConfig:
 
 @dataclasses.dataclass(frozen=True)
 class CodecConfig:
-    """What ``configs/codec.json`` holds.
+    """Contents of ``configs/codec.json``.
 
-    `noise` is the largest deviation of the noise on latents; `anchor` holds latents near the PCA's once the
-    codec is free.
+    `noise` is the largest standard deviation of the noise on latents; `anchor` is the weight of the loss that
+    keeps latents near the PCA's once the codec is freed.
     """
 
     crops: CropConfig
@@ -68,7 +68,7 @@ class CodecConfig:
 
 
 class CodecLosses:
-    """The losses of one step."""
+    """Losses of one step."""
 
     def __init__(self, trainer: Trainer, crops: Crops, space: LatentSpace, config: CodecConfig) -> None:
         self.trainer, self.crops, self.config = trainer, crops, config
@@ -121,15 +121,14 @@ def train_codec(
 ) -> Trainer:
     """Train; averaged weights go to ``{work_dir}/codec.safetensors``.
 
-    The encoder begins with ``{work_dir}/encoder.safetensors``, where that is.
+    The encoder starts from ``{work_dir}/encoder.safetensors`` if that exists.
 
     Parameters
     ----------
     resume : bool
-        Go on from ``{work_dir}/codec.state``, else from the checkpoint in the repository, whose PCA is taken
-        as well.
+        Resume from ``{work_dir}/codec.state``, else from the checkpoint in the repository, with its PCA.
     start_from : Path, optional
-        Weights to begin with, of any width: the optimizers and the discriminators start anew.
+        Initial weights in any dtype: the optimizers and the discriminators start anew.
     until : int, optional
         Stop before this step.
     """

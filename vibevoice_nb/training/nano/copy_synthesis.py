@@ -1,10 +1,10 @@
-"""What encoder and decoder make of voices that training never heard: the gate before the language model.
+"""Copy synthesis of voices outside the training data: the quality gate before the language model.
 
 ``python -m vibevoice_nb.training.nano copy-synthesis --work-dir nano-work --clips tests/data/reserved_voices
 --whisper base``
 
-Of every voice the first half of the clips goes through the codec; the second half are references for the
-similarity.
+For every voice, the first half of the clips is encoded and decoded; the second half serves as reference for
+speaker similarity.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .speech import LEVEL
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """A recording [N] float32 at -25 dBFS and what is said in it."""
+    """A recording [N] float32 at -25 dBFS and its transcript."""
 
     voice: str
     text: str
@@ -38,7 +38,7 @@ class Clip:
 
 
 def read_clips(folder: Path) -> list[Clip]:
-    """The clips that ``clips.json`` in `folder` lists."""
+    """Load the clips listed in ``clips.json`` in `folder`."""
     clips = []
     for row in json.loads((folder / "clips.json").read_text(encoding="utf-8")):
         audio, rate = soundfile.read(folder / row["file"], dtype="float32")
@@ -49,14 +49,14 @@ def read_clips(folder: Path) -> list[Clip]:
 
 @torch.inference_mode()
 def through_codec(codec: AcousticCodec, audio: np.ndarray) -> np.ndarray:
-    """Audio [N] float32, encoded and decoded."""
+    """Return audio [N] float32, encoded and decoded."""
     padded = np.pad(audio, (0, -len(audio) % HOP_LENGTH))
     latents = codec.encode(torch.from_numpy(padded)[None, None])
     return codec.decode(latents)[0, 0].numpy()[: len(audio)]
 
 
 def load_codec(path: Path, shape: ModelConfig) -> AcousticCodec:
-    """The codec of `shape` with the weights in `path`, of any width, in float32; the file may hold more."""
+    """Load the codec of `shape` from `path` (any dtype, other tensors ignored) in float32."""
     codec = AcousticCodec(shape.acoustic)
     parts = load_file(str(path))
     codec.load_state_dict({name: parts[name].float() for name in codec.state_dict()})
@@ -66,7 +66,7 @@ def load_codec(path: Path, shape: ModelConfig) -> AcousticCodec:
 def measure(
     clips: list[Clip], codec: AcousticCodec | None, listener: Listener, out: Path | None = None
 ) -> dict[str, float]:
-    """Judge copies, or the clips themselves where `codec` is None.
+    """Evaluate the copies, or the clips themselves if `codec` is None.
 
     Returns
     -------

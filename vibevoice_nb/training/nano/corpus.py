@@ -1,8 +1,8 @@
-"""The speech as the language model sees it: latents of every person, as they are and played faster or slower.
+"""Training data of the language model: latents of every person at the original pace and at other paces.
 
 ``python -m vibevoice_nb.training.nano encode --work-dir nano-work`` writes ``latents.npy`` (float16 [frames,
-64]) with the codec's own encoder, and ``encode.npz``, which says whose they are. A person played back at
-another pace is another person: pitch and formants move together.
+64]) with the codec's own encoder, and ``encode.npz`` with their owners. A person played back at another
+pace counts as another person, since pitch and formants move together.
 
 Shapes: T frames of an utterance, 4 slots a frame.
 """
@@ -30,13 +30,13 @@ from .speech import Speech
 
 @dataclasses.dataclass(frozen=True)
 class EncodeConfig:
-    """What ``configs/encode.json`` holds: how much faster the speech is played."""
+    """Contents of ``configs/encode.json``: the playback rates."""
 
     warps: tuple[float, ...]
 
 
 def played(speech: Speech, utterance: int, warp: float) -> np.ndarray:
-    """An utterance without the silence around it, `warp` times as fast: audio [T * 3200] float32."""
+    """Return an utterance without the silence around it, `warp` times as fast: audio [T * 3200] float32."""
     row = speech.rows[utterance]
     audio = speech.audio(utterance, row["begin"], row["end"])
     if warp != 1.0:
@@ -50,12 +50,12 @@ def _latents(encoder: Encoder, audio: np.ndarray) -> np.ndarray:
 
 
 def encode(speech: Speech, work_dir: Path, shape: ModelConfig, config: EncodeConfig) -> dict[str, float]:
-    """Encode all speech at every pace.
+    """Encode all speech at every playback rate.
 
     Returns
     -------
     dict
-        ``frames``, and ``bias`` and ``scale`` that make latents normal: (latent + bias) x scale.
+        ``frames``, and ``bias`` and ``scale`` that normalize latents: (latent + bias) x scale.
     """
     encoder = load_codec(work_dir / "codec.safetensors", shape).encoder
     items, parts = [], []
@@ -78,14 +78,14 @@ def encode(speech: Speech, work_dir: Path, shape: ModelConfig, config: EncodeCon
 
 
 class PersonCorpus:
-    """What `encode` wrote, as the later stages read it (a `SpokenCorpus`).
+    """Output of `encode`, read by the later stages (a `SpokenCorpus`).
 
-    Latents are normal: (latent + `bias`) x `scale`, as the language model has them.
+    Latents are normalized as for the language model: (latent + `bias`) x `scale`.
 
     Attributes
     ----------
     voices : list of str
-        A person at one pace.
+        A person at one playback rate.
     """
 
     def __init__(self, work_dir: Path) -> None:
@@ -114,16 +114,16 @@ class PersonCorpus:
         self.held_out = [i for i, item in enumerate(self.items) if int(item[0]) not in kept]
 
     def normal(self, latents: np.ndarray) -> np.ndarray:
-        """Latents of the codec as the language model has them."""
+        """Normalize the codec's latents for the language model."""
         return np.asarray((latents.astype(np.float32) + self.bias) * self.scale, np.float32)
 
     def latents(self, i: int) -> np.ndarray:
-        """Latents [T, 64] float32."""
+        """Return latents [T, 64] float32."""
         end, frames = int(self.ends[i]), self.meta[i]["frames"]
         return self.normal(self._latents[end - frames : end])
 
     def audio(self, i: int) -> np.ndarray:
-        """Audio [T * 3200] float32."""
+        """Return audio [T * 3200] float32."""
         utterance, warp, _ = self.items[i].tolist()
         return played(self.speech, utterance, self.warps[warp])
 
@@ -132,10 +132,10 @@ class PersonCorpus:
         return spoken(self.speech.rows[utterance], frames, self.warps[warp])
 
     def phones(self, i: int) -> np.ndarray:
-        """Labels [T, 4] int8, indices into `phones.NAMES`."""
+        """Return labels [T, 4] int8, indices into `phones.NAMES`."""
         return self._spoken(i)[1].astype(np.int8)
 
     def readings(self, i: int) -> tuple[Reading, Reading]:
-        """The phones of utterance `i` and the character spoken in each slot; twice the same."""
+        """Return the phones of utterance `i` and the character spoken in each slot, twice."""
         reading = self.speech.rows[int(self.items[i, 0])]["phones"], self._spoken(i)[0]
         return reading, reading

@@ -1,4 +1,4 @@
-"""Discriminators of the codec: small convolutional nets that look at spectrograms of short stretches.
+"""Discriminators of the codec: small convolutional networks on spectrograms of short excerpts.
 
 Shapes: B rows, N samples, K columns, L bins.
 """
@@ -16,7 +16,7 @@ SLOPE = 0.1
 
 
 class SpectralDiscriminator(nn.Module):
-    """Judges patches of one short-time spectrum.
+    """Discriminator of patches of one short-time spectrum.
 
     Parameters
     ----------
@@ -38,10 +38,10 @@ class SpectralDiscriminator(nn.Module):
         self.verdict = weight_norm(nn.Conv2d(channels, 1, 3, padding=1))
 
     def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Verdicts [B, 1, K', L'] on audio [B, N], and what each layer found."""
+        """Return scores [B, 1, K', L'] of audio [B, N], and the output of each layer."""
         spectrum = torch.stft(audio, self.n_fft, self.n_fft // 4, window=self.window, return_complex=True)
         parts = torch.view_as_real(spectrum).permute(0, 3, 2, 1) / (self.n_fft / 4)
-        # Quiet overtones count: the magnitude's root, with the phase kept.
+        # The root of the magnitude, with the phase kept, gives quiet overtones more weight.
         x = 4 * parts / (parts.square().sum(1, keepdim=True) + 1e-8) ** 0.25
         found = []
         for layer in self.layers:
@@ -68,16 +68,16 @@ class Critic:
         self.optimizer = torch.optim.AdamW(self.judges.parameters(), learning_rate, betas=(0.8, 0.99))
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights and the optimizer's state."""
+        """Return the weights and the optimizer's state."""
         return {"judges": self.judges.state_dict(), "optimizer": self.optimizer.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a `state_dict`."""
+        """Restore a `state_dict`."""
         self.judges.load_state_dict(state["judges"])
         self.optimizer.load_state_dict(state["optimizer"])
 
     def learn(self, real: Tensor, made: Tensor) -> Tensor:
-        """Take one step of the hinge loss on audio [B, N]; returns the loss, 2 at chance."""
+        """Take one step of the hinge loss on audio [B, N]; return the loss (2 at chance level)."""
         made = made.detach()
         losses = [F.relu(1 - j(real)[0]).mean() + F.relu(1 + j(made)[0]).mean() for j in self.judges]
         total = torch.stack(losses).mean()
@@ -87,7 +87,7 @@ class Critic:
         return total.detach()
 
     def judge(self, real: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
-        """The codec's losses on `made` [B, N]: fooling the judges, and matching what they find in `real`."""
+        """Return the codec's adversarial loss on `made` [B, N] and its feature matching loss to `real`."""
         self.judges.requires_grad_(False)
         fooling, matching = [], []
         for judge in self.judges:

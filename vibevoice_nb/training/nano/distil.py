@@ -1,13 +1,13 @@
-"""Distil guidance and steps into the model itself: one branch, three steps, for a third of the computing.
+"""Distillation of guidance and solver steps into the model: one branch, three steps, a third of the compute.
 
 ``python -m vibevoice_nb.training.nano distil --work-dir nano-work [--resume]``
 
-The student begins as a copy of the teacher, ``language.safetensors``. First it learns to give, without
-guidance, the velocity that the teacher gives under guidance. Then also the latent that the teacher reaches
-in many steps, in `num_steps` of its own from the same noise. It is used with ``cfg_scale`` 1 and these
+The student starts as a copy of the teacher, ``language.safetensors``. First it learns to predict, without
+guidance, the velocity that the teacher predicts with guidance; then also to reach, in `num_steps` steps from
+the same noise, the latent that the teacher reaches in many. It is used with ``cfg_scale`` 1 and these
 ``num_steps``.
 
-Shapes: B rows, T positions, F frames to say in the whole batch, H hidden size.
+Shapes: B rows, T positions, F target frames in the whole batch, H hidden size.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 
 from vibevoice_nb.model.config import ModelConfig
-from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation.sampler import Sampler
+from vibevoice_nb.model.solver import solver_steps
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 from vibevoice_nb.training.common import LoopConfig, Trainer, load_weights, step_rng
 from vibevoice_nb.training.language import (
@@ -36,10 +37,10 @@ from vibevoice_nb.training.language import (
 
 @dataclasses.dataclass(frozen=True)
 class DistilConfig:
-    """What ``configs/distil.json`` holds.
+    """Contents of ``configs/distil.json``.
 
-    `end_from` is the share of the steps after which latents are compared as well, `temperature` the range of
-    the noise they begin with, `fed_noise` the largest deviation of the noise on what is fed back.
+    `end_from` is the fraction of the steps after which latents are compared as well, `temperature` the range
+    of the initial noise, `fed_noise` the largest standard deviation of the noise on the latents fed back.
     """
 
     cfg_scale: float
@@ -53,7 +54,7 @@ class DistilConfig:
 
 
 def null_branch(batch: Batch, start: int, eos: int) -> Batch:
-    """The same frames without a prompt, as guidance has them: a start, then what is said."""
+    """Return the same frames without a prompt, as in guidance: a start token, then the frames."""
     counts = batch.generated.sum(1)
     ordinals = torch.cat([torch.arange(int(count)) for count in counts]).to(batch.ids.device)
     size = (len(batch.ids), int(counts.max()) + 1)
@@ -69,17 +70,17 @@ def null_branch(batch: Batch, start: int, eos: int) -> Batch:
 
 
 class Distillation:
-    """The losses of one batch.
+    """Return the losses of one batch.
 
     Parameters
     ----------
     teacher : VibeVoiceModel
         Frozen.
     losses : Losses
-        Of the language model's training: its embedding, its schedule and its token loss are used.
+        Losses of the language model's training; the embedding, the schedule and the token loss are used.
     config : DistilConfig
     tokens : tuple of int
-        Start and eos.
+        Start token and end-of-speech token.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class Distillation:
     def _hidden(
         self, model: VibeVoiceModel, batch: Batch, seed: int, rows: Tensor, columns: Tensor
     ) -> Tensor:
-        """Hidden states [P, H] at some places; teacher and student are fed with the same noise."""
+        """Return hidden states [P, H] at some positions; teacher and student get the same noise."""
         generator = torch.Generator().manual_seed(seed)
         embeds = self.losses.embed(model, batch, self.config.fed_noise, generator)
         return hidden_states(model.language_model, embeds, rows, columns, ())[0]
@@ -143,12 +144,12 @@ def train_distil(
     resume: bool = False,
     until: int | None = None,
 ) -> Trainer:
-    """Train; weights go to ``{work_dir}/distil.safetensors``, named as in ``language.safetensors``."""
+    """Train; write the weights to ``{work_dir}/distil.safetensors``, named as in ``language.safetensors``."""
     torch.manual_seed(config.loop.seed)
     voice = 0 if task.voice_features is None else task.voice_features.shape[1]
     student = Student(shape, task.phones, voice)
     load_weights(student, work_dir / "language.safetensors")
-    # The crutches stay as they are.
+    # The auxiliary layers are not trained further.
     for crutch in (student.phones, student.voice):
         if crutch is not None:
             crutch.requires_grad_(False)

@@ -1,11 +1,11 @@
-"""Teach the acoustic encoder the PCA's latents before the codec is trained: a tenth of the codec's cost a
+"""Training of the acoustic encoder on the PCA's latents before the codec: a tenth of the codec's cost per
 step.
 
 ``python -m vibevoice_nb.training.nano encoder --work-dir nano-work [--resume] [--start-from
 vibevoice_nb/nano]``
 
-It can begin with the encoder of an earlier model of the same layout: the linear map from that one's latents
-to the PCA's is folded into its last convolution.
+It can start from the encoder of an earlier model of the same layout: the linear map from its latents to the
+PCA's is folded into its last convolution.
 
 Shapes: B rows, F frames, N = 3200 F samples.
 """
@@ -33,16 +33,16 @@ RIDGE = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class EncoderConfig:
-    """What ``configs/encoder.json`` holds."""
+    """Contents of ``configs/encoder.json``."""
 
     crops: CropConfig
     loop: LoopConfig
 
 
 class Lesson:
-    """Audio [B, N] and the PCA's latents [B, F, 64] of it.
+    """Audio [B, N] and its PCA latents [B, F, 64].
 
-    The first frame of a stretch isn't part of the loss: what came before it isn't heard.
+    The first frame of an excerpt is left out of the loss, since the audio before it is missing.
     """
 
     def __init__(self, crops: Crops, space: LatentSpace, seed: int, device: torch.device) -> None:
@@ -50,7 +50,7 @@ class Lesson:
         self.log_mel, self.project = LogMel().to(device), Projection(space).to(device)
 
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
-        """The batch of one step."""
+        """Return the batch of one step."""
         rng, _ = step_rng(self.seed, step)
         audio = self.crops.draw(rng).to(self.device)
         return audio, self.project(self.log_mel(audio))
@@ -58,7 +58,7 @@ class Lesson:
 
 @torch.no_grad()
 def adopt(encoder: Encoder, checkpoint: Path, lesson: Lesson) -> None:
-    """Begin with the encoder of `checkpoint`, its latents mapped to the PCA's by least squares."""
+    """Start from the encoder of `checkpoint`, with its latents mapped to the PCA's by least squares."""
     source = load_model(checkpoint, torch.device("cpu"), torch.float32).acoustic.encoder
     encoder.load_state_dict(source.state_dict())
     given, wanted = [], []
@@ -85,14 +85,14 @@ def train_encoder(
     start_from: Path | None = None,
     until: int | None = None,
 ) -> Trainer:
-    """Train; averaged weights go to ``{work_dir}/encoder.safetensors``.
+    """Train; write the averaged weights to ``{work_dir}/encoder.safetensors``.
 
     Parameters
     ----------
     resume : bool
-        Go on from ``{work_dir}/encoder.state``.
+        Resume from ``{work_dir}/encoder.state``.
     start_from : Path, optional
-        Checkpoint folder whose encoder to begin with.
+        Checkpoint folder whose encoder is the initial one.
     until : int, optional
         Stop before this step.
     """

@@ -1,12 +1,12 @@
-"""Train nano 2's language model and diffusion head to follow a voice they never heard.
+"""Training of nano 2's language model and diffusion head to follow an unseen voice.
 
-``python -m vibevoice_nb.training.nano voices --work-dir nano-work`` writes ``voices.npy``: what the speaker
-embedding makes of each voice, and its pitch (needs the extra ``evaluate``).
+``python -m vibevoice_nb.training.nano voices --work-dir nano-work`` writes ``voices.npy``: speaker embedding
+and pitch of each voice (needs the extra ``evaluate``).
 ``python -m vibevoice_nb.training.nano language --work-dir nano-work [--resume]`` trains.
 
-The prompt is always another utterance of the same person at the same pace. Beside the crutches of
-`vibevoice_nb.training.language` there is one more, where ``voices.npy`` is: a linear layer names the
-features of who is speaking, so that the hidden states hold them.
+The prompt is always another utterance of the same person at the same pace. To the auxiliary losses of
+`vibevoice_nb.training.language` one is added if ``voices.npy`` exists: a linear layer predicts the features
+of the current speaker from the hidden states.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from . import phones
 from .corpus import PersonCorpus
 
 PITCH_WEIGHT = 0.5
-"""Of an octave, beside an embedding of length 1."""
+"""Weight of an octave of pitch relative to an embedding of length 1."""
 _MIDDLE_PITCH = 160.0
 
 
 def voice_features(corpus: PersonCorpus) -> np.ndarray:
-    """Features [V, 257] of all voices, each by its longest utterance: embedding, and pitch in octaves."""
+    """Return features [V, 257] of all voices, by their longest utterances: embedding, pitch in octaves."""
     embed = SpeakerEmbedding()
     longest: dict[int, int] = {}
     for index, meta in enumerate(corpus.meta):
@@ -48,10 +48,10 @@ def voice_features(corpus: PersonCorpus) -> np.ndarray:
 
 
 class Conversations(Batches):
-    """Batches whose scripts of several turns have one to four people, who speak again and again."""
+    """Batches with scripts of several turns by one to four recurring people."""
 
     def group(self, center: int, reach: int, turns: int, rng: random.Random) -> list[int]:
-        """The utterances of one example: those of people found near a length, none twice."""
+        """Return the utterances of one example: people with utterances near a length, none twice."""
         if turns == 1:
             return super().group(center, reach, 1, rng)
         found = super().group(center, reach, rng.randint(1, min(SPEAKERS, turns)), rng)
@@ -65,7 +65,7 @@ class Conversations(Batches):
 
 
 def make_task(corpus: PersonCorpus, work_dir: Path, config: LanguageTrainingConfig) -> Task:
-    """What nano 2's language model learns from."""
+    """Data set of nano 2's language model."""
     semantic = [np.load(work_dir / "semantic.npy", mmap_mode="r")] if config.semantic else None
     features = work_dir / "voices.npy"
     maker = ExampleMaker(

@@ -1,4 +1,4 @@
-"""The decoder with its last two layers multiplied out: the same numbers in two thirds of the training time.
+"""Decoder with its last two layers merged: the same output in two thirds of the training time.
 
 Where the last stage has no blocks, nothing lies between its transposed convolution and the decoder's last
 convolution. Together they are one transposed convolution with one output channel.
@@ -19,7 +19,7 @@ from vibevoice_nb.model.modules.conv import KERNEL, Upsample
 
 
 def decode(decoder: Decoder, latents: Tensor) -> Tensor:
-    """What ``decoder(latents)`` gives: audio [B, 1, N] of latents [B, F, 64]."""
+    """Return ``decoder(latents)``: audio [B, 1, N] of latents [B, F, 64]."""
     *stages, last = (cast(Stage, stage) for stage in decoder.stages)
     if last.blocks or not isinstance(last.entry, Upsample):
         return cast(Tensor, decoder(latents))
@@ -35,7 +35,7 @@ def decode(decoder: Decoder, latents: Tensor) -> Tensor:
     audio = torch.stack(
         [F.pad(taps[:, : steps - late, late], (0, 0, late, 0)) for late in range(min(blocks, steps))]
     ).sum(0)
-    # The first samples hear less of the transposed convolution's bias: before them is silence.
+    # The first samples get less of the transposed convolution's bias: silence precedes them.
     heard = (entry.bias @ head.weight[0]).flip(0).cumsum(0)
     bias = torch.cat((heard[:-1], heard[-1:].expand(steps * entry.ratio - KERNEL + 1))) + head.bias
     return (audio.flatten(1) + bias).unsqueeze(1)

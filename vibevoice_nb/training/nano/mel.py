@@ -1,7 +1,7 @@
-"""Log-mel frames, and the 64 numbers that the codec's latents start from: their PCA.
+"""Log-mel frames, and their PCA with 64 dimensions, the initial latents of the codec.
 
-``python -m vibevoice_nb.training.nano latents --work-dir nano-work`` fits the PCA on stretches like those
-that the codec is trained on, and writes ``pca.npz``.
+``python -m vibevoice_nb.training.nano latents --work-dir nano-work`` fits the PCA on excerpts like
+those that the codec is trained on, and writes ``pca.npz``.
 
 Shapes: B rows, T frames of 3200 samples, 16 mel columns of 100 bands a frame (1600 numbers).
 """
@@ -31,7 +31,7 @@ WIDTH = COLUMNS * BANDS
 
 @dataclasses.dataclass(frozen=True)
 class LatentsConfig:
-    """What ``configs/latents.json`` holds: how many batches of crops the PCA is fitted on."""
+    """Contents of ``configs/latents.json``: the number of batches that the PCA is fitted on."""
 
     seed: int
     batches: int
@@ -39,7 +39,7 @@ class LatentsConfig:
 
 
 def mel_filters() -> np.ndarray:
-    """Mel filters [100, 513] float32, each with sum 1 and none empty."""
+    """Return mel filters [100, 513] float32, each with sum 1 and none empty."""
     filters = librosa.filters.mel(
         sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=BANDS, fmin=F_MIN, fmax=F_MAX, htk=True, norm=None
     )
@@ -51,7 +51,7 @@ def mel_filters() -> np.ndarray:
 
 
 class LogMel(nn.Module):
-    """Natural logarithm of mel magnitudes, floor 1e-4; a full-scale sine has about 0."""
+    """Compute the natural logarithm of mel magnitudes, floor 1e-4; about 0 for a full-scale sine."""
 
     filters: Tensor
     window: Tensor
@@ -62,7 +62,7 @@ class LogMel(nn.Module):
         self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
 
     def forward(self, audio: Tensor) -> Tensor:
-        """Columns [B, 16 T, 100] of audio [B, 3200 T]."""
+        """Return mel columns [B, 16 T, 100] of audio [B, 3200 T]."""
         spectrum = torch.stft(audio, N_FFT, HOP, window=self.window, return_complex=True)
         power = torch.view_as_real(spectrum[..., :-1]).square().sum(-1)
         magnitude = (power + 1e-10).sqrt() / (N_FFT / 4)
@@ -70,7 +70,7 @@ class LogMel(nn.Module):
 
 
 class Projection(nn.Module):
-    """The PCA's map from mel columns to latents."""
+    """Linear map of the PCA, from mel columns to latents."""
 
     mean: Tensor
     matrix: Tensor
@@ -82,7 +82,7 @@ class Projection(nn.Module):
         self.register_buffer("matrix", torch.from_numpy(np.ascontiguousarray(matrix)), persistent=False)
 
     def forward(self, columns: Tensor) -> Tensor:
-        """Latents [B, T, 64] of columns [B, 16 T, 100]."""
+        """Return latents [B, T, 64] of columns [B, 16 T, 100]."""
         return (columns.unflatten(1, (-1, COLUMNS)).flatten(2) - self.mean) @ self.matrix
 
 

@@ -1,7 +1,7 @@
-"""The phones that the teacher was given, and when each is spoken.
+"""Phones of the teacher speech and their times.
 
-Texts are strings of misaki's American symbols, one character a phone, with stress marks, spaces and
-punctuation; the teacher speech has the length of every character.
+Texts are strings of misaki's American symbols, one character per phone, with stress marks, spaces and
+punctuation; the teacher speech comes with the duration of every character.
 
 Shapes: C characters, T frames of four slots each.
 """
@@ -21,15 +21,15 @@ VOWELS = "əɪiɛæʌIɔAuɑOᵊɐɜʊWᵻY"
 CONSONANTS = "ɹntsdlkmðzwhpvfbjŋʃɡTθʧʤʒ"
 STRESS = "ˈˌ"
 ALPHABET = VOWELS + CONSONANTS + STRESS + " .,?!;:-"
-"""All characters of a text."""
+"""All characters that occur in texts."""
 NAMES = ("silence", *VOWELS, *CONSONANTS)
-"""What labels stand for."""
+"""Names of the labels."""
 TEACHER_FRAME = 600
 _IDS = {name: i for i, name in enumerate(NAMES)}
 
 
 def labels_of(phones: str) -> list[int]:
-    """The label of each character; a stress mark has that of the vowel after it.
+    """Return the label of each character; a stress mark gets that of the vowel after it.
 
     Examples
     --------
@@ -41,23 +41,23 @@ def labels_of(phones: str) -> list[int]:
 
 
 def spoken(row: dict[str, Any], frames: int, ratio: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Which character, and which label, is spoken in each quarter of a frame.
+    """Find the character and the label spoken in each quarter of a frame.
 
     Parameters
     ----------
     row : dict
         ``phones``, ``durations`` (frames of 600 samples: silence, each character, silence), and ``begin`` and
-        ``end``, the samples that the first frame begins at and the last one is heard until.
+        ``end``, the first sample of the first frame and the end of the last sound.
     frames : int
         T.
     ratio : float
-        How much faster it is played back.
+        Playback rate.
 
     Returns
     -------
     characters, labels : ndarray [T, 4] int
-        The silence around belongs to the first and the last character, but has a label of its own. So has the
-        pause that the teacher counts to the last phone.
+        The surrounding silence belongs to the first and the last character, but has a label of its own; so
+        does the pause that the teacher counts as part of the last phone.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Train the semantic encoder to hear the teacher's phones, and write what it hears.
+"""Training of the semantic encoder to recognize the teacher's phones.
 
-``python -m vibevoice_nb.training.nano semantic --work-dir nano-work [--resume]`` trains it on clean speech
-and on what the codec makes of it, then writes ``semantic.npy`` (float16 [frames, C]) beside the latents.
+``python -m vibevoice_nb.training.nano semantic --work-dir nano-work [--resume]`` trains it on clean and on
+codec-decoded speech, then writes its features to ``semantic.npy`` (float16 [frames, C]) beside the latents.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .corpus import PersonCorpus
 
 
 class NormalDecoder(nn.Module):
-    """Audio [B, 1, N] of latents [B, F, 64] as the language model has them: normal."""
+    """Decode normalized latents [B, F, 64] to audio [B, 1, N]."""
 
     def __init__(self, decoder: Decoder, bias: float, scale: float) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class NormalDecoder(nn.Module):
 def train(
     corpus: PersonCorpus, work_dir: Path, shape: ModelConfig, config: SemanticConfig, *, resume: bool = False
 ) -> Trainer:
-    """Train; weights go to ``{work_dir}/semantic.safetensors``."""
+    """Train; write the weights to ``{work_dir}/semantic.safetensors``."""
     decoder = load_codec(work_dir / "codec.safetensors", shape).decoder
     normal = NormalDecoder(decoder, corpus.bias, corpus.scale)
     return train_semantic(
@@ -52,7 +52,7 @@ def apply(corpus: PersonCorpus, work_dir: Path, shape: ModelConfig) -> int:
     Returns
     -------
     int
-        Frames.
+        Number of frames.
     """
     encoder = Encoder(shape.semantic)
     load_part(encoder, work_dir / "semantic.safetensors", "encoder.")

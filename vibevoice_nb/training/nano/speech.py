@@ -1,8 +1,8 @@
-"""Teacher speech as the trainers read it: shards of Ogg Opus files, decoded once into one int16 array.
+"""Teacher speech for training: shards of Ogg Opus files, decoded once into one int16 array.
 
 ``python -m vibevoice_nb.training.nano speech --source teacher --work-dir nano-work`` writes ``speech.pcm``
-(int16, 24 kHz, mono, memory-mapped by `Speech`) and ``speech.jsonl`` (one utterance a line: the line of the
-shard's list, and where its audio begins).
+(int16, 24 kHz, mono, memory-mapped by `Speech`) and ``speech.jsonl`` (one utterance per line: the line of the
+shard's list, and the offset of its audio).
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from vibevoice_nb.errors import OptionError
 from vibevoice_nb.model.config import SAMPLE_RATE
 
 LEVEL = 10 ** (-25 / 20)
-"""RMS that every utterance is brought to, as the engine does with voices."""
+"""RMS that every utterance is normalized to, as the engine does with voices."""
 HELD_OUT_PERCENT = 2
 LEAD, TAIL = round(0.06 * SAMPLE_RATE), round(0.12 * SAMPLE_RATE)
-"""Silence that stays before the first phone and after the last sound."""
+"""Silence kept before the first phone and after the last sound."""
 _BLOCK = 240
 _QUIET = 10 ** (-40 / 20)
 
 
 def read_shards(source: Path) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
-    """Utterances of all finished shards in `source`: their lines and their audio [N] float32.
+    """Yield the utterances of all finished shards in `source`: their lines and their audio [N] float32.
 
     Raises
     ------
     OptionError
-        No shards, or an audio file whose length isn't the one in its list.
+        If there are no shards, or an audio file's length differs from the one in its list.
     """
     lists = sorted(source.glob("speech-*.jsonl"))
     if not lists:
@@ -65,9 +65,9 @@ def read_shards(source: Path) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
 
 
 def spoken_span(row: dict[str, Any], audio: np.ndarray) -> tuple[int, int]:
-    """Where speech begins and ends in `audio`, with a little silence around it.
+    """Find the begin and end of speech in `audio`, with a little silence around it.
 
-    The teacher counts a pause to the last phone, so the end is found by loudness.
+    The teacher counts a pause as part of the last phone, so the end is found by loudness.
     """
     begin = max(0, 600 * row["durations"][0] - LEAD)
     blocks = audio[: len(audio) // _BLOCK * _BLOCK].reshape(-1, _BLOCK)
@@ -102,7 +102,7 @@ def unpack(source: Path, work_dir: Path) -> dict[str, float]:
 
 
 class Speech:
-    """What `unpack` wrote.
+    """Output of `unpack`.
 
     Parameters
     ----------
@@ -111,9 +111,9 @@ class Speech:
     Attributes
     ----------
     rows : list of dict
-        One for each utterance; see the README of the teacher speech.
+        One for each utterance; see "Teacher speech" in README.md.
     train, held_out : list of int
-        Indices of the utterances to train on, and of about 2 % that are not. None changes sides.
+        Indices of the utterances for training, and of about 2 % for evaluation; the split is fixed.
     """
 
     def __init__(self, work_dir: Path) -> None:
@@ -131,7 +131,7 @@ class Speech:
         self.train = [i for i, out in enumerate(sides) if not out]
 
     def audio(self, index: int, first: int = 0, last: int | None = None) -> np.ndarray:
-        """Samples [first:last] float32 of an utterance, its whole at -25 dBFS."""
+        """Return samples [first:last] float32 of an utterance that is normalized to -25 dBFS."""
         row = self.rows[index]
         last = row["samples"] if last is None else min(last, row["samples"])
         cut = self._pcm[row["offset"] + first : row["offset"] + last]
@@ -140,10 +140,10 @@ class Speech:
 
 @dataclasses.dataclass(frozen=True)
 class CropConfig:
-    """Stretches of speech to train on.
+    """Settings of the excerpts of speech for training.
 
-    `warp` is the share that is played back faster or slower by up to `warp_range`, pitch and formants
-    together: another person. `gain_db` is the largest change of loudness.
+    `warp` is the fraction that is played back faster or slower by up to `warp_range`, with pitch and formants
+    shifted together, as if by another person. `gain_db` is the largest change of loudness.
     """
 
     batch: int
@@ -154,7 +154,7 @@ class CropConfig:
 
 
 class Crops:
-    """Random stretches of the utterances; what reaches beyond one is silence."""
+    """Random excerpts of the utterances, padded with silence."""
 
     def __init__(self, speech: Speech, config: CropConfig, indices: list[int] | None = None) -> None:
         self.speech, self.config = speech, config
@@ -162,18 +162,18 @@ class Crops:
         self.ends = np.cumsum([speech.rows[i]["samples"] for i in self.indices])
 
     def draw(self, rng: random.Random) -> Tensor:
-        """Audio [batch, samples]; long utterances are drawn more often."""
+        """Return audio [batch, samples]; long utterances are drawn more often."""
         places = [rng.randrange(int(self.ends[-1])) for _ in range(self.config.batch)]
         picks = np.searchsorted(self.ends, places, side="right")
         return torch.from_numpy(np.stack([self.crop(self.indices[pick], rng) for pick in picks]))
 
     def crop(self, index: int, rng: random.Random) -> np.ndarray:
-        """A stretch [samples] float32 of an utterance."""
+        """Return an excerpt [samples] float32 of an utterance."""
         config, total = self.config, self.speech.rows[index]["samples"]
         warped = rng.random() < config.warp
         ratio = config.warp_range ** rng.uniform(-1, 1) if warped else 1.0
         needed = round(config.samples * ratio)
-        # A little of the silence around an utterance is heard as well.
+        # A little of the silence around an utterance is included.
         first = rng.randint(-SAMPLE_RATE // 8, max(0, total - needed + SAMPLE_RATE // 8))
         audio = self.speech.audio(index, max(0, first), max(0, first + needed))
         audio = np.pad(audio, (max(0, -first), 0))
