@@ -18,13 +18,19 @@ QUIET = ("set_voice", "clear_voice", "set_consent", "trim_voice", "set_color", "
 def studio(mount: Callable[..., Any]) -> Callable[..., Any]:
     """A Studio with a kernel that agrees to everything; `traits` differ from the usual studio's."""
 
-    def studio(theme: str = "light", methods: dict[str, Any] | None = None, **traits: Any) -> Any:
+    def studio(
+        theme: str = "light",
+        methods: dict[str, Any] | None = None,
+        language: str = "en",
+        **traits: Any,
+    ) -> Any:
         agree = {name: (lambda **_: {}) for name in (*EXPECTED, *QUIET)}
         return mount(
             "studio",
             traits=studio_traits(**traits),
             methods={**SOUND, **agree, **(methods or {})},
             theme=theme,
+            language=language,
         )
 
     return studio
