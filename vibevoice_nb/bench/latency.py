@@ -30,7 +30,8 @@ from vibevoice_nb.model.generation.prompt_cache import PromptCache
 from vibevoice_nb.model.generation.sampler import Sampler
 from vibevoice_nb.model.generation.state import GenerationState
 from vibevoice_nb.model.prompt import Prompt, VoiceSlot
-from vibevoice_nb.voices.library import builtin_voices, resolve_voice
+from vibevoice_nb.voices.builtin import builtin_voices
+from vibevoice_nb.voices.resolve import resolve_voice
 
 TOKENS = (60, 400)
 """Lengths of the text in tokens."""

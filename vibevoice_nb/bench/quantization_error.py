@@ -29,7 +29,7 @@ from vibevoice_nb.model.prompt import Prompt, encode_voices
 from vibevoice_nb.model.solver import solver_steps
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 from vibevoice_nb.script import parse_script
-from vibevoice_nb.voices.library import resolve_voice
+from vibevoice_nb.voices.resolve import resolve_voice
 
 SCRIPT = "Speaker 1: Good morning, how are you today?\nSpeaker 2: Very well, thank you. Shall we begin?"
 VOICES = ("Ada", "Kai")
