@@ -38,7 +38,7 @@ describe('what is in the way of generating', () => {
     [{ speakers: [speaker('Anna'), speaker('Gone', null)] }, ''],
     [{ speakers: [speaker('Anna', { needs_consent: true, consent: false })] }, 'Confirm under Cast'],
     [{ speakers: [speaker('Anna', { needs_consent: true, consent: true })] }, ''],
-    [{ project: { read_only: true } }, 'reading only'],
+    [{ project_state: { read_only: true } }, 'reading only'],
     [{ turns: [turn('1', 'unspeakable'), turn('2', 'unspeakable')] }, 'cannot speak any'],
     [{ turns: [turn('1', 'unspeakable'), turn('2')] }, ''],
   ])('%o', (values, words) => {
@@ -139,7 +139,7 @@ describe('progress', () => {
   });
 
   it('has loading as a phase of its own', () => {
-    const model = { state: 'loading', name: 'nano', loaded: 0.4 } as ModelState;
+    const model = { state: 'loading', name: 'nano', fraction: 0.4 } as ModelState;
     expect(waitingText({ ...job, state: 'loading' }, model)).toBe('Loading nano… 40 %');
     expect(waitingText({ ...job, state: 'loading' }, undefined)).toBe('Loading the model…');
   });

@@ -12,7 +12,7 @@ import { IDLE, isBusy, isMissing, secondsOf, type JobState, type TurnState } fro
 export function obstacle(host: Host): string {
   const turns = host.get('turns') ?? [];
   const faults = (host.get('diagnostics') ?? []).filter((found) => found.severity === 'error');
-  const project = host.get('project');
+  const project = host.get('project_state');
   if (project?.read_only) return 'This project is open for reading only.';
   if (project?.problem)
     return project.unsaved
@@ -113,7 +113,9 @@ class Transport {
         if (action === 'stop') void this.cancel();
       }),
       bus.on('regenerate', ({ turn }) => void this.failures.during(() => host.channel.call('regenerate', { turn }))),
-      watch(host, ['job', 'turns', 'speakers', 'diagnostics', 'mode', 'project', 'model_state'], () => this.render()),
+      watch(host, ['job', 'turns', 'speakers', 'diagnostics', 'mode', 'project_state', 'model_state'], () =>
+        this.render(),
+      ),
       host.channel.onConnection((connected) => {
         this.lost = !connected;
         if (this.lost) this.status.textContent = '';
@@ -172,7 +174,7 @@ class Transport {
     this.stop.hidden = !busy;
     this.why.textContent = busy ? '' : hindrance || summary(host);
     this.why.hidden = !this.why.textContent;
-    const problem = Boolean(host.get('project')?.problem);
+    const problem = Boolean(host.get('project_state')?.problem);
     this.options.hidden = busy || !problem;
     if (problem) this.failures.clear(); // the message about the project says it, with its buttons
     this.meters.element.hidden = !busy;

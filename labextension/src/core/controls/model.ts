@@ -23,7 +23,7 @@ const HELP = [
 export function mountModel(root: HTMLElement, host: Host): () => void {
   const panel = new ModelPanel(host);
   root.append(panel.element);
-  const stop = watch(host, ['model', 'models', 'model_state', 'model_limits', 'project'], () => panel.update());
+  const stop = watch(host, ['model', 'models', 'model_state', 'model_limits', 'project_state'], () => panel.update());
   return () => {
     stop();
     panel.element.remove();
@@ -91,7 +91,7 @@ class ModelPanel {
     const model = this.host.get('model') ?? '';
     const models = this.host.get('models') ?? [];
     const now = this.host.get('model_state');
-    const readOnly = this.host.get('project')?.read_only ?? false;
+    const readOnly = this.host.get('project_state')?.read_only ?? false;
     const limits = this.host.get('model_limits')?.sentences ?? [];
     const key = JSON.stringify([model, models, now, limits, readOnly]);
     if (key === this.shown) return;

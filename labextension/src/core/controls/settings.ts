@@ -79,14 +79,14 @@ export function mountSettings(root: HTMLElement, host: Host): () => void {
     solver.element,
   );
   root.append(fields);
-  const stop = watch(host, ['num_steps', 'cfg_scale', 'seed', 'last_seed', 'solver', 'mode', 'project'], () => {
+  const stop = watch(host, ['num_steps', 'cfg_scale', 'seed', 'last_seed', 'solver', 'mode', 'project_state'], () => {
     preset.set(presetOf(host.get('num_steps')));
     steps.update();
     guidance.update();
     seed.update();
     mode.update();
     solver.update();
-    fields.disabled = host.get('project')?.read_only ?? false;
+    fields.disabled = host.get('project_state')?.read_only ?? false;
   });
   return () => {
     stop();

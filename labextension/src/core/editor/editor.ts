@@ -54,7 +54,7 @@ class ScriptEditor {
       host.on('turns', () => this.showTurns()),
       host.channel.onConnection(() => this.showTurns()),
       host.on('diagnostics', () => this.showRemarks()),
-      host.on('project', () => this.lock()),
+      host.on('project_state', () => this.lock()),
       bus.on('currentTurn', ({ turn }) => this.light(turn)),
       bus.on('act', ({ action }) => this.acted(action)),
       bus.on('flush', () => this.sync.flush()),
@@ -155,7 +155,7 @@ class ScriptEditor {
   }
 
   private lock(): void {
-    const locked = this.host.get('project')?.read_only ?? false;
+    const locked = this.host.get('project_state')?.read_only ?? false;
     this.view.dispatch({ effects: this.readOnly.reconfigure(EditorState.readOnly.of(locked)) });
   }
 

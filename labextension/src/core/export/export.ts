@@ -131,7 +131,7 @@ class ExportPanel {
     );
     this.disposers.add(
       watch(host, ['turns'], () => this.update()),
-      host.channel.on('export_progress', ({ part }) => this.working && this.bar.set(part)),
+      host.channel.on('export_progress', ({ fraction }) => this.working && this.bar.set(fraction)),
       () => this.cancel(),
       () => this.element.remove(),
     );

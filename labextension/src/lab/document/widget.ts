@@ -91,10 +91,10 @@ export class StudioPanel extends Widget {
     try {
       this.attached = kernel;
       await this.host.attach(kernel, {
-        room: 'studio',
+        view: 'studio',
         root: PageConfig.getOption('serverRoot'),
         path,
-        before,
+        previous_path: before,
         text: context.model.toString(),
         settings: newProjectSettings(preferences.values),
         budget: preferences.values.audioBudget,
@@ -170,6 +170,6 @@ export class StudioPanel extends Widget {
 export class ScriptDocument extends DocumentWidget<StudioPanel, DocumentRegistry.IModel> {
   /** Project folder beside the file; empty until the kernel has answered. */
   get project(): string {
-    return this.content.host.get('project')?.path ?? '';
+    return this.content.host.get('project_state')?.path ?? '';
   }
 }
