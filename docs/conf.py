@@ -43,13 +43,16 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_default_options = {"members": True}
 autoclass_content = "both"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 python_display_short_literal_types = True
 python_maximum_signature_line_length = 90
-suppress_warnings = ["ref.python"]  # a type "path" in a docstring is also the name of attributes
+suppress_warnings = [
+    "ref.python",  # the type "path" in a docstring is also the name of an attribute
+    "mystnb.unknown_mime_type",  # a take also carries data for the player of the JupyterLab extension
+]
 toc_object_entries_show_parents = "hide"
 
 # Furo with system fonts: nothing is loaded from other hosts.

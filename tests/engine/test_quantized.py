@@ -15,7 +15,7 @@ from torch import Tensor
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.model.kernels import quantized
-from vibevoice_nb.model.kernels.cpu import Kernel
+from vibevoice_nb.model.kernels.base import Kernel
 from vibevoice_nb.model.kernels.quantized import Int4Kernel, Int8Kernel, choose_quantized
 from vibevoice_nb.model.loading.footprint import kept_bytes
 from vibevoice_nb.model.loading.prepare import prepare
@@ -177,7 +177,7 @@ def test_a_frame_is_near_that_of_float32(bits: str) -> None:
     for quantize in (None, bits):
         model = _model()
         prepare(model, quantize=quantize)  # type: ignore[arg-type]
-        asked, frame = iter(range(4)), SPECIAL.legal.index(SPECIAL.frame)
+        asked, frame = iter(range(4)), SPECIAL.valid_tokens.index(SPECIAL.frame)
         steps = walk(
             model,
             [begun(model, small_prompt())],

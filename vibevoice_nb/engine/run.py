@@ -27,10 +27,11 @@ from ..model.generation.alignment import Span as Span
 from ..model.generation.alignment import align
 from ..model.generation.context import SpokenFrames, frames_felt, prefill_spoken
 from ..model.generation.loop import Frame, generate
-from ..model.generation.sampler import Sampler, solver_steps
+from ..model.generation.sampler import Sampler
 from ..model.generation.silent_steps import SilentSteps
 from ..model.generation.state import GenerationState
 from ..model.prompt import Prompt
+from ..model.solver import solver_steps
 from ..script import Turn
 from ..script.passages import cut, cut_numbered
 from ..script.speakable import nothing_to_speak
@@ -209,7 +210,7 @@ class _Run:
             spoken,
             guided=self._sampler.guided,
             before=before.latent_norm,
-            memory=self.engine.memory,
+            prompt_cache=self.engine.prompt_cache,
             seed_voices=self.options.seed_voices,
         )
         if not self._made and len(heard):
@@ -220,7 +221,7 @@ class _Run:
     def _say(self, state: GenerationState) -> Generator[NDArray[np.float32], None, bool]:
         """Speak one passage; returns whether the model has ended it."""
         model, special = self.engine.model, self.engine.tokenizer.special
-        begun, frame = len(self._made), special.legal.index(special.frame)
+        begun, frame = len(self._made), special.valid_tokens.index(special.frame)
         silent = SilentSteps()
 
         def full() -> bool:
@@ -236,7 +237,7 @@ class _Run:
             # Something is always said: a model that has just read speech may take it for the end.
             choose=lambda _, logits: frame if len(self._made) == begun else int(logits.argmax()),
             stop=lambda _: self._cancelled() or silent.stalled or full(),
-            frames=self.engine.frames,
+            graph_pool=self.engine.graph_pool,
         )
         for step in steps:
             silent = silent.after(made_frame=step.frame is not None)

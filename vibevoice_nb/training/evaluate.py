@@ -20,10 +20,11 @@ import torch
 
 from vibevoice_nb.bench.recognizers import Recognizer, Score, score
 from vibevoice_nb.model.generation.loop import generate, prefill
-from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation.sampler import Sampler
 from vibevoice_nb.model.generation.silent_steps import SilentSteps
 from vibevoice_nb.model.generation.state import GenerationState
 from vibevoice_nb.model.prompt import build_prompt
+from vibevoice_nb.model.solver import solver_steps
 from vibevoice_nb.model.tokenizer import SpecialTokens
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 from vibevoice_nb.nano.english import to_phonemes

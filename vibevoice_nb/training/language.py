@@ -25,9 +25,10 @@ from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
 from vibevoice_nb.model.config import ModelConfig
-from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation.sampler import Sampler
 from vibevoice_nb.model.language_model import LanguageModel
 from vibevoice_nb.model.modules.attention import attend_causal
+from vibevoice_nb.model.solver import solver_steps
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 from .common import CONFIGS, LoopConfig, Trainer, initialize, load_weights, nano_config, read_config, step_rng

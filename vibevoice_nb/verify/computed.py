@@ -19,10 +19,11 @@ from torch import Tensor
 from ..audio.io import normalize_loudness
 from ..model.config import Solver
 from ..model.generation.loop import Step, generate, prefill
-from ..model.generation.sampler import Sampler, solver_steps
+from ..model.generation.sampler import Sampler
 from ..model.generation.state import GenerationState
 from ..model.modules.conv import StreamState
 from ..model.prompt import Prompt, VoiceSlot, embed_prompt
+from ..model.solver import solver_steps
 from ..model.vibevoice import TokenScores
 from .recording import PROMPT, Recording
 
@@ -178,7 +179,7 @@ def _replay(
     def choose(row: int, logits: Tensor) -> int:
         if forced is None:
             return int(logits.argmax())
-        return rec.special.legal.index(int(forced.reshape(-1)[state.steps]))
+        return rec.special.valid_tokens.index(int(forced.reshape(-1)[state.steps]))
 
     steps: list[Step] = []
     sampler = _sampler(rec, rec.num_steps, "dpmsolver++")
@@ -190,7 +191,7 @@ def _replay(
         rec.special,
         choose=choose,
         draw=lambda row, s: noise[s.frames % len(noise)],
-        frames=rec.pool(),
+        graph_pool=rec.pool(),
     )
     for step in walk:
         steps.append(step)

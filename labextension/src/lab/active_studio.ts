@@ -1,4 +1,4 @@
-/** The studio that commands are for: the document in front, else the one last used, also in a notebook. */
+/** Target of commands: the studio of the current document, or else the one used last, also in a notebook. */
 
 import { isBusy, type JobState } from '../core/host/traits';
 import { openStudios, type OpenStudio } from '../core/host/open_studios';
@@ -12,6 +12,6 @@ export function activeStudio(): OpenStudio | undefined {
 
 export const jobOf = ({ host }: OpenStudio): JobState | undefined => host.get('job');
 
-/** The studio that is speaking, if any. */
+/** The studio that is generating, if any. */
 export const busyStudio = (): OpenStudio | undefined =>
   openStudios().find((studio) => isBusy(jobOf(studio)) && studio.host.channel.connected);

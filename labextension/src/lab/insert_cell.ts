@@ -41,12 +41,12 @@ export const insertCellPlugin: JupyterFrontEndPlugin<void> = {
       execute: async ({ project, take }) => {
         const panel = notebooks.currentWidget;
         if (!panel) return;
-        const path = String(project || ofScript());
+        const path = typeof project === 'string' && project ? project : ofScript();
         await panel.context.ready; // loading would overwrite an earlier insertion
         NotebookActions.insertBelow(panel.content);
         const code = loadingCode(
           PathExt.relative(PathExt.dirname(panel.context.path), path),
-          take ? String(take) : undefined,
+          typeof take === 'string' ? take : undefined,
         );
         panel.content.activeCell?.model.sharedModel.setSource(code);
         app.shell.activateById(panel.id);

@@ -33,7 +33,7 @@ test.each(['é"\\\n', '\u{1f600}', '𠮷 𝒻', 'half \ud83d', '\u2028\u007f\0']
     const literal = /^__import__\("a\.b", fromlist=\["_"\]\)\.show\(("[\x20-\x7e]*")\)$/.exec(asked)![1]!;
     // A Python literal with no other escapes than these two is read as JSON reads it, and has no surrogates in it.
     expect(literal.replace(/\\["\\]/g, '')).not.toContain('\\');
-    expect(JSON.parse(JSON.parse(literal))).toEqual({ text });
+    expect(JSON.parse(JSON.parse(literal) as string)).toEqual({ text });
   },
 );
 

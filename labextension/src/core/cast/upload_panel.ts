@@ -2,6 +2,7 @@
 
 import { upload } from '../audio/upload';
 import { h } from '../ui/dom';
+import { CallError } from '../host/channel';
 import type { Host } from '../host/host';
 import { button, type Failures, progressBar } from '../ui/elements';
 import { bytes } from '../ui/format';
@@ -29,17 +30,13 @@ export async function sendVoice(
 ): Promise<void> {
   const name = file.name ?? t('cast.the_recording');
   if (file.size > LARGEST)
-    throw {
-      got: t('cast.too_large', { file: name, size: bytes(file.size) }),
-      expected: t('cast.too_large_expected', { size: bytes(LARGEST) }),
-      remedy: t('cast.too_large_remedy'),
-    };
+    throw new CallError(
+      t('cast.too_large', { file: name, size: bytes(file.size) }),
+      t('cast.too_large_expected', { size: bytes(LARGEST) }),
+      t('cast.too_large_remedy'),
+    );
   if (!file.size)
-    throw {
-      got: t('cast.empty', { file: name }),
-      expected: t('cast.empty_expected'),
-      remedy: t('cast.empty_remedy'),
-    };
+    throw new CallError(t('cast.empty', { file: name }), t('cast.empty_expected'), t('cast.empty_remedy'));
   const bar = progressBar(t('cast.uploading', { file: name }));
   const stop = new AbortController();
   const panel = h(

@@ -1,7 +1,5 @@
 /** Traits: the values a widget shares with its kernel, typed like the payloads that Python writes. */
 
-import type { Host } from './host';
-
 export interface Check {
   severity: 'error' | 'warning' | 'info';
   message: string;
@@ -250,17 +248,6 @@ export const isMissing = (turn: TurnState): boolean =>
 export function secondsOf(turn: TurnState): number {
   if (turn.state === 'unspeakable') return 0;
   return turn.partial ? turn.estimated : (turn.seconds ?? turn.estimated);
-}
-
-/** The turns; without a kernel none is waiting or being generated, whatever the kernel said last. */
-export function turnsOf(host: Host): readonly TurnState[] {
-  const turns = host.get('turns') ?? [];
-  if (host.channel.connected) return turns;
-  return turns.map((turn) =>
-    turn.state === 'queued' || turn.state === 'speaking'
-      ? { ...turn, state: turn.chosen === null ? 'unspoken' : 'spoken' }
-      : turn,
-  );
 }
 
 /** The job trait where there is no job. */

@@ -11,8 +11,8 @@ import { watch } from '../ui/watch';
 import { keyTable, type Area } from './shortcuts';
 
 export interface Header {
-  openHelp(): void;
-  dispose(): void;
+  openHelp: () => void;
+  dispose: () => void;
 }
 
 const TONES: Partial<Record<ModelState['state'], Tone>> = { ready: 'good', loading: 'accent', failed: 'danger' };

@@ -30,8 +30,10 @@ export class TakeCard {
   private readonly name = h('span', { class: 'vvnb-take-name' });
   private readonly choose: HTMLInputElement;
   private readonly play: HTMLButtonElement;
-  private readonly star = this.small(t('takes.add_star'), 'star', () =>
-    this.ask('star_take', { take: this.id, starred: !this.shown?.take.starred }),
+  private readonly star = this.small(
+    t('takes.add_star'),
+    'star',
+    () => void this.ask('star_take', { take: this.id, starred: !this.shown?.take.starred }),
   );
   private readonly remove = this.small(t('takes.delete'), 'trash', () => void this.delete());
   private readonly wave: Waveform;
@@ -51,7 +53,7 @@ export class TakeCard {
     this.choose = h('input', {
       type: 'radio',
       name: group,
-      onchange: () => this.ask('choose_take', { turn: this.shown!.take.turn, take: this.id }),
+      onchange: () => void this.ask('choose_take', { turn: this.shown!.take.turn, take: this.id }),
     });
     this.play = button({
       label: t('takes.play'),

@@ -5,7 +5,7 @@ import type { Bus, Host } from '../host/host';
 import { button, Failures } from '../ui/elements';
 import { Toasts } from '../ui/popover';
 import { Disposers, watch } from '../ui/watch';
-import { turnsOf } from '../host/traits';
+import { turnsOf } from '../host/turns';
 import { t } from '../strings';
 import { Lane } from './lane';
 import { linesOf } from './lines';

@@ -2,7 +2,6 @@
 
 export type Child = Node | string | number | null | undefined | false;
 type Listeners = { [K in keyof HTMLElementEventMap as `on${K}`]?: (event: HTMLElementEventMap[K]) => void };
-type Attribute = string | number | boolean | null | undefined;
 export type Props = Listeners & {
   [name: string]: unknown;
   class?: string;
@@ -21,7 +20,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   ...children: Child[]
 ): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(props ?? {})) setProp(element, name, value as Attribute);
+  for (const [name, value] of Object.entries(props ?? {})) setProp(element, name, value);
   append(element, ...children);
   return element;
 }
@@ -60,7 +59,9 @@ function setProp(element: HTMLElement, name: string, value: unknown): void {
     Reflect.set(element, 'value', value ?? '');
   } else if (name.startsWith('aria-') && typeof value === 'boolean') {
     element.setAttribute(name, String(value));
-  } else if (value !== null && value !== undefined && value !== false) {
-    element.setAttribute(name, value === true ? '' : String(value));
+  } else if (value === true) {
+    element.setAttribute(name, '');
+  } else if (typeof value === 'string' || typeof value === 'number') {
+    element.setAttribute(name, String(value));
   }
 }

@@ -6,8 +6,8 @@ import { button } from './elements';
 import { icon } from './icons';
 
 export interface Popover {
-  open(): void;
-  close(): void;
+  open: () => void;
+  close: () => void;
 }
 
 /**
@@ -25,7 +25,7 @@ export function popover(anchor: HTMLButtonElement, label: string, content: () =>
     element.style.top = `${below ? from.bottom + 6 : from.top - 6 - height}px`;
   };
   element.addEventListener('toggle', (event) => {
-    const open = (event as ToggleEvent).newState === 'open';
+    const open = event.newState === 'open';
     anchor.setAttribute('aria-expanded', String(open));
     if (!open) {
       removeEventListener('scroll', place, true);
@@ -36,7 +36,7 @@ export function popover(anchor: HTMLButtonElement, label: string, content: () =>
     element.querySelector<HTMLElement>('input:checked, input, select, button, a')?.focus();
   });
   element.addEventListener('beforetoggle', (event) => {
-    if ((event as ToggleEvent).newState === 'open') element.replaceChildren(...content());
+    if (event.newState === 'open') element.replaceChildren(...content());
   });
   element.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') event.stopPropagation(); // it only closes the panel

@@ -2,7 +2,7 @@
 
 import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ISessionContextDialogs, SessionContextDialogs, Toolbar, WidgetTracker } from '@jupyterlab/apputils';
-import { ABCWidgetFactory, type DocumentRegistry } from '@jupyterlab/docregistry';
+import { ABCWidgetFactory, DocumentWidget, type DocumentRegistry } from '@jupyterlab/docregistry';
 import type { Contents } from '@jupyterlab/services';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
@@ -11,7 +11,7 @@ import { scriptIcon } from '../icons';
 import { useLanguage } from '../language';
 import { EXTENSION, FACTORY, FILE_TYPE, NAME } from '../names';
 import { IPreferences, IScriptTracker } from '../tokens';
-import { StudioPanel, ScriptDocument } from './widget';
+import { StudioPanel, type ScriptDocument } from './widget';
 
 class ScriptFactory extends ABCWidgetFactory<ScriptDocument, DocumentRegistry.IModel> {
   constructor(
@@ -32,7 +32,7 @@ class ScriptFactory extends ABCWidgetFactory<ScriptDocument, DocumentRegistry.IM
       preferences: this.preferences,
       openAsText: () => this.openAsText(context.path),
     });
-    const document = new ScriptDocument({ content, context, translator: this.translator });
+    const document = new DocumentWidget({ content, context, translator: this.translator });
     document.title.icon = scriptIcon;
     return document;
   }

@@ -2,7 +2,8 @@
 
 import type { ISessionContext } from '@jupyterlab/apputils';
 import { PageConfig } from '@jupyterlab/coreutils';
-import { DocumentWidget, type DocumentRegistry } from '@jupyterlab/docregistry';
+import type { DocumentWidget } from '@jupyterlab/docregistry';
+import { type DocumentRegistry } from '@jupyterlab/docregistry';
 import type { Contents, Kernel } from '@jupyterlab/services';
 import { Widget } from '@lumino/widgets';
 
@@ -167,9 +168,4 @@ export class StudioPanel extends Widget {
   }
 }
 
-export class ScriptDocument extends DocumentWidget<StudioPanel, DocumentRegistry.IModel> {
-  /** Project folder beside the file; empty until the kernel has answered. */
-  get project(): string {
-    return this.content.host.get('project_state')?.path ?? '';
-  }
-}
+export type ScriptDocument = DocumentWidget<StudioPanel, DocumentRegistry.IModel>;

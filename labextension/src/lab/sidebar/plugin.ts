@@ -84,8 +84,9 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
     });
     commands.addCommand(Commands.openProject, {
       label: t('lab.open_project'),
-      execute: async ({ path: stem }) => {
-        const path = `${String(stem)}${EXTENSION}`;
+      execute: async ({ path: stem }): Promise<unknown> => {
+        if (typeof stem !== 'string') return;
+        const path = `${stem}${EXTENSION}`;
         const { contents } = services;
         const there = await contents
           .get(PathExt.dirname(path))

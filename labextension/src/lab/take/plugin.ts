@@ -8,6 +8,7 @@ import { Widget } from '@lumino/widgets';
 
 import { SAMPLE_RATE } from '../../core/audio/resample';
 import { h } from '../../core/ui/dom';
+import { CallError } from '../../core/host/channel';
 import { Bus } from '../../core/host/host';
 import { failureNote, failureOf } from '../../core/ui/elements';
 import { clock } from '../../core/ui/format';
@@ -35,11 +36,7 @@ class TakeRenderer extends Widget implements IRenderMime.IRenderer {
     this.clear();
     try {
       const saved = savedTake(model.data);
-      if (!saved)
-        throw {
-          got: t('lab.take_unknown'),
-          remedy: t('lab.take_unknown_remedy'),
-        };
+      if (!saved) throw new CallError(t('lab.take_unknown'), '', t('lab.take_unknown_remedy'));
       const { take, sound } = saved;
       const decoder = new OfflineAudioContext(1, 1, SAMPLE_RATE);
       const audio = (await decoder.decodeAudioData(sound.buffer)).getChannelData(0);
