@@ -230,7 +230,7 @@ def test_the_same_cast_is_heard_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     engine.speak("Speaker 1: Well.", ["Ruben"], seed=1, max_seconds=0.4)  # whatever is slow only once
     pairs = []
     for attempt in range(3):
-        engine.memory.clear()
+        engine.prompt_cache.clear()
         encoded.clear()
         first = first_sound(script("Morning"), seed=attempt)
         assert len(encoded) == 2

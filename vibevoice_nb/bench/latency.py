@@ -181,7 +181,7 @@ def run_nano(threads: int) -> tuple[float, float, dict[str, float]]:
         assert sink.took is not None
         return sink.took
 
-    times = repeated(generation, engine.memory.clear)
+    times = repeated(generation, engine.prompt_cache.clear)
     wall, spent = [], []
     for seed in range(_ROUNDS):
         began = time.process_time()

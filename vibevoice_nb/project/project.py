@@ -35,7 +35,7 @@ from .timeline import Timeline
 
 if TYPE_CHECKING:
     from vibevoice_nb.engine.engine import Engine
-    from vibevoice_nb.engine.run import Spoken
+    from vibevoice_nb.engine.frames import Spoken
     from vibevoice_nb.voices.checks import Voice
 
     from .jobs.generation import Generation, Listener, Mode
@@ -234,7 +234,7 @@ class Project(TakesProject):
         ProjectError
             No such turn.
         """
-        from vibevoice_nb.engine.run import Spoken
+        from vibevoice_nb.engine.frames import Spoken
 
         with self._mutex:
             index = self._index(turn_id)
