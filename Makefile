@@ -79,7 +79,7 @@ check: $(VENV)/.dev
 		else echo "The TypeScript sources are not checked: that takes Node 20 or newer."; fi
 
 docs: $(VENV)/.docs
-	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
+	$(VENV)/bin/sphinx-build --fail-on-warning --keep-going -q -d build/docs-trees docs build/docs
 	@echo "The documentation is in $(CURDIR)/build/docs/index.html"
 
 bench-ui: $(VENV)/.dev

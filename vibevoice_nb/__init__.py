@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from vibevoice_nb.widgets import GenerationControls, Player, ScriptEditor, Studio, SweepGrid, VoicePicker
     from vibevoice_nb.widgets.magic import load_ipython_extension
 
-__version__ = "0.1.0"
+from vibevoice_nb._version import __version__
 
 __all__ = [
     "AudioError",

@@ -45,6 +45,6 @@ test.each([
   ['ToKernel', table.to_kernel],
   ['Methods', table.methods],
 ])('the types of %s say what the table says', (name, kinds) => {
-  const plain = JSON.parse(JSON.stringify(kinds).replaceAll('"integer', '"number'));
+  const plain: unknown = JSON.parse(JSON.stringify(kinds).replaceAll('"integer', '"number'));
   expect(declared(name)).toEqual(plain);
 });

@@ -19,10 +19,11 @@ from triton.compiler import ASTSource
 
 from vibevoice_nb.bench.model import bench_config, special_tokens
 from vibevoice_nb.model.config import parse_config
-from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation.sampler import Sampler
 from vibevoice_nb.model.generation.static_frame import StaticFrame
 from vibevoice_nb.model.kernels.cuda import attention, mixer, product, solver
 from vibevoice_nb.model.loading import prepare
+from vibevoice_nb.model.solver import solver_steps
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 CARDS = {80: 99, 90: 227}

@@ -15,11 +15,12 @@ from torch import Tensor
 
 from vibevoice_nb.model.generation.cuda_graphs import FramePool
 from vibevoice_nb.model.generation.loop import Step, generate, prefill
-from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation.sampler import Sampler
 from vibevoice_nb.model.generation.state import GenerationState
 from vibevoice_nb.model.language_model import LanguageModel
 from vibevoice_nb.model.loading.prepare import prepare
 from vibevoice_nb.model.prompt import Prompt, VoiceSlot
+from vibevoice_nb.model.solver import solver_steps
 from vibevoice_nb.model.tokenizer import SpecialTokens
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from vibevoice_nb.model.kernels import choice as kernel_choice
-from vibevoice_nb.model.kernels.cpu import Kernel
+from vibevoice_nb.model.kernels.base import Kernel
 
 _QNNPACK, _ONEDNN = 2, 3
 """Numbers of torch's quantized engines."""

@@ -22,7 +22,7 @@ from vibevoice_nb.model.generation import prompt_cache as remembering
 from vibevoice_nb.model.generation.cuda_graphs import FramePool
 from vibevoice_nb.model.generation.loop import generate, prefill
 from vibevoice_nb.model.generation.prompt_cache import PromptMemory
-from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation.sampler import Sampler
 from vibevoice_nb.model.generation.state import GenerationState
 from vibevoice_nb.model.generation.static_frame import StaticFrame
 from vibevoice_nb.model.kernels import quantized
@@ -30,6 +30,7 @@ from vibevoice_nb.model.kernels.quantized import Quantize
 from vibevoice_nb.model.loading import weights
 from vibevoice_nb.model.loading.prepare import load_prepared
 from vibevoice_nb.model.prompt import Prompt, VoiceSlot
+from vibevoice_nb.model.solver import solver_steps
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 from vibevoice_nb.system.memory_estimate import memory_need
 

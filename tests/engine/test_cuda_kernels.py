@@ -32,15 +32,16 @@ from torch import Tensor, nn
 
 from vibevoice_nb.model.generation import cuda_graphs as graphs
 from vibevoice_nb.model.generation.cuda_graphs import FramePool
-from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation.sampler import Sampler
 from vibevoice_nb.model.generation.static_frame import StaticFrame
 from vibevoice_nb.model.kernels import cuda
-from vibevoice_nb.model.kernels.cpu import Kernel
+from vibevoice_nb.model.kernels.base import Kernel
 from vibevoice_nb.model.language_model import rotate
 from vibevoice_nb.model.loading import prepare
 from vibevoice_nb.model.modules.attention import attend_step
 from vibevoice_nb.model.modules.conv import DepthwiseConv, TwofoldState
 from vibevoice_nb.model.modules.layers import Modulated, Normalized, RMSNorm
+from vibevoice_nb.model.solver import solver_steps
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 pytest.importorskip("triton")

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vibevoice_nb.model.codec import Block
 from vibevoice_nb.model.kernels import choice as kernel_choice
+from vibevoice_nb.model.kernels.base import Kernel
 from vibevoice_nb.model.kernels.choice import (
     choose_for_many_rows,
     choose_kernel,
@@ -22,7 +23,7 @@ from vibevoice_nb.model.kernels.choice import (
     has_onednn,
     kept_width,
 )
-from vibevoice_nb.model.kernels.cpu import CastKernel, Kernel, WideningKernel
+from vibevoice_nb.model.kernels.cpu import CastKernel, WideningKernel
 from vibevoice_nb.model.loading.prepare import prepare
 
 __all__ = ["machine"]  # a fixture

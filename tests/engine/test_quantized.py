@@ -15,7 +15,7 @@ from torch import Tensor
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.model.kernels import quantized
-from vibevoice_nb.model.kernels.cpu import Kernel
+from vibevoice_nb.model.kernels.base import Kernel
 from vibevoice_nb.model.kernels.quantized import Int4Kernel, Int8Kernel, choose_quantized
 from vibevoice_nb.model.loading.footprint import kept_bytes
 from vibevoice_nb.model.loading.prepare import prepare

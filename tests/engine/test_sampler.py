@@ -11,7 +11,8 @@ from plain_loop import scheduler_of, solve
 from torch import Tensor
 
 from vibevoice_nb.errors import OptionError
-from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation.sampler import Sampler
+from vibevoice_nb.model.solver import solver_steps
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 ODE, SDE = "dpmsolver++", "sde-dpmsolver++"

@@ -269,7 +269,7 @@ def check_nothing_lost(
         if not values_changed:
             assert now["voices"] == original["voices"]
     earlier = [
-        entry[2]["text"] for step in project._state.undo for entry in step.back if entry[0] == "script"
+        entry[2]["text"] for step in project.history.steps for entry in step.back if entry[0] == "script"
     ]
     assert any("script" in text or "project.json" in text for text in said) or now["text"] == original["text"]
     assert original["text"] in (now["text"], *earlier) or any("project.json" in text for text in said)
@@ -278,6 +278,6 @@ def check_nothing_lost(
             take = project.take(take_id)
             heard = take.audio
         except VibeVoiceError:
-            assert said or take_id in project._takes  # an error when it is heard is said, too
+            assert said or take_id in project.store.takes  # an error when it is heard is said, too
         else:
             assert said or np.array_equal(heard, audio[take_id])

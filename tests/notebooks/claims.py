@@ -131,7 +131,7 @@ assert finished == [turn.chosen for turn in project.turns][: len(finished)] and 
 """,
         "05-14": """
 assert [turn for turn, same in untouched.items() if not same] == [swim.id], "the others are untouched"
-assert len(project.takes(swim.id)) == 2, "both takes are kept"
+assert len(project.takes.of(swim.id)) == 2, "both takes are kept"
 """,
         "05-18": """
 assert [turn.state for turn in project.turns] == ["spoken"] * 6

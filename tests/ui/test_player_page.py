@@ -202,7 +202,7 @@ def test_shows_another_take_and_its_spectrogram(player: Callable[..., Room]) -> 
     room.widget.take = Take.from_audio(sweep(3), name="another")
     room.mounted.until(lambda: "0:03.0" in room.page.locator(".vvnb-deck-time").inner_text())
     room.widget.take = None
-    room.mounted.until(lambda: not room.page.locator(".vvnb-deck-stage").is_visible())
+    room.mounted.until(lambda: not room.page.locator(".vvnb-deck-waveform-view").is_visible())
 
 
 def painted(room: Room) -> str:

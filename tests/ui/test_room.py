@@ -27,7 +27,7 @@ def test_no_accessibility_faults(room: Callable[..., Any], theme: str) -> None:
     page.get_by_role("tab", name="Settings").click()
     page.get_by_role("tab", name="Export").click()
     page.keyboard.press("?")
-    assert page.get_by_role("dialog", name="Keys").is_visible()
+    assert page.get_by_role("dialog", name="Keyboard shortcuts").is_visible()
     assert faults(page) == []
 
 

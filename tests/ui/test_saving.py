@@ -98,5 +98,5 @@ def test_several_notices_are_all_shown(room: Callable[..., Any]) -> None:
         mounted.send("notice", [], severity="info", text=f"Notice {number}.")
     page = mounted.page
     page.get_by_text("Notice 4.").wait_for()
-    texts = page.locator(".vvnb-news .vvnb-note").all_inner_texts()
+    texts = page.locator(".vvnb-notices .vvnb-note").all_inner_texts()
     assert [text.strip() for text in texts] == ["Notice 2.", "Notice 3.", "Notice 4."]

@@ -1,4 +1,4 @@
-"""What the documentation shows works; its pages are in the menu, and what is made for them is whole."""
+"""The documentation: its Python runs, every page is in the menu, and its figures are true."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ PAGES = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
 
 
 @pytest.fixture
-def hooks(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    pytest.importorskip("mkdocs", reason="needs MkDocs: pip install 'vibevoice-nb[docs]'")
+def generated(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(DOCS))
-    monkeypatch.delitem(sys.modules, "hooks", raising=False)
-    import hooks
+    monkeypatch.delitem(sys.modules, "generated", raising=False)
+    import generated
 
-    return hooks
+    return generated
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -36,30 +35,64 @@ def test_the_python_of_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytes
 
 
 def test_every_page_is_in_the_menu() -> None:
-    menu = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
-    assert sorted(re.findall(r"[\w/-]+\.md", menu)) == PAGES
+    toctrees = re.findall(
+        r"^```{toctree}\n(.*?)^```", (DOCS / "index.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    entries = {line for tree in toctrees for line in tree.splitlines() if line and not line.startswith(":")}
+    assert entries == {page.removesuffix(".md") for page in PAGES} - {"index"} | {"tutorials/*"}
 
 
-def test_made_pages_are_whole(hooks: ModuleType, tmp_path: Path) -> None:
-    language = hooks.script_language()
+def test_the_reference_names_what_exists() -> None:
+    from importlib import import_module
+
+    for page in (DOCS / "reference").glob("*.md"):
+        names = re.findall(r"^\.\. auto\w+:: (\S+)", page.read_text("utf-8"), re.MULTILINE)
+        assert names, page
+        for name in names:
+            module, _, attribute = name.rpartition(".")
+            assert name == "vibevoice_nb.errors" or hasattr(import_module(module), attribute), name
+
+
+def test_generated_pages_are_complete(generated: ModuleType) -> None:
+    language = generated.script_language()
     assert "```text\n# a line that begins" in language and "* `[pause]` is one second" in language
-    commands = hooks.command_line()
+    commands = generated.command_line()
     for command in ("speak", "voices add", "web", "doctor"):
         assert f"## `vibevoice-nb {command}`" in commands
     assert "```bash\nvibevoice-nb speak script.txt\n" in commands and "Examples:" not in commands
+    for page in PAGES:
+        for name in re.findall(r"<!-- (\w+) -->", (DOCS / page).read_text("utf-8")):
+            assert name in generated.GENERATED, page
 
 
-def test_a_notebook_becomes_a_page(hooks: ModuleType, tmp_path: Path) -> None:
-    cells = [
-        {"cell_type": "markdown", "source": ["# Hello\n", "Listen."]},
-        {"cell_type": "code", "source": ["1 + 1"]},
-        {"cell_type": "code", "source": []},
+def test_tutorials_are_copied_without_leftovers(
+    generated: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebooks = tmp_path / "notebooks"
+    for file in (
+        "01-hello.ipynb",
+        "colab.ipynb",
+        "scripts/1-hello.txt",
+        "hello.vibevoice/project.json",
+        "out/a.mp3",
+    ):
+        (notebooks / file).parent.mkdir(parents=True, exist_ok=True)
+        (notebooks / file).write_text("{}")
+    monkeypatch.setattr(generated, "ROOT", tmp_path)
+    monkeypatch.setattr(generated, "TUTORIALS", tmp_path / "docs" / "tutorials")
+    for _ in range(2):
+        generated.copy_tutorials()
+        copied = sorted(str(path.relative_to(tmp_path / "docs")) for path in (tmp_path / "docs").rglob("*.*"))
+        assert copied == ["tutorials/01-hello.ipynb", "tutorials/scripts/1-hello.txt"]
+        (tmp_path / "docs" / "tutorials" / "left.wav").write_text("")
+
+
+def test_links_of_tutorials_lead_to_pages(generated: ModuleType) -> None:
+    source = [
+        "[card](../vibevoice_nb/nano/MODEL_CARD.md), [loop](../vibevoice_nb/model/loop.py), [2](02-a.ipynb)"
     ]
-    path = tmp_path / "01-hello.ipynb"
-    path.write_text(json.dumps({"cells": cells}))
-    page = hooks.tutorial(path)
-    assert page.startswith("# Hello\n") and "Listen." in page and "```python\n1 + 1\n```" in page
-    assert page.count("```") == 2
+    generated.insert(None, "tutorials/01-hello", source)
+    assert source == ["[card](../model-card.md), loop, [2](02-a.ipynb)"]
 
 
 # --- claims -------------------------------------------------------------------------------------------------
@@ -85,7 +118,7 @@ def test_limits_of_the_web_demo_are_those_in_the_code() -> None:
     assert told == {name: float(value) for name, value in asdict(Limits()).items()}
 
 
-def test_what_is_said_of_nano_is_so() -> None:
+def test_figures_of_nano_are_true() -> None:
     from vibevoice_nb import Engine
     from vibevoice_nb.model.loading.checkpoint import NANO_FOLDER
     from vibevoice_nb.system.model_info import describe
@@ -104,19 +137,19 @@ def test_what_is_said_of_nano_is_so() -> None:
     assert (config.frame_rate, config.hop_length) == (7.5, 3200) and "7.5 Hz speech codec" in README
 
 
-def test_the_published_models_have_the_tensors_that_are_counted() -> None:
+def test_the_number_of_published_tensors_is_true() -> None:
     keys = json.loads(gzip.decompress((ROOT / "tests/data/keys/native_1.5b.json.gz").read_bytes()))
     assert f"{len(keys)} keys" in README
 
 
 def test_tables_of_speed_agree_with_each_other_and_add_up() -> None:
-    """The same rows in both places; parts make the whole; the ratio is that of the two sides."""
-    both = [
+    """The README has four columns of the same rows; the components make the whole; the ratio is right."""
+    short, full = (
         [row for row in rows(page, begin="") if re.match(r"[\d,]+ tokens, (fp32|bf16)", row[0])]
         for page in (README, (DOCS / "speed.md").read_text("utf-8"))
-    ]
-    assert both[0] == both[1] and len(both[0]) == 5
-    for _, *figures in both[0]:
+    )
+    assert short == [[row[0], *row[-3:]] for row in full] and len(full) == 5
+    for _, *figures in full:
         *parts, total, native, ratio = map(float, figures)
         assert abs(sum(parts) - total) <= 0.04 * total, "medians, each of its own"
         assert abs(total / native - ratio) <= 0.006

@@ -21,11 +21,11 @@ import torch
 from checkpoints import write_checkpoint
 from cli_helpers import Bench, bench, last_json, models
 
+from vibevoice_nb.machine import DeviceInfo
 from vibevoice_nb.model.generation.state import GenerationState
 from vibevoice_nb.model.kernels import choice as kernel_choice
 from vibevoice_nb.model.loading.weights import load_model
 from vibevoice_nb.system import doctor, machine
-from vibevoice_nb.system.machine import DeviceInfo
 from vibevoice_nb.system.memory_estimate import memory_need
 from vibevoice_nb.system.model_info import describe
 

@@ -115,7 +115,7 @@ def test_a_respoken_turn_leaves_the_samples_of_the_others(project: Project, engi
     new = {
         part.take.manifest["turn_id"]: after.read(part.start, part.take.samples) for part in after.segments
     }
-    assert len(project.takes(turn)) == 2
+    assert len(project.takes.of(turn)) == 2
     assert old[turn].shape != new[turn].shape or not np.allclose(old[turn], new[turn])
     for other in project.turns:
         if other.id != turn:
@@ -125,15 +125,15 @@ def test_a_respoken_turn_leaves_the_samples_of_the_others(project: Project, engi
 def test_the_context_is_really_used(project: Project, engine: Engine) -> None:
     spoken(project, engine)
     last = project.turns[1].id
-    first = project.takes(last)[0]
+    first = project.takes.of(last)[0]
     spoken(project, engine, last)
-    same = project.takes(last)[-1]
+    same = project.takes.of(last)[-1]
     assert same.manifest["prefill_sha256"] == first.manifest["prefill_sha256"]
     np.testing.assert_array_equal(same.audio, first.audio)
     spoken(project, engine, project.turns[0].id, seed=5)
     assert project.turn(last).context_changed
     spoken(project, engine, last)
-    other = project.takes(last)[-1]
+    other = project.takes.of(last)[-1]
     assert other.manifest["prefill_sha256"] != first.manifest["prefill_sha256"]
     assert other.audio.shape != first.audio.shape or not np.allclose(other.audio, first.audio)
     assert not project.turn(last).context_changed

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from vibevoice_nb import __version__
 
 ROOT = Path(__file__).parents[2]
 # flash-attn needs an NVIDIA GPU; the others judge a voice in `make bench-voice`, and no test imports them.
@@ -46,3 +49,7 @@ def test_every_lower_bound_is_tested() -> None:
 
 def test_the_makefile_installs_them() -> None:
     assert "-c constraints/lowest.txt" in (ROOT / "Makefile").read_text("utf-8")
+
+
+def test_python_and_the_extension_have_one_version() -> None:
+    assert json.loads((ROOT / "labextension" / "package.json").read_text("utf-8"))["version"] == __version__

@@ -17,7 +17,7 @@ from vibevoice_nb import Engine
 from vibevoice_nb.audio.encode import encode
 from vibevoice_nb.engine.options import GenerationOptions
 from vibevoice_nb.errors import OptionError, ScriptError, VibeVoiceError, VoiceError
-from vibevoice_nb.model.generation.sampler import solver_steps
+from vibevoice_nb.model.solver import solver_steps
 from vibevoice_nb.project.jobs.sweep import Sweep
 from vibevoice_nb.project.storage.schema import checked_setting
 from vibevoice_nb.ranges import GENERATION, MAX_CFG, MAX_STEPS

@@ -71,18 +71,18 @@ def facts(project: Project) -> dict[str, Any]:
     return {
         "text": project.script_text,
         "turns": project.turns,
-        "takes": {turn.id: [take.id for take in project.takes(turn.id)] for turn in project.turns},
+        "takes": {turn.id: [take.id for take in project.takes.of(turn.id)] for turn in project.turns},
         "starred": sorted(
             take.id
             for turn in project.turns
-            for take in project.takes(turn.id)
+            for take in project.takes.of(turn.id)
             if project.is_starred(take.id)
         ),
         "settings": dict(project.settings),
         "cast": {
             label: (m.color, m.voice and m.voice.sha256, m.consent) for label, m in project.cast.items()
         },
-        "undo": [step.words for step in project._state.undo],
+        "undo": [step.words for step in project.history.steps],
         "samples": project.timeline().samples,
     }
 

@@ -66,7 +66,7 @@ while True:
     with Project.open(tmp_path / "talk") as project:
         assert not project.read_only
         assert [turn.state for turn in project.turns] == ["spoken"] * 6 + ["unspoken"] * 2
-        assert [take.audio.size for turn in project.turns[:6] for take in project.takes(turn.id)] == [
+        assert [take.audio.size for turn in project.turns[:6] for take in project.takes.of(turn.id)] == [
             3 * FRAME
         ] * 6
         (part,) = project.unfinished
@@ -163,7 +163,7 @@ sys.stdin.read()
     process = start(code, path)
     try:
         assert said(process) == "ready"
-        with pytest.warns(UserWarning, match="read only"):
+        with pytest.warns(UserWarning, match="read-only"):
             second = Project.open(path)
         assert second.read_only and f"process {process.pid}" in second.holder
         assert second.take(second.turns[2].chosen or "").audio.size == 3 * FRAME  # it can be heard
@@ -204,7 +204,7 @@ def test_a_project_that_cannot_be_changed(path: Path, how: str) -> None:
         assert project.closed
     before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
     for change in changes(project):
-        with pytest.raises(ProjectError, match=r"read only|closed"):
+        with pytest.raises(ProjectError, match=r"read-only|closed"):
             change()
     assert before == {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
     assert project.can_undo == "" or how == "closed"

@@ -1,4 +1,4 @@
-"""What the README shows works: its Python runs, its commands exist, its pictures and links are there."""
+"""The README: its Python runs, its commands exist, its pictures and links are there, and it is short."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
-def test_the_python_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     for number, block in enumerate(blocks("python"), 1):
         exec(compile(block, f"README, Python {number}", "exec"), names)
-    for file in ("episode.mp3", "episode.srt", "morning.wav", "talk.vibevoice/project.json"):
+    for file in ("episode.mp3", "episode.srt", "morning.wav", "episode.vibevoice/project.json"):
         assert (tmp_path / file).stat().st_size, file
 
 
@@ -42,9 +42,27 @@ def test_the_commands_exist() -> None:
     assert extras and all(re.search(rf"^{extra} = \[", project, re.MULTILINE) for extra in extras)
 
 
+def test_options_of_the_commands_exist() -> None:
+    import typer
+
+    from vibevoice_nb.cli.app import app
+
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    lines = [line.partition("#")[0] for block in blocks("bash") for line in block.splitlines()]
+    for line in lines:
+        if match := re.search(r"vibevoice-nb (\w+)(.*)", line):
+            known = {option for parameter in commands[match[1]].params for option in parameter.opts}
+            assert set(re.findall(r"--[a-z-]+", match[2])) <= known, line
+
+
 def test_links_and_pictures_are_there() -> None:
     places = [place for place in re.findall(r"\]\(([^)]+)\)", README) if "://" not in place]
     assert places and all((ROOT / place).is_file() for place in places)
-    for line in re.findall(r"^  ?([\w/. ]+?)  +", "".join(blocks("text")), re.MULTILINE):
-        for name in line.split():
-            assert (ROOT / "vibevoice_nb" / name).exists() or (ROOT / name).exists(), name
+
+
+def test_it_is_short_and_begins_with_a_picture_and_the_first_result() -> None:
+    lines = README.splitlines()
+    assert len(lines) < 150
+    first_screen = "\n".join(lines[:20])
+    for part in ("](docs/images/", "pip install", "--out hello.wav"):
+        assert part in first_screen

@@ -85,7 +85,7 @@ def test_it_is_refused_by_itself(project: Project, engine: Engine) -> None:
     job = project.generate(lambda: engine, [turn], **QUICK)
     with pytest.raises(ScriptError, match="line 2: nano has nothing to speak"):
         job.result(60)
-    assert job.state == "failed" and not project.takes(turn)
+    assert job.state == "failed" and not project.takes.of(turn)
 
 
 def test_a_script_in_one_pass_skips_it_too(project: Project, engine: Engine) -> None:

@@ -55,7 +55,7 @@ def test_an_empty_file_takes_the_script_of_its_project(folder: Path) -> None:
 
 
 def test_a_project_that_is_in_use_is_only_read(folder: Path) -> None:
-    with pytest.warns(UserWarning, match="read only"), Project.create(folder / "talk", "Ben: Mine.") as mine:
+    with pytest.warns(UserWarning, match="read-only"), Project.create(folder / "talk", "Ben: Mine.") as mine:
         assert show(folder, "Anna: Hi.")["state"]["project"]["read_only"]
         assert mine.script_text == "Ben: Mine."
 

@@ -25,11 +25,12 @@ from vibevoice_nb.bench.model import special_tokens
 from vibevoice_nb.bench.roofline import Floor, frame_bytes, measure_bandwidth
 from vibevoice_nb.model.generation.cuda_graphs import FramePool
 from vibevoice_nb.model.generation.loop import generate
-from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation.sampler import Sampler
 from vibevoice_nb.model.generation.state import GenerationState
 from vibevoice_nb.model.generation.static_frame import StaticFrame
 from vibevoice_nb.model.loading.placement import DTYPES
 from vibevoice_nb.model.loading.prepare import load_prepared
+from vibevoice_nb.model.solver import solver_steps
 
 CFG_SCALE, NUM_STEPS = 1.3, 10
 _REPLAYS = 10

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.model.generation.loop import generate, prefill
-from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation.sampler import Sampler
 from vibevoice_nb.model.generation.state import GenerationState
 from vibevoice_nb.model.generation.step import Step
 from vibevoice_nb.model.kernels.quantized import Quantize
@@ -26,6 +26,7 @@ from vibevoice_nb.model.loading.checkpoint import NANO_FOLDER
 from vibevoice_nb.model.loading.placement import DTYPES
 from vibevoice_nb.model.loading.prepare import load_prepared
 from vibevoice_nb.model.prompt import Prompt, encode_voices
+from vibevoice_nb.model.solver import solver_steps
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 from vibevoice_nb.script import parse_script
 from vibevoice_nb.voices.library import resolve_voice

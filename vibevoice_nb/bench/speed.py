@@ -41,9 +41,9 @@ from vibevoice_nb.bench.cold_start import run_start
 from vibevoice_nb.bench.latency import TOKENS, run_first_sound, run_nano
 from vibevoice_nb.bench.model import SIZES, bench_config, write_random_checkpoint
 from vibevoice_nb.bench.roofline import Floor
+from vibevoice_nb.machine import processor_name
 from vibevoice_nb.model.config import SAMPLE_RATE
 from vibevoice_nb.model.loading.placement import DTYPES, cpu_has_fast_bfloat16, pick_device
-from vibevoice_nb.system.machine import processor_name
 
 CONTEXTS = (300, 8000, 16_000)
 FRAMES, MAX_ROUNDS, MIN_ROUNDS = 4, 6, 2

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vibevoice_nb.cli.terminal import out
-from vibevoice_nb.system.machine import in_gigabytes
+from vibevoice_nb.machine import in_gigabytes
 
 if TYPE_CHECKING:
     from vibevoice_nb.system.doctor import Finding

@@ -12,7 +12,7 @@ import torch
 from ..errors import OptionError, ScriptError
 from ..model.generation.cuda_graphs import FramePool, one_device
 from ..model.generation.prompt_cache import PromptMemory
-from ..model.generation.sampler import Sampler, solver_steps
+from ..model.generation.sampler import Sampler
 from ..model.generation.threads import at_most_threads, is_small
 from ..model.kernels.quantized import Quantize
 from ..model.loading.checkpoint import NANO, find_checkpoint, mirror_of, revision_of
@@ -21,6 +21,7 @@ from ..model.loading.prepare import load_prepared
 from ..model.loading.weights import build_model, list_tensors, read_config
 from ..model.modules.attention import attention_name
 from ..model.prompt import Prompt, build_prompt
+from ..model.solver import solver_steps
 from ..model.tokenizer import Tokenizer, load_tokenizer
 from ..model.vibevoice import VibeVoiceModel
 from ..ranges import one_of, shown

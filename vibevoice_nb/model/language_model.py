@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .config import LanguageConfig
-from .kernels.cpu import Norm
+from .kernels.base import Norm
 from .modules.attention import attend_causal, attend_step
 from .modules.kv_cache import KVCache
 from .modules.layers import RMSNorm, SwiGLU

@@ -1,40 +1,27 @@
-"""Who speaks: the names in a script, and the speakers' voices, copied into the project.
-
-A voice is two files in `voices/`: the recording as FLAC, 24 bits, and JSON with what it was made from.
-"""
+"""Cast of a project: the speakers by label, each with a color and a voice."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import re
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
-from vibevoice_nb.audio.io import encode_audio, read_audio
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
-from vibevoice_nb.errors import OptionError, VibeVoiceError
+from vibevoice_nb.errors import OptionError, VoiceError
 from vibevoice_nb.ranges import shown
 from vibevoice_nb.script.json_form import json_text, looks_like_json
 from vibevoice_nb.script.lines import is_name, speaker_number
 from vibevoice_nb.script.parsing import parse_script
 from vibevoice_nb.script.turns import label_of
-from vibevoice_nb.voices.checks import MAX_VOICE_SECONDS, Voice, VoiceCheck, load_voice
-from vibevoice_nb.voices.names import fold_name
+from vibevoice_nb.voices.checks import Voice, load_voice
+from vibevoice_nb.voices.library import resolve_voice
 
-from .storage.folder import ProjectFolder
-from .storage.schema import MemberRecord, is_file_name
-
-Kind = Literal["built-in", "library", "upload", "recording", "file"]
-
-_FACTS_BYTES = 64 * 1024
+from .history import History, inverse
+from .storage.schema import MemberRecord, checked_color, read_record
+from .storage.undo import Kept
+from .store import ProjectStore
 
 
 @dataclass(frozen=True)
@@ -65,6 +52,175 @@ class CastMember:
     def needs_consent(self) -> bool:
         """Whether the voice is a person's who has to agree; the built-in ones are synthetic."""
         return self.kind not in ("", "built-in")
+
+
+class Cast(Mapping[str, CastMember]):
+    """Speakers by label: those of the script in the model's order, then others that have a voice."""
+
+    def __init__(self, store: ProjectStore, history: History) -> None:
+        self._store, self._history = store, history
+
+    def snapshot(self) -> dict[str, CastMember]:
+        """Return the speakers as they are now."""
+        with self._store.mutex:
+            order = {turn.label: turn.speaker_index for turn in self._store.script.turns}
+            last = len(order) + 4
+            records = sorted(self._store.state.cast, key=lambda member: order.get(member.label, last))
+            return {record.label: self._member(record) for record in records}
+
+    def __getitem__(self, label: str) -> CastMember:
+        return self.snapshot()[label]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.snapshot())
+
+    def __len__(self) -> int:
+        return len(self._store.state.cast)
+
+    # Views of one moment: another thread may change the cast while they are iterated.
+
+    def keys(self) -> KeysView[str]:
+        return self.snapshot().keys()
+
+    def values(self) -> ValuesView[CastMember]:
+        return self.snapshot().values()
+
+    def items(self) -> ItemsView[str, CastMember]:
+        return self.snapshot().items()
+
+    def __repr__(self) -> str:
+        voices = (f"{label}: {member.voice.name if member.voice else None}" for label, member in self.items())
+        return f"<Cast {', '.join(voices)}>"
+
+    def set_voice(self, label: str, voice: Any, kind: str | None = None, consent: bool = False) -> CastMember:
+        """Give a speaker a voice; it is copied into the project.
+
+        Parameters
+        ----------
+        label : str
+            As in the script: "Anna", "Speaker 1".
+        voice : Voice, str, path or float32 [N]
+            A voice, or whatever `resolve_voice` makes one of.
+        kind : {"built-in", "library", "upload", "recording", "file"}, optional
+            By default what the voice says of itself.
+        consent : bool
+            Whether the right to use it is confirmed.
+
+        Raises
+        ------
+        OptionError
+            No label, or an unknown kind.
+        VoiceError
+            No voice, or one that can't be used.
+        ProjectError
+            The project can't be changed.
+        """
+        label = checked_label(label)
+        resolved = voice if isinstance(voice, Voice) else resolve_voice(voice)
+        self._replace_voice(label, f"gave {label} the voice {resolved.name}", resolved, kind, consent)
+        return self[label]
+
+    def clear_voice(self, label: str) -> None:
+        """Take a speaker's voice away.
+
+        Raises
+        ------
+        VoiceError
+            The speaker has none.
+        ProjectError
+        """
+        label = self._voiced(label).label
+        with self._store.changing("cast") as state:
+            self._member_can_be_undone(label, f"took the voice of {label} away")
+            member = state.member(label)
+            member.voice, member.consent = None, False
+            if all(turn.label != label for turn in self._store.script.turns):
+                state.cast.remove(member)
+
+    def trim_voice(self, label: str, start_s: float, stop_s: float) -> CastMember:
+        """Keep only `[start_s, stop_s)` of a speaker's recording, in seconds.
+
+        Raises
+        ------
+        VoiceError
+            The speaker has no voice, or what is left can't be used.
+        OptionError
+            No stretch of the recording.
+        ProjectError
+        """
+        member = self._voiced(label)
+        assert member.voice is not None
+        cut = trimmed(member.voice, start_s, stop_s)
+        self._replace_voice(
+            member.label, f"trimmed the voice of {member.label}", cut, member.kind, member.consent
+        )
+        return self[member.label]
+
+    def set_consent(self, label: str, consent: bool) -> None:
+        """Say whether the right to use a speaker's voice is confirmed.
+
+        Raises
+        ------
+        VoiceError
+            The speaker has no voice.
+        ProjectError
+        """
+        label = self._voiced(label).label
+        with self._store.changing("cast") as state:
+            state.member(label).consent = bool(consent)
+
+    def set_color(self, label: str, color: str) -> None:
+        """Give a speaker a color, such as "#0072b2".
+
+        Raises
+        ------
+        OptionError
+            No color, or no speaker.
+        ProjectError
+        """
+        label, color = checked_label(label), checked_color(color)
+        if label not in self:
+            raise OptionError(f"the speaker {label!r}", f"one of {', '.join(self)}", "see project.cast")
+        with self._store.changing("cast") as state:
+            state.member(label).color = color
+
+    def _replace_voice(self, label: str, words: str, voice: Voice, kind: str | None, consent: bool) -> None:
+        with self._store.changing("cast") as state:
+            name = self._store.voices.add(label, voice, kind)
+            self._member_can_be_undone(label, words)
+            member = state.member(label)
+            member.voice, member.consent = name, bool(consent)
+
+    def _member_can_be_undone(self, label: str, words: str) -> None:
+        before = asdict(self._store.state.member(label))
+        self._history.record(words, ["member", label, before])
+
+    def _voiced(self, label: str) -> CastMember:
+        label = checked_label(label)
+        member = self.get(label)
+        if member is None or member.voice is None:
+            got = f"{label}, who has no voice"
+            raise VoiceError(got, "a speaker with a voice", f"set_voice({label!r}, ...) gives one")
+        return member
+
+    def _member(self, record: MemberRecord) -> CastMember:
+        found = self._store.voices.get(record.voice, record.label) if record.voice else None
+        bare = CastMember(record.label, record.color)
+        return replace(bare, voice=found[0], kind=found[1], consent=record.consent) if found else bare
+
+
+def _check_member(key: str, before: Mapping[str, Any]) -> Kept:
+    voice = read_record(MemberRecord, before).voice
+    return Kept(voices=frozenset([voice] if voice else []))
+
+
+@inverse("member", _check_member)
+def _restore_member(store: ProjectStore, key: str, before: Mapping[str, Any]) -> bool:
+    """Give a speaker the voice of before."""
+    old = read_record(MemberRecord, before)
+    member = store.state.member(old.label)
+    member.voice, member.consent = old.voice, old.consent
+    return True
 
 
 def checked_label(label: object) -> str:
@@ -113,101 +269,6 @@ def cast_names(text: str, known: Iterable[str] = ()) -> tuple[str, ...]:
     return () if looks_like_json(json_text(text)) else parse_script(text, known=known).cast
 
 
-class VoiceShelf:
-    """The voices in a project's folder.
-
-    Parameters
-    ----------
-    folder : ProjectFolder
-    """
-
-    def __init__(self, folder: ProjectFolder) -> None:
-        self._folder = folder
-        self._loaded: dict[str, tuple[Voice, str] | None] = {}  # None: damaged
-
-    def add(self, label: str, voice: Voice, kind: str | None) -> str:
-        """Copy a voice in; return its name in the folder.
-
-        Raises
-        ------
-        OptionError
-            Unknown kind.
-        ProjectError
-            The disk refuses.
-        """
-        kind = kind or (voice.source if voice.source in ("built-in", "library") else "file")
-        if kind not in get_args(Kind):
-            raise OptionError(f"kind={kind!r}", f"one of {', '.join(get_args(Kind))}", "leave it out")
-        folder = self._folder.inside(self._folder.voices)
-        name = f"{_slug(label)}-{hashlib.sha256(f'{kind} {voice.sha256}'.encode()).hexdigest()[:12]}"
-        path = folder / f"{name}.flac"
-        with self._folder.disk():
-            folder.mkdir(exist_ok=True)
-        original = os.path.basename(voice.source) if voice.info is not None and kind != "built-in" else ""
-        _write_voice(self._folder, path, voice, kind, original)
-        self._loaded.pop(name, None)
-        return name
-
-    def write_again(self, name: str, folder: ProjectFolder) -> None:
-        """Write a voice that is in memory into another folder; nothing happens with one that isn't.
-
-        Raises
-        ------
-        ProjectError
-            The disk refuses.
-        """
-        if loaded := self._loaded.get(name):
-            voice, kind = loaded
-            original = "" if voice.source == kind else voice.source
-            _write_voice(folder, folder.voices / f"{name}.flac", voice, kind, original)
-
-    def member(self, record: MemberRecord) -> CastMember:
-        """The speaker of a record; without a voice, and with a warning, if its files are damaged."""
-        bare = CastMember(record.label, record.color)
-        if record.voice is None:
-            return bare
-        if record.voice not in self._loaded:
-            try:
-                self._loaded[record.voice] = self._load(record.voice)
-            except (VibeVoiceError, OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
-                self._folder.warn(f"the voice of {record.label} is left out, it is damaged: {exc}")
-                self._loaded[record.voice] = None
-        loaded = self._loaded[record.voice]
-        return CastMember(record.label, record.color, *loaded, record.consent) if loaded else bare
-
-    def _load(self, name: str) -> tuple[Voice, str]:
-        assert is_file_name(name)
-        path = self._folder.inside(self._folder.voices / f"{name}.flac")
-        facts: dict[str, Any] = json.loads(self._folder.read(path.with_suffix(".json"), _FACTS_BYTES))
-        audio, info = read_audio(path, max_seconds=MAX_VOICE_SECONDS)
-        checks = tuple(VoiceCheck(**check) for check in facts["checks"])
-        voice = Voice(str(facts["name"]), audio, str(facts["original"]) or str(facts["kind"]), checks, info)
-        if info.sample_rate != SAMPLE_RATE or voice.sha256 != facts["sha256"]:
-            raise ValueError(f"{path.name} isn't what was added")
-        if facts["kind"] not in get_args(Kind):
-            raise ValueError(f"{path.stem}.json has the kind {facts['kind']!r}")
-        return voice, str(facts["kind"])
-
-
-def _write_voice(folder: ProjectFolder, path: Path, voice: Voice, kind: str, original: str) -> None:
-    """Write a voice's two files."""
-    folder.write(path, encode_audio(path, voice.audio))
-    audio, _ = read_audio(path)  # FLAC rounds to 24 bits
-    kept = replace(voice, audio=audio)
-    facts = {
-        "version": 1,
-        "name": voice.name,
-        "kind": kind,
-        "original": original,
-        "sha256": kept.sha256,
-        "seconds": round(kept.seconds, 3),
-        "added": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "checks": [asdict(check) for check in voice.checks],
-    }
-    text = json.dumps(facts, indent=1, ensure_ascii=False)
-    folder.write(path.with_suffix(".json"), text.encode("utf-8", "replace"))
-
-
 def trimmed(voice: Voice, start_s: float, stop_s: float) -> Voice:
     """Cut `[start_s, stop_s)` out of a voice, check it again and set its level.
 
@@ -227,13 +288,3 @@ def trimmed(voice: Voice, start_s: float, stop_s: float) -> Voice:
     audio = np.array(voice.audio[round(start_s * SAMPLE_RATE) : round(stop_s * SAMPLE_RATE)])
     cut = load_voice(audio, name=voice.name, trim=False)
     return replace(cut, source=voice.source, info=voice.info)
-
-
-def _slug(label: str) -> str:
-    """A label as a plain file name.
-
-    >>> _slug("Émile Zola"), _slug("安娜")
-    ('emile-zola', 'voice')
-    """
-    plain = unicodedata.normalize("NFKD", fold_name(label)).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40] or "voice"

@@ -114,7 +114,7 @@ class Draft:
 def unfinished_take(folder: ProjectFolder, path: Path) -> Take | None:
     """The audio of a draft that was left behind, without its frames; None if it can't be heard."""
     with contextlib.suppress(VibeVoiceError, OSError, ValueError, KeyError, TypeError, RecursionError):
-        about = json.loads(folder.read(path / "draft.json", _DRAFT_BYTES))
+        about = folder.read_json(path / "draft.json", _DRAFT_BYTES)
         file = folder.inside(path / "audio.f32")
         if not file.is_file():
             return None

@@ -11,8 +11,11 @@ from vibevoice_nb.errors import ProjectError
 
 from .project import Project
 from .storage.paths import project_path
+from .store import ProjectStore
 
-_open: weakref.WeakValueDictionary[Path, Project] = weakref.WeakValueDictionary()
+_projects: weakref.WeakValueDictionary[Path, Project] = weakref.WeakValueDictionary()
+_stores: weakref.WeakValueDictionary[Path, ProjectStore] = weakref.WeakValueDictionary()
+"""Stores outlive their `Project` while somebody holds a part of it, such as its settings or a job."""
 _lock = threading.Lock()
 
 
@@ -43,19 +46,21 @@ def shared_project(path: str | os.PathLike[str], *, create: bool = True) -> Proj
     """
     folder = project_path(path).absolute()
     with _lock:
-        project = _open.get(folder)
-        # Read-only because of somebody who may have gone meanwhile: worth another try. One whose folder is
-        # gone has still what was in it; another project in its place is another one.
-        outdated = project is not None and (project.closed or project.read_only or project.was_replaced)
-        if project is None or outdated:
+        store = _stores.get(folder)
+        # If another process held the lock, it may have gone. If the folder is gone, memory still has its
+        # content; if another project is in its place, that one is opened.
+        if store is None or store.closed or store.read_only or store.was_replaced:
             if not folder.exists() and not create:
-                raise ProjectError(f"{folder}: no such folder", "a project's folder", "make a new one")
+                raise ProjectError(f"{folder}: no such folder", "a project's folder", "create a project")
             project = Project.open(folder) if folder.exists() else Project.create(folder)
-            _open[folder] = project
+        else:
+            project = _projects.get(folder) or Project(store)
+        _projects[folder], _stores[folder] = project, project.store
         return project
 
 
 def share(project: Project) -> None:
-    """Let `shared_project` give this object for its folder."""
+    """Make `shared_project` return this object for its folder."""
     with _lock:
-        _open[project.path.absolute()] = project
+        folder = project.path.absolute()
+        _projects[folder], _stores[folder] = project, project.store

@@ -1,22 +1,167 @@
-"""The script of a project's state: read, replaced, and taken back."""
+"""Script of a project: parsed, replaced, undone, and recovered when the project is opened."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import secrets
 import time
-from collections.abc import Callable, Collection
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from vibevoice_nb.errors import ScriptError
+from vibevoice_nb.errors import ProjectError, ScriptError
 from vibevoice_nb.script import Script, parse_script
 from vibevoice_nb.texts import whole_text
 
+from .history import History, inverse
 from .storage.folder import MAX_SCRIPT_BYTES
-from .storage.schema import Earlier, MemberRecord, State, TurnRecord, UndoStep
+from .storage.recovery import FoundScript, find_script
+from .storage.schema import MemberRecord, State, TurnRecord, read_records
+from .storage.undo import Kept, UndoStep
+from .store import ProjectStore
 from .turn_matching import Words, match_turns
 
 _TYPED_LETTERS = 40  # a change that is larger was pasted, deleted or generated
 _TYPED_SECONDS = 30.0  # what is typed within this time is one step of undo
+
+
+@dataclass
+class Earlier:
+    """An earlier script, with its turns and speakers that are not in the script after it."""
+
+    text: str
+    turns: list[dict[str, Any]] = field(default_factory=list)
+    cast: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if type(self.text) is not str:
+            raise ValueError("an earlier script is not text")
+
+    @property
+    def records(self) -> tuple[list[TurnRecord], list[MemberRecord]]:
+        """Its turns and speakers."""
+        return read_records(TurnRecord, self.turns), read_records(MemberRecord, self.cast)
+
+
+class ProjectScript:
+    """Script of a project: every take stays with its line when the text changes, see `match_turns`."""
+
+    def __init__(self, store: ProjectStore, history: History) -> None:
+        self._store, self._history = store, history
+
+    def load(self) -> None:
+        """Read the script of a project that is opened, and save what had to be recovered.
+
+        Raises
+        ------
+        ProjectError
+            If its file is not UTF-8 text and can't be recovered.
+        """
+        store = self._store
+        try:
+            found = find_script(store.folder.load_script(), store.state)
+        except UnicodeDecodeError as exc:
+            got = f"{store.path / 'script.txt'}: {exc}"
+            raise ProjectError(got, "text in UTF-8", "save it as UTF-8 text") from exc
+        _read(store, found.text)
+        if found.note and not store.read_only:
+            self._keep(found)
+
+    def write(self, text: str, *, typing: bool = False) -> None:
+        """Replace the script.
+
+        Parameters
+        ----------
+        text : str
+            Unpaired surrogates become U+FFFD.
+        typing : bool
+            True while a person types: small changes in a row are then one step of `undo`.
+
+        Raises
+        ------
+        ScriptError
+            If the script is too long.
+        ProjectError
+            If the disk refuses, which leaves the script unchanged, or the project can't be changed.
+        """
+        text, store = checked_text(text), self._store
+        with store.mutex:
+            if text == store.text:
+                return
+            with store.changing("script") as state:
+                old = state.copy()
+                _read(store, text)
+                store.trash_outdated = keep_earlier(state, old, typing=typing) or store.trash_outdated
+
+    def give(self, text: str, *, replace: bool = False) -> bool:
+        """Replace the script by the text of a cell, which may be run again, unless it was edited since.
+
+        Parameters
+        ----------
+        text : str
+        replace : bool
+            Also replace a script that was edited after the cell ran last; it can be undone.
+
+        Returns
+        -------
+        bool
+            True if the project's script is this text now.
+
+        Raises
+        ------
+        ScriptError, ProjectError
+            As `write`.
+        """
+        text, store = checked_text(text), self._store
+        with store.mutex:
+            edited = bool(store.text.strip()) and store.state.given.get("script") != _digest(store.text)
+            if text != store.text and edited and not replace:
+                return False
+            self.write(text)
+            if store.state.given.get("script") != _digest(text):
+                with store.changing("settings") as state:
+                    state.given["script"] = _digest(text)
+            return True
+
+    def _keep(self, found: FoundScript) -> None:
+        """Save a recovered script and warn of it; on a full disk it is recovered again the next time."""
+        store = self._store
+        store.folder.warn(f"{store.name}: {found.note}")
+        with contextlib.suppress(ProjectError):
+            if found.damaged:
+                store.folder.set_aside("script.txt")
+            elif found.before is not None:
+                earlier = asdict(Earlier(found.before))
+                self._history.record("took the edited script.txt", ["script", "", earlier])
+            store.folder.save(store.state, found.text)
+
+
+def _read(store: ProjectStore, text: str) -> None:
+    """Parse a text, and make it the script of the store."""
+    with_takes = {take.manifest["turn_id"] for take in store.takes.values()}
+    store.script = read_script(store.state, text, with_takes, lambda: secrets.token_hex(4))
+    store.text = text
+
+
+def _check_earlier(key: str, before: Mapping[str, Any]) -> Kept:
+    earlier = Earlier(**before)
+    _, members = earlier.records
+    voices = frozenset(member.voice for member in members if member.voice)
+    return Kept(voices=voices, letters=len(earlier.text))
+
+
+@inverse("script", _check_earlier, reason="script")
+def _bring_back(store: ProjectStore, key: str, before: Mapping[str, Any]) -> bool:
+    """Make an earlier script the script again, with its turns and speakers."""
+    earlier, state = Earlier(**before), store.state
+    turns, members = earlier.records
+    known = {turn.id for turn in (*state.turns, *state.retired)}
+    state.retired += [turn for turn in turns if turn.id not in known]
+    labels = {member.label for member in state.cast}
+    state.cast += [member for member in members if member.label not in labels]
+    _read(store, earlier.text)
+    return True
 
 
 def checked_text(text: str) -> str:
@@ -98,24 +243,19 @@ def keep_earlier(state: State, old: State, *, typing: bool) -> bool:
         typed is not None
         and last is not None
         and last.typed is not None
+        and last.back[0][0] == "script"
         and 0 <= now - last.typed < _TYPED_SECONDS
     ):
-        first = last.back[0][2]
-        earlier = Earlier(first["text"], first["turns"] + turns, first["cast"] + members)
+        first = Earlier(**last.back[0][2])
+        earlier = Earlier(first.text, first.turns + turns, first.cast + members)
         state.undo[-1] = UndoStep(last.words, [["script", "", asdict(earlier)]], last.typed)
         return False
     words = "edited the script" if typed is not None else "replaced the script"
     return state.remember(UndoStep(words, [["script", "", asdict(Earlier(before, turns, members))]], typed))
 
 
-def bring_back_script(state: State, before: dict[str, Any]) -> str:
-    """Put the turns and speakers of an earlier script back into the state; return its text, to be read."""
-    earlier = Earlier(**before)
-    known = {turn.id for turn in (*state.turns, *state.retired)}
-    state.retired += [TurnRecord(**turn) for turn in earlier.turns if turn["id"] not in known]
-    labels = {member.label for member in state.cast}
-    state.cast += [MemberRecord(**member) for member in earlier.cast if member["label"] not in labels]
-    return earlier.text
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _is_small(before: str, after: str) -> bool:

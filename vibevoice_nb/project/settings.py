@@ -1,39 +1,48 @@
-"""Settings of a project: how to generate, as plain values by name, saved with every change."""
+"""Settings of a project, saved with every change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import Any
 
-from .storage.schema import DEFAULTS, checked_setting
+from .storage.schema import DEFAULTS, Settings, checked_setting
+from .store import ProjectStore
 
-if TYPE_CHECKING:
-    from .opened import OpenProject
+_NAMES = tuple(field.name for field in fields(Settings))
 
 
-class Settings(MutableMapping[str, Any]):
-    """A project's settings; a name that was never set has its default, deleting one brings that back."""
+class ProjectSettings(MutableMapping[str, Any]):
+    """Settings by name: those of `Settings`, and any others that were set.
 
-    def __init__(self, project: OpenProject) -> None:
-        self._project = project
+    A name that was never set has its default; deleting a name restores it.
+    """
+
+    def __init__(self, store: ProjectStore) -> None:
+        self._store = store
+
+    @property
+    def current(self) -> Settings:
+        """The settings as they are now."""
+        return Settings(**{name: self[name] for name in _NAMES})
 
     def __getitem__(self, name: str) -> Any:
-        return {**DEFAULTS, **self._project._state.settings}[name]
+        return {**DEFAULTS, **self._store.state.settings}[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
         self.update({name: value})
 
     def __delitem__(self, name: str) -> None:
-        if name not in self._project._state.settings:
+        if name not in self._store.state.settings:
             raise KeyError(name)
-        with self._project._changing("settings") as state:
+        with self._store.changing("settings") as state:
             del state.settings[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**DEFAULTS, **self._project._state.settings})
+        return iter({**DEFAULTS, **self._store.state.settings})
 
     def __len__(self) -> int:
-        return len({**DEFAULTS, **self._project._state.settings})
+        return len({**DEFAULTS, **self._store.state.settings})
 
     def __repr__(self) -> str:
         return repr(dict(self))
@@ -49,7 +58,7 @@ class Settings(MutableMapping[str, Any]):
         values: Mapping[str, Any] = dict(*changes, **named)
         values = {name: checked_setting(name, value) for name, value in values.items()}
         if any(name not in self or self[name] != value for name, value in values.items()):
-            with self._project._changing("settings") as state:
+            with self._store.changing("settings") as state:
                 state.settings.update(values)
 
     def give(self, arguments: Mapping[str, Any]) -> None:
@@ -81,8 +90,25 @@ class Settings(MutableMapping[str, Any]):
         (8, 12)
         """
         values = {name: checked_setting(name, value) for name, value in arguments.items()}
-        new = {name: value for name, value in values.items() if self._project.is_new_argument(name, value)}
+        new = {name: value for name, value in values.items() if self.is_new_argument(name, value)}
         if new:
-            with self._project._changing("settings") as state:
+            with self._store.changing("settings") as state:
                 state.given.update(new)
                 state.settings.update(new)
+
+    def is_new_argument(self, name: str, value: Any) -> bool:
+        """Return True if a cell passes an argument for the first time, or with a new value."""
+        given = self._store.state.given
+        return name not in given or given[name] != value
+
+    def note_given(self, arguments: Mapping[str, Any]) -> None:
+        """Remember the arguments of a cell, for `is_new_argument`.
+
+        Raises
+        ------
+        ProjectError
+        """
+        new = {name: value for name, value in arguments.items() if self.is_new_argument(name, value)}
+        if new:
+            with self._store.changing("settings") as state:
+                state.given.update(new)

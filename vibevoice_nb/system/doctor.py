@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from vibevoice_nb.errors import VibeVoiceError
-from vibevoice_nb.system.machine import find_devices, in_gigabytes, usable_cores
+from vibevoice_nb.machine import find_devices, in_gigabytes, usable_cores
 
 Status = Literal["ok", "note", "warning", "missing"]
 

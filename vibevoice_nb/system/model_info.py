@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from ..errors import CheckpointError, DeviceError
+from ..machine import DeviceInfo, find_devices
 from ..model.config import ModelConfig, parse_config
 from ..model.generation.threads import is_small
 from ..model.kernels.quantized import Quantize
@@ -34,7 +35,6 @@ from ..model.loading.placement import DTYPES, pick_device, pick_dtype, place
 from ..model.loading.weights import TensorInfo, build_model, list_tensors, read_config
 from ..model.tokenizer import own_tokenizer
 from ..model.vibevoice import VibeVoiceModel
-from .machine import DeviceInfo, find_devices
 from .memory_estimate import Need, memory_need
 
 TALK_MINUTES = 10

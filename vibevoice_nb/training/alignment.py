@@ -1,4 +1,4 @@
-"""Which character of a text is being spoken at each moment: the phones that were said, laid along it.
+"""Alignment of a text with its speech: the character spoken at each moment, from the phones.
 
 C characters, T frames of four slots each.
 """
@@ -19,8 +19,8 @@ from .features import PHONE_SLOTS
 def spoken_characters(text: str, phones: list[tuple[str, float]], frames: int) -> np.ndarray:
     """Find the character spoken in each quarter of a frame.
 
-    Phones and characters are matched in order; what lies between two matches (spelled words, other
-    pronunciations) is spread evenly over the characters between them.
+    Phones and characters are matched in order; phones between two matches (spelled words, other
+    pronunciations) are spread evenly over the characters between them.
 
     Parameters
     ----------

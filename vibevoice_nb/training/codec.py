@@ -1,6 +1,6 @@
-"""Train nano's acoustic codec against fixed latents: the decoder back to audio, the encoder from audio.
+"""Training of nano's acoustic codec against fixed latents: decoder to audio, encoder from audio.
 
-Each is trained on its own. ``python -m vibevoice_nb.training.codec decoder --work-dir nano-work [--resume]``
+Each is trained separately. ``python -m vibevoice_nb.training.codec decoder --work-dir nano-work [--resume]``
 
 Shapes: B rows, F frames, N = 3200 F samples. Latents [B, F, 64], audio [B, N].
 """
@@ -33,10 +33,10 @@ FLOOR = 1e-4
 
 @dataclasses.dataclass(frozen=True)
 class CodecConfig:
-    """What ``configs/decoder.json`` and ``configs/encoder.json`` hold.
+    """Contents of ``configs/decoder.json`` and ``configs/encoder.json``.
 
-    `noise` is the largest deviation of the noise added to the decoder's input: what the language model
-    writes is not exact, and the decoder must speak it all the same.
+    `noise` is the largest standard deviation of the noise added to the decoder's input, since the language
+    model's latents are not exact.
     """
 
     batch: int
@@ -46,7 +46,7 @@ class CodecConfig:
 
 
 class SpectralLoss(nn.Module):
-    """Distance of two signals: log-mel and magnitude, L1, on five scales."""
+    """Distance between two signals: log-mel and magnitude, L1, on five scales."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class SpectralLoss(nn.Module):
             self.register_buffer(f"window_{n_fft}", torch.hann_window(n_fft), persistent=False)
 
     def magnitude(self, audio: Tensor, n_fft: int) -> Tensor:
-        """Magnitudes [B, bins, columns] of audio [B, N]; a full-scale sine has about 1."""
+        """Compute magnitudes [B, bins, columns] of audio [B, N]; a full-scale sine has about 1."""
         window = getattr(self, f"window_{n_fft}")
         spectrum = torch.stft(audio, n_fft, n_fft // 4, window=window, return_complex=True)
         power = torch.view_as_real(spectrum).square().sum(-1)
@@ -74,13 +74,13 @@ class SpectralLoss(nn.Module):
 
 
 def mel_filters(n_fft: int, bands: int) -> np.ndarray:
-    """Mel filters [bands, bins] float32, each with sum 1 and none empty."""
+    """Return mel filters [bands, bins] float32, each with sum 1 and none empty."""
     centers = librosa.mel_frequencies(bands + 2, fmin=40.0, fmax=11_000.0, htk=True)
     edges = np.linspace(0, SAMPLE_RATE / 2, n_fft // 2 + 1)
     rising = (edges - centers[:-2, None]) / np.diff(centers)[:-1, None]
     falling = (centers[2:, None] - edges) / np.diff(centers)[1:, None]
     filters = np.maximum(0, np.minimum(rising, falling))
-    # Low filters of small transforms fall between two bins: they take the nearest one.
+    # Low filters of small transforms can fall between two bins; use the nearest one.
     for row, center in zip(filters, centers[1:-1], strict=True):
         if row.sum() < 1e-3:
             row[np.abs(edges - center).argmin()] = 1.0
@@ -89,7 +89,7 @@ def mel_filters(n_fft: int, bands: int) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Drawn:
-    """Stretches of the corpus: latents [B, F, 64], audio [B, N] and phones [B, F, 4]."""
+    """Excerpts of the corpus: latents [B, F, 64], audio [B, N] and phones [B, F, 4]."""
 
     latents: Tensor
     audio: Tensor
@@ -97,21 +97,21 @@ class Drawn:
 
 
 class LatentCorpus(SpokenCorpus, Protocol):
-    """Utterances with their audio as well."""
+    """Utterances with their audio."""
 
     def audio(self, i: int) -> np.ndarray:
-        """Audio [T * 3200] float32."""
+        """Return audio [T * 3200] float32."""
 
 
 class Crops:
-    """Random stretches of the corpus; what reaches beyond an utterance is silence."""
+    """Random excerpts of the corpus, padded with silence."""
 
     def __init__(self, corpus: LatentCorpus, batch: int, frames: int) -> None:
         self.corpus, self.batch, self.frames = corpus, batch, frames
         self.ends = np.cumsum([corpus.meta[i]["frames"] for i in corpus.train])
 
     def draw(self, rng: random.Random) -> Drawn:
-        """A batch; long utterances are drawn more often."""
+        """Return a batch; long utterances are drawn more often."""
         places = [rng.randrange(int(self.ends[-1])) for _ in range(self.batch)]
         picks = np.searchsorted(self.ends, places, side="right")
         cut = [self.crop(self.corpus.train[pick], rng) for pick in picks]
@@ -119,7 +119,7 @@ class Crops:
         return Drawn(latents, audio, phones)
 
     def crop(self, index: int, rng: random.Random) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Latents, audio and phones of F frames of an utterance, from a random frame on."""
+        """Return latents, audio and phones of F frames of an utterance, starting at a random frame."""
         total = self.corpus.meta[index]["frames"]
         first = max(0, rng.randint(-2, max(0, total - self.frames)))
         last = min(total, first + self.frames)
@@ -136,7 +136,7 @@ class Crops:
 def train_decoder(
     corpus: Corpus, work_dir: Path, config: CodecConfig, *, resume: bool = False, until: int | None = None
 ) -> Trainer:
-    """Train the decoder; weights go to ``{work_dir}/decoder.safetensors``."""
+    """Train the decoder; write the weights to ``{work_dir}/decoder.safetensors``."""
     torch.manual_seed(config.loop.seed)
     decoder = Decoder(nano_config().acoustic.decoder)
     initialize(decoder)
@@ -162,7 +162,7 @@ def train_decoder(
 def train_encoder(
     corpus: Corpus, work_dir: Path, config: CodecConfig, *, resume: bool = False, until: int | None = None
 ) -> Trainer:
-    """Train the acoustic encoder; weights go to ``{work_dir}/encoder.safetensors``."""
+    """Train the acoustic encoder; write the weights to ``{work_dir}/encoder.safetensors``."""
     torch.manual_seed(config.loop.seed)
     encoder = Encoder(nano_config().acoustic.encoder)
     initialize(encoder)
@@ -184,7 +184,7 @@ def train_encoder(
 
 
 def main() -> None:
-    """Train one of the two."""
+    """Train the decoder or the encoder from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=("decoder", "encoder"))
     parser.add_argument("--work-dir", type=Path, required=True)

@@ -1,7 +1,7 @@
-"""What every trainer of nano shares: its shape, first weights, and a loop that can be interrupted.
+"""Shared training code: the shape of nano, initial weights, and a resumable training loop.
 
-A step's data and noise are drawn from generators seeded by the step's number, so a run that was interrupted
-and resumed takes the same steps as one that was not.
+Data and noise of a step are drawn from generators seeded by the step number, so an interrupted and resumed
+run takes the same steps as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Config = TypeVar("Config")
 
 @dataclasses.dataclass(frozen=True)
 class LoopConfig:
-    """How long and how fast to train."""
+    """Number of steps, learning rate and other settings of the loop."""
 
     seed: int
     steps: int
@@ -60,7 +60,7 @@ def read_config(cls: type[Config], path: Path) -> Config:
     Raises
     ------
     OptionError
-        A name is missing or unknown.
+        If a name is missing or unknown.
     """
     return _strict(cls, json.loads(path.read_text(encoding="utf-8")), path)
 
@@ -81,16 +81,16 @@ def _strict(cls: type[Config], data: dict[str, Any], path: Path) -> Config:
 
 
 def nano_config(path: Path = CONFIGS / "nano.json") -> ModelConfig:
-    """The shape of nano, from the config.json it is published with."""
+    """Return the configuration of nano, from the config.json in the package."""
     return parse_config(json.loads(path.read_text(encoding="utf-8")))
 
 
 @torch.no_grad()
 def initialize(module: nn.Module) -> None:
-    """Give every parameter under `module` its first value; the engine leaves them unset.
+    """Initialize every parameter under `module`; the model code leaves them unset.
 
-    Weights are normal with variance 1 / (3 fan-in), biases zero, norms one. What the diffusion head's
-    condition does, and what the head puts out, start at zero.
+    Weights are normal with variance 1 / (3 fan-in), biases zero, norms one. The conditioning of the diffusion
+    head and its output start at zero.
     """
     for part in module.modules():
         if isinstance(part, RMSNorm):
@@ -98,7 +98,7 @@ def initialize(module: nn.Module) -> None:
         elif isinstance(part, nn.Embedding):
             part.weight.normal_(0, 0.1)
         elif isinstance(part, (LinearWeights, CausalConv, DepthwiseConv, Downsample, Upsample)):
-            # A transposed convolution adds two taps into each output.
+            # A transposed convolution adds two taps to each output.
             fan_in = 2 * part.weight.shape[0] if isinstance(part, Upsample) else part.weight[0].numel()
             part.weight.normal_(0, (3 * fan_in) ** -0.5)
             if part.bias is not None:
@@ -117,13 +117,13 @@ def initialize(module: nn.Module) -> None:
 
 
 def step_rng(seed: int, step: int) -> tuple[random.Random, torch.Generator]:
-    """Generators for the data and the noise of one step."""
+    """Return the generators for the data and the noise of one step."""
     mixed = seed * 1_000_003 + step
     return random.Random(mixed), torch.Generator().manual_seed(mixed)
 
 
 def learning_rate(config: LoopConfig, step: int) -> float:
-    """Linear warm-up, then half a cosine down to the final rate."""
+    """Return the learning rate: linear warm-up, then half a cosine down to the final rate."""
     progress = min(1.0, step / config.steps)
     fall = 0.5 * (1 + math.cos(math.pi * progress))
     rate = config.final_learning_rate + (config.learning_rate - config.final_learning_rate) * fall
@@ -131,7 +131,7 @@ def learning_rate(config: LoopConfig, step: int) -> float:
 
 
 class Progress:
-    """The step reached and the running average of the weights, saved with the rest."""
+    """Step number and running average of the weights, saved with the checkpoint."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.step, self.decay, self.seconds = 0, decay, 0.0
@@ -139,7 +139,7 @@ class Progress:
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
-        # The average follows fast while there is little to average.
+        # The average follows fast at the beginning.
         decay = min(self.decay, (1 + self.step) / (10 + self.step))
         state = model.state_dict()
         torch._foreach_lerp_(list(self.average.values()), [state[name] for name in self.average], 1 - decay)
@@ -154,12 +154,12 @@ class Progress:
 
 
 class Trainer:
-    """The loop: AdamW, clipping, averaged weights, a log, and checkpoints to resume from.
+    """Training loop: AdamW, clipping, averaged weights, a log, and resumable checkpoints.
 
     Parameters
     ----------
     model : nn.Module
-        What is trained; it is moved to the accelerator's device.
+        Model to train; it is moved to the accelerator's device.
     name : str
         ``{work_dir}/{name}.state`` is the checkpoint, ``{name}.safetensors`` the averaged weights and
         ``{name}.log.jsonl`` the log.
@@ -195,12 +195,12 @@ class Trainer:
         return self.work_dir / f"{self.name}.safetensors"
 
     def resume(self) -> None:
-        """Go on from the last checkpoint.
+        """Resume from the last checkpoint.
 
         Raises
         ------
         CheckpointError
-            There is none.
+            If there is no checkpoint.
         """
         if not self.state_dir.is_dir():
             raise CheckpointError(
@@ -209,7 +209,7 @@ class Trainer:
         self.accelerator.load_state(str(self.state_dir))
 
     def save(self) -> None:
-        """Write checkpoint and averaged weights; a reader finds the old ones or the new ones, never half."""
+        """Write checkpoint and averaged weights atomically."""
         fresh = self.state_dir.with_suffix(".new")
         shutil.rmtree(fresh, ignore_errors=True)
         self.accelerator.save_state(str(fresh))
@@ -225,14 +225,14 @@ class Trainer:
         Parameters
         ----------
         losses : callable
-            Given the step's number, returns named scalars; ``loss`` is what is minimized.
+            Function from the step number to named scalars; ``loss`` is minimized.
         until : int, optional
             Stop before this step; the schedule stays that of all `steps`.
 
         Returns
         -------
         list of dict
-            The log's lines.
+            Lines of the log.
         """
         started = saved = time.monotonic()
         seconds_before, log = self.progress.seconds, list[dict[str, float]]()
@@ -244,7 +244,7 @@ class Trainer:
             self.progress.seconds = seconds_before + time.monotonic() - started
             if self.progress.step % self.config.log_every == 0:
                 line = {"step": self.progress.step, "seconds": round(self.progress.seconds, 1)}
-                # Some losses are not taken in every step.
+                # Some losses are not computed in every step.
                 line |= {key: round(sum(found) / len(found), 4) for key, found in seen.items()}
                 seen = {}
                 log.append(line)
@@ -276,7 +276,7 @@ class Trainer:
 
 
 def save_weights(state: dict[str, Tensor], path: Path) -> None:
-    """Write tensors as safetensors, whole or not at all."""
+    """Write tensors as safetensors, atomically."""
     temporary = path.with_suffix(".tmp")
     save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, str(temporary))
     temporary.chmod(0o644)
@@ -284,7 +284,7 @@ def save_weights(state: dict[str, Tensor], path: Path) -> None:
 
 
 def load_weights(module: nn.Module, path: Path) -> None:
-    """Load what `save_weights` wrote, strictly."""
+    """Load weights written by `save_weights`, strictly."""
     module.load_state_dict(load_file(str(path)))
 
 

@@ -1,8 +1,8 @@
-"""Speech to train nano on: sentences said by flite's voices, in resumable shards.
+"""Training speech of nano: sentences spoken by flite's voices, in resumable shards.
 
 ``python -m vibevoice_nb.training.corpus --work-dir nano-work`` writes ``shards/0000.pcm`` (int16, 24 kHz,
-mono) and ``shards/0000.json`` (what is said in it, by whom, where, and each phone with its times). A shard
-that is there is not made again.
+mono) and ``shards/0000.json`` (texts, voices, offsets, and each phone with its times). Existing
+shards are kept.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DEFAULT_CONFIG = Path(__file__).parent / "configs" / "corpus.json"
 
 @dataclasses.dataclass(frozen=True)
 class FliteVoice:
-    """A flite voice, its pace, and how far pitch and formants are moved up together."""
+    """A flite voice, its pace, and the factor by which pitch and formants are raised together."""
 
     name: str
     flite: str
@@ -45,7 +45,7 @@ class FliteVoice:
 
 @dataclasses.dataclass(frozen=True)
 class CorpusConfig:
-    """What ``configs/corpus.json`` holds. `shard` counts utterances; the voices take turns."""
+    """Contents of ``configs/corpus.json``. `shard` is the number of utterances; the voices take turns."""
 
     seed: int
     utterances: int
@@ -63,7 +63,7 @@ class CorpusConfig:
         Raises
         ------
         OptionError
-            A name is missing or unknown.
+            If a name is missing or unknown.
         """
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         names = {f.name for f in dataclasses.fields(cls)}
@@ -77,26 +77,25 @@ class CorpusConfig:
 
 
 def say(text: str, voice: FliteVoice) -> tuple[np.ndarray, list[tuple[str, float]]]:
-    """Say `text` with flite.
+    """Synthesize `text` with flite.
 
     Parameters
     ----------
     text : str
         English.
     voice : FliteVoice
-        Whose.
 
     Returns
     -------
     audio : ndarray [N] float32
         24 kHz, as flite gives it.
     phones : list of (str, float)
-        Each phone and the second it ends at.
+        Each phone with its end in seconds.
 
     Raises
     ------
     OptionError
-        flite isn't installed.
+        If flite isn't installed.
     """
     flite = shutil.which("flite")
     if flite is None:
@@ -107,7 +106,7 @@ def say(text: str, voice: FliteVoice) -> tuple[np.ndarray, list[tuple[str, float
     os.close(handle)
     try:
         command = [flite, "-voice", voice.flite, "--setf", f"duration_stretch={voice.stretch}", "-psdur"]
-        # The leading space: flite takes a text without one for the name of a file.
+        # The leading space: flite takes a text without a space for a file name.
         listing = subprocess.run(
             [*command, "-t", " " + text, "-o", name], capture_output=True, text=True, check=True
         )
@@ -121,7 +120,7 @@ def say(text: str, voice: FliteVoice) -> tuple[np.ndarray, list[tuple[str, float
     for item in listing.stdout.split():
         phone, _, end = item.rpartition(":")
         if phones and base + float(end) < phones[-1][1] * voice.shift - 1e-6:
-            base = phones[-1][1] * voice.shift  # a new utterance counts from zero again
+            base = phones[-1][1] * voice.shift  # times of a new utterance start at zero
         phones.append((phone, (base + float(end)) / voice.shift))
     return audio, phones
 
@@ -138,7 +137,7 @@ def finish(
     phones : list of (str, float)
         With end times in seconds.
     config : CorpusConfig
-        Loudness and how much silence stays.
+        Loudness and length of the silence kept.
 
     Returns
     -------
@@ -168,7 +167,7 @@ def finish(
 
 
 def make_shard(texts: list[str], *, index: int, folder: Path, config: CorpusConfig) -> float:
-    """Say `texts`, the voices in turn, and write one shard; return its hours."""
+    """Synthesize `texts`, the voices in turn, and write one shard; return its length in hours."""
     stem = folder / f"{index:04d}"
     if stem.with_suffix(".json").exists():
         return float(json.loads(stem.with_suffix(".json").read_text())["hours"])
@@ -186,7 +185,7 @@ def make_shard(texts: list[str], *, index: int, folder: Path, config: CorpusConf
     temporary = stem.with_suffix(".pcm.tmp")
     np.concatenate(parts).tofile(temporary)
     temporary.replace(stem.with_suffix(".pcm"))
-    # The list comes last: where it is, the shard is whole.
+    # The list is written last: if it exists, the shard is complete.
     hours = offset / SAMPLE_RATE / 3600
     temporary = stem.with_suffix(".json.tmp")
     temporary.write_text(json.dumps({"hours": hours, "utterances": meta}), encoding="utf-8")
@@ -195,23 +194,22 @@ def make_shard(texts: list[str], *, index: int, folder: Path, config: CorpusConf
 
 
 def shards(config: CorpusConfig, held_out: list[str]) -> Iterator[list[str]]:
-    """The sentences, a shard's worth at a time."""
+    """Yield the sentences of one shard at a time."""
     sentences = islice(Writer(config.seed, held_out).sentences(), config.utterances)
     while chunk := list(islice(sentences, config.shard)):
         yield chunk
 
 
 def make(config: CorpusConfig, work_dir: Path, held_out: list[str]) -> float:
-    """Make every shard that isn't there yet.
+    """Generate every missing shard.
 
     Parameters
     ----------
     config : CorpusConfig
-        What to make.
     work_dir : Path
-        Where; ``shards/`` is made in it, and ``corpus.json``, the configuration used.
+        Gets ``shards/`` and ``corpus.json``, the configuration used.
     held_out : list of str
-        Sentences the corpus must not hold.
+        Sentences that must not be in the corpus.
 
     Returns
     -------
@@ -232,11 +230,13 @@ def make(config: CorpusConfig, work_dir: Path, held_out: list[str]) -> float:
 
 
 def main() -> None:
-    """Make a corpus from the command line."""
+    """Generate a corpus from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
     parser.add_argument("--work-dir", type=Path, required=True)
-    parser.add_argument("--held-out", type=Path, help="sentences, one a line, that must not be in the corpus")
+    parser.add_argument(
+        "--held-out", type=Path, help="sentences, one per line, that must not be in the corpus"
+    )
     options = parser.parse_args()
     held_out = options.held_out.read_text(encoding="utf-8").splitlines() if options.held_out else []
     hours = make(CorpusConfig.load(options.config), options.work_dir, held_out)

@@ -1,4 +1,4 @@
-"""Put nano's parts together into a checkpoint folder in the original layout.
+"""Export of nano as a checkpoint folder in the original layout.
 
 ``python -m vibevoice_nb.training.export --work-dir nano-work --out vibevoice_nb/nano``
 
@@ -40,10 +40,10 @@ LOG_LINES = 60
 
 
 def assemble(work_dir: Path, config: ModelConfig) -> VibeVoiceModel:
-    """Build the model out of what the trainers wrote into `work_dir`.
+    """Build the model from the weights that the trainers wrote to `work_dir`.
 
-    An encoder that was not trained yet keeps its first values. Untrained semantic features go unused, because
-    their connector's output is zero; without the acoustic encoder, voices can only be given as latents.
+    An encoder that is not trained yet keeps its initial values. Untrained semantic features have no effect,
+    since their connector's output is zero; without the acoustic encoder, voices must be given as latents.
     """
     torch.manual_seed(0)
     model = VibeVoiceModel(config, tied=True)
@@ -65,12 +65,12 @@ def assemble(work_dir: Path, config: ModelConfig) -> VibeVoiceModel:
 
 
 def half_weights(model: VibeVoiceModel) -> dict[str, Tensor]:
-    """Weights in fp16 under their original names."""
+    """Return the weights in fp16 under their original names."""
     return {name: tensor.half() for name, tensor in weights_of(model, "original").items()}
 
 
 def pick_clip(corpus: Corpus, voice: int) -> np.ndarray:
-    """About a second of a voice [N] without a pause, out of what training used as its prompts."""
+    """Return about a second of a voice [N] without a pause, from its training prompts."""
     config = read_config(LanguageTrainingConfig, CONFIGS / "language.json")
     canned = voice_pools(corpus, config.voice_frames[2])[voice][: config.canned_prompts]
 
@@ -93,7 +93,7 @@ def write_voices(corpus: Corpus, folder: Path) -> None:
 
 
 def write_log(work_dir: Path, path: Path) -> None:
-    """Gather the trainers' logs, thinned out."""
+    """Collect the trainers' logs, thinned out."""
     lines = []
     for part in ("decoder", "encoder", "semantic", "language", "connector"):
         log = work_dir / f"{part}.log.jsonl"
@@ -110,7 +110,7 @@ def export(work_dir: Path, out: Path) -> int:
     Returns
     -------
     int
-        Bytes of model.safetensors.
+        Size of model.safetensors in bytes.
     """
     out.mkdir(parents=True, exist_ok=True)
     save_weights(half_weights(assemble(work_dir, nano_config())), out / "model.safetensors")
@@ -123,7 +123,7 @@ def export(work_dir: Path, out: Path) -> int:
 
 
 def main() -> None:
-    """Export."""
+    """Export from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work-dir", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)

@@ -1,8 +1,8 @@
-"""Latents for nano, worked out from the corpus: log-mel frames, reduced to 64 numbers by PCA.
+"""Latents for nano, computed from the corpus: log-mel frames, reduced to 64 numbers by PCA.
 
-A codec trained from nothing on a CPU takes days to find a latent space. This one is found in a minute: nano's
-decoder learns to turn it back into audio, its encoder to work it out from audio, and its language model to
-write it, each on its own. ``python -m vibevoice_nb.training.features --work-dir nano-work``
+A codec trained from random weights on a CPU takes days to find a latent space; this one takes a minute.
+nano's decoder learns to map it to audio, the encoder to compute it from audio, and the language model to
+predict it, each separately. ``python -m vibevoice_nb.training.features --work-dir nano-work``
 
 T frames of 3200 samples (133 ms), 16 mel columns a frame, 64 latent dimensions.
 """
@@ -38,12 +38,12 @@ _PHONE_IDS = {name: i for i, name in enumerate(PHONE_NAMES)}
 
 @functools.cache
 def mel_filters() -> np.ndarray:
-    """Mel filters [80, 513] float32, each with sum 1."""
+    """Return mel filters [80, 513] float32, each with sum 1."""
     filters = librosa.filters.mel(
         sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=N_MELS, fmin=F_MIN, fmax=F_MAX, htk=True, norm=None
     )
     centers = librosa.mel_frequencies(N_MELS + 2, fmin=F_MIN, fmax=F_MAX, htk=True)[1:-1]
-    # The lowest filters can fall between two bins: they take the nearest one.
+    # The lowest filters can fall between two bins; use the nearest one.
     for row, center in zip(filters, centers, strict=True):
         if row.sum() < 1e-3:
             row[round(center * N_FFT / SAMPLE_RATE)] = 1.0
@@ -51,7 +51,7 @@ def mel_filters() -> np.ndarray:
 
 
 def log_mel(audio: np.ndarray) -> np.ndarray:
-    """Log-mel frames of `audio`.
+    """Compute the log-mel frames of `audio`.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def log_mel(audio: np.ndarray) -> np.ndarray:
 
 
 class LatentSpace:
-    """The affine map from log-mel frames to latents.
+    """Affine map from log-mel frames to latents.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class LatentSpace:
     components : ndarray [64, 1280]
         Orthonormal rows, by falling variance.
     scale : ndarray [64]
-        A latent is the projection divided by it.
+        Divisor of the projection.
     """
 
     def __init__(self, mean: np.ndarray, components: np.ndarray, scale: np.ndarray) -> None:
@@ -93,7 +93,7 @@ class LatentSpace:
 
     @classmethod
     def fit(cls, batches: Iterator[np.ndarray]) -> tuple[LatentSpace, float]:
-        """PCA of log-mel frames [T, W]; also the fraction of the variance that 64 dimensions keep."""
+        """Fit the PCA of log-mel frames [T, W]; also return the fraction of variance that it keeps."""
         count, total, square = 0, np.zeros(()), np.zeros(())
         for frames in batches:
             count += len(frames)
@@ -103,8 +103,8 @@ class LatentSpace:
         values, vectors = np.linalg.eigh(square / count - np.outer(mean, mean))
         values, vectors = values[::-1], vectors[:, ::-1]
         spread = np.sqrt(values[:LATENT_DIM])
-        # Dividing by the root of each deviation keeps loud components loud, but not as loud as they are;
-        # the second factor gives all of them together a deviation of 1.
+        # Dividing by the root of each deviation reduces the range of the components but keeps their order;
+        # the second factor normalizes their joint deviation to 1.
         weight = np.sqrt(spread)
         gain = np.sqrt(np.mean((spread / weight) ** 2))
         space = cls(
@@ -116,7 +116,7 @@ class LatentSpace:
 
     @classmethod
     def load(cls, path: Path) -> LatentSpace:
-        """Read what `save` wrote."""
+        """Read a file written by `save`."""
         with np.load(path, allow_pickle=False) as data:
             return cls(data["mean"], data["components"], data["scale"])
 
@@ -125,16 +125,16 @@ class LatentSpace:
         np.savez(path, mean=self.mean, components=self.components, scale=self.scale)
 
     def encode(self, frames: np.ndarray) -> np.ndarray:
-        """Log-mel frames [T, 1280] to latents [T, 64]."""
+        """Map log-mel frames [T, 1280] to latents [T, 64]."""
         return ((frames - self.mean) @ self.components.T / self.scale).astype(np.float32)
 
     def decode(self, latents: np.ndarray) -> np.ndarray:
-        """Latents [T, 64] to log-mel frames [T, 1280], as near as 64 numbers come."""
+        """Map latents [T, 64] back to approximate log-mel frames [T, 1280]."""
         return (latents * self.scale) @ self.components + self.mean
 
 
 def phone_labels(phones: list[tuple[str, float]], frames: int) -> np.ndarray:
-    """The phone in the middle of each quarter of a frame.
+    """Find the phone in the middle of each quarter of a frame.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def phone_labels(phones: list[tuple[str, float]], frames: int) -> np.ndarray:
     step = HOP_LENGTH / PHONE_SLOTS / SAMPLE_RATE
     middles = (np.arange(frames * PHONE_SLOTS) + 0.5) * step
     ids = np.array([_PHONE_IDS.get(name, 0) for name, _ in phones] + [0], np.int8)
-    # Rounding of 1e-6: a middle exactly on a boundary belongs to what follows.
+    # Rounding to 1e-6: a middle exactly on a boundary belongs to the next phone.
     return ids[np.searchsorted([end for _, end in phones], middles + 1e-6)].reshape(frames, PHONE_SLOTS)
 
 
@@ -166,32 +166,32 @@ def _utterances(stem: Path) -> tuple[np.ndarray, list[dict[str, Any]]]:
 
 
 def _shard_frames(stem: Path) -> np.ndarray:
-    """Log-mel frames [T, 1280] of a whole shard, each utterance on its own."""
+    """Compute log-mel frames [T, 1280] of a shard, for each utterance separately."""
     pcm, meta = _utterances(stem)
     parts = [log_mel(pcm[m["offset"] : m["offset"] + m["samples"]] / np.float32(32767)) for m in meta]
     return np.concatenate(parts)
 
 
 def make(work_dir: Path, fit_shards: int = 6) -> dict[str, float]:
-    """Write latents and phone labels beside every finished shard that has none.
+    """Write latents and phone labels beside every finished shard without them.
 
     Parameters
     ----------
     work_dir : Path
-        That of the corpus. ``pca.npz`` is made there once, from the first `fit_shards` shards, and kept:
-        latents made before more shards came stay what they are.
+        Folder of the corpus. ``pca.npz`` is computed once, from the first `fit_shards` shards, and kept, so
+        that existing latents stay valid when shards are added.
     fit_shards : int
-        How many.
+        Number of shards for the PCA.
 
     Returns
     -------
     dict
-        ``frames`` and, when the PCA was made now, ``variance_kept``.
+        ``frames`` and, if the PCA was computed, ``variance_kept``.
 
     Raises
     ------
     OptionError
-        There is no corpus.
+        If there is no corpus.
     """
     stems = [p.with_suffix("") for p in sorted((work_dir / "shards").glob("[0-9]*.json"))]
     if not stems:
@@ -212,7 +212,7 @@ def make(work_dir: Path, fit_shards: int = 6) -> dict[str, float]:
             _, meta = _utterances(stem)
             labels = [phone_labels(m["phones"], m["samples"] // HOP_LENGTH) for m in meta]
             np.save(stem.with_suffix(".phones.npy"), np.concatenate(labels))
-            # Latents come last, under a temporary name: where they are, they are whole.
+            # Latents are written last and renamed: if they exist, they are complete.
             temporary = stem.with_suffix(".tmp.npy")
             np.save(temporary, latents)
             temporary.replace(target)
@@ -221,7 +221,7 @@ def make(work_dir: Path, fit_shards: int = 6) -> dict[str, float]:
 
 
 class Corpus:
-    """What `corpus` and `features` wrote, as the trainers read it.
+    """Output of `corpus` and `features`, read by the trainers.
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ class Corpus:
     silence : ndarray [64]
         A silent frame.
     held_out, train : list of int
-        About 1 % of the utterances and the rest. An utterance never changes sides.
+        About 1 % of the utterances and the rest; the split is fixed.
     """
 
     def __init__(self, work_dir: Path | str) -> None:
@@ -267,25 +267,25 @@ class Corpus:
         return len(self.meta)
 
     def latents(self, i: int) -> np.ndarray:
-        """Latents [T, 64] float32 of utterance `i`."""
+        """Return latents [T, 64] float32 of utterance `i`."""
         m = self.meta[i]
         first = m["offset"] // HOP_LENGTH
         return self._latents[m["shard"]][first : first + m["frames"]].astype(np.float32)
 
     def audio(self, i: int) -> np.ndarray:
-        """Audio [T * 3200] float32 of utterance `i`, 24 kHz."""
+        """Return audio [T * 3200] float32 of utterance `i`, 24 kHz."""
         m = self.meta[i]
         return self._pcm[m["shard"]][m["offset"] : m["offset"] + m["samples"]] / np.float32(32767)
 
     def phones(self, i: int) -> np.ndarray:
-        """Phone labels [T, 4] int8 of utterance `i`, indices into `phone_names`."""
+        """Return phone labels [T, 4] int8 of utterance `i`, indices into `phone_names`."""
         m = self.meta[i]
         first = m["offset"] // HOP_LENGTH
         return self._phones[m["shard"]][first : first + m["frames"]]
 
 
 def main() -> None:
-    """Work out latents from the command line."""
+    """Compute latents from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work-dir", type=Path, required=True)
     print(json.dumps(make(parser.parse_args().work_dir)))

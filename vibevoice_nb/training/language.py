@@ -1,13 +1,13 @@
-"""Train nano's language model and diffusion head: from a script and voices to latents.
+"""Training of nano's language model and diffusion head: from a script and voices to latents.
 
 ``python -m vibevoice_nb.training.language --work-dir nano-work [--resume]``
 
-Beside the two losses of VibeVoice (which token comes next, and the velocity of the diffusion) there are two
-crutches, thrown away at the end. A linear layer names the phones of the frame to come, and a few attention
-heads are told which character to look at: with them a model this small finds the way along the text in
-minutes instead of hours.
+Besides the two losses of VibeVoice (next token, and velocity of the diffusion) there are two auxiliary
+losses, whose layers are removed at the end: a linear layer predicts the phones of the next frame, and a few
+attention heads are trained to attend to the current character. With them a small model learns to follow the
+text in minutes instead of hours.
 
-Shapes: B rows, T positions, F frames to say in the whole batch, K draws of noise for each, H hidden size.
+Shapes: B rows, T positions, F target frames in the whole batch, K draws of noise for each, H hidden size.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
 from vibevoice_nb.model.config import ModelConfig
-from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation.sampler import Sampler
 from vibevoice_nb.model.language_model import LanguageModel
 from vibevoice_nb.model.modules.attention import attend_causal
+from vibevoice_nb.model.solver import solver_steps
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 from .common import CONFIGS, LoopConfig, Trainer, initialize, load_weights, nano_config, read_config, step_rng
@@ -35,22 +36,22 @@ from .features import PHONE_NAMES, PHONE_SLOTS, Corpus
 from .scripts import Example, ExampleConfig, ExampleMaker, load_semantic
 
 UNUSED_PARTS = ("acoustic", "semantic")
-# How the model speaks to itself: in a few steps, from less noise, as small models sound best.
+# Sampling of the model's own latents: few steps and less noise, which suits small models best.
 SELF_STEPS, SELF_TEMPERATURE = 3, 0.7
 
 
 @dataclasses.dataclass(frozen=True)
 class LanguageTrainingConfig:
-    """What ``configs/language.json`` holds."""
+    """Contents of ``configs/language.json``."""
 
     batch_tokens: int
     """Positions in a batch, padding included."""
     draws: int
     """Timesteps drawn for each frame."""
     multi_turn: float
-    """Share of batches that hold scripts of several turns, once `single_until` of the steps are done."""
+    """Fraction of batches with scripts of several turns, after the fraction `single_until` of the steps."""
     turns: tuple[int, int]
-    """Fewest and most turns of those."""
+    """Minimum and maximum number of turns of those."""
     single_until: float
     null: float
     voiceless: float
@@ -58,38 +59,38 @@ class LanguageTrainingConfig:
     voice_frames: tuple[int, int, int]
     canned_prompts: int
     voice_noise: float
-    """Largest deviation of the noise on voices: the encoder is not exact."""
+    """Largest standard deviation of the noise on voices, since the encoder is not exact."""
     noise: tuple[float, float]
-    """Largest deviation of the noise on what is fed back, before and after `noise_from` of the steps."""
+    """Largest deviation of the noise on fed-back latents, before and after `noise_from` of the steps."""
     noise_from: float
     self_fed: float
-    """Share of batches, from then on, in which what is fed back is partly what the model itself would say."""
+    """Fraction of batches, from then on, in which the fed-back latents are partly the model's own."""
     phone_weight: float
     pointer_weight: float
     voice_weight: float
-    """Weight of a third crutch, where voices have features: a linear layer names those of who is speaking."""
+    """Weight of a third auxiliary loss, if voices have features: a linear layer predicts the speaker's."""
     pointer_layers: tuple[int, ...]
     token_weight: float
     end_weight: float
-    """Weight of an end or eos beside that of a frame."""
+    """Weight of an end or eos token relative to a frame."""
     semantic: bool
     """Whether semantic features (``*.semantic.npy`` beside the latents) are fed back too."""
     semantic_noise: float
-    """Largest deviation of the noise on them."""
+    """Largest standard deviation of the noise on them."""
     semantic_drop: float
-    """Share of examples that go without them."""
+    """Fraction of examples without them."""
     only: str
-    """Train only the parameters whose names start so; empty for all."""
+    """Prefix of the parameters to train; empty for all."""
     loop: LoopConfig
 
     @property
     def examples(self) -> ExampleConfig:
-        """How examples are made."""
+        """Settings of the examples."""
         return ExampleConfig(self.null, self.spelled, self.voice_frames, self.voiceless, self.canned_prompts)
 
 
 class Student(nn.Module):
-    """The model and its crutches: layers that name `phones` labels, and `voice` features if there are any."""
+    """Model and auxiliary layers, which predict `phones` labels and, if there are any, `voice` features."""
 
     def __init__(self, config: ModelConfig, phones: int = len(PHONE_NAMES), voice: int = 0) -> None:
         super().__init__()
@@ -100,7 +101,7 @@ class Student(nn.Module):
         initialize(self)
         nn.init.normal_(self.phones.weight, std=0.02)
         self.voice = nn.Linear(config.language.hidden_size, voice) if voice else None
-        # Without semantic features their connector says nothing.
+        # Without semantic features their connector must output zero.
         for parameter in self.model.semantic_connector.fc2.parameters():
             nn.init.zeros_(parameter)
 
@@ -110,17 +111,17 @@ class Batch:
     """Rows of examples, padded on the right, as tensors."""
 
     ids: Tensor  # [B, T]
-    latents: Tensor  # [B, T, 64], zero where there is none
+    latents: Tensor  # [B, T, 64], zero at other positions
     is_frame: Tensor  # [B, T]
-    generated: Tensor  # [B, T], frames the model says itself
-    rows: Tensor  # [F], where each frame is predicted from
+    generated: Tensor  # [B, T], target frames
+    rows: Tensor  # [F], position that predicts each frame
     columns: Tensor  # [F]
     target: Tensor  # [F, 64]
     phones: Tensor  # [F, 4]
     pointers: Tensor  # [F, 4]
     semantic: Tensor  # [F, C]
-    heard: Tensor  # [F], whether there are semantic features
-    voices: Tensor  # [F], whose voice
+    heard: Tensor  # [F], true where there are semantic features
+    voices: Tensor  # [F], index of the voice
 
     def to(self, device: torch.device) -> Batch:
         """Copy to a device."""
@@ -128,7 +129,7 @@ class Batch:
 
 
 def collate(examples: list[Example], maker: ExampleMaker) -> Batch:
-    """Put examples side by side."""
+    """Collate examples."""
     longest = max(len(e.ids) for e in examples)
     size = (len(examples), longest)
     ids, latents = np.full(size, maker.eos), np.zeros((*size, examples[0].latents.shape[1]), np.float32)
@@ -157,17 +158,17 @@ def collate(examples: list[Example], maker: ExampleMaker) -> Batch:
 
 
 class Batches:
-    """Batches of examples of about the same length, drawn by step."""
+    """Batches of examples of similar length, drawn by step number."""
 
     def __init__(self, maker: ExampleMaker, config: LanguageTrainingConfig) -> None:
         self.maker, self.config = maker, config
         self.indices = maker.corpus.train
-        # A stand-in for the length that needs no text work.
+        # An estimate of the length that needs no text processing.
         self.sizes = np.array([maker.corpus.meta[i]["frames"] for i in self.indices])
         self.order = np.argsort(self.sizes, kind="stable")
 
     def draw(self, step: int, rng: random.Random) -> Batch:
-        """The batch of one step."""
+        """Return the batch of one step."""
         config = self.config
         multi = step >= config.single_until * config.loop.steps and rng.random() < config.multi_turn
         # Neighbors by length, around a random place.
@@ -184,7 +185,7 @@ class Batches:
         return collate([self.maker.make(group, rng) for group in groups], self.maker)
 
     def group(self, center: int, reach: int, turns: int, rng: random.Random) -> list[int]:
-        """The utterances of one example, in the order they are said."""
+        """Return the utterances of one example, in order."""
         return [self._near(center, reach, rng) for _ in range(turns)]
 
     def _near(self, center: int, reach: int, rng: random.Random) -> int:
@@ -195,15 +196,15 @@ class Batches:
 def hidden_states(
     lm: LanguageModel, embeds: Tensor, rows: Tensor, columns: Tensor, pointer_layers: tuple[int, ...]
 ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-    """`LanguageModel.forward` at the positions asked for, keeping queries and keys of some layers.
+    """Run `LanguageModel.forward` for some positions, keeping queries and keys of some layers.
 
     Parameters
     ----------
     lm : LanguageModel
     embeds : Tensor [B, T, H]
     rows, columns : Tensor [P]
-        The positions whose hidden states are wanted. The last layer is finished for these alone: three in
-        four are text and voices, whose last hidden states nobody reads.
+        Positions of the hidden states to return. The last layer is completed for these only: three in four
+        positions are text and voices, whose last hidden states are not used.
     pointer_layers : tuple of int
 
     Returns
@@ -226,9 +227,9 @@ def hidden_states(
 
 
 def pointer_loss(queries: Tensor, keys: Tensor, batch: Batch) -> Tensor:
-    """How far two heads are from looking at the character being spoken.
+    """Compute the attention loss of two heads with respect to the current character.
 
-    Head 0 is told the character of each frame's first half, the last head that of its second.
+    The target of head 0 is the character of each frame's first half, that of the last head the second half.
     """
     known = batch.pointers[:, 0] >= 0
     rows, columns, aims = batch.rows[known], batch.columns[known], batch.pointers[known]
@@ -244,7 +245,7 @@ def pointer_loss(queries: Tensor, keys: Tensor, batch: Batch) -> Tensor:
 
 
 def token_targets(batch: Batch, tokens: tuple[int, int, int, int]) -> tuple[Tensor, Tensor, Tensor]:
-    """Where a token is decided, and which of (frame, end, start, eos) it is: rows, columns, classes."""
+    """Find the positions that predict a token, and its class of (frame, end, start, eos)."""
     _, end, _, _ = tokens
     following = batch.ids[:, 1:]
     speech = batch.generated[:, 1:]
@@ -258,7 +259,7 @@ def token_targets(batch: Batch, tokens: tuple[int, int, int, int]) -> tuple[Tens
 
 
 class Losses:
-    """All of a batch's losses.
+    """All losses of a batch.
 
     Parameters
     ----------
@@ -267,7 +268,7 @@ class Losses:
     train_steps : int
         Timesteps of the diffusion.
     voice_features : Tensor [V, D], optional
-        Of each of the corpus's voices.
+        Features of the corpus's voices.
     """
 
     def __init__(
@@ -319,10 +320,10 @@ class Losses:
     def feed_self(
         self, model: VibeVoiceModel, batch: Batch, noise: float, generator: torch.Generator
     ) -> Batch:
-        """Move the latents fed back towards what the model says after the true ones, by a random part a row.
+        """Move the fed-back latents towards the model's own prediction, by a random fraction per row.
 
-        While speaking, the model hears its own frames, never the corpus's. Learning to go on from them keeps
-        its small errors from growing.
+        In generation the input is the model's own frames, not the corpus's. Training on them keeps small
+        errors from growing.
         """
         embeds = self.embed(model, batch, noise, generator)
         hidden, _ = hidden_states(model.language_model, embeds, batch.rows, batch.columns, ())
@@ -335,7 +336,7 @@ class Losses:
         return dataclasses.replace(batch, latents=latents)
 
     def embed(self, model: VibeVoiceModel, batch: Batch, noise: float, generator: torch.Generator) -> Tensor:
-        """Embed a batch [B, T, H]; what the model said itself is imperfect, and so are encoded voices."""
+        """Embed a batch [B, T, H], with noise on fed-back latents and voices."""
         config, device = self.config, batch.ids.device
 
         def uniform(*shape: int) -> Tensor:
@@ -359,7 +360,7 @@ class Losses:
     def diffusion(
         self, model: VibeVoiceModel, saying: Tensor, target: Tensor, generator: torch.Generator
     ) -> Tensor:
-        """Mean squared error of the velocity, over K timesteps for each frame."""
+        """Compute the mean squared error of the velocity, over K timesteps for each frame."""
         draws, device = self.config.draws, saying.device
         target, saying = target.repeat(draws, 1), saying.repeat(draws, 1)
         t = torch.randint(len(self.alphas), (len(target),), generator=generator)
@@ -370,7 +371,7 @@ class Losses:
         return (model.head(noisy, t.to(device), saying) - velocity).square().mean()
 
     def token(self, model: VibeVoiceModel, hidden: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-        """Cross-entropy over the four legal tokens, and how many of the ends were seen."""
+        """Compute the cross-entropy over the four valid tokens, and the fraction of ends predicted."""
         logits = model.token_logits(hidden, self.tokens)
         weight = torch.where(classes == 0, 1.0, self.config.end_weight)
         loss = (F.cross_entropy(logits, classes, reduction="none") * weight).sum() / weight.sum()
@@ -380,7 +381,7 @@ class Losses:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What is learned from: examples in batches, and how many labels their phones have."""
+    """Training task: batches of examples, and the number of phone labels."""
 
     maker: ExampleMaker
     batches: Batches
@@ -389,7 +390,7 @@ class Task:
 
     @classmethod
     def of_corpus(cls, corpus: Corpus, work_dir: Path, config: LanguageTrainingConfig) -> Task:
-        """Of flite's speech."""
+        """Return the task for flite's speech."""
         maker = ExampleMaker(corpus, config.examples, load_semantic(work_dir) if config.semantic else None)
         return cls(maker, Batches(maker, config))
 
@@ -399,7 +400,7 @@ def train_language(
     resume: bool = False, start_from: Path | None = None, shape: ModelConfig | None = None,
     until: int | None = None, name: str = "language",
 ) -> Trainer:  # fmt: skip
-    """Train; weights go to ``{work_dir}/{name}.safetensors``.
+    """Train; write the weights to ``{work_dir}/{name}.safetensors``.
 
     Parameters
     ----------
@@ -407,15 +408,15 @@ def train_language(
     work_dir : Path
     config : LanguageTrainingConfig
     resume : bool
-        Go on from the checkpoint in `work_dir`.
+        Resume from the checkpoint in `work_dir`.
     start_from : Path, optional
-        Weights to start with, for a second stage.
+        Initial weights, for a second stage.
     shape : ModelConfig, optional
-        Of the model; nano's own when left out.
+        Configuration of the model; by default that of nano.
     until : int, optional
         Stop before this step.
     name : str
-        Of checkpoint, weights and log.
+        Name of checkpoint, weights and log.
 
     Returns
     -------
@@ -449,13 +450,13 @@ def train_language(
 
 
 def main() -> None:
-    """Train."""
+    """Train from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work-dir", type=Path, required=True)
     parser.add_argument("--config", type=Path, default=CONFIGS / "language.json")
     parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--start-from", type=Path, help="weights to start with")
-    parser.add_argument("--name", default="language", help="of checkpoint, weights and log")
+    parser.add_argument("--start-from", type=Path, help="initial weights")
+    parser.add_argument("--name", default="language", help="name of checkpoint, weights and log")
     options: Any = parser.parse_args()
     config = read_config(LanguageTrainingConfig, options.config)
     train_language(

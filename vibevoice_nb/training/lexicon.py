@@ -1,4 +1,4 @@
-"""The pronunciation lexicon of nano, as flite's US English pronounces a word list.
+"""Pronunciation lexicon of nano: a word list as pronounced by flite's US English.
 
 ``python -m vibevoice_nb.training.lexicon --words /usr/share/dict/american-english --out lexicon.txt.gz``
 """
@@ -18,7 +18,7 @@ from vibevoice_nb.nano.english import LETTER_NAMES
 from vibevoice_nb.nano.english_tables import PHONES
 from vibevoice_nb.training.vocabulary import NAMES, PLACES
 
-# Contractions, titles and newer words that a spelling dictionary leaves out.
+# Contractions, titles and newer words that are missing in a spelling dictionary.
 EXTRA = (
     "i'm i've i'll i'd you're you've you'll you'd he's he'll he'd she's she'll she'd it's it'll it'd "
     "we're we've we'll we'd they're they've they'll they'd that's that'll that'd there's there'll here's "
@@ -39,7 +39,7 @@ EXTRA = (
     "unicef "
 ).split()
 
-# Where flite reads the noun one way and the verb another, and the verb is the likelier; flite's slips.
+# Words whose noun and verb flite reads differently, where the verb is likelier; errors of flite.
 CORRECTIONS = {
     "aged": "eʤd", "audio": "ɔdio", "certificate": "sɝtɪfəkət", "collect": "kəlɛkt", "combine": "kəmbán",
     "combines": "kəmbánz", "compress": "kəmprɛs", "conduct": "kəndʌkt", "confine": "kənfán",
@@ -54,7 +54,7 @@ CORRECTIONS = {
 
 
 def read_words(path: Path) -> list[str]:
-    """The words of a one-word-a-line list, lower case, without possessives, plus EXTRA.
+    """Read a list with one word per line: lower case, without possessives, plus EXTRA.
 
     Parameters
     ----------
@@ -64,18 +64,18 @@ def read_words(path: Path) -> list[str]:
     Returns
     -------
     list of str
-        Sorted, each once.
+        Sorted, without duplicates.
     """
     lines = path.read_text(encoding="utf-8", errors="ignore").split()
     plain = {w.lower() for w in lines if re.fullmatch(r"[A-Za-z]{2,}", w)}
-    # A name in capitals such as "NATO" is spelled or spoken as flite sees fit; keep mixed case only.
+    # flite decides whether a name in capitals such as "NATO" is spelled; keep mixed case only.
     shouted = {w.lower() for w in lines if w.isupper() and len(w) > 1}
     lower = {w for w in lines if w.islower()}
     return sorted((plain - (shouted - lower)) | set(EXTRA) | {n.lower() for n in NAMES + PLACES})
 
 
 def look_up(words: list[str]) -> list[str]:
-    """Phones of each word by flite's lexicon and letter-to-sound rules, one character a phone.
+    """Return the phones of each word by flite's lexicon and letter-to-sound rules, one character per phone.
 
     Parameters
     ----------
@@ -85,12 +85,12 @@ def look_up(words: list[str]) -> list[str]:
     Returns
     -------
     list of str
-        As many as `words`; empty where flite has nothing to say.
+        One for each word; empty if flite has no pronunciation.
 
     Raises
     ------
     OptionError
-        flite's libraries aren't installed.
+        If flite's libraries aren't installed.
     """
     try:
         flite = ctypes.CDLL("libflite.so.1", mode=ctypes.RTLD_GLOBAL)
@@ -120,7 +120,7 @@ def look_up(words: list[str]) -> list[str]:
 
 
 def speak(words: list[str]) -> list[str]:
-    """Phones of each word as flite says it alone; contractions it takes apart before looking them up."""
+    """Return the phones of each word in isolation; flite splits contractions before looking them up."""
     flite = shutil.which("flite")
     if flite is None:
         raise OptionError(
@@ -165,7 +165,7 @@ def main() -> None:
     options = parser.parse_args()
     table = build(read_words(options.words))
     text = "".join(f"{w}\t{p}\n" for w, p in sorted(table.items()))
-    # No time stamp: the same words give the same file.
+    # Without a time stamp, the same words give the same file.
     options.out.write_bytes(gzip.compress(text.encode("utf-8"), 9, mtime=0))
     print(f"{len(table)} words, {options.out.stat().st_size / 1024:.0f} KB")
 

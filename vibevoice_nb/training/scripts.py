@@ -1,7 +1,7 @@
 """Training examples for nano's language model: prompts in VibeVoice's format, followed by frames.
 
-An example is one or several utterances of the corpus said one after the other, as a script with voices would
-have them. Shapes: T positions of an example, F frames said in it.
+An example is a sequence of one or several utterances of the corpus, like a script with voices. Shapes: T
+positions of an example, F target frames.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from .tokens import (
     speaker_piece,
 )
 
-SPARE_VOICE = 0.15  # of the examples with room list a voice that says nothing
-LONG_VOICE = 0.1  # of the voice prompts are long
-CANNED_VOICE = 0.6  # of the voice prompts come from the same few utterances
+SPARE_VOICE = 0.15  # fraction of the examples with room that list a voice without lines
+LONG_VOICE = 0.1  # fraction of the voice prompts that are long
+CANNED_VOICE = 0.6  # fraction of the voice prompts from the same few utterances
 
 
 Reading = tuple[str, np.ndarray]
-"""A text as the model reads it, and the index of the character spoken in each quarter of a frame: [T, 4]."""
+"""Tokenizer input of a text, and the index of the character spoken in each quarter of a frame: [T, 4]."""
 
 
 class SpokenCorpus(Protocol):
-    """What examples are made of: utterances with their latents and phones.
+    """Source of examples: utterances with their latents and phones.
 
     `meta` has the ``voice`` of each (index into `voices`), ``frames``, ``shard``, ``offset`` (samples into
     it).
@@ -56,27 +56,27 @@ class SpokenCorpus(Protocol):
     silence: np.ndarray
 
     def latents(self, i: int) -> np.ndarray:
-        """Latents [T, 64] float32."""
+        """Return latents [T, 64] float32."""
 
     def phones(self, i: int) -> np.ndarray:
-        """Phone labels [T, 4] int8."""
+        """Return phone labels [T, 4] int8."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ExampleConfig:
-    """How examples are made; a part of ``configs/language.json``."""
+    """Settings of the examples; a section of ``configs/language.json``."""
 
     null: float
-    """Share of null branches: frames without a prompt, for guidance."""
+    """Fraction of unconditional examples: frames without a prompt, for guidance."""
     spelled: float
-    """Share of known words that are spelled all the same."""
+    """Fraction of known words that are spelled out."""
     voice_frames: tuple[int, int, int]
-    """Fewest and usually most frames of a voice, and the most of the few long ones."""
+    """Minimum and usual maximum number of frames of a voice, and the maximum of the few long ones."""
     voiceless: float
-    """Share of examples without voices: the model invents them."""
+    """Fraction of examples without voices, for which the model invents them."""
     canned_prompts: int
-    """How many utterances of each voice serve as the usual voice prompts; with none, it's always another one
-    than those said.
+    """Number of utterances of each voice that serve as its usual prompts; with 0, any utterance outside the
+    example does.
     """
 
 
@@ -84,11 +84,10 @@ class ExampleConfig:
 class Example:
     """One training sequence.
 
-    `ids` [T] holds the frame token wherever a latent is fed in; `latents` are those, in order, voices first.
-    The last `said` of them are frames the model has to say: `phones` [F, 4], `pointers` [F, 4] (positions in
-    the sequence whose character is being spoken; -1 for the null branch), `semantic` [F, C] (features of
-    their sound; C is 0 without), `heard` [F] (whether it has features) and `voices` [F] (whose voice) belong
-    to them.
+    `ids` [T] holds the frame token at every position of a latent; `latents` are those, in order, with voices
+    first. The last `said` of them are the target frames, with `phones` [F, 4], `pointers` [F, 4] (position in
+    the sequence of the character being spoken; -1 in unconditional examples), `semantic` [F, C] (semantic
+    features; C is 0 without), `heard` [F] (true if there are features) and `voices` [F] (index of the voice).
     """
 
     ids: np.ndarray
@@ -103,8 +102,8 @@ class Example:
 
 @dataclasses.dataclass(frozen=True)
 class Utterance:
-    """What the language model needs of an utterance: its text's tokens, with and without spelled words, and
-    for both the character spoken in each quarter of a frame.
+    """Text of an utterance for the language model: its tokens, with and without spelled words, and for both
+    the character spoken in each quarter of a frame.
     """
 
     tokens: tuple[np.ndarray, ...]
@@ -112,18 +111,18 @@ class Utterance:
 
 
 class ExampleMaker:
-    """Makes examples out of a corpus.
+    """Factory of examples from a corpus.
 
     Parameters
     ----------
     corpus : SpokenCorpus
     config : ExampleConfig
     semantic : list of ndarray [frames, C], optional
-        Semantic features of the corpus's first shards; the others do without.
+        Semantic features of the corpus's first shards; the others have none.
     tokenizer : Tokenizer, optional
         nano's by default.
     readings : callable, optional
-        Gives the two readings of an utterance, of which each example takes one; by default its text in
+        Returns the two readings of an utterance, of which each example uses one; by default its text in
         flite's phones, with a few words spelled in the second.
     """
 
@@ -157,7 +156,7 @@ class ExampleMaker:
         return np.array(self.tokenizer.encode(text).ids)
 
     def utterance(self, index: int) -> Utterance:
-        """Text tokens and alignment of one utterance, worked out once."""
+        """Return text tokens and alignment of one utterance, cached."""
         if index not in self._cache:
             readings = self.readings(index)
             tokens = tuple(self._ids(text) for text, _ in readings)
@@ -166,7 +165,7 @@ class ExampleMaker:
 
     def _flite_readings(self, index: int) -> tuple[Reading, Reading]:
         meta = self.corpus.meta[index]
-        # One of the two is used at a time, so the second spells twice as much.
+        # One of the two is used at a time, so the second spells twice as many words.
         spelled, rng = 2 * self.config.spelled, random.Random(index)
         plain = to_phonemes(meta["text"])
         mixed = to_phonemes(meta["text"], spell_probability=spelled, rng=rng)
@@ -174,14 +173,14 @@ class ExampleMaker:
         return (plain, first), (mixed, second)
 
     def length(self, indices: list[int]) -> int:
-        """About how many positions an example of these utterances takes."""
+        """Estimate the number of positions of an example of these utterances."""
         metas = [self.corpus.meta[i] for i in indices]
         voices = len({m["voice"] for m in metas}) * (sum(self.config.voice_frames[:2]) // 2 + 4)
         text = sum(len(self.utterance(i).tokens[0]) + 3 for i in indices)
         return 10 + voices + text + sum(m["frames"] for m in metas)
 
     def voice_prompt(self, voice: int, rng: random.Random, exclude: list[int]) -> np.ndarray:
-        """Latents [n, 64] of a voice out of an utterance that isn't said, if it has another."""
+        """Return latents [n, 64] of a voice, from an utterance outside the example if there is one."""
         shortest, usual, longest = self.config.voice_frames
         pool = [index for index in self.by_voice[voice] if index not in exclude] or self.by_voice[voice]
         canned = pool[: self.config.canned_prompts]
@@ -192,7 +191,7 @@ class ExampleMaker:
         return self.corpus.latents(index)[first : first + count]
 
     def sounds(self, index: int) -> tuple[np.ndarray, bool]:
-        """Semantic features [frames, C] of an utterance, and whether there are any."""
+        """Return the semantic features [frames, C] of an utterance, and true if there are any."""
         meta, known = self.corpus.meta[index], self.semantic or []
         if meta["shard"] >= len(known):
             size = known[0].shape[1] if known else 0
@@ -201,7 +200,7 @@ class ExampleMaker:
         return known[meta["shard"]][first : first + meta["frames"]].astype(np.float32), True
 
     def make(self, indices: list[int], rng: random.Random) -> Example:
-        """One example of the utterances `indices`, in this order."""
+        """Build an example of the utterances `indices`, in this order."""
         if rng.random() < self.config.null:
             return self._finish([np.array([self.start])], [], indices, None, rng)
         voices = list(dict.fromkeys(self.corpus.meta[i]["voice"] for i in indices))
@@ -232,7 +231,7 @@ class ExampleMaker:
         self, ids: list[Any], latents: list[np.ndarray], indices: list[int],
         text: tuple[list[int], list[int]] | None, rng: random.Random,
     ) -> Example:  # fmt: skip
-        """Append the frames to say, then end and eos."""
+        """Append the target frames, then end and eos."""
         prompt_frames = sum(map(len, latents))
         phones: list[np.ndarray] = []
         pointers: list[np.ndarray] = []
@@ -269,7 +268,7 @@ class ExampleMaker:
 
 
 def voice_pools(corpus: SpokenCorpus, frames: int) -> list[list[int]]:
-    """Of each voice, the training utterances of at least so many frames; the first few are canned prompts."""
+    """Return the training utterances of each voice with a minimum of frames; the first are usual prompts."""
     pools: list[list[int]] = [[] for _ in corpus.voices]
     for index in corpus.train:
         if corpus.meta[index]["frames"] >= frames:
@@ -278,7 +277,7 @@ def voice_pools(corpus: SpokenCorpus, frames: int) -> list[list[int]]:
 
 
 def load_semantic(work_dir: Path) -> list[np.ndarray]:
-    """Semantic features of the first shards, as many as have them."""
+    """Load the semantic features of the first shards, as far as they exist."""
     found = []
     for path in sorted((work_dir / "shards").glob("*.latents.npy")):
         target = path.with_name(path.name.replace(".latents.", ".semantic."))

@@ -1,10 +1,10 @@
-"""Train nano's semantic encoder to hear phones, and write what it hears beside the corpus.
+"""Training of nano's semantic encoder to recognize phones, and export of its features.
 
 ``python -m vibevoice_nb.training.semantic train --work-dir nano-work [--resume]``
 ``python -m vibevoice_nb.training.semantic apply --work-dir nano-work [--shards 20]``
 
-Its features let the language model know what has been said so far. A linear layer that names the four phones
-of the frame just heard stands behind them while they are trained.
+Its features inform the language model about the speech so far. In training, a linear layer on top of them
+predicts the four phones of the latest frame.
 
 Shapes: B rows, F frames, N = 3200 F samples, S = 4 slots a frame.
 """
@@ -41,7 +41,7 @@ from .features import PHONE_NAMES, PHONE_SLOTS, Corpus
 
 @dataclasses.dataclass(frozen=True)
 class SemanticConfig:
-    """What ``configs/semantic.json`` holds. `noise` is the largest deviation of the noise added to audio;
+    """Contents of ``configs/semantic.json``. `noise` is the largest deviation of the noise added to audio;
     `feature_weight` keeps features small.
     """
 
@@ -53,7 +53,7 @@ class SemanticConfig:
 
 
 class Listener(nn.Module):
-    """The encoder and the layer that names phones."""
+    """Encoder and the linear layer that predicts phones."""
 
     def __init__(self, config: StackConfig, phones: int = len(PHONE_NAMES)) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class Listener(nn.Module):
         initialize(self)
 
     def forward(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """Features [B, F, C] and phone scores [B, F, S, phones] of audio [B, N]."""
+        """Return features [B, F, C] and phone scores [B, F, S, phones] of audio [B, N]."""
         features = self.encoder(audio.unsqueeze(1))
         return features, self.phones(features).unflatten(-1, (PHONE_SLOTS, -1))
 
@@ -71,7 +71,7 @@ def train_semantic(
     corpus: LatentCorpus, work_dir: Path, config: SemanticConfig, shape: ModelConfig, *,
     decoder: nn.Module | None = None, phones: int = len(PHONE_NAMES), resume: bool = False,
 ) -> Trainer:  # fmt: skip
-    """Train; weights go to ``{work_dir}/semantic.safetensors``.
+    """Train; write the weights to ``{work_dir}/semantic.safetensors``.
 
     Parameters
     ----------
@@ -80,12 +80,12 @@ def train_semantic(
     config : SemanticConfig
     shape : ModelConfig
     decoder : nn.Module, optional
-        Makes audio [B, 1, N] of the corpus's latents: half of what is heard has been through it, as all will
-        be in use.
+        Decodes the corpus's latents to audio [B, 1, N]: half of the training audio is decoded, as
+        all audio is in use.
     phones : int
-        How many labels there are.
+        Number of labels.
     resume : bool
-        Go on from the checkpoint in `work_dir`.
+        Resume from the checkpoint in `work_dir`.
     """
     torch.manual_seed(config.loop.seed)
     trainer = Trainer(Listener(shape.semantic, phones), "semantic", work_dir, config.loop)
@@ -118,7 +118,7 @@ def train_semantic(
 
 
 def semantic_path(latents: Path) -> Path:
-    """Where the features of a shard are, given where its latents are."""
+    """Return the path of a shard's features, given that of its latents."""
     return latents.with_name(latents.name.replace(".latents.", ".semantic."))
 
 
@@ -129,7 +129,7 @@ def apply(work_dir: Path, shards: int) -> int:
     Returns
     -------
     int
-        How many shards have them now.
+        Number of shards with features.
     """
     shape = nano_config().semantic
     encoder = Encoder(shape)
@@ -153,7 +153,7 @@ def apply(work_dir: Path, shards: int) -> int:
 
 
 def main() -> None:
-    """Train, or apply what was trained."""
+    """Train the encoder, or write its features."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("train", "apply"))
     parser.add_argument("--work-dir", type=Path, required=True)

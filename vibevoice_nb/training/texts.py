@@ -1,7 +1,7 @@
 """Sentences for the corpus: everyday English with a wide vocabulary, the same for the same seed.
 
 Three sources: dialogue templates, chains of common words drawn from a language model, and lists of rare words
-from the whole lexicon, so that nano meets every common word and every pair of phones many times.
+from the whole lexicon, so that every common word and every pair of phones occurs many times.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ _BASES, _PASTS = _split_verbs()
 
 
 class Writer:
-    """Writes sentences; two writers of one seed write the same ones.
+    """Generator of sentences, the same for the same seed.
 
     Parameters
     ----------
     seed : int
-        Of the random choices.
+        Seed of the random choices.
     avoid : iterable of str
-        Sentences never to write, compared by their words (the held-out set).
+        Sentences to leave out, compared by their words (the held-out set).
 
     Examples
     --------
@@ -74,12 +74,12 @@ class Writer:
         self._chains: WordChains | None = None
 
     def sentences(self) -> Iterator[str]:
-        """Sentences without end, no two with the same words, of 2 to 16 words."""
+        """Yield sentences of 2 to 16 words without end, no two with the same words."""
         while True:
             kind = self.rng.choices(list(self.sources), list(self.sources.values()))[0]
             text = {"template": self.template, "chain": self.chain, "rare": self.rare}[kind]()
             if len(text) < 45 and self.rng.random() < 0.3:
-                # Two sentences in a breath, as a turn of a script has them.
+                # Two sentences without a pause, as in a turn of a script.
                 text = f"{_polish(text)} {_polish(self.template())}"
             text = _polish(text)
             key = " ".join(re.findall(r"[a-z']+", text.lower()))
@@ -89,7 +89,7 @@ class Writer:
             yield text
 
     def template(self) -> str:
-        """One line of everyday talk; sometimes two short ones."""
+        """Return one line of everyday talk; sometimes two short ones."""
         pick = self.rng.choice
         text = pick(_TEMPLATES)(self)
         if len(text) < 34 and self.rng.random() < 0.25:
@@ -97,7 +97,7 @@ class Writer:
         return text if text[-1] in ".?!" else text + pick("...!" if len(text) < 30 else ".....!")
 
     def chain(self) -> str:
-        """Common words in an order English allows."""
+        """Return common words in a plausible English order."""
         self._chains = self._chains or WordChains([w for w in lexicon() if not _BLOCKED.search(w)])
         drawn = self._chains.draw(self.rng, self.rng.choice([3, 4, 5, 6, 7, 8, 8, 9, 10, 10, 11, 12, 13]))
         for i in range(2, len(drawn) - 2):
@@ -114,7 +114,7 @@ class Writer:
         return " ".join(drawn) + ("?" if asks and self.rng.random() < 0.8 else self.rng.choice("......?!"))
 
     def rare(self) -> str:
-        """Words of the whole lexicon, each before any comes again; as a list or in a carrier sentence."""
+        """Return words of the whole lexicon without repetition, as a list or in a carrier sentence."""
         drawn = [self._next_rare() for _ in range(self.rng.randint(2, 5))]
         if self.rng.random() < 0.55:
             gaps = [self.rng.choice([", ", ", ", " ", " and "]) for _ in drawn[1:]]
@@ -139,10 +139,10 @@ class Writer:
             self._shuffled = self.rng.sample(self._rare, len(self._rare))
         return self._shuffled.pop()
 
-    # What the templates are made of.
+    # Elements of the templates.
 
     def number(self) -> str:
-        """A number in words; small ones more often."""
+        """Return a number in words; small ones more often."""
         size = self.rng.choices([20, 100, 1000, 10_000, 3_000_000], [40, 30, 15, 10, 5])[0]
         value = self.rng.randrange(size)
         if value > 10_000:
@@ -150,11 +150,11 @@ class Writer:
         return num2words(value).replace(",", "").replace("-", " ")
 
     def year(self) -> str:
-        """A year in words."""
+        """Return a year in words."""
         return num2words(self.rng.randint(1700, 2029), to="year").replace("-", " ")
 
     def noun(self, plural: bool = False) -> str:
-        """A noun, sometimes in the plural."""
+        """Return a noun, sometimes in the plural."""
         noun = self.rng.choice(NOUNS)
         if not plural:
             return noun
@@ -167,7 +167,7 @@ class Writer:
         return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
 
     def thing(self) -> str:
-        """A noun phrase."""
+        """Return a noun phrase."""
         pick, die = self.rng.choice, self.rng.random()
         owner = pick("the a my your this that his her our their every another the a".split())
         if die < 0.4:
@@ -185,20 +185,20 @@ class Writer:
         return f"the {self.noun()} of the {self.noun()}"
 
     def who(self) -> str:
-        """A subject."""
+        """Return a subject."""
         die = self.rng.random()
         return (
             self.rng.choice(PRONOUNS) if die < 0.4 else self.rng.choice(NAMES) if die < 0.6 else self.thing()
         )
 
     def did(self) -> str:
-        """A past clause without its subject."""
+        """Return a past clause without its subject."""
         if self.rng.random() < 0.65:
             return f"{self.rng.choice(_PASTS)} {self.thing()}"
         return f"{self.rng.choice(PAST_ALONE)} {self.rng.choice(PREPOSITIONS)} {self.thing()}"
 
     def do(self) -> str:
-        """An infinitive clause."""
+        """Return an infinitive clause."""
         return f"{self.rng.choice(_BASES)} {self.thing()}"
 
 
@@ -209,7 +209,7 @@ def _polish(text: str) -> str:
 
 
 def _t(pattern: str) -> Callable[[Writer], str]:
-    """A template: `{name}` is a choice from a list or a call of the writer's method."""
+    """Fill a template: `{name}` is a choice from a list or a call of the writer's method."""
     lists: dict[str, list[str]] = {
         "name": NAMES, "place": PLACES, "day": DAYS, "month": MONTHS, "adj": ADJECTIVES, "adv": ADVERBS,
         "prep": PREPOSITIONS, "pron": PRONOUNS, "topic": TOPICS, "phrase": PHRASES, "base": _BASES,
@@ -242,14 +242,14 @@ _TEMPLATES = [_t(p) for p in TEMPLATES]
 
 
 class WordChains:
-    """Draws word sequences by the trigrams of pocketsphinx's English language model.
+    """Sampler of word sequences, by the trigrams of pocketsphinx's English language model.
 
     Parameters
     ----------
     vocabulary : list of str
         Words that may be drawn; the most frequent `size` of them are.
     size : int
-        How many.
+        Number of words.
     """
 
     def __init__(self, vocabulary: list[str], size: int = 14_000) -> None:
@@ -262,7 +262,7 @@ class WordChains:
         kept = sorted(scores, key=lambda w: (-scores[w], w))[:size]
         self._words = kept
         self._log = math.log(1.0001)
-        # Flatter than English itself, so that the less common words are heard often enough.
+        # Flatter than English, so that less common words occur often enough.
         self._logq = {w: 0.62 * scores[w] for w in kept}
         self._weights = [math.exp(self._logq[w] * self._log) for w in kept]
         self._cumulative: list[float] = []
@@ -272,7 +272,7 @@ class WordChains:
             self._cumulative.append(total)
 
     def draw(self, rng: random.Random, length: int, candidates: int = 36) -> list[str]:
-        """A chain of `length` words that doesn't end in the middle of a phrase where that can be helped."""
+        """Return a chain of `length` words that ends at the end of a phrase if possible."""
         history = ["<s>"]
         open_ended = set(
             "the a an of to and or but in at for with my your his her our their i we he she they is".split()
@@ -285,7 +285,7 @@ class WordChains:
                 pool = [w for w in pool if w != history[0]]
             scores = [self._model.prob([w, *history[:2]]) - self._logq[w] for w in pool]
             top = max(scores)
-            # A little above 1 is closer to fluent English, at the cost of variety.
+            # Values slightly above 1 are closer to fluent English, at the cost of variety.
             weights = [math.exp(0.8 * (s - top) * self._log) for s in scores]
             history.insert(0, rng.choices(pool, weights)[0])
         return history[-2::-1]

@@ -1,4 +1,4 @@
-"""nano's tokenizer: one token a character, and one for each fixed piece of the prompt."""
+"""Tokenizer of nano: one token per character, and one for each fixed piece of the prompt."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ VOCAB_SIZE = 160
 
 
 def speaker_piece(index: int) -> str:
-    """What stands before a speaker's voice and before each of their lines."""
+    """Prefix of a speaker's voice and of each of their lines."""
     return f" Speaker {index}:"
 
 
 def build_tokenizer(alphabet: str = ALPHABET) -> Tokenizer:
-    r"""Make the tokenizer; `alphabet` has the characters that texts are written in, beside ASCII.
+    r"""Build the tokenizer; `alphabet` holds the characters of texts, besides ASCII.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The words that the sentences of the corpus are made of."""
+"""Vocabulary of the sentences of the corpus."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ come on, hurry up, wait a minute, tell me more, let me think, as you know, as fa
 generally speaking, first of all, after all, at the moment, in the end, so far, once again, that's it for
 today, stay with us, thanks for listening, thank you for having me,
 it's great to be here""".replace("\n", " ").split(", ")
-# `{name}` is a word of a list or a phrase made up.
+# `{name}` is a word of a list or a generated phrase.
 TEMPLATES = """{who} {did}
 {who} {did} {adv}
 {who} {did} {ago}

@@ -19,10 +19,11 @@ from torch import Tensor
 from ..audio.io import normalize_loudness
 from ..model.config import Solver
 from ..model.generation.loop import Step, generate, prefill
-from ..model.generation.sampler import Sampler, solver_steps
+from ..model.generation.sampler import Sampler
 from ..model.generation.state import GenerationState
 from ..model.modules.conv import StreamState
 from ..model.prompt import Prompt, VoiceSlot, embed_prompt
+from ..model.solver import solver_steps
 from ..model.vibevoice import TokenScores
 from .recording import PROMPT, Recording
 

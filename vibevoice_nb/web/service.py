@@ -209,7 +209,7 @@ class Booth:
             _wait(job)
 
     def _finish(self, job: Generation, name: str, own: Path) -> Report:
-        skipped = sum(turn.state == "unspeakable" for turn in job.project.turns)
+        skipped = len(job.skipped)
         if job.error is not None:
             raise job.error
         episode = job.result()

@@ -163,11 +163,11 @@ def _speak_project(
     script = project.script.raise_for_errors()
     for label, voice in choose_voices(script, voices).items():
         # A voice that the cell gave before is no reason to replace one that was chosen since.
-        given = voice is not None and project.is_new_argument(f"voice {label}", voice)
+        given = voice is not None and project.settings.is_new_argument(f"voice {label}", voice)
         if given or project.cast[label].voice is None:
             project.set_voice(label, resolve_voice(voice or _default_voice(script, label)))
         if given:
-            project.note_given({f"voice {label}": voice})
+            project.settings.note_given({f"voice {label}": voice})
     bar = _Bar()
     job: Generation = project.generation(
         lambda: engines.load(model, device=device, progress=lambda fraction: bar.loading(model, fraction)),

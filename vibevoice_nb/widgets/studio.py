@@ -192,7 +192,7 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
         Where the seed is fixed and this turn has a take of it, another is drawn: the same would only make the
         same take again.
         """
-        seeds = {(take.manifest.get("options") or {}).get("seed") for take in self._project.takes(turn)}
+        seeds = {(take.manifest.get("options") or {}).get("seed") for take in self._project.takes.of(turn)}
         fresh = {"seed": secrets.randbelow(2**31)} if self.seed in seeds else {}
         return self.generate([turn], **fresh)
 

@@ -1,17 +1,17 @@
-/** The room that commands are for: the document in front, else the one last used, also in a notebook. */
+/** Target of commands: the studio of the current document, or else the one used last, also in a notebook. */
 
 import { isBusy, type JobState } from '../core/host/traits';
-import { openRooms, type Room } from '../core/host/open_studios';
+import { openStudios, type OpenStudio } from '../core/host/open_studios';
 
-const visible = ({ element }: Room): boolean => element.isConnected && element.offsetParent !== null;
+const visible = ({ element }: OpenStudio): boolean => element.isConnected && element.offsetParent !== null;
 
-export function currentRoom(): Room | undefined {
-  const rooms = openRooms().filter(visible);
-  return rooms.find(({ element }) => element.closest('.jp-mod-current, .lm-mod-current')) ?? rooms.at(-1);
+export function activeStudio(): OpenStudio | undefined {
+  const studios = openStudios().filter(visible);
+  return studios.find(({ element }) => element.closest('.jp-mod-current, .lm-mod-current')) ?? studios.at(-1);
 }
 
-export const jobOf = ({ host }: Room): JobState | undefined => host.get<JobState | undefined>('job');
+export const jobOf = ({ host }: OpenStudio): JobState | undefined => host.get('job');
 
-/** The room that is speaking, if any. */
-export const busyRoom = (): Room | undefined =>
-  openRooms().find((room) => isBusy(jobOf(room)) && room.host.channel.connected);
+/** The studio that is generating, if any. */
+export const busyStudio = (): OpenStudio | undefined =>
+  openStudios().find((studio) => isBusy(jobOf(studio)) && studio.host.channel.connected);

@@ -1,12 +1,13 @@
-/** A room in a kernel as the `Host` our components know, over a comm and without a widget manager. */
+/** Host for a widget in a kernel, over a comm and without a widget manager. */
 
 import { type Kernel, KernelMessage } from '@jupyterlab/services';
 
-import { Channel } from '../core/host/channel';
+import { CallError, Channel } from '../core/host/channel';
 import type { Host } from '../core/host/host';
+import type { TraitName, Traits } from '../core/host/traits';
 import { evaluate, expression } from './kernel';
 
-type Values = Record<string, unknown>;
+type Values = Partial<Traits>;
 type Receive = (content: unknown, buffers: DataView[]) => void;
 type Answer = { comm: string; state: Values } | { failed: { got: string; expected: string; remedy: string } };
 
@@ -28,28 +29,31 @@ export class CommHost implements Host {
     });
   }
 
-  /** Whether there is something to show: a kernel has answered once. */
+  /** A kernel has answered once, so there is something to show. */
   get known(): boolean {
     return 'voices' in this.values;
   }
 
-  /** Ask a kernel for a room, and go on from what it says; rejects with what is wrong. */
+  /** Request a widget from a kernel and take over its state; reject with the failure. */
   async attach(kernel: Kernel.IKernelConnection, wanted: object): Promise<void> {
     const answer = await evaluate<Answer>(kernel, expression('vibevoice_nb.widgets.lab_document', 'show', wanted));
-    if ('failed' in answer) throw answer.failed;
+    if ('failed' in answer) {
+      const { got, expected, remedy } = answer.failed;
+      throw new CallError(got, expected, remedy);
+    }
     this.detach();
     this.kernel = kernel;
     this.comm = answer.comm;
-    kernel.iopubMessage.connect(this.heard, this);
+    kernel.iopubMessage.connect(this.receiveMessage, this);
     kernel.connectionStatusChanged.connect(this.connectionChanged, this);
     this.update(answer.state);
     this.channel.interrupted();
   }
 
-  /** The kernel is gone; what was shown stays. */
+  /** Disconnect from the kernel; the state stays. */
   detach(): void {
     if (!this.kernel) return;
-    this.kernel.iopubMessage.disconnect(this.heard, this);
+    this.kernel.iopubMessage.disconnect(this.receiveMessage, this);
     this.kernel.connectionStatusChanged.disconnect(this.connectionChanged, this);
     this.kernel = null;
     this.channel.interrupted();
@@ -61,28 +65,28 @@ export class CommHost implements Host {
     this.listeners.clear();
   }
 
-  get<T>(name: string): T {
-    return this.values[name] as T;
+  get<K extends TraitName>(name: K): Traits[K] {
+    return this.values[name] as Traits[K];
   }
 
-  set(name: string, value: unknown): void {
+  set<K extends TraitName>(name: K, value: Traits[K]): void {
     this.update({ [name]: value });
     try {
       this.mine.add(this.post({ method: 'update', state: { [name]: value }, buffer_paths: [] }, []));
     } catch {
-      // Nobody is there to hear it; who attaches later is told what matters.
+      // There is no kernel; `attach` sends what matters to the next one.
     }
   }
 
-  on(name: string, callback: () => void): () => void {
+  on(name: TraitName, callback: () => void): () => void {
     const callbacks = this.listeners.get(name) ?? new Set();
     this.listeners.set(name, callbacks.add(callback));
     return () => callbacks.delete(callback);
   }
 
-  /** Values that belong to this page alone. */
+  /** Change traits in this page only. */
   update(state: Values): void {
-    const changed = Object.keys(state).filter(
+    const changed = (Object.keys(state) as TraitName[]).filter(
       (name) => JSON.stringify(state[name]) !== JSON.stringify(this.values[name]),
     );
     this.values = { ...this.values, ...state };
@@ -92,7 +96,7 @@ export class CommHost implements Host {
   private post(data: object, buffers: ArrayBuffer[]): string {
     const { kernel } = this;
     if (!kernel || kernel.isDisposed || kernel.status === 'dead') throw new Error('no kernel');
-    // By hand: the comms of services belong to one connection for each kernel, which a notebook may have.
+    // Built by hand: the comm manager of @jupyterlab/services allows one connection per kernel, which a notebook may hold.
     const message = KernelMessage.createMessage<KernelMessage.ICommMsgMsg<'shell'>>({
       msgType: 'comm_msg',
       channel: 'shell',
@@ -105,16 +109,20 @@ export class CommHost implements Host {
     return message.header.msg_id;
   }
 
-  private heard(_: unknown, message: KernelMessage.IIOPubMessage): void {
+  private receiveMessage(_: unknown, message: KernelMessage.IIOPubMessage): void {
     if (!KernelMessage.isCommMsgMsg(message) || message.content.comm_id !== this.comm) return;
-    const { method, state, content } = message.content.data as { method: string; state?: Values; content?: unknown };
+    const { method, state, content } = message.content.data as unknown as {
+      method: string;
+      state?: Values;
+      content?: unknown;
+    };
     const buffers = (message.buffers ?? []).map((buffer) =>
       ArrayBuffer.isView(buffer)
         ? new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
         : new DataView(buffer),
     );
     if (method === 'custom') this.receive(content, buffers);
-    // What this page has set comes back, maybe after it has set something else: that is for the other pages.
+    // The echo of this page's own change may arrive after a newer change; it is meant for other pages.
     else if (method === 'echo_update' && this.mine.delete((message.parent_header as { msg_id?: string }).msg_id ?? ''))
       return;
     else if (state) this.update(state);
@@ -123,7 +131,7 @@ export class CommHost implements Host {
   private connectionChanged(_: unknown, status: Kernel.ConnectionStatus): void {
     if (status !== 'connected') return;
     try {
-      this.post({ method: 'request_state' }, []); // what was said meanwhile is lost
+      this.post({ method: 'request_state' }, []); // messages sent meanwhile are lost
     } catch {
       return;
     }

@@ -1,23 +1,25 @@
-/** What can be asked of a room from the palette, the menus and the keyboard, and making a new script. */
+/** Commands for the active studio and for new scripts, in the palette, the launcher and the menus. */
 
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { ILauncher } from '@jupyterlab/launcher';
 import { IMainMenu } from '@jupyterlab/mainmenu';
-import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import type { Action } from '../core/host/host';
-import { isBusy, type ProjectState } from '../core/host/traits';
-import { onRooms } from '../core/host/open_studios';
+import { isBusy } from '../core/host/traits';
+import { onStudiosChange } from '../core/host/open_studios';
+import { t } from '../core/strings';
 import { scriptIcon } from './icons';
+import { useLanguage } from './language';
 import { Commands, EXTENSION, FACTORY, NAME } from './names';
-import { busyRoom, currentRoom, jobOf } from './active_studio';
+import { busyStudio, activeStudio, jobOf } from './active_studio';
 import { IScriptTracker } from './tokens';
 
 export const commandsPlugin: JupyterFrontEndPlugin<void> = {
   id: `${NAME}:commands`,
-  description: 'Commands for scripts: new, generate, stop, speak again.',
+  description: 'Commands for scripts: new, generate, stop, regenerate.',
   autoStart: true,
   requires: [IScriptTracker],
   optional: [IDefaultFileBrowser, ICommandPalette, ILauncher, IMainMenu, ITranslator],
@@ -30,23 +32,27 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     menu: IMainMenu | null,
     translator: ITranslator | null,
   ): void => {
-    const trans = (translator ?? nullTranslator).load(NAME);
-    addNewScript(app, browser, trans);
-    addActions(app, trans);
-    const category = trans.__('VibeVoice');
+    useLanguage(translator);
+    addNewScript(app, browser);
+    addActions(app);
+    const category = t('lab.category');
     for (const command of [Commands.newScript, Commands.generate, Commands.stop, Commands.play, Commands.regenerate]) {
       palette?.addItem({ command, category });
     }
-    launcher?.add({ command: Commands.newScript, category: trans.__('Other'), rank: 1 });
+    launcher?.add({
+      command: Commands.newScript,
+      category: (translator ?? nullTranslator).load('jupyterlab').__('Other'),
+      rank: 1,
+    });
     menu?.fileMenu.newMenu.addItem({ command: Commands.newScript, rank: 40 });
     if (menu) addKernelMenu(app, menu, tracker);
   },
 };
 
-function addNewScript(app: JupyterFrontEnd, browser: IDefaultFileBrowser | null, trans: TranslationBundle): void {
+function addNewScript(app: JupyterFrontEnd, browser: IDefaultFileBrowser | null): void {
   app.commands.addCommand(Commands.newScript, {
-    label: ({ isPalette }) => (isPalette ? trans.__('New VibeVoice script') : trans.__('VibeVoice script')),
-    caption: trans.__('Write a conversation and have it spoken'),
+    label: ({ isPalette }) => (isPalette ? t('lab.new_script') : t('lab.script_type')),
+    caption: t('lab.new_script_hint'),
     icon: scriptIcon,
     execute: async ({ cwd }): Promise<unknown> => {
       const path = typeof cwd === 'string' ? cwd : (browser?.model.path ?? '');
@@ -56,37 +62,37 @@ function addNewScript(app: JupyterFrontEnd, browser: IDefaultFileBrowser | null,
   });
 }
 
-function addActions(app: JupyterFrontEnd, trans: TranslationBundle): void {
+function addActions(app: JupyterFrontEnd): void {
   const { commands } = app;
   const writable = (): boolean => {
-    const room = currentRoom();
-    return room !== undefined && !isBusy(jobOf(room)) && !room.host.get<ProjectState | undefined>('project')?.read_only;
+    const studio = activeStudio();
+    return studio !== undefined && !isBusy(jobOf(studio)) && !studio.host.get('project')?.read_only;
   };
-  const act = (action: Action) => (): void => currentRoom()?.bus.emit('act', { action });
+  const act = (action: Action) => (): void => activeStudio()?.bus.emit('act', { action });
   commands.addCommand(Commands.generate, {
-    label: trans.__('Generate what is missing'),
+    label: t('lab.generate'),
     isEnabled: writable,
     execute: act('generate'),
   });
   commands.addCommand(Commands.regenerate, {
-    label: trans.__('Speak the current turn again'),
+    label: t('lab.regenerate'),
     isEnabled: writable,
     execute: act('regenerate'),
   });
   commands.addCommand(Commands.play, {
-    label: trans.__('Play or pause'),
-    isEnabled: () => currentRoom() !== undefined,
+    label: t('lab.play'),
+    isEnabled: () => activeStudio() !== undefined,
     execute: act('play'),
   });
   commands.addCommand(Commands.stop, {
-    label: trans.__('Stop generating'),
-    isEnabled: () => busyRoom() !== undefined,
-    execute: () => busyRoom()?.bus.emit('act', { action: 'stop' }),
+    label: t('lab.stop'),
+    isEnabled: () => busyStudio() !== undefined,
+    execute: () => busyStudio()?.bus.emit('act', { action: 'stop' }),
   });
-  onRooms(() => commands.notifyCommandChanged());
+  onStudiosChange(() => commands.notifyCommandChanged());
 }
 
-/** The Kernel menu works on a script as it does on a notebook. */
+/** Make the Kernel menu work for scripts as it does for notebooks. */
 function addKernelMenu(app: JupyterFrontEnd, menu: IMainMenu, tracker: IScriptTracker): void {
   const isEnabled = (): boolean => tracker.currentWidget !== null && tracker.currentWidget === app.shell.currentWidget;
   const session = () => tracker.currentWidget?.context.sessionContext;

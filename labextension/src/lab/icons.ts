@@ -1,4 +1,4 @@
-/** Icons in the theme's colors. */
+/** Icons, in the theme's colors. */
 
 import { LabIcon } from '@jupyterlab/ui-components';
 

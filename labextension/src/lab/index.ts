@@ -1,4 +1,4 @@
-/** The JupyterLab extension: one plugin a file. */
+/** The JupyterLab extension: one plugin per file. */
 
 import { commandsPlugin } from './commands';
 import { documentPlugin } from './document/plugin';

@@ -1,15 +1,17 @@
-/** Puts a code cell that loads a project, or one of its takes, into the notebook in front. */
+/** Command that inserts a code cell, which loads a project or a take, into the current notebook. */
 
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ITranslator } from '@jupyterlab/translation';
 
+import { t } from '../core/strings';
+import { useLanguage } from './language';
 import { Commands, NAME } from './names';
 import { IScriptTracker } from './tokens';
 
-/** The cell's code; a project that somebody has open can be read by others. */
+/** Code of the cell. It opens the project read-only, so that it works while the project is open elsewhere. */
 export function loadingCode(project: string, take?: string): string {
   const shown = take ? `project.take(${JSON.stringify(take)})` : 'project.assemble()';
   return `from vibevoice_nb import Project\n\nproject = Project.open(${JSON.stringify(project)}, read_only=True)\n${shown}`;
@@ -28,28 +30,28 @@ export const insertCellPlugin: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null,
     translator: ITranslator | null,
   ): void => {
-    const trans = (translator ?? nullTranslator).load(NAME);
+    useLanguage(translator);
     const ofScript = (): string => {
       const path = scripts.currentWidget?.context.path;
       return path ? `${path.slice(0, path.length - PathExt.extname(path).length)}.vibevoice` : '';
     };
     app.commands.addCommand(Commands.insertCell, {
-      label: trans.__('Insert a cell that loads the takes of the current script'),
+      label: t('lab.insert_cell'),
       isEnabled: ({ project }) => notebooks.currentWidget !== null && Boolean(project || ofScript()),
       execute: async ({ project, take }) => {
         const panel = notebooks.currentWidget;
         if (!panel) return;
-        const path = String(project || ofScript());
-        await panel.context.ready; // before that, what is inserted would be overwritten
+        const path = typeof project === 'string' && project ? project : ofScript();
+        await panel.context.ready; // loading would overwrite an earlier insertion
         NotebookActions.insertBelow(panel.content);
         const code = loadingCode(
           PathExt.relative(PathExt.dirname(panel.context.path), path),
-          take ? String(take) : undefined,
+          typeof take === 'string' ? take : undefined,
         );
         panel.content.activeCell?.model.sharedModel.setSource(code);
         app.shell.activateById(panel.id);
       },
     });
-    palette?.addItem({ command: Commands.insertCell, category: trans.__('VibeVoice') });
+    palette?.addItem({ command: Commands.insertCell, category: t('lab.category') });
   },
 };

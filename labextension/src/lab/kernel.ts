@@ -1,4 +1,4 @@
-/** Asking a kernel's Python for something, without a cell and without a trace in the person's namespace. */
+/** Evaluation of expressions in a kernel, without a cell and without touching the user's namespace. */
 
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 
@@ -6,7 +6,7 @@ import { CallError } from '../core/host/channel';
 
 type Shown = { status: string; data?: Record<string, unknown>; ename?: string; evalue?: string };
 
-/** What an expression is, as its `application/json`; rejects with a CallError. */
+/** Evaluate an expression and return its `application/json`; reject with a CallError. */
 export async function evaluate<T>(kernel: Kernel.IKernelConnection, expression: string): Promise<T> {
   const content: KernelMessage.IExecuteRequestMsg['content'] = {
     code: '',
@@ -18,7 +18,7 @@ export async function evaluate<T>(kernel: Kernel.IKernelConnection, expression: 
   const { content: reply } = await kernel.requestExecute(content, true).done;
   const value = reply.status === 'ok' ? (reply.user_expressions['value'] as unknown as Shown | undefined) : undefined;
   if (value?.status === 'ok' && value.data) return value.data['application/json'] as T;
-  const failure: Shown = value ?? (reply as unknown as Shown);
+  const failure: Shown = value ?? reply;
   throw new CallError(
     `${failure.ename ?? 'the kernel'}: ${failure.evalue ?? 'did not answer'}`,
     'a Python kernel with vibevoice-nb installed',
@@ -26,9 +26,9 @@ export async function evaluate<T>(kernel: Kernel.IKernelConnection, expression: 
   );
 }
 
-/** A call of one of our functions with one argument, as an expression in ASCII. */
+/** Expression, in ASCII, that calls one of our functions with one argument. */
 export function expression(module: string, name: string, argument: unknown): string {
-  // Escaped inside the JSON: Python reads its escapes as JSON, which joins surrogate pairs; a Python literal doesn't.
+  // Escaped inside the JSON, because JSON joins surrogate pairs and a Python literal does not.
   const json = JSON.stringify(argument).replace(
     /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -1,4 +1,4 @@
-/** Names that have to be the same everywhere. */
+/** Names shared by all plugins. */
 
 export const NAME = 'vibevoice-nb';
 export const FILE_TYPE = 'vibevoice-script';

@@ -1,4 +1,4 @@
-/** What a person has set, for all plugins. */
+/** Plugin that provides the settings to all others. */
 
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
@@ -17,7 +17,7 @@ export const DEFAULTS: Preferences = {
   audioBudget: 2_000_000,
 };
 
-/** How a project begins that isn't there yet, as the kernel names it. */
+/** Settings of a new project, by the kernel's names. */
 export function newProjectSettings({
   model,
   numSteps,
@@ -29,7 +29,7 @@ export function newProjectSettings({
   return { model, num_steps: numSteps, cfg_scale: cfgScale, seed: seedPolicy === 'fixed' ? seed : null, solver };
 }
 
-class Kept implements IPreferences {
+class StoredPreferences implements IPreferences {
   values = DEFAULTS;
   private readonly callbacks = new Set<(values: Preferences) => void>();
 
@@ -39,7 +39,7 @@ class Kept implements IPreferences {
     return () => this.callbacks.delete(callback);
   }
 
-  take(settings: ISettingRegistry.ISettings): void {
+  load(settings: ISettingRegistry.ISettings): void {
     this.values = { ...DEFAULTS, ...(settings.composite as Partial<Preferences>) };
     for (const callback of this.callbacks) callback(this.values);
   }
@@ -47,17 +47,17 @@ class Kept implements IPreferences {
 
 export const preferencesPlugin: JupyterFrontEndPlugin<IPreferences> = {
   id: `${NAME}:settings`,
-  description: 'What a person has set for VibeVoice.',
+  description: 'Settings of VibeVoice.',
   autoStart: true,
   optional: [ISettingRegistry],
   provides: IPreferences,
   activate: async (_app, registry: ISettingRegistry | null): Promise<IPreferences> => {
-    const kept = new Kept();
+    const preferences = new StoredPreferences();
     const settings = await registry?.load(preferencesPlugin.id).catch((error: unknown) => void console.error(error));
     if (settings) {
-      kept.take(settings);
-      settings.changed.connect(() => kept.take(settings));
+      preferences.load(settings);
+      settings.changed.connect(() => preferences.load(settings));
     }
-    return kept;
+    return preferences;
   },
 };

@@ -1,37 +1,37 @@
-/** In the status bar: how far a generation is, in whichever room, and a way to stop it. */
+/** Status bar item: progress of the running generation, with a Stop button. */
 
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IStatusBar } from '@jupyterlab/statusbar';
-import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+import { ITranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
 import { h } from '../core/ui/dom';
+import { t } from '../core/strings';
+import { Disposers } from '../core/ui/disposers';
 import { button, progressBar } from '../core/ui/elements';
 import { icon } from '../core/ui/icons';
-import type { ToPage } from '../core/host/protocol';
-import { onRooms, openRooms, type Room } from '../core/host/open_studios';
-import { isBusy, type JobState, type ModelState } from '../core/host/traits';
+import { fractionDone, progressOf, turnPlace, waitingText, type Progress } from '../core/ui/progress';
+import { onStudiosChange, openStudios, type OpenStudio } from '../core/host/open_studios';
+import { isBusy } from '../core/host/traits';
+import { useLanguage } from './language';
 import { Commands, NAME } from './names';
-import { busyRoom, jobOf } from './active_studio';
+import { busyStudio, jobOf } from './active_studio';
 
-export class Progress extends Widget {
+export class StatusItem extends Widget {
   readonly changed = new Signal<this, void>(this);
   private readonly words = h('span', { class: 'vvnb-lab-status-words' });
   private readonly bar = progressBar('VibeVoice');
-  private readonly followed = new Map<Room, () => void>();
-  private readonly stopRooms: () => void;
-  private heard: ToPage['progress'] | null = null;
+  private readonly followed = new Map<OpenStudio, () => void>();
+  private readonly stopStudios: () => void;
+  private last: Progress | null = null;
 
-  constructor(
-    stop: () => void,
-    private readonly trans: TranslationBundle,
-  ) {
+  constructor(stop: () => void) {
     super();
     this.addClass('vvnb');
     this.addClass('vvnb-lab-status');
     const halt = button({
-      label: trans.__('Stop generating'),
+      label: t('lab.stop'),
       icon: 'stop',
       bare: true,
       size: 'small',
@@ -39,69 +39,55 @@ export class Progress extends Widget {
       onclick: stop,
     });
     this.node.append(icon('wave'), this.words, this.bar.element, halt);
-    this.stopRooms = onRooms(() => this.follow());
+    this.stopStudios = onStudiosChange(() => this.follow());
     this.follow();
   }
 
   get active(): boolean {
-    return busyRoom() !== undefined;
+    return busyStudio() !== undefined;
   }
 
   override dispose(): void {
-    this.stopRooms();
+    this.stopStudios();
     for (const stop of this.followed.values()) stop();
     super.dispose();
   }
 
-  /** Listen to the rooms there are. */
+  /** Follow the open studios. */
   private follow(): void {
-    const rooms = openRooms();
-    for (const [room, stop] of this.followed) {
-      if (rooms.includes(room)) continue;
+    const studios = openStudios();
+    for (const [studio, stop] of this.followed) {
+      if (studios.includes(studio)) continue;
       stop();
-      this.followed.delete(room);
+      this.followed.delete(studio);
     }
-    for (const room of rooms) {
-      if (this.followed.has(room)) continue;
-      const stops = [
-        room.host.on('job', () => this.render()),
-        room.host.on('model_state', () => this.render()),
-        room.host.channel.onConnection(() => this.render()),
-        room.host.channel.on('progress', (progress) => {
-          this.heard = progress;
+    for (const studio of studios) {
+      if (this.followed.has(studio)) continue;
+      const disposers = new Disposers();
+      disposers.add(
+        studio.host.on('job', () => this.render()),
+        studio.host.on('model_state', () => this.render()),
+        studio.host.channel.onConnection(() => this.render()),
+        studio.host.channel.on('progress', (progress) => {
+          this.last = progress;
           this.render();
         }),
-      ];
-      this.followed.set(room, () => stops.forEach((stop) => stop()));
+      );
+      this.followed.set(studio, disposers.dispose);
     }
     this.render();
   }
 
   private render(): void {
-    const room = busyRoom();
-    const job = room && jobOf(room);
-    if (room && job && isBusy(job)) {
-      const now = this.heard?.job === job.id ? this.heard : null;
-      const model = room.host.get<ModelState>('model_state');
-      const loaded = job.state === 'loading' && model?.state === 'loading' ? (model.loaded ?? 0) : null;
-      this.words.textContent = now ? this.turnOf(job, now) : this.preparing(model, loaded);
-      this.bar.set(now ? now.seconds / Math.max(now.estimated, now.seconds, 0.1) : loaded || null);
+    const studio = busyStudio();
+    const job = studio && jobOf(studio);
+    if (studio && job && isBusy(job)) {
+      const now = progressOf(job, this.last);
+      const model = studio.host.get('model_state');
+      this.words.textContent = now ? turnPlace(job, now) : waitingText(job, model);
+      this.bar.set(fractionDone(job, now, model));
     }
     this.changed.emit();
-  }
-
-  private preparing(model: ModelState, loaded: number | null): string {
-    if (loaded === null) return this.trans.__('Getting ready …');
-    const percent = Math.round(100 * loaded);
-    return percent
-      ? this.trans.__('Loading %1 … %2 %', model.name, percent)
-      : this.trans.__('Loading %1 …', model.name);
-  }
-
-  private turnOf(job: JobState, now: ToPage['progress']): string {
-    const place = job.turns.indexOf(now.turn);
-    if (place < 0) return this.trans.__('Speaking');
-    return this.trans.__('Speaking turn %1 of %2', place + 1, now.turns_total);
   }
 }
 
@@ -112,10 +98,8 @@ export const statusPlugin: JupyterFrontEndPlugin<void> = {
   optional: [IStatusBar, ITranslator], // Notebook 7 has no status bar
   activate: (app: JupyterFrontEnd, bar: IStatusBar | null, translator: ITranslator | null): void => {
     if (!bar) return;
-    const item = new Progress(
-      () => void app.commands.execute(Commands.stop),
-      (translator ?? nullTranslator).load(NAME),
-    );
+    useLanguage(translator);
+    const item = new StatusItem(() => void app.commands.execute(Commands.stop));
     bar.registerStatusItem(statusPlugin.id, {
       item,
       align: 'left',

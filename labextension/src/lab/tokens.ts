@@ -1,18 +1,18 @@
-/** What the plugins give each other. */
+/** Tokens: services that the plugins provide to each other. */
 
 import type { IWidgetTracker } from '@jupyterlab/apputils';
+import type { IDocumentWidget } from '@jupyterlab/docregistry';
 import { Token } from '@lumino/coreutils';
 
-import type { ScriptDocument } from './document/widget';
 import { NAME } from './names';
 
 /** The open script documents. */
-export type IScriptTracker = IWidgetTracker<ScriptDocument>;
+export type IScriptTracker = IWidgetTracker<IDocumentWidget>;
 export const IScriptTracker = new Token<IScriptTracker>(`${NAME}:IScriptTracker`, 'The open VibeVoice scripts.');
 
 export type SeedPolicy = 'random' | 'fixed';
 
-/** What a person has set; null leaves it to the model. */
+/** Settings of the extension; null means the model's default. */
 export interface Preferences {
   model: string;
   numSteps: number | null;
@@ -26,7 +26,7 @@ export interface Preferences {
 
 export interface IPreferences {
   readonly values: Preferences;
-  /** Call back now and whenever a person changes them; returns how to stop that. */
+  /** Call back now and after every change; return a function that stops it. */
   watch(callback: (values: Preferences) => void): () => void;
 }
-export const IPreferences = new Token<IPreferences>(`${NAME}:IPreferences`, 'What a person has set for VibeVoice.');
+export const IPreferences = new Token<IPreferences>(`${NAME}:IPreferences`, 'Settings of VibeVoice.');

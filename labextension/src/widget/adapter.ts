@@ -1,48 +1,48 @@
-/** An anywidget model as the `Host` our components know. */
+/** Adapter from an anywidget model to a `Host`. */
 
 import type { AnyModel, AnyWidget } from '@anywidget/types';
 
 import { Channel } from '../core/host/channel';
 import { Bus, type Host } from '../core/host/host';
+import type { TraitName, Traits } from '../core/host/traits';
+import { setLanguage } from '../core/strings';
+import { Disposers, type Dispose } from '../core/ui/disposers';
 
-export type Mount = (root: HTMLElement, host: Host, bus: Bus) => () => void;
-/** What listens from the widget's beginning, before there is a view to hear it; returns how to stop that. */
-export type Prepare = (host: Host, bus: Bus) => () => void;
+export type Mount = (root: HTMLElement, host: Host, bus: Bus) => Dispose;
+/** Listen from the creation of the model on, before it has a view. */
+export type Prepare = (host: Host, bus: Bus) => Dispose;
 type Values = Record<string, unknown>;
 
-/** The widget whose views are mounted by `mount`; `name` becomes a class of their root, beside `vvnb`. */
+/** Create a widget whose views are mounted by `mount`; `vvnb-name` becomes a class of their root. */
 export function widget(name: string, mount: Mount, prepare?: Prepare): AnyWidget<Values> {
   return () => {
-    // One channel and one bus for each model. Messages are taken from `initialize` on: under Run All they come
-    // before the first view is there.
+    // One channel and one bus per model. Messages are received from `initialize` on: under "Run All" they arrive
+    // before the first view exists.
     let host: ModelHost;
     let bus: Bus;
     return {
       initialize({ model }) {
         host = new ModelHost(model);
         bus = new Bus();
-        const stop = prepare?.(host, bus);
-        return () => {
-          stop?.();
-          host.dispose();
-        };
+        const disposers = new Disposers();
+        if (prepare) disposers.add(prepare(host, bus));
+        disposers.child(host);
+        return disposers.dispose;
       },
       render({ el }) {
+        setLanguage();
         el.classList.add('vvnb', `vvnb-${name}`);
-        el.dataset['lmSuppressShortcuts'] = 'true'; // JupyterLab hears keys before anybody else
-        const stop = (event: Event): void => event.stopPropagation();
-        el.addEventListener('keydown', stop); // else the notebook takes a letter for a command
-        const unmount = mount(el, host, bus);
-        return () => {
-          el.removeEventListener('keydown', stop);
-          unmount();
-        };
+        el.dataset['lmSuppressShortcuts'] = 'true'; // JupyterLab handles keys before anything else
+        const disposers = new Disposers();
+        disposers.listen(el, 'keydown', (event) => event.stopPropagation()); // a notebook takes letters for commands
+        disposers.child(mount(el, host, bus));
+        return disposers.dispose;
       },
     };
   };
 }
 
-// ipywidgets holds a change back until the kernel is done with the one before, and custom messages overtake it.
+// ipywidgets holds a change back until the kernel has handled the previous one; custom messages overtake it.
 const LATE_MS = 5_000;
 
 class ModelHost implements Host {
@@ -59,12 +59,12 @@ class ModelHost implements Host {
     model.on('comm_live_update', this.interrupted); // ipywidgets: the connection came or went
   }
 
-  get<T>(name: string): T {
-    return this.model.get(name) as T;
+  get<K extends TraitName>(name: K): Traits[K] {
+    return this.model.get(name) as Traits[K];
   }
 
-  /** Several values set in one go travel together. */
-  set(name: string, value: unknown): void {
+  /** Values set in the same task are sent together. */
+  set<K extends TraitName>(name: K, value: Traits[K]): void {
     this.model.set(name, value);
     this.latest.set(name, { value, at: Date.now() });
     if (this.saving) return;
@@ -75,7 +75,7 @@ class ModelHost implements Host {
     });
   }
 
-  on(name: string, callback: () => void): () => void {
+  on(name: TraitName, callback: () => void): () => void {
     const listener = (): void => callback();
     this.model.on(`change:${name}`, listener);
     return () => this.model.off(`change:${name}`, listener);

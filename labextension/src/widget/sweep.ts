@@ -1,3 +1,4 @@
+import { Disposers } from '../core/ui/disposers';
 import { h } from '../core/ui/dom';
 import { mountAudition } from '../core/ui/audition';
 import { mountSweep } from '../core/sweep/sweep';
@@ -5,6 +6,7 @@ import { widget } from './adapter';
 
 export default widget('sweep', (root, host, bus) => {
   const frame = root.appendChild(h('div', { class: 'vvnb-frame' }));
-  const unmount = [mountSweep(frame, host, bus), mountAudition(frame, host, bus), () => frame.remove()];
-  return () => unmount.forEach((stop) => stop());
+  const disposers = new Disposers();
+  disposers.add(mountSweep(frame, host, bus), mountAudition(frame, host, bus), () => frame.remove());
+  return disposers.dispose;
 });

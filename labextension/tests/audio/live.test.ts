@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Live, LiveStore, type LiveEvents, type LiveStream } from '../../src/core/audio/live';
-import { Playback } from '../../src/core/audio/pcm';
+import { StoreFeed } from '../../src/core/audio/pcm';
 import { RingBuffer } from '../../src/core/audio/ring';
 import { FakeChannel } from '../fake_channel';
 
@@ -10,7 +10,7 @@ const FRAME = 3200;
 class FakeOutput {
   readonly ring = new RingBuffer(96_000, 0);
   private seen = 0;
-  constructor(private readonly feed: Playback) {}
+  constructor(private readonly feed: StoreFeed) {}
 
   /** Play so many samples. */
   run(samples: number): void {
@@ -39,7 +39,7 @@ function frames(store: LiveStore, count: number): void {
 describe('live playing', () => {
   it('waits for one and a half frames, then plays without a gap', () => {
     const store = new LiveStore();
-    const output = new FakeOutput(new Playback(store));
+    const output = new FakeOutput(new StoreFeed(store));
     frames(store, 1);
     output.run(FRAME);
     expect(output.ring.played).toBe(0);
@@ -55,7 +55,7 @@ describe('live playing', () => {
 
   it('waits for more after each gap, up to a bound', () => {
     const store = new LiveStore();
-    const output = new FakeOutput(new Playback(store));
+    const output = new FakeOutput(new StoreFeed(store));
     const before = store.prebuffer;
     frames(store, 2);
     output.run(3 * FRAME);
@@ -75,7 +75,7 @@ describe('live playing', () => {
   it('plays what is left when the stream ends before the cushion is full', () => {
     const store = new LiveStore();
     const finished = vi.fn();
-    const playback = new Playback(store, { onFinished: finished });
+    const playback = new StoreFeed(store, { onFinished: finished });
     frames(store, 1);
     expect(playback.pull(FRAME)).toHaveLength(0);
     store.end();

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { PieceStore, Playback, type Store } from '../../src/core/audio/pcm';
+import { PieceStore, StoreFeed, type Store } from '../../src/core/audio/pcm';
 import { SAMPLE_RATE, toInt16 } from '../../src/core/audio/resample';
 import { pitch, roughest, sine } from './signals';
 
@@ -17,7 +17,7 @@ function counting(length: number, cacheBytes?: number) {
   return { store: new PieceStore(length, fetch, arrived, failed, cacheBytes), asked, arrived, failed };
 }
 
-async function play(playback: Playback, samples: number): Promise<Float32Array> {
+async function play(playback: StoreFeed, samples: number): Promise<Float32Array> {
   const out = new Float32Array(samples);
   let at = 0;
   for (let idle = 0; at < samples && idle < 50;) {
@@ -39,28 +39,28 @@ const values = (samples: Float32Array): number[] => [...samples].map((value) => 
 describe('a recorded source', () => {
   it('plays every sample once, over the borders of its pieces', async () => {
     const { store } = counting(2 * PIECE + 1000);
-    const out = values(await play(new Playback(store), 3 * PIECE));
+    const out = values(await play(new StoreFeed(store), 3 * PIECE));
     expect(out).toHaveLength(2 * PIECE + 1000);
     expect(out.findIndex((value, i) => value !== i % 30_000)).toBe(-1);
   });
 
   it('fetches one piece ahead and nothing twice', async () => {
     const { store, asked } = counting(10 * PIECE);
-    await play(new Playback(store), 2400);
+    await play(new StoreFeed(store), 2400);
     expect(asked).toEqual([0, PIECE]);
-    await play(new Playback(store, { position: PIECE + 5 }), 2400);
+    await play(new StoreFeed(store, { position: PIECE + 5 }), 2400);
     expect(asked).toEqual([0, PIECE, 2 * PIECE]);
   });
 
   it('begins at any sample', async () => {
     const { store } = counting(3 * PIECE);
-    const out = values(await play(new Playback(store, { position: PIECE - 3 }), 10));
+    const out = values(await play(new StoreFeed(store, { position: PIECE - 3 }), 10));
     expect(out).toEqual(Array.from({ length: 10 }, (_, i) => (PIECE - 3 + i) % 30_000));
   });
 
   it('keeps a bounded number of pieces', async () => {
     const { store } = counting(6 * PIECE, 3 * 2 * PIECE);
-    await play(new Playback(store), 6 * PIECE);
+    await play(new StoreFeed(store), 6 * PIECE);
     expect(store.bytes).toBeLessThanOrEqual(3 * 2 * PIECE);
   });
 
@@ -81,10 +81,10 @@ function whole(samples: Float32Array): Store {
   return { length: samples.length, growing: false, read, prefetch: () => undefined, starved: () => undefined };
 }
 
-describe('Playback', () => {
+describe('StoreFeed', () => {
   it('says which sample was heard, through a loop', async () => {
     const { store } = counting(PIECE);
-    const playback = new Playback(store, { position: 500, loop: { start: 1000, stop: 3000 } });
+    const playback = new StoreFeed(store, { position: 500, loop: { start: 1000, stop: 3000 } });
     await play(playback, 10_000);
     expect(playback.positionAt(0)).toBe(500);
     expect(playback.positionAt(2499)).toBe(2999);
@@ -94,14 +94,14 @@ describe('Playback', () => {
 
   it('jumps back in a loop without a click', async () => {
     const sound = sine(100, 1);
-    const out = await play(new Playback(whole(sound), { loop: { start: 1000, stop: 5060 } }), 30_000);
+    const out = await play(new StoreFeed(whole(sound), { loop: { start: 1000, stop: 5060 } }), 30_000);
     expect(out).toHaveLength(30_000);
     expect(roughest(out)).toBeLessThan(1.5 * roughest(sound));
   });
 
   it('leaves a loop alone that lies behind', async () => {
     const { store } = counting(20_000);
-    const out = await play(new Playback(store, { position: 6000, loop: { start: 0, stop: 5000 } }), 30_000);
+    const out = await play(new StoreFeed(store, { position: 6000, loop: { start: 0, stop: 5000 } }), 30_000);
     expect(out).toHaveLength(14_000);
   });
 
@@ -115,7 +115,7 @@ describe('Playback', () => {
       () => undefined,
       () => undefined,
     );
-    const playback = new Playback(store, { speed });
+    const playback = new StoreFeed(store, { speed });
     const out = await play(playback, 15 * SAMPLE_RATE);
     expect(Math.abs(out.length / (sound.length / speed) - 1)).toBeLessThan(0.01);
     expect(Math.abs(pitch(out) / 200 - 1)).toBeLessThan(0.01);

@@ -69,7 +69,8 @@ afterEach(() => {
 
 const press = (key: string, more: KeyboardEventInit = {}): boolean =>
   view.contentDOM.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true, ...more }));
-const lit = (): (string | null)[] => [...root.querySelectorAll('.cm-vvLit')].map((line) => line.textContent);
+const highlighted = (): (string | null)[] =>
+  [...root.querySelectorAll('.cm-vvCurrent')].map((line) => line.textContent);
 const states = (): (string | undefined)[] =>
   [...root.querySelectorAll<HTMLElement>('.cm-gutterElement .cm-vvTurn')]
     .filter((marker) => marker.closest<HTMLElement>('.cm-gutterElement')!.style.visibility !== 'hidden')
@@ -117,12 +118,12 @@ describe('turns', () => {
     expect(states()).toEqual(['spoken', 'unspeakable']);
   });
   test('that are heard are lit, all their lines, wherever they have moved', () => {
-    bus.emit('lit', { turn: 'a' });
-    expect(lit()).toEqual(['Anna: One.', 'more.']);
+    bus.emit('currentTurn', { turn: 'a' });
+    expect(highlighted()).toEqual(['Anna: One.', 'more.']);
     view.dispatch({ changes: { from: 0, insert: '# opening\n' } });
-    expect(lit()).toEqual(['Anna: One.', 'more.']);
-    bus.emit('lit', { turn: null });
-    expect(lit()).toEqual([]);
+    expect(highlighted()).toEqual(['Anna: One.', 'more.']);
+    bus.emit('currentTurn', { turn: null });
+    expect(highlighted()).toEqual([]);
   });
   test('are read out when the cursor comes to another', () => {
     view.dispatch({ selection: { anchor: view.state.doc.length } });
@@ -137,8 +138,8 @@ test('turns and script that come together are placed in the new text', () => {
   host.values['turns'] = [turn('b', 2)];
   host.values['script'] = '# only this\nAnna: Two.';
   host.set('turns', host.values['turns']);
-  bus.emit('lit', { turn: 'b' });
-  expect(lit()).toEqual(['Anna: Two.']);
+  bus.emit('currentTurn', { turn: 'b' });
+  expect(highlighted()).toEqual(['Anna: Two.']);
 });
 
 test('a color is taken for nothing but a color', () => {

@@ -3,7 +3,8 @@ import type { EditorView } from '@codemirror/view';
 import { describe, expect, test } from 'vitest';
 
 import comments from '../../../tests/data/comment_examples.json';
-import { offsetOf, toDiagnostics, type Remark } from '../../src/core/editor/diagnostics';
+import { offsetOf, toDiagnostics } from '../../src/core/editor/diagnostics';
+import type { ScriptDiagnostic } from '../../src/core/host/traits';
 import { changeBetween } from '../../src/core/editor/diff';
 import { Labels, nameKey } from '../../src/core/editor/labels';
 import { cleanPaste } from '../../src/core/editor/paste';
@@ -98,7 +99,7 @@ describe('a long line', () => {
 });
 
 describe('remarks', () => {
-  const remark = (fields: Partial<Remark>): Remark => ({
+  const remark = (fields: Partial<ScriptDiagnostic>): ScriptDiagnostic => ({
     severity: 'error',
     message: 'wrong',
     line: 1,

@@ -4,11 +4,11 @@ import { expect, test } from 'vitest';
 import settings from '../../schema/settings.json';
 import { Bus } from '../../src/core/host/host';
 import { LocalHost } from '../../src/core/host/local_host';
-import { onRooms, openRoom, openRooms, type Room } from '../../src/core/host/open_studios';
+import { onStudiosChange, registerStudio, openStudios, type OpenStudio } from '../../src/core/host/open_studios';
 import { expression } from '../../src/lab/kernel';
 import { DEFAULTS, newProjectSettings } from '../../src/lab/preferences';
 
-const room = (): Room => ({
+const studio = (): OpenStudio => ({
   host: new LocalHost({}, {}),
   bus: new Bus(),
   element: document.body.appendChild(document.createElement('div')),
@@ -33,19 +33,19 @@ test.each(['é"\\\n', '\u{1f600}', '𠮷 𝒻', 'half \ud83d', '\u2028\u007f\0']
     const literal = /^__import__\("a\.b", fromlist=\["_"\]\)\.show\(("[\x20-\x7e]*")\)$/.exec(asked)![1]!;
     // A Python literal with no other escapes than these two is read as JSON reads it, and has no surrogates in it.
     expect(literal.replace(/\\["\\]/g, '')).not.toContain('\\');
-    expect(JSON.parse(JSON.parse(literal))).toEqual({ text });
+    expect(JSON.parse(JSON.parse(literal) as string)).toEqual({ text });
   },
 );
 
-test('the room last used comes last', () => {
+test('the studio last used comes last', () => {
   let changes = 0;
-  const off = onRooms(() => changes++);
-  const [one, two] = [room(), room()];
-  const close = [openRoom(one), openRoom(two)];
-  expect(openRooms()).toEqual([one, two]);
+  const off = onStudiosChange(() => changes++);
+  const [one, two] = [studio(), studio()];
+  const close = [registerStudio(one), registerStudio(two)];
+  expect(openStudios()).toEqual([one, two]);
   one.element.dispatchEvent(new FocusEvent('focusin', { bubbles: true }));
-  expect(openRooms().at(-1)).toBe(one);
+  expect(openStudios().at(-1)).toBe(one);
   close.forEach((end) => end());
-  expect([openRooms().length, changes]).toEqual([0, 5]);
+  expect([openStudios().length, changes]).toEqual([0, 5]);
   off();
 });

@@ -43,8 +43,8 @@ test.each([
 test('a host answers from the sound, to the end of what is kept', async () => {
   const audio = new Float32Array(36_000).fill(0.5);
   const host = hostOf(saved, audio);
-  expect(host.get<{ samples: number }>('take').samples).toBe(36_000);
-  expect(host.get<{ turns: { stop: number }[] }>('take').turns.map(({ stop }) => stop)).toEqual([24_000, 36_000]);
+  expect(host.get('take')?.samples).toBe(36_000);
+  expect(host.get('take')?.turns?.map(({ stop }) => stop)).toEqual([24_000, 36_000]);
   const { buffers, result } = await host.channel.call('samples', { source: 'saved', start: 35_000, count: 24_000 });
   expect(result).toEqual({ start: 35_000, count: 1000 });
   expect(buffers[0]!.getInt16(0, true)).toBeCloseTo(16_384, -1);

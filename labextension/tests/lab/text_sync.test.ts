@@ -2,7 +2,7 @@ import { Signal } from '@lumino/signaling';
 import { expect, test } from 'vitest';
 
 import { LocalHost } from '../../src/core/host/local_host';
-import { difference, TextBond } from '../../src/lab/document/text_sync';
+import { difference, TextSync } from '../../src/lab/document/text_sync';
 
 class Model {
   readonly contentChanged = new Signal<this, void>(this);
@@ -22,9 +22,9 @@ class Model {
 }
 
 function bound(script: string, text = script, readOnly = false): { host: LocalHost; model: Model } {
-  const host = new LocalHost({ script, project: { read_only: readOnly } }, {});
+  const host = new LocalHost({ script, project: { name: '', path: '', read_only: readOnly, note: '' } }, {});
   const model = new Model(text);
-  new TextBond(host, model);
+  new TextSync(host, model);
   return { host, model };
 }
 

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { fromLab, legible, spectrumMap, toLab, type Rgb } from '../../src/core/player/color';
 import { rulerLabel, rulerStep } from '../../src/core/player/draw';
-import { lastBefore, mapped, spoken, summaryOf, turnAt, type Turn } from '../../src/core/player/model';
+import type { TakeTurn } from '../../src/core/host/traits';
+import { lastBefore, mapped, spoken, summaryOf, turnAt } from '../../src/core/player/model';
 import { heightOf } from '../../src/core/player/spectrogram_tiles';
 
-const turn = (id: string, start: number, stop: number): Turn => ({
+const turn = (id: string, start: number, stop: number): TakeTurn => ({
   turn: id,
   label: id.toUpperCase(),
   text: `I am ${id}.`,

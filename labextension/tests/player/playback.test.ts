@@ -38,7 +38,7 @@ vi.mock('../../src/core/audio/output', () => ({
   Output: { open: async ({ ontick }: { ontick: () => void }) => new FakeOutput(ontick) },
 }));
 
-const { Transport } = await import('../../src/core/player/playback');
+const { Playback } = await import('../../src/core/player/playback');
 
 class FakeHost implements Host {
   readonly channel: Host['channel'];
@@ -87,153 +87,153 @@ const answers: Answers = (method, params) => {
   return { result: { ...EPISODE, source, name: 'a voice', turns: [], samples: 9000 }, buffers: [] };
 };
 
-function room(values: Record<string, unknown> = {}) {
+function setUp(values: Record<string, unknown> = {}) {
   const host = new FakeHost(new FakeChannel(answers), { take: EPISODE, position: 0, playing: false, ...values });
   const bus = new Bus();
-  const lit: (string | null)[] = [];
-  bus.on('lit', ({ turn: id }) => lit.push(id));
-  return { host, bus, lit, transport: new Transport(host, bus) };
+  const turns: (string | null)[] = [];
+  bus.on('currentTurn', ({ turn: id }) => turns.push(id));
+  return { host, bus, turns, playback: new Playback(host, bus) };
 }
 
 const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
-describe('Transport', () => {
+describe('Playback', () => {
   beforeEach(() => vi.stubGlobal('navigator', { userActivation: { hasBeenActive: true } }));
   afterEach(() => vi.unstubAllGlobals());
 
   it('tells which turn is heard, and that it stopped', async () => {
-    const { transport, host, lit } = room();
-    await transport.play();
+    const { playback, host, turns } = setUp();
+    await playback.play();
     await soon();
     FakeOutput.last!.hear(100);
     FakeOutput.last!.hear(25_000);
-    transport.pause();
-    expect(lit).toEqual(['a', 'b', null]);
-    expect(transport.position).toBe(25_000);
+    playback.pause();
+    expect(turns).toEqual(['a', 'b', null]);
+    expect(playback.position).toBe(25_000);
     expect(host.get('playing')).toBe(false);
   });
 
   it('does what the kernel sets, and not what it told the kernel itself', async () => {
-    const { transport, host } = room();
+    const { playback, host } = setUp();
     host.set('position', 1.5);
-    expect(transport.position).toBe(36_000);
+    expect(playback.position).toBe(36_000);
     host.set('playing', true);
     await soon();
-    expect(transport.playing).toBe(true);
+    expect(playback.playing).toBe(true);
     FakeOutput.last!.hear(2400);
-    expect(transport.position).toBe(38_400);
+    expect(playback.position).toBe(38_400);
     host.set('playing', false);
-    expect(transport.playing).toBe(false);
-    expect(transport.position).toBe(38_400);
+    expect(playback.playing).toBe(false);
+    expect(playback.position).toBe(38_400);
   });
 
   it('stays at the same words when the take changes', async () => {
-    const { transport, host } = room();
-    transport.seek(21_000);
+    const { playback, host } = setUp();
+    playback.seek(21_000);
     const turns = [turn('a', 0, 30_000), turn('b', 30_000, 50_000)];
     host.set('take', { ...EPISODE, revision: 2, samples: 50_000, turns });
-    expect(transport.position).toBe(31_000);
+    expect(playback.position).toBe(31_000);
     host.set('take', { ...EPISODE, revision: 3, samples: 9000, turns: [turn('a', 0, 9000)] });
-    expect(transport.position).toBeLessThanOrEqual(9000);
+    expect(playback.position).toBeLessThanOrEqual(9000);
   });
 
   it('plays another source for a moment, and goes back to where it was', async () => {
-    const { transport, bus } = room();
-    transport.seek(5000);
+    const { playback, bus } = setUp();
+    playback.seek(5000);
     bus.emit('audition', { source: 'voice:Anna', autoplay: true });
     await soon();
-    expect([transport.showing, transport.playing, transport.length]).toEqual(['audition', true, 9000]);
-    transport.back();
-    expect([transport.showing, transport.playing, transport.position]).toEqual(['take', false, 5000]);
+    expect([playback.showing, playback.playing, playback.length]).toEqual(['audition', true, 9000]);
+    playback.back();
+    expect([playback.showing, playback.playing, playback.position]).toEqual(['take', false, 5000]);
     bus.emit('audition', { source: 'voice:Anna', autoplay: false });
     await soon();
     bus.emit('seek', { turn: 'b' });
     await soon();
-    expect([transport.showing, transport.playing, transport.position]).toEqual(['take', true, 20_000]);
+    expect([playback.showing, playback.playing, playback.position]).toEqual(['take', true, 20_000]);
   });
 
   it('plays a stream as it comes, and then shows the take that came of it', async () => {
-    const { transport, host, bus, lit } = room({ take: {} });
+    const { playback, host, bus, turns } = setUp({ take: {} });
     bus.emit('act', { action: 'generate' });
     host.kernel.emit('stream_begin', { stream: 's', sample_rate: 24_000 });
     host.kernel.emit('stream_turn', { stream: 's', turn: 'a', start: 0 });
     host.kernel.emit('audio', { stream: 's', start: 0 }, new Int16Array(9600));
     await soon();
-    expect([transport.showing, transport.playing, transport.length]).toEqual(['live', true, 9600]);
+    expect([playback.showing, playback.playing, playback.length]).toEqual(['live', true, 9600]);
     FakeOutput.last!.hear(3200);
-    expect(lit).toEqual(['a']);
+    expect(turns).toEqual(['a']);
     host.kernel.emit('stream_end', { stream: 's', samples: 9600, ended: 'finished' });
-    expect(transport.showing).toBe('live');
+    expect(playback.showing).toBe('live');
     host.set('take', EPISODE);
     FakeOutput.last!.feed!.finished();
-    expect([transport.showing, transport.playing, transport.position]).toEqual(['take', false, 0]);
-    expect(lit).toEqual(['a', null]);
+    expect([playback.showing, playback.playing, playback.position]).toEqual(['take', false, 0]);
+    expect(turns).toEqual(['a', null]);
   });
 
   it('falls silent at once on Stop, and shows the same words of the take', async () => {
-    const { transport, host, bus } = room();
+    const { playback, host, bus } = setUp();
     host.kernel.emit('stream_begin', { stream: 's', sample_rate: 24_000 });
     host.kernel.emit('stream_turn', { stream: 's', turn: 'b', start: 0 });
     host.kernel.emit('audio', { stream: 's', start: 0 }, new Int16Array(9600));
     await soon();
     FakeOutput.last!.hear(3000);
     bus.emit('act', { action: 'stop' });
-    expect([transport.playing, FakeOutput.last!.feed]).toEqual([false, null]);
+    expect([playback.playing, FakeOutput.last!.feed]).toEqual([false, null]);
     host.kernel.emit('stream_end', { stream: 's', samples: 9600, ended: 'cancelled' });
-    expect([transport.showing, transport.position]).toEqual(['take', 23_000]);
+    expect([playback.showing, playback.position]).toEqual(['take', 23_000]);
   });
 
   it('makes no sound of its own in a page nobody has touched', async () => {
     vi.stubGlobal('navigator', { userActivation: { hasBeenActive: false } });
-    const { transport, host } = room();
+    const { playback, host } = setUp();
     host.kernel.emit('stream_begin', { stream: 's', sample_rate: 24_000 });
     host.kernel.emit('audio', { stream: 's', start: 0 }, new Int16Array(9600));
     await soon();
-    expect([transport.showing, transport.playing, transport.growing]).toEqual(['live', false, true]);
+    expect([playback.showing, playback.playing, playback.growing]).toEqual(['live', false, true]);
   });
 
   it('ends live audio with its kernel, and asks for no click in vain', async () => {
     vi.stubGlobal('navigator', { userActivation: { hasBeenActive: false } });
-    const { transport, host } = room();
+    const { playback, host } = setUp();
     host.kernel.emit('stream_begin', { stream: 's', sample_rate: 24_000 });
     host.kernel.emit('audio', { stream: 's', start: 0 }, new Int16Array(9600));
-    expect(transport.growing).toBe(true);
+    expect(playback.growing).toBe(true);
     host.kernel.connect(false);
-    expect([transport.showing, transport.growing, transport.blocked]).toEqual(['take', false, false]);
+    expect([playback.showing, playback.growing, playback.blocked]).toEqual(['take', false, false]);
   });
 
   it('plays what has come when the kernel goes, and goes on when only the connection was lost', async () => {
-    const { transport, host, bus } = room({ take: {} });
+    const { playback, host, bus } = setUp({ take: {} });
     bus.emit('act', { action: 'generate' });
     host.kernel.emit('stream_begin', { stream: 's', sample_rate: 24_000 });
     host.kernel.emit('audio', { stream: 's', start: 0 }, new Int16Array(9600));
     await soon();
     host.kernel.connect(false);
-    expect([transport.showing, transport.playing, transport.growing]).toEqual(['live', true, false]);
+    expect([playback.showing, playback.playing, playback.growing]).toEqual(['live', true, false]);
     host.kernel.connect(true);
     host.kernel.emit('audio', { stream: 's', start: 9600 }, new Int16Array(3200));
-    expect([transport.growing, transport.length]).toEqual([true, 12_800]);
+    expect([playback.growing, playback.length]).toEqual([true, 12_800]);
     host.kernel.connect(false);
     FakeOutput.last!.feed!.finished();
-    expect([transport.showing, transport.playing]).toEqual(['take', false]);
+    expect([playback.showing, playback.playing]).toEqual(['take', false]);
   });
 
   it('says what went wrong when audio cannot be fetched', async () => {
-    const { transport, host } = room();
+    const { playback, host } = setUp();
     host.kernel.call = () => Promise.reject(new Error('the kernel was restarted'));
-    await transport.play();
+    await playback.play();
     await soon();
-    expect([transport.playing, (transport.failure as Error).message]).toEqual([false, 'the kernel was restarted']);
+    expect([playback.playing, (playback.failure as Error).message]).toEqual([false, 'the kernel was restarted']);
   });
 
   it('goes to the turns before and after', () => {
-    const { transport } = room();
-    transport.step(1);
-    expect(transport.position).toBe(20_000);
-    transport.step(-1);
-    expect(transport.position).toBe(0);
-    transport.seek(47_000);
-    transport.step(-1);
-    expect(transport.position).toBe(0);
+    const { playback } = setUp();
+    playback.step(1);
+    expect(playback.position).toBe(20_000);
+    playback.step(-1);
+    expect(playback.position).toBe(0);
+    playback.seek(47_000);
+    playback.step(-1);
+    expect(playback.position).toBe(0);
   });
 });

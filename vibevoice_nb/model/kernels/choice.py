@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from . import cuda
-from .cpu import CastKernel, HalfKernel, Kernel, OneDnnKernel, WideningKernel, fits_half
+from .base import Kernel
+from .cpu import CastKernel, HalfKernel, OneDnnKernel, WideningKernel, fits_half
 
 HALF_TYPES = (torch.bfloat16, torch.float16)
 

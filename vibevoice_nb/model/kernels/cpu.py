@@ -17,11 +17,11 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from .base import Kernel, Norm
 
 _HALF_EXPONENT = 14
 _HALF_ROUNDING = 2.0**-25
@@ -33,53 +33,6 @@ _BLOCK = 1 << 16
 _HALF_ENGINES = ("fbgemm", "x86")
 """torch's quantized engines that pack float16 matrices."""
 _packing = threading.Lock()
-
-
-class Norm(Protocol):
-    """A root-mean-square norm of activations on their way into a product."""
-
-    @property
-    def eps(self) -> float: ...
-
-    @property
-    def scale(self) -> Tensor | None:
-        """[C] or [..., C], what normed channels are multiplied by."""
-
-    @property
-    def shift(self) -> Tensor | None:
-        """[..., C], what is added then."""
-
-    def __call__(self, x: Tensor) -> Tensor: ...
-
-
-class Kernel:
-    """Plain multiplication, with what stands before and behind it in a model."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self.weight, self.bias = weight, bias
-
-    def times(self, x: Tensor) -> Tensor:
-        """Multiply: [..., in] -> [..., out]."""
-        return F.linear(x, self.weight, self.bias)
-
-    def product(self, x: Tensor, norm: Norm | None = None) -> Tensor:
-        """Norm, if asked to, and multiply."""
-        return self.times(x if norm is None else norm(x))
-
-    def gelu(self, x: Tensor, norm: Norm | None = None) -> Tensor:
-        """Multiply and apply the exact GELU."""
-        return F.gelu(self.product(x, norm))
-
-    def swiglu(self, x: Tensor, norm: Norm | None = None) -> Tensor:
-        """Multiply by a gate's and a layer's matrix, one above the other: [..., in] -> [..., out / 2]."""
-        gate, up = self.product(x, norm).chunk(2, dim=-1)
-        return F.silu(gate) * up
-
-    def add_to(self, residual: Tensor, x: Tensor, gain: Tensor | None = None) -> Tensor:
-        """Multiply, scale by `gain` [out] or [..., out], and add to `residual`."""
-        if gain is None:
-            return residual + self.times(x)
-        return torch.addcmul(residual, gain, self.times(x))
 
 
 class OneDnnKernel(Kernel):

@@ -16,8 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .base import Kernel
 from .choice import choose_kernel
-from .cpu import Kernel, multiply_by_blocks
+from .cpu import multiply_by_blocks
 
 Quantize = Literal["int8", "int4"]
 Rows = slice | Tensor

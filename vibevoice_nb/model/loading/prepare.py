@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ...system.machine import usable_cores
+from ...machine import usable_cores
 from ..codec import Block
 from ..diffusion_head import DiffusionHead
 from ..generation.threads import at_most_threads, is_small
+from ..kernels.base import Kernel
 from ..kernels.choice import choose_for_many_rows, choose_kernel, choose_widened, computes, in_hardware
-from ..kernels.cpu import Kernel
 from ..kernels.quantized import Quantize, choose_quantized
 from ..language_model import Layer
 from ..modules.conv import CausalConv, Downsample, Upsample

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..kernels import cuda
-from ..kernels.cpu import Norm
+from ..kernels.base import Norm
 from .linear import Affine, Dense
 
 KERNEL = 7

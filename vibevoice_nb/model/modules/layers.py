@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..kernels.cpu import Norm
+from ..kernels.base import Norm
 from .linear import Linear, LinearWeights, fused
 
 _HEADROOM = 256.0

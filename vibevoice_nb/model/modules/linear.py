@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from ..kernels.base import Kernel, Norm
 from ..kernels.choice import choose_kernel
-from ..kernels.cpu import Kernel, Norm
 
 Affine = tuple[Tensor, Tensor | None]
 """A weight and a bias."""

@@ -15,23 +15,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vibevoice_nb.audio.pcm import SAMPLE_RATE, to_float32, to_int16
 from vibevoice_nb.engine.options import Pace
-from vibevoice_nb.errors import ScriptError
+from vibevoice_nb.errors import OptionError, ScriptError
+from vibevoice_nb.ranges import one_of, shown
 from vibevoice_nb.script.speakable import nothing_to_speak
 
+from ..turns import ProjectTurn, checked_ids
 from .job import Background
 
 if TYPE_CHECKING:
     from vibevoice_nb.engine.engine import Engine
     from vibevoice_nb.engine.options import GenerationOptions
 
-    from ..project import Project
+    from ..episode import Episode
     from ..take import Take
 
 Mode = Literal["turns", "whole"]
@@ -113,7 +115,7 @@ class Generation(Background["Take"]):
 
     Parameters
     ----------
-    project : Project
+    episode : Episode
     engine : callable
         Gives the engine; called in the background, so it may take its time to load.
     turns : sequence of str
@@ -133,11 +135,13 @@ class Generation(Background["Take"]):
         As used, the seed included; None until the engine is there.
     takes : list of Take
         Complete so far.
+    skipped : tuple of str
+        Ids of the turns that the model cannot speak.
     """
 
     def __init__(
         self,
-        project: Project,
+        episode: Episode,
         engine: Callable[[], Engine],
         turns: Sequence[str],
         options: Callable[[Engine], GenerationOptions],
@@ -145,10 +149,11 @@ class Generation(Background["Take"]):
         listener: Listener | None = None,
     ) -> None:
         super().__init__()
-        self.project, self.turns, self.mode = project, tuple(turns), mode
+        self.episode, self.turns, self.mode = episode, tuple(turns), mode
         self.progress = GenerationProgress(turns_total=len(self.turns))
         self.options: GenerationOptions | None = None
         self.takes: list[Take] = []
+        self.skipped: tuple[str, ...] = ()
         self._engine, self._make_options, self._listener = engine, options, listener
         self._audio, self._pace = _Made(), Pace()
         self._asked = self._began = time.perf_counter()
@@ -171,13 +176,14 @@ class Generation(Background["Take"]):
         engine = self._engine()
         self._began = time.perf_counter()
         self.options = self._make_options(engine).seeded()
-        self.turns = tuple(speakable_turns(self.project, engine, self.turns))
+        asked, self.turns = self.turns, tuple(speakable_turns(self.episode, engine, self.turns))
+        self.skipped = tuple(turn for turn in asked if turn not in self.turns)
         self.progress = replace(self.progress, turns_total=len(self.turns))
         self._enter("speaking")
         (self._speak_whole if self.mode == "whole" else self._speak_turns)(engine, self.options)
 
     def outcome(self) -> Take:
-        return self.project.assemble()
+        return self.episode.assemble()
 
     def entered(self) -> None:
         if self.done:
@@ -196,21 +202,21 @@ class Generation(Background["Take"]):
     def _speak_turns(self, engine: Engine, options: GenerationOptions) -> None:
         from .speak import speak_turn
 
-        estimates = {turn.id: turn.turn.estimated_seconds for turn in self.project.turns}
+        estimates = {turn.id: turn.turn.estimated_seconds for turn in self.episode.turns}
         for turn in self.turns:
             if self.cancelled:
                 return
             rest = sum(estimates.get(later, 0.0) for later in self.turns[self.progress.turns_done :])
             self._begin(turn, estimates.get(turn, 0.0), self.progress.seconds + rest)
-            take = speak_turn(self.project, engine, turn, options, self._hear, lambda: self.cancelled)
+            take = speak_turn(self.episode, engine, turn, options, self._hear, lambda: self.cancelled)
             self._end(turn, take)
 
     def _speak_whole(self, engine: Engine, options: GenerationOptions) -> None:
         from .speak import speak_whole
 
-        estimated = sum(turn.turn.estimated_seconds for turn in self.project.turns)
+        estimated = sum(turn.turn.estimated_seconds for turn in self.episode.turns)
         self._begin("", estimated, estimated)
-        takes = speak_whole(self.project, engine, options, self._hear, lambda: self.cancelled)
+        takes = speak_whole(self.episode, engine, options, self._hear, lambda: self.cancelled)
         for turn, take in takes.items():
             self._end(turn, take)
 
@@ -279,7 +285,50 @@ class _Made:
             index += 1
 
 
-def speakable_turns(project: Project, engine: Engine, turns: Sequence[str]) -> list[str]:
+def prepare(
+    episode: Episode,
+    engine: Engine | Callable[[], Engine],
+    turns: Sequence[str] | None = None,
+    *,
+    mode: Mode | None = None,
+    listener: Listener | None = None,
+    **options: Any,
+) -> Generation:
+    """Check everything that can be checked before a model is loaded; see `Project.generation`."""
+    mode = episode.settings.current.mode if mode is None else mode
+    if not one_of(mode, ("turns", "whole")):
+        raise OptionError(f"mode={shown(mode)}", "'turns' or 'whole'", "leave it out")
+    turns_now = episode.turns.snapshot()
+    every = [turn.id for turn in turns_now]
+    asked = _worth_generating(turns_now) if turns is None else checked_ids(turns)
+    wanted = every if mode == "whole" else list(asked)
+    check_ready(episode, wanted)
+    if not callable(engine):
+        speakable_turns(episode, engine, wanted)
+    kept = {name: episode.settings[name] for name in ("num_steps", "cfg_scale", "seed", "solver")}
+    given = {**kept, **{name: value for name, value in options.items() if value is not None}}
+    return Generation(
+        episode,
+        engine if callable(engine) else lambda: engine,
+        [turn_id for turn_id in every if turn_id in set(wanted)],
+        lambda loaded: loaded.defaults.updated(given),
+        mode,
+        listener,
+    )
+
+
+def _worth_generating(turns: Sequence[ProjectTurn]) -> list[str]:
+    """Return the missing turns, or all turns once every turn that can be spoken has a take.
+
+    Unspeakable turns are among the missing: the engine's model may be another than the one of the settings,
+    and decides which turns it can speak.
+    """
+    missing = [turn for turn in turns if turn.state != "spoken" or turn.partial]
+    some = any(turn.state != "unspeakable" for turn in missing)
+    return [turn.id for turn in (missing if some else turns)]
+
+
+def speakable_turns(episode: Episode, engine: Engine, turns: Sequence[str]) -> list[str]:
     """Leave out the turns that an engine cannot speak.
 
     Raises
@@ -287,7 +336,7 @@ def speakable_turns(project: Project, engine: Engine, turns: Sequence[str]) -> l
     ScriptError
         If none is left.
     """
-    spoken = {item.id: item.turn for item in project.turns}
+    spoken = {item.id: item.turn for item in episode.turns}
     wanted = [turn for turn in turns if turn in spoken]
     left = [turn for turn in wanted if not engine.frontend.check(spoken[turn].text).empty]
     if wanted and not left:
@@ -296,7 +345,7 @@ def speakable_turns(project: Project, engine: Engine, turns: Sequence[str]) -> l
     return left
 
 
-def check_ready(project: Project, turns: Sequence[str]) -> None:
+def check_ready(episode: Episode, turns: Sequence[str]) -> None:
     """Say, before anything is loaded, what keeps these turns from being spoken.
 
     Raises
@@ -306,8 +355,8 @@ def check_ready(project: Project, turns: Sequence[str]) -> None:
     VoiceError
         A speaker has no voice.
     """
-    project.script.raise_for_errors()
-    known = {turn.id for turn in project.turns}
+    episode.script.raise_for_errors()
+    known = {turn.id for turn in episode.turns}
     unknown = [turn for turn in turns if turn not in known]
     if unknown:
         raise ScriptError(
@@ -315,4 +364,4 @@ def check_ready(project: Project, turns: Sequence[str]) -> None:
             "a turn of the script",
             "see project.turns",
         )
-    project.check_voices(turns)
+    episode.turns.check_voices(turns)

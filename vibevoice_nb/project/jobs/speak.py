@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from vibevoice_nb.voices.library import Voice
 
     from ..draft import Draft
-    from ..project import ContextTurn, Project, ProjectTurn
+    from ..episode import Episode
     from ..take import Take
+    from ..turns import ContextTurn, ProjectTurn
 
 Hear = Callable[[NDArray[np.float32]], None]
 Cancelled = Callable[[], bool]
@@ -43,7 +44,7 @@ _LIBRARIES = ("torch", "numpy", "tokenizers", "transformers", "num2words")
 
 
 def speak_turn(
-    project: Project,
+    episode: Episode,
     engine: Engine,
     turn_id: str,
     options: GenerationOptions,
@@ -51,19 +52,19 @@ def speak_turn(
     cancelled: Cancelled,
 ) -> Take | None:
     """Speak one turn in the context of the takes chosen before it; None if not a frame was made."""
-    turn = project.turn(turn_id)
-    context = project.context_for(turn_id, engine.name, engine.frontend, engine.model.weights_digest())
+    turn = episode.turns.find(turn_id)
+    context = episode.turns.context_for(turn_id, engine.name, engine.frontend, engine.model.weights_digest())
     begun = time.perf_counter()
-    voices = engine.followed(voices_of(project))
+    voices = engine.followed(voices_of(episode))
     spoken = [item.spoken for item in context]
     run = SpeechRun.in_context(engine.loaded, turn.turn, voices, spoken, options, cancelled)
-    writer = project.begin_take(turn_id)
+    writer = episode.takes.begin(turn_id)
     first: float | None = None
 
     def manifest() -> dict[str, Any]:
         return {
             **_about(engine, options, mode="turns"),
-            **_said(project, turn, voices),
+            **_said(episode, turn, voices),
             "expected_seconds": round(engine.frontend.seconds(turn.turn.text), 2),
             "odd_length": run.odd_length,
             "context": [_context_entry(item) for item in context[len(context) - run.context_used :]],
@@ -93,15 +94,15 @@ def speak_turn(
 
 
 def speak_whole(
-    project: Project, engine: Engine, options: GenerationOptions, hear: Hear, cancelled: Cancelled
+    episode: Episode, engine: Engine, options: GenerationOptions, hear: Hear, cancelled: Cancelled
 ) -> dict[str, Take]:
     """Speak the whole script in the model's own passes, then cut it into a take for each turn.
 
     Stopped early, the turns that were reached become takes, the last of them a part.
     """
-    turns = project.turns
+    turns = episode.turns.snapshot()
     begun = time.perf_counter()
-    voices = engine.followed(voices_of(project))
+    voices = engine.followed(voices_of(episode))
     run = SpeechRun.whole(engine.loaded, [turn.turn for turn in turns], voices, options, cancelled)
     first: float | None = None
 
@@ -115,10 +116,10 @@ def speak_whole(
             **_effort(frames, engine, time.perf_counter() - begun, first),
             "error": None if error is None else _short(error),
         }
-        return _cut(project, engine, turns, voices, run, draft, frames, shared)
+        return _cut(episode, engine, turns, voices, run, draft, frames, shared)
 
     failure: BaseException | None = None
-    with project.keep_audio() as draft:
+    with episode.takes.keep_audio() as draft:
         try:
             for audio in run:
                 first = first or time.perf_counter() - begun
@@ -137,7 +138,7 @@ def speak_whole(
 
 
 def _cut(
-    project: Project,
+    episode: Episode,
     engine: Engine,
     turns: Sequence[ProjectTurn],
     voices: Mapping[int, Voice],
@@ -160,11 +161,11 @@ def _cut(
     for turn, span in reached:
         start, stop = span.start_frame, min(span.stop_frame, len(frames))
         last = turn is reached[-1][0]
-        writer = project.begin_take(turn.id)
+        writer = episode.takes.begin(turn.id)
         writer.write(draft.read(start * hop, (stop - start) * hop))
         manifest = {
             **shared,
-            **_said(project, turn, voices),
+            **_said(episode, turn, voices),
             **_length(engine, turn, stop - start, cut_off=last and run.ended != "finished"),
             "context": list(context),
             "context_dropped": 0,
@@ -195,11 +196,11 @@ def _short(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
-def voices_of(project: Project) -> dict[int, Voice]:
+def voices_of(episode: Episode) -> dict[int, Voice]:
     """Each speaker's voice by the model's index; those without one are left out."""
-    cast = project.cast
+    cast = episode.cast
     voices = {}
-    for turn in project.turns:
+    for turn in episode.turns:
         member = cast.get(turn.turn.label)
         if member is not None and member.voice is not None:
             voices[turn.turn.speaker_index] = member.voice
@@ -228,9 +229,9 @@ def _about(engine: Engine, options: GenerationOptions, *, mode: str) -> dict[str
     }
 
 
-def _said(project: Project, turn: ProjectTurn, voices: Mapping[int, Voice]) -> dict[str, Any]:
+def _said(episode: Episode, turn: ProjectTurn, voices: Mapping[int, Voice]) -> dict[str, Any]:
     """Describe the words and the voice; `spoken_with` is the built-in one that replaced it."""
-    member = project.cast.get(turn.turn.label)
+    member = episode.cast.get(turn.turn.label)
     voice = None if member is None else member.voice
     used = voices.get(turn.turn.speaker_index)
     return {

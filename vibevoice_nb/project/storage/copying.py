@@ -7,15 +7,15 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-from ..cast import VoiceShelf
 from .folder import DRAFT, ProjectFolder
 from .schema import State
+from .voices import ProjectVoices
 
 
 def write_copy(
     state: State,
     text: str,
-    shelf: VoiceShelf,
+    voices: ProjectVoices,
     source: ProjectFolder,
     target: ProjectFolder,
     takes: Collection[str],
@@ -26,7 +26,7 @@ def write_copy(
     ----------
     state, text : State, str
         As in memory.
-    shelf : VoiceShelf
+    voices : ProjectVoices
         The voices that are in memory.
     source, target : ProjectFolder
     takes : collection of str
@@ -49,7 +49,7 @@ def write_copy(
             for suffix in (".flac", ".json"):
                 _copy(source.voices / f"{name}{suffix}", target.voices / f"{name}{suffix}")
             if not (target.voices / f"{name}.flac").exists():
-                shelf.write_again(name, target)
+                voices.write_again(name, target)
         lost = [take for take in takes if not _copy(source.takes / take, target.takes / take)]
         for name in state.thrown_away():
             if (source.trash / name).is_dir():

@@ -22,6 +22,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from vibevoice_nb import __version__
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
@@ -45,6 +46,7 @@ MAKING = ".making-"
 MAX_SCRIPT_BYTES = 4_000_000
 MAX_STATE_BYTES = 64 * 1024**2
 MAX_MANIFEST_BYTES = 8 * 1024**2
+MAX_DEPTH = 100
 MAX_TAKE_SAMPLES = 3 * 3600 * SAMPLE_RATE  # twice what any model speaks in one go
 _LEFT_OVER = re.compile(r"\.?(script|project|holder)\..*\.tmp")
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
@@ -151,6 +153,19 @@ class ProjectFolder:
             raise ProjectError(f"{path}: more than {limit:,} bytes", "a file of ours", "restore it")
         return data
 
+    def read_json(self, path: Path, limit: int) -> Any:
+        """Read a JSON file of at most `limit` bytes, whose values are nested at most 100 deep.
+
+        Raises
+        ------
+        ProjectError, OSError, ValueError, RecursionError
+            If it is not such a file.
+        """
+        value = json.loads(self.read(path, limit))
+        if not _is_shallow(value):
+            raise ValueError(f"more than {MAX_DEPTH} levels of nesting")
+        return value
+
     def load_script(self) -> bytes | None:
         """Read the script's file; None if there is none.
 
@@ -202,7 +217,7 @@ class ProjectFolder:
         return state
 
     def _state(self, path: Path) -> State:
-        data = json.loads(self.read(path, MAX_STATE_BYTES))
+        data = self.read_json(path, MAX_STATE_BYTES)
         number = data["format"]
         if isinstance(number, int) and number > FORMAT:
             raise ProjectError(
@@ -266,7 +281,7 @@ class ProjectFolder:
             Damaged.
         """
         take_id = checked_id(path.name)
-        manifest = json.loads(self.read(path / "take.json", MAX_MANIFEST_BYTES))
+        manifest = self.read_json(path / "take.json", MAX_MANIFEST_BYTES)
         audio = self.inside(path / "audio.flac")
         if audio.stat().st_size != manifest["audio_bytes"]:
             raise ValueError(f"audio.flac has {audio.stat().st_size} bytes, not {manifest['audio_bytes']}")
@@ -396,6 +411,19 @@ def remove_folder(path: Path) -> None:
         path.unlink()
     else:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_shallow(value: object) -> bool:
+    """Return whether JSON values are nested at most `MAX_DEPTH` deep, without recursion."""
+    level: list[object] = [value]
+    for _ in range(MAX_DEPTH):
+        containers = [item for item in level if isinstance(item, (dict, list))]
+        level = [
+            inner for item in containers for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _encoded(text: str) -> bytes:

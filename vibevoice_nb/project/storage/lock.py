@@ -170,3 +170,15 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # a container without a name for its user
         return "somebody"
+
+
+def lock_folder(folder: Path) -> tuple[ProjectLock | None, str]:
+    """Take a folder's lock; return it and "", or None and the reason in words."""
+    lock = ProjectLock(folder)
+    try:
+        if lock.acquire():
+            return lock, ""
+    except OSError as exc:
+        return None, f"its folder can't be written ({exc.strerror or exc})"
+    holder = lock.holder()
+    return None, f"it is open for writing in {holder or 'another process'}"

@@ -16,12 +16,13 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.ranges import plain, real, shown, whole
 
 from ..turn_matching import Words
+from .undo import UndoStep
 
 FORMAT = 1
 MAX_GAP_MS = 60_000
@@ -33,16 +34,33 @@ MAX_UNDO_TEXT = 1_000_000
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#767676")
 """Told apart by color-blind people (Okabe and Ito's), and at least 3:1 on white and on JupyterLab's dark."""
 
-# None: whatever the model does best.
-DEFAULTS: dict[str, Any] = {
-    "model": "nano",
-    "mode": "turns",
-    "num_steps": None,
-    "cfg_scale": None,
-    "seed": None,
-    "solver": "dpmsolver++",
-    "gap_ms": 0,
-}
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a project; None leaves the choice to the model.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model, or path of its folder.
+    mode : {"turns", "whole"}
+        Turn by turn in context, or the whole script in one pass.
+    num_steps, cfg_scale, seed, solver
+        As in `GenerationOptions`.
+    gap_ms : int
+        Silence between turns, in milliseconds.
+    """
+
+    model: str = "nano"
+    mode: Literal["turns", "whole"] = "turns"
+    num_steps: int | None = None
+    cfg_scale: float | None = None
+    seed: int | None = None
+    solver: str = "dpmsolver++"
+    gap_ms: int = 0
+
+
+DEFAULTS: dict[str, Any] = asdict(Settings())
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
@@ -85,56 +103,8 @@ class MemberRecord:
         _check(self.voice is None or is_file_name(self.voice), "a voice's file")
 
 
-@dataclass
-class Earlier:
-    """An earlier script, with the turns and speakers that it has and the one after it hasn't."""
-
-    text: str
-    turns: list[dict[str, Any]] = field(default_factory=list)
-    cast: list[dict[str, Any]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        _check(type(self.text) is str, "an undo step")
-        for kind, items in ((TurnRecord, self.turns), (MemberRecord, self.cast)):
-            for item in items:
-                kind(**item)
-
-
-@dataclass
-class UndoStep:
-    """A change in words, and the steps that take it back.
-
-    `typed` is the time (seconds since 1970) of a change made by typing: what is typed next joins it.
-    """
-
-    words: str
-    back: list[list[Any]]
-    typed: float | None = None
-
-    @property
-    def letters(self) -> int:
-        """Length of the scripts it keeps."""
-        return sum(len(entry[2]["text"]) for entry in self.back if entry[0] == "script")
-
-    def __post_init__(self) -> None:
-        _check(type(self.words) is str, "an undo step")
-        _check(self.typed is None or type(self.typed) in (int, float), "an undo step")
-        _check(self.typed is None or bool(self.back and self.back[0][0] == "script"), "an undo step")
-        for what, key, *before in self.back:
-            if what == "member":
-                MemberRecord(**before[0])
-            elif what == "script":
-                Earlier(**before[0])
-            elif what == "gap_ms":
-                _check(checked_id(key) == key and (before[0] is None or is_gap(before[0])), "an undo step")
-            else:
-                _check(what in ("restore", "starred", "chosen"), "an undo step")
-                for value in (key, *before):
-                    _check(value is None or checked_id(value) == value, "an undo step")
-
-
 _NEW_NAMES = {"colour": "color"}
-"""Keys of version 0.1, and what they are called now."""
+"""Keys of records written by version 0.1, and their names since."""
 
 Record = TypeVar("Record", TurnRecord, MemberRecord, UndoStep)
 
@@ -171,7 +141,7 @@ class State:
         dropped = set(typed[: max(0, len(typed) + (step.typed is not None) - MAX_TYPED)])
         kept, room = [step], MAX_UNDO_TEXT
         for other in reversed([other for at, other in enumerate(self.undo) if at not in dropped]):
-            room -= other.letters
+            room -= other.kept.letters
             if room < 0 or len(kept) == MAX_UNDO:
                 break
             kept.append(other)
@@ -188,17 +158,16 @@ class State:
             Damaged.
         """
         _check(data["format"] == FORMAT, "the format")
-        data = _with_new_names(data)
         script = data.get("script")
         _check(script is None or type(script) is str, "the script")
         state = cls(
             script=script,
-            turns=_records(TurnRecord, data.get("turns", [])),
-            retired=_records(TurnRecord, data.get("retired", [])),
-            cast=_records(MemberRecord, data.get("cast", [])),
+            turns=read_records(TurnRecord, data.get("turns", [])),
+            retired=read_records(TurnRecord, data.get("retired", [])),
+            cast=read_records(MemberRecord, data.get("cast", [])),
             settings={name: checked_setting(name, value) for name, value in data.get("settings", {}).items()},
             starred=[checked_id(take) for take in data.get("starred", [])],
-            undo=_records(UndoStep, data.get("undo", [])),
+            undo=read_records(UndoStep, data.get("undo", [])),
             given={
                 str(name): checked_setting("given", value) for name, value in data.get("given", {}).items()
             },
@@ -210,18 +179,13 @@ class State:
         return state
 
     def voices(self) -> set[str]:
-        """Names of the voices that the cast has, or can get back by undo."""
-        members = [entry[2] for entry in self._back("member")]
-        members += [member for entry in self._back("script") for member in entry[2]["cast"]]
-        names = {member.get("voice") for member in members} | {member.voice for member in self.cast}
-        return {name for name in names if name}
+        """Return the names of the voices that the cast has, or can get back by undo."""
+        undoable = frozenset().union(*(step.kept.voices for step in self.undo))
+        return {*undoable, *(member.voice for member in self.cast if member.voice)}
 
     def thrown_away(self) -> set[str]:
-        """Ids of the deleted takes that undo can bring back."""
-        return {entry[1] for entry in self._back("restore")}
-
-    def _back(self, what: str) -> list[list[Any]]:
-        return [entry for step in self.undo for entry in step.back if entry[0] == what]
+        """Return the ids of the deleted takes that undo can bring back."""
+        return set().union(*(step.kept.takes for step in self.undo))
 
     def turns_words(self) -> list[Words]:
         """The words of the script's turns, in order."""
@@ -296,18 +260,16 @@ def checked_setting(name: Any, value: Any) -> Any:
     return value
 
 
-def _with_new_names(value: Any) -> Any:
-    """Return JSON values with keys as they are named since version 0.2."""
-    if isinstance(value, dict):
-        return {_NEW_NAMES.get(key, key): _with_new_names(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_new_names(item) for item in value]
-    return value
+def read_record(kind: type[Record], item: Mapping[str, Any]) -> Record:
+    """Read one record, with the names its values have had since version 0.2; unknown keys are ignored."""
+    names = {one.name for one in fields(kind)}
+    renamed = {_NEW_NAMES.get(name, name): value for name, value in item.items()}
+    return kind(**{name: value for name, value in renamed.items() if name in names})
 
 
-def _records(kind: type[Record], items: Iterable[Mapping[str, Any]]) -> list[Record]:
-    names = {item.name for item in fields(kind)}
-    return [kind(**{name: value for name, value in item.items() if name in names}) for item in items]
+def read_records(kind: type[Record], items: Iterable[Mapping[str, Any]]) -> list[Record]:
+    """Read several records."""
+    return [read_record(kind, item) for item in items]
 
 
 def _free_color(taken: Iterable[str]) -> str:

@@ -155,23 +155,23 @@ def main() -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on from the state in the work folder; codec: or from checkpoints/",
+        help="resume from the state in the work folder; codec: or from checkpoints/",
     )
     parser.add_argument(
         "--start-from",
         type=Path,
-        help="encoder: checkpoint folder, codec: weights to begin with; copy-synthesis: weights to judge",
+        help="encoder: checkpoint folder, codec: initial weights; copy-synthesis: weights to evaluate",
     )
     parser.add_argument(
-        "--clips", type=Path, help="copy-synthesis: recordings of voices kept out of training"
+        "--clips", type=Path, help="copy-synthesis: recordings of voices outside the training data"
     )
     parser.add_argument(
         "--whisper", default="base", help="copy-synthesis: hub id or folder of a Whisper model"
     )
     parser.add_argument(
-        "--originals", action="store_true", help="copy-synthesis: judge the clips as they are"
+        "--originals", action="store_true", help="copy-synthesis: evaluate the clips themselves"
     )
-    parser.add_argument("--out", type=Path, help="copy-synthesis: folder for what was made")
+    parser.add_argument("--out", type=Path, help="copy-synthesis: folder for the decoded audio")
     parser.add_argument("--until", type=int, help="training stages: stop before this step")
     options = parser.parse_args()
     print(json.dumps(STAGES[options.stage](options)))

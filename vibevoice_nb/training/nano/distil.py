@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 
 from vibevoice_nb.model.config import ModelConfig
-from vibevoice_nb.model.generation.sampler import Sampler, solver_steps
+from vibevoice_nb.model.generation.sampler import Sampler
+from vibevoice_nb.model.solver import solver_steps
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 from vibevoice_nb.training.common import LoopConfig, Trainer, load_weights, step_rng
 from vibevoice_nb.training.language import (

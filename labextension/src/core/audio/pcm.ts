@@ -92,7 +92,7 @@ export class PieceStore implements Store {
   }
 }
 
-export interface PlaybackOptions {
+export interface StoreFeedOptions {
   position?: number;
   speed?: number;
   loop?: Range | null;
@@ -103,7 +103,7 @@ export interface PlaybackOptions {
 const FADE = Math.round(0.005 * SAMPLE_RATE);
 
 /** One run through a store. To seek, or to change speed or loop, start another. */
-export class Playback implements Feed {
+export class StoreFeed implements Feed {
   private at: number;
   private read = 0;
   private jumped = false;
@@ -117,7 +117,7 @@ export class Playback implements Feed {
 
   constructor(
     private readonly store: Store,
-    { position = 0, speed = 1, loop = null, onFinished }: PlaybackOptions = {},
+    { position = 0, speed = 1, loop = null, onFinished }: StoreFeedOptions = {},
   ) {
     this.at = Math.max(0, Math.min(Math.round(position), store.length));
     this.splices = [{ read: 0, at: this.at }];

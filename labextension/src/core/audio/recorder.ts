@@ -40,7 +40,7 @@ const LEVEL_MS = 33;
 
 /** Whether this page can record at all. */
 export function canRecord(): boolean {
-  return typeof MediaRecorder !== 'undefined' && Boolean(navigator.mediaDevices?.getUserMedia);
+  return typeof MediaRecorder !== 'undefined' && (navigator.mediaDevices as MediaDevices | undefined) !== undefined;
 }
 
 export class Recorder {

@@ -1,31 +1,54 @@
-/** A voice's name on its way from a list of voices to a speaker's card. */
+/** Drops onto a speaker's card: voices dragged from a list, and audio files. */
 
+import { Disposers, type Dispose } from '../ui/disposers';
+
+/** Media type of a voice's name, set by the list it is dragged from. */
 export const VOICE_DRAG = 'application/vnd.vibevoice.voice';
 
-/** Let a card take voices that are dragged onto it; returns how to stop that. */
-export function acceptVoices(target: HTMLElement, give: (voice: string) => void): () => void {
-  let depth = 0;
+/** Accept dragged voices on an element. */
+export const acceptVoices = (target: HTMLElement, ondrop: (voice: string) => void): Dispose =>
+  acceptDrops(
+    target,
+    (data) => data.types.includes(VOICE_DRAG),
+    (data) => ondrop(data.getData(VOICE_DRAG)),
+  );
+
+/** Accept dragged files on an element, while `enabled`; only the first of several is used. */
+export const acceptFiles = (
+  target: HTMLElement,
+  enabled: () => boolean,
+  ondrop: (file: File | undefined) => void,
+): Dispose =>
+  acceptDrops(
+    target,
+    (data) => enabled() && data.types.includes('Files'),
+    (data) => ondrop(data.files[0]),
+  );
+
+function acceptDrops(
+  target: HTMLElement,
+  accepts: (data: DataTransfer) => boolean,
+  ondrop: (data: DataTransfer) => void,
+): Dispose {
+  const disposers = new Disposers();
+  let depth = 0; // children send `dragenter` and `dragleave` too
   const mark = (change: number): void => {
     depth = Math.max(0, depth + change);
     target.toggleAttribute('data-drop', depth > 0);
   };
-  const ours =
-    (act: (event: DragEvent) => void) =>
-    (event: Event): void => {
-      if (!(event as DragEvent).dataTransfer?.types.includes(VOICE_DRAG)) return;
+  const on = (type: 'dragenter' | 'dragleave' | 'dragover' | 'drop', act: (data: DataTransfer) => void): void =>
+    disposers.listen(target, type, (event) => {
+      if (!event.dataTransfer || !accepts(event.dataTransfer)) return;
       event.preventDefault();
       event.stopPropagation();
-      act(event as DragEvent);
-    };
-  const listeners = Object.entries({
-    dragenter: ours(() => mark(1)),
-    dragleave: ours(() => mark(-1)),
-    dragover: ours((event) => (event.dataTransfer!.dropEffect = 'copy')),
-    drop: ours((event) => {
-      mark(-depth);
-      give(event.dataTransfer!.getData(VOICE_DRAG));
-    }),
+      act(event.dataTransfer);
+    });
+  on('dragenter', () => mark(1));
+  on('dragleave', () => mark(-1));
+  on('dragover', (data) => (data.dropEffect = 'copy'));
+  on('drop', (data) => {
+    mark(-depth);
+    ondrop(data);
   });
-  for (const [name, listener] of listeners) target.addEventListener(name, listener);
-  return () => listeners.forEach(([name, listener]) => target.removeEventListener(name, listener));
+  return disposers.dispose;
 }

@@ -1,9 +1,10 @@
-/** Keeping a speaker's recording in the person's own library, under a name. */
+/** Form that saves a speaker's recording in the user's library, under a name. */
 
 import { h } from '../ui/dom';
 import type { Host } from '../host/host';
 import { button, type Failures } from '../ui/elements';
 import type { SpeakerVoice } from '../host/traits';
+import { t } from '../strings';
 
 export interface KeepPanel {
   element: HTMLElement;
@@ -13,23 +14,29 @@ export interface KeepPanel {
 export function keepPanel(host: Host, label: string, failures: Failures): KeepPanel {
   const name = h('input', {
     class: 'vvnb-input',
-    'aria-label': `Name for the voice of ${label} in your library`,
+    'aria-label': t('cast.name_in_library', { speaker: label }),
     maxlength: 60,
   });
   const form = h(
     'form',
-    { class: 'vvnb-row', 'data-nowrap': true, hidden: true },
+    {
+      class: 'vvnb-row',
+      'data-nowrap': true,
+      hidden: true,
+      onsubmit: (event) => submit(event),
+      onkeydown: (event) => cancel(event),
+    },
     name,
-    button({ label: 'Keep', size: 'small' }),
-    button({ label: 'Cancel', size: 'small', kind: 'quiet', onclick: () => open(false) }),
+    button({ label: t('cast.save'), size: 'small' }),
+    button({ label: t('cast.cancel'), size: 'small', kind: 'quiet', onclick: () => open(false) }),
   );
   form.querySelector('button')!.type = 'submit';
   const opener = button({
-    label: 'Keep in my library…',
+    label: t('cast.keep'),
     icon: 'keep',
     size: 'small',
     kind: 'quiet',
-    title: 'Use this voice in other projects too',
+    title: t('cast.keep_hint'),
     onclick: () => open(true),
   });
   const open = (on: boolean): void => {
@@ -37,17 +44,17 @@ export function keepPanel(host: Host, label: string, failures: Failures): KeepPa
     opener.hidden = on;
     (on ? name : opener).focus();
   };
-  form.addEventListener('submit', (event) => {
+  const submit = (event: Event): void => {
     event.preventDefault();
     void failures
       .during(() => host.channel.call('keep_voice', { speaker: label, name: name.value.trim() }))
-      .then((kept) => kept && open(false));
-  });
-  form.addEventListener('keydown', (event) => {
+      .then((saved) => saved && open(false));
+  };
+  const cancel = (event: KeyboardEvent): void => {
     if (event.key !== 'Escape') return;
     event.stopPropagation();
     open(false);
-  });
+  };
   const element = h('div', null, opener, form);
   return {
     element,

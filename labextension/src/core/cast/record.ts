@@ -1,49 +1,47 @@
-/** Recording a speaker from the microphone: level, time, listen, again, use. */
+/** Microphone recording of a speaker: level and time while recording, then a review. */
 
 import { Recorder, canRecord } from '../audio/recorder';
 import { h } from '../ui/dom';
 import type { Host } from '../host/host';
 import { button, type Failures, note } from '../ui/elements';
 import { clock } from '../ui/format';
-import type { ModelLimits } from '../host/traits';
+import { Disposers } from '../ui/disposers';
+import { t } from '../strings';
 import { sendVoice } from './upload_panel';
 
-const LIMIT_SECONDS = 60; // a longer voice costs context and improves nothing
+const LIMIT_SECONDS = 60; // a longer voice takes up context without improving the result
 const ENOUGH_SECONDS = 5;
 const CLIPPING = 0.97;
 const FAINT = 0.02;
 
-/** What the meter says, in words, so that color isn't all there is. */
-export function levelWord(level: number): string {
-  if (level >= CLIPPING) return 'Too loud';
-  return level < FAINT ? 'Too quiet' : 'Good level';
+/** Return the level in words, so that color is not the only cue. */
+export function levelText(level: number): string {
+  if (level >= CLIPPING) return t('cast.too_loud');
+  return level < FAINT ? t('cast.too_quiet') : t('cast.good_level');
 }
 
-/** Where a peak stands on the meter, 0 to 1: decibels from -60 up. */
+/** Position of a peak on the meter: -60 to 0 dB mapped to 0 to 1. */
 export const meterPosition = (level: number): number =>
   Math.min(1, Math.max(0, 1 + (20 * Math.log10(Math.max(level, 1e-6))) / 60));
 
-const INVITATION =
-  'Speak as you would tell a friend about your day, in a quiet room, a hand’s width from the microphone. 10 to 20 seconds are best.';
-const REFUSAL =
-  'This page may not use a microphone. Open the notebook over https or on localhost, or upload a recording instead.';
-
-/** A warning where the model would not speak with the voice that is recorded. */
-export function voiceLimit(host: Host): HTMLElement[] {
-  const limits = host.get<ModelLimits | undefined>('model_limits');
+/** Warn if the model does not support recorded voices. */
+export function recordingWarning(host: Host): HTMLElement[] {
+  const limits = host.get('model_limits');
   if (!limits || limits.follows_voices !== false) return [];
-  const words = `${host.get<string>('model')} cannot follow a recording: it will use a built-in voice instead. Other models use the recording.`;
-  return [note('warning', [words])];
+  return [note('warning', [t('cast.recording_unsupported', { model: host.get('model') ?? t('cast.the_model') })])];
 }
 
 export class RecorderPanel {
   readonly element = h('div', { class: 'vvnb-recorder', hidden: true, onkeydown: (event) => this.key(event) });
+  private readonly disposers = new Disposers();
+  readonly dispose = this.disposers.dispose;
   readonly button = button({
-    label: 'Record',
+    label: t('cast.record'),
     icon: 'mic',
     size: 'small',
-    title: 'Record a voice with the microphone',
-    onclick: () => (canRecord() ? void this.record() : this.show(note('warning', [REFUSAL], () => this.close()))),
+    title: t('cast.record_hint'),
+    onclick: () =>
+      canRecord() ? void this.record() : this.show(note('warning', [t('cast.no_microphone')], () => this.close())),
   });
   private recorder: Recorder | null = null;
   private address = '';
@@ -52,10 +50,12 @@ export class RecorderPanel {
     private readonly host: Host,
     private readonly label: string,
     private readonly failures: Failures,
-  ) {}
+  ) {
+    this.disposers.add(() => this.reset());
+  }
 
-  /** Stop, and forget what was recorded. */
-  reset(): void {
+  /** Stop recording and discard the recording. */
+  private reset(): void {
     this.recorder?.cancel();
     this.recorder = null;
     if (this.address) URL.revokeObjectURL(this.address);
@@ -78,16 +78,16 @@ export class RecorderPanel {
   private async record(): Promise<void> {
     this.reset();
     const meter = new Meter();
-    const went = await this.failures.during(async () => {
+    const ok = await this.failures.during(async () => {
       this.recorder = await Recorder.start({
         limit: LIMIT_SECONDS,
         onlevel: (peak, seconds) => meter.show(peak, seconds),
         ondone: (recording) => this.review(recording),
       });
     });
-    if (!went) return this.close();
+    if (!ok) return this.close();
     const stop = button({
-      label: 'Stop',
+      label: t('common.stop'),
       icon: 'stop',
       kind: 'primary',
       size: 'small',
@@ -98,16 +98,16 @@ export class RecorderPanel {
         'div',
         { class: 'vvnb-row', 'data-nowrap': true },
         h('span', { class: 'vvnb-recording-dot', 'aria-hidden': 'true' }),
-        h('strong', null, 'Recording'),
+        h('strong', null, t('cast.recording')),
         meter.time,
         h('span', { class: 'vvnb-grow' }),
         stop,
-        button({ label: 'Cancel', size: 'small', kind: 'quiet', onclick: () => this.close() }),
+        button({ label: t('cast.cancel'), size: 'small', kind: 'quiet', onclick: () => this.close() }),
       ),
       meter.element,
-      meter.word,
-      h('p', { class: 'vvnb-hint' }, INVITATION),
-      ...voiceLimit(this.host),
+      meter.text,
+      h('p', { class: 'vvnb-hint' }, t('cast.recording_advice')),
+      ...recordingWarning(this.host),
     );
     stop.focus();
   }
@@ -116,15 +116,15 @@ export class RecorderPanel {
     this.reset();
     this.address = URL.createObjectURL(recording);
     const sending = h('div', { class: 'vvnb-slot' });
-    const named = Object.assign(recording, { name: `${this.label} recorded` });
+    const named = Object.assign(recording, { name: t('cast.recorded_name', { speaker: this.label }) });
     const send = async (): Promise<void> => {
       use.disabled = true;
-      const went = await this.failures.during(() => sendVoice(this.host, this.label, named, 'recording', sending));
+      const ok = await this.failures.during(() => sendVoice(this.host, this.label, named, 'recording', sending));
       use.disabled = false;
-      if (went) this.close();
+      if (ok) this.close();
     };
     const use = button({
-      label: 'Use this recording',
+      label: t('cast.use_recording'),
       icon: 'check',
       kind: 'primary',
       size: 'small',
@@ -134,15 +134,15 @@ export class RecorderPanel {
       h('audio', {
         controls: true,
         src: this.address,
-        'aria-label': `The recording for ${this.label}`,
+        'aria-label': t('cast.new_recording', { speaker: this.label }),
         class: 'vvnb-audio',
       }),
       h(
         'div',
         { class: 'vvnb-row' },
         use,
-        button({ label: 'Record again', icon: 'mic', size: 'small', onclick: () => void this.record() }),
-        button({ label: 'Discard', size: 'small', kind: 'quiet', onclick: () => this.close() }),
+        button({ label: t('cast.record_again'), icon: 'mic', size: 'small', onclick: () => void this.record() }),
+        button({ label: t('cast.discard'), size: 'small', kind: 'quiet', onclick: () => this.close() }),
       ),
       sending,
     );
@@ -156,18 +156,18 @@ export class RecorderPanel {
   }
 }
 
-/** The microphone's level as a bar and a word. */
+/** Microphone level as a bar and in words. */
 class Meter {
   private readonly bar = h('i');
   private held = 0;
   readonly time = h('span', null, clock(0));
-  readonly word = h('span', { class: 'vvnb-hint' });
+  readonly text = h('span', { class: 'vvnb-hint' });
   readonly element = h(
     'div',
     {
       class: 'vvnb-meter',
       role: 'meter',
-      'aria-label': 'Microphone level',
+      'aria-label': t('cast.microphone_level'),
       'aria-valuemin': '0',
       'aria-valuemax': '100',
       'aria-valuenow': '0',
@@ -181,7 +181,10 @@ class Meter {
     this.bar.style.setProperty('--level', position.toFixed(3));
     this.element.setAttribute('aria-valuenow', String(Math.round(100 * position)));
     this.time.textContent = clock(seconds);
-    const more = seconds < ENOUGH_SECONDS ? ` Speak for at least ${ENOUGH_SECONDS} seconds.` : '';
-    this.word.textContent = `${levelWord(this.held)}.${more}`;
+    const level = levelText(this.held);
+    this.text.textContent =
+      seconds < ENOUGH_SECONDS
+        ? t('cast.level_hint_short', { level, count: ENOUGH_SECONDS })
+        : t('cast.level_hint', { level });
   }
 }

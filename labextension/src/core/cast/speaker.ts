@@ -1,48 +1,53 @@
-/** One speaker of the cast: color, voice, what was found about it, and the right to use it. */
+/** Card of one speaker: color, voice, the findings of the voice checks, and consent. */
 
-import { h } from '../ui/dom';
+import { h, type Child } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
+import { Disposers } from '../ui/disposers';
 import { badge, button, check, Failures, note, type Tone } from '../ui/elements';
 import { clock, SAMPLE_RATE, span } from '../ui/format';
 import type { Methods } from '../host/protocol';
-import type { KnownVoice, ProjectState, Speaker, SpeakerVoice, TurnState, VoiceKind } from '../host/traits';
+import type { Check, KnownVoice, Speaker, SpeakerVoice, VoiceKind } from '../host/traits';
+import { t, type TextKey } from '../strings';
 import { acceptVoices } from './drag';
 import { keepPanel, type KeepPanel } from './keep';
 import { RecorderPanel } from './record';
 import { Trimmer } from './trim';
 import { uploadPanel, type UploadPanel } from './upload_panel';
 
-const KINDS: Record<VoiceKind, string> = {
-  'built-in': 'Built-in voice',
-  library: 'From your library',
-  upload: 'Uploaded recording',
-  recording: 'Recorded here',
-  file: 'Recording',
-};
+const KINDS = {
+  'built-in': 'cast.kind_built_in',
+  library: 'cast.kind_library',
+  upload: 'cast.kind_upload',
+  recording: 'cast.kind_recording',
+  file: 'cast.kind_file',
+} as const satisfies Record<VoiceKind, TextKey>;
+
+const SEVERITIES = {
+  error: { tone: 'danger', label: 'cast.error' },
+  warning: { tone: 'warning', label: 'cast.warning' },
+  info: { tone: 'accent', label: 'cast.info' },
+} as const satisfies Record<Check['severity'], { tone: Tone; label: TextKey }>;
 
 export class SpeakerCard {
   readonly element: HTMLElement;
+  private readonly disposers = new Disposers();
+  readonly dispose = this.disposers.dispose;
   private readonly failures = new Failures();
   private readonly color: HTMLInputElement;
   private readonly select: HTMLSelectElement;
   private readonly play: HTMLButtonElement;
   private readonly remove: HTMLButtonElement;
-  private readonly absent = badge(
-    'not in the script',
-    undefined,
-    'Nobody of this name speaks; the voice is kept in case',
-  );
+  private readonly absent = badge(t('cast.not_in_script'), undefined, t('cast.not_in_script_hint'));
   private readonly about = h('p', { class: 'vvnb-hint' });
   private readonly trim: Trimmer;
   private readonly checks = h('div', { class: 'vvnb-slot vvnb-findings' });
-  private readonly consent = check("I have the right to use this person's voice.", (consent) =>
+  private readonly consent = check(t('cast.consent'), (consent) =>
     this.ask('set_consent', { speaker: this.label, consent }),
   );
   private readonly keep: KeepPanel;
   private readonly uploads: UploadPanel;
   private readonly recorder: RecorderPanel;
   private readonly detail: HTMLElement;
-  private readonly stopDrops: (() => void)[];
   private shown = '';
 
   constructor(
@@ -53,34 +58,34 @@ export class SpeakerCard {
     this.color = h('input', {
       type: 'color',
       class: 'vvnb-color',
-      'aria-label': `Color of ${label}`,
-      title: 'Color in script, waveform and takes',
+      'aria-label': t('cast.color_of', { speaker: label }),
+      title: t('cast.color_hint'),
       onchange: () => this.ask('set_color', { speaker: label, color: this.color.value }),
     });
     this.select = h('select', {
       class: 'vvnb-select',
-      'aria-label': `Voice of ${label}`,
+      'aria-label': t('cast.voice_of', { speaker: label }),
       onchange: () => this.select.value && this.ask('set_voice', { speaker: label, voice: this.select.value }),
     });
     this.play = button({
-      label: `Hear the voice of ${label}`,
+      label: t('cast.play_voice', { speaker: label }),
       icon: 'play',
       bare: true,
-      title: 'Hear this voice',
+      title: t('cast.play_voice_hint'),
       onclick: () => bus.emit('audition', { source: `voice:${label}`, autoplay: true }),
     });
     this.remove = button({
-      label: `Remove the voice of ${label}`,
+      label: t('cast.remove_voice', { speaker: label }),
       icon: 'close',
       bare: true,
       kind: 'quiet',
       size: 'small',
       onclick: () => this.ask('clear_voice', { speaker: label }),
     });
-    this.trim = new Trimmer(host, label, this.failures);
+    this.trim = this.disposers.child(new Trimmer(host, label, this.failures));
     this.keep = keepPanel(host, label, this.failures);
     this.uploads = uploadPanel(host, label, this.failures);
-    this.recorder = new RecorderPanel(host, label, this.failures);
+    this.recorder = this.disposers.child(new RecorderPanel(host, label, this.failures));
     this.detail = h(
       'div',
       { class: 'vvnb-stack' },
@@ -91,20 +96,20 @@ export class SpeakerCard {
       this.keep.element,
     );
     this.element = this.layOut();
-    this.stopDrops = [
+    this.disposers.add(
       this.uploads.acceptDrops(this.element),
       acceptVoices(this.element, (voice) => this.select.disabled || this.ask('set_voice', { speaker: label, voice })),
-    ];
+    );
   }
 
   update(speaker: Speaker): void {
-    const voices = this.host.get<KnownVoice[]>('voices') ?? [];
-    const readOnly = this.host.get<ProjectState | undefined>('project')?.read_only ?? false;
-    const turns = this.host.get<TurnState[] | undefined>('turns');
+    const voices = this.host.get('voices') ?? [];
+    const readOnly = this.host.get('project')?.read_only ?? false;
+    const turns = this.host.get('turns');
     this.absent.hidden = !turns || turns.some((turn) => turn.speaker === this.label);
-    const now = JSON.stringify([speaker, voices, readOnly, this.host.get('model')]);
-    if (now === this.shown) return;
-    this.shown = now;
+    const key = JSON.stringify([speaker, voices, readOnly, this.host.get('model')]);
+    if (key === this.shown) return;
+    this.shown = key;
     const { voice } = speaker;
     this.element.style.setProperty('--speaker', speaker.color);
     this.color.value = speaker.color;
@@ -122,12 +127,6 @@ export class SpeakerCard {
     this.remove.hidden = !voice;
     this.detail.hidden = !voice;
     if (voice) this.showVoice(voice, voices, readOnly);
-  }
-
-  dispose(): void {
-    for (const stop of this.stopDrops) stop();
-    this.trim.dispose();
-    this.recorder.reset();
   }
 
   private ask<M extends keyof Methods>(method: M, params: Methods[M]): void {
@@ -159,7 +158,7 @@ export class SpeakerCard {
   private showVoice(voice: SpeakerVoice, voices: readonly KnownVoice[], readOnly: boolean): void {
     this.about.textContent = describe(voice, voices);
     this.trim.show(Math.round(voice.seconds * SAMPLE_RATE), voice, readOnly);
-    this.checks.replaceChildren(...findings(voice, this.host.get<string | undefined>('model') || 'The model'));
+    this.checks.replaceChildren(...findings(voice, this.host.get('model') || t('cast.the_model')));
     this.consent.element.hidden = !voice.needs_consent;
     this.consent.input.checked = voice.consent;
     this.consent.element.toggleAttribute('data-open', !voice.consent);
@@ -169,11 +168,13 @@ export class SpeakerCard {
 
 function describe(voice: SpeakerVoice, voices: readonly KnownVoice[]): string {
   const known = voices.find((candidate) => candidate.name === voice.name && candidate.kind === voice.kind);
-  const what = known?.description || KINDS[voice.kind];
-  return `${what[0]!.toUpperCase()}${what.slice(1)}, ${voice.seconds < 60 ? span(voice.seconds) : clock(voice.seconds)}`;
+  return t('cast.about', {
+    voice: capitalize(known?.description || t(KINDS[voice.kind])),
+    length: voice.seconds < 60 ? span(voice.seconds) : clock(voice.seconds),
+  });
 }
 
-/** Fill the menu: built-in voices, the person's library, and whatever the speaker has that is neither. */
+/** Fill the menu: the speaker's own recording, built-in voices, the user's library. */
 function fillChoices(select: HTMLSelectElement, voices: readonly KnownVoice[], voice: SpeakerVoice | null): void {
   const group = (title: string, kind: VoiceKind): HTMLElement | false => {
     const options = voices
@@ -183,38 +184,43 @@ function fillChoices(select: HTMLSelectElement, voices: readonly KnownVoice[], v
   };
   const own = voice && !voices.some((known) => known.name === voice.name && known.kind === voice.kind);
   const parts = [
-    !voice && h('option', { value: '', disabled: true }, 'Choose a voice…'),
-    own && h('optgroup', { label: 'This recording' }, h('option', { value: '' }, voice.name)),
-    group('Built-in', 'built-in'),
-    group('Your library', 'library'),
+    !voice && h('option', { value: '', disabled: true }, t('cast.choose_voice')),
+    own && h('optgroup', { label: t('cast.this_recording') }, h('option', { value: '' }, voice.name)),
+    group(t('cast.built_in'), 'built-in'),
+    group(t('cast.your_library'), 'library'),
   ];
   select.replaceChildren(...parts.filter((part): part is HTMLOptionElement | HTMLOptGroupElement => Boolean(part)));
   select.value = voice && !own ? voice.name : '';
 }
 
-const SEVERITIES: Record<string, Tone> = { error: 'danger', warning: 'warning', info: 'accent' };
-
+/** Notes on a voice: that a built-in one replaces it, what the checks found, or that it looks good. */
 export function findings(voice: SpeakerVoice, model: string): HTMLElement[] {
-  const notes = voice.checks.map((found) => {
-    const message = `${found.message[0]?.toUpperCase() ?? ''}${found.message.slice(1)}.`;
-    const remedy = found.remedy && `${found.remedy[0]!.toUpperCase()}${found.remedy.slice(1)}.`;
-    const element = note(SEVERITIES[found.severity] ?? 'accent', [
-      h('span', { class: 'vvnb-visually-hidden' }, `${found.severity}: `),
-      h('div', null, message),
-      remedy ? h('div', { class: 'vvnb-hint' }, remedy) : null,
-    ]);
-    element.removeAttribute('role'); // it is there to be read, not shouted
-    return element;
+  const notes = voice.checks.map(({ severity, message, remedy }) => {
+    const { tone, label } = SEVERITIES[severity];
+    return quietNote(
+      tone,
+      h('span', { class: 'vvnb-visually-hidden' }, t('cast.finding', { severity: t(label) })),
+      h('div', null, `${capitalize(message)}.`),
+      remedy ? h('div', { class: 'vvnb-hint' }, `${capitalize(remedy)}.`) : null,
+    );
   });
-  if (voice.stand_in) {
-    const words = `${model} cannot follow a recording: this speaker gets the built-in voice ${voice.stand_in} instead.`;
-    const element = note('warning', [
-      h('div', null, words),
-      h('div', { class: 'vvnb-hint' }, 'Choose another model to use this recording.'),
-    ]);
-    element.removeAttribute('role');
-    return [element, ...notes];
-  }
-  if (!notes.length && voice.needs_consent) notes.push(note('good', ['A clean recording: nothing to object to.']));
+  if (voice.stand_in)
+    notes.unshift(
+      quietNote(
+        'warning',
+        h('div', null, t('cast.stand_in', { model, voice: voice.stand_in })),
+        h('div', { class: 'vvnb-hint' }, t('cast.stand_in_hint')),
+      ),
+    );
+  else if (!notes.length && voice.needs_consent) notes.push(note('good', [t('cast.looks_good')]));
   return notes;
 }
+
+/** A note that screen readers do not announce on their own. */
+function quietNote(tone: Tone, ...content: Child[]): HTMLElement {
+  const element = note(tone, content);
+  element.removeAttribute('role');
+  return element;
+}
+
+const capitalize = (text: string): string => `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}`;

@@ -1,21 +1,26 @@
-/** Giving a speaker a recording: chosen, or dropped on the card; sent in chunks, with progress and a way to stop. */
+/** Upload of a recording for a speaker: chosen or dropped on the card; sent in chunks, with progress and Cancel. */
 
 import { upload } from '../audio/upload';
 import { h } from '../ui/dom';
+import { CallError } from '../host/channel';
 import type { Host } from '../host/host';
 import { button, type Failures, progressBar } from '../ui/elements';
 import { bytes } from '../ui/format';
+import type { Dispose } from '../ui/disposers';
+import { t } from '../strings';
+import { acceptFiles } from './drag';
 
 export interface UploadPanel {
   button: HTMLButtonElement;
   element: HTMLElement;
-  acceptDrops(target: HTMLElement): () => void;
+  /** Accept files dropped on an element. */
+  acceptDrops(target: HTMLElement): Dispose;
 }
 
-/** The kernel refuses more; saying so here spares the person the wait. */
+/** Limit of the kernel, checked here before the upload. */
 const LARGEST = 64 * 2 ** 20;
 
-/** Send a voice for a speaker, showing how far it is. */
+/** Upload a speaker's recording, showing progress in `place`. */
 export async function sendVoice(
   host: Host,
   speaker: string,
@@ -23,16 +28,16 @@ export async function sendVoice(
   kind: 'upload' | 'recording',
   place: HTMLElement,
 ): Promise<void> {
-  if (file.size > LARGEST) {
-    throw {
-      got: `${file.name ?? 'the recording'} has ${bytes(file.size)}`,
-      expected: `at most ${bytes(LARGEST)}`,
-      remedy: 'cut out the best 10 to 30 seconds, or save it as FLAC or MP3',
-    };
-  }
+  const name = file.name ?? t('cast.the_recording');
+  if (file.size > LARGEST)
+    throw new CallError(
+      t('cast.too_large', { file: name, size: bytes(file.size) }),
+      t('cast.too_large_expected', { size: bytes(LARGEST) }),
+      t('cast.too_large_remedy'),
+    );
   if (!file.size)
-    throw { got: `${file.name ?? 'the recording'} is empty`, expected: 'a recording', remedy: 'choose another file' };
-  const bar = progressBar(`Sending ${file.name ?? 'the recording'}`);
+    throw new CallError(t('cast.empty', { file: name }), t('cast.empty_expected'), t('cast.empty_remedy'));
+  const bar = progressBar(t('cast.uploading', { file: name }));
   const stop = new AbortController();
   const panel = h(
     'div',
@@ -43,9 +48,9 @@ export async function sendVoice(
       h(
         'span',
         { class: 'vvnb-hint vvnb-ellipsis vvnb-grow' },
-        `Sending ${file.name ?? 'the recording'} (${bytes(file.size)})`,
+        t('cast.uploading_size', { file: name, size: bytes(file.size) }),
       ),
-      button({ label: 'Cancel', size: 'small', kind: 'quiet', onclick: () => stop.abort() }),
+      button({ label: t('cast.cancel'), size: 'small', kind: 'quiet', onclick: () => stop.abort() }),
     ),
     bar.element,
   );
@@ -57,7 +62,7 @@ export async function sendVoice(
       kind,
       speaker,
       signal: stop.signal,
-      onprogress: (done) => bar.set(done < 1 ? done : null), // then the kernel listens to it and checks it
+      onprogress: (done) => bar.set(done < 1 ? done : null), // the kernel checks it then
     });
   } catch (error) {
     if (!stop.signal.aborted) throw error;
@@ -76,17 +81,17 @@ export function uploadPanel(host: Host, label: string, failures: Failures): Uplo
     accept: 'audio/*,.wav,.flac,.mp3,.ogg,.opus,.m4a,.aac,.webm,.mp4',
     hidden: true,
     tabindex: -1,
-    'aria-label': `Recording for ${label}`,
+    'aria-label': t('cast.recording_for', { speaker: label }),
     onchange: () => {
       send(chooser.files?.[0]);
       chooser.value = '';
     },
   });
   const opener = button({
-    label: 'Upload',
+    label: t('cast.upload'),
     icon: 'upload',
     size: 'small',
-    title: 'A recording of 5 to 30 seconds; you can also drop a file on this card',
+    title: t('cast.upload_hint'),
     onclick: () => chooser.click(),
   });
   return {
@@ -94,31 +99,7 @@ export function uploadPanel(host: Host, label: string, failures: Failures): Uplo
     element,
     acceptDrops(target) {
       target.append(chooser);
-      let depth = 0;
-      const files = (event: DragEvent): boolean =>
-        !opener.disabled && (event.dataTransfer?.types.includes('Files') ?? false);
-      const mark = (change: number): void => {
-        depth = Math.max(0, depth + change);
-        target.toggleAttribute('data-drop', depth > 0);
-      };
-      const listeners: Record<string, (event: DragEvent) => void> = {
-        dragenter: (event) => files(event) && mark(1),
-        dragleave: (event) => files(event) && mark(-1),
-        dragover: (event) => files(event) && event.preventDefault(),
-        drop: (event) => {
-          if (!files(event)) return;
-          event.preventDefault();
-          event.stopPropagation();
-          depth = 0;
-          mark(0);
-          send(event.dataTransfer?.files[0]);
-        },
-      };
-      const entries = Object.entries(listeners) as [string, EventListener][];
-      for (const [name, listener] of entries) target.addEventListener(name, listener);
-      return () => {
-        for (const [name, listener] of entries) target.removeEventListener(name, listener);
-      };
+      return acceptFiles(target, () => !opener.disabled, send);
     },
   };
 }

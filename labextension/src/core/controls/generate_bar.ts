@@ -4,28 +4,15 @@ import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
 import { button, Failures, failureNote, progressBar } from '../ui/elements';
 import { clock, count, span, speed } from '../ui/format';
+import { fractionDone, progressOf, turnPlace, waitingText, type Progress } from '../ui/progress';
 import { Disposers, watch } from '../ui/watch';
-import type { ToPage } from '../host/protocol';
-import {
-  isBusy,
-  isMissing,
-  secondsOf,
-  type JobState,
-  type ModelState,
-  type ProjectState,
-  type Speaker,
-  type TurnState,
-} from '../host/traits';
-
-type Progress = ToPage['progress'];
+import { IDLE, isBusy, isMissing, secondsOf, type JobState, type TurnState } from '../host/traits';
 
 /** What stands in the way of generating, in words, with what to do; empty when nothing does. */
 export function obstacle(host: Host): string {
-  const turns = host.get<TurnState[]>('turns') ?? [];
-  const faults = (host.get<{ severity: string; line: number }[]>('diagnostics') ?? []).filter(
-    (found) => found.severity === 'error',
-  );
-  const project = host.get<ProjectState | undefined>('project');
+  const turns = host.get('turns') ?? [];
+  const faults = (host.get('diagnostics') ?? []).filter((found) => found.severity === 'error');
+  const project = host.get('project');
   if (project?.read_only) return 'This project is open for reading only.';
   if (project?.problem)
     return project.unsaved
@@ -35,7 +22,7 @@ export function obstacle(host: Host): string {
   if (!turns.length) return 'Write a line first, such as “Speaker 1: Hello!”';
   if (turns.every((turn) => turn.state === 'unspeakable')) return 'The model cannot speak any turn of this script.';
   const present = new Set(turns.map((turn) => turn.speaker));
-  const speakers = (host.get<Speaker[]>('speakers') ?? []).filter((speaker) => present.has(speaker.label));
+  const speakers = (host.get('speakers') ?? []).filter((speaker) => present.has(speaker.label));
   const silent = speakers.find((speaker) => !speaker.voice);
   if (silent) return `${silent.label} needs a voice: choose one under Cast.`;
   const unsure = speakers.find((speaker) => speaker.voice?.needs_consent && !speaker.voice.consent);
@@ -45,7 +32,7 @@ export function obstacle(host: Host): string {
 
 /** The turns that the model can speak. */
 function speakable(host: Host): TurnState[] {
-  return (host.get<TurnState[]>('turns') ?? []).filter((turn) => turn.state !== 'unspeakable');
+  return (host.get('turns') ?? []).filter((turn) => turn.state !== 'unspeakable');
 }
 
 /** What the button will do: which turns, and how it says so. */
@@ -141,7 +128,7 @@ class Transport {
   }
 
   private get job(): JobState {
-    return this.host.get<JobState>('job');
+    return this.host.get('job') ?? IDLE;
   }
 
   private get hindrance(): string {
@@ -185,7 +172,7 @@ class Transport {
     this.stop.hidden = !busy;
     this.why.textContent = busy ? '' : hindrance || summary(host);
     this.why.hidden = !this.why.textContent;
-    const problem = Boolean(host.get<ProjectState | undefined>('project')?.problem);
+    const problem = Boolean(host.get('project')?.problem);
     this.options.hidden = busy || !problem;
     if (problem) this.failures.clear(); // the message about the project says it, with its buttons
     this.meters.element.hidden = !busy;
@@ -225,42 +212,23 @@ class Meters {
   );
 
   show(host: Host, job: JobState, progress: Progress | null): void {
-    const mine = progress?.job === job.id ? progress : null;
-    const model = host.get<ModelState>('model_state');
-    const loading = !mine && job.state === 'loading' && model?.state === 'loading' ? model : null;
+    const mine = progress && progressOf(job, progress);
+    const model = host.get('model_state');
     this.about.hidden = !mine;
-    this.whole.set(mine ? mine.seconds / Math.max(mine.estimated, mine.seconds, 0.1) : loading?.loaded || null);
+    this.whole.set(fractionDone(job, mine, model));
     this.turn.set(mine?.turn ? mine.turn_seconds / Math.max(mine.turn_estimated, mine.turn_seconds, 0.1) : null);
     this.turnText.textContent = mine ? turnWords(host, mine) : '';
-    this.allText.textContent = mine ? overallWords(mine) : job.message || waiting(job, loading);
+    this.allText.textContent = mine ? overallWords(mine) : job.message || waitingText(job, model);
   }
-}
-
-/** The phase before the first frame, in words: "Loading nano … 40 %". */
-export function waiting(job: JobState, loading: ModelState | null): string {
-  const percent = Math.round(100 * (loading?.loaded ?? 0));
-  if (loading) return `Loading ${loading.name} …${percent ? ` ${percent} %` : ''}`;
-  const words = {
-    queued: 'Waiting for another generation…',
-    loading: 'Loading the model…',
-    speaking: 'Reading the script and the voices…',
-  };
-  return words[job.state as keyof typeof words] ?? 'Starting…';
 }
 
 /** "Turn 3 of 6 · Anna · 2.1 s of about 4.0 s": all of it about the turn that is being generated. */
 export function turnWords(host: Host, now: Progress): string {
   if (!now.turn) return `${span(now.seconds)} spoken`;
-  const turns = host.get<TurnState[]>('turns') ?? [];
+  const turns = host.get('turns') ?? [];
   const speaker = turns.find((turn) => turn.id === now.turn)?.speaker;
   const said = `${span(now.turn_seconds)} of about ${span(Math.max(now.turn_estimated, now.turn_seconds))}`;
-  return [turnPlace(host.get<JobState>('job'), now), speaker, said].filter(Boolean).join(' · ');
-}
-
-/** "Turn 3 of 6", the place of the turn in its job. */
-export function turnPlace(job: JobState | undefined, now: Progress): string {
-  const place = job?.id === now.job ? job.turns.indexOf(now.turn) : -1;
-  return `Turn ${place < 0 ? Math.min(now.turns_done + 1, now.turns_total) : place + 1} of ${now.turns_total}`;
+  return [turnPlace(host.get('job'), now), speaker, said].filter(Boolean).join(' · ');
 }
 
 /** "0:12 elapsed · 0:20 left · 1.8× faster than real time (RTF 0.55) · first sound after 0.6 s" */
@@ -277,7 +245,7 @@ export function overallWords(now: Progress): string {
 /** What is there when nothing is being made. */
 export function summary(host: Host): string {
   const turns = speakable(host);
-  const skipped = (host.get<TurnState[]>('turns') ?? []).length - turns.length;
+  const skipped = (host.get('turns') ?? []).length - turns.length;
   const more = skipped ? ` · ${count(skipped, 'turn')} skipped` : '';
   const missing = turns.filter(isMissing);
   if (!turns.length) return '';

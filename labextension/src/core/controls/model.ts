@@ -6,7 +6,7 @@ import { badge, button, Failures, failureNote, freshId, progressBar, type Tone }
 import { bytes } from '../ui/format';
 import { help } from '../ui/popover';
 import { watch } from '../ui/watch';
-import type { ModelLimits, ModelState, ProjectState } from '../host/traits';
+import type { ModelState } from '../host/traits';
 
 const STATES: Record<ModelState['state'], readonly [string, Tone?]> = {
   unloaded: ['Not loaded'],
@@ -43,7 +43,7 @@ class ModelPanel {
     autocomplete: 'off',
     placeholder: 'nano, owner/name, or a folder',
     onchange: () => this.name.value.trim() && this.host.set('model', this.name.value.trim()),
-    onblur: () => (this.name.value ||= this.host.get('model')),
+    onblur: () => (this.name.value ||= this.host.get('model') ?? ''),
   });
   private readonly all = button({
     label: 'Show all suggestions',
@@ -88,11 +88,11 @@ class ModelPanel {
   }
 
   update(): void {
-    const model = this.host.get<string>('model');
-    const models = this.host.get<{ id: string; note: string }[]>('models') ?? [];
-    const now = this.host.get<ModelState>('model_state');
-    const readOnly = this.host.get<ProjectState | undefined>('project')?.read_only ?? false;
-    const limits = this.host.get<ModelLimits | undefined>('model_limits')?.sentences ?? [];
+    const model = this.host.get('model') ?? '';
+    const models = this.host.get('models') ?? [];
+    const now = this.host.get('model_state');
+    const readOnly = this.host.get('project')?.read_only ?? false;
+    const limits = this.host.get('model_limits')?.sentences ?? [];
     const key = JSON.stringify([model, models, now, limits, readOnly]);
     if (key === this.shown) return;
     this.shown = key;

@@ -5,7 +5,6 @@ import type { Host } from '../host/host';
 import { button, freshId, segments } from '../ui/elements';
 import { help } from '../ui/popover';
 import { watch } from '../ui/watch';
-import type { ProjectState } from '../host/traits';
 
 /** Named amounts of work; the middle one is the default. */
 export const PRESETS = [
@@ -87,7 +86,7 @@ export function mountSettings(root: HTMLElement, host: Host): () => void {
     seed.update();
     mode.update();
     solver.update();
-    fields.disabled = host.get<ProjectState | undefined>('project')?.read_only ?? false;
+    fields.disabled = host.get('project')?.read_only ?? false;
   });
   return () => {
     stop();
@@ -101,7 +100,7 @@ interface Field {
 }
 
 interface NumberOptions {
-  trait: string;
+  trait: 'num_steps' | 'cfg_scale';
   label: string;
   min: number;
   max: number;
@@ -144,7 +143,7 @@ function numberField(host: Host, options: NumberOptions): Field {
   });
   slider.addEventListener('input', () => take(slider.value));
   const update = (): void => {
-    const value = host.get<number>(trait);
+    const value = host.get(trait);
     slider.value = String(value);
     slider.style.setProperty('--part', String((value - min) / (max - min)));
     if (document.activeElement !== input || Number(input.value) !== value) input.value = value.toFixed(digits);
@@ -181,10 +180,7 @@ function seedField(host: Host): Field {
       ['fixed', 'Fixed', 'The same seed and settings give the same sound'],
     ],
     (which) => {
-      host.set(
-        'seed',
-        which === 'drawn' ? null : (host.get<number | null>('last_seed') ?? Math.floor(Math.random() * 2 ** 31)),
-      );
+      host.set('seed', which === 'drawn' ? null : (host.get('last_seed') ?? Math.floor(Math.random() * 2 ** 31)));
       update();
       if (which === 'fixed') number.focus();
     },
@@ -198,8 +194,8 @@ function seedField(host: Host): Field {
   });
   const used = h('div', { class: 'vvnb-row', 'data-tight': true }, last, keep);
   const update = (): void => {
-    const fixed = host.get<number | null>('seed');
-    const drawn = host.get<number | null>('last_seed');
+    const fixed = host.get('seed');
+    const drawn = host.get('last_seed');
     kind.set(fixed === null ? 'drawn' : 'fixed');
     number.hidden = fixed === null;
     if (fixed !== null && document.activeElement !== number) number.value = String(fixed);

@@ -3,19 +3,7 @@
 import type { Diagnostic } from '@codemirror/lint';
 import type { ChangeDesc, Text } from '@codemirror/state';
 
-/** As the trait `diagnostics` has them; lines and columns count from 1, columns in code points. */
-export interface Remark {
-  severity: 'error' | 'warning' | 'info';
-  message: string;
-  line: number;
-  column: number;
-  end_column: number;
-  expected: string;
-  suggestion: string;
-  fix: string | null;
-  /** Other texts that may be put there. */
-  alternatives?: readonly string[];
-}
+import type { ScriptDiagnostic } from '../host/traits';
 
 /** UTF-16 offset of a column that counts code points. */
 export function offsetOf(line: string, column: number): number {
@@ -27,7 +15,7 @@ export function offsetOf(line: string, column: number): number {
 }
 
 /** Remarks on the text `before`, at their places in the present one. */
-export function toDiagnostics(remarks: readonly Remark[], before: Text, moved: ChangeDesc): Diagnostic[] {
+export function toDiagnostics(remarks: readonly ScriptDiagnostic[], before: Text, moved: ChangeDesc): Diagnostic[] {
   const found: Diagnostic[] = [];
   for (const remark of remarks) {
     if (remark.line < 1 || remark.line > before.lines) continue;
@@ -47,7 +35,7 @@ export function toDiagnostics(remarks: readonly Remark[], before: Text, moved: C
 }
 
 /** A sentence each for what is wrong, what was expected and what to do, unless the quick fix's button says that. */
-function wordsOf({ message, expected, suggestion, fix }: Remark): string {
+function wordsOf({ message, expected, suggestion, fix }: ScriptDiagnostic): string {
   const offered = fix !== null && plain(suggestion) === plain(nameOf(fix));
   return [message, expected && `Expected: ${expected}`, offered ? '' : suggestion]
     .filter(Boolean)

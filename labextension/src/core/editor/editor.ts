@@ -9,16 +9,17 @@ import { EditorView, highlightActiveLine, keymap, placeholder } from '@codemirro
 
 import { h } from '../ui/dom';
 import type { Action, Bus, Host } from '../host/host';
-import { turnsOf, type ProjectState, type Speaker, type TurnState } from '../host/traits';
+import type { TurnState } from '../host/traits';
+import { turnsOf } from '../host/turns';
 import { completions } from './complete';
-import { toDiagnostics, type Remark } from './diagnostics';
+import { toDiagnostics } from './diagnostics';
 import { Footer } from './footer';
 import { highlight, setSpeakers } from './highlight';
 import { pasteFromDocument } from './paste';
 import { Problems } from './problems';
 import { ScriptSync, normalLines } from './sync';
 import { theme } from './theme';
-import { extentOf, setLit, setTurns, turnAt, turnGutter } from './turns';
+import { extentOf, setCurrentTurn, setTurns, turnAt, turnGutter } from './turns';
 
 const INVITATION = 'Anna: Write what is said, one line for each turn.\nBen: Begin each line with who says it.';
 
@@ -55,7 +56,7 @@ class ScriptEditor {
       host.channel.onConnection(() => this.showTurns()),
       host.on('diagnostics', () => this.showRemarks()),
       host.on('project', () => this.lock()),
-      bus.on('lit', ({ turn }) => this.light(turn)),
+      bus.on('currentTurn', ({ turn }) => this.light(turn)),
       bus.on('act', ({ action }) => this.acted(action)),
       bus.on('flush', () => this.sync.flush()),
     ];
@@ -136,7 +137,7 @@ class ScriptEditor {
   }
 
   private showSpeakers(): void {
-    this.view.dispatch({ effects: setSpeakers.of(this.host.get<Speaker[]>('speakers') ?? []) });
+    this.view.dispatch({ effects: setSpeakers.of(this.host.get('speakers') ?? []) });
   }
 
   private showTurns(): void {
@@ -147,7 +148,7 @@ class ScriptEditor {
   }
 
   private showRemarks(): void {
-    const remarks = this.host.get<Remark[]>('diagnostics') ?? [];
+    const remarks = this.host.get('diagnostics') ?? [];
     const { before, moved } = this.sync.known;
     const diagnostics = toDiagnostics(remarks, before, moved);
     this.view.dispatch(setDiagnostics(this.view.state, diagnostics));
@@ -155,7 +156,7 @@ class ScriptEditor {
   }
 
   private lock(): void {
-    const locked = this.host.get<ProjectState | undefined>('project')?.read_only ?? false;
+    const locked = this.host.get('project')?.read_only ?? false;
     this.view.dispatch({ effects: this.readOnly.reconfigure(EditorState.readOnly.of(locked)) });
   }
 
@@ -165,7 +166,7 @@ class ScriptEditor {
 
   /** Light the turn being heard; bring it into sight unless somebody is writing elsewhere. */
   private light(turn: string | null): void {
-    this.view.dispatch({ effects: setLit.of(turn) });
+    this.view.dispatch({ effects: setCurrentTurn.of(turn) });
     const extent = turn !== null && !this.view.hasFocus && extentOf(this.view.state, turn);
     if (!extent) return;
     const { scrollDOM } = this.view;

@@ -1,6 +1,7 @@
 /** Keeps the editor's text and the `script` shared with the kernel together, without disturbing who types. */
 
-import { Annotation, ChangeSet, Text, Transaction, type ChangeDesc } from '@codemirror/state';
+import type { Text } from '@codemirror/state';
+import { Annotation, ChangeSet, Transaction, type ChangeDesc } from '@codemirror/state';
 import type { EditorView, ViewUpdate } from '@codemirror/view';
 
 import type { Host } from '../host/host';
@@ -68,7 +69,7 @@ export class ScriptSync {
   }
 
   private receive(): void {
-    const text = normalLines(this.host.get<string>('script'));
+    const text = normalLines(this.host.get('script') ?? '');
     if (this.sent.includes(text)) return; // what we said, perhaps coming back after we said more
     const shared = this.shared.toString();
     if (text === shared) return;

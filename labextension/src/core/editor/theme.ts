@@ -43,7 +43,7 @@ export const theme = EditorView.theme({
     fontSize: '0.9em',
   },
   '.cm-vvComment': { color: 'var(--vvnb-muted)', fontStyle: 'italic' },
-  '.cm-vvLit': { backgroundColor: 'var(--vvnb-accent-soft)', boxShadow: 'inset 3px 0 var(--vvnb-accent)' },
+  '.cm-vvCurrent': { backgroundColor: 'var(--vvnb-accent-soft)', boxShadow: 'inset 3px 0 var(--vvnb-accent)' },
 
   '.cm-gutters': { backgroundColor: 'transparent', color: 'var(--vvnb-muted)', border: 'none' },
   '.cm-activeLineGutter': { backgroundColor: 'transparent' },

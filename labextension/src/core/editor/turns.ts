@@ -13,10 +13,10 @@ import { Decoration, EditorView, GutterMarker, gutter, type DecorationSet } from
 
 import { h, svg } from '../ui/dom';
 import { clock, span } from '../ui/format';
-import { secondsOf, standing, type Standing, type TurnState } from '../host/traits';
+import { secondsOf, displayState, type DisplayState, type TurnState } from '../host/traits';
 import { labelsField, speakerStyle } from './highlight';
 
-const WORDS: Record<Standing, string> = {
+const WORDS: Record<DisplayState, string> = {
   unspoken: 'not spoken yet',
   queued: 'waiting to be spoken',
   speaking: 'being spoken',
@@ -28,7 +28,7 @@ const WORDS: Record<Standing, string> = {
 };
 
 // On a 16 x 16 grid. Shapes differ as well as colors.
-const SHAPES: Record<Standing, string> = {
+const SHAPES: Record<DisplayState, string> = {
   unspoken: 'M8 4a4 4 0 1 0 0 8a4 4 0 1 0 0 -8',
   queued: 'M3.5 8v.01M8 8v.01M12.5 8v.01',
   speaking: 'M3 6.5v3M6.3 4v8M9.7 2.5v11M13 6v4',
@@ -40,7 +40,7 @@ const SHAPES: Record<Standing, string> = {
 };
 
 // Where several turns share a line, the line shows the one that wants most attention.
-const URGENCY: Standing[] = [
+const URGENCY: DisplayState[] = [
   'speaking',
   'queued',
   'changed',
@@ -64,13 +64,13 @@ interface Turns {
 
 /** New turns from the kernel; `moved` says how the text has changed since the one they are from. */
 export const setTurns = StateEffect.define<{ turns: readonly TurnState[]; moved: ChangeDesc; before: Text }>();
-export const setLit = StateEffect.define<string | null>();
+export const setCurrentTurn = StateEffect.define<string | null>();
 
 /** A turn in words, for a tooltip and for who can't see the gutter. */
 export function describe(turn: TurnState): string {
   if (turn.state === 'unspeakable') return `${turn.speaker}: ${turn.reason || WORDS.unspeakable}`;
   const length = turn.seconds === null ? `about ${span(turn.estimated)}` : span(turn.seconds);
-  return `${turn.speaker}: ${WORDS[standing(turn)]}, ${length}`;
+  return `${turn.speaker}: ${WORDS[displayState(turn)]}, ${length}`;
 }
 
 /** Short enough for the gutter. */
@@ -89,7 +89,7 @@ class TurnMarker extends GutterMarker {
     return this.key === other.key;
   }
   override toDOM(): Node {
-    const state = URGENCY.find((one) => this.turns.some((turn) => standing(turn) === one)) ?? 'unspoken';
+    const state = URGENCY.find((one) => this.turns.some((turn) => displayState(turn) === one)) ?? 'unspoken';
     const total = this.turns.reduce((sum, turn) => sum + (turn.seconds ?? secondsOf(turn)), 0);
     const real = this.turns.every((turn) => turn.seconds !== null);
     return h(
@@ -135,7 +135,7 @@ function draw(all: readonly TurnState[], lines: readonly Placed[], state: Editor
 }
 
 export const turnsField = StateField.define<Turns>({
-  create: () => ({ all: [], lines: [], markers: RangeSet.empty }),
+  create: () => ({ all: [], lines: [], markers: RangeSet.empty as RangeSet<GutterMarker> }),
   update(turns, transaction) {
     let { all, lines } = turns;
     if (transaction.docChanged) lines = follow(lines, transaction.changes);
@@ -172,25 +172,25 @@ export function extentOf(state: EditorState, id: string): { from: number; to: nu
   return null;
 }
 
-const LIT = Decoration.line({ class: 'cm-vvLit' });
+const CURRENT = Decoration.line({ class: 'cm-vvCurrent' });
 
-const litField = StateField.define<{ turn: string | null; lines: DecorationSet }>({
+const currentTurnField = StateField.define<{ turn: string | null; lines: DecorationSet }>({
   create: () => ({ turn: null, lines: Decoration.none }),
-  update(lit, transaction) {
-    let { turn } = lit;
-    for (const effect of transaction.effects) if (effect.is(setLit)) turn = effect.value;
+  update(current, transaction) {
+    let { turn } = current;
+    for (const effect of transaction.effects) if (effect.is(setCurrentTurn)) turn = effect.value;
     const moved = transaction.docChanged || transaction.effects.some((effect) => effect.is(setTurns));
-    if (turn === lit.turn && !(moved && turn)) return lit;
+    if (turn === current.turn && !(moved && turn)) return current;
     const extent = turn === null ? null : extentOf(transaction.state, turn);
     if (!extent) return { turn, lines: Decoration.none };
     const { doc } = transaction.state;
     const lines = [];
     for (let number = doc.lineAt(extent.from).number; number <= doc.lineAt(extent.to).number; number++) {
-      lines.push(LIT.range(doc.line(number).from));
+      lines.push(CURRENT.range(doc.line(number).from));
     }
     return { turn, lines: Decoration.set(lines) };
   },
-  provide: (field) => EditorView.decorations.from(field, (lit) => lit.lines),
+  provide: (field) => EditorView.decorations.from(field, (current) => current.lines),
 });
 
 /** The gutter; a click on a turn that has been spoken plays from there. */
@@ -198,7 +198,7 @@ export function turnGutter(onPlay: (turn: TurnState) => void) {
   const sample = { speaker: '', state: 'unspoken', estimated: 60 } as TurnState;
   return [
     turnsField,
-    litField,
+    currentTurnField,
     gutter({
       class: 'cm-vvTurns',
       markers: (view) => view.state.field(turnsField).markers,

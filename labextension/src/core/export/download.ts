@@ -1,6 +1,7 @@
 /** Files from the kernel into the browser's downloads, in pieces that every host can carry. */
 
 import { h } from '../ui/dom';
+import { CallError } from '../host/channel';
 import type { Host } from '../host/host';
 
 /** A file the kernel wrote: `file` is what it is fetched by. */
@@ -41,7 +42,7 @@ export async function fetchFile(
     });
     const view = buffers[0];
     if (!view?.byteLength)
-      throw { got: `${file.name} ended after ${offset} of ${file.size} bytes`, remedy: 'export it again' };
+      throw new CallError(`${file.name} ended after ${offset} of ${file.size} bytes`, '', 'export it again');
     pieces.push(new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice().buffer);
     offset += view.byteLength;
     onprogress(offset / file.size);

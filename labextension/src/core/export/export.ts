@@ -7,7 +7,6 @@ import { bytes, count } from '../ui/format';
 import { help } from '../ui/popover';
 import { Disposers, watch } from '../ui/watch';
 import type { Methods } from '../host/protocol';
-import type { TurnState } from '../host/traits';
 import { download, filesOf, type Written } from './download';
 
 const FORMATS = [
@@ -149,7 +148,7 @@ class ExportPanel {
 
   private update(): void {
     const { chosen } = this;
-    const turns = this.host.get<TurnState[]>('turns') ?? [];
+    const turns = this.host.get('turns') ?? [];
     const open = turns.filter((turn) => turn.chosen === null).length;
     this.parts.set(chosen.parts);
     this.loudness.set(chosen.loudness);
@@ -198,7 +197,8 @@ class ExportPanel {
         this.doing.textContent = `Fetching ${file.name} (${bytes(file.size)})`;
       });
     }
-    if (!signal.aborted) this.done.replaceChildren(report(files, target, String(answer.result['folder'] ?? '')));
+    const { folder } = answer.result;
+    if (!signal.aborted) this.done.replaceChildren(report(files, target, typeof folder === 'string' ? folder : ''));
   }
 
   private order(): Methods['export'] {

@@ -37,8 +37,8 @@ export class CallError extends Error {
 
 type Listener<K extends keyof ToPage> = (fields: ToPage[K], buffers: DataView[]) => void;
 interface Pending {
-  resolve(answer: Answer): void;
-  reject(error: CallError): void;
+  resolve: (answer: Answer) => void;
+  reject: (error: CallError) => void;
 }
 
 // Something is asked for again when the kernel has been silent this long while an answer is due: a server may drop
@@ -84,8 +84,8 @@ export class Channel {
   /** Call back for each message of a kind, in order and once each; returns how to stop that. */
   on<K extends keyof ToPage>(kind: K, callback: Listener<K>): () => void {
     const callbacks = this.listeners.get(kind) ?? new Set();
-    this.listeners.set(kind, callbacks.add(callback as Listener<never>));
-    return () => callbacks.delete(callback as Listener<never>);
+    this.listeners.set(kind, callbacks.add(callback));
+    return () => callbacks.delete(callback);
   }
 
   /** Call back when the kernel is found or lost; returns how to stop that. */

@@ -1,16 +1,17 @@
-/** What a component knows of the world around it: named values, a channel to the kernel, and its neighbors. */
+/** Interface between a component and its surroundings: traits, a channel to the kernel, and a bus to its siblings. */
 
 import type { Channel } from './channel';
+import type { TraitName, Traits } from './traits';
 
-/** Values shared with the kernel (an anywidget model, a document, or a test's fake). */
+/** Traits shared with the kernel, and a channel to it (an anywidget model, a document, or a test's fake). */
 export interface Host {
-  get<T>(name: string): T;
-  /** Set a value here and send it to the kernel. */
-  set(name: string, value: unknown): void;
-  /** Call back whenever a value changes, whoever changed it; returns how to stop that. */
-  on(name: string, callback: () => void): () => void;
+  get<K extends TraitName>(name: K): Traits[K];
+  /** Set a trait here and send it to the kernel. */
+  set<K extends TraitName>(name: K, value: Traits[K]): void;
+  /** Call back whenever a trait changes, here or in the kernel; return a function that stops it. */
+  on(name: TraitName, callback: () => void): () => void;
   readonly channel: Channel;
-  /** What a person can do when the kernel is lost, where that is not running the cell again. */
+  /** Advice for when the kernel is lost, if it is not to run the cell again. */
   readonly whenLost?: string;
 }
 
@@ -18,8 +19,8 @@ export interface Host {
 export type Action = 'generate' | 'stop' | 'play' | 'regenerate';
 
 export interface BusEvents {
-  /** The turn being heard, or null; the editor lights its line. */
-  lit: { turn: string | null };
+  /** The turn being heard, or null; the editor highlights its lines. */
+  currentTurn: { turn: string | null };
   /** Play from the beginning of a turn. */
   seek: { turn: string };
   /** Hear another source for a moment. */

@@ -2,6 +2,7 @@
 
 import { Channel, type Answer, type Transport } from './channel';
 import type { Host } from './host';
+import type { TraitName, Traits } from './traits';
 import { VERSION, type Methods, type ToKernel } from './protocol';
 
 type Methodical = {
@@ -55,22 +56,22 @@ export class LocalHost implements Host {
   private readonly listeners = new Map<string, Set<() => void>>();
 
   constructor(
-    private readonly values: Record<string, unknown>,
+    private readonly values: Partial<Traits>,
     methods: Methodical,
   ) {
     this.channel = new Channel(new LocalKernel(methods));
   }
 
-  get<T>(name: string): T {
-    return this.values[name] as T;
+  get<K extends TraitName>(name: K): Traits[K] {
+    return this.values[name] as Traits[K];
   }
 
-  set(name: string, value: unknown): void {
+  set<K extends TraitName>(name: K, value: Traits[K]): void {
     this.values[name] = value;
     for (const callback of [...(this.listeners.get(name) ?? [])]) callback();
   }
 
-  on(name: string, callback: () => void): () => void {
+  on(name: TraitName, callback: () => void): () => void {
     const callbacks = this.listeners.get(name) ?? new Set();
     this.listeners.set(name, callbacks.add(callback));
     return () => callbacks.delete(callback);

@@ -1,48 +1,48 @@
-/** The rooms that are open in this page, whoever mounted them: notebooks' widgets and documents bring code of their own. */
+/** The studios that are open in this page, whoever mounted them: notebooks' widgets and documents bring code of their own. */
 
 import type { Bus, Host } from './host';
 
-export interface Room {
+export interface OpenStudio {
   host: Host;
   bus: Bus;
   element: HTMLElement;
 }
 
-interface Rooms extends EventTarget {
+interface OpenStudios extends EventTarget {
   /** The one last used comes last. */
-  list: Room[];
+  list: OpenStudio[];
 }
 
-const KEY = Symbol.for('vibevoice-nb.rooms');
+const KEY = Symbol.for('vibevoice-nb.studios');
 
-function shared(): Rooms {
-  const page = globalThis as { [KEY]?: Rooms };
-  return (page[KEY] ??= Object.assign(new EventTarget(), { list: [] as Room[] }));
+function shared(): OpenStudios {
+  const page = globalThis as { [KEY]?: OpenStudios };
+  return (page[KEY] ??= Object.assign(new EventTarget(), { list: [] as OpenStudio[] }));
 }
 
-/** Tell the page of a room; returns how to take it back. */
-export function openRoom(room: Room): () => void {
-  const rooms = shared();
+/** Tell the page of a studio; returns how to take it back. */
+export function registerStudio(studio: OpenStudio): () => void {
+  const studios = shared();
   const last = (): void => {
-    if (rooms.list.at(-1) === room) return;
-    rooms.list = [...rooms.list.filter((other) => other !== room), room];
-    rooms.dispatchEvent(new Event('change'));
+    if (studios.list.at(-1) === studio) return;
+    studios.list = [...studios.list.filter((other) => other !== studio), studio];
+    studios.dispatchEvent(new Event('change'));
   };
   last();
-  room.element.addEventListener('focusin', last);
+  studio.element.addEventListener('focusin', last);
   return () => {
-    room.element.removeEventListener('focusin', last);
-    rooms.list = rooms.list.filter((other) => other !== room);
-    rooms.dispatchEvent(new Event('change'));
+    studio.element.removeEventListener('focusin', last);
+    studios.list = studios.list.filter((other) => other !== studio);
+    studios.dispatchEvent(new Event('change'));
   };
 }
 
-/** Every open room; the one last used comes last. */
-export const openRooms = (): readonly Room[] => shared().list;
+/** Every open studio; the one last used comes last. */
+export const openStudios = (): readonly OpenStudio[] => shared().list;
 
-/** Call back when rooms open, close, or another one is used; returns how to stop that. */
-export function onRooms(callback: () => void): () => void {
-  const rooms = shared();
-  rooms.addEventListener('change', callback);
-  return () => rooms.removeEventListener('change', callback);
+/** Call back when studios open, close, or another one is used; returns how to stop that. */
+export function onStudiosChange(callback: () => void): () => void {
+  const studios = shared();
+  studios.addEventListener('change', callback);
+  return () => studios.removeEventListener('change', callback);
 }

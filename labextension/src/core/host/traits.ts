@@ -1,6 +1,4 @@
-/** The values a widget shares with its kernel, as the traits' table has them. */
-
-import type { Host } from './host';
+/** Traits: the values a widget shares with its kernel, typed like the payloads that Python writes. */
 
 export interface Check {
   severity: 'error' | 'warning' | 'info';
@@ -130,10 +128,113 @@ export interface SweepCell {
   state: 'waiting' | 'speaking' | 'finished' | 'cancelled';
 }
 
-/** State of a turn as it is shown: the kernel's, with the reasons why a spoken turn may need another take. */
-export type Standing = TurnState['state'] | 'partial' | 'context';
+/** A problem in the script; lines and columns count from 1, columns in code points. */
+export interface ScriptDiagnostic {
+  severity: 'error' | 'warning' | 'info';
+  message: string;
+  line: number;
+  column: number;
+  end_column: number;
+  expected: string;
+  suggestion: string;
+  fix: string | null;
+  /** Other possible replacements. */
+  alternatives?: readonly string[];
+}
 
-export function standing(turn: TurnState): Standing {
+/** A turn of audio: samples `[start, stop)`. */
+export interface TakeTurn {
+  turn: string;
+  label: string;
+  text: string;
+  color: string;
+  start: number;
+  stop: number;
+  /** Confidence in the boundaries, 0 to 1. */
+  confidence: number;
+}
+
+/** An audio source with its turns: the `take` trait, and the reply to `describe`. */
+export interface TakeSummary {
+  source: string;
+  name: string;
+  samples: number;
+  sample_rate: number;
+  /** Changes with the audio: whatever was fetched for another revision is void. */
+  revision: number;
+  turns: TakeTurn[];
+}
+
+export interface KnownModel {
+  id: string;
+  note: string;
+}
+
+/** A take in the sidebar's list of projects. */
+export interface ListedTake {
+  id: string;
+  words: string;
+  seconds: number;
+  starred: boolean;
+  model: string;
+}
+
+export interface ListedProject {
+  name: string;
+  path: string;
+  turns: number;
+  seconds: number;
+  takes: ListedTake[];
+}
+
+export type SweepAxisName = 'num_steps' | 'cfg_scale' | 'seed' | 'solver' | 'temperature';
+export type SweepAxes = Partial<Record<SweepAxisName, (number | string)[]>>;
+
+/**
+ * All traits of all widgets. A trait is optional if a component reads it in a widget that lacks it, or in a document
+ * whose kernel has not answered yet.
+ */
+export interface Traits {
+  // script and cast
+  script?: string;
+  diagnostics?: ScriptDiagnostic[];
+  turns?: TurnState[];
+  speakers?: Speaker[];
+  voices?: KnownVoice[];
+  // settings
+  num_steps: number;
+  cfg_scale: number;
+  seed: number | null;
+  last_seed: number | null;
+  solver: string;
+  mode: 'turns' | 'whole';
+  // model
+  model?: string;
+  models?: KnownModel[];
+  model_state: ModelState;
+  model_limits?: ModelLimits;
+  // project
+  project?: ProjectState;
+  projects?: ListedProject[];
+  job?: JobState;
+  takes?: Record<string, TakeState>;
+  can_undo?: string;
+  // player
+  take?: Partial<TakeSummary> | null;
+  position: number;
+  playing: boolean;
+  autoplay?: boolean;
+  // sweep
+  axes?: SweepAxes;
+  cells?: SweepCell[];
+}
+
+export type TraitName = keyof Traits;
+
+/** State of a turn as it is shown: the kernel's, with the reasons why a spoken turn may need another take. */
+export type DisplayState = TurnState['state'] | 'partial' | 'context';
+
+export function displayState(turn: TurnState): DisplayState {
   if (turn.state !== 'spoken') return turn.state;
   return turn.partial ? 'partial' : turn.context_changed ? 'context' : 'spoken';
 }
@@ -148,16 +249,8 @@ export function secondsOf(turn: TurnState): number {
   return turn.partial ? turn.estimated : (turn.seconds ?? turn.estimated);
 }
 
-/** The turns; without a kernel none is waiting or being generated, whatever the kernel said last. */
-export function turnsOf(host: Host): readonly TurnState[] {
-  const turns = host.get<TurnState[] | undefined>('turns') ?? [];
-  if (host.channel.connected) return turns;
-  return turns.map((turn) =>
-    turn.state === 'queued' || turn.state === 'speaking'
-      ? { ...turn, state: turn.chosen === null ? 'unspoken' : 'spoken' }
-      : turn,
-  );
-}
+/** The job trait where there is no job. */
+export const IDLE: JobState = { id: '', state: 'idle', turns: [], message: '' };
 
 /** Whether a job still has work to do. */
 export const isBusy = (job: JobState | undefined): boolean =>

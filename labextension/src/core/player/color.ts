@@ -1,4 +1,4 @@
-/** Colors by how they look: OKLab, so that equal steps are seen as equal and a theme can set the lightness. */
+/** Colors in OKLab, where equal steps look equal, so that a theme can set the lightness. */
 
 export type Rgb = readonly [number, number, number];
 type Lab = readonly [number, number, number];
@@ -36,7 +36,7 @@ export function fromLab([lightness, a, b]: Lab): Rgb {
   ];
 }
 
-/** A speaker's color, as light or dark as it must be to be seen on the theme's ground. */
+/** A speaker's color, with its lightness adjusted to be legible on the theme's background. */
 export function legible(color: Rgb, dark: boolean): Rgb {
   const [lightness, a, b] = toLab(color);
   const [low, high] = dark ? [0.7, 0.84] : [0.46, 0.62];
@@ -45,7 +45,7 @@ export function legible(color: Rgb, dark: boolean): Rgb {
 
 export const css = ([r, g, b]: Rgb, alpha = 1): string => `rgb(${r} ${g} ${b} / ${alpha})`;
 
-/** Lightness, chroma and hue along the map, from the ground to the loudest. */
+/** Lightness, chroma and hue along the map, from the background to the loudest. */
 const DARK_MAP = [
   [0.33, 0.09, 295],
   [0.5, 0.16, 340],
@@ -61,7 +61,7 @@ const LIGHT_MAP = [
   [0.25, 0.09, 290],
 ] as const;
 
-/** 256 colors as RGBA, evenly darker (on a light ground) or lighter (on a dark one); silence is the ground itself. */
+/** Color map of 256 RGBA values, evenly away from the background, which is silence. */
 export function spectrumMap(ground: Rgb, dark: boolean): Uint8ClampedArray {
   const map = new Uint8ClampedArray(4 * 256);
   const stops: Lab[] = [
@@ -82,7 +82,7 @@ export function spectrumMap(ground: Rgb, dark: boolean): Uint8ClampedArray {
   return map;
 }
 
-/** What the canvases are painted with, as the theme has it now. */
+/** Colors and font of the current theme, for canvases. */
 export interface Palette {
   dark: boolean;
   ground: Rgb;
@@ -94,7 +94,7 @@ export interface Palette {
   font: string;
 }
 
-/** Read the theme's colors off an element that stands in it. */
+/** Read the theme's colors from an element in the page. */
 export function paletteOf(element: HTMLElement): Palette {
   const probe = document.createElement('span');
   element.append(probe);
@@ -120,13 +120,13 @@ export function paletteOf(element: HTMLElement): Palette {
 
 let pixel: CanvasRenderingContext2D | null = null;
 
-/** Any color CSS knows. */
+/** Parse any CSS color. */
 export function parse(color: string): Rgb {
   pixel ??= Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d', {
     willReadFrequently: true,
   });
   if (!pixel) return [128, 128, 128];
-  pixel.fillStyle = '#808080'; // stays when the word is no color
+  pixel.fillStyle = '#808080'; // kept if the text is not a color
   pixel.fillStyle = color;
   pixel.fillRect(0, 0, 1, 1);
   const [r, g, b] = pixel.getImageData(0, 0, 1, 1).data;

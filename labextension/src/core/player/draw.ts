@@ -1,12 +1,12 @@
-/** Painting on canvases: ruler, waveform, edges. Everything is in CSS pixels; the canvas is scaled for the screen. */
+/** Drawing on canvases: ruler, waveform, frequencies. Units are CSS pixels; canvases are scaled to the screen. */
 
 import { SAMPLE_RATE } from '../audio/resample';
 import { css, legible, parse, type Palette, type Rgb } from './color';
-import type { Turn } from './model';
+import type { TakeTurn } from '../host/traits';
 import { levelFor, type PeakSource } from './peaks';
 import type { View } from './view';
 
-/** Make a canvas as fine as the screen and clear it. */
+/** Resize a canvas to device pixels and clear it. */
 export function prepare(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
   const fine = window.devicePixelRatio || 1;
   const [wide, high] = [Math.max(1, Math.round(width * fine)), Math.max(1, Math.round(height * fine))];
@@ -22,12 +22,12 @@ const STEPS = [
 ];
 const LABEL_WIDTH = 76;
 
-/** Seconds between the ruler's labels. */
+/** Seconds between labels of the ruler. */
 export function rulerStep(secondsPerPixel: number): number {
   return STEPS.find((step) => step / secondsPerPixel >= LABEL_WIDTH) ?? 7200;
 }
 
-/** A time on the ruler, with the decimals its step needs. */
+/** A time on the ruler, with as many decimals as its step needs. */
 export function rulerLabel(seconds: number, step: number): string {
   const decimals = step >= 1 ? 0 : Math.ceil(-Math.log10(step) - 1e-9);
   const total = Number(seconds.toFixed(decimals));
@@ -61,13 +61,13 @@ export function drawRuler(
   }
 }
 
-/** Colors of turns on this ground, worked out once for each. */
+/** Colors of turns on a palette, computed once per color. */
 export class TurnColors {
   private readonly known = new Map<string, Rgb>();
 
   constructor(readonly palette: Palette) {}
 
-  of(turn: Turn): Rgb {
+  of(turn: TakeTurn): Rgb {
     const name = turn.color || `label ${turn.label}`;
     let color = this.known.get(name);
     if (!color) {
@@ -80,14 +80,14 @@ export class TurnColors {
 
 export interface WaveStyle {
   colors: TurnColors;
-  turns: readonly Turn[];
-  /** Largest sample there is, to fill the height with. */
+  turns: readonly TakeTurn[];
+  /** Largest sample, drawn at full height. */
   loudest: number;
-  /** Tint the turns' ground. */
+  /** Tint the background of turns. */
   tinted: boolean;
 }
 
-/** Draw min and max of each device pixel, in the color of its turn; close by, the line of the samples itself. */
+/** Draw min and max of each device pixel, in the color of its turn; zoomed in, a line through the samples. */
 export function drawWave(
   context: CanvasRenderingContext2D,
   peaks: PeakSource,
@@ -118,7 +118,7 @@ export function drawWave(
   }
 }
 
-interface Stretch {
+interface Segment {
   first: number;
   level: number;
   from: number;
@@ -129,8 +129,8 @@ interface Stretch {
   step: number;
 }
 
-function drawBars(context: CanvasRenderingContext2D, values: Int16Array, stretch: Stretch): void {
-  const { first, level, from, to, view, middle, scale, step } = stretch;
+function drawBars(context: CanvasRenderingContext2D, values: Int16Array, segment: Segment): void {
+  const { first, level, from, to, view, middle, scale, step } = segment;
   context.beginPath();
   const begin = Math.ceil(from / step);
   const end = Math.ceil(to / step);
@@ -150,8 +150,8 @@ function drawBars(context: CanvasRenderingContext2D, values: Int16Array, stretch
   context.fill();
 }
 
-function drawLine(context: CanvasRenderingContext2D, values: Int16Array, stretch: Stretch): void {
-  const { first, from, to, view, middle, scale } = stretch;
+function drawLine(context: CanvasRenderingContext2D, values: Int16Array, segment: Segment): void {
+  const { first, from, to, view, middle, scale } = segment;
   context.save();
   context.beginPath();
   context.rect(from, 0, to - from, 2 * middle);
@@ -172,11 +172,11 @@ interface Span {
   from: number;
   to: number;
   color: Rgb;
-  turn: Turn | null;
+  turn: TakeTurn | null;
 }
 
-/** The view cut into turns and what lies between them, in CSS pixels. */
-function spansOf(turns: readonly Turn[], view: View, width: number, colors: TurnColors): Span[] {
+/** Split the view into turns and the gaps between them, in CSS pixels. */
+function spansOf(turns: readonly TakeTurn[], view: View, width: number, colors: TurnColors): Span[] {
   const spans: Span[] = [];
   const { plain } = colors.palette;
   let at = 0;
@@ -193,7 +193,7 @@ function spansOf(turns: readonly Turn[], view: View, width: number, colors: Turn
   return spans;
 }
 
-/** Frequencies at the left edge of the spectrogram. */
+/** Label frequencies at the left edge of the spectrogram. */
 export function drawFrequencies(
   context: CanvasRenderingContext2D,
   marks: readonly { hertz: number; y: number }[],

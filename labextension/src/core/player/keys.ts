@@ -1,76 +1,85 @@
-/** The player's keys, and the list of them. */
+/** Keys of the player, and the help that lists them. */
 
 import { SAMPLE_RATE } from '../audio/resample';
+import { t } from '../strings';
 import { h } from '../ui/dom';
 import { button } from '../ui/elements';
 import { popover } from '../ui/popover';
-import type { ControlActions } from './toolbar';
-import type { Transport } from './playback';
+import type { ControlActions } from './actions';
+import type { Playback } from './playback';
 
-const LIST: readonly (readonly [string, string])[] = [
-  ['Space', 'Play or pause'],
-  ['← →', 'Back or forward 1 s; with Shift 5 s'],
-  ['[ ]', 'Previous or next turn'],
-  ['Home End', 'To the beginning or the end'],
-  ['+ − 0', 'Zoom in, zoom out, show all'],
-  ['L', 'Loop the selection, or this turn'],
-  ['Esc', 'Give up the selection'],
-  ['S', 'Spectrogram'],
+type Row = readonly [keys: string, action: string];
+
+const keyRows = (): Row[] => [
+  [t('player.key_space'), t('player.key_play')],
+  ['← →', t('player.key_seek')],
+  ['[ ]', t('player.key_turn')],
+  ['Home End', t('player.key_ends')],
+  ['+ − 0', t('player.key_zoom')],
+  ['L', t('player.key_loop')],
+  ['Esc', t('player.key_escape')],
+  ['S', t('player.spectrogram')],
 ];
 
-const MOUSE: readonly (readonly [string, string])[] = [
-  ['Click', 'Play from there'],
-  ['Drag', 'Select a stretch to loop'],
-  ['Ctrl wheel', 'Zoom around the pointer'],
-  ['Shift wheel', 'Move along'],
+const mouseRows = (): Row[] => [
+  [t('player.mouse_click'), t('player.mouse_click_does')],
+  [t('player.mouse_drag'), t('player.mouse_drag_does')],
+  [`Ctrl ${t('player.mouse_wheel')}`, t('player.mouse_zoom_does')],
+  [`Shift ${t('player.mouse_wheel')}`, t('player.mouse_pan_does')],
 ];
 
-/** The "?" with all keys. */
+/** A "?" button that lists all keys. */
 export function keysButton(): HTMLElement {
-  const anchor = button({ kind: 'quiet', bare: true, label: 'Keys and mouse', icon: 'help' });
-  const list = (rows: typeof LIST): HTMLElement =>
+  const title = t('player.keys_and_mouse');
+  const anchor = button({ kind: 'quiet', bare: true, label: title, icon: 'help' });
+  const list = (rows: Row[]): HTMLElement =>
     h(
       'dl',
       { class: 'vvnb-deck-keys' },
-      ...rows.flatMap(([keys, what]) => [
+      ...rows.flatMap(([keys, action]) => [
         h('dt', null, ...keys.split(' ').map((key) => h('kbd', null, key))),
-        h('dd', null, what),
+        h('dd', null, action),
       ]),
     );
-  popover(anchor, 'Keys and mouse', () => [h('h3', null, 'Keys'), list(LIST), h('h3', null, 'Mouse'), list(MOUSE)]);
+  popover(anchor, title, () => [
+    h('h3', null, t('player.keys')),
+    list(keyRows()),
+    h('h3', null, t('player.mouse')),
+    list(mouseRows()),
+  ]);
   return anchor;
 }
 
-/** Answer a key; true when it was one of ours. */
+/** Handle a key; return true if it is one of the player's. */
 export function answerKey(
   event: KeyboardEvent,
-  transport: Transport,
+  playback: Playback,
   actions: ControlActions & { spectrum: boolean },
 ): boolean {
-  const brackets = event.getModifierState('AltGraph'); // where [ and ] are typed so
+  const brackets = event.getModifierState('AltGraph'); // [ and ] need AltGr on some keyboards
   if (!brackets && (event.ctrlKey || event.metaKey || event.altKey)) return false;
   const target = event.target as HTMLElement;
-  if (target.closest('select, input, [role="dialog"]')) return false; // these have keys of their own
+  if (target.closest('select, input, [role="dialog"]')) return false; // these have their own keys
   if (event.key === ' ' && target.closest('button')) return false;
   const jump = (event.shiftKey ? 5 : 1) * SAMPLE_RATE;
   const answers: Record<string, () => void> = {
-    ' ': () => transport.toggle(),
-    ArrowLeft: () => transport.seek(transport.position - jump),
-    ArrowRight: () => transport.seek(transport.position + jump),
-    Home: () => transport.seek(0),
-    End: () => transport.seek(transport.length),
+    ' ': () => playback.toggle(),
+    ArrowLeft: () => playback.seek(playback.position - jump),
+    ArrowRight: () => playback.seek(playback.position + jump),
+    Home: () => playback.seek(0),
+    End: () => playback.seek(playback.length),
     '+': () => actions.zoom(0.5),
     '=': () => actions.zoom(0.5),
     '-': () => actions.zoom(2),
     '0': () => actions.fit(),
     l: () => actions.toggleLoop(),
     s: () => actions.setSpectrum(!actions.spectrum),
-    '[': () => transport.step(-1),
-    ']': () => transport.step(1),
-    Escape: () => transport.setLoop(null),
+    '[': () => playback.step(-1),
+    ']': () => playback.step(1),
+    Escape: () => playback.setLoop(null),
   };
   const answer = answers[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (!answer || (event.key === 'Escape' && !transport.loop)) return false;
+  if (!answer || (event.key === 'Escape' && !playback.loop)) return false;
   answer();
   return true;
 }

@@ -1,11 +1,12 @@
-/** The whole source in one strip: the slider that says and sets where we are. */
+/** Overview: the whole source in one strip, and the position slider. */
 
 import { SAMPLE_RATE } from '../audio/resample';
+import { t } from '../strings';
 import { h } from '../ui/dom';
 import { drawWave, prepare, type TurnColors } from './draw';
 import { spoken } from './model';
 import type { PeakSource } from './peaks';
-import type { Transport } from './playback';
+import type { Playback } from './playback';
 import { View } from './view';
 
 const HEIGHT = 40;
@@ -19,17 +20,23 @@ export class Overview {
   private width = 1;
   private saidAt = -1;
 
-  constructor(private readonly transport: Transport) {
+  constructor(private readonly playback: Playback) {
     this.element = h(
       'div',
-      { class: 'vvnb-deck-overview', role: 'slider', tabindex: 0, 'aria-label': 'Position', 'aria-valuemin': 0 },
+      {
+        class: 'vvnb-deck-overview',
+        role: 'slider',
+        tabindex: 0,
+        'aria-label': t('player.position'),
+        'aria-valuemin': 0,
+      },
       this.canvas,
       this.window,
       this.head,
     );
     const seek = (event: PointerEvent): void => {
       const x = event.clientX - this.element.getBoundingClientRect().left;
-      transport.seek(this.view.sampleAt(x));
+      playback.seek(this.view.sampleAt(x));
     };
     this.element.addEventListener('pointerdown', (event) => {
       if (event.button !== 0) return;
@@ -46,27 +53,27 @@ export class Overview {
   }
 
   resize(): void {
-    this.view.resize(this.width, this.transport.length);
+    this.view.resize(this.width, this.playback.length);
     this.view.fit();
   }
 
   draw(peaks: PeakSource | null, colors: TurnColors, loudest: number): void {
-    const { transport, view } = this;
+    const { playback, view } = this;
     const context = prepare(this.canvas, this.width, HEIGHT);
-    const style = { colors, turns: transport.turns, loudest, tinted: false };
-    if (peaks && transport.length) drawWave(context, peaks, view, style, { width: this.width, top: 0, height: HEIGHT });
+    const style = { colors, turns: playback.turns, loudest, tinted: false };
+    if (peaks && playback.length) drawWave(context, peaks, view, style, { width: this.width, top: 0, height: HEIGHT });
   }
 
-  /** Largest sample of the whole, as far as it is known. */
+  /** Largest known sample of the source. */
   loudest(peaks: PeakSource, levelOf: (perPixel: number) => number): number {
     const level = levelOf(this.view.perPixel / (window.devicePixelRatio || 1));
-    const count = Math.ceil(this.transport.length / 2 ** level);
+    const count = Math.ceil(this.playback.length / 2 ** level);
     const values = new Int16Array(2 * count);
     peaks.fill(level, 0, count, values);
     return values.reduce((loudest, value) => Math.max(loudest, Math.abs(value)), 0);
   }
 
-  /** Where the playhead is, and which part the view below shows. */
+  /** Show the playhead, and the range that the waveform view shows. */
   mark(position: number, shown: View): void {
     this.head.style.transform = `translateX(${this.view.xOf(position).toFixed(2)}px)`;
     const [left, right] = [this.view.xOf(shown.start), Math.min(this.width, this.view.xOf(shown.stop))];
@@ -77,7 +84,7 @@ export class Overview {
   }
 
   private say(position: number): void {
-    const { length, turns } = this.transport;
+    const { length, turns } = this.playback;
     const second = Math.floor(position / SAMPLE_RATE);
     const now = second + 1e6 * length;
     if (now === this.saidAt) return;

@@ -1,35 +1,35 @@
-/** Smallest and largest samples of equal stretches, at any zoom: from the kernel, or of what comes live. */
+/** Waveform peaks: minimum and maximum of equal buckets, at any zoom, from the kernel or from live audio. */
 
 import type { Channel } from '../host/channel';
 import { int16Of } from '../audio/resample';
-import type { Summary } from './model';
+import type { TakeSummary } from '../host/traits';
 import { Tiles, type Place } from './tiles';
 
-/** What a waveform is drawn from. */
+/** Source of a waveform's peaks. */
 export interface PeakSource {
-  /** Put min and max of the stretches `first` to `first + count` into `out`; each has 2^level samples. */
+  /** Write min and max of the buckets `first` to `first + count` to `out`; a bucket has 2^level samples. */
   fill(level: number, first: number, count: number, out: Int16Array): void;
-  /** The picture is done: fetch what it lacked. */
+  /** Fetch what the last picture lacked. */
   settle(): void;
-  /** It will not be drawn again. */
+  /** Release everything; called when it will not be drawn again. */
   dispose(): void;
 }
 
-/** The level at which a stretch is about one device pixel, never wider. */
+/** Level at which a bucket is about one device pixel, never wider. */
 export function levelFor(samplesPerPixel: number): number {
   return Math.max(0, Math.floor(Math.log2(Math.max(1, samplesPerPixel))));
 }
 
 const TILE = 1024;
 const BUDGET = 4 * 2 ** 20;
-/** Coarser levels looked at for a first sketch while a tile is on its way. */
+/** Number of coarser levels tried while a tile is on its way. */
 const SKETCHES = 10;
 
 export class KernelPeaks implements PeakSource {
   private readonly tiles: Tiles<Int16Array>;
   private lacking: Place[] = [];
 
-  constructor(channel: Channel, summary: Summary, onload: () => void) {
+  constructor(channel: Channel, summary: TakeSummary, onload: () => void) {
     const { source } = summary;
     const load = async ({ level, index }: Place): Promise<Int16Array> => {
       const start = index * TILE * 2 ** level;
@@ -70,7 +70,7 @@ export class KernelPeaks implements PeakSource {
     this.tiles.clear();
   }
 
-  /** Draw from a coarser level what isn't here yet. */
+  /** Fill missing buckets from a coarser level. */
   private sketch(level: number, from: number, to: number, out: Int16Array, first: number): void {
     this.lacking.push({ level, index: Math.floor(from / TILE) });
     for (let bucket = from; bucket < to;) {
@@ -84,7 +84,7 @@ export class KernelPeaks implements PeakSource {
     }
   }
 
-  /** The closest of the coarser tiles over a bucket, and the bucket after it. */
+  /** The finest available coarser tile over a bucket, and the first bucket after it. */
   private coarser(level: number, bucket: number): { tile: Int16Array | null; up: number; next: number } {
     for (let up = 1; up <= SKETCHES; up++) {
       const index = Math.floor(bucket / 2 ** up / TILE);
@@ -95,14 +95,14 @@ export class KernelPeaks implements PeakSource {
   }
 }
 
-/** The finest level that is kept of live audio (256 samples), and how many coarser ones. */
+/** Finest level kept of live audio (256 samples), and the number of levels. */
 const FINEST = 8;
 const LEVELS = 14;
 
 export class LivePeaks implements PeakSource {
   private readonly levels = Array.from({ length: LEVELS }, () => new Int16Array(2048));
 
-  /** `read` gives the samples themselves, for the closest views. */
+  /** `read` returns the samples, for views closer than the finest level. */
   constructor(private readonly read: (start: number, count: number) => Int16Array) {}
 
   write(start: number, samples: Int16Array): void {
@@ -134,11 +134,11 @@ export class LivePeaks implements PeakSource {
   }
 
   settle(): void {
-    // Everything there is, is here.
+    // Nothing is fetched.
   }
 
   dispose(): void {
-    // Nothing is on its way.
+    // Nothing to release.
   }
 
   private widen(up: number, bucket: number, low: number, high: number): void {

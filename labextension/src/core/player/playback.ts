@@ -1,55 +1,60 @@
-/** What plays, and where it is: the take, another source for a moment, or the live audio. One per widget model. */
+/** Playback of the take, of an audition, or of live audio: source, position, speed and loop. One per widget model. */
 
 import { Live, type LiveStream } from '../audio/live';
-import { Output } from '../audio/output';
-import { PieceStore, Playback, type Range, type Store } from '../audio/pcm';
+import type { Output } from '../audio/output';
+import { PieceStore, StoreFeed, type Range, type Store } from '../audio/pcm';
 import { SAMPLE_RATE, int16Of, toInt16 } from '../audio/resample';
 import type { Action, Bus, Host } from '../host/host';
+import type { TakeSummary, TakeTurn } from '../host/traits';
+import { Disposers } from '../ui/disposers';
+import { LazyOutput } from './lazy_output';
 import { LiveTurns } from './live_turns';
-import { lastBefore, mapped, summaryOf, turnAt, type Summary, type Turn } from './model';
+import { lastBefore, mapped, summaryOf, turnAt } from './model';
 import { LivePeaks } from './peaks';
 import { Report } from './report';
 
 export type Showing = 'take' | 'audition' | 'live';
 
-export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2] as const;
-
-/** How long the browser may take to start the sound before we say that it wants a click. */
+/** Time the browser may take to start audio before it counts as blocked, milliseconds. */
 const START_MS = 400;
-/** "Previous turn" goes to the beginning of this one first when that is longer ago. */
+/** "Previous turn" first goes to the beginning of the current turn, if that is further back than this. */
 const REPLAY = 1.5 * SAMPLE_RATE;
 
-export class Transport {
+export class Playback {
   showing: Showing = 'take';
-  summary: Summary | null = null;
+  summary: TakeSummary | null = null;
   playing = false;
-  /** The browser waits for a click before it lets anything be heard. */
+  /** The browser allows no audio before a click. */
   blocked = false;
   failure: unknown = null;
   speed = 1;
   loop: Range | null = null;
-  volume = 1;
-  /** What the live waveform is drawn from. */
+  /** Peaks of the live waveform. */
   livePeaks: LivePeaks | null = null;
   readonly live: Live;
 
-  private output: Output | null = null;
-  private opening: Promise<Output | null> | null = null;
+  private readonly sound: LazyOutput;
   private store: Store | null = null;
-  private playback: Playback | null = null;
+  private feed: StoreFeed | null = null;
   private liveTurns: LiveTurns | null = null;
   private parked = 0;
   private parkedTake = 0;
   private readonly report: Report;
-  private disposed = false;
   private readonly watchers = new Set<() => void>();
-  private readonly stops: (() => void)[];
+  private readonly disposers = new Disposers();
 
   constructor(
     private readonly host: Host,
     bus: Bus,
   ) {
     this.report = new Report(host, bus);
+    this.sound = new LazyOutput(
+      () => this.tick(),
+      (error) => {
+        this.playing = false;
+        this.fail(error);
+      },
+    );
     this.live = new Live(host.channel, {
       begin: (stream) => this.streamBegins(stream),
       audio: (stream, start, samples) => {
@@ -60,7 +65,7 @@ export class Transport {
       turn: (stream) => this.grow(stream),
       end: (stream) => this.streamEnds(stream),
     });
-    this.stops = [
+    this.disposers.add(
       host.on('take', () => this.takeChanged()),
       host.channel.onConnection((connected) => !connected && this.lost()),
       this.report.onPlaying((playing) => void this.obey(playing)),
@@ -68,46 +73,51 @@ export class Transport {
       bus.on('seek', ({ turn }) => void this.playTurn(turn)),
       bus.on('audition', ({ source, autoplay }) => void this.audition(source, autoplay)),
       bus.on('act', ({ action }) => this.act(action)),
-    ];
-    this.parked = Math.round((host.get<number>('position') || 0) * SAMPLE_RATE);
+    );
+    for (const part of [this.live, this.report, this.sound]) this.disposers.child(part);
+    this.parked = Math.round((host.get('position') || 0) * SAMPLE_RATE);
     this.takeChanged();
     if (host.get('playing')) void this.play();
   }
 
-  /** Call back when anything but the position changes; returns how to stop that. */
+  /** Call back when anything but the position changes; return a function that stops it. */
   watch(callback: () => void): () => void {
     this.watchers.add(callback);
     return () => this.watchers.delete(callback);
   }
 
   dispose(): void {
-    this.disposed = true;
-    for (const stop of this.stops) stop();
-    this.live.dispose();
-    this.report.dispose();
-    void this.output?.close();
+    this.disposers.dispose();
   }
 
-  /** The sample that is heard now. */
+  private get output(): Output | null {
+    return this.sound.current;
+  }
+
+  get volume(): number {
+    return this.sound.volume;
+  }
+
+  /** Sample being played. */
   get position(): number {
-    const { playback, output } = this;
-    return playback && output ? playback.positionAt(output.heard) : this.parked;
+    const { feed, output } = this;
+    return feed && output ? feed.positionAt(output.heard) : this.parked;
   }
 
   get length(): number {
     return this.summary?.samples ?? 0;
   }
 
-  get turns(): readonly Turn[] {
+  get turns(): readonly TakeTurn[] {
     return this.summary?.turns ?? [];
   }
 
-  /** More is being made. */
+  /** The live audio is still being generated. */
   get growing(): boolean {
     return this.showing === 'live' && this.store !== null && this.store.growing;
   }
 
-  /** Figures about the sound, for tests and the curious. */
+  /** Figures about the output, for tests and debugging. */
   get statistics(): { kind: string; underruns: number; heard: number; waiting: number; latencies: number[] } {
     const { output, live } = this;
     return {
@@ -119,37 +129,12 @@ export class Transport {
     };
   }
 
-  /** The last node of the sound, once there is one. */
-  get node(): AudioNode | null {
-    return this.output?.node ?? null;
-  }
-
-  /** Let the browser make sound; call this within a click or a key press. Null where it can't. */
-  unlock(): Promise<Output | null> {
-    this.opening ??= Output.open({ ontick: () => this.tick() }).then(
-      (output) => {
-        this.output = output;
-        output.volume = this.volume;
-        if (this.disposed) void output.close();
-        return output;
-      },
-      (error: unknown) => {
-        this.opening = null;
-        this.playing = false;
-        this.fail(error);
-        return null;
-      },
-    );
-    void this.output?.context.resume();
-    return this.opening;
-  }
-
   async play(): Promise<void> {
     if (!this.store) return;
     this.playing = true;
     this.changed();
-    const output = await this.unlock();
-    if (!output || !this.playing || this.playback) return;
+    const output = await this.sound.open();
+    if (!output || !this.playing || this.feed) return;
     if (this.parked >= this.length && !this.growing) this.parked = this.loop?.start ?? 0;
     this.begin();
     setTimeout(() => this.setBlocked(this.playing && output.blocked), output.blocked ? START_MS : 0);
@@ -157,7 +142,7 @@ export class Transport {
 
   pause(): void {
     this.parked = this.position;
-    this.playback = null;
+    this.feed = null;
     this.output?.stop();
     this.playing = false;
     this.blocked = false;
@@ -166,17 +151,17 @@ export class Transport {
 
   toggle(): void {
     if (this.playing && !this.blocked) this.pause();
-    else if (this.playing) void this.unlock();
+    else if (this.playing) void this.sound.open();
     else void this.play();
   }
 
   seek(sample: number): void {
     this.parked = Math.max(0, Math.min(Math.round(sample), this.length));
-    if (this.playback) this.begin();
+    if (this.feed) this.begin();
     this.changed();
   }
 
-  /** To the beginning of the turn before or after the one heard. */
+  /** Go to the beginning of the previous or the next turn. */
   step(direction: -1 | 1): void {
     const { position, turns } = this;
     const now = lastBefore(turns, position);
@@ -198,12 +183,11 @@ export class Transport {
   }
 
   setVolume(volume: number): void {
-    this.volume = volume;
-    if (this.output) this.output.volume = volume;
+    this.sound.volume = volume;
     this.changed();
   }
 
-  /** Show the take again, at the place it was left. */
+  /** Return to the take, where it was left. */
   back(): void {
     if (this.showing === 'take') return;
     this.pause();
@@ -211,7 +195,7 @@ export class Transport {
   }
 
   async audition(source: string, autoplay: boolean): Promise<void> {
-    if (autoplay) void this.unlock();
+    if (autoplay) void this.sound.open();
     const take = summaryOf(this.host.get('take'));
     try {
       const own = source === take?.source;
@@ -224,14 +208,14 @@ export class Transport {
     }
   }
 
-  /** Say what went wrong; null when it has been read. */
+  /** Show a failure; null dismisses it. */
   fail(error: unknown): void {
     this.failure = error;
     this.changed();
   }
 
   private async playTurn(turn: string): Promise<void> {
-    void this.unlock();
+    void this.sound.open();
     const take = summaryOf(this.host.get('take'));
     const here = this.showing !== 'audition' && this.turns.find((one) => one.turn === turn);
     const there = here || take?.turns.find((one) => one.turn === turn);
@@ -246,7 +230,7 @@ export class Transport {
 
   private act(action: Action): void {
     if (action === 'play') this.toggle();
-    else if (action !== 'stop') void this.unlock();
+    else if (action !== 'stop') void this.sound.open();
     else if (this.showing === 'live') this.pause();
   }
 
@@ -260,35 +244,35 @@ export class Transport {
     this.seek(seconds * SAMPLE_RATE);
   }
 
-  /** Change something about how it plays, going on from where it is. */
+  /** Change how it plays, and continue from the current position. */
   private reset(change: () => void): void {
     this.parked = this.position;
     change();
-    if (this.playback) this.begin();
+    if (this.feed) this.begin();
     this.changed();
   }
 
-  /** Play from the parked position, in place of what plays. */
+  /** Play from the parked position. */
   private begin(): void {
     if (!this.store || !this.output) return;
     const { parked: position, speed, loop, store } = this;
-    const playback = new Playback(store, { position, speed, loop, onFinished: () => this.finished() });
+    const feed = new StoreFeed(store, { position, speed, loop, onFinished: () => this.finished() });
     store.prefetch(position);
-    this.playback = playback;
-    this.output.play(playback);
+    this.feed = feed;
+    this.output.play(feed);
   }
 
   private finished(): void {
     const wasLive = this.showing === 'live';
     const { truncated } = (wasLive && this.live.stream?.store) || { truncated: false };
     this.parked = this.length;
-    this.playback = null;
+    this.feed = null;
     this.playing = false;
     if (wasLive) this.afterLive(truncated);
     this.changed();
   }
 
-  private show(showing: Showing, summary: Summary | null, position: number): void {
+  private show(showing: Showing, summary: TakeSummary | null, position: number): void {
     if (this.showing === 'take') this.parkedTake = this.parked;
     this.showing = showing;
     this.summary = summary;
@@ -299,7 +283,7 @@ export class Transport {
     this.changed();
   }
 
-  private storeOf({ source, samples }: Summary): PieceStore {
+  private storeOf({ source, samples }: TakeSummary): PieceStore {
     const fetch = async (start: number, count: number): Promise<Int16Array> => {
       const { buffers } = await this.host.channel.call('samples', { source, start, count });
       return int16Of(buffers[0]!);
@@ -324,7 +308,7 @@ export class Transport {
       return;
     }
     const position = same ? mapped(this.position, before.turns, take.turns) : 0;
-    this.playback = null;
+    this.feed = null;
     this.output?.stop();
     this.show('take', take, before ? position : this.parked);
     if (this.playing && take) this.begin();
@@ -334,7 +318,7 @@ export class Transport {
 
   private streamBegins(stream: LiveStream): void {
     this.parked = this.position;
-    this.playback = null;
+    this.feed = null;
     this.output?.stop();
     const read = (start: number, count: number): Int16Array => {
       return toInt16(stream.store.peek(start, Math.max(0, Math.min(count, stream.store.length - start))));
@@ -342,8 +326,8 @@ export class Transport {
     this.livePeaks = new LivePeaks(read);
     this.liveTurns = new LiveTurns(this.host);
     this.show('live', this.liveTurns.summary(stream), 0);
-    if (this.host.get('autoplay') === false) return; // offered, like where no page was clicked
-    // Only a page that was clicked may make sound; elsewhere it is offered.
+    if (this.host.get('autoplay') === false) return; // the person presses Listen
+    // Only a page that was clicked may start audio; elsewhere a Listen button is shown.
     if (this.output || navigator.userActivation?.hasBeenActive !== false) void this.play();
   }
 
@@ -361,7 +345,7 @@ export class Transport {
     if (!this.playing) this.afterLive(false);
   }
 
-  /** The kernel is gone: nothing more comes. What has come plays to its end; nothing waits for a click. */
+  /** The kernel is gone: play what has arrived to its end, without waiting for a click. */
   private lost(): void {
     if (this.showing !== 'live' || !this.store) return;
     this.live.stream?.store.end();
@@ -371,7 +355,7 @@ export class Transport {
     this.changed();
   }
 
-  /** From the live audio to the take that came of it, at the same words. */
+  /** Switch from the live audio to its take, at the same place in the text. */
   private afterLive(goOn: boolean): void {
     const take = summaryOf(this.host.get('take'));
     const ended = this.parked >= this.length;
@@ -380,8 +364,8 @@ export class Transport {
     if (goOn) void this.play();
   }
 
-  /** Where the turns just heard begin in the take: to be heard again with one press. */
-  private startOf(take: Summary | null): number {
+  /** Start of the turns just played, in the take, so that Play repeats them. */
+  private startOf(take: TakeSummary | null): number {
     const first = this.turns[0]?.turn;
     return take?.turns.find(({ turn }) => turn === first)?.start ?? 0;
   }
@@ -393,18 +377,18 @@ export class Transport {
   }
 
   private tick(): void {
-    if (!this.playback) return;
+    if (!this.feed) return;
     if (this.blocked) this.setBlocked(false);
-    this.tell();
+    this.reportState();
   }
 
   private changed(): void {
-    this.tell();
+    this.reportState();
     for (const callback of [...this.watchers]) callback();
   }
 
-  private tell(): void {
+  private reportState(): void {
     const { position, playing, turns, showing } = this;
-    this.report.tell(showing === 'take' ? position : null, playing, playing ? turnAt(turns, position) : null);
+    this.report.update(showing === 'take' ? position : null, playing, playing ? turnAt(turns, position) : null);
   }
 }

@@ -1,36 +1,39 @@
-/** The player: everything that can be heard in the notebook, with its waveform. */
+/** Player: toolbar, overview and waveform view of one playback. */
 
 import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
+import { t } from '../strings';
+import { Disposers } from '../ui/disposers';
 import { button, failureNote, failureOf } from '../ui/elements';
 import { icon } from '../ui/icons';
 import { paletteOf, type Palette } from './color';
-import { controls, type ControlActions, type Controls } from './toolbar';
+import type { ControlActions } from './actions';
+import { controls, type Controls } from './toolbar';
 import { TurnColors } from './draw';
 import { answerKey } from './keys';
-import { turnAt, type Summary } from './model';
+import type { TakeSummary } from '../host/traits';
+import { turnAt } from './model';
 import { Overview } from './overview';
 import { KernelPeaks, levelFor, type PeakSource } from './peaks';
-import { transportOf } from './shared';
-import { Spectra, type Scale } from './spectrogram_tiles';
-import { Stage } from './waveform_view';
-import type { Transport } from './playback';
+import { playbackOf } from './shared';
+import { SpectrogramTiles, type Scale } from './spectrogram_tiles';
+import { WaveformView } from './waveform_view';
+import type { Playback } from './playback';
 import { View } from './view';
 
-/** Listen for live audio from the widget's beginning, before a player is seen. */
+/** Listen for live audio before a player is mounted. */
 export function preparePlayer(host: Host, bus: Bus): () => void {
-  return transportOf(host, bus).release;
+  return playbackOf(host, bus).release;
 }
 
 export function mountPlayer(root: HTMLElement, host: Host, bus: Bus): () => void {
-  const { transport, release } = transportOf(host, bus);
-  const player = new Player(host, transport);
+  const { playback, release } = playbackOf(host, bus);
+  const disposers = new Disposers();
+  const player = disposers.child(new Player(host, playback));
   root.append(player.element);
   player.start();
-  return () => {
-    player.dispose();
-    release();
-  };
+  disposers.add(release);
+  return disposers.dispose;
 }
 
 class Player implements ControlActions {
@@ -40,84 +43,81 @@ class Player implements ControlActions {
   private follow = true;
   private readonly view = new View();
   private readonly bar: Controls;
-  private readonly remarks = h('div', { class: 'vvnb-deck-remarks', 'aria-live': 'polite' });
+  private readonly notices = h('div', { class: 'vvnb-deck-notices', 'aria-live': 'polite' });
   private readonly overview: Overview;
-  private readonly stage: Stage;
+  private readonly waveform: WaveformView;
   private palette!: Palette;
   private colors!: TurnColors;
   private shown = '';
   private peaks: PeakSource | null = null;
-  private spectra: Spectra | null = null;
-  private remarked = '';
+  private spectrogram: SpectrogramTiles | null = null;
+  private noticed = '';
   private frame = 0;
   private stale = true;
-  /** The transport has changed since the last frame; audio may come more often than the page is painted. */
+  /** The playback changed since the last frame; audio may arrive more often than the page is painted. */
   private outdated = false;
-  private readonly stops: (() => void)[] = [];
+  private readonly disposers = new Disposers();
 
   constructor(
     private readonly host: Host,
-    private readonly transport: Transport,
+    private readonly playback: Playback,
   ) {
-    this.bar = controls(transport, this);
-    this.overview = new Overview(transport);
-    this.stage = new Stage(transport, this.view, () => this.moved());
+    this.bar = controls(playback, this);
+    this.overview = new Overview(playback);
+    this.waveform = new WaveformView(playback, this.view, () => this.moved());
     this.element = h(
       'section',
-      { class: 'vvnb-deck', 'aria-label': 'Player', onkeydown: (event) => this.key(event) },
+      { class: 'vvnb-deck', 'aria-label': t('player.title'), onkeydown: (event) => this.key(event) },
       this.bar.element,
-      this.remarks,
+      this.notices,
       this.overview.element,
-      this.stage.element,
+      this.waveform.element,
     );
-    Object.assign(this.element, { statistics: () => transport.statistics });
+    Object.assign(this.element, { statistics: () => playback.statistics });
   }
 
   start(): void {
     this.retheme();
-    // Its first call comes when the host has attached the element, and only there colors can be read.
+    // The first call comes once the element is attached; before that, colors cannot be read.
     const resized = new ResizeObserver(() => {
-      this.stage.measure();
+      this.waveform.measure();
       this.overview.measure();
       this.retheme();
     });
     resized.observe(this.element);
     const themed = new MutationObserver(() => this.retheme());
     for (const node of [document.documentElement, document.body]) themed.observe(node, { attributes: true });
-    const system = matchMedia('(prefers-color-scheme: dark)');
-    const retheme = (): void => this.retheme();
-    system.addEventListener('change', retheme);
-    this.stops.push(
-      this.transport.watch(() => {
+    this.disposers.listen(matchMedia('(prefers-color-scheme: dark)'), 'change', () => this.retheme());
+    this.disposers.add(
+      this.playback.watch(() => {
         this.outdated = true;
         this.invalidate();
       }),
       () => resized.disconnect(),
       () => themed.disconnect(),
-      () => system.removeEventListener('change', retheme),
+      () => cancelAnimationFrame(this.frame),
+      () => this.peaks?.dispose(),
+      () => this.spectrogram?.dispose(),
+      () => this.element.remove(),
     );
     this.changed();
   }
 
   dispose(): void {
-    for (const stop of this.stops) stop();
-    cancelAnimationFrame(this.frame);
-    this.peaks?.dispose();
-    this.spectra?.dispose();
-    this.element.remove();
+    this.disposers.dispose();
   }
 
   toggleLoop(): void {
-    const { transport } = this;
-    const { loop, position, turns, length } = transport;
+    const { playback } = this;
+    const { loop, position, turns, length } = playback;
     const turn = turnAt(turns, position);
-    if (loop) transport.setLoop(null);
-    else transport.setLoop(turn ? { start: turn.start, stop: turn.stop } : { start: 0, stop: length });
+    if (loop) playback.setLoop(null);
+    else playback.setLoop(turn ? { start: turn.start, stop: turn.stop } : { start: 0, stop: length });
   }
 
   zoom(factor: number): void {
-    const x = this.view.xOf(this.transport.position);
-    this.view.zoom(factor, x >= 0 && x <= this.stage.width ? x : undefined);
+    const x = this.view.xOf(this.playback.position);
+    this.view.zoom(factor, x >= 0 && x <= this.waveform.width ? x : undefined);
     this.moved();
   }
 
@@ -142,10 +142,10 @@ class Player implements ControlActions {
   }
 
   private key(event: KeyboardEvent): void {
-    if (!answerKey(event, this.transport, this)) return;
+    if (!answerKey(event, this.playback, this)) return;
     event.preventDefault();
     event.stopPropagation();
-    if (!this.transport.playing) this.view.reveal(this.transport.position);
+    if (!this.playback.playing) this.view.reveal(this.playback.position);
     this.invalidate();
   }
 
@@ -167,61 +167,61 @@ class Player implements ControlActions {
 
   private changed(): void {
     this.outdated = false;
-    this.refresh(this.transport.summary);
-    this.view.resize(Math.max(1, this.stage.width), this.transport.length);
+    this.refresh(this.playback.summary);
+    this.view.resize(Math.max(1, this.waveform.width), this.playback.length);
     this.updateBar();
-    this.remark();
-    this.element.toggleAttribute('data-empty', this.transport.length === 0);
+    this.updateNotices();
+    this.element.toggleAttribute('data-empty', this.playback.length === 0);
     this.invalidate();
   }
 
-  /** Another source, or another revision of it: what was fetched is void. */
-  private refresh(summary: Summary | null): void {
+  /** Discard fetched peaks and tiles when the source or its revision changes. */
+  private refresh(summary: TakeSummary | null): void {
     const { channel } = this.host;
-    const live = this.transport.showing === 'live';
-    const shown = summary ? `${this.transport.showing} ${summary.source} ${summary.revision}` : '';
+    const live = this.playback.showing === 'live';
+    const shown = summary ? `${this.playback.showing} ${summary.source} ${summary.revision}` : '';
     const redraw = (): void => this.invalidate();
     if (shown !== this.shown) {
       const another = this.shown.split(' ')[1] !== shown.split(' ')[1];
       this.shown = shown;
       this.peaks?.dispose();
-      this.peaks = summary && (live ? this.transport.livePeaks : new KernelPeaks(channel, summary, redraw));
-      this.spectra?.dispose();
-      this.spectra = null;
-      this.view.resize(Math.max(1, this.stage.width), this.transport.length);
+      this.peaks = summary && (live ? this.playback.livePeaks : new KernelPeaks(channel, summary, redraw));
+      this.spectrogram?.dispose();
+      this.spectrogram = null;
+      this.view.resize(Math.max(1, this.waveform.width), this.playback.length);
       if (another) this.view.fit();
     }
     const wanted = this.spectrum && !live && summary !== null;
-    if (this.spectra && (!wanted || this.spectra.scale !== this.scale)) {
-      this.spectra.dispose();
-      this.spectra = null;
+    if (this.spectrogram && (!wanted || this.spectrogram.scale !== this.scale)) {
+      this.spectrogram.dispose();
+      this.spectrogram = null;
     }
-    if (wanted && summary) this.spectra ??= new Spectra(channel, summary, this.scale, redraw);
+    if (wanted && summary) this.spectrogram ??= new SpectrogramTiles(channel, summary, this.scale, redraw);
   }
 
-  private remark(): void {
-    const { transport } = this;
-    const { showing, summary, failure, blocked, growing, playing } = transport;
+  private updateNotices(): void {
+    const { playback } = this;
+    const { showing, summary, failure, blocked, growing, playing } = playback;
     const got = failure ? failureOf(failure).got : '';
     const state = [showing, summary?.source, got, blocked, growing, playing && growing].join();
-    if (state === this.remarked) return;
-    this.remarked = state;
-    const remarks: Node[] = [];
-    if (!summary) remarks.push(h('span', { class: 'vvnb-hint' }, 'Nothing to hear yet.'));
-    if (failure) remarks.push(failureNote(failureOf(failure), () => transport.fail(null)));
-    if (showing === 'audition') remarks.push(this.badge('audition', summary?.name ?? '', 'Back to episode'));
-    if (showing === 'live') remarks.push(this.badge('live', growing ? 'Live: being made now' : 'Just made', 'Episode'));
+    if (state === this.noticed) return;
+    this.noticed = state;
+    const notices: Node[] = [];
+    if (!summary) notices.push(h('span', { class: 'vvnb-hint' }, t('player.empty')));
+    if (failure) notices.push(failureNote(failureOf(failure), () => playback.fail(null)));
+    if (showing === 'audition') notices.push(this.badge('audition', summary?.name ?? ''));
+    if (showing === 'live') notices.push(this.badge('live', growing ? t('player.live') : t('player.live_ended')));
     if (blocked || (showing === 'live' && !playing && growing)) {
-      const onclick = (): void => transport.toggle();
-      const listen = button({ label: 'Listen', icon: 'play', size: 'small', kind: 'primary', onclick });
-      remarks.push(h('span', { class: 'vvnb-hint' }, 'The browser wants a click before it plays.'), listen);
+      const onclick = (): void => playback.toggle();
+      const listen = button({ label: t('player.listen'), icon: 'play', size: 'small', kind: 'primary', onclick });
+      notices.push(h('span', { class: 'vvnb-hint' }, t('player.blocked')), listen);
     }
-    this.remarks.replaceChildren(...remarks);
+    this.notices.replaceChildren(...notices);
   }
 
-  private badge(kind: string, text: string, back: string): HTMLElement {
-    const onclick = (): void => this.transport.back();
-    const home = button({ label: back, icon: 'back', size: 'small', kind: 'quiet', onclick });
+  private badge(kind: string, text: string): HTMLElement {
+    const onclick = (): void => this.playback.back();
+    const home = button({ label: t('player.back'), icon: 'back', size: 'small', kind: 'quiet', onclick });
     const tone = kind === 'live' ? 'danger' : 'accent';
     const name = h('span', { class: 'vvnb-badge', 'data-tone': tone }, icon('wave'), text);
     return h('div', { class: 'vvnb-deck-badge', 'data-showing': kind }, name, home);
@@ -235,25 +235,25 @@ class Player implements ControlActions {
   private paint(): void {
     this.frame = 0;
     if (this.outdated) this.changed();
-    const { transport, view, stage, overview } = this;
-    const position = transport.position;
-    if (transport.playing && this.follow && view.follow(position)) this.stale = true;
+    const { playback, view, waveform, overview } = this;
+    const position = playback.position;
+    if (playback.playing && this.follow && view.follow(position)) this.stale = true;
     const { stale } = this;
     this.stale = false;
-    if (stage.width === 0) return; // hidden: drawn when it is shown, which resizes it
+    if (waveform.width === 0) return; // hidden: drawn when it is shown, which resizes it
     if (stale) this.draw();
-    stage.mark(position, this.colors, stale);
+    waveform.mark(position, this.colors, stale);
     overview.mark(position, view);
     this.bar.showTime(position);
-    if (transport.playing) this.invalidate(false);
+    if (playback.playing) this.invalidate(false);
   }
 
   private draw(): void {
-    const { transport, peaks, stage, overview } = this;
-    this.view.resize(stage.width, transport.length);
+    const { playback, peaks, waveform, overview } = this;
+    this.view.resize(waveform.width, playback.length);
     overview.resize();
-    const loudest = peaks && transport.length > 0 ? overview.loudest(peaks, levelFor) : 0;
-    stage.draw(peaks, this.spectra, this.colors, loudest);
+    const loudest = peaks && playback.length > 0 ? overview.loudest(peaks, levelFor) : 0;
+    waveform.draw(peaks, this.spectrogram, this.colors, loudest);
     overview.draw(peaks, this.colors, loudest);
     peaks?.settle();
   }

@@ -1,30 +1,30 @@
-/** Tells the kernel and the page what is heard: position, playing, and the turn that is lit. */
+/** Reports position, playing state and current turn to the kernel and the page. */
 
 import { SAMPLE_RATE } from '../audio/resample';
 import type { Bus, Host } from '../host/host';
-import type { Turn } from './model';
+import type { TakeTurn } from '../host/traits';
 
-/** How often the kernel is told the position, milliseconds. */
-const EVERY = 500;
+/** Interval between position updates to the kernel, milliseconds. */
+const INTERVAL_MS = 500;
 
 export class Report {
-  private lit: string | null = null;
+  private currentTurn: string | null = null;
   private position: number;
   private playing = false;
-  private toldAt = 0;
+  private sentAt = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly host: Host,
     private readonly bus: Bus,
   ) {
-    this.position = host.get<number>('position') || 0;
+    this.position = host.get('position') || 0;
   }
 
   /** Call back when the kernel, not this page, sets `playing`. */
   onPlaying(callback: (playing: boolean) => void): () => void {
     return this.host.on('playing', () => {
-      const playing = this.host.get<boolean>('playing');
+      const playing = this.host.get('playing');
       if (playing !== this.playing) callback(playing);
     });
   }
@@ -32,18 +32,18 @@ export class Report {
   /** Call back when the kernel, not this page, sets `position` (seconds). */
   onPosition(callback: (seconds: number) => void): () => void {
     return this.host.on('position', () => {
-      const position = this.host.get<number>('position');
+      const position = this.host.get('position');
       if (position === this.position) return;
       this.position = position;
       callback(position);
     });
   }
 
-  /** `sample` is null while something else than the take is heard. */
-  tell(sample: number | null, playing: boolean, turn: Turn | null): void {
+  /** Report the current state; `sample` is null while something other than the take plays. */
+  update(sample: number | null, playing: boolean, turn: TakeTurn | null): void {
     this.light(turn?.turn ?? null);
     clearTimeout(this.timer);
-    const early = this.toldAt + EVERY - Date.now();
+    const early = this.sentAt + INTERVAL_MS - Date.now();
     if (playing === this.playing && early > 0) {
       this.timer = setTimeout(() => this.send(sample, playing), early);
     } else {
@@ -57,9 +57,9 @@ export class Report {
   }
 
   private light(turn: string | null): void {
-    if (turn === this.lit) return;
-    this.lit = turn;
-    this.bus.emit('lit', { turn });
+    if (turn === this.currentTurn) return;
+    this.currentTurn = turn;
+    this.bus.emit('currentTurn', { turn });
   }
 
   private send(sample: number | null, playing: boolean): void {
@@ -67,7 +67,7 @@ export class Report {
     if (position === this.position && playing === this.playing) return;
     this.position = position;
     this.playing = playing;
-    this.toldAt = Date.now();
+    this.sentAt = Date.now();
     this.host.set('position', position);
     this.host.set('playing', playing);
   }

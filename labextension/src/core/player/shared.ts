@@ -1,20 +1,22 @@
+/** One playback per widget model, shared by its views. */
+
 import type { Bus, Host } from '../host/host';
-import { Transport } from './playback';
+import { Playback } from './playback';
 
-const transports = new WeakMap<Host, { transport: Transport; users: number }>();
+const playbacks = new WeakMap<Host, { playback: Playback; users: number }>();
 
-/** The transport of a widget model, shared by its views; `release` it when done. */
-export function transportOf(host: Host, bus: Bus): { transport: Transport; release: () => void } {
-  const shared = transports.get(host) ?? { transport: new Transport(host, bus), users: 0 };
-  transports.set(host, shared);
+/** Return the playback of a widget model; call `release` when it is no longer needed. */
+export function playbackOf(host: Host, bus: Bus): { playback: Playback; release: () => void } {
+  const shared = playbacks.get(host) ?? { playback: new Playback(host, bus), users: 0 };
+  playbacks.set(host, shared);
   shared.users++;
   let held = true;
   const release = (): void => {
     if (!held) return;
     held = false;
     if (--shared.users > 0) return;
-    transports.delete(host);
-    shared.transport.dispose();
+    playbacks.delete(host);
+    shared.playback.dispose();
   };
-  return { transport: shared.transport, release };
+  return { playback: shared.playback, release };
 }

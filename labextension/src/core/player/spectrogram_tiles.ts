@@ -1,8 +1,9 @@
-/** The spectrogram, in tiles from the kernel. */
+/** Spectrogram tiles, computed in the kernel. */
 
 import type { Channel } from '../host/channel';
+import { t } from '../strings';
 import { spectrumMap, type Palette } from './color';
-import type { Summary } from './model';
+import type { TakeSummary } from '../host/traits';
 import { Tiles, type Place } from './tiles';
 import type { View } from './view';
 
@@ -13,7 +14,7 @@ const TOP_HZ = 12_000;
 const COLUMNS = 256;
 const ROWS = 160;
 const BUDGET = 12 * 2 ** 20;
-/** The closest a column stands to the next, as a power of two samples: 1.3 ms. */
+/** Smallest distance of two columns, as a power of two samples: 1.3 ms. */
 const FINEST = 5;
 const SKETCHES = 6;
 
@@ -23,7 +24,7 @@ interface Tile {
   picture: HTMLCanvasElement | null;
 }
 
-export class Spectra {
+export class SpectrogramTiles {
   private readonly tiles: Tiles<Tile>;
   private map: Uint8ClampedArray | null = null;
   private mapOf = '';
@@ -32,7 +33,7 @@ export class Spectra {
 
   constructor(
     channel: Channel,
-    summary: Summary,
+    summary: TakeSummary,
     readonly scale: Scale,
     onload: () => void,
   ) {
@@ -67,7 +68,7 @@ export class Spectra {
     if (this.lacking.length && this.tiles.empty) {
       context.font = `12px ${palette.font}`;
       context.fillStyle = palette.muted;
-      context.fillText('Working out the spectrogram …', 48, height / 2);
+      context.fillText(t('player.spectrogram_pending'), 48, height / 2);
     }
     this.tiles.want(this.lacking);
     this.lacking = [];
@@ -85,7 +86,7 @@ export class Spectra {
     return true;
   }
 
-  /** A coarser tile in place of one that isn't here yet, no wider than that. */
+  /** Draw a coarser tile in place of a missing one, clipped to its width. */
   private sketch(context: CanvasRenderingContext2D, view: View, { level, index }: Place, height: number): void {
     const span = COLUMNS * 2 ** level;
     context.save();
@@ -123,18 +124,18 @@ export class Spectra {
   }
 }
 
-/** Where a frequency stands, 0 at the bottom to 1 at the top. */
+/** Height of a frequency, from 0 at the bottom to 1 at the top. */
 export function heightOf(hertz: number, scale: Scale): number {
   return scale === 'linear' ? hertz / TOP_HZ : melOf(hertz) / melOf(TOP_HZ);
 }
 
-/** Slaney's mel scale, the one of librosa: straight to 1 kHz, then logarithmic. */
+/** Slaney's mel scale, as in librosa: linear to 1 kHz, then logarithmic. */
 function melOf(hertz: number): number {
-  const straight = (3 * hertz) / 200;
-  return hertz < 1000 ? straight : 15 + Math.log(hertz / 1000) / (Math.log(6.4) / 27);
+  const linear = (3 * hertz) / 200;
+  return hertz < 1000 ? linear : 15 + Math.log(hertz / 1000) / (Math.log(6.4) / 27);
 }
 
-/** The frequencies written at the edge. */
+/** Frequencies labeled at the edge. */
 export const MARKS: Readonly<Record<Scale, readonly number[]>> = {
   mel: [500, 1000, 2000, 4000, 8000],
   linear: [2000, 4000, 6000, 8000, 10_000],

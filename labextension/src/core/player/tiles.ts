@@ -1,4 +1,4 @@
-/** Pieces of a picture, fetched as they are needed and kept while there is room. */
+/** Tile cache: pieces of a picture, fetched when needed and kept within a memory budget. */
 
 /** Place of a tile: a zoom level, and its number at that level. */
 export interface Place {
@@ -29,7 +29,7 @@ export class Tiles<T> {
     return this.weight;
   }
 
-  /** Nothing has come yet. */
+  /** No tile has arrived yet. */
   get empty(): boolean {
     return this.kept.size === 0;
   }
@@ -43,7 +43,7 @@ export class Tiles<T> {
     return tile;
   }
 
-  /** What a picture lacks now, most urgent first. What earlier pictures lacked is not asked for any more. */
+  /** Request the tiles that a picture lacks, most urgent first; drop earlier requests that have not started. */
   want(places: Place[]): void {
     const now = Date.now();
     const seen = new Set<string>();
@@ -60,7 +60,7 @@ export class Tiles<T> {
     for (const tile of this.kept.values()) callback(tile);
   }
 
-  /** Forget everything, also what is still on its way. */
+  /** Clear the cache; ignore tiles that are still on their way. */
   clear(): void {
     this.epoch++;
     this.kept.clear();

@@ -1,21 +1,16 @@
-/** The player's row of controls. */
+/** Toolbar of the player. */
 
 import { SAMPLE_RATE } from '../audio/resample';
+import { t } from '../strings';
 import { h } from '../ui/dom';
 import { button, relabel, segments } from '../ui/elements';
 import { clock } from '../ui/format';
+import type { ControlActions } from './actions';
 import { keysButton } from './keys';
 import type { Scale } from './spectrogram_tiles';
-import { SPEEDS, type Transport } from './playback';
+import type { Playback } from './playback';
 
-export interface ControlActions {
-  toggleLoop(): void;
-  zoom(factor: number): void;
-  fit(): void;
-  setFollow(on: boolean): void;
-  setSpectrum(on: boolean): void;
-  setScale(scale: Scale): void;
-}
+const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2] as const;
 
 export interface ControlState {
   whole: boolean;
@@ -30,51 +25,68 @@ export interface Controls {
   showTime(position: number): void;
 }
 
-export function controls(transport: Transport, actions: ControlActions): Controls {
+export function controls(playback: Playback, actions: ControlActions): Controls {
   const quiet = { kind: 'quiet', bare: true } as const;
-  const before = button({ ...quiet, label: 'Previous turn', icon: 'previous', onclick: () => transport.step(-1) });
-  const play = button({ kind: 'primary', bare: true, label: 'Play', icon: 'play', onclick: () => transport.toggle() });
-  const after = button({ ...quiet, label: 'Next turn', icon: 'next', onclick: () => transport.step(1) });
+  const before = button({
+    ...quiet,
+    label: t('player.previous_turn'),
+    icon: 'previous',
+    onclick: () => playback.step(-1),
+  });
+  const play = button({
+    kind: 'primary',
+    bare: true,
+    label: t('common.play'),
+    icon: 'play',
+    onclick: () => playback.toggle(),
+  });
+  const after = button({ ...quiet, label: t('player.next_turn'), icon: 'next', onclick: () => playback.step(1) });
   const time = h('span', { class: 'vvnb-deck-now' });
   const total = h('span', { class: 'vvnb-muted' });
   const speed = h(
     'select',
     {
       class: 'vvnb-select vvnb-deck-speed',
-      'aria-label': 'Speed',
-      title: 'Speed; the pitch stays',
-      onchange: () => transport.setSpeed(Number(speed.value)),
+      'aria-label': t('player.speed'),
+      title: t('player.speed_hint'),
+      onchange: () => playback.setSpeed(Number(speed.value)),
     },
     ...SPEEDS.map((value) => h('option', { value }, `${value}×`)),
   );
-  const loop = button({ ...quiet, label: 'Loop', icon: 'loop', pressed: false, onclick: () => actions.toggleLoop() });
-  const volume = volumeControl(transport);
-  const closer = button({ ...quiet, label: 'Zoom in', icon: 'plus', onclick: () => actions.zoom(0.5) });
-  const wider = button({ ...quiet, label: 'Zoom out', icon: 'minus', onclick: () => actions.zoom(2) });
-  const all = button({ ...quiet, label: 'Show all', icon: 'fit', onclick: () => actions.fit() });
+  const loop = button({
+    ...quiet,
+    label: t('player.loop'),
+    icon: 'loop',
+    pressed: false,
+    onclick: () => actions.toggleLoop(),
+  });
+  const volume = volumeControl(playback);
+  const closer = button({ ...quiet, label: t('player.zoom_in'), icon: 'plus', onclick: () => actions.zoom(0.5) });
+  const wider = button({ ...quiet, label: t('player.zoom_out'), icon: 'minus', onclick: () => actions.zoom(2) });
+  const all = button({ ...quiet, label: t('player.show_all'), icon: 'fit', onclick: () => actions.fit() });
   const follow = button({
     ...quiet,
-    label: 'Follow the playhead',
+    label: t('player.follow'),
     icon: 'follow',
     pressed: true,
     onclick: () => actions.setFollow(follow.getAttribute('aria-pressed') !== 'true'),
   });
   const spectrum = button({
     ...quiet,
-    label: 'Spectrogram',
+    label: t('player.spectrogram'),
     icon: 'spectrum',
     pressed: false,
     onclick: () => actions.setSpectrum(spectrum.getAttribute('aria-pressed') !== 'true'),
   });
   const scales = [
-    ['mel', 'Mel'],
-    ['linear', 'Linear'],
+    ['mel', t('player.mel')],
+    ['linear', t('player.linear')],
   ] as const;
-  const scale = segments<Scale>('Frequency scale', scales, (value) => actions.setScale(value));
+  const scale = segments<Scale>(t('player.frequency_scale'), scales, (value) => actions.setScale(value));
   scale.element.classList.add('vvnb-deck-scale');
   const element = h(
     'div',
-    { class: 'vvnb-deck-bar', role: 'toolbar', 'aria-label': 'Player controls' },
+    { class: 'vvnb-deck-bar', role: 'toolbar', 'aria-label': t('player.controls') },
     h('div', { class: 'vvnb-deck-group' }, before, play, after),
     h('div', { class: 'vvnb-deck-time' }, time, total),
     h('div', { class: 'vvnb-deck-group' }, speed, loop),
@@ -91,15 +103,15 @@ export function controls(transport: Transport, actions: ControlActions): Control
       if (time.textContent !== tenths) time.textContent = tenths;
     },
     update(state) {
-      const { playing, blocked, summary, turns, length, growing } = transport;
-      relabel(play, playing && !blocked ? 'Pause' : 'Play', playing && !blocked ? 'pause' : 'play');
+      const { playing, blocked, summary, turns, length, growing } = playback;
+      relabel(play, playing && !blocked ? t('common.pause') : t('common.play'), playing && !blocked ? 'pause' : 'play');
       play.disabled = !summary || (length === 0 && !growing);
       before.disabled = after.disabled = turns.length === 0;
       loop.disabled = closer.disabled = length === 0;
       wider.disabled = all.disabled = state.whole;
       total.textContent = ` / ${clock(length / SAMPLE_RATE, true)}`;
-      speed.value = String(transport.speed);
-      loop.setAttribute('aria-pressed', String(transport.loop !== null));
+      speed.value = String(playback.speed);
+      loop.setAttribute('aria-pressed', String(playback.loop !== null));
       follow.setAttribute('aria-pressed', String(state.follow));
       spectrum.setAttribute('aria-pressed', String(state.spectrum));
       scale.element.hidden = !state.spectrum;
@@ -109,16 +121,16 @@ export function controls(transport: Transport, actions: ControlActions): Control
   };
 }
 
-function volumeControl(transport: Transport): { element: HTMLElement; update: () => void } {
+function volumeControl(playback: Playback): { element: HTMLElement; update: () => void } {
   let loud = 1;
   const mute = button({
     kind: 'quiet',
     bare: true,
-    label: 'Mute',
+    label: t('player.mute'),
     icon: 'volume',
     onclick: () => {
-      if (transport.volume > 0) loud = transport.volume;
-      transport.setVolume(transport.volume > 0 ? 0 : loud);
+      if (playback.volume > 0) loud = playback.volume;
+      playback.setVolume(playback.volume > 0 ? 0 : loud);
     },
   });
   const slider = h('input', {
@@ -126,15 +138,15 @@ function volumeControl(transport: Transport): { element: HTMLElement; update: ()
     class: 'vvnb-slider',
     min: 0,
     max: 100,
-    'aria-label': 'Volume',
-    oninput: () => transport.setVolume((Number(slider.value) / 100) ** 2), // loudness is heard about so
+    'aria-label': t('player.volume'),
+    oninput: () => playback.setVolume((Number(slider.value) / 100) ** 2), // perceived loudness is roughly the square root
   });
   return {
     element: h('div', { class: 'vvnb-deck-group vvnb-deck-volume' }, mute, slider),
     update() {
-      const silent = transport.volume === 0;
-      relabel(mute, silent ? 'Unmute' : 'Mute', silent ? 'muted' : 'volume');
-      slider.value = String(Math.round(100 * Math.sqrt(transport.volume)));
+      const silent = playback.volume === 0;
+      relabel(mute, silent ? t('player.unmute') : t('player.mute'), silent ? 'muted' : 'volume');
+      slider.value = String(Math.round(100 * Math.sqrt(playback.volume)));
     },
   };
 }

@@ -1,35 +1,36 @@
-/** The names above the waveform: whose turn it is, with its words on hover and focus. */
+/** Turn lane: speaker names above the waveform, with the text on hover and focus. */
 
+import { t } from '../strings';
 import { h } from '../ui/dom';
 import { css } from './color';
 import { prepare, type TurnColors } from './draw';
-import type { Turn } from './model';
+import type { TakeTurn } from '../host/traits';
 import type { View } from './view';
 
 const HEIGHT = 24;
-/** Narrower turns are a stripe of color: there is no room for a name, nor for a finger. */
+/** Narrower turns, in pixels, are drawn as a stripe: too narrow for a name or a finger. */
 const NARROWEST = 24;
 const SURE = 0.5;
 
 interface Place {
-  turn: Turn;
+  turn: TakeTurn;
   left: number;
   right: number;
 }
 
 export class TurnLane {
   private readonly stripes = h('canvas', { 'aria-hidden': 'true' });
-  private readonly chips = h('div', { role: 'group', 'aria-label': 'Turns' });
+  private readonly chips = h('div', { role: 'group', 'aria-label': t('player.turns') });
   private readonly tip = h('div', { class: 'vvnb-deck-tip', role: 'tooltip', hidden: true });
   private readonly known = new Map<string, HTMLButtonElement>();
   readonly element = h('div', { class: 'vvnb-deck-turns' }, this.stripes, this.chips, this.tip);
 
-  constructor(private readonly onpick: (turn: Turn) => void) {
+  constructor(private readonly onpick: (turn: TakeTurn) => void) {
     this.element.addEventListener('pointerleave', () => this.hideTip());
     this.element.addEventListener('focusout', () => this.hideTip());
   }
 
-  update(turns: readonly Turn[], view: View, width: number, current: Turn | null, colors: TurnColors): void {
+  update(turns: readonly TakeTurn[], view: View, width: number, current: TakeTurn | null, colors: TurnColors): void {
     this.element.hidden = turns.length === 0;
     const context = prepare(this.stripes, width, HEIGHT);
     const wide: Place[] = [];
@@ -55,7 +56,7 @@ export class TurnLane {
     });
   }
 
-  private make({ turn }: Turn): HTMLButtonElement {
+  private make({ turn }: TakeTurn): HTMLButtonElement {
     const chip = h('button', { type: 'button', class: 'vvnb-deck-turn' });
     this.known.set(turn, chip);
     return chip;
@@ -69,7 +70,7 @@ export class TurnLane {
     if (on) chip.setAttribute('aria-current', 'true');
     else chip.removeAttribute('aria-current');
     if (chip.textContent !== turn.label) chip.textContent = turn.label;
-    chip.setAttribute('aria-label', turn.text ? `${turn.label}: ${turn.text}` : turn.label || 'Turn');
+    chip.setAttribute('aria-label', turn.text ? `${turn.label}: ${turn.text}` : turn.label || t('player.turn'));
     chip.onclick = () => this.onpick(turn);
     chip.onpointerenter = chip.onfocus = () => this.showTip(chip, turn);
   }
@@ -80,12 +81,12 @@ export class TurnLane {
     chip.remove();
   }
 
-  private showTip(chip: HTMLElement, { label, text, confidence }: Turn): void {
-    const guess = confidence < SURE && h('em', null, ' (where this turn begins and ends is a guess)');
-    this.tip.replaceChildren(h('strong', null, label), ` ${text}`, guess || '');
+  private showTip(chip: HTMLElement, { label, text, confidence }: TakeTurn): void {
+    const estimated = confidence < SURE && h('em', null, ` ${t('player.estimated_boundaries')}`);
+    this.tip.replaceChildren(h('strong', null, label), ` ${text}`, estimated || '');
     this.tip.hidden = false;
-    const room = this.element.clientWidth - this.tip.offsetWidth;
-    this.tip.style.left = `${Math.max(0, Math.min(chip.offsetLeft, room))}px`;
+    const space = this.element.clientWidth - this.tip.offsetWidth;
+    this.tip.style.left = `${Math.max(0, Math.min(chip.offsetLeft, space))}px`;
   }
 
   private hideTip(): void {

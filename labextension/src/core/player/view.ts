@@ -1,17 +1,17 @@
-/** The stretch of a source that is seen, and how it is moved. */
+/** View: the visible range of a source; zooming, panning and following. */
 
 import { SAMPLE_RATE } from '../audio/resample';
 
-/** The least that is shown, samples: 50 ms. */
+/** Smallest visible range in samples: 50 ms. */
 const CLOSEST = 0.05 * SAMPLE_RATE;
-/** Following, the view turns the page when the playhead is past this part of it. */
+/** Fractions of the view at which it pages while following the playhead, and where the playhead then is. */
 const PAGE_END = 0.95;
 const PAGE_START = 0.05;
 
 export class View {
-  /** First sample seen. */
+  /** First visible sample. */
   start = 0;
-  /** Samples in a CSS pixel. */
+  /** Samples per CSS pixel. */
   perPixel = 1;
   private fitted = true;
 
@@ -24,12 +24,12 @@ export class View {
     return this.start + this.width * this.perPixel;
   }
 
-  /** All of it is seen. */
+  /** The whole source is visible. */
   get whole(): boolean {
     return this.fitted;
   }
 
-  /** The page or the source has another size; what was fitted stays so. */
+  /** Adapt to another size of page or source; a fitted view stays fitted. */
   resize(width: number, length: number): void {
     const lengthened = length !== this.length;
     this.width = Math.max(1, width);
@@ -44,7 +44,7 @@ export class View {
     this.place(0);
   }
 
-  /** Show `factor` times as much, keeping what is at `x` where it is. */
+  /** Show `factor` times as much, keeping the sample at `x` in place. */
   zoom(factor: number, x = this.width / 2): void {
     const anchor = this.sampleAt(x);
     const closest = Math.min(this.widest, CLOSEST / this.width);
@@ -56,7 +56,7 @@ export class View {
     this.place(this.start + pixels * this.perPixel);
   }
 
-  /** Turn the page when the playhead leaves it; true when it did. */
+  /** Page when the playhead leaves the view; return true if it did. */
   follow(sample: number): boolean {
     const part = this.xOf(sample) / this.width;
     if (this.fitted || (part >= 0 && part < PAGE_END)) return false;
@@ -65,7 +65,7 @@ export class View {
     return this.start !== before;
   }
 
-  /** Make sure a sample is seen. */
+  /** Scroll a sample into view. */
   reveal(sample: number): void {
     const x = this.xOf(sample);
     if (x < 0 || x > this.width) this.place(sample - 0.5 * this.width * this.perPixel);

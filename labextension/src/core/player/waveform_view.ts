@@ -1,26 +1,27 @@
 /**
- * The stretch in view: ruler, turns, waveform, spectrogram, playhead and selection.
+ * Waveform view: ruler, turns, waveform, spectrogram, playhead and selection of the visible range.
  *
- * Drawn by ourselves from what the kernel has measured, because waveform libraries want the whole file.
+ * It draws peaks measured in the kernel; waveform libraries need the whole file in the page.
  */
 
+import { t } from '../strings';
 import { h } from '../ui/dom';
 import { drawFrequencies, drawRuler, drawWave, prepare, type TurnColors } from './draw';
 import { turnAt } from './model';
 import type { PeakSource } from './peaks';
-import { MARKS, heightOf, type Spectra } from './spectrogram_tiles';
+import { MARKS, heightOf, type SpectrogramTiles } from './spectrogram_tiles';
 import { TurnLane } from './turn_lane';
-import type { Transport } from './playback';
+import type { Playback } from './playback';
 import type { View } from './view';
 
 const RULER = 22;
 const WAVE = 116;
 export const SPECTRUM = 150;
-/** A press that moves less is a click. */
+/** Pointer movement below which a press is a click, pixels. */
 const SLACK = 4;
 const ZOOM_PER_WHEEL_PIXEL = 0.004;
 
-export class Stage {
+export class WaveformView {
   readonly element: HTMLElement;
   width = 0;
   private readonly lane: TurnLane;
@@ -29,7 +30,7 @@ export class Stage {
   private readonly spectrum = h('canvas', {
     class: 'vvnb-deck-spectrum',
     role: 'img',
-    'aria-label': 'Spectrogram, 0 to 12 kHz',
+    'aria-label': t('player.spectrogram_range'),
   });
   private readonly head = h('i', { class: 'vvnb-deck-head' });
   private readonly selection = h('i', { class: 'vvnb-deck-selection', hidden: true });
@@ -38,53 +39,64 @@ export class Stage {
   private drag: { x: number; id: number; selecting: boolean } | null = null;
 
   constructor(
-    private readonly transport: Transport,
+    private readonly playback: Playback,
     private readonly view: View,
     private readonly onmove: () => void,
   ) {
-    this.lane = new TurnLane((turn) => transport.seek(turn.start));
+    this.lane = new TurnLane((turn) => playback.seek(turn.start));
     const area = h('div', { class: 'vvnb-deck-area' }, this.wave, this.spectrum, this.selection);
-    this.element = h('div', { class: 'vvnb-deck-stage' }, this.ruler, this.lane.element, area, this.hover, this.head);
+    this.element = h(
+      'div',
+      { class: 'vvnb-deck-waveform-view' },
+      this.ruler,
+      this.lane.element,
+      area,
+      this.hover,
+      this.head,
+    );
     this.listen(area);
     this.listenScrub();
     this.element.addEventListener('wheel', (event) => this.wheel(event), { passive: false });
   }
 
-  /** Read the width; asking the page for it while painting would lay it out once more for every frame. */
+  /** Measure the width. Not while painting: that would force a layout per frame. */
   measure(): void {
     this.width = this.element.clientWidth;
   }
 
-  draw(peaks: PeakSource | null, spectra: Spectra | null, colors: TurnColors, loudest: number): void {
-    const { transport, view, width } = this;
+  draw(peaks: PeakSource | null, spectrogram: SpectrogramTiles | null, colors: TurnColors, loudest: number): void {
+    const { playback, view, width } = this;
     const { palette } = colors;
     drawRuler(prepare(this.ruler, width, RULER), view, palette, width, RULER);
     const context = prepare(this.wave, width, WAVE);
     context.fillStyle = palette.line;
     context.fillRect(0, WAVE / 2, width, 1);
-    const style = { colors, turns: transport.turns, loudest, tinted: true };
-    if (peaks && transport.length) drawWave(context, peaks, view, style, { width, top: 0, height: WAVE });
-    this.wave.setAttribute('aria-label', `Waveform of ${transport.summary?.name ?? 'nothing'}`);
-    this.spectrum.hidden = !spectra;
-    if (spectra) {
+    const style = { colors, turns: playback.turns, loudest, tinted: true };
+    if (peaks && playback.length) drawWave(context, peaks, view, style, { width, top: 0, height: WAVE });
+    this.wave.setAttribute(
+      'aria-label',
+      playback.summary ? t('player.waveform', { name: playback.summary.name }) : t('player.waveform_empty'),
+    );
+    this.spectrum.hidden = !spectrogram;
+    if (spectrogram) {
       const picture = prepare(this.spectrum, width, SPECTRUM);
-      spectra.draw(picture, view, palette, width, SPECTRUM);
-      const { scale } = spectra;
+      spectrogram.draw(picture, view, palette, width, SPECTRUM);
+      const { scale } = spectrogram;
       const marks = MARKS[scale].map((hertz) => ({ hertz, y: SPECTRUM * (1 - heightOf(hertz, scale)) }));
       drawFrequencies(picture, marks, palette);
     }
   }
 
-  /** What moves without drawing the waveform anew; `moved` when the view or the turns did. */
+  /** Update playhead, current turn and selection without redrawing; `moved` if the view or the turns changed. */
   mark(position: number, colors: TurnColors, moved: boolean): void {
-    const { transport, view, width } = this;
+    const { playback, view, width } = this;
     const x = view.xOf(position);
-    this.head.hidden = x < -1 || x > width + 1 || transport.length === 0;
+    this.head.hidden = x < -1 || x > width + 1 || playback.length === 0;
     this.head.style.transform = `translateX(${Math.min(width - 1, x).toFixed(2)}px)`;
-    const current = turnAt(transport.turns, position);
-    if (moved || current?.turn !== this.current) this.lane.update(transport.turns, view, width, current, colors);
+    const current = turnAt(playback.turns, position);
+    if (moved || current?.turn !== this.current) this.lane.update(playback.turns, view, width, current, colors);
     this.current = current?.turn;
-    const { loop } = transport;
+    const { loop } = playback;
     if (!this.drag?.selecting) this.select(loop && [view.xOf(loop.start), view.xOf(loop.stop)]);
   }
 
@@ -112,21 +124,21 @@ export class Stage {
       if (this.drag.selecting) this.select([this.drag.x, x]);
     });
     area.addEventListener('pointerup', (event) => {
-      const { drag, view, transport } = this;
+      const { drag, view, playback } = this;
       this.drag = null;
       if (!drag) return;
       const [from, to] = [drag.x, this.xOf(event)].sort((a, b) => a - b).map((x) => this.clip(view.sampleAt(x)));
-      if (drag.selecting) transport.setLoop({ start: from!, stop: to! });
-      else transport.seek(from!);
+      if (drag.selecting) playback.setLoop({ start: from!, stop: to! });
+      else playback.seek(from!);
     });
     area.addEventListener('pointercancel', () => (this.drag = null));
     area.addEventListener('pointerleave', () => (this.hover.hidden = true));
   }
 
-  /** On the ruler, pressing and dragging moves the playhead. */
+  /** Pressing and dragging on the ruler moves the playhead. */
   private listenScrub(): void {
-    const { ruler, transport, view } = this;
-    const seek = (event: PointerEvent): void => transport.seek(view.sampleAt(this.xOf(event)));
+    const { ruler, playback, view } = this;
+    const seek = (event: PointerEvent): void => playback.seek(view.sampleAt(this.xOf(event)));
     ruler.addEventListener('pointerdown', (event) => {
       ruler.setPointerCapture(event.pointerId);
       seek(event);
@@ -136,7 +148,7 @@ export class Stage {
     });
   }
 
-  /** With Ctrl (a pinch looks so, too) zoom, sideways move; anything else scrolls the page as everywhere. */
+  /** Zoom with Ctrl (as browsers report a pinch), pan sideways; otherwise let the page scroll. */
   private wheel(event: WheelEvent): void {
     const sideways = event.shiftKey ? event.deltaY + event.deltaX : event.deltaX;
     if (event.ctrlKey || event.metaKey) this.view.zoom(Math.exp(event.deltaY * ZOOM_PER_WHEEL_PIXEL), this.xOf(event));
@@ -151,6 +163,6 @@ export class Stage {
   }
 
   private clip(sample: number): number {
-    return Math.round(Math.max(0, Math.min(this.transport.length, sample)));
+    return Math.round(Math.max(0, Math.min(this.playback.length, sample)));
   }
 }

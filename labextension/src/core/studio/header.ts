@@ -1,59 +1,52 @@
-/** The room's head: which project this is, and which model speaks. */
+/** Header of the Studio: project, model, and help. */
 
 import { h } from '../ui/dom';
 import type { Host } from '../host/host';
+import type { ModelState } from '../host/traits';
+import { t } from '../strings';
 import { button, type Tone } from '../ui/elements';
 import { icon } from '../ui/icons';
 import { popover } from '../ui/popover';
 import { watch } from '../ui/watch';
-import type { ModelState, ProjectState } from '../host/traits';
 import { keyTable, type Area } from './shortcuts';
 
 export interface Header {
-  openHelp(): void;
-  dispose(): void;
+  openHelp: () => void;
+  dispose: () => void;
 }
 
 const TONES: Partial<Record<ModelState['state'], Tone>> = { ready: 'good', loading: 'accent', failed: 'danger' };
-const WORDS: Record<ModelState['state'], string> = {
-  ready: 'loaded',
-  loading: 'loading',
-  failed: 'failed to load',
-  unloaded: 'not loaded',
-};
 
 export function mountHeader(root: HTMLElement, host: Host, areas: readonly Area[], showModel: () => void): Header {
   const name = h('h2', { class: 'vvnb-ellipsis' });
   const model = h('button', { type: 'button', class: 'vvnb-badge vvnb-model-badge', onclick: showModel });
+  const keys = t('studio.keys');
   const opener = button({
-    label: 'Keyboard',
+    label: keys,
     icon: 'help',
     bare: true,
     kind: 'quiet',
     size: 'small',
-    title: 'Keys (?)',
+    title: t('studio.keys_hint'),
   });
-  const help = popover(opener, 'Keys', () => [h('h3', { class: 'vvnb-key-title' }, 'Keys'), keyTable(areas)]);
+  const help = popover(opener, keys, () => [h('h3', { class: 'vvnb-key-title' }, keys), keyTable(areas)]);
   root.append(h('span', { class: 'vvnb-logo' }, icon('wave')), name, model, opener);
-  const stop = watch(host, ['project', 'model', 'model_state', 'models'], () => {
-    const project = host.get<ProjectState>('project');
-    const state = host.get<ModelState>('model_state');
-    name.textContent = project.name || 'Studio';
-    name.title = project.path;
-    // The small voice never passes for the large model: what speaks is named wherever one works.
-    const id = host.get<string>('model');
-    const kind = id === 'nano' ? ', the small embedded voice' : '';
-    const label = `${id}${kind}`;
+  const dispose = watch(host, ['project', 'model', 'model_state', 'models'], () => {
+    const project = host.get('project');
+    const { state, message } = host.get('model_state');
+    name.textContent = project?.name || t('studio.title');
+    name.title = project?.path ?? '';
+    // The small model never passes for the large one: its name is shown wherever it is in use.
+    const id = host.get('model') ?? '';
+    const shown = id === 'nano' ? t('studio.model_name', { name: id, kind: t('studio.nano') }) : id;
     model.replaceChildren(
       icon('chip'),
-      h('span', { class: 'vvnb-ellipsis' }, id, h('span', { class: 'vvnb-wide' }, kind)),
+      h('span', { class: 'vvnb-ellipsis' }, id, h('span', { class: 'vvnb-wide' }, shown.slice(id.length))),
     );
-    model.setAttribute('aria-label', `Model: ${label}, ${WORDS[state.state]}`);
-    model.dataset['tone'] = TONES[state.state] ?? '';
-    model.title = `Model: ${label}, ${WORDS[state.state]}${state.message ? ` (${state.message})` : ''}`;
+    const words = t(`studio.model_${state}`, { name: shown });
+    model.setAttribute('aria-label', words);
+    model.dataset['tone'] = TONES[state] ?? '';
+    model.title = message ? `${words} (${message})` : words;
   });
-  return {
-    openHelp: help.open,
-    dispose: stop,
-  };
+  return { openHelp: help.open, dispose };
 }

@@ -1,38 +1,35 @@
-/** What a person should know now: the kernel is gone, the project is read-only, something happened. */
+/** Notices of the Studio: the kernel is lost, the project is read-only, messages from the kernel. */
 
 import { h } from '../ui/dom';
 import type { Host } from '../host/host';
+import { t } from '../strings';
+import { Disposers, type Dispose } from '../ui/disposers';
 import { note, type Tone } from '../ui/elements';
-import { Disposers, watch } from '../ui/watch';
-import type { ProjectState } from '../host/traits';
+import { watch } from '../ui/watch';
 
-/** A kernel that starts up may need this long before its silence means anything. */
+/** Time a starting kernel may take before it counts as lost, milliseconds. */
 const PATIENCE_MS = 4000;
 
-/** Older notices make room for newer ones. */
+/** Number of notices kept; older ones are removed. */
 const MOST_NOTICES = 3;
 
 const TONES: Record<string, Tone> = { error: 'danger', warning: 'warning', info: 'accent' };
 
-export function mountNews(root: HTMLElement, host: Host): () => void {
+export function mountNotices(root: HTMLElement, host: Host): Dispose {
   const lost = h('div', { class: 'vvnb-slot', role: 'status' });
   const project = h('div', { class: 'vvnb-slot' });
   const notices = h('div', { class: 'vvnb-slot', 'aria-live': 'polite' });
   root.append(lost, project, notices);
 
   let timer = 0;
+  const showLost = (): void => {
+    const advice = t('studio.kernel_advice', { advice: host.whenLost ?? t('studio.run_cell_again') });
+    lost.replaceChildren(note('warning', [h('strong', null, t('studio.kernel_silent')), ` ${advice}`]));
+  };
   const connection = (connected: boolean): void => {
     clearTimeout(timer);
     lost.replaceChildren();
-    if (connected) return;
-    timer = window.setTimeout(() => {
-      lost.replaceChildren(
-        note('warning', [
-          h('strong', null, 'The kernel does not answer. '),
-          `The audio generated so far is kept on disk. ${host.whenLost ?? 'Once a kernel runs, run the cell again'}.`,
-        ]),
-      );
-    }, PATIENCE_MS);
+    if (!connected) timer = window.setTimeout(showLost, PATIENCE_MS);
   };
   connection(host.channel.connected);
   const disposers = new Disposers();
@@ -46,8 +43,8 @@ export function mountNews(root: HTMLElement, host: Host): () => void {
       notices.append(element);
     }),
     watch(host, ['project'], () => {
-      const { read_only: readOnly, note: words } = host.get<ProjectState>('project');
-      const text = words || (readOnly ? 'This project is open for reading only.' : '');
+      const { read_only: readOnly = false, note: words = '' } = host.get('project') ?? {};
+      const text = words || (readOnly ? t('studio.read_only') : '');
       project.replaceChildren(...(text ? [note(readOnly ? 'warning' : 'accent', [text])] : []));
     }),
   );

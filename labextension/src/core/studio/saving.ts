@@ -1,12 +1,14 @@
-/** A project that can't be saved: why, and what can be done about it. */
+/** Message about a project that cannot be saved, with actions. */
 
 import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
+import { t } from '../strings';
+import { Disposers, type Dispose } from '../ui/disposers';
 import { button, Failures, note } from '../ui/elements';
 import { watch } from '../ui/watch';
-import type { ProjectState, SaveAction } from '../host/traits';
+import type { SaveAction } from '../host/traits';
 
-export function mountSaving(root: HTMLElement, host: Host, bus: Bus): () => void {
+export function mountSaving(root: HTMLElement, host: Host, bus: Bus): Dispose {
   const failures = new Failures();
   const place = h('div', { class: 'vvnb-slot' });
   root.append(place);
@@ -23,14 +25,14 @@ export function mountSaving(root: HTMLElement, host: Host, bus: Bus): () => void
       class: 'vvnb-input',
       type: 'text',
       value: `${name}-copy`,
-      'aria-label': 'Folder of the copy',
+      'aria-label': t('studio.copy_folder'),
     });
     const save = (): void => void busy(() => host.channel.call('save_copy', { path: path.value }));
     const form = h(
       'div',
       { class: 'vvnb-row', 'data-nowrap': true, hidden: true },
       path,
-      button({ label: 'Save copy', icon: 'check', size: 'small', onclick: save }),
+      button({ label: t('studio.save_copy'), icon: 'check', size: 'small', onclick: save }),
     );
     path.addEventListener('keydown', (event) => {
       if (event.key === 'Enter') save();
@@ -38,7 +40,7 @@ export function mountSaving(root: HTMLElement, host: Host, bus: Bus): () => void
     return form;
   };
   const render = (): void => {
-    const { name, problem = '', unsaved = false, actions = [] } = host.get<ProjectState>('project');
+    const { name = '', problem = '', unsaved = false, actions = [] } = host.get('project') ?? {};
     const now = JSON.stringify([name, problem, unsaved, actions]);
     if (now === shown) return;
     shown = now;
@@ -51,28 +53,28 @@ export function mountSaving(root: HTMLElement, host: Host, bus: Bus): () => void
     const choices: Record<SaveAction, () => HTMLElement> = {
       recreate: () =>
         button({
-          label: 'Recreate here',
+          label: t('studio.recreate'),
           icon: 'folder',
           kind: 'primary',
           size: 'small',
-          title: 'Make the folder again, with the script, the voices and the settings shown here',
+          title: t('studio.recreate_hint'),
           onclick: () => void busy(() => host.channel.call('recreate_project', {})),
         }),
       retry: () =>
         button({
-          label: 'Try again',
+          label: t('studio.retry'),
           icon: 'undo',
           kind: 'primary',
           size: 'small',
-          title: 'Save what is shown',
+          title: t('studio.retry_hint'),
           onclick: () => void busy(() => host.channel.call('save_again', {})),
         }),
       save_copy: () =>
         button({
-          label: 'Save a copy elsewhere',
+          label: t('studio.save_copy_elsewhere'),
           icon: 'file',
           size: 'small',
-          title: 'Save the project under another name, and go on with that',
+          title: t('studio.save_copy_hint'),
           onclick: () => {
             form.hidden = !form.hidden;
             if (!form.hidden) form.querySelector('input')!.focus();
@@ -84,14 +86,8 @@ export function mountSaving(root: HTMLElement, host: Host, bus: Bus): () => void
         h(
           'div',
           { class: 'vvnb-stack' },
-          h('div', null, h('strong', null, 'This project is not saved. '), problem.replace(/\.?$/, '.')),
-          unsaved
-            ? h(
-                'div',
-                null,
-                'The script shown here is not in the project’s folder. Keep this page open until it is saved.',
-              )
-            : null,
+          h('div', null, h('strong', null, t('studio.not_saved')), ` ${problem.replace(/\.?$/, '.')}`),
+          unsaved ? h('div', null, t('studio.script_not_saved')) : null,
           h('div', { class: 'vvnb-row' }, ...actions.map((action) => choices[action]())),
           form,
           failures.element,
@@ -99,14 +95,14 @@ export function mountSaving(root: HTMLElement, host: Host, bus: Bus): () => void
       ]),
     );
   };
-  const stop = watch(host, ['project'], render);
-  const off = bus.on('unsaved', () => {
-    place.scrollIntoView({ block: 'nearest' });
-    place.querySelector('button')?.focus({ preventScroll: true });
-  });
-  return () => {
-    stop();
-    off();
-    place.remove();
-  };
+  const disposers = new Disposers();
+  disposers.add(
+    watch(host, ['project'], render),
+    bus.on('unsaved', () => {
+      place.scrollIntoView({ block: 'nearest' });
+      place.querySelector('button')?.focus({ preventScroll: true });
+    }),
+    () => place.remove(),
+  );
+  return disposers.dispose;
 }

@@ -1,25 +1,27 @@
-/** The room's keys. They are heard before what has the focus, so that they work from everywhere in it. */
+/** Keyboard shortcuts of the Studio, handled before the focused element so that they work everywhere in it. */
 
 import { h } from '../ui/dom';
 import type { Bus } from '../host/host';
+import { t } from '../strings';
+import { Disposers, type Dispose } from '../ui/disposers';
 
 export interface Area {
   label: string;
   element: HTMLElement;
-  /** Bring it to the front, when it is behind a tab. */
+  /** Select the tab that it is behind. */
   show?: () => void;
 }
 
 const apple = (): boolean => /Mac|iPhone|iPad/.test(navigator.platform);
 
-/** The keys as a table, for the help behind "?". */
+/** A table of the shortcuts. */
 export function keyTable(areas: readonly Area[]): HTMLElement {
   const [control, alt] = apple() ? ['⌘', '⌥'] : ['Ctrl', 'Alt'];
   const rows: [string[], string][] = [
-    [[control, 'Enter'], 'Generate what is missing'],
-    [['Esc'], 'Stop generating'],
+    [[control, 'Enter'], t('studio.key_generate')],
+    [['Esc'], t('studio.key_stop')],
     ...areas.map((area, at): [string[], string] => [[alt, String(at + 1)], area.label]),
-    [['?'], 'These keys'],
+    [['?'], t('studio.key_help')],
   ];
   return h(
     'dl',
@@ -48,12 +50,12 @@ const isText = (target: EventTarget | null): boolean =>
   (target.isContentEditable ||
     target.matches('textarea, select, input:not([type="checkbox"], [type="radio"], [type="range"], [type="color"])'));
 
-/** Listen for the room's keys; returns how to stop. */
-export function areaKeys(room: HTMLElement, bus: Bus, areas: readonly Area[], openHelp: () => void): () => void {
+/** Handle the shortcuts until disposal. */
+export function areaKeys(studio: HTMLElement, bus: Bus, areas: readonly Area[], openHelp: () => void): Dispose {
   const early = (event: KeyboardEvent): void => {
     const area = /^Digit([1-9])$/.exec(event.code);
     if ((event.ctrlKey || event.metaKey) && event.key === 'Enter') {
-      // The editor sends what was just typed first, then says the same.
+      // The editor first sends what was typed, then emits the same action.
       if ((event.target as HTMLElement).closest?.('.cm-editor')) return;
       bus.emit('act', { action: 'generate' });
     } else if (event.altKey && !event.ctrlKey && area && areas[Number(area[1]) - 1])
@@ -62,17 +64,15 @@ export function areaKeys(room: HTMLElement, bus: Bus, areas: readonly Area[], op
     event.preventDefault();
     event.stopPropagation();
   };
-  // What is open (a menu, a search, a popover) has the first word about Escape.
+  // An open menu, search or popover handles Escape first.
   const late = (event: KeyboardEvent): void => {
     if (event.defaultPrevented) return;
-    if (isText(event.composedPath()[0] ?? null)) return; // Escape and "?" mean something of their own there
+    if (isText(event.composedPath()[0] ?? null)) return; // there, Escape and "?" have another meaning
     if (event.key === 'Escape') bus.emit('act', { action: 'stop' });
     else if (event.key === '?') openHelp();
   };
-  room.addEventListener('keydown', early, true);
-  room.addEventListener('keydown', late);
-  return () => {
-    room.removeEventListener('keydown', early, true);
-    room.removeEventListener('keydown', late);
-  };
+  const disposers = new Disposers();
+  disposers.listen(studio, 'keydown', early, true);
+  disposers.listen(studio, 'keydown', late);
+  return disposers.dispose;
 }

@@ -11,7 +11,7 @@ import { layOut, nameOf, type Axis, type Block } from './model';
 export interface SweepGrid {
   element: HTMLElement;
   update(axes: readonly Axis[], cells: readonly SweepCell[]): void;
-  dispose(): void;
+  dispose: () => void;
 }
 
 const STATES: Partial<Record<SweepCell['state'], string>> = {

@@ -1,10 +1,9 @@
 /** What a sweep varies, and how its cells lie in rows and columns. */
 
-import type { SweepCell } from '../host/traits';
+import type { SweepAxes, SweepAxisName as AxisName, SweepCell } from '../host/traits';
 
-export type AxisName = 'num_steps' | 'cfg_scale' | 'seed' | 'solver' | 'temperature';
+export type { AxisName };
 export type Value = number | string;
-export type Axes = Partial<Record<AxisName, Value[]>>;
 
 export interface Axis {
   name: AxisName;
@@ -20,7 +19,7 @@ export const AXIS_LABELS: Record<AxisName, string> = {
 };
 
 /** The axes along which something changes. */
-export const axesOf = (axes: Axes): Axis[] =>
+export const axesOf = (axes: SweepAxes): Axis[] =>
   (Object.keys(AXIS_LABELS) as AxisName[]).flatMap((name) =>
     (axes[name]?.length ?? 0) > 1 ? [{ name, values: axes[name]! }] : [],
   );

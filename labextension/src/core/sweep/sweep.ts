@@ -5,9 +5,8 @@ import type { Bus, Host } from '../host/host';
 import { segments } from '../ui/elements';
 import { count } from '../ui/format';
 import { Disposers, watch } from '../ui/watch';
-import type { SweepCell } from '../host/traits';
 import { sweepGrid } from './grid';
-import { axesOf, type Axes } from './model';
+import { axesOf } from './model';
 import { sweepTable } from './table';
 
 type View = 'grid' | 'table';
@@ -37,8 +36,8 @@ export function mountSweep(root: HTMLElement, host: Host, bus: Bus): () => void 
   );
   root.append(section);
   const render = (): void => {
-    const axes = axesOf(host.get<Axes>('axes') ?? {});
-    const cells = host.get<SweepCell[]>('cells') ?? [];
+    const axes = axesOf(host.get('axes') ?? {});
+    const cells = host.get('cells') ?? [];
     const shown = view ?? (axes.length < 2 ? 'table' : 'grid'); // one axis is a list: it reads best sorted
     const ready = cells.filter((cell) => cell.state === 'finished').length;
     heading.textContent =

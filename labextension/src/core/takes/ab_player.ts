@@ -1,17 +1,18 @@
-/** Two takes that run side by side, one of them heard: changing over keeps the place, and makes no click. */
+/** A/B player: two takes in sync, one audible; switching keeps the position and fades to avoid a click. */
 
 import { bufferOf } from '../ui/pcm';
 
 const FADE_SECONDS = 0.012;
 
-export class Duet {
+export class ABPlayer {
   private readonly gains: [GainNode, GainNode];
   private sources: AudioBufferSourceNode[] = [];
   private readonly buffers: [AudioBuffer, AudioBuffer];
   private startedAt = 0;
   private offset = 0;
   private run = 0;
-  heard: 0 | 1 = 0;
+  /** Index of the audible take. */
+  active: 0 | 1 = 0;
   playing = false;
 
   constructor(
@@ -36,24 +37,24 @@ export class Duet {
     if (this.playing) return;
     void this.context.resume();
     if (this.offset >= this.seconds - 0.05) this.offset = 0;
-    const mine = (this.run += 1);
+    const run = (this.run += 1);
     this.startedAt = this.context.currentTime;
     this.playing = true;
     let running = 0;
-    this.sources = this.buffers.flatMap((buffer, at) => {
+    this.sources = this.buffers.flatMap((buffer, index) => {
       if (this.offset >= buffer.duration) return [];
       const source = this.context.createBufferSource();
       source.buffer = buffer;
-      source.connect(this.gains[at]!);
+      source.connect(this.gains[index]!);
       source.start(0, this.offset);
       running += 1;
       source.onended = () => {
         running -= 1;
-        if (running === 0 && mine === this.run) this.halt(0);
+        if (running === 0 && run === this.run) this.halt(0);
       };
       return [source];
     });
-    this.switchTo(this.heard);
+    this.switchTo(this.active);
   }
 
   pause(): void {
@@ -61,17 +62,17 @@ export class Duet {
   }
 
   seek(seconds: number): void {
-    const again = this.playing;
+    const wasPlaying = this.playing;
     this.halt(Math.min(Math.max(0, seconds), this.seconds));
-    if (again) this.play();
+    if (wasPlaying) this.play();
   }
 
   switchTo(which: 0 | 1): void {
-    this.heard = which;
+    this.active = which;
     const now = this.context.currentTime;
-    this.gains.forEach((gain, at) => {
+    this.gains.forEach((gain, index) => {
       gain.gain.cancelScheduledValues(now);
-      gain.gain.setTargetAtTime(at === which ? 1 : 0, now, FADE_SECONDS / 3);
+      gain.gain.setTargetAtTime(index === which ? 1 : 0, now, FADE_SECONDS / 3);
     });
     this.onchange();
   }

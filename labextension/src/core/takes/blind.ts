@@ -1,4 +1,4 @@
-/** Which take hides behind which letter. */
+/** Blind comparison: which take is behind which letter. */
 
 export type Letter = 'A' | 'B';
 
@@ -9,15 +9,15 @@ export interface Pairing {
   readonly revealed: boolean;
 }
 
-/** Two takes under two letters; blind, a coin decides which is which. */
-export function pair(first: string, second: string, blind: boolean, coin: () => number = Math.random): Pairing {
-  const swap = blind && coin() < 0.5;
+/** Assign two takes to the letters; in a blind comparison, in random order. */
+export function pair(first: string, second: string, blind: boolean, random: () => number = Math.random): Pairing {
+  const swap = blind && random() < 0.5;
   return { takes: swap ? { A: second, B: first } : { A: first, B: second }, blind, revealed: !blind };
 }
 
 export const reveal = (pairing: Pairing): Pairing => ({ ...pairing, revealed: true });
 
-/** What a letter is called: nothing that tells which take it is before it may be known. */
-export function title(pairing: Pairing, letter: Letter, nameOf: (take: string) => string): string {
-  return pairing.revealed ? `${letter}: ${nameOf(pairing.takes[letter])}` : letter;
+/** Return a letter's label: the letter alone until the takes are revealed. */
+export function label(pairing: Pairing, letter: Letter, nameOf: (letter: Letter, take: string) => string): string {
+  return pairing.revealed ? nameOf(letter, pairing.takes[letter]) : letter;
 }

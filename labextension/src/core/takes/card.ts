@@ -1,13 +1,15 @@
-/** One take. */
+/** Card of one take. */
 
 import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
 import { badge, button, type Failures } from '../ui/elements';
 import { icon, type IconName } from '../ui/icons';
 import { SAMPLE_RATE, span } from '../ui/format';
+import { Disposers } from '../ui/disposers';
 import { waveform, type Waveform } from '../ui/waveform';
 import type { Methods } from '../host/protocol';
 import type { TakeState } from '../host/traits';
+import { t } from '../strings';
 
 export interface ShownTake {
   take: TakeState;
@@ -16,38 +18,45 @@ export interface ShownTake {
   readOnly: boolean;
 }
 
-const ENDS: Record<string, string> = { cancelled: 'stopped early', length: 'cut at the limit' };
+const ENDINGS: Partial<Record<string, 'takes.stopped_early' | 'takes.cut_at_limit'>> = {
+  cancelled: 'takes.stopped_early',
+  length: 'takes.cut_at_limit',
+};
 
 export class TakeCard {
   readonly element: HTMLElement;
+  private readonly disposers = new Disposers();
+  readonly dispose = this.disposers.dispose;
   private readonly name = h('span', { class: 'vvnb-take-name' });
   private readonly choose: HTMLInputElement;
   private readonly play: HTMLButtonElement;
-  private readonly star = this.small('Star', 'star', () =>
-    this.ask('star_take', { take: this.id, starred: !this.shown?.take.starred }),
+  private readonly star = this.small(
+    t('takes.add_star'),
+    'star',
+    () => void this.ask('star_take', { take: this.id, starred: !this.shown?.take.starred }),
   );
-  private readonly remove = this.small('Delete this take', 'trash', () => void this.delete());
+  private readonly remove = this.small(t('takes.delete'), 'trash', () => void this.delete());
   private readonly wave: Waveform;
   private readonly facts = h('dl', { class: 'vvnb-facts' });
   private readonly marks = h('div', { class: 'vvnb-row', 'data-tight': true });
   private shown: ShownTake | null = null;
-  private before = '';
+  private rendered = '';
 
   constructor(
     private readonly host: Host,
     bus: Bus,
     group: string,
     private readonly failures: Failures,
-    private readonly deleted: (words: string) => void,
+    private readonly deleted: (message: string) => void,
   ) {
-    this.wave = waveform(host, '--speaker-ink', 160);
+    this.wave = this.disposers.child(waveform(host, '--speaker-ink', 160));
     this.choose = h('input', {
       type: 'radio',
       name: group,
-      onchange: () => this.ask('choose_take', { turn: this.shown!.take.turn, take: this.id }),
+      onchange: () => void this.ask('choose_take', { turn: this.shown!.take.turn, take: this.id }),
     });
     this.play = button({
-      label: 'Play this take',
+      label: t('takes.play'),
       icon: 'play',
       bare: true,
       size: 'small',
@@ -70,20 +79,20 @@ export class TakeCard {
   }
 
   update(shown: ShownTake): void {
-    const now = JSON.stringify(shown);
-    if (now === this.before) return;
-    this.before = now;
+    const key = JSON.stringify(shown);
+    if (key === this.rendered) return;
+    this.rendered = key;
     const { take, number, chosen, readOnly } = shown;
     if (!this.shown) this.wave.show(`take:${take.id}`, Math.round(take.seconds * SAMPLE_RATE));
     this.shown = shown;
     this.element.toggleAttribute('data-chosen', chosen);
     this.choose.checked = chosen;
-    this.name.textContent = `Take ${number}`;
-    this.play.setAttribute('aria-label', `Play take ${number}`);
-    this.remove.setAttribute('aria-label', `Delete take ${number}`);
-    this.star.setAttribute('aria-label', `Star take ${number}`);
+    this.name.textContent = t('takes.take', { n: number });
+    this.play.setAttribute('aria-label', t('takes.play_take', { n: number }));
+    this.remove.setAttribute('aria-label', t('takes.delete_take', { n: number }));
+    this.star.setAttribute('aria-label', t('takes.star_take', { n: number }));
     this.star.setAttribute('aria-pressed', String(take.starred));
-    this.star.title = take.starred ? 'Remove the star' : 'Star: remember this one';
+    this.star.title = take.starred ? t('takes.remove_star') : t('takes.add_star');
     this.star.replaceChildren(icon('star', take.starred));
     this.choose.disabled = this.star.disabled = this.remove.disabled = readOnly;
     this.facts.replaceChildren(...factsOf(take));
@@ -93,10 +102,6 @@ export class TakeCard {
 
   redraw(): void {
     this.wave.redraw();
-  }
-
-  dispose(): void {
-    this.wave.dispose();
   }
 
   private get id(): string {
@@ -112,38 +117,32 @@ export class TakeCard {
   }
 
   private async delete(): Promise<void> {
-    const words = `Take ${this.shown!.number} deleted.`;
-    if (await this.ask('delete_take', { take: this.id })) this.deleted(words);
+    const message = t('takes.take_deleted', { n: this.shown!.number });
+    if (await this.ask('delete_take', { take: this.id })) this.deleted(message);
   }
 }
 
 function factsOf(take: TakeState): HTMLElement[] {
   const facts: [string, string | null][] = [
-    ['Length', span(take.seconds)],
-    ['Seed', take.seed === null ? null : String(take.seed)],
-    ['Steps', take.num_steps === null ? null : String(take.num_steps)],
-    ['CFG', take.cfg_scale === null ? null : take.cfg_scale.toFixed(1)],
-    ['RTF', take.rtf === null ? null : take.rtf.toFixed(2)],
-    ['Model', take.model.split('/').at(-1) || null],
+    [t('takes.length'), span(take.seconds)],
+    [t('takes.seed'), take.seed === null ? null : String(take.seed)],
+    [t('takes.steps'), take.num_steps === null ? null : String(take.num_steps)],
+    [t('takes.cfg'), take.cfg_scale === null ? null : take.cfg_scale.toFixed(1)],
+    [t('takes.rtf'), take.rtf === null ? null : take.rtf.toFixed(2)],
+    [t('takes.model'), take.model.split('/').at(-1) || null],
   ];
-  return facts.flatMap(([word, value]) =>
-    value === null ? [] : [h('div', null, h('dt', null, word), h('dd', { title: value }, value))],
+  return facts.flatMap(([name, value]) =>
+    value === null ? [] : [h('div', null, h('dt', null, name), h('dd', { title: value }, value))],
   );
 }
 
 function marksOf({ take, chosen }: ShownTake): HTMLElement[] {
   const marks = [];
-  if (chosen) marks.push(badge('chosen', 'accent'));
-  if (take.context_changed)
-    marks.push(badge('context changed', 'warning', 'It was spoken after other takes than are chosen now'));
-  if (ENDS[take.ended]) marks.push(badge(ENDS[take.ended], 'warning'));
-  if (take.odd_length)
-    marks.push(
-      badge(
-        `unusually ${take.odd_length}`,
-        'warning',
-        `Far too ${take.odd_length} for its text: listen to it, and regenerate it if words are wrong`,
-      ),
-    );
+  const ending = ENDINGS[take.ended];
+  if (chosen) marks.push(badge(t('takes.chosen'), 'accent'));
+  if (take.context_changed) marks.push(badge(t('takes.context_mark'), 'warning', t('takes.take_context_hint')));
+  if (ending) marks.push(badge(t(ending), 'warning'));
+  if (take.odd_length === 'short') marks.push(badge(t('takes.unusually_short'), 'warning', t('takes.short_hint')));
+  if (take.odd_length === 'long') marks.push(badge(t('takes.unusually_long'), 'warning', t('takes.long_hint')));
   return marks;
 }

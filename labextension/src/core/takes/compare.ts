@@ -1,54 +1,58 @@
-/** Two takes against each other: heard from the same place, blind if wished, the better one chosen. */
+/** A/B comparison of two takes: in sync, blind on request; the preferred take becomes the chosen one. */
 
 import { h } from '../ui/dom';
 import type { Host } from '../host/host';
+import { Disposers } from '../ui/disposers';
 import { button, check, type Failures, relabel } from '../ui/elements';
 import { clock } from '../ui/format';
 import { fetchAudio } from '../ui/pcm';
 import type { TakeState } from '../host/traits';
-import { pair, reveal, title, type Letter, type Pairing } from './blind';
-import { Duet } from './ab_player';
+import { t } from '../strings';
+import { ABPlayer } from './ab_player';
+import { label, pair, reveal, type Letter, type Pairing } from './blind';
 
 const LETTERS = ['A', 'B'] as const;
 
 export class Comparison {
   readonly element: HTMLElement;
+  private readonly disposers = new Disposers();
+  readonly dispose = this.disposers.dispose;
   readonly button = button({
-    label: 'Compare A/B',
+    label: t('takes.compare_button'),
     icon: 'compare',
     size: 'small',
-    title: 'Hear two takes in turn, from the same place',
+    title: t('takes.compare_hint'),
     onclick: () => this.open(this.element.hidden),
   });
   private turn = '';
   private takes: readonly TakeState[] = [];
   private picks: [string, string] = ['', ''];
   private pairing: Pairing = pair('', '', false);
-  private duet: Duet | null = null;
+  private player: ABPlayer | null = null;
   private context: AudioContext | null = null;
   private loading = 0;
 
-  private readonly blind = check('Blind: hide which is which', () => this.restart());
+  private readonly blind = check(t('takes.blind'), () => this.restart());
   private readonly selects = LETTERS.map((letter, at) => {
     const onchange = (): void => this.pick(at as 0 | 1);
-    return h('select', { class: 'vvnb-select', 'aria-label': `Take compared as ${letter}`, onchange });
+    return h('select', { class: 'vvnb-select', 'aria-label': t('takes.take_for_letter', { letter }), onchange });
   });
   private readonly choosing = h(
     'div',
     { class: 'vvnb-compare-picks' },
     this.selects[0],
-    h('span', { class: 'vvnb-hint' }, 'and'),
+    h('span', { class: 'vvnb-hint' }, t('takes.and')),
     this.selects[1],
   );
   private readonly toggle = button({
-    label: 'Play both',
+    label: t('takes.play_both'),
     icon: 'play',
     bare: true,
     kind: 'primary',
     onclick: () => void this.playPause(),
   });
   private readonly letters = LETTERS.map((letter, at) =>
-    button({ label: letter, pressed: false, onclick: () => this.hear(at as 0 | 1) }),
+    button({ label: letter, pressed: false, onclick: () => this.switchTo(at as 0 | 1) }),
   );
   private readonly position = h('input', {
     type: 'range',
@@ -57,20 +61,20 @@ export class Comparison {
     max: 1,
     step: 0.01,
     value: 0,
-    'aria-label': 'Position',
-    oninput: () => this.duet?.seek(Number(this.position.value)),
+    'aria-label': t('takes.position'),
+    oninput: () => this.player?.seek(Number(this.position.value)),
   });
   private readonly time = h('span', { class: 'vvnb-hint vvnb-compare-time' });
   private readonly preferences = LETTERS.map((letter) =>
-    button({ label: `Prefer ${letter}`, icon: 'check', size: 'small', onclick: () => this.prefer(letter) }),
+    button({ label: t('takes.prefer', { letter }), icon: 'check', size: 'small', onclick: () => this.prefer(letter) }),
   );
   private readonly revealing = button({
-    label: 'Reveal',
+    label: t('takes.reveal'),
     size: 'small',
-    onclick: () => this.become(reveal(this.pairing)),
+    onclick: () => this.setPairing(reveal(this.pairing)),
   });
   private readonly again = button({
-    label: 'Shuffle again',
+    label: t('takes.shuffle_again'),
     size: 'small',
     kind: 'quiet',
     onclick: () => this.restart(),
@@ -84,37 +88,33 @@ export class Comparison {
     const row = (...children: HTMLElement[]): HTMLElement =>
       h('div', { class: 'vvnb-row', 'data-nowrap': true }, ...children);
     const close = button({
-      label: 'Close the comparison',
+      label: t('takes.close_comparison'),
       icon: 'close',
       bare: true,
       kind: 'quiet',
       size: 'small',
       onclick: () => this.open(false),
     });
-    const keys = [
-      h('kbd', null, 'A'),
-      ' and ',
-      h('kbd', null, 'B'),
-      ' change over at the same place, ',
-      h('kbd', null, 'Space'),
-      ' plays and pauses.',
-    ];
+    this.disposers.add(
+      () => this.unload(),
+      () => void this.context?.close(),
+    );
     this.button.setAttribute('aria-expanded', 'false');
     this.element = h(
       'div',
       {
         class: 'vvnb-compare',
         role: 'group',
-        'aria-label': 'Compare two takes',
+        'aria-label': t('takes.compare_two'),
         hidden: true,
         onkeydown: (event) => this.key(event),
       },
-      row(h('h4', null, 'Compare'), h('span', { class: 'vvnb-grow' }), this.blind.element, close),
+      row(h('h4', null, t('takes.compare')), h('span', { class: 'vvnb-grow' }), this.blind.element, close),
       this.choosing,
       row(this.toggle, h('div', { class: 'vvnb-letters' }, ...this.letters), this.position, this.time),
       h('div', { class: 'vvnb-row' }, ...this.preferences, this.revealing, this.again),
       this.verdict,
-      h('p', { class: 'vvnb-hint vvnb-keys' }, ...keys),
+      h('p', { class: 'vvnb-hint vvnb-keys' }, ...withKeys(t('takes.keys'))),
     );
   }
 
@@ -128,25 +128,22 @@ export class Comparison {
     this.turn = turn;
     const first = takes.find((take) => take.id === chosen) ?? takes[0];
     this.picks = [first?.id ?? '', takes.filter((take) => take.id !== first?.id).at(-1)?.id ?? ''];
-    const name = (take: TakeState, at: number): string =>
-      `Take ${at + 1}, seed ${take.seed ?? '?'}${take.id === chosen ? ' (chosen)' : ''}`;
+    const options = takes.map((take, index): [string, string] => {
+      const values = { n: index + 1, seed: take.seed ?? '?' };
+      return [take.id, take.id === chosen ? t('takes.chosen_option', values) : t('takes.option', values)];
+    });
     for (const select of this.selects)
-      select.replaceChildren(...takes.map((take, at) => h('option', { value: take.id }, name(take, at))));
+      select.replaceChildren(...options.map(([value, text]) => h('option', { value }, text)));
     if (takes.length < 2) this.element.hidden = true;
     this.button.setAttribute('aria-expanded', String(!this.element.hidden));
     this.restart();
-  }
-
-  dispose(): void {
-    this.silence();
-    void this.context?.close();
   }
 
   private open(on: boolean): void {
     this.element.hidden = !on;
     this.button.setAttribute('aria-expanded', String(on));
     if (on) this.restart();
-    else this.silence();
+    else this.unload();
     (on ? this.toggle : this.button).focus();
   }
 
@@ -158,69 +155,73 @@ export class Comparison {
   }
 
   private restart(): void {
-    this.silence();
+    this.unload();
     this.verdict.textContent = '';
-    this.become(pair(...this.picks, this.blind.input.checked));
+    this.setPairing(pair(...this.picks, this.blind.input.checked));
   }
 
-  private become(pairing: Pairing): void {
+  private setPairing(pairing: Pairing): void {
     this.pairing = pairing;
     this.draw();
   }
 
-  private silence(): void {
+  private unload(): void {
     this.loading += 1;
-    this.duet?.dispose();
-    this.duet = null;
+    this.player?.dispose();
+    this.player = null;
   }
 
   private async playPause(): Promise<void> {
-    if (this.duet?.playing) return this.duet.pause();
-    if (!this.duet) {
-      const mine = (this.loading += 1);
-      const context = (this.context ??= new AudioContext()); // within the click, or the browser won't let it sound
+    if (this.player?.playing) return this.player.pause();
+    if (!this.player) {
+      const loading = (this.loading += 1);
+      const context = (this.context ??= new AudioContext()); // created in the click, or the browser blocks audio
       await this.failures.during(async () => {
         const { A, B } = this.pairing.takes;
         const audio = await Promise.all([fetchAudio(this.host, `take:${A}`), fetchAudio(this.host, `take:${B}`)]);
-        if (mine === this.loading) this.duet = new Duet(context, audio, () => this.draw());
+        if (loading === this.loading) this.player = new ABPlayer(context, audio, () => this.draw());
       });
-      if (mine !== this.loading) return;
+      if (loading !== this.loading) return;
     }
-    this.duet?.play();
+    this.player?.play();
     this.tick();
   }
 
-  private hear(which: 0 | 1): void {
-    if (this.duet) this.duet.switchTo(which);
-    else void this.playPause().then(() => this.duet?.switchTo(which));
+  private switchTo(which: 0 | 1): void {
+    if (this.player) this.player.switchTo(which);
+    else void this.playPause().then(() => this.player?.switchTo(which));
   }
 
   private prefer(letter: Letter): void {
     const take = this.pairing.takes[letter];
-    this.become(reveal(this.pairing));
-    this.verdict.textContent = `${letter} is ${this.nameOf(take)}, now chosen.`;
+    this.setPairing(reveal(this.pairing));
+    this.verdict.textContent = t('takes.verdict', { letter, n: this.numberOf(take) });
     void this.failures.during(() => this.host.channel.call('choose_take', { turn: this.turn, take }));
   }
 
-  private readonly nameOf = (id: string): string => `take ${this.takes.findIndex((take) => take.id === id) + 1}`;
+  private numberOf(id: string): number {
+    return this.takes.findIndex((take) => take.id === id) + 1;
+  }
 
   private readonly tick = (): void => {
-    if (!this.duet?.playing) return;
-    this.position.value = String(this.duet.position);
-    this.time.textContent = clock(this.duet.position, true);
+    if (!this.player?.playing) return;
+    this.position.value = String(this.player.position);
+    this.time.textContent = clock(this.player.position, true);
     requestAnimationFrame(this.tick);
   };
 
   private draw(): void {
-    const { duet, pairing } = this;
+    const { player, pairing } = this;
+    const nameOf = (letter: Letter, take: string): string => t('takes.revealed', { letter, n: this.numberOf(take) });
     this.letters.forEach((letter, at) => {
-      letter.textContent = title(pairing, LETTERS[at]!, this.nameOf);
-      letter.setAttribute('aria-pressed', String(at === duet?.heard));
+      letter.textContent = label(pairing, LETTERS[at]!, nameOf);
+      letter.setAttribute('aria-pressed', String(at === player?.active));
     });
-    relabel(this.toggle, duet?.playing ? 'Pause' : 'Play both', duet?.playing ? 'pause' : 'play');
-    this.position.max = String(duet?.seconds ?? 1);
-    this.position.value = String(duet?.position ?? 0);
-    this.time.textContent = clock(duet?.position ?? 0, true);
+    if (player?.playing) relabel(this.toggle, t('common.pause'), 'pause');
+    else relabel(this.toggle, t('takes.play_both'), 'play');
+    this.position.max = String(player?.seconds ?? 1);
+    this.position.value = String(player?.position ?? 0);
+    this.time.textContent = clock(player?.position ?? 0, true);
     this.choosing.hidden = !pairing.revealed;
     this.revealing.hidden = pairing.revealed;
     this.again.hidden = !pairing.blind || !pairing.revealed;
@@ -231,7 +232,7 @@ export class Comparison {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const key = event.key.toLowerCase();
     const field = (event.target as HTMLElement).closest('select, button, input[type="checkbox"]');
-    if (key === 'a' || key === 'b') this.hear(key === 'a' ? 0 : 1);
+    if (key === 'a' || key === 'b') this.switchTo(key === 'a' ? 0 : 1);
     else if (key === ' ' && !field) void this.playPause();
     else if (key === 'escape') this.open(false);
     else return;
@@ -239,3 +240,7 @@ export class Comparison {
     event.stopPropagation();
   }
 }
+
+/** Text with `keys` in backticks as keyboard keys. */
+const withKeys = (text: string): (Node | string)[] =>
+  text.split('`').map((part, index) => (index % 2 ? h('kbd', null, part) : part));

@@ -1,31 +1,24 @@
-/** One turn's lane: its takes side by side, what can be done with them, and the pause after it. */
+/** Lane of one turn: its takes side by side, actions on them, and the pause after the turn. */
 
 import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
 import { badge, button, type Failures, freshId } from '../ui/elements';
-import { count } from '../ui/format';
 import { help } from '../ui/popover';
+import { Disposers } from '../ui/disposers';
 import { Keyed } from '../ui/watch';
-import {
-  isBusy,
-  standing,
-  turnsOf,
-  type JobState,
-  type ProjectState,
-  type Speaker,
-  type TakeState,
-  type TurnState,
-} from '../host/traits';
+import { isBusy, displayState, type TakeState, type TurnState } from '../host/traits';
+import { turnsOf } from '../host/turns';
+import { t } from '../strings';
 import { Comparison } from './compare';
 import { TakeCard, type ShownTake } from './card';
-import { linesOf } from './takes';
+import { linesOf } from './lines';
 
 const LONGEST_GAP_MS = 60_000;
 
-const RESPEAK = 'A new take of this turn, after the takes chosen before it; the other turns stay as they are';
-
 export class Lane {
   readonly element: HTMLElement;
+  private readonly disposers = new Disposers();
+  readonly dispose = this.disposers.dispose;
   private turn: TurnState | null = null;
   private readonly title = h('h3');
   private readonly marks = h('span', { class: 'vvnb-row', 'data-tight': true });
@@ -36,7 +29,7 @@ export class Lane {
   private readonly cards = h('div', {
     class: 'vvnb-take-cards',
     role: 'radiogroup',
-    'aria-label': 'Takes of this turn',
+    'aria-label': t('takes.takes_of_turn'),
   });
   private readonly takes: Keyed<ShownTake, TakeCard>;
   private readonly none = h('p', { class: 'vvnb-hint' });
@@ -47,31 +40,33 @@ export class Lane {
     bus: Bus,
     failures: Failures,
     undo: HTMLElement,
-    deleted: (words: string) => void,
+    deleted: (message: string) => void,
   ) {
     const group = freshId('take');
-    this.takes = new Keyed(
-      this.cards,
-      (shown) => shown.take.id,
-      () => new TakeCard(host, bus, group, failures, deleted),
+    this.takes = this.disposers.child(
+      new Keyed(
+        this.cards,
+        (shown) => shown.take.id,
+        () => new TakeCard(host, bus, group, failures, deleted),
+      ),
     );
-    this.compare = new Comparison(host, failures);
+    this.compare = this.disposers.child(new Comparison(host, failures));
     this.gap = gapField(host, failures, () => this.turn);
     this.play = button({
-      label: 'Play from here',
+      label: t('takes.play_from_here'),
       icon: 'play',
       size: 'small',
       onclick: () => this.turn && bus.emit('seek', { turn: this.turn.id }),
     });
     this.regenerate = button({
-      label: 'Speak again',
+      label: t('takes.regenerate'),
       icon: 'regenerate',
       size: 'small',
       onclick: () => this.turn && void failures.during(() => host.channel.call('regenerate', { turn: this.turn!.id })),
     });
     this.element = h(
       'div',
-      { class: 'vvnb-lane', tabindex: -1, role: 'region', 'aria-label': 'The selected turn' },
+      { class: 'vvnb-lane', tabindex: -1, role: 'region', 'aria-label': t('takes.selected_turn') },
       h(
         'div',
         { class: 'vvnb-row' },
@@ -90,17 +85,17 @@ export class Lane {
     );
   }
 
-  /** Show a turn, what it says and its takes. */
+  /** Show a turn, its text and its takes. */
   show(id: string | null): void {
     const turns = turnsOf(this.host);
-    const at = turns.findIndex((candidate) => candidate.id === id);
-    const turn = (this.turn = turns[at] ?? null);
+    const index = turns.findIndex((candidate) => candidate.id === id);
+    const turn = (this.turn = turns[index] ?? null);
     if (!turn) return;
-    const all = this.host.get<Record<string, TakeState>>('takes') ?? {};
+    const all = this.host.get('takes') ?? {};
     const takes = turn.takes.map((take) => all[take]).filter((take) => take !== undefined);
-    const readOnly = this.host.get<ProjectState | undefined>('project')?.read_only ?? false;
-    this.title.textContent = `Turn ${at + 1}, ${turn.speaker}`;
-    this.text.textContent = linesOf(this.host.get<string>('script') ?? '', [turn]).get(turn.id) ?? '';
+    const readOnly = this.host.get('project')?.read_only ?? false;
+    this.title.textContent = t('takes.turn_title', { n: index + 1, speaker: turn.speaker });
+    this.text.textContent = linesOf(this.host.get('script') ?? '', [turn]).get(turn.id) ?? '';
     this.marks.replaceChildren(...marksOf(turn));
     this.takes.update(
       takes.map((take, index) => ({ take, number: index + 1, chosen: take.id === turn.chosen, readOnly })),
@@ -110,8 +105,8 @@ export class Lane {
       turn.state === 'unspeakable'
         ? `${turn.reason}.`
         : turn.state === 'speaking'
-          ? 'It is being spoken.'
-          : 'Nothing was spoken of this turn yet. Generate speaks it, or press “Speak”.';
+          ? t('takes.generating')
+          : t('takes.no_takes');
     this.recolor(turn, takes);
     this.showActions(turn, readOnly);
     this.compare.show(turn.id, takes, turn.chosen, readOnly);
@@ -122,23 +117,21 @@ export class Lane {
     (this.element.querySelector<HTMLElement>('.vvnb-take input:checked, .vvnb-take input') ?? this.regenerate).focus();
   }
 
-  dispose(): void {
-    this.compare.dispose();
-    this.takes.dispose();
-  }
-
   private showActions(turn: TurnState, readOnly: boolean): void {
     const whole = this.host.get('mode') === 'whole';
-    this.regenerate.disabled =
-      readOnly || whole || turn.state === 'unspeakable' || isBusy(this.host.get<JobState>('job'));
-    this.regenerate.lastChild!.textContent = turn.takes.length ? 'Speak again' : 'Speak';
+    this.regenerate.disabled = readOnly || whole || turn.state === 'unspeakable' || isBusy(this.host.get('job'));
+    this.regenerate.lastChild!.textContent = turn.takes.length ? t('takes.regenerate') : t('takes.generate');
     this.regenerate.title =
-      turn.state === 'unspeakable' ? turn.reason : whole ? 'Only where the mode is “turn by turn”' : RESPEAK;
+      turn.state === 'unspeakable'
+        ? turn.reason
+        : whole
+          ? t('takes.turn_mode_only', { mode: t('controls.mode_turns') })
+          : t('takes.regenerate_hint');
     this.play.disabled = turn.chosen === null;
   }
 
   private recolor(turn: TurnState, takes: readonly TakeState[]): void {
-    const speakers = this.host.get<Speaker[]>('speakers') ?? [];
+    const speakers = this.host.get('speakers') ?? [];
     const color = speakers.find((known) => known.label === turn.speaker)?.color ?? '';
     if (this.element.style.getPropertyValue('--speaker') === color) return;
     this.element.style.setProperty('--speaker', color);
@@ -148,22 +141,13 @@ export class Lane {
 
 function marksOf(turn: TurnState): HTMLElement[] {
   const marks = [];
-  if (turn.state === 'changed')
-    marks.push(badge('changed since', 'warning', 'The text or the voice is no longer what the chosen take said'));
-  if (standing(turn) === 'partial')
-    marks.push(badge('stopped', 'warning', 'The chosen take was stopped before its end. Generate replaces it.'));
-  if (turn.context_changed)
-    marks.push(
-      badge(
-        'context changed',
-        'warning',
-        'The chosen take was spoken after other takes than are chosen now. It can stay, or be spoken again.',
-      ),
-    );
-  if (turn.state === 'unspeakable') marks.push(badge('skipped', 'warning', turn.reason));
-  if (turn.state === 'speaking') marks.push(badge('speaking', 'accent'));
-  if (turn.state === 'queued') marks.push(badge('waiting'));
-  if (turn.takes.length) marks.push(badge(count(turn.takes.length, 'take')));
+  if (turn.state === 'changed') marks.push(badge(t('takes.changed_mark'), 'warning', t('takes.changed_hint')));
+  if (displayState(turn) === 'partial') marks.push(badge(t('takes.partial_mark'), 'warning', t('takes.partial_hint')));
+  if (turn.context_changed) marks.push(badge(t('takes.context_mark'), 'warning', t('takes.context_hint')));
+  if (turn.state === 'unspeakable') marks.push(badge(t('takes.skipped_mark'), 'warning', turn.reason));
+  if (turn.state === 'speaking') marks.push(badge(t('takes.generating_mark'), 'accent'));
+  if (turn.state === 'queued') marks.push(badge(t('takes.queued_mark')));
+  if (turn.takes.length) marks.push(badge(t('common.takes', { count: turn.takes.length })));
   return marks;
 }
 
@@ -192,18 +176,14 @@ function gapField(
     if (input.value === '' || !Number.isFinite(typed)) set(null);
     else set(Math.min(LONGEST_GAP_MS, Math.max(0, typed)));
   });
-  const reset = button({ label: 'As in the script', kind: 'link', size: 'small', onclick: () => set(null) });
+  const reset = button({ label: t('takes.pause_from_script'), kind: 'link', size: 'small', onclick: () => set(null) });
   return {
     element: h(
       'div',
       { class: 'vvnb-row vvnb-gap' },
-      h('label', { for: id }, 'Pause after this turn'),
+      h('label', { for: id }, t('takes.pause_after')),
       h('span', { class: 'vvnb-row', 'data-tight': true, 'data-nowrap': true }, input, 'ms'),
-      help(
-        'Pause after this turn',
-        'Silence put in when the turns are joined. Nothing has to be spoken again for it.',
-        'A pause can also stand in the script, as [pause:500].',
-      ),
+      help(t('takes.pause_after'), t('takes.pause_help'), t('takes.pause_in_script')),
       reset,
     ),
     update(readOnly) {

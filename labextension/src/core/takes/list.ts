@@ -1,10 +1,12 @@
-/** The turns as a list one walks with the arrow keys; three hundred rows cost nothing that is not on the screen. */
+/** List of the turns, for the arrow keys; rows are re-rendered only if they change. */
 
 import { h } from '../ui/dom';
 import { icon, type IconName } from '../ui/icons';
-import { clock, count } from '../ui/format';
+import { clock } from '../ui/format';
 import { Keyed } from '../ui/watch';
-import { standing, type Speaker, type Standing, type TurnState } from '../host/traits';
+import { displayState, type Speaker, type DisplayState, type TurnState } from '../host/traits';
+import { t } from '../strings';
+import { stateText } from './state_text';
 
 export interface TurnList {
   element: HTMLElement;
@@ -14,7 +16,8 @@ export interface TurnList {
     speakers: readonly Speaker[],
     selected: string | null,
   ): void;
-  light(turn: string | null): void;
+  /** Mark the turn being played. */
+  highlight(turn: string | null): void;
 }
 
 interface Shown {
@@ -25,22 +28,20 @@ interface Shown {
   selected: boolean;
 }
 
-const STATES: Record<Standing, readonly [string, IconName?]> = {
-  unspoken: ['not spoken yet'],
-  queued: ['waiting'],
-  speaking: ['being spoken', 'wave'],
-  spoken: ['spoken', 'check'],
-  partial: ['stopped before its end', 'alert'],
-  context: ['spoken, but what came before has changed', 'regenerate'],
-  changed: ['changed since it was spoken', 'alert'],
-  unspeakable: ['skipped', 'alert'],
+const ICONS: Partial<Record<DisplayState, IconName>> = {
+  speaking: 'wave',
+  spoken: 'check',
+  partial: 'alert',
+  context: 'regenerate',
+  changed: 'alert',
+  unspeakable: 'alert',
 };
 
 export function turnList(onselect: (id: string, enter: boolean) => void): TurnList {
-  const element = h('div', { class: 'vvnb-turns', role: 'listbox', 'aria-label': 'Turns' });
+  const element = h('div', { class: 'vvnb-turns', role: 'listbox', 'aria-label': t('takes.turns') });
   let ids: string[] = [];
   let current: string | null = null;
-  let lit: string | null = null;
+  let highlighted: string | null = null;
   const rows = new Keyed<Shown, ReturnType<typeof turnRow>>(
     element,
     (shown) => shown.turn.id,
@@ -51,10 +52,15 @@ export function turnList(onselect: (id: string, enter: boolean) => void): TurnLi
     rows.get(id)?.element.focus();
   };
   element.addEventListener('keydown', (event) => {
-    const at = ids.indexOf(current ?? '');
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: ids.length - 1, PageDown: at + 10, PageUp: at - 10 }[
-      event.key
-    ];
+    const index = ids.indexOf(current ?? '');
+    const to = {
+      ArrowDown: index + 1,
+      ArrowUp: index - 1,
+      Home: 0,
+      End: ids.length - 1,
+      PageDown: index + 10,
+      PageUp: index - 10,
+    }[event.key];
     if (to !== undefined) {
       event.preventDefault();
       const id = ids[Math.min(ids.length - 1, Math.max(0, to))];
@@ -71,19 +77,19 @@ export function turnList(onselect: (id: string, enter: boolean) => void): TurnLi
       ids = turns.map((turn) => turn.id);
       current = selected;
       rows.update(
-        turns.map((turn, at) => ({
+        turns.map((turn, index) => ({
           turn,
-          number: at + 1,
+          number: index + 1,
           text: texts.get(turn.id) ?? '',
           color: colors.get(turn.speaker) ?? '',
           selected: turn.id === selected,
         })),
       );
     },
-    light(turn) {
-      if (lit) rows.get(lit)?.element.removeAttribute('data-lit');
-      lit = turn;
-      if (turn) rows.get(turn)?.element.setAttribute('data-lit', '');
+    highlight(turn) {
+      if (highlighted) rows.get(highlighted)?.element.removeAttribute('data-current');
+      highlighted = turn;
+      if (turn) rows.get(turn)?.element.setAttribute('data-current', '');
     },
   };
 }
@@ -105,29 +111,31 @@ function turnRow(onclick: () => void): { element: HTMLElement; update(shown: Sho
     seconds,
     state,
   );
-  let before = '';
+  let rendered = '';
   return {
     element,
     update(shown) {
       const { turn, selected } = shown;
-      const now = JSON.stringify([turn, shown.number, shown.text, shown.color, selected]);
-      if (now === before) return;
-      before = now;
+      const key = JSON.stringify([turn, shown.number, shown.text, shown.color, selected]);
+      if (key === rendered) return;
+      rendered = key;
       element.style.setProperty('--speaker', shown.color || 'var(--vvnb-muted)');
       element.setAttribute('aria-selected', String(selected));
       element.tabIndex = selected ? 0 : -1;
-      element.dataset['state'] = standing(turn);
+      element.dataset['state'] = displayState(turn);
       number.textContent = String(shown.number);
       speaker.textContent = turn.speaker;
       text.textContent = shown.text;
-      takes.textContent = turn.takes.length > 1 ? `${turn.takes.length} takes` : '';
+      takes.textContent = turn.takes.length > 1 ? t('common.takes', { count: turn.takes.length }) : '';
       seconds.textContent =
         turn.state === 'unspeakable' ? '–' : turn.seconds === null ? `~${clock(turn.estimated)}` : clock(turn.seconds);
-      const [words, name] = STATES[standing(turn)];
+      const name = ICONS[displayState(turn)];
+      const words = stateText(turn);
+      const summary = t('takes.row_summary', { state: words, takes: t('common.takes', { count: turn.takes.length }) });
       state.title = turn.reason || words;
       state.replaceChildren(
         name ? icon(name) : h('span', { class: 'vvnb-turn-open' }),
-        h('span', { class: 'vvnb-visually-hidden' }, `, ${words}, ${count(turn.takes.length, 'take')}`),
+        h('span', { class: 'vvnb-visually-hidden' }, summary),
       );
       state.toggleAttribute('data-context', turn.context_changed);
     },

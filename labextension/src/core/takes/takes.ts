@@ -1,12 +1,14 @@
-/** Takes: on one side the turns, on the other what was spoken of the one that is looked at. */
+/** Takes panel: a list of the turns, and the takes of the selected turn. */
 
 import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
 import { button, Failures } from '../ui/elements';
 import { Toasts } from '../ui/popover';
 import { Disposers, watch } from '../ui/watch';
-import { turnsOf, type TurnState } from '../host/traits';
+import { turnsOf } from '../host/turns';
+import { t } from '../strings';
 import { Lane } from './lane';
+import { linesOf } from './lines';
 import { turnList } from './list';
 
 export function mountTakes(root: HTMLElement, host: Host, bus: Bus): () => void {
@@ -16,7 +18,7 @@ export function mountTakes(root: HTMLElement, host: Host, bus: Bus): () => void 
   let selected: string | null = null;
 
   const undo = button({
-    label: 'Undo',
+    label: t('takes.undo'),
     icon: 'undo',
     size: 'small',
     onclick: () => void failures.during(() => host.channel.call('undo', {})),
@@ -24,21 +26,23 @@ export function mountTakes(root: HTMLElement, host: Host, bus: Bus): () => void 
   const list = turnList((id, enter) => {
     selected = id;
     render();
-    if (enter) detail.focus();
+    if (enter) lane.focus();
   });
-  const detail = new Lane(host, bus, failures, undo, (words) =>
-    toasts.show(words, { label: 'Undo', run: () => undo.click() }),
+  const lane = disposers.child(
+    new Lane(host, bus, failures, undo, (message) =>
+      toasts.show(message, { label: t('takes.undo'), run: () => undo.click() }),
+    ),
   );
   const empty = h(
     'div',
     { class: 'vvnb-empty' },
-    h('strong', null, 'No turns yet'),
-    h('span', null, 'Every line of the script keeps the takes that were spoken of it here.'),
+    h('strong', null, t('takes.no_turns')),
+    h('span', null, t('takes.no_turns_hint')),
   );
-  const body = h('div', { class: 'vvnb-takes-body' }, list.element, detail.element);
+  const body = h('div', { class: 'vvnb-takes-body' }, list.element, lane.element);
   const section = h(
     'section',
-    { class: 'vvnb-takes', 'aria-label': 'Takes' },
+    { class: 'vvnb-takes', 'aria-label': t('takes.takes') },
     failures.element,
     empty,
     body,
@@ -53,32 +57,18 @@ export function mountTakes(root: HTMLElement, host: Host, bus: Bus): () => void 
     }
     empty.hidden = turns.length > 0;
     body.hidden = !turns.length;
-    list.update(turns, linesOf(host.get<string>('script') ?? '', turns), host.get('speakers') ?? [], selected);
-    detail.show(selected);
-    const words = host.get<string>('can_undo') ?? '';
-    undo.hidden = !words;
-    undo.title = words ? `Undo: ${words}` : '';
-    undo.setAttribute('aria-label', undo.title || 'Undo');
+    list.update(turns, linesOf(host.get('script') ?? '', turns), host.get('speakers') ?? [], selected);
+    lane.show(selected);
+    const action = host.get('can_undo') ?? '';
+    undo.hidden = !action;
+    undo.title = action ? t('takes.undo_action', { action }) : '';
+    undo.setAttribute('aria-label', undo.title || t('takes.undo'));
   };
   disposers.add(
     watch(host, ['turns', 'takes', 'script', 'speakers', 'can_undo', 'project', 'job'], render),
     host.channel.onConnection(render),
-    bus.on('lit', ({ turn }) => list.light(turn)),
-    () => detail.dispose(),
+    bus.on('currentTurn', ({ turn }) => list.highlight(turn)),
     () => section.remove(),
   );
   return disposers.dispose;
-}
-
-const LABEL = /^\s*(?:\[\d+\]|[^:\n]{1,80}?)\s*:\s*/;
-
-/** What each turn says, from the script's lines. */
-export function linesOf(script: string, turns: readonly TurnState[]): Map<string, string> {
-  const lines = script.split(/\r\n|\r|\n/);
-  return new Map(
-    turns.map((turn) => {
-      const text = lines.slice(turn.line - 1, Math.max(turn.line, turn.end_line)).join(' ');
-      return [turn.id, text.replace(LABEL, '').replace(/\s+/g, ' ').trim()];
-    }),
-  );
 }

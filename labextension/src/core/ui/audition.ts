@@ -1,7 +1,9 @@
-/** Hearing a voice or a rendering where there is no player: one source at a time, with a bar to stop it. */
+/** Audition bar: plays one source at a time where there is no player. */
 
 import { h } from './dom';
 import type { Bus, Host } from '../host/host';
+import { t } from '../strings';
+import { Disposers } from './disposers';
 import { button, Failures } from './elements';
 import { clock } from './format';
 import { bufferOf, fetchAudio } from './pcm';
@@ -10,7 +12,7 @@ export function mountAudition(root: HTMLElement, host: Host, bus: Bus): () => vo
   const failures = new Failures();
   const name = h('span', { class: 'vvnb-ellipsis' });
   const time = h('span', { class: 'vvnb-hint' });
-  const stop = button({ label: 'Stop', icon: 'stop', size: 'small', onclick: () => halt() });
+  const stop = button({ label: t('common.stop'), icon: 'stop', size: 'small', onclick: () => halt() });
   const bar = h(
     'div',
     { class: 'vvnb-audition', hidden: true, role: 'status' },
@@ -31,7 +33,7 @@ export function mountAudition(root: HTMLElement, host: Host, bus: Bus): () => vo
   const play = async (wanted: string): Promise<void> => {
     halt();
     const mine = run;
-    context ??= new AudioContext(); // within the click, or the browser won't let it sound
+    context ??= new AudioContext(); // within the click, or the browser blocks it
     void context.resume();
     const audio = await fetchAudio(host, wanted);
     if (mine !== run) return;
@@ -50,12 +52,13 @@ export function mountAudition(root: HTMLElement, host: Host, bus: Bus): () => vo
     };
     tick();
   };
-  const off = bus.on('audition', ({ source: wanted }) => void failures.during(() => play(wanted)));
-  return () => {
-    off();
-    halt();
-    void context?.close();
-    bar.remove();
-    failures.element.remove();
-  };
+  const disposers = new Disposers();
+  disposers.add(
+    bus.on('audition', ({ source: wanted }) => void failures.during(() => play(wanted))),
+    halt,
+    () => void context?.close(),
+    () => bar.remove(),
+    () => failures.element.remove(),
+  );
+  return disposers.dispose;
 }

@@ -1,8 +1,7 @@
-/** A small helper to build elements; whatever is a text is put in as text, never as HTML. */
+/** Building DOM elements; text is always inserted as text, never as HTML. */
 
 export type Child = Node | string | number | null | undefined | false;
 type Listeners = { [K in keyof HTMLElementEventMap as `on${K}`]?: (event: HTMLElementEventMap[K]) => void };
-type Attribute = string | number | boolean | null | undefined;
 export type Props = Listeners & {
   [name: string]: unknown;
   class?: string;
@@ -13,7 +12,7 @@ export type Props = Listeners & {
  * Make an element: `h('button', { class: 'vv-button', 'aria-pressed': false, onclick: play }, 'Play')`.
  *
  * Functions named `on…` become listeners, `class`, `data-*`, `aria-*` and other strings attributes; `true`
- * sets an empty attribute (`aria-*` are written out), `false`, `null` and `undefined` leave one away.
+ * sets an empty attribute (`aria-*` get "true"), `false`, `null` and `undefined` set none.
  */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
@@ -21,7 +20,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   ...children: Child[]
 ): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(props ?? {})) setProp(element, name, value as Attribute);
+  for (const [name, value] of Object.entries(props ?? {})) setProp(element, name, value);
   append(element, ...children);
   return element;
 }
@@ -34,7 +33,7 @@ export function svg(tag: string, attributes: Record<string, string | number> = {
   return element;
 }
 
-/** Add children, leaving out what a condition made null or false. */
+/** Append children; skip null, undefined and false. */
 export function append(parent: Node, ...children: Child[]): void {
   for (const child of children) {
     if (child === null || child === undefined || child === false) continue;
@@ -42,7 +41,7 @@ export function append(parent: Node, ...children: Child[]): void {
   }
 }
 
-/** Put children in place of the ones an element has. */
+/** Replace an element's children. */
 export function replace(parent: Element, ...children: Child[]): void {
   parent.replaceChildren();
   append(parent, ...children);
@@ -60,7 +59,9 @@ function setProp(element: HTMLElement, name: string, value: unknown): void {
     Reflect.set(element, 'value', value ?? '');
   } else if (name.startsWith('aria-') && typeof value === 'boolean') {
     element.setAttribute(name, String(value));
-  } else if (value !== null && value !== undefined && value !== false) {
-    element.setAttribute(name, value === true ? '' : String(value));
+  } else if (value === true) {
+    element.setAttribute(name, '');
+  } else if (typeof value === 'string' || typeof value === 'number') {
+    element.setAttribute(name, String(value));
   }
 }

@@ -1,6 +1,7 @@
-/** The elements the room is built of, with their behavior. Their looks are in styles/. */
+/** Basic elements of the interface, with their behavior; their style is in styles/. */
 
 import { h, type Child, type Props } from './dom';
+import { t } from '../strings';
 import { icon, type IconName } from './icons';
 
 export interface ButtonOptions {
@@ -8,7 +9,7 @@ export interface ButtonOptions {
   icon?: IconName;
   kind?: 'primary' | 'quiet' | 'danger' | 'link';
   size?: 'small';
-  /** Show the icon alone; the label is then its name and its tooltip. */
+  /** Show only the icon, with the label as accessible name and tooltip. */
   bare?: boolean;
   title?: string;
   pressed?: boolean;
@@ -33,7 +34,7 @@ export function button(options: ButtonOptions): HTMLButtonElement {
   return h('button', props, options.icon && icon(options.icon), !bare && label);
 }
 
-/** Give a button another label, icon and state without losing the focus it may have. */
+/** Change a button's label and icon; it keeps the focus. */
 export function relabel(element: HTMLButtonElement, label: string, name: IconName): void {
   if (element.dataset['now'] === `${name} ${label}`) return;
   element.dataset['now'] = `${name} ${label}`;
@@ -53,18 +54,19 @@ export function badge(text: Child, tone?: Tone, title?: string): HTMLSpanElement
 
 const TONE_ICONS: Record<Tone, IconName> = { accent: 'info', good: 'check', warning: 'alert', danger: 'alert' };
 
-/** A remark with an icon; `onclose` makes it one that can be put away. */
+/** A message with an icon; `onclose` adds a button that dismisses it. */
 export function note(tone: Tone, content: Child[], onclose?: () => void): HTMLDivElement {
   return h(
     'div',
     { class: 'vvnb-note', 'data-tone': tone, role: tone === 'danger' ? 'alert' : null },
     icon(TONE_ICONS[tone]),
     h('div', { class: 'vvnb-grow' }, ...content),
-    onclose && button({ label: 'Dismiss', icon: 'close', bare: true, size: 'small', kind: 'quiet', onclick: onclose }),
+    onclose &&
+      button({ label: t('common.dismiss'), icon: 'close', bare: true, size: 'small', kind: 'quiet', onclick: onclose }),
   );
 }
 
-/** What went wrong, in words: what was found, what was expected, what to do. */
+/** A failure in words: what is wrong, what was expected, how to fix it. */
 export interface Failure {
   got: string;
   expected?: string;
@@ -81,8 +83,10 @@ export function failureOf(error: unknown): Failure {
   };
 }
 
+const withoutStop = (text: string): string => text.trim().replace(/[.。]$/, '');
+
 const sentence = (text: string): string => {
-  const whole = text.trim().replace(/\.$/, '');
+  const whole = withoutStop(text);
   return whole && `${whole[0]!.toUpperCase()}${whole.slice(1)}.`;
 };
 
@@ -91,14 +95,14 @@ export function failureNote(failure: Failure, onclose?: () => void): HTMLDivElem
     'danger',
     [
       h('div', null, h('strong', null, sentence(failure.got))),
-      failure.expected ? h('div', null, `Expected: ${failure.expected.replace(/\.$/, '')}.`) : null,
-      failure.remedy ? h('div', null, `What to do: ${failure.remedy.replace(/\.$/, '')}.`) : null,
+      failure.expected ? h('div', null, t('common.expected', { text: withoutStop(failure.expected) })) : null,
+      failure.remedy ? h('div', null, t('common.remedy', { text: withoutStop(failure.remedy) })) : null,
     ],
     onclose,
   );
 }
 
-/** A place for failures, newest only, announced when it appears. */
+/** Place for the latest failure, announced when it appears. */
 export class Failures {
   readonly element = h('div', { class: 'vvnb-failures' });
 
@@ -110,7 +114,7 @@ export class Failures {
     this.element.replaceChildren();
   }
 
-  /** Run something; what it throws is shown here. True when it went well. */
+  /** Run something and show what it throws; return true if it succeeded. */
   async during(work: () => Promise<unknown>): Promise<boolean> {
     this.clear();
     try {
@@ -125,7 +129,7 @@ export class Failures {
 
 let serial = 0;
 
-/** An id no other element of the page has, whoever else is on it. */
+/** An id that is unique in the page, also among other widgets. */
 export function freshId(word: string): string {
   serial += 1;
   return `vvnb-${word}-${serial}-${Math.random().toString(36).slice(2, 7)}`;
@@ -136,7 +140,7 @@ export interface Segments<T extends string> {
   set(value: T): void;
 }
 
-/** One of a few, as radio buttons that look like one control. */
+/** A choice of a few values: radio buttons that look like one control. */
 export function segments<T extends string>(
   legend: string,
   choices: readonly (readonly [T, string, string?])[],
@@ -179,9 +183,9 @@ export function progressBar(label: string): { element: HTMLElement; set(done: nu
         element.removeAttribute('aria-valuenow');
         return;
       }
-      const part = Math.min(1, Math.max(0, done || 0));
-      element.style.setProperty('--done', part.toFixed(4));
-      element.setAttribute('aria-valuenow', String(Math.round(part * 100)));
+      const fraction = Math.min(1, Math.max(0, done || 0));
+      element.style.setProperty('--done', fraction.toFixed(4));
+      element.setAttribute('aria-valuenow', String(Math.round(fraction * 100)));
     },
   };
 }
@@ -197,11 +201,11 @@ export interface Tabs {
   list: HTMLElement;
   select(id: string, focus?: boolean): void;
   selected(): string;
-  /** A word or number after a tab's label. */
+  /** Show a word or number after a tab's label. */
   mark(id: string, text: string, tone?: Tone, title?: string): void;
 }
 
-/** A row of tabs after the ARIA pattern: arrows move, Home and End go to the ends. */
+/** A row of tabs, by the ARIA pattern: arrow keys, Home and End move. */
 export function tabs(label: string, items: readonly Tab[], onselect?: (id: string) => void): Tabs {
   let current = items[0]!.id;
   const marks = new Map<string, HTMLElement>();

@@ -1,10 +1,12 @@
-/** Numbers in words. */
+/** Formatting of durations, sizes and speeds. */
+
+import { t } from '../strings';
 
 import { SAMPLE_RATE } from '../audio/resample';
 
 export { SAMPLE_RATE };
 
-/** A length on a clock: 0:07, 12:05, 1:02:03; tenths when asked for. */
+/** A duration as on a clock: 0:07, 12:05, 1:02:03; optionally with tenths. */
 export function clock(seconds: number, tenths = false): string {
   const unit = tenths ? 10 : 1;
   const total = Math.max(0, Math.round((Number.isFinite(seconds) ? seconds : 0) * unit));
@@ -15,14 +17,14 @@ export function clock(seconds: number, tenths = false): string {
   return hours ? `${hours}:${String(minutes).padStart(2, '0')}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** A span in a sentence: 0.8 s, 12 s, 3 min 20 s, 1 h 5 min. */
+/** A duration in a sentence: 0.8 s, 12 s, 3 min 20 s, 1 h 5 min. */
 export function span(seconds: number): string {
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 9.95) return t('common.seconds', { value: seconds.toFixed(1) });
   const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return whole % 60 ? `${minutes} min ${whole % 60} s` : `${minutes} min`;
-  return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`;
+  if (whole < 60) return t('common.seconds', { value: whole });
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  if (hours) return minutes ? t('common.hours_minutes', { hours, minutes }) : t('common.hours', { hours });
+  return rest ? t('common.minutes_seconds', { minutes, seconds: rest }) : t('common.minutes', { minutes });
 }
 
 export function bytes(count: number): string {
@@ -36,13 +38,13 @@ export function bytes(count: number): string {
   return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** The real-time factor as people read it: "1.8× faster than real time (RTF 0.55)". */
-export function speed(rtf: number): string {
-  if (!(rtf > 0) || !Number.isFinite(rtf)) return '';
-  const number = rtf < 0.1 ? rtf.toFixed(3) : rtf.toFixed(2);
-  const times = rtf < 1 ? 1 / rtf : rtf;
-  if (times < 1.05) return `as fast as real time (RTF ${number})`;
-  return `${times.toFixed(1)}× ${rtf < 1 ? 'faster' : 'slower'} than real time (RTF ${number})`;
+/** A real-time factor in words: "1.8× faster than real time (RTF 0.55)". */
+export function speed(factor: number): string {
+  if (!(factor > 0) || !Number.isFinite(factor)) return '';
+  const rtf = factor < 0.1 ? factor.toFixed(3) : factor.toFixed(2);
+  const ratio = factor < 1 ? 1 / factor : factor;
+  if (ratio < 1.05) return t('common.real_time', { rtf });
+  return t(factor < 1 ? 'common.faster' : 'common.slower', { times: ratio.toFixed(1), rtf });
 }
 
 export function count(number: number, one: string, many = `${one}s`): string {

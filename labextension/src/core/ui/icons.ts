@@ -1,4 +1,4 @@
-/** Line drawings on a 16 x 16 grid; color and size come from the text beside them. */
+/** Icons on a 16 x 16 grid, in the color and size of the text beside them. */
 
 const PATHS = {
   alert: 'M8 2.2 14.5 13.5h-13zM8 6.4v3.4M8 11.7v.1',

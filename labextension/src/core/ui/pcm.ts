@@ -1,9 +1,9 @@
-/** A short source whole, for what has to be in the page at once: a comparison, a voice, a cell of a sweep. */
+/** Fetching a short source whole: for a comparison, a voice, a cell of a sweep. */
 
 import { SAMPLE_RATE, toFloat } from '../audio/resample';
 import type { Host } from '../host/host';
 
-const PIECE = 6 * SAMPLE_RATE; // a message stays well below a megabyte
+const PIECE = 6 * SAMPLE_RATE; // keeps a message well below a megabyte
 
 export async function lengthOf(host: Host, source: string): Promise<number> {
   const { result } = await host.channel.call('describe', { source });

@@ -1,17 +1,18 @@
-/** Things that float: help behind a "?", small menus, messages that go by themselves. */
+/** Popovers, help behind a "?", and toasts. */
 
 import { h } from './dom';
+import { t } from '../strings';
 import { button } from './elements';
 import { icon } from './icons';
 
 export interface Popover {
-  open(): void;
-  close(): void;
+  open: () => void;
+  close: () => void;
 }
 
 /**
- * A panel beside its anchor, in the browser's top layer, so that no cell cuts it off. A click on the anchor opens
- * and closes it; Escape and a click elsewhere close it.
+ * A panel beside its anchor, in the browser's top layer, so that no notebook cell clips it. A click on the anchor
+ * toggles it; Escape and a click elsewhere close it.
  */
 export function popover(anchor: HTMLButtonElement, label: string, content: () => Node[]): Popover {
   const element = h('div', { class: 'vvnb-popover', popover: 'auto', role: 'dialog', 'aria-label': label });
@@ -24,7 +25,7 @@ export function popover(anchor: HTMLButtonElement, label: string, content: () =>
     element.style.top = `${below ? from.bottom + 6 : from.top - 6 - height}px`;
   };
   element.addEventListener('toggle', (event) => {
-    const open = (event as ToggleEvent).newState === 'open';
+    const open = event.newState === 'open';
     anchor.setAttribute('aria-expanded', String(open));
     if (!open) {
       removeEventListener('scroll', place, true);
@@ -35,10 +36,10 @@ export function popover(anchor: HTMLButtonElement, label: string, content: () =>
     element.querySelector<HTMLElement>('input:checked, input, select, button, a')?.focus();
   });
   element.addEventListener('beforetoggle', (event) => {
-    if ((event as ToggleEvent).newState === 'open') element.replaceChildren(...content());
+    if (event.newState === 'open') element.replaceChildren(...content());
   });
   element.addEventListener('keydown', (event) => {
-    if (event.key === 'Escape') event.stopPropagation(); // it closes the panel, and means nothing more
+    if (event.key === 'Escape') event.stopPropagation(); // it only closes the panel
   });
   anchor.setAttribute('aria-haspopup', 'dialog');
   anchor.setAttribute('aria-expanded', 'false');
@@ -46,7 +47,7 @@ export function popover(anchor: HTMLButtonElement, label: string, content: () =>
   const attach = (): void => {
     if (!element.isConnected) anchor.after(element);
   };
-  anchor.addEventListener('click', attach); // the browser opens it after the listeners
+  anchor.addEventListener('click', attach); // the browser opens it after the listeners ran
   return {
     open() {
       attach();
@@ -56,9 +57,13 @@ export function popover(anchor: HTMLButtonElement, label: string, content: () =>
   };
 }
 
-/** A "?" that explains the word before it. */
+/** A "?" button that explains the label before it. */
 export function help(subject: string, ...lines: string[]): HTMLElement {
-  const anchor = h('button', { type: 'button', class: 'vvnb-help', 'aria-label': `Help: ${subject}` }, icon('help'));
+  const anchor = h(
+    'button',
+    { type: 'button', class: 'vvnb-help', 'aria-label': t('common.help', { subject }) },
+    icon('help'),
+  );
   popover(anchor, subject, () => [
     h(
       'div',
@@ -70,7 +75,7 @@ export function help(subject: string, ...lines: string[]): HTMLElement {
   return anchor;
 }
 
-/** Messages at the room's lower edge, with at most one thing to do. */
+/** Messages at the lower edge of the studio, with at most one action. */
 export class Toasts {
   readonly element = h('div', { class: 'vvnb-toasts', role: 'status', 'aria-live': 'polite' });
 
@@ -97,7 +102,7 @@ export class Toasts {
         }),
       );
     }
-    toast.append(button({ label: 'Dismiss', icon: 'close', bare: true, size: 'small', onclick: close }));
+    toast.append(button({ label: t('common.dismiss'), icon: 'close', bare: true, size: 'small', onclick: close }));
     toast.addEventListener('focusin', () => clearTimeout(timer));
     toast.addEventListener('focusout', wait);
     while (this.element.childElementCount > 1) this.element.firstElementChild!.remove();

@@ -1,9 +1,12 @@
-/** Redrawing what depends on the host's values: at most once a frame, and never under somebody's typing. */
+/** Rendering when the host's traits change, at most once a frame; lists that keep their elements. */
 
 import type { Host } from '../host/host';
+import type { TraitName } from '../host/traits';
 
-/** Call `render` now, and after any of the values has changed; returns how to stop. */
-export function watch(host: Host, names: readonly string[], render: () => void): () => void {
+export { Disposers } from './disposers';
+
+/** Call `render` now, and once a frame after any of the traits has changed; return a function that stops it. */
+export function watch(host: Host, names: readonly TraitName[], render: () => void): () => void {
   let waiting = 0;
   const soon = (): void => {
     waiting ||= requestAnimationFrame(() => {
@@ -19,23 +22,7 @@ export function watch(host: Host, names: readonly string[], render: () => void):
   };
 }
 
-/** Everything to undo when a component goes away. */
-export class Disposers {
-  private readonly list: (() => void)[] = [];
-
-  add(...disposers: (() => void)[]): void {
-    this.list.push(...disposers);
-  }
-
-  readonly dispose = (): void => {
-    for (const disposer of this.list.splice(0)) disposer();
-  };
-}
-
-/**
- * Keep a list of elements in step with a list of items: an item that stays keeps its element, and with it the
- * focus and whatever is open in it.
- */
+/** Elements for a list of items: an item that stays keeps its element, and with it focus and open popovers. */
 export class Keyed<T, E extends { element: HTMLElement; update(item: T): void; dispose?(): void }> {
   private readonly parts = new Map<string, E>();
 

@@ -1,7 +1,8 @@
-/** Small waveforms: peaks from the kernel on a canvas, sharp at every zoom, in the theme's colors. */
+/** Small waveforms: peaks from the kernel on a canvas, in the theme's colors. */
 
 import { h } from './dom';
 import type { Host } from '../host/host';
+import { Disposers } from './disposers';
 
 /** Lowest and highest sample of each bucket, int16. */
 export type Peaks = Int16Array;
@@ -14,7 +15,7 @@ export async function fetchPeaks(host: Host, source: string, samples: number, bu
   return new Int16Array(bytes.slice().buffer);
 }
 
-/** A color as the page shows it: canvases don't know custom properties. */
+/** Resolve a CSS custom property to a color, for canvases. */
 export function colorOf(element: Element, name: string): string {
   const probe = h('span', { style: `color: var(${name}); display: none` });
   element.append(probe);
@@ -23,7 +24,7 @@ export function colorOf(element: Element, name: string): string {
   return color;
 }
 
-/** Draw peaks as bars, scaled so that the loudest fills the height; returns whether there was room. */
+/** Draw peaks as bars, scaled so that the loudest fills the height; return false if the canvas has no size. */
 export function drawPeaks(canvas: HTMLCanvasElement, peaks: Peaks, color: string): boolean {
   const { width, height } = canvas.getBoundingClientRect();
   const context = canvas.getContext('2d');
@@ -56,14 +57,14 @@ export function drawPeaks(canvas: HTMLCanvasElement, peaks: Peaks, color: string
 
 export interface Waveform {
   element: HTMLCanvasElement;
-  /** Show another source, or the same one again after it changed. */
+  /** Show a source, also the same one after it changed. */
   show(source: string, samples: number): void;
-  /** Its color may have changed. */
+  /** Redraw, for example after its color changed. */
   redraw(): void;
   dispose(): void;
 }
 
-/** A canvas that fetches its peaks when it is first seen, and draws itself again when its size or theme changes. */
+/** A canvas that fetches its peaks when it is first visible, and redraws when its size or the theme changes. */
 export function waveform(host: Host, color: string, buckets = 240): Waveform {
   const element = h('canvas', { class: 'vvnb-waveform', 'aria-hidden': 'true' });
   let wanted: { source: string; samples: number } | null = null;
@@ -82,7 +83,7 @@ export function waveform(host: Host, color: string, buckets = 240): Waveform {
       peaks = found;
       draw();
     } catch {
-      peaks = new Int16Array(0); // the kernel is away: the name beside the waveform still says what it is
+      peaks = new Int16Array(0); // without a kernel, the name beside the waveform has to do
     }
   };
   const visible = new IntersectionObserver((entries) => {
@@ -94,11 +95,17 @@ export function waveform(host: Host, color: string, buckets = 240): Waveform {
   const size = new ResizeObserver(draw);
   visible.observe(element);
   size.observe(element);
-  const scheme = matchMedia('(prefers-color-scheme: dark)');
-  // JupyterLab hides the page while it changes the theme: there is no room to draw in before the next frame.
+  // JupyterLab hides the page while it changes the theme: the canvas has no size before the next frame.
   const theme = new MutationObserver(() => requestAnimationFrame(draw));
   theme.observe(document.body, { attributes: true, attributeFilter: ['data-jp-theme-light', 'class'] });
-  scheme.addEventListener('change', draw);
+  const disposers = new Disposers();
+  disposers.listen(matchMedia('(prefers-color-scheme: dark)'), 'change', draw);
+  disposers.add(
+    () => (generation += 1),
+    () => visible.disconnect(),
+    () => size.disconnect(),
+    () => theme.disconnect(),
+  );
   return {
     element,
     show(source, samples) {
@@ -106,12 +113,6 @@ export function waveform(host: Host, color: string, buckets = 240): Waveform {
       void load();
     },
     redraw: draw,
-    dispose() {
-      generation += 1;
-      visible.disconnect();
-      size.disconnect();
-      theme.disconnect();
-      scheme.removeEventListener('change', draw);
-    },
+    dispose: disposers.dispose,
   };
 }

@@ -1,15 +1,17 @@
-/** Opens scripts in the Studio. */
+/** Plugin that opens scripts in the Studio. */
 
 import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ISessionContextDialogs, SessionContextDialogs, Toolbar, WidgetTracker } from '@jupyterlab/apputils';
-import { ABCWidgetFactory, type DocumentRegistry } from '@jupyterlab/docregistry';
+import { ABCWidgetFactory, DocumentWidget, type DocumentRegistry } from '@jupyterlab/docregistry';
 import type { Contents } from '@jupyterlab/services';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { t } from '../../core/strings';
 import { scriptIcon } from '../icons';
+import { useLanguage } from '../language';
 import { EXTENSION, FACTORY, FILE_TYPE, NAME } from '../names';
 import { IPreferences, IScriptTracker } from '../tokens';
-import { RoomPanel, ScriptDocument } from './widget';
+import { StudioPanel, type ScriptDocument } from './widget';
 
 class ScriptFactory extends ABCWidgetFactory<ScriptDocument, DocumentRegistry.IModel> {
   constructor(
@@ -24,15 +26,13 @@ class ScriptFactory extends ABCWidgetFactory<ScriptDocument, DocumentRegistry.IM
   protected createNewWidget(context: DocumentRegistry.Context): ScriptDocument {
     const session = context.sessionContext;
     session.kernelPreference = { ...session.kernelPreference, language: 'python', autoStartDefault: true };
-    const trans = this.translator.load(NAME);
-    const content = new RoomPanel({
+    const content = new StudioPanel({
       context,
       contents: this.contents,
       preferences: this.preferences,
-      trans,
       openAsText: () => this.openAsText(context.path),
     });
-    const document = new ScriptDocument({ content, context, translator: this.translator });
+    const document = new DocumentWidget({ content, context, translator: this.translator });
     document.title.icon = scriptIcon;
     return document;
   }
@@ -50,15 +50,15 @@ export const documentPlugin: JupyterFrontEndPlugin<IScriptTracker> = {
     preferences: IPreferences,
     restorer: ILayoutRestorer | null,
     sessionDialogs: ISessionContextDialogs | null,
-    translator_: ITranslator | null,
+    labTranslator: ITranslator | null,
   ): IScriptTracker => {
-    const translator = translator_ ?? nullTranslator;
-    const trans = translator.load(NAME);
+    useLanguage(labTranslator);
+    const translator = labTranslator ?? nullTranslator;
     const dialogs = sessionDialogs ?? new SessionContextDialogs({ translator });
     const tracker = new WidgetTracker<ScriptDocument>({ namespace: NAME });
     app.docRegistry.addFileType({
       name: FILE_TYPE,
-      displayName: trans.__('VibeVoice script'),
+      displayName: t('lab.script_type'),
       extensions: [EXTENSION],
       mimeTypes: ['text/plain'],
       contentType: 'file',
@@ -68,7 +68,7 @@ export const documentPlugin: JupyterFrontEndPlugin<IScriptTracker> = {
     const factory = new ScriptFactory(
       {
         name: FACTORY,
-        label: trans.__('VibeVoice Studio'),
+        label: t('lab.studio'),
         modelName: 'text',
         fileTypes: [FILE_TYPE, 'text'],
         defaultFor: [FILE_TYPE],

@@ -1,17 +1,16 @@
-/** Keeps a document's text and a room's script the same. */
+/** Synchronization of a document's text with the Studio's script. */
 
 import type { ISignal } from '@lumino/signaling';
 
 import type { Host } from '../../core/host/host';
-import type { ProjectState } from '../../core/host/traits';
 
-/** What we need of a text document's model. */
+/** The part of a text document's model that is used here. */
 export interface TextModel {
   readonly contentChanged: ISignal<unknown, void>;
   readonly sharedModel: { getSource(): unknown; updateSource?(start: number, end: number, value?: string): void };
 }
 
-export class TextBond {
+export class TextSync {
   private readonly off: () => void;
 
   constructor(
@@ -32,27 +31,27 @@ export class TextBond {
   }
 
   private scriptChanged(): void {
-    // A room that may only read shows somebody else's text, which is no reason to change the file.
+    // A read-only studio shows the text of another process; the file stays as it is.
     if (this.readOnly) return;
     const { text } = this;
-    const script = this.host.get<string>('script');
+    const script = this.host.get('script') ?? '';
     const { start, end, value } = difference(text, script);
-    // Only what differs: others may be writing in the document, too.
+    // Replace only what differs: other people may edit the document at the same time.
     if (text !== script) this.model.sharedModel.updateSource?.(start, end, value);
   }
 
   private textChanged(): void {
     const { text } = this;
-    const script = this.host.get<string | undefined>('script');
+    const script = this.host.get('script');
     if (script !== undefined && script !== text && !this.readOnly) this.host.set('script', text);
   }
 
   private get readOnly(): boolean {
-    return this.host.get<ProjectState | undefined>('project')?.read_only ?? false;
+    return this.host.get('project')?.read_only ?? false;
   }
 }
 
-/** The one stretch `[start, end)` of a text that, replaced by `value`, makes another of it. */
+/** Shortest range `[start, end)` of `before` whose replacement by `value` gives `after`. */
 export function difference(before: string, after: string): { start: number; end: number; value: string } {
   const shorter = Math.min(before.length, after.length);
   let start = 0;

@@ -1,66 +1,63 @@
-/** A script's document: the Studio, bound to a file and to a kernel. */
+/** Document widget: the Studio for a file and a kernel. */
 
 import type { ISessionContext } from '@jupyterlab/apputils';
 import { PageConfig } from '@jupyterlab/coreutils';
-import { DocumentWidget, type DocumentRegistry } from '@jupyterlab/docregistry';
+import type { DocumentWidget } from '@jupyterlab/docregistry';
+import { type DocumentRegistry } from '@jupyterlab/docregistry';
 import type { Contents, Kernel } from '@jupyterlab/services';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
 import { h } from '../../core/ui/dom';
 import { Bus } from '../../core/host/host';
+import { t } from '../../core/strings';
+import { Disposers } from '../../core/ui/disposers';
 import { button, failureNote, failureOf, note } from '../../core/ui/elements';
 import { preparePlayer } from '../../core/player/player';
 import { mountStudio } from '../../core/studio/studio';
-import type { ProjectState } from '../../core/host/traits';
 import { CommHost } from '../comm_host';
 import { newProjectSettings } from '../preferences';
 import type { IPreferences } from '../tokens';
-import { TextBond, type TextModel } from './text_sync';
+import { TextSync, type TextModel } from './text_sync';
 
-export interface RoomOptions {
+export interface StudioPanelOptions {
   context: DocumentRegistry.Context;
   contents: Contents.IManager;
   preferences: IPreferences;
-  trans: TranslationBundle;
   /** Open the document in the plain text editor. */
   openAsText(): void;
 }
 
-/** A kernel that was started now may need this long; after it, the ways on are shown. */
+/** Time a new kernel may take before alternatives are offered, milliseconds. */
 const PATIENCE_MS = 20_000;
 
-/** The Studio, once a kernel has answered; before that, and when it can't, what the person should know. */
-export class RoomPanel extends Widget {
+/** The Studio, once a kernel has answered; before that, the state of the connection. */
+export class StudioPanel extends Widget {
   readonly host: CommHost;
   readonly bus = new Bus();
   private readonly place = h('div', { class: 'vvnb-lab-place', role: 'status' });
-  private readonly stops: (() => void)[] = [];
+  private readonly disposers = new Disposers();
   private unmount: (() => void) | null = null;
   private attempt = 0;
   private timer = 0;
   private path = '';
   private attached: Kernel.IKernelConnection | null = null;
 
-  constructor(private readonly options: RoomOptions) {
+  constructor(private readonly options: StudioPanelOptions) {
     super();
-    const { context, preferences, trans } = options;
+    const { context, preferences } = options;
     this.addClass('vvnb');
     this.addClass('vvnb-studio');
     this.addClass('vvnb-lab-document');
     this.node.append(this.place);
-    this.host = new CommHost(trans.__('If it is not restarting, restart it or choose another one'));
-    this.say(trans.__('Starting a kernel …'));
-    const bond = new TextBond(this.host, context.model as unknown as TextModel);
+    this.host = new CommHost(t('lab.kernel_lost'));
+    this.showState(t('lab.starting_kernel'));
+    this.disposers.child(new TextSync(this.host, context.model as unknown as TextModel));
     const session = context.sessionContext;
     session.kernelChanged.connect(this.kernelChanged, this);
     session.statusChanged.connect(this.statusChanged, this);
     context.saveState.connect(this.saving, this);
     context.pathChanged.connect(this.kernelChanged, this); // the project follows its file
-    this.stops.push(
-      () => bond.dispose(),
-      preferences.watch(({ autoplay }) => this.host.update({ autoplay })),
-    );
+    this.disposers.add(preferences.watch(({ autoplay }) => this.host.update({ autoplay })));
     void Promise.all([context.ready, session.ready]).then(() => this.connect());
   }
 
@@ -74,7 +71,7 @@ export class RoomPanel extends Widget {
     context.saveState.disconnect(this.saving, this);
     context.pathChanged.disconnect(this.kernelChanged, this);
     this.unmount?.();
-    for (const stop of this.stops) stop();
+    this.disposers.dispose();
     this.host.dispose();
     super.dispose();
   }
@@ -83,13 +80,13 @@ export class RoomPanel extends Widget {
     this.node.querySelector<HTMLElement>('.cm-content')?.focus();
   }
 
-  /** Ask the session's kernel for the room, unless it has given it already. */
+  /** Request the Studio from the session's kernel, unless it is attached already. */
   private async connect(): Promise<void> {
-    const { context, contents, preferences, trans } = this.options;
+    const { context, contents, preferences } = this.options;
     const kernel = context.sessionContext.session?.kernel;
     if (this.isDisposed || !context.isReady || !kernel || kernel === this.attached) return;
     const attempt = ++this.attempt;
-    if (!this.unmount) this.say(trans.__('Waiting for the kernel …'));
+    if (!this.unmount) this.showState(t('lab.waiting_for_kernel'));
     const path = contents.localPath(context.path);
     const before = this.path === path ? '' : this.path;
     try {
@@ -113,17 +110,17 @@ export class RoomPanel extends Widget {
     }
   }
 
-  /** The ways on when the document doesn't open. */
+  /** Alternatives when the document does not open. */
   private actions(): HTMLElement {
-    const { trans, openAsText } = this.options;
+    const { openAsText } = this.options;
     return h(
       'div',
       { class: 'vvnb-row' },
-      button({ label: trans.__('Try again'), icon: 'undo', onclick: () => this.kernelChanged() }),
+      button({ label: t('lab.retry'), icon: 'undo', onclick: () => this.kernelChanged() }),
       button({
-        label: trans.__('Open as text'),
+        label: t('lab.open_as_text'),
         icon: 'file',
-        title: trans.__('Open the file in the text editor'),
+        title: t('lab.open_as_text_hint'),
         onclick: openAsText,
       }),
     );
@@ -133,24 +130,18 @@ export class RoomPanel extends Widget {
     clearTimeout(this.timer);
     this.place.replaceChildren();
     if (this.unmount) return;
-    const unprepare = preparePlayer(this.host, this.bus);
-    const unmount = mountStudio(this.node, this.host, this.bus);
-    this.unmount = () => {
-      unmount();
-      unprepare();
-    };
+    const disposers = new Disposers();
+    const release = preparePlayer(this.host, this.bus);
+    disposers.add(mountStudio(this.node, this.host, this.bus), release);
+    this.unmount = disposers.dispose;
   }
 
-  private say(words: string): void {
+  private showState(words: string): void {
     this.place.replaceChildren(note('accent', [words]));
     clearTimeout(this.timer);
     this.timer = window.setTimeout(() => {
-      const { trans } = this.options;
       this.place.replaceChildren(
-        note('warning', [
-          h('strong', null, trans.__('The kernel has not answered yet. ')),
-          trans.__('It may be busy, or may have failed. The file is unchanged.'),
-        ]),
+        note('warning', [h('strong', null, t('lab.kernel_slow')), ` ${t('lab.kernel_slow_hint')}`]),
         this.actions(),
       );
     }, PATIENCE_MS);
@@ -177,9 +168,4 @@ export class RoomPanel extends Widget {
   }
 }
 
-export class ScriptDocument extends DocumentWidget<RoomPanel, DocumentRegistry.IModel> {
-  /** The folder of takes beside the file, as the kernel knows it; empty before it has answered. */
-  get project(): string {
-    return this.content.host.get<ProjectState | undefined>('project')?.path ?? '';
-  }
-}
+export type ScriptDocument = DocumentWidget<StudioPanel, DocumentRegistry.IModel>;

@@ -1,13 +1,15 @@
-/** The kernel behind the sidebar: one for the whole page, started when it is first needed, found again after a reload. */
+/** Library kernel: one for the whole page, started when first needed and found again after a reload. */
 
 import type { Kernel, ServiceManager, Session } from '@jupyterlab/services';
 
+import { CallError } from '../../core/host/channel';
+import { t } from '../../core/strings';
 import { CommHost } from '../comm_host';
 
 const PATH = 'VibeVoice';
 const TYPE = 'vibevoice';
 
-export class Shelf {
+export class Library {
   readonly host: CommHost;
   private session: Session.ISessionConnection | null = null;
   private opening: Promise<CommHost> | null = null;
@@ -19,7 +21,7 @@ export class Shelf {
     this.host = new CommHost(whenLost);
   }
 
-  /** The host, once a kernel has answered; rejects with what is wrong. */
+  /** Return the host once a kernel has answered; reject with the failure. */
   ready(): Promise<CommHost> {
     this.opening ??= this.open().catch((error: unknown) => {
       this.opening = null;
@@ -37,7 +39,7 @@ export class Shelf {
     const python = Object.values(specs?.kernelspecs ?? {}).find((spec) => spec?.language === 'python')?.name;
     const name = specs?.kernelspecs[specs.default]?.language === 'python' ? specs.default : python;
     if (!found && !name)
-      throw { got: 'no Python kernel is installed here', expected: 'one', remedy: 'install ipykernel' };
+      throw new CallError(t('lab.no_python'), t('lab.no_python_expected'), t('lab.no_python_remedy'));
     const session = found
       ? sessions.connectTo({ model: found })
       : await sessions.startNew({ path: PATH, name: PATH, type: TYPE, kernel: { name: name! } });

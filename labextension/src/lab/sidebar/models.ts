@@ -1,9 +1,9 @@
-/** What the running kernels have loaded, as far as they are idle, and letting go of it. */
+/** Models loaded in idle kernels, with a button to unload each. */
 
 import type { Kernel, ServiceManager, Session } from '@jupyterlab/services';
-import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { h } from '../../core/ui/dom';
+import { t } from '../../core/strings';
 import { button, type Failures } from '../../core/ui/elements';
 import { bytes } from '../../core/ui/format';
 import { evaluate } from '../kernel';
@@ -17,36 +17,39 @@ export interface LoadedModel {
 
 const MODULE = '__import__("sys").modules.get("vibevoice_nb.engine.registry")';
 const json = (expression: string): string => `__import__("IPython.display", fromlist=["_"]).JSON(${expression})`;
-/** Says what is loaded and imports nothing: a kernel that has nothing to do with us stays as it is. */
+/** Expression for the loaded models; it imports nothing, so that kernels without vibevoice-nb stay unchanged. */
 export const LOADED = json(`[vars(one) for one in ${MODULE}.engines.list()] if ${MODULE} else []`);
 export const unloading = (model: string): string => json(`[${MODULE}.engines.unload(${JSON.stringify(model)})]`);
 
-const EVERY_MS = 15_000;
+const INTERVAL_MS = 15_000;
 
 export class ModelList {
   readonly element = h('ul', { class: 'vvnb-lab-list' });
   private timer = 0;
-  private looking = false;
+  private refreshing = false;
 
   constructor(
     private readonly services: ServiceManager.IManager,
     private readonly failures: Failures,
-    private readonly trans: TranslationBundle,
   ) {
-    this.element.setAttribute('aria-label', trans.__('Loaded models'));
+    this.element.setAttribute('aria-label', t('lab.loaded_models'));
   }
 
-  /** Look now and then, as long as somebody sees it. */
+  /** Refresh regularly while visible. */
   watch(on: boolean): void {
     clearInterval(this.timer);
     if (!on) return;
-    this.timer = window.setInterval(() => void this.look(), EVERY_MS);
-    void this.look();
+    this.timer = window.setInterval(() => void this.refresh(), INTERVAL_MS);
+    void this.refresh();
   }
 
-  async look(): Promise<void> {
-    if (this.looking) return;
-    this.looking = true;
+  dispose(): void {
+    this.watch(false);
+  }
+
+  async refresh(): Promise<void> {
+    if (this.refreshing) return;
+    this.refreshing = true;
     try {
       const { kernelspecs, sessions } = this.services;
       const python = ({ kernel }: Session.IModel): boolean =>
@@ -55,17 +58,17 @@ export class ModelList {
         (session) => session.kernel?.execution_state === 'idle' && python(session),
       );
       const found = await Promise.all(
-        idle.map((session) => this.ask<LoadedModel[]>(session.kernel!, LOADED).catch(() => [])),
+        idle.map((session) => this.evaluate<LoadedModel[]>(session.kernel!, LOADED).catch(() => [])),
       );
       const rows = idle.flatMap((session, at) => found[at]!.map((model) => this.row(session, model)));
-      const none = h('li', { class: 'vvnb-hint' }, this.trans.__('None in an idle kernel.'));
+      const none = h('li', { class: 'vvnb-hint' }, t('lab.no_models'));
       this.element.replaceChildren(...(rows.length ? rows : [none]));
     } finally {
-      this.looking = false;
+      this.refreshing = false;
     }
   }
 
-  private async ask<T>(model: Kernel.IModel, expression: string): Promise<T> {
+  private async evaluate<T>(model: Kernel.IModel, expression: string): Promise<T> {
     const kernel = this.services.kernels.connectTo({ model, handleComms: false });
     try {
       return await evaluate<T>(kernel, expression);
@@ -76,8 +79,8 @@ export class ModelList {
 
   private row(session: Session.IModel, { model, device, dtype, nbytes }: LoadedModel): HTMLElement {
     const unload = async (): Promise<void> => {
-      await this.failures.during(() => this.ask(session.kernel!, unloading(model)));
-      await this.look();
+      await this.failures.during(() => this.evaluate(session.kernel!, unloading(model)));
+      await this.refresh();
     };
     return h(
       'li',
@@ -90,7 +93,7 @@ export class ModelList {
       ),
       h('span', { class: 'vvnb-hint' }, `${bytes(nbytes)} · ${device} · ${dtype}`),
       button({
-        label: this.trans.__('Unload %1', model),
+        label: t('lab.unload', { model }),
         icon: 'close',
         bare: true,
         size: 'small',

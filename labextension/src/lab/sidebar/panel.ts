@@ -1,28 +1,28 @@
-/** The left sidebar: voices, projects of this folder, loaded models. */
+/** Sidebar: voices, projects in this folder, loaded models. */
 
 import { PageConfig } from '@jupyterlab/coreutils';
 import type { FileBrowserModel } from '@jupyterlab/filebrowser';
 import type { ServiceManager } from '@jupyterlab/services';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import { Widget } from '@lumino/widgets';
 
 import { h } from '../../core/ui/dom';
 import { Bus } from '../../core/host/host';
+import { t } from '../../core/strings';
+import { Disposers } from '../../core/ui/disposers';
 import { button, Failures, note } from '../../core/ui/elements';
 import { mountAudition } from '../../core/ui/audition';
 import { waveIcon } from '../icons';
 import { ModelList } from './models';
 import { ProjectList } from './projects';
-import type { Shelf } from './library';
+import type { Library } from './library';
 import { VoiceList } from './voices';
 
 export interface SidebarOptions {
-  shelf: Shelf;
+  library: Library;
   services: ServiceManager.IManager;
   commands: CommandRegistry;
   browser: FileBrowserModel;
-  trans: TranslationBundle;
 }
 
 export class Sidebar extends Widget {
@@ -31,21 +31,21 @@ export class Sidebar extends Widget {
   private readonly voices: VoiceList;
   private readonly waiting: HTMLElement;
   private readonly models: ModelList;
-  private readonly stops: (() => void)[];
+  private readonly disposers = new Disposers();
 
   constructor(private readonly options: SidebarOptions) {
     super();
-    const { shelf, services, commands, browser, trans } = options;
+    const { library, services, commands, browser } = options;
     this.id = 'vibevoice-sidebar';
     this.title.icon = waveIcon;
-    this.title.caption = trans.__('VibeVoice: voices, projects, models');
-    this.node.setAttribute('aria-label', trans.__('VibeVoice'));
+    this.title.caption = t('lab.sidebar');
+    this.node.setAttribute('aria-label', t('lab.category'));
     this.addClass('vvnb');
     this.addClass('vvnb-lab-sidebar');
-    this.voices = new VoiceList(shelf.host, this.bus, this.failures, trans);
-    const projects = new ProjectList(shelf.host, this.bus, commands, () => browser.path, trans);
-    this.models = new ModelList(services, this.failures, trans);
-    this.waiting = note('accent', [trans.__('Starting a kernel for your voices …')]);
+    this.voices = new VoiceList(library.host, this.bus, this.failures);
+    const projects = new ProjectList(library.host, this.bus, commands, () => browser.path);
+    this.models = new ModelList(services, this.failures);
+    this.waiting = note('accent', [t('lab.sidebar_starting')]);
     const section = (title: string, content: HTMLElement, more?: HTMLElement): HTMLElement =>
       h(
         'section',
@@ -54,52 +54,48 @@ export class Sidebar extends Widget {
         content,
       );
     const refresh = button({
-      label: trans.__('Look again'),
+      label: t('lab.refresh'),
       icon: 'regenerate',
       bare: true,
       size: 'small',
       kind: 'quiet',
-      onclick: () => this.look(),
+      onclick: () => this.refresh(),
     });
     this.node.append(
       this.failures.element,
-      section(trans.__('Voices'), this.voices.element),
-      section(trans.__('Projects in this folder'), projects.element, refresh),
-      section(trans.__('Loaded models'), this.models.element),
+      section(t('lab.voices'), this.voices.element),
+      section(t('lab.projects_in_folder'), projects.element, refresh),
+      section(t('lab.loaded_models'), this.models.element),
     );
-    this.stops = [
-      mountAudition(this.node, shelf.host, this.bus),
-      () => this.voices.dispose(),
-      () => projects.dispose(),
-    ];
-    browser.pathChanged.connect(this.look, this);
+    this.disposers.child(mountAudition(this.node, library.host, this.bus));
+    for (const list of [this.voices, projects, this.models]) this.disposers.child(list);
+    browser.pathChanged.connect(this.refresh, this);
   }
 
   override dispose(): void {
-    this.options.browser.pathChanged.disconnect(this.look, this);
-    this.models.watch(false);
-    for (const stop of this.stops) stop();
+    this.options.browser.pathChanged.disconnect(this.refresh, this);
+    this.disposers.dispose();
     super.dispose();
   }
 
-  /** See what there is now, if anybody sees it. */
-  look(): void {
+  /** Refresh all lists, if visible. */
+  refresh(): void {
     if (!this.isVisible) return;
-    const { shelf, browser, services } = this.options;
-    // Below the voices, and gone as they come: a row must not move under a pointer that is about to drag it.
-    if (!shelf.host.channel.connected) this.voices.list.after(this.waiting);
+    const { library, browser, services } = this.options;
+    // Placed below the voices: rows must not move under a pointer that is about to drag one.
+    if (!library.host.channel.connected) this.voices.list.after(this.waiting);
     void this.failures.during(async () => {
-      const host = await shelf.ready().finally(() => this.waiting.remove());
+      const host = await library.ready().finally(() => this.waiting.remove());
       await host.channel.call('look', {
         root: PageConfig.getOption('serverRoot'),
         folder: services.contents.localPath(browser.path),
       });
     });
-    void this.models.look();
+    void this.models.refresh();
   }
 
   protected override onAfterShow(): void {
-    this.look();
+    this.refresh();
     this.models.watch(true);
   }
 

@@ -1,30 +1,15 @@
-/** The projects and takes of the folder in the file browser: hear, open, put into a notebook. */
+/** Projects and takes in the file browser's folder: play, open, insert into a notebook. */
 
 import type { CommandRegistry } from '@lumino/commands';
-import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { h } from '../../core/ui/dom';
 import type { Bus } from '../../core/host/host';
+import { t } from '../../core/strings';
 import { button } from '../../core/ui/elements';
 import { clock, span } from '../../core/ui/format';
+import type { ListedProject, ListedTake } from '../../core/host/traits';
 import type { CommHost } from '../comm_host';
 import { Commands } from '../names';
-
-interface ListedTake {
-  id: string;
-  words: string;
-  seconds: number;
-  starred: boolean;
-  model: string;
-}
-
-interface ListedProject {
-  name: string;
-  path: string;
-  turns: number;
-  seconds: number;
-  takes: ListedTake[];
-}
 
 export class ProjectList {
   readonly element = h('ul', { class: 'vvnb-lab-list' });
@@ -35,9 +20,8 @@ export class ProjectList {
     private readonly bus: Bus,
     private readonly commands: CommandRegistry,
     private readonly folder: () => string,
-    private readonly trans: TranslationBundle,
   ) {
-    this.element.setAttribute('aria-label', trans.__('Projects'));
+    this.element.setAttribute('aria-label', t('lab.projects'));
     this.stop = host.on('projects', () => this.render());
     this.render();
   }
@@ -47,15 +31,14 @@ export class ProjectList {
   }
 
   private render(): void {
-    const projects = this.host.get<ListedProject[] | undefined>('projects') ?? [];
-    const none = h('li', { class: 'vvnb-hint' }, this.trans.__('None in this folder.'));
+    const projects = this.host.get('projects') ?? [];
+    const none = h('li', { class: 'vvnb-hint' }, t('lab.no_projects'));
     this.element.replaceChildren(...(projects.length ? projects.map((project) => this.project(project)) : [none]));
   }
 
   private project(project: ListedProject): HTMLElement {
-    const { trans } = this;
     const { name, path, turns, seconds } = project;
-    const about = trans._n('%1 turn', '%1 turns', turns);
+    const about = t('common.turns', { count: turns });
     return h(
       'li',
       null,
@@ -71,15 +54,15 @@ export class ProjectList {
         h(
           'div',
           { class: 'vvnb-row' },
-          seconds > 0 && this.hear(trans.__('Hear %1', name), `project:${path}`),
+          seconds > 0 && this.playButton(t('lab.play_item', { name }), `project:${path}`),
           button({
-            label: trans.__('Open'),
+            label: t('lab.open'),
             icon: 'file',
             size: 'small',
             kind: 'quiet',
             onclick: () => void this.commands.execute(Commands.openProject, { path: this.pathOf(name, '') }),
           }),
-          this.insert(trans.__('Insert a cell that loads %1', name), { project: this.pathOf(name, '.vibevoice') }),
+          this.insertButton(t('lab.insert_project', { name }), { project: this.pathOf(name, '.vibevoice') }),
         ),
         h('ul', { class: 'vvnb-lab-list' }, ...project.takes.map((take) => this.take(project, take))),
       ),
@@ -87,14 +70,13 @@ export class ProjectList {
   }
 
   private take({ name, path }: ListedProject, { id, words, seconds, starred, model }: ListedTake): HTMLElement {
-    const { trans } = this;
     return h(
       'li',
       { class: 'vvnb-lab-item', title: `${words} · ${model}` },
-      this.hear(trans.__('Hear the take “%1”', words), `take:${id}@${path}`),
+      this.playButton(t('lab.play_take', { text: words }), `take:${id}@${path}`),
       h('span', { class: 'vvnb-grow vvnb-ellipsis' }, starred ? `★ ${words}` : words),
       h('span', { class: 'vvnb-hint' }, span(seconds)),
-      this.insert(trans.__('Insert a cell that loads the take “%1”', words), {
+      this.insertButton(t('lab.insert_take', { text: words }), {
         project: this.pathOf(name, '.vibevoice'),
         take: id,
       }),
@@ -105,7 +87,7 @@ export class ProjectList {
     return [this.folder(), `${name}${suffix}`].filter(Boolean).join('/');
   }
 
-  private hear(label: string, source: string): HTMLElement {
+  private playButton(label: string, source: string): HTMLElement {
     return button({
       label,
       icon: 'play',
@@ -116,7 +98,7 @@ export class ProjectList {
     });
   }
 
-  private insert(label: string, args: { project: string; take?: string }): HTMLElement {
+  private insertButton(label: string, args: { project: string; take?: string }): HTMLElement {
     return button({
       label,
       icon: 'download',

@@ -1,17 +1,17 @@
-/** The voices one has: hear, add, rename, remove, give to a speaker. */
+/** Voice library: play, add, rename, remove, assign to a speaker. */
 
 import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
-import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { upload } from '../../core/audio/upload';
 import { VOICE_DRAG } from '../../core/cast/drag';
 import { h } from '../../core/ui/dom';
 import type { Bus } from '../../core/host/host';
+import { t } from '../../core/strings';
 import { button, type Failures } from '../../core/ui/elements';
 import { span } from '../../core/ui/format';
-import type { KnownVoice, Speaker } from '../../core/host/traits';
+import type { KnownVoice } from '../../core/host/traits';
 import type { CommHost } from '../comm_host';
-import { currentRoom } from '../active_studio';
+import { activeStudio } from '../active_studio';
 
 export class VoiceList {
   readonly list = h('ul', { class: 'vvnb-lab-list' });
@@ -22,14 +22,13 @@ export class VoiceList {
     private readonly host: CommHost,
     private readonly bus: Bus,
     private readonly failures: Failures,
-    private readonly trans: TranslationBundle,
   ) {
-    this.list.setAttribute('aria-label', trans.__('Voices'));
+    this.list.setAttribute('aria-label', t('lab.voices'));
     const chooser = h('input', {
       type: 'file',
       accept: 'audio/*',
       hidden: true,
-      'aria-label': trans.__('Recording for the library'),
+      'aria-label': t('lab.recording'),
       onchange: () => {
         const file = chooser.files?.[0];
         chooser.value = '';
@@ -40,10 +39,10 @@ export class VoiceList {
       },
     });
     const add = button({
-      label: trans.__('Add from file'),
+      label: t('lab.add_voice'),
       icon: 'plus',
       size: 'small',
-      title: trans.__('A recording of 5 to 30 seconds'),
+      title: t('lab.add_voice_hint'),
       onclick: () => chooser.click(),
     });
     this.element = h('div', { class: 'vvnb-stack' }, this.list, h('div', { class: 'vvnb-row' }, add, chooser));
@@ -56,20 +55,20 @@ export class VoiceList {
   }
 
   private render(): void {
-    const voices = this.host.get<KnownVoice[] | undefined>('voices') ?? [];
+    const voices = this.host.get('voices') ?? [];
     this.list.replaceChildren(...voices.map((voice) => this.row(voice)));
   }
 
   private row(voice: KnownVoice): HTMLElement {
-    const { trans, bus } = this;
+    const { bus } = this;
     const { name, kind } = voice;
     const small = { bare: true, size: 'small', kind: 'quiet' } as const;
     const row = h(
       'li',
-      { class: 'vvnb-lab-item', draggable: 'true', title: voice.description || trans.__('From your library') },
+      { class: 'vvnb-lab-item', draggable: 'true', title: voice.description || t('lab.library_voice') },
       button({
         ...small,
-        label: trans.__('Hear %1', name),
+        label: t('lab.play_item', { name }),
         icon: 'play',
         onclick: () => bus.emit('audition', { source: `library:${name}`, autoplay: true }),
       }),
@@ -77,19 +76,24 @@ export class VoiceList {
       h('span', { class: 'vvnb-hint' }, span(voice.seconds)),
       button({
         ...small,
-        label: trans.__('Give %1 to a speaker', name),
+        label: t('lab.assign_voice', { voice: name }),
         icon: 'person',
-        onclick: () => void this.give(name),
+        onclick: () => void this.assign(name),
       }),
       kind === 'library' &&
         button({
           ...small,
-          label: trans.__('Rename %1', name),
+          label: t('lab.rename_voice', { voice: name }),
           icon: 'sliders',
           onclick: () => void this.rename(name),
         }),
       kind === 'library' &&
-        button({ ...small, label: trans.__('Remove %1', name), icon: 'trash', onclick: () => void this.remove(name) }),
+        button({
+          ...small,
+          label: t('lab.remove_voice', { voice: name }),
+          icon: 'trash',
+          onclick: () => void this.remove(name),
+        }),
     );
     row.addEventListener('dragstart', (event) => {
       event.dataTransfer?.setData(VOICE_DRAG, name);
@@ -98,34 +102,32 @@ export class VoiceList {
     return row;
   }
 
-  /** What dragging does, for who can't drag. */
-  private async give(voice: string): Promise<void> {
-    const { trans } = this;
-    const room = currentRoom();
-    const items = (room?.host.get<Speaker[]>('speakers') ?? []).map(({ label }) => label);
-    if (!room || !items.length) {
+  /** Assign a voice to a speaker, as dragging does. */
+  private async assign(voice: string): Promise<void> {
+    const studio = activeStudio();
+    const items = (studio?.host.get('speakers') ?? []).map(({ label }) => label);
+    if (!studio || !items.length) {
       this.failures.show({
-        got: trans.__('no script with speakers is open'),
-        remedy: trans.__('open one, then choose again'),
+        got: t('lab.no_speakers'),
+        remedy: t('lab.no_speakers_remedy'),
       });
       return;
     }
-    const { value } = await InputDialog.getItem({ title: trans.__('Who speaks with the voice of %1?', voice), items });
-    if (value) await this.failures.during(() => room.host.channel.call('set_voice', { speaker: value, voice }));
+    const { value } = await InputDialog.getItem({ title: t('lab.assign_voice_title', { voice }), items });
+    if (value) await this.failures.during(() => studio.host.channel.call('set_voice', { speaker: value, voice }));
   }
 
   private async rename(voice: string): Promise<void> {
-    const { value: name } = await InputDialog.getText({ title: this.trans.__('Rename %1', voice), text: voice });
+    const { value: name } = await InputDialog.getText({ title: t('lab.rename_voice', { voice }), text: voice });
     if (name && name !== voice)
       await this.failures.during(() => this.host.channel.call('rename_voice', { voice, name }));
   }
 
   private async remove(voice: string): Promise<void> {
-    const { trans } = this;
     const answer = await showDialog({
-      title: trans.__('Remove %1 from the library?', voice),
-      body: trans.__('Projects that use it keep their own copy.'),
-      buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Remove') })],
+      title: t('lab.remove_voice_title', { voice }),
+      body: t('lab.remove_voice_hint'),
+      buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: t('lab.remove') })],
     });
     if (answer.button.accept) await this.failures.during(() => this.host.channel.call('remove_voice', { voice }));
   }

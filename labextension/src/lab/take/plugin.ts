@@ -1,27 +1,30 @@
-/** Shows saved takes with the full player, whether there is a kernel or not. */
+/** Renderer of saved takes: the full player, also without a kernel. */
 
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
-import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+import { ITranslator } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
 import { SAMPLE_RATE } from '../../core/audio/resample';
 import { h } from '../../core/ui/dom';
+import { CallError } from '../../core/host/channel';
 import { Bus } from '../../core/host/host';
 import { failureNote, failureOf } from '../../core/ui/elements';
 import { clock } from '../../core/ui/format';
 import { mountPlayer } from '../../core/player/player';
+import { t } from '../../core/strings';
+import { useLanguage } from '../language';
 import { NAME, TAKE_MIME } from '../names';
 import { hostOf, savedTake } from './saved';
 
-/** Just above HTML, which the same outputs have for everybody else. */
+/** Just above HTML, which the same outputs contain for other front ends. */
 const RANK = 45;
 
 class TakeRenderer extends Widget implements IRenderMime.IRenderer {
   private unmount: (() => void) | null = null;
 
-  constructor(private readonly trans: TranslationBundle) {
+  constructor() {
     super();
     this.addClass('vvnb');
     this.addClass('vvnb-player');
@@ -31,14 +34,9 @@ class TakeRenderer extends Widget implements IRenderMime.IRenderer {
 
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
     this.clear();
-    const { trans } = this;
     try {
       const saved = savedTake(model.data);
-      if (!saved)
-        throw {
-          got: trans.__('this take was saved in a way that is not known here'),
-          remedy: trans.__('update vibevoice-nb'),
-        };
+      if (!saved) throw new CallError(t('lab.take_unknown'), '', t('lab.take_unknown_remedy'));
       const { take, sound } = saved;
       const decoder = new OfflineAudioContext(1, 1, SAMPLE_RATE);
       const audio = (await decoder.decodeAudioData(sound.buffer)).getChannelData(0);
@@ -48,9 +46,19 @@ class TakeRenderer extends Widget implements IRenderMime.IRenderer {
       const title = h(
         'div',
         { class: 'vvnb-row' },
-        h('strong', { class: 'vvnb-ellipsis' }, take.name || trans.__('Take')),
+        h('strong', { class: 'vvnb-ellipsis' }, take.name || t('lab.take')),
       );
-      if (missing) title.append(h('span', { class: 'vvnb-hint' }, this.preview(audio.length, take.samples)));
+      if (missing)
+        title.append(
+          h(
+            'span',
+            { class: 'vvnb-hint' },
+            t('lab.take_preview', {
+              part: clock(audio.length / SAMPLE_RATE),
+              total: clock(take.samples / SAMPLE_RATE),
+            }),
+          ),
+        );
       this.node.append(title);
       const unmount = mountPlayer(this.node, host, new Bus());
       this.unmount = () => {
@@ -67,11 +75,6 @@ class TakeRenderer extends Widget implements IRenderMime.IRenderer {
     super.dispose();
   }
 
-  private preview(heard: number, whole: number): string {
-    const [some, all] = [heard, whole].map((samples) => clock(samples / SAMPLE_RATE));
-    return this.trans.__('Preview: the first %1 of %2 are kept in this notebook.', some, all);
-  }
-
   private clear(): void {
     this.unmount?.();
     this.unmount = null;
@@ -86,7 +89,7 @@ export const takePlugin: JupyterFrontEndPlugin<void> = {
   requires: [IRenderMimeRegistry],
   optional: [ITranslator],
   activate: (_app: JupyterFrontEnd, registry: IRenderMimeRegistry, translator: ITranslator | null): void => {
-    const trans = (translator ?? nullTranslator).load(NAME);
-    registry.addFactory({ safe: true, mimeTypes: [TAKE_MIME], createRenderer: () => new TakeRenderer(trans) }, RANK);
+    useLanguage(translator);
+    registry.addFactory({ safe: true, mimeTypes: [TAKE_MIME], createRenderer: () => new TakeRenderer() }, RANK);
   },
 };

@@ -1,23 +1,23 @@
-/** A take as a notebook keeps it: what it says, and the sound in the HTML beside it. */
+/** Takes saved in a notebook: metadata in their own MIME type, the audio in the HTML beside it. */
 
 import { picture } from '../../core/audio/picture';
 import { SAMPLE_RATE, toInt16 } from '../../core/audio/resample';
 import { LocalHost } from '../../core/host/local_host';
-import type { Turn } from '../../core/player/model';
+import type { TakeTurn } from '../../core/host/traits';
 import { TAKE_MIME } from '../names';
 
 export interface SavedTake {
   version: number;
   name: string;
-  /** At 24 kHz, of the whole; the notebook may hold only the beginning. */
+  /** Length of the whole take at 24 kHz; the notebook may contain only its beginning. */
   samples: number;
-  turns: Turn[];
+  turns: TakeTurn[];
 }
 
 const SOURCE = 'saved';
 const SOUND = /<audio[^>]* src="data:audio\/mpeg;base64,([A-Za-z0-9+/=]+)"/;
 
-/** The take and its MP3 in an output's data; null when there is none that we can read. */
+/** Return the take and its MP3 from an output's data; null if there is none in a known format. */
 export function savedTake(
   data: Readonly<Record<string, unknown>>,
 ): { take: SavedTake; sound: Uint8Array<ArrayBuffer> } | null {
@@ -33,7 +33,7 @@ export function savedTake(
   return { take: { version: 1, name, samples, turns: take.turns }, sound };
 }
 
-/** A host whose kernel is the sound itself. */
+/** A host without a kernel: it answers from the decoded audio. */
 export function hostOf(take: SavedTake, audio: Float32Array): LocalHost {
   const samples = Math.min(take.samples, audio.length);
   const turns = take.turns
@@ -57,7 +57,7 @@ export function hostOf(take: SavedTake, audio: Float32Array): LocalHost {
   );
 }
 
-/** Lowest and highest sample of each bucket. */
+/** Minimum and maximum of each bucket. */
 export function peaks(audio: Float32Array, start: number, stop: number, buckets: number): Int16Array {
   const out = new Int16Array(2 * buckets);
   const span = (stop - start) / buckets;

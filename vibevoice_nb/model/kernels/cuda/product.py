@@ -15,7 +15,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ..cpu import Kernel, Norm
+from ..base import Kernel, Norm
 from . import DTYPES, active
 
 _NARROW = 16

@@ -14,7 +14,7 @@ import triton.language as tl
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from ...generation.sampler import SolverStep
+    from ...solver import SolverStep
 
 _BLOCK = 256
 

@@ -1,22 +1,22 @@
 import { describe, expect, it } from 'vitest';
 
-import { pair, reveal, title } from '../../src/core/takes/blind';
+import { label, pair, reveal } from '../../src/core/takes/blind';
 
-const name = (take: string): string => `the take ${take}`;
+const name = (letter: string, take: string): string => `${letter}: the take ${take}`;
 
 describe('a comparison', () => {
   it('keeps the order and shows it when it is not blind', () => {
     const pairing = pair('x', 'y', false, () => 0);
     expect(pairing.takes).toEqual({ A: 'x', B: 'y' });
-    expect(title(pairing, 'A', name)).toBe('A: the take x');
+    expect(label(pairing, 'A', name)).toBe('A: the take x');
   });
 
-  it('is shuffled by a coin when it is blind, and tells nothing before it is revealed', () => {
+  it('is shuffled when it is blind, and shows letters only before it is revealed', () => {
     const [heads, tails] = [pair('x', 'y', true, () => 0.1), pair('x', 'y', true, () => 0.9)];
     expect([heads.takes.A, tails.takes.A]).toEqual(['y', 'x']);
     for (const pairing of [heads, tails])
-      expect([title(pairing, 'A', name), title(pairing, 'B', name)]).toEqual(['A', 'B']);
-    expect(title(reveal(heads), 'A', name)).toBe('A: the take y');
+      expect([label(pairing, 'A', name), label(pairing, 'B', name)]).toEqual(['A', 'B']);
+    expect(label(reveal(heads), 'A', name)).toBe('A: the take y');
     expect(reveal(heads).takes).toEqual(heads.takes);
   });
 

@@ -1,21 +1,16 @@
 import { describe, expect, it } from 'vitest';
 
 import { missingVoices } from '../../src/core/cast/cast';
-import { levelWord, meterPosition } from '../../src/core/cast/record';
+import { levelText, meterPosition } from '../../src/core/cast/record';
 import { fitted, presetOf } from '../../src/core/controls/settings';
-import { obstacle, overallWords, plan, summary, turnWords, waiting } from '../../src/core/controls/generate_bar';
+import { obstacle, overallWords, plan, summary, turnWords } from '../../src/core/controls/generate_bar';
+import { waitingText } from '../../src/core/ui/progress';
 import { filesOf } from '../../src/core/export/download';
 import type { Host } from '../../src/core/host/host';
 import { failureOf } from '../../src/core/ui/elements';
-import {
-  standing,
-  turnsOf,
-  type JobState,
-  type ModelState,
-  type Speaker,
-  type TurnState,
-} from '../../src/core/host/traits';
-import { linesOf } from '../../src/core/takes/takes';
+import { displayState, type JobState, type ModelState, type Speaker, type TurnState } from '../../src/core/host/traits';
+import { turnsOf } from '../../src/core/host/turns';
+import { linesOf } from '../../src/core/takes/lines';
 
 const turn = (id: string, state: TurnState['state'] = 'spoken', line = 1, end_line = line): TurnState =>
   ({ id, speaker: 'Anna', line, end_line, state, takes: [] }) as unknown as TurnState;
@@ -69,7 +64,7 @@ describe('the button', () => {
       { ...turn('1'), seconds: 2 },
       { ...turn('2'), seconds: 1, estimated: 8, partial: true },
     ];
-    expect(standing(turns[1]!)).toBe('partial');
+    expect(displayState(turns[1]!)).toBe('partial');
     expect(plan(host({ turns })).label).toBe('Generate 1 turn');
     expect(summary(host({ turns }))).toBe('1 of 2 turns spoken · about 10 s in all');
   });
@@ -81,9 +76,9 @@ describe('the button', () => {
       turn('3'),
     ];
     const gone = { ...host({ turns }), channel: { connected: false } } as unknown as Host;
-    expect(turnsOf(gone).map(standing)).toEqual(['unspoken', 'partial', 'spoken']);
+    expect(turnsOf(gone).map(displayState)).toEqual(['unspoken', 'partial', 'spoken']);
     const there = { ...gone, channel: { connected: true } } as unknown as Host;
-    expect(turnsOf(there).map(standing)).toEqual(['speaking', 'queued', 'spoken']);
+    expect(turnsOf(there).map(displayState)).toEqual(['speaking', 'queued', 'spoken']);
   });
 
   it('has words for how far it is, also before the first sound', () => {
@@ -139,8 +134,8 @@ describe('progress', () => {
 
   it('has loading as a phase of its own', () => {
     const model = { state: 'loading', name: 'nano', loaded: 0.4 } as ModelState;
-    expect(waiting({ ...job, state: 'loading' }, model)).toBe('Loading nano … 40 %');
-    expect(waiting({ ...job, state: 'loading' }, null)).toBe('Loading the model…');
+    expect(waitingText({ ...job, state: 'loading' }, model)).toBe('Loading nano… 40 %');
+    expect(waitingText({ ...job, state: 'loading' }, undefined)).toBe('Loading the model…');
   });
 });
 
@@ -186,7 +181,7 @@ describe('words', () => {
   });
 
   it('read the meter', () => {
-    expect([0, 0.01, 0.3, 1].map(levelWord)).toEqual(['Too quiet', 'Too quiet', 'Good level', 'Too loud']);
+    expect([0, 0.01, 0.3, 1].map(levelText)).toEqual(['Too quiet', 'Too quiet', 'Good level', 'Too loud']);
     expect([0, 1].map(meterPosition)).toEqual([0, 1]);
     expect(meterPosition(0.5)).toBeGreaterThan(meterPosition(0.1));
   });

@@ -1,0 +1,12 @@
+/** What the toolbar and the keys can do with the player's view. */
+
+import type { Scale } from './spectrogram_tiles';
+
+export interface ControlActions {
+  toggleLoop(): void;
+  zoom(factor: number): void;
+  fit(): void;
+  setFollow(on: boolean): void;
+  setSpectrum(on: boolean): void;
+  setScale(scale: Scale): void;
+}

@@ -1,0 +1,26 @@
+export const common = {
+  'common.turns.one': '{count} turn',
+  'common.turns.other': '{count} turns',
+  'common.speakers.one': '{count} speaker',
+  'common.speakers.other': '{count} speakers',
+  'common.takes.one': '{count} take',
+  'common.takes.other': '{count} takes',
+  'common.and': '{first} and {second}',
+
+  'common.seconds': '{value} s',
+  'common.minutes': '{minutes} min',
+  'common.minutes_seconds': '{minutes} min {seconds} s',
+  'common.hours': '{hours} h',
+  'common.hours_minutes': '{hours} h {minutes} min',
+  'common.real_time': 'as fast as real time (RTF {rtf})',
+  'common.faster': '{times}× faster than real time (RTF {rtf})',
+  'common.slower': '{times}× slower than real time (RTF {rtf})',
+
+  'common.play': 'Play',
+  'common.pause': 'Pause',
+  'common.stop': 'Stop',
+  'common.dismiss': 'Dismiss',
+  'common.help': 'Help: {subject}',
+  'common.expected': 'Expected: {text}.',
+  'common.remedy': 'To fix it: {text}.',
+} as const;

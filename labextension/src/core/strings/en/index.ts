@@ -1,0 +1,23 @@
+import { cast } from './cast';
+import { common } from './common';
+import { controls } from './controls';
+import { editor } from './editor';
+import { exporting } from './export';
+import { lab } from './lab';
+import { player } from './player';
+import { studio } from './studio';
+import { sweep } from './sweep';
+import { takes } from './takes';
+
+export const en = {
+  ...cast,
+  ...common,
+  ...controls,
+  ...editor,
+  ...exporting,
+  ...lab,
+  ...player,
+  ...studio,
+  ...sweep,
+  ...takes,
+} as const;

@@ -1,0 +1,47 @@
+export const studio = {
+  'studio.title': 'Studio',
+  'studio.script': 'Script',
+  'studio.cast': 'Cast',
+  'studio.settings': 'Settings',
+  'studio.model': 'Model',
+  'studio.player': 'Player',
+  'studio.takes': 'Takes',
+  'studio.export': 'Export',
+  'studio.side_tabs': 'Voices and settings',
+  'studio.result_tabs': 'Takes and export',
+  'studio.changed_turns': 'Turns that have changed since they were generated',
+
+  'studio.nano': 'the small embedded model',
+  'studio.model_name': '{name}, {kind}',
+  'studio.model_ready': 'Model: {name}, loaded',
+  'studio.model_loading': 'Model: {name}, loading',
+  'studio.model_failed': 'Model: {name}, failed to load',
+  'studio.model_unloaded': 'Model: {name}, not loaded',
+
+  'studio.keys': 'Keyboard shortcuts',
+  'studio.keys_hint': 'Keyboard shortcuts (?)',
+  'studio.key_generate': 'Generate what is missing',
+  'studio.key_stop': 'Stop generating',
+  'studio.key_help': 'Show these shortcuts',
+
+  'studio.kernel_silent': 'The kernel does not answer.',
+  'studio.kernel_advice': 'The audio generated so far is kept on disk. {advice}.',
+  'studio.run_cell_again': 'Once a kernel runs, run the cell again',
+  'studio.read_only': 'This project is read-only.',
+
+  'studio.not_saved': 'This project is not saved.',
+  'studio.script_not_saved':
+    'The script shown here is not in the project’s folder. Keep this page open until it is saved.',
+  'studio.recreate': 'Recreate here',
+  'studio.recreate_hint': 'Create the folder again, with the script, voices and settings shown here',
+  'studio.retry': 'Try again',
+  'studio.retry_hint': 'Save what is shown',
+  'studio.save_copy_elsewhere': 'Save a copy elsewhere',
+  'studio.save_copy_hint': 'Save the project under another name and continue with the copy',
+  'studio.copy_folder': 'Folder for the copy',
+  'studio.save_copy': 'Save copy',
+
+  'studio.welcome': 'One line per turn: a name, a colon, the text.',
+  'studio.example': 'Two speakers, ten seconds',
+  'studio.example_hint': 'Start with an example',
+} as const;

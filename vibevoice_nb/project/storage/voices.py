@@ -1,0 +1,127 @@
+"""Voices of a project: each is a FLAC file (24 bits) in `voices/`, and JSON that describes its source."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import unicodedata
+from dataclasses import asdict, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from vibevoice_nb.audio.io import encode_audio, read_audio
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
+from vibevoice_nb.errors import OptionError, VibeVoiceError
+from vibevoice_nb.voices.checks import MAX_VOICE_SECONDS, Voice, VoiceCheck
+from vibevoice_nb.voices.names import fold_name
+
+from .folder import ProjectFolder
+from .schema import is_file_name
+
+Kind = Literal["built-in", "library", "upload", "recording", "file"]
+
+_FACTS_BYTES = 64 * 1024
+
+
+class ProjectVoices:
+    """Voices in a project's folder, read once and kept in memory.
+
+    Parameters
+    ----------
+    folder : ProjectFolder
+    """
+
+    def __init__(self, folder: ProjectFolder) -> None:
+        self._folder = folder
+        self._loaded: dict[str, tuple[Voice, str] | None] = {}  # None: damaged
+
+    def add(self, label: str, voice: Voice, kind: str | None) -> str:
+        """Copy a voice in; return its name in the folder.
+
+        Raises
+        ------
+        OptionError
+            Unknown kind.
+        ProjectError
+            The disk refuses.
+        """
+        kind = kind or (voice.source if voice.source in ("built-in", "library") else "file")
+        if kind not in get_args(Kind):
+            raise OptionError(f"kind={kind!r}", f"one of {', '.join(get_args(Kind))}", "leave it out")
+        folder = self._folder.inside(self._folder.voices)
+        name = f"{_slug(label)}-{hashlib.sha256(f'{kind} {voice.sha256}'.encode()).hexdigest()[:12]}"
+        path = folder / f"{name}.flac"
+        with self._folder.disk():
+            folder.mkdir(exist_ok=True)
+        original = os.path.basename(voice.source) if voice.info is not None and kind != "built-in" else ""
+        _write_voice(self._folder, path, voice, kind, original)
+        self._loaded.pop(name, None)
+        return name
+
+    def write_again(self, name: str, folder: ProjectFolder) -> None:
+        """Write a voice that is in memory into another folder; nothing happens with one that isn't.
+
+        Raises
+        ------
+        ProjectError
+            The disk refuses.
+        """
+        if loaded := self._loaded.get(name):
+            voice, kind = loaded
+            original = "" if voice.source == kind else voice.source
+            _write_voice(folder, folder.voices / f"{name}.flac", voice, kind, original)
+
+    def get(self, name: str, label: str) -> tuple[Voice, str] | None:
+        """Return a voice and its kind; None, with a warning that names the speaker, if it is damaged."""
+        if name not in self._loaded:
+            try:
+                self._loaded[name] = self._load(name)
+            except (VibeVoiceError, OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
+                self._folder.warn(f"the voice of {label} is damaged and was left out: {exc}")
+                self._loaded[name] = None
+        return self._loaded[name]
+
+    def _load(self, name: str) -> tuple[Voice, str]:
+        assert is_file_name(name)
+        path = self._folder.inside(self._folder.voices / f"{name}.flac")
+        facts: dict[str, Any] = self._folder.read_json(path.with_suffix(".json"), _FACTS_BYTES)
+        audio, info = read_audio(path, max_seconds=MAX_VOICE_SECONDS)
+        checks = tuple(VoiceCheck(**check) for check in facts["checks"])
+        voice = Voice(str(facts["name"]), audio, str(facts["original"]) or str(facts["kind"]), checks, info)
+        if info.sample_rate != SAMPLE_RATE or voice.sha256 != facts["sha256"]:
+            raise ValueError(f"{path.name} does not match its recorded checksum")
+        if facts["kind"] not in get_args(Kind):
+            raise ValueError(f"{path.stem}.json has the kind {facts['kind']!r}")
+        return voice, str(facts["kind"])
+
+
+def _write_voice(folder: ProjectFolder, path: Path, voice: Voice, kind: str, original: str) -> None:
+    """Write a voice's two files."""
+    folder.write(path, encode_audio(path, voice.audio))
+    audio, _ = read_audio(path)  # FLAC rounds to 24 bits
+    kept = replace(voice, audio=audio)
+    facts = {
+        "version": 1,
+        "name": voice.name,
+        "kind": kind,
+        "original": original,
+        "sha256": kept.sha256,
+        "seconds": round(kept.seconds, 3),
+        "added": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "checks": [asdict(check) for check in voice.checks],
+    }
+    text = json.dumps(facts, indent=1, ensure_ascii=False)
+    folder.write(path.with_suffix(".json"), text.encode("utf-8", "replace"))
+
+
+def _slug(label: str) -> str:
+    """A label as a plain file name.
+
+    >>> _slug("Émile Zola"), _slug("安娜")
+    ('emile-zola', 'voice')
+    """
+    plain = unicodedata.normalize("NFKD", fold_name(label)).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40] or "voice"

@@ -1,0 +1,286 @@
+"""Takes of a project: recorded, chosen, marked, deleted and restored."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vibevoice_nb.errors import ProjectError, VibeVoiceError
+from vibevoice_nb.ranges import shown
+
+from .cast import Cast
+from .draft import Draft, unfinished_take
+from .history import History, inverse
+from .storage.folder import DRAFT, remove_folder
+from .storage.schema import TurnRecord, checked_id
+from .storage.undo import Kept
+from .storage.writer import TakeWriter, WriterHooks
+from .store import ProjectStore, quoted, take_number
+from .take import Take
+
+
+class ProjectTakes(Mapping[str, Take]):
+    """Takes of a project by id, those of deleted turns included."""
+
+    def __init__(self, store: ProjectStore, history: History, cast: Cast) -> None:
+        self._store, self._history, self._cast = store, history, cast
+
+    def __getitem__(self, take_id: str) -> Take:
+        with self._store.mutex:
+            return self._colored(self._store.takes[take_id])
+
+    def __iter__(self) -> Iterator[str]:
+        with self._store.mutex:
+            return iter(list(self._store.takes))
+
+    def __len__(self) -> int:
+        return len(self._store.takes)
+
+    def __repr__(self) -> str:
+        return f"<ProjectTakes: {len(self)} takes of {len(self._store.lanes())} turns>"
+
+    def __call__(self, turn_id: str) -> list[Take]:
+        """Return the takes of a turn; deprecated, use `of`."""
+        message = "project.takes(turn) is deprecated; use project.takes.of(turn)"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return self.of(turn_id)
+
+    def of(self, turn_id: str) -> list[Take]:
+        """Return the takes of a turn, the oldest first."""
+        with self._store.mutex:
+            return [self._colored(take) for take in self._store.lanes().get(turn_id, [])]
+
+    def find(self, take_id: str) -> Take:
+        """Return the take with an id.
+
+        Raises
+        ------
+        ProjectError
+            If there is none.
+        """
+        with self._store.mutex:
+            return self._colored(self._find(take_id))
+
+    def chosen(self, record: TurnRecord) -> Take | None:
+        """Return the chosen take of a turn."""
+        with self._store.mutex:
+            take = self._store.takes.get(record.chosen or "")
+            return None if take is None else self._colored(take)
+
+    def is_starred(self, take_id: str) -> bool:
+        """Return True if a take is marked."""
+        return take_id in self._store.state.starred
+
+    def choose(self, turn_id: str, take_id: str) -> None:
+        """Let a take be the one that is heard.
+
+        Raises
+        ------
+        ProjectError
+            It is no take of this turn.
+        """
+        with self._store.changing("takes"):
+            record = self._store.record(turn_id)
+            if self._find(take_id).manifest["turn_id"] != turn_id:
+                got = f"the take {take_id} for {quoted(record)}"
+                raise ProjectError(got, "one of this turn's takes", "see project.takes")
+            if record.chosen != take_id:
+                words = f"chose another take of {quoted(record)}"
+                self._history.record(words, ["chosen", turn_id, record.chosen])
+                record.chosen = take_id
+
+    def star(self, take_id: str, on: bool = True) -> None:
+        """Mark a take, or take the mark away.
+
+        Raises
+        ------
+        ProjectError
+        """
+        with self._store.changing("takes") as state:
+            self._find(take_id)
+            state.starred = [other for other in state.starred if other != take_id] + [take_id] * bool(on)
+
+    def delete(self, take_id: str) -> None:
+        """Delete a take; `undo` brings it back. If it was the chosen one, the latest other take is chosen.
+
+        Raises
+        ------
+        ProjectError
+        """
+        with self._store.changing("takes") as state:
+            turn_id = self._find(take_id).manifest["turn_id"]
+            record = self._record_of(self._find(take_id))
+            self._store.reverts.callback(_move_back, self._store.folder.bring_back, take_id)
+            self._store.folder.throw_away(take_id)
+            back: list[list[Any]] = [["restore", take_id], ["chosen", turn_id, record.chosen]]
+            if take_id in state.starred:
+                back.append(["starred", take_id])
+                state.starred.remove(take_id)
+            del self._store.takes[take_id]
+            if record.chosen == take_id:
+                record.chosen = self._store.latest(turn_id)
+            self._history.record(f"deleted a take of {quoted(record)}", *back)
+
+    def begin(self, turn_id: str) -> TakeWriter:
+        """Begin a take of a turn; its audio is on disk as it is made.
+
+        Raises
+        ------
+        ProjectError
+            No such turn, or the project can't be changed.
+        """
+        with self._store.mutex:
+            self._store.check_writable()
+            record = self._store.record(turn_id)
+            member = self._cast[record.speaker]
+            facts = {
+                "turn_id": turn_id,
+                "speaker": record.speaker,
+                "text": record.text,
+                "voice": None if member.voice is None else {"sha256": member.voice.sha256},
+                "number": 1 + max(map(take_number, self._store.lanes().get(turn_id, [])), default=0),
+            }
+            take_id = f"{turn_id}-{secrets.token_hex(3)}"
+            hooks = WriterHooks(self._store.check_writable, self._publish, self._store.drafts.discard)
+            writer = TakeWriter(self._store.folder, take_id, facts, hooks)
+            self._store.drafts.add(take_id)
+            return writer
+
+    @contextlib.contextmanager
+    def keep_audio(self) -> Iterator[Draft]:
+        """Keep audio of several turns on disk while it is made and cut up.
+
+        It is deleted when the block ends well, and is one of the `unfinished` takes when it doesn't.
+
+        Raises
+        ------
+        ProjectError
+        """
+        self._store.check_writable()
+        draft_id = f"whole-{secrets.token_hex(3)}"
+        self._store.drafts.add(draft_id)
+        try:
+            with Draft(self._store.folder, draft_id, {"turn_id": "", "speaker": "", "text": ""}) as draft:
+                yield draft
+        finally:
+            self._store.drafts.discard(draft_id)
+
+    @property
+    def unfinished(self) -> list[Take]:
+        """What was being made when a process died: audio to hear and to save, no takes of the project."""
+        if self._store.read_only:
+            return []
+        found = (unfinished_take(self._store.folder, path) for path in self._stale_drafts())
+        return [take for take in found if take is not None]
+
+    def discard_unfinished(self) -> None:
+        """Delete all `unfinished` audio.
+
+        Raises
+        ------
+        ProjectError
+        """
+        with self._store.mutex:
+            self._store.check_writable()
+            for path in self._stale_drafts():
+                remove_folder(path)
+
+    def _publish(self, take: Take, choose: bool | None) -> Take:
+        """Add a take that is complete on disk to the project."""
+        try:
+            with self._store.changing("takes"):
+                self._store.takes[take.id] = take
+                self._store.drafts.discard(take.id)
+                record = self._record_of(take)
+                now = self._store.takes.get(record.chosen or "")
+                if choose is None:
+                    choose = take.ended != "cancelled" or now is None or now.ended == "cancelled"
+                if choose:
+                    record.chosen = take.id
+        except BaseException:
+            with self._store.mutex:  # the disk has the take, whatever became of the choice
+                self._store.takes[take.id] = take
+                self._store.adopt_takes()
+            self._store.notify("takes")
+            raise
+        for path in self._stale_drafts():
+            if path.name.startswith(f"{DRAFT}{record.id}-"):
+                remove_folder(path)
+        return self._colored(take)
+
+    def _find(self, take_id: str) -> Take:
+        try:
+            return self._store.takes[take_id]
+        except (KeyError, TypeError):  # TypeError: a list, an array
+            got = f"the take {shown(take_id)}, which isn't in {self._store.name}"
+            raise ProjectError(got, "the id of a take", "see project.takes") from None
+
+    def _record_of(self, take: Take) -> TurnRecord:
+        """The turn of a take, also if it has left the script."""
+        turn_id, words = take.manifest["turn_id"], take.turns[0]
+        record = self._store.state.turn(turn_id)
+        if record is None:
+            record = TurnRecord(turn_id, words.label, words.text)
+            self._store.state.retired.append(record)
+        return record
+
+    def _colored(self, take: Take) -> Take:
+        colors = {member.label: member.color for member in self._store.state.cast}
+        turns = (replace(turn, color=colors.get(turn.label, "")) for turn in take.turns)
+        return replace(take, turns=tuple(turns))
+
+    def _stale_drafts(self) -> list[Path]:
+        """Return the folders of drafts that are not being written."""
+        drafts, active = self._store.folder.drafts(), self._store.drafts
+        return [path for path in drafts if path.name.removeprefix(DRAFT) not in active]
+
+
+def _check_id(key: str) -> Kept:
+    checked_id(key)
+    return Kept()
+
+
+def _check_choice(key: str, before: str | None) -> Kept:
+    checked_id(key)
+    if before is not None:
+        checked_id(before)
+    return Kept()
+
+
+@inverse("restore", lambda key: Kept(takes=frozenset([checked_id(key)])))
+def _restore(store: ProjectStore, key: str) -> bool:
+    """Restore a deleted take from the trash."""
+    if key not in store.takes:
+        store.reverts.callback(_move_back, store.folder.throw_away, key)
+    take = store.takes.get(key) or store.folder.bring_back(key)
+    if take is not None:
+        store.takes[key] = take
+    return take is not None
+
+
+@inverse("starred", _check_id)
+def _mark(store: ProjectStore, key: str) -> bool:
+    """Mark a restored take as it was marked."""
+    if key in store.takes:
+        store.state.starred.append(key)
+    return True
+
+
+@inverse("chosen", _check_choice)
+def _choose_earlier(store: ProjectStore, key: str, before: str | None) -> bool:
+    """Choose the take that was chosen before, if it still exists."""
+    record = store.state.turn(key)
+    if record is not None and before in store.takes:
+        record.chosen = before
+    return True
+
+
+def _move_back(move: Callable[[str], object], take_id: str) -> None:
+    """Move a take back to where it was before a change that failed."""
+    with contextlib.suppress(VibeVoiceError):  # opening the project moves it, too
+        move(take_id)
