@@ -53,7 +53,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         project.script_text = SCRIPT
         project.delete_take(extra.id)
         project.settings["num_steps"] = 7
-        writer = project.begin_take(project.turns[-1].id)
+        writer = project.takes.begin(project.turns[-1].id)
         writer.write(tone(FRAME))
         writer._leave()
     return project.path

@@ -42,6 +42,16 @@ def test_every_page_is_in_the_menu() -> None:
     assert entries == {page.removesuffix(".md") for page in PAGES} - {"index"} | {"tutorials/*"}
 
 
+def test_the_layout_in_the_contributing_guide_exists() -> None:
+    guide = (DOCS / "contributing.md").read_text("utf-8")
+    layout = re.search(r"^```text\n(vibevoice_nb/\n.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    assert layout
+    names = [name for line in layout[1].splitlines() for name in re.split(r" {2,}", line.lstrip())[0].split()]
+    assert len(names) > 15
+    for name in names:
+        assert (ROOT / "vibevoice_nb" / name).is_dir() or (ROOT / name).is_dir(), name
+
+
 def test_the_reference_names_what_exists() -> None:
     from importlib import import_module
 
@@ -155,8 +165,13 @@ def test_tables_of_speed_agree_with_each_other_and_add_up() -> None:
         assert abs(total / native - ratio) <= 0.006
 
 
-def test_ratios_of_first_sounds_are_those_of_their_figures() -> None:
-    text = (DOCS / "speed.md").read_text("utf-8").partition("## The first sound")[2].partition("## Fewer")[0]
+def test_ratios_of_first_audio_agree_with_their_figures() -> None:
+    text = (
+        (DOCS / "speed.md")
+        .read_text("utf-8")
+        .partition("## Time to first audio")[2]
+        .partition("## Quantization")[0]
+    )
     found = [row for begin in ("nano", "middle") for row in rows(text, begin=begin)]
     assert len(found) == 5
     for _, first, *later in found:
@@ -179,6 +194,6 @@ def test_memory_of_the_published_models_is_what_is_computed(size: str) -> None:
     (told,) = rows((DOCS / "models.md").read_text("utf-8"), begin=f"{size} |")
     for cell, quantize in zip(told[1:], (None, "int8", "int4"), strict=True):
         need = memory_need(model, torch.bfloat16, device="cuda", published_half=True, quantize=quantize)
-        gigabytes, card = re.fullmatch(r"([\d.]+) GB, a card of (\d+)", cell).groups()  # type: ignore[union-attr]
+        gigabytes, size_sold = re.fullmatch(r"([\d.]+) GB, fits (\d+) GB", cell).groups()  # type: ignore[union-attr]
         assert need.total(10) / 1e9 == pytest.approx(float(gigabytes), abs=0.06)
-        assert need.card(10) == int(card)
+        assert need.card(10) == int(size_sold)

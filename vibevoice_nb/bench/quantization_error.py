@@ -80,7 +80,7 @@ def _speak(
     made: list[Step] = []
 
     def choose(row: int, logits: Tensor) -> int:
-        return int(logits.argmax()) if lead is None else special.legal.index(lead[len(made)].token)
+        return int(logits.argmax()) if lead is None else special.valid_tokens.index(lead[len(made)].token)
 
     walk = generate(
         model, [state], sampler, special, temperature=options.temperature, choose=choose,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..audio.sinks import MemorySink, Sink
 from ..errors import OptionError, ScriptError, VoiceError
-from ..model.generation.prompt_cache import PromptMemory
+from ..model.generation.prompt_cache import PromptCache
 from ..model.kernels.quantized import Quantize
 from ..model.loading.checkpoint import NANO
 from ..model.prompt import Prompt
@@ -165,7 +165,7 @@ class Engine:
         return self.loaded.limits
 
     @property
-    def prompt_cache(self) -> PromptMemory:
+    def prompt_cache(self) -> PromptCache:
         """Cache of voices and prompts read before."""
         return self.loaded.prompt_cache
 

@@ -10,8 +10,8 @@ from typing import get_args
 import torch
 
 from ..errors import OptionError, ScriptError
-from ..model.generation.cuda_graphs import FramePool, one_device
-from ..model.generation.prompt_cache import PromptMemory
+from ..model.generation.cuda_graphs import GraphPool, one_device
+from ..model.generation.prompt_cache import PromptCache
 from ..model.generation.sampler import Sampler
 from ..model.generation.threads import at_most_threads, is_small
 from ..model.kernels.quantized import Quantize
@@ -55,9 +55,9 @@ class LoadedModel:
     frontend : Frontend
         Conversion from text to the tokenizer's input; reports text that the model cannot speak.
     limits : ModelLimits
-    prompt_cache : PromptMemory
+    prompt_cache : PromptCache
         Voices and prompts read before; they make the first audio of the same cast faster.
-    graph_pool : FramePool or None
+    graph_pool : GraphPool or None
         CUDA graphs; None on other devices.
     """
 
@@ -78,9 +78,9 @@ class LoadedModel:
         if self.limits.passage_seconds is None:
             positions = model.config.frame_rate + _TEXT_TOKENS_PER_SECOND
             self.limits = replace(self.limits, max_seconds=model.config.language.max_positions / positions)
-        self.prompt_cache = PromptMemory.of(model.language_model)
+        self.prompt_cache = PromptCache.of(model.language_model)
         graphs = self.device.type == "cuda" and one_device(list(model.parameters()))
-        self.graph_pool = FramePool() if graphs else None
+        self.graph_pool = GraphPool() if graphs else None
 
     @classmethod
     def load(
@@ -113,7 +113,7 @@ class LoadedModel:
                 place(skeleton, target, chosen, quantize),
                 chosen,
                 quantize=quantize,
-                scored=tokenizer.special.legal,
+                scored=tokenizer.special.valid_tokens,
                 progress=lambda fraction: progress(weights_fraction * fraction),
             )
         settings.frontend("Ready.")  # read the pronunciations now rather than before the first audio

@@ -278,7 +278,7 @@ class SpeechRun:
             reading.frames.as_tensors(),
             guided=self.options.cfg_scale != 1.0,
             before=reading.before.as_tensors().latent_norm,
-            memory=self.model.prompt_cache,
+            prompt_cache=self.model.prompt_cache,
             seed_voices=self.options.seed_voices,
         )
         if number == 0 and len(heard):
@@ -330,7 +330,7 @@ def generate_batch(
         return
     model, options = runs[0].model, runs[0].options
     special = model.tokenizer.special
-    frame = special.legal.index(special.frame)
+    frame = special.valid_tokens.index(special.frame)
     sampler = model.sampler(options)
     stopped = False
 
@@ -358,7 +358,7 @@ def generate_batch(
             temperature=options.temperature,
             choose=_chooser(speaking, frame),
             stop=lambda row, runs=speaking: not runs[row]._speaking or stop() or runs[row].halted,  # type: ignore[misc]
-            frames=model.graph_pool,
+            graph_pool=model.graph_pool,
         )
         for step in steps:
             run = speaking[step.row]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +19,9 @@ from ..model.config import SAMPLE_RATE
 from .options import Ended, GenerationOptions
 
 if TYPE_CHECKING:
-    from ..export.export import SubtitleFormat
+    from typing_extensions import Unpack
+
+    from ..export.options import ExportOptions, SaveOptions
     from ..script import Diagnostic
     from .model_limits import OddLength
     from .run import SpeechRun
@@ -165,29 +166,17 @@ class Speech:
         """Facts of the generation, for displays and files."""
         return self.summary()
 
-    def save(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        force: bool = False,
-        loudness: float | None = None,
-        true_peak_db: float = -1.0,
-        subtitles: Sequence[SubtitleFormat] = (),
-        chapters: bool = False,
-        manifest: bool = False,
-        bitrate: int | None = None,
-    ) -> Path:
+    def save(self, path: str | os.PathLike[str], **options: Unpack[SaveOptions]) -> Path:
         """Write the audio to a file; its suffix is the format.
 
         Parameters
         ----------
         path : path
             Ends in `.wav`, `.flac`, `.mp3`, `.ogg`, `.opus` or `.m4a`.
-        force : bool
-            Whether an existing file may be replaced.
-        loudness, true_peak_db, subtitles, chapters, manifest, bitrate
-            See `vibevoice_nb.export.export.export_take`. Without any of them the file is plain audio; with
-            them it also names model and seed.
+        **options
+            `force` replaces an existing file. With any other option (`loudness`, `subtitles`, `bitrate`, ...)
+            the file also names model and seed; see `vibevoice_nb.export.export.export_take`. The manifest
+            beside the file is written with `manifest=True`.
 
         Returns
         -------
@@ -200,25 +189,31 @@ class Speech:
         OptionError
             If an option is out of range.
         """
-        if not self.audio.size:
-            raise AudioError("a speech without audio", "audio", "it was empty, or a sink of yours has it")
-        if loudness is None and not subtitles and not chapters and not manifest and bitrate is None:
+        self._check_audio()
+        if set(options) <= {"force"}:
             from ..audio.io import write_audio
 
-            return write_audio(path, self.audio, force=force)
+            return write_audio(path, self.audio, force=options.get("force", False))
         from ..export.export import export_take
 
-        return export_take(
-            self,
-            path,
-            force=force,
-            loudness=loudness,
-            true_peak_db=true_peak_db,
-            subtitles=subtitles,
-            chapters=chapters,
-            manifest=manifest,
-            bitrate=bitrate,
-        )[0]
+        options.setdefault("manifest", False)
+        return export_take(self, path, **options)[0]
+
+    def export(self, target: str | os.PathLike[str], **options: Unpack[ExportOptions]) -> list[Path]:
+        """Write one file, one per turn or one per speaker; see `vibevoice_nb.export.export.export_take`.
+
+        Raises
+        ------
+        AudioError, OptionError
+        """
+        self._check_audio()
+        from ..export.export import export_take
+
+        return export_take(self, target, **options)
+
+    def _check_audio(self) -> None:
+        if not self.audio.size:
+            raise AudioError("a speech without audio", "audio", "it was empty, or a sink of yours has it")
 
     def to_srt(self) -> str:
         """Return subtitles in SubRip format; see `turns` for their accuracy."""

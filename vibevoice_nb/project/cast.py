@@ -48,6 +48,10 @@ class CastMember:
     kind: str = ""
     consent: bool = False
 
+    def __repr__(self) -> str:
+        voice = "no voice" if self.voice is None else f"voice {self.voice.name!r} ({self.kind})"
+        return f"<CastMember {self.label!r}: {voice}>"
+
     @property
     def needs_consent(self) -> bool:
         """Whether the voice is a person's who has to agree; the built-in ones are synthetic."""
