@@ -26,7 +26,9 @@ from ..ranges import GENERATION, shown
 from ..script import Diagnostic, Script, Turn, parse_script
 from ..script.frontends import Frontend
 from ..script.speakable import ScriptWarning, check_script, speakable
-from ..voices.library import Voice, builtin_voices, resolve_voice
+from ..voices.builtin import builtin_voices
+from ..voices.resolve import resolve_voice
+from ..voices.voice import Voice
 from .loaded_model import LoadedModel
 from .model_limits import ModelLimits, VoiceWarning, stand_ins
 from .options import GenerationOptions, GenerationSettings, Progress

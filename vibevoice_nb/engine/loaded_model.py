@@ -28,7 +28,7 @@ from ..ranges import one_of, shown
 from ..script import Turn
 from ..script.frontends import Frontend
 from ..script.turns import CHARS_PER_SECOND
-from ..voices.library import Voice
+from ..voices.voice import Voice
 from .defaults import PUBLISHED, ModelSettings, model_settings
 from .model_limits import ModelLimits
 from .options import GenerationOptions

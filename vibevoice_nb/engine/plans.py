@@ -24,7 +24,7 @@ from ..model.prompt import Prompt
 from ..script import Turn
 from ..script.passages import cut, cut_numbered
 from ..script.speakable import nothing_to_speak
-from ..voices.library import Voice
+from ..voices.voice import Voice
 from .frames import Frames, Spoken, last_frames
 from .loaded_model import LoadedModel
 from .options import GenerationOptions

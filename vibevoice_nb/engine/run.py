@@ -29,7 +29,7 @@ from ..model.generation.state import GenerationState
 from ..model.generation.step import Choose, Step, likeliest
 from ..ranges import shown
 from ..script import Turn
-from ..voices.library import Voice
+from ..voices.voice import Voice
 from .frames import FrameBuffer, Frames, Spoken
 from .loaded_model import LoadedModel
 from .model_limits import OddLength
@@ -141,7 +141,7 @@ class SpeechRun:
         Examples
         --------
         >>> from vibevoice_nb import Engine, parse_script
-        >>> from vibevoice_nb.voices.library import resolve_voice
+        >>> from vibevoice_nb.voices import resolve_voice
         >>> model = Engine.load("nano").loaded
         >>> first, second = parse_script("Speaker 1: How are you?\nSpeaker 2: Very well.").turns
         >>> cast = {0: resolve_voice("Ada"), 1: resolve_voice("Ruben")}

@@ -26,7 +26,7 @@ from vibevoice_nb.engine.run import LEAD_SAMPLES, SpeechRun
 if TYPE_CHECKING:
     from vibevoice_nb.engine.engine import Engine
     from vibevoice_nb.engine.options import GenerationOptions
-    from vibevoice_nb.voices.library import Voice
+    from vibevoice_nb.voices.voice import Voice
 
     from ..draft import Draft
     from ..episode import Episode
