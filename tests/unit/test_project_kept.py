@@ -19,7 +19,7 @@ from vibevoice_nb.engine.run import Frames
 from vibevoice_nb.errors import AudioError, ProjectError, ScriptError, VoiceError
 from vibevoice_nb.project import Project
 from vibevoice_nb.project.registry import shared_project
-from vibevoice_nb.voices.library import resolve_voice
+from vibevoice_nb.voices import resolve_voice
 
 __all__ = ["path", "spoken"]  # fixtures
 

@@ -40,7 +40,9 @@ from ..script.frontends import Frontend
 from ..script.passages import cut
 from ..script.speakable import ScriptWarning, check_script, speakable
 from ..script.turns import CHARS_PER_SECOND
-from ..voices.library import Voice, builtin_voices, resolve_voice
+from ..voices.builtin import builtin_voices
+from ..voices.resolve import resolve_voice
+from ..voices.voice import Voice
 from .defaults import PUBLISHED, ModelSettings, model_settings
 from .jobs import Cancelled, Job, Passage, Report, run_jobs, speak_jobs
 from .model_limits import ModelLimits, OddLength, VoiceWarning, stand_ins

@@ -35,7 +35,7 @@ from ..model.solver import solver_steps
 from ..script import Turn
 from ..script.passages import cut, cut_numbered
 from ..script.speakable import nothing_to_speak
-from ..voices.library import Voice
+from ..voices.voice import Voice
 from .engine import Engine
 from .model_limits import OddLength
 from .options import Ended, GenerationOptions
@@ -301,7 +301,7 @@ class TurnRun(_Run):
     Examples
     --------
     >>> from vibevoice_nb import Engine, parse_script
-    >>> from vibevoice_nb.voices.library import resolve_voice
+    >>> from vibevoice_nb.voices import resolve_voice
     >>> engine = Engine.load("nano")
     >>> first, second = parse_script("Speaker 1: How are you?\nSpeaker 2: Very well.").turns
     >>> cast = {0: resolve_voice("Ada"), 1: resolve_voice("Ruben")}

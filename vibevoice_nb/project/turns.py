@@ -25,7 +25,7 @@ from .takes import ProjectTakes
 
 if TYPE_CHECKING:
     from vibevoice_nb.engine.run import Spoken
-    from vibevoice_nb.voices.checks import Voice
+    from vibevoice_nb.voices.voice import Voice
 
 TurnState = Literal["unspoken", "spoken", "changed", "unspeakable"]
 
