@@ -80,7 +80,7 @@ export interface ModelState {
   memory: number;
   message: string;
   /** Fraction loaded so far. */
-  loaded?: number;
+  fraction?: number;
 }
 
 /** Limits of the model: languages, voices, lengths. */
@@ -103,7 +103,8 @@ export interface ProjectState {
   name: string;
   path: string;
   read_only: boolean;
-  note: string;
+  /** Who holds the write lock, if the project is read-only because of that; else empty. */
+  holder: string;
   /** Reason why the project cannot be saved; else empty. */
   problem?: string;
   /** The script shown differs from the one on disk. */
@@ -173,7 +174,7 @@ export interface KnownModel {
 /** A take in the sidebar's list of projects. */
 export interface ListedTake {
   id: string;
-  words: string;
+  text: string;
   seconds: number;
   starred: boolean;
   model: string;
@@ -214,7 +215,7 @@ export interface Traits {
   model_state: ModelState;
   model_limits?: ModelLimits;
   // project
-  project?: ProjectState;
+  project_state?: ProjectState;
   projects?: ListedProject[];
   job?: JobState;
   takes?: Record<string, TakeState>;
