@@ -91,7 +91,7 @@ class PlainLoop:
         model, embed = self.model, self.fed[-1]
         cond, null = self._last(self.fed), self._last([*self.null, embed])
         logits = model.token_logits(cond, range(model.config.language.vocab_size))
-        made = {"hidden": cond, "hidden_null": null, "logits": logits[list(self.special.legal)]}
+        made = {"hidden": cond, "hidden_null": null, "logits": logits[list(self.special.valid_tokens)]}
         if token == self.special.frame:
             self.null.append(embed)
             options = {"num_steps": self.num_steps, "cfg_scale": self.cfg_scale}

@@ -118,7 +118,7 @@ def _run(
         slots.append(VoiceSlot(len(ids), audio[voice]))
         ids += [special.frame] * count + [special.end]
     ids += [50, 51, 52, special.start]
-    S, E, F, Z = special.legal[0], special.legal[1], special.frame, special.eos
+    S, E, F, Z = special.valid_tokens[0], special.valid_tokens[1], special.frame, special.eos
     plan = [F, F, E, S, F, E, F, S, S, F, Z]
     masks = torch.arange(max(counts))[None] < torch.tensor(counts)[:, None]
     vae_noise = torch.randn(len(lengths), max(counts), size, generator=generator)

@@ -21,7 +21,7 @@ from vibevoice_nb.model.generation.alignment import Span, align, segment
 from vibevoice_nb.model.generation.context import SpokenFrames
 from vibevoice_nb.model.loading.checkpoint import NANO_FOLDER
 from vibevoice_nb.script import parse_script
-from vibevoice_nb.voices.library import resolve_voice
+from vibevoice_nb.voices import resolve_voice
 
 
 def _whole(spans: Sequence[Span], frames: int) -> bool:

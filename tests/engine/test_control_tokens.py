@@ -16,7 +16,7 @@ from vibevoice_nb import Engine, ScriptError, parse_script
 from vibevoice_nb.model.loading.checkpoint import NANO_FOLDER
 from vibevoice_nb.model.prompt import SPEECH, SYSTEM, TEXT, VOICES, build_prompt
 from vibevoice_nb.model.tokenizer import FileTokenizer
-from vibevoice_nb.voices.library import resolve_voice
+from vibevoice_nb.voices import resolve_voice
 
 # As Qwen2.5 has them: some are special, others are not.
 SPECIAL = ("<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|quad_end|>", "<|video_pad|>")

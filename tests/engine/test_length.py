@@ -14,7 +14,7 @@ from vibevoice_nb.model.generation.state import GenerationState
 from vibevoice_nb.model.modules.kv_cache import BLOCK, KVCache, position_bytes
 from vibevoice_nb.system.memory_estimate import memory_need
 
-FRAME, START = SPECIAL.legal.index(SPECIAL.frame), SPECIAL.legal.index(SPECIAL.start)
+FRAME, START = SPECIAL.valid_tokens.index(SPECIAL.frame), SPECIAL.valid_tokens.index(SPECIAL.start)
 
 
 def _position() -> int:

@@ -128,7 +128,7 @@ def _ways(model: VibeVoiceModel) -> dict[str, Tensor]:
         "prefill": lm.step(embeds[:, 11:], [cache]),
         "step": torch.cat([lm.step(embeds[:, i : i + 1].repeat(2, 1, 1), rows) for i in range(9)], 1),
     }
-    return found | {"logits": model.token_logits(found["whole"], SPECIAL.legal).to(dtype)}
+    return found | {"logits": model.token_logits(found["whole"], SPECIAL.valid_tokens).to(dtype)}
 
 
 @pytest.mark.usefixtures("backend")

@@ -65,7 +65,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     assert model.lm_head is not None
     rows = 6 * torch.randn(4, 64, generator=torch.Generator().manual_seed(11))
     rows[:, :2] = 0  # deaf to what makes the model go on speaking
-    model.lm_head.weight[list(SPECIAL.legal)] = rows
+    model.lm_head.weight[list(SPECIAL.valid_tokens)] = rows
     model.to(getattr(torch, request.param))
     (folder / "config.json").write_text(json.dumps(config()))
     save_weights(model, folder, layout="native")
@@ -166,7 +166,7 @@ class NativeRun:
             for cache in self.caches.values():
                 for layer in cache.layers.values():
                     layer.cache.zero_()
-        self.logits.append(scores[0, list(SPECIAL.legal)].clone())
+        self.logits.append(scores[0, list(SPECIAL.valid_tokens)].clone())
         if self.plan is None:
             return scores
         wanted = torch.full_like(scores, float("-inf"))

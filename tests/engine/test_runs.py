@@ -20,7 +20,7 @@ from vibevoice_nb.engine.run import Frames, Spoken, TurnRun, WholeRun
 from vibevoice_nb.errors import OptionError, ScriptError
 from vibevoice_nb.model.loading.checkpoint import NANO_FOLDER
 from vibevoice_nb.script import Turn, parse_script
-from vibevoice_nb.voices.library import Voice, resolve_voice
+from vibevoice_nb.voices import Voice, resolve_voice
 
 RATE = 24_000
 TURNS = parse_script(

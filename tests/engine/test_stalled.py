@@ -25,8 +25,8 @@ SCRIPT = "Speaker 1: Hello there.\nSpeaker 2: Good morning."
 
 def _saying(engine: Engine, *tokens: int) -> Engine:
     """Let a model's next tokens be these, over and over: a schedule instead of trained weights."""
-    legal = engine.tokenizer.special.legal
-    plan = itertools.cycle([legal.index(token) for token in tokens])
+    valid = engine.tokenizer.special.valid_tokens
+    plan = itertools.cycle([valid.index(token) for token in tokens])
 
     def scores(hidden: torch.Tensor, of: Sequence[int]) -> torch.Tensor:
         rows = [torch.nn.functional.one_hot(torch.tensor(next(plan)), len(of)) for _ in range(len(hidden))]
@@ -65,12 +65,12 @@ def test_turns_of_one_frame_are_no_stall(engine: Engine) -> None:
 
 
 def test_a_batch_goes_on_without_the_one_that_stalled(engine: Engine) -> None:
-    legal = engine.tokenizer.special.legal
+    valid = engine.tokenizer.special.valid_tokens
     rows = {0: itertools.cycle([START]), 1: itertools.chain([FRAME] * 80, itertools.repeat(EOS))}
 
     def scores(hidden: torch.Tensor, of: Sequence[int]) -> torch.Tensor:
         now = [0, 1] if len(hidden) == 2 else [1]
-        picked = torch.tensor([legal.index(next(rows[row])) for row in now])
+        picked = torch.tensor([valid.index(next(rows[row])) for row in now])
         return torch.nn.functional.one_hot(picked, len(of)).float()
 
     engine.model.token_logits = scores  # type: ignore[method-assign,assignment]

@@ -15,7 +15,7 @@ from vibevoice_nb.engine.model_limits import VoiceWarning
 from vibevoice_nb.engine.run import TurnRun, WholeRun
 from vibevoice_nb.script import Turn
 from vibevoice_nb.script.speakable import ScriptWarning
-from vibevoice_nb.voices.library import resolve_voice
+from vibevoice_nb.voices import resolve_voice
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from project_helpers import FRAME, speak, speak_all, tone
 
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.project import Project
-from vibevoice_nb.voices.library import resolve_voice
+from vibevoice_nb.voices import resolve_voice
 from vibevoice_nb.widgets.project_traits import EPISODE, take_cards, take_summary, turn_states
 from vibevoice_nb.widgets.voices import _row
 
@@ -53,7 +53,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         project.script_text = SCRIPT
         project.delete_take(extra.id)
         project.settings["num_steps"] = 7
-        writer = project.begin_take(project.turns[-1].id)
+        writer = project.takes.begin(project.turns[-1].id)
         writer.write(tone(FRAME))
         writer._leave()
     return project.path

@@ -156,7 +156,7 @@ assert difference < 1e-3, "each comes out as it would alone"
 assert len(data) == 36 and len(change) == 12, "three sentences, three scales, four seeds: twelve pairs"
 """,
         "06-17": """
-from vibevoice_nb.voices.library import resolve_voice
+from vibevoice_nb.voices import resolve_voice
 
 assert 80 < mean_pitch([resolve_voice("Kai").audio]) < 125, "Kai's recording is at about 100 Hz"
 kai = [mean_pitch([engine.speak(line, "Kai", seed=3, num_steps=10).audio]) for line in lines[:3]]

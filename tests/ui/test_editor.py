@@ -16,51 +16,51 @@ Mount = Callable[..., Any]
 SCRIPT = "Anna: Hello there. [pause:500] Again.\nBen: Hi.\n# a comment\nBenn: Oh."
 
 
-def lines(room: Any) -> str:
-    return room.page.evaluate(
+def lines(mounted: Any) -> str:
+    return mounted.page.evaluate(
         "() => [...document.querySelectorAll('.cm-line')].map(line => line.textContent).join('\\n')"
     )
 
 
-def click_line(room: Any, number: int) -> None:
-    room.page.locator(".cm-line").nth(number - 1).click()
+def click_line(mounted: Any, number: int) -> None:
+    mounted.page.locator(".cm-line").nth(number - 1).click()
 
 
 def test_typing_reaches_the_kernel_and_comes_back_as_turns(mount: Mount) -> None:
     editor = ScriptEditor(SCRIPT, cast=["Anna", "Ben"])
-    room = mount(editor)
-    click_line(room, 2)
-    room.page.keyboard.press("End")
-    room.page.keyboard.type(" How are you?")
-    room.until(lambda: "Ben: Hi. How are you?" in editor.script, "the script")
+    mounted = mount(editor)
+    click_line(mounted, 2)
+    mounted.page.keyboard.press("End")
+    mounted.page.keyboard.type(" How are you?")
+    mounted.until(lambda: "Ben: Hi. How are you?" in editor.script, "the script")
     assert editor.parsed.turns[2].text == "Hi. How are you?"
     assert (
-        room.page.locator(".cm-vvTurn[data-state=unspoken]:visible").count() == 3
+        mounted.page.locator(".cm-vvTurn[data-state=unspoken]:visible").count() == 3
     )  # one for each line with turns
 
 
-def test_a_remark_is_underlined_reached_by_f8_and_mended_by_its_fix(mount: Mount) -> None:
+def test_a_diagnostic_is_underlined_reached_by_f8_and_fixed_by_its_quick_fix(mount: Mount) -> None:
     editor = ScriptEditor(SCRIPT, cast=["Anna", "Ben"])
-    room = mount(editor)
-    page = room.page
+    mounted = mount(editor)
+    page = mounted.page
     assert page.locator(".cm-lintRange-error").inner_text() == "Benn:"
     assert page.get_by_role("button", name="1 error").is_visible()
-    click_line(room, 1)
+    click_line(mounted, 1)
     page.keyboard.press("F8")
     assert page.evaluate("() => getSelection().toString()") == "Benn:"
     page.get_by_role("button", name="1 error").click()
-    remarks = page.get_by_role("list", name="Remarks on the script")
-    assert remarks.get_by_role("listitem").inner_text().startswith("Line 4")
-    remarks.get_by_role("button", name="Write “Ben:”").click()
-    room.until(lambda: editor.script.endswith("\nBen: Oh."), "the fix")
-    room.until(lambda: not remarks.is_visible(), "no remark left")
+    problems = page.get_by_role("list", name="Problems in the script")
+    assert problems.get_by_role("listitem").inner_text().startswith("Line 4")
+    problems.get_by_role("button", name="Replace with “Ben:”").click()
+    mounted.until(lambda: editor.script.endswith("\nBen: Oh."), "the fix")
+    mounted.until(lambda: not problems.is_visible(), "no problem left")
 
 
 def test_speakers_are_completed_at_the_beginning_of_a_line(mount: Mount) -> None:
     editor = ScriptEditor("Anna: Hello.\n", cast=["Anna", "Ben"])
-    room = mount(editor)
-    page = room.page
-    click_line(room, 2)
+    mounted = mount(editor)
+    page = mounted.page
+    click_line(mounted, 2)
     page.keyboard.type("be")
     option = page.get_by_role("option", name="Ben")
     option.wait_for()
@@ -69,65 +69,65 @@ def test_speakers_are_completed_at_the_beginning_of_a_line(mount: Mount) -> None
     page.wait_for_timeout(100)  # a completion doesn't take keys typed as it opens
     page.keyboard.press("Tab")
     page.keyboard.type("Hi.")
-    room.until(lambda: editor.script == "Anna: Hello.\nBen: Hi.", "the completion")
+    mounted.until(lambda: editor.script == "Anna: Hello.\nBen: Hi.", "the completion")
 
 
 def test_tab_leaves_the_editor(mount: Mount) -> None:
-    room = mount(ScriptEditor(SCRIPT, cast=["Anna", "Ben"]))
-    click_line(room, 1)
-    room.page.keyboard.press("Tab")
-    assert room.page.evaluate("() => document.activeElement.textContent") == "1 error"
+    mounted = mount(ScriptEditor(SCRIPT, cast=["Anna", "Ben"]))
+    click_line(mounted, 1)
+    mounted.page.keyboard.press("Tab")
+    assert mounted.page.evaluate("() => document.activeElement.textContent") == "1 error"
 
 
 def test_keys_stay_in_the_widget(mount: Mount) -> None:
-    room = mount(ScriptEditor(SCRIPT))
-    room.page.evaluate(
+    mounted = mount(ScriptEditor(SCRIPT))
+    mounted.page.evaluate(
         "() => { window.keys = 0; document.addEventListener('keydown', () => window.keys++); }"
     )
-    click_line(room, 1)
-    room.page.keyboard.type("abc")
-    room.page.keyboard.press("Escape")
-    assert room.page.evaluate("() => window.keys") == 0
+    click_line(mounted, 1)
+    mounted.page.keyboard.type("abc")
+    mounted.page.keyboard.press("Escape")
+    assert mounted.page.evaluate("() => window.keys") == 0
 
 
 def test_search_finds_and_escape_closes_it(mount: Mount) -> None:
-    room = mount(ScriptEditor(SCRIPT))
-    click_line(room, 1)
-    room.page.keyboard.press("Control+f")
-    room.page.keyboard.type("hi")
-    room.page.locator(".cm-searchMatch").first.wait_for()
-    room.page.keyboard.press("Escape")
-    assert room.page.locator(".cm-search").count() == 0
+    mounted = mount(ScriptEditor(SCRIPT))
+    click_line(mounted, 1)
+    mounted.page.keyboard.press("Control+f")
+    mounted.page.keyboard.type("hi")
+    mounted.page.locator(".cm-searchMatch").first.wait_for()
+    mounted.page.keyboard.press("Escape")
+    assert mounted.page.locator(".cm-search").count() == 0
 
 
 def test_the_kernel_changes_the_text_without_moving_the_cursor(mount: Mount) -> None:
     editor = ScriptEditor("Anna: Hello.\nBen: Hi.")
-    room = mount(editor)
-    click_line(room, 2)
-    room.page.keyboard.press("End")
+    mounted = mount(editor)
+    click_line(mounted, 2)
+    mounted.page.keyboard.press("End")
     editor.script = "Anna: Good morning to you all.\nBen: Hi."
-    room.flush()
-    room.page.keyboard.type("!")
-    room.until(lambda: editor.script == "Anna: Good morning to you all.\nBen: Hi.!", "both changes")
+    mounted.flush()
+    mounted.page.keyboard.type("!")
+    mounted.until(lambda: editor.script == "Anna: Good morning to you all.\nBen: Hi.!", "both changes")
 
 
 def test_two_views_of_one_editor_show_the_same(mount: Mount) -> None:
-    room = mount(ScriptEditor("Anna: Hello.\nBen: Hi."), widths=[900, 420])
-    room.page.locator(".cm-line").nth(3).click()
-    room.page.keyboard.press("End")
-    room.page.keyboard.type(" Yes.")
-    room.until(
-        lambda: lines(room) == "\n".join(["Anna: Hello.\nBen: Hi. Yes."] * 2),
+    mounted = mount(ScriptEditor("Anna: Hello.\nBen: Hi."), widths=[900, 420])
+    mounted.page.locator(".cm-line").nth(3).click()
+    mounted.page.keyboard.press("End")
+    mounted.page.keyboard.type(" Yes.")
+    mounted.until(
+        lambda: lines(mounted) == "\n".join(["Anna: Hello.\nBen: Hi. Yes."] * 2),
         "both views",
     )
 
 
 def test_a_paste_from_a_document_is_tidied_and_can_be_undone(mount: Mount) -> None:
     editor = ScriptEditor("", cast=["Anna", "Ben"])
-    room = mount(editor)
-    click_line(room, 1)
+    mounted = mount(editor)
+    click_line(mounted, 1)
     raw = "Anna –\u00a0Hello.\n\n\n\nBen – Hi."
-    room.page.evaluate(
+    mounted.page.evaluate(
         """text => {
           const data = new DataTransfer();
           data.setData('text/plain', text);
@@ -137,21 +137,21 @@ def test_a_paste_from_a_document_is_tidied_and_can_be_undone(mount: Mount) -> No
         }""",
         raw,
     )
-    room.until(lambda: editor.script == "Anna: Hello.\n\nBen: Hi.", "the tidy text")
-    room.page.keyboard.press("Control+z")
-    room.until(lambda: editor.script == raw, "the text as it was")
+    mounted.until(lambda: editor.script == "Anna: Hello.\n\nBen: Hi.", "the tidy text")
+    mounted.page.keyboard.press("Control+z")
+    mounted.until(lambda: editor.script == raw, "the text as it was")
 
 
 def test_in_a_shadow_root_it_looks_and_works_the_same(mount: Mount) -> None:
     editor = ScriptEditor("Anna: Hello.\n", cast=["Anna", "Ben"])
-    room = mount(editor, shadow=True)
-    page = room.page
+    mounted = mount(editor, shadow=True)
+    page = mounted.page
     page.locator(".cm-line").nth(1).click()
     page.keyboard.type("be")
     page.get_by_role("option", name="Ben").wait_for()
     page.wait_for_timeout(100)
     page.keyboard.press("Enter")
-    room.until(lambda: editor.script == "Anna: Hello.\nBen: ", "the completion")
+    mounted.until(lambda: editor.script == "Anna: Hello.\nBen: ", "the completion")
     color = page.locator(".cm-vvLabel").first.evaluate("label => getComputedStyle(label).color")
     assert color != page.locator(".cm-line").first.evaluate("line => getComputedStyle(line).color")
     display = page.locator(".cm-content").evaluate("content => getComputedStyle(content).whiteSpace")
@@ -162,36 +162,36 @@ def test_in_a_shadow_root_it_looks_and_works_the_same(mount: Mount) -> None:
 def test_every_speaker_can_be_read_in_both_themes(mount: Mount, theme: str) -> None:
     speakers = [{"label": f"Voice {k}", "color": color, "voice": None} for k, color in enumerate(PALETTE)]
     script = "\n".join(f"{speaker['label']}: Hello. [pause]" for speaker in speakers) + "\n# a comment"
-    room = mount("editor", traits={"script": script, "speakers": speakers}, theme=theme)
-    assert room.page.locator(".cm-vvLabel").count() == len(PALETTE)
-    assert room.faults(".vvnb") == []
+    mounted = mount("editor", traits={"script": script, "speakers": speakers}, theme=theme)
+    assert mounted.page.locator(".cm-vvLabel").count() == len(PALETTE)
+    assert mounted.faults(".vvnb") == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_states_panels_and_remarks_are_accessible(mount: Mount, theme: str) -> None:
+def test_states_panels_and_diagnostics_are_accessible(mount: Mount, theme: str) -> None:
     editor = ScriptEditor(SCRIPT, cast=["Anna", "Ben"])
     states = ["spoken", "changed", "speaking", "queued"]
     editor.turns = [
         {**turn, "state": state, "seconds": 2.0} for turn, state in zip(editor.turns, states, strict=False)
     ]
-    room = mount(editor, theme=theme, widths=[900, 360])
-    click_line(room, 1)
-    room.page.keyboard.press("Control+f")
-    room.page.keyboard.type("hi")
-    room.page.get_by_role("button", name="1 error").first.click()
-    assert room.faults(".vvnb") == []
-    assert room.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    mounted = mount(editor, theme=theme, widths=[900, 360])
+    click_line(mounted, 1)
+    mounted.page.keyboard.press("Control+f")
+    mounted.page.keyboard.type("hi")
+    mounted.page.get_by_role("button", name="1 error").first.click()
+    assert mounted.faults(".vvnb") == []
+    assert mounted.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_three_hundred_turns_are_typed_in_without_lag(mount: Mount) -> None:
     words = "and then we walked along the river until the lights of the town came into view, all of them"
     text = "\n".join(f"{('Anna', 'Ben')[k % 2]}: Turn {k}, {words}." for k in range(300))
     editor = ScriptEditor(text, cast=["Anna", "Ben"])
-    room = mount(editor)
-    click_line(room, 5)
+    mounted = mount(editor)
+    click_line(mounted, 5)
     # From the key's arrival to the end of the first frame that shows it: the frame's callback comes before
     # the paint, the message sent there after it.
-    room.page.evaluate(
+    mounted.page.evaluate(
         """() => {
           window.delays = [];
           const { port1, port2 } = new MessageChannel();
@@ -203,9 +203,9 @@ def test_three_hundred_turns_are_typed_in_without_lag(mount: Mount) -> None:
           }, true);
         }"""
     )
-    room.page.keyboard.type("What is typed here is painted at once, ", delay=25)
-    delays = room.page.evaluate("() => window.delays")
-    room.until(lambda: "painted at once" in editor.script, "the script")
+    mounted.page.keyboard.type("What is typed here is painted at once, ", delay=25)
+    delays = mounted.page.evaluate("() => window.delays")
+    mounted.until(lambda: "painted at once" in editor.script, "the script")
     print(json.dumps({"median_ms": statistics.median(delays), "worst_ms": max(delays), "keys": len(delays)}))
     assert len(delays) > 30
     assert statistics.median(delays) < 50

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from room_helpers import consenting, faults, room
-from rooms import studio_traits, turns_and_takes
+from studio_helpers import consenting, faults, studio
+from studio_traits import studio_traits, turns_and_takes
 
 from vibevoice_nb.engine.defaults import known_settings
 
-__all__ = ["room"]  # a fixture
+__all__ = ["studio"]  # a fixture
 
 NANO = known_settings("nano").limits.to_json("nano")
 REASON = "nano has nothing to speak in '你好。', so the turn is skipped"
@@ -22,8 +22,8 @@ def with_a_skipped_turn(**more: Any) -> dict[str, Any]:
     return {"turns": turns, "takes": takes, "speakers": consenting(), **more}
 
 
-def test_a_skipped_turn_is_marked_in_the_editor_and_counted(room: Callable[..., Any]) -> None:
-    mounted = room(**with_a_skipped_turn())
+def test_a_skipped_turn_is_marked_in_the_editor_and_counted(studio: Callable[..., Any]) -> None:
+    mounted = studio(**with_a_skipped_turn())
     page = mounted.page
     mark = page.locator(".cm-vvTurn[data-state=unspeakable]")
     mark.wait_for()
@@ -35,40 +35,44 @@ def test_a_skipped_turn_is_marked_in_the_editor_and_counted(room: Callable[..., 
     page.get_by_role("tab", name="Takes").click()
     row = page.locator(".vvnb-turn[data-state=unspeakable]")
     row.click()
-    lane = page.get_by_role("region", name="The selected turn")
+    lane = page.get_by_role("region", name="Selected turn")
     assert lane.get_by_text(REASON).first.is_visible()
-    assert lane.get_by_role("button", name="Speak").is_disabled()
+    assert lane.get_by_role("button", name="Generate").is_disabled()
     assert not faults(page)
 
 
-def test_a_script_of_nothing_cannot_be_generated(room: Callable[..., Any]) -> None:
+def test_a_script_of_nothing_cannot_be_generated(studio: Callable[..., Any]) -> None:
     turns, _ = turns_and_takes()
     none = [{**turn, "state": "unspeakable", "reason": REASON, "takes": [], "chosen": None} for turn in turns]
-    page = room(turns=none, takes={}, speakers=consenting()).page
-    assert page.get_by_text("The model cannot speak any turn of this script.").is_visible()
-    assert page.get_by_role("button", name="Generate", exact=True).is_disabled()
+    page = studio(turns=none, takes={}, speakers=consenting()).page
+    assert page.get_by_text("The model cannot generate any turn of this script.").is_visible()
+    assert (
+        page.get_by_role("region", name="Generate")
+        .get_by_role("button", name="Generate", exact=True)
+        .is_disabled()
+    )
 
 
-def test_a_take_of_odd_length_says_so(room: Callable[..., Any]) -> None:
+def test_a_take_of_odd_length_says_so(studio: Callable[..., Any]) -> None:
     turns, takes = turns_and_takes()
     first = turns[0]["takes"][0]
     takes[first] = {**takes[first], "odd_length": "long"}
-    page = room(turns=turns, takes=takes).page
+    page = studio(turns=turns, takes=takes).page
     page.get_by_role("tab", name="Takes").click()
     page.locator(".vvnb-turn").first.click()
-    assert page.get_by_text("unusually long").is_visible()
+    assert page.get_by_text("Unusually long").is_visible()
 
 
-def test_the_cast_names_the_voice_that_is_used_instead(room: Callable[..., Any]) -> None:
-    mounted = room(speakers=consenting(stand_in="Kai"), model_limits=NANO)
+def test_the_cast_names_the_voice_that_is_used_instead(studio: Callable[..., Any]) -> None:
+    mounted = studio(speakers=consenting(stand_in="Kai"), model_limits=NANO)
     page = mounted.page
     words = page.get_by_text(
-        "nano cannot follow a recording: this speaker gets the built-in voice Kai instead."
+        "nano does not support recorded voices: this speaker uses the built-in voice Kai instead."
     )
     words.wait_for()
-    assert not page.get_by_text("A clean recording").count()
+    assert not page.get_by_text("Recording looks good.").count()
     mounted.set(speakers=consenting(), model="vibevoice/VibeVoice-1.5B-hf", model_limits={**NANO, **FOLLOWS})
-    page.get_by_text("A clean recording").wait_for()
+    page.get_by_text("Recording looks good.").wait_for()
     assert not words.count()
     assert not faults(page)
 
@@ -76,15 +80,17 @@ def test_the_cast_names_the_voice_that_is_used_instead(room: Callable[..., Any])
 FOLLOWS = {"follows_voices": True, "languages": [], "sentences": []}
 
 
-def test_the_recorder_says_it_too(room: Callable[..., Any]) -> None:
-    page = room(model_limits=NANO).page
+def test_the_recorder_says_it_too(studio: Callable[..., Any]) -> None:
+    page = studio(model_limits=NANO).page
     page.get_by_role("button", name="Record").first.click()
-    page.get_by_text("nano cannot follow a recording: it will use a built-in voice instead.").wait_for()
+    page.get_by_text(
+        "nano does not support recorded voices: it will use a built-in voice instead."
+    ).wait_for()
     page.get_by_role("button", name="Cancel").first.click()
 
 
-def test_the_model_tab_lists_the_limits(room: Callable[..., Any]) -> None:
-    mounted = room(model_limits=NANO)
+def test_the_model_tab_lists_the_limits(studio: Callable[..., Any]) -> None:
+    mounted = studio(model_limits=NANO)
     page = mounted.page
     page.get_by_role("tab", name="Model").click()
     limits = page.get_by_role("list", name="Limits of the model")

@@ -1,4 +1,4 @@
-"""The room's panels in a browser: what a person does reaches the kernel, what that says is seen."""
+"""The studio's panels in a browser: actions reach the kernel, and its state is shown."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from room_helpers import asked, consenting, faults, room, wait_for_call
-from rooms import SOUND, studio_traits, sweep_traits, turns_and_takes
+from studio_helpers import asked, consenting, faults, studio, wait_for_call
+from studio_traits import SOUND, studio_traits, sweep_traits, turns_and_takes
 
 from vibevoice_nb.errors import VoiceError
 
-__all__ = ["room"]  # a fixture
+__all__ = ["studio"]  # a fixture
 
 
-def test_generate_says_what_is_in_the_way(room: Callable[..., Any]) -> None:
-    mounted = room()
+def test_generate_shows_why_it_is_disabled(studio: Callable[..., Any]) -> None:
+    mounted = studio()
     generate = mounted.page.get_by_role("button", name="Generate 3 turns")
     assert generate.is_disabled()
     assert mounted.page.get_by_text("Confirm under Cast that you may use the voice of Ben.").is_visible()
     mounted.page.keyboard.press("Control+Enter")
-    mounted.page.get_by_role("checkbox", name="I have the right to use this person's voice.").check()
+    mounted.page.get_by_role("checkbox", name="I have the right to use this person’s voice.").check()
     assert wait_for_call(mounted, "set_consent") == {"speaker": "Ben", "consent": True}
     assert not asked(mounted, "generate")
     mounted.set(speakers=consenting())
@@ -31,26 +31,26 @@ def test_generate_says_what_is_in_the_way(room: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_loading_is_a_phase_with_a_bar_of_its_own(room: Callable[..., Any], theme: str) -> None:
+def test_loading_the_model_has_its_own_progress_bar(studio: Callable[..., Any], theme: str) -> None:
     model = {"name": "nano", "device": "", "dtype": "", "memory": 0, "message": "40 % is loaded"}
-    mounted = room(
+    mounted = studio(
         theme=theme,
         speakers=consenting(),
         job={"id": "j1", "state": "loading", "turns": ["t3", "t5"], "message": ""},
         model_state={**model, "state": "loading", "loaded": 0.4},
     )
     transport = mounted.page.get_by_role("region", name="Generate")
-    transport.get_by_text("Loading nano … 40 %").wait_for()
+    transport.get_by_text("Loading nano… 40 %").wait_for()
     bars = transport.get_by_role("progressbar")
     assert bars.count() == 1 and bars.get_attribute("aria-valuenow") == "40"
     assert "left" not in transport.inner_text() and "RTF" not in transport.inner_text()
     mounted.set(job={"id": "j1", "state": "speaking", "turns": ["t3", "t5"], "message": ""})
-    transport.get_by_text("Reading the script and the voices").wait_for()
+    transport.get_by_text("Processing the script and the voices").wait_for()
 
 
-def test_a_job_ends_with_its_kernel(room: Callable[..., Any]) -> None:
+def test_a_job_ends_with_its_kernel(studio: Callable[..., Any]) -> None:
     job = {"id": "j1", "state": "speaking", "turns": ["t3"], "message": ""}
-    mounted = room(speakers=consenting(), job=job)
+    mounted = studio(speakers=consenting(), job=job)
     transport = mounted.page.get_by_role("region", name="Generate")
     transport.get_by_role("button", name="Stop").wait_for()
     mounted.receive = lambda content, buffers: None  # nobody answers
@@ -58,8 +58,8 @@ def test_a_job_ends_with_its_kernel(room: Callable[..., Any]) -> None:
     transport.get_by_role("button", name="Stop").wait_for(state="hidden")
 
 
-def test_progress_and_stop(room: Callable[..., Any]) -> None:
-    mounted = room(
+def test_progress_and_stop(studio: Callable[..., Any]) -> None:
+    mounted = studio(
         speakers=consenting(),
         job={"id": "j1", "state": "speaking", "turns": ["t3", "t5", "t6"], "message": ""},
     )
@@ -82,29 +82,31 @@ def test_progress_and_stop(room: Callable[..., Any]) -> None:
     transport = page.get_by_role("region", name="Generate")
     transport.get_by_text("Turn 2 of 3 · Anna · 1.0 s of about 4.0 s").first.wait_for()
     assert transport.get_by_text(
-        re.compile("1.8× faster than real time .RTF 0.55. · first sound")
+        re.compile("1.8× faster than real time .RTF 0.55. · first audio")
     ).is_visible()
-    assert transport.get_by_role("progressbar", name="Progress in all").get_attribute("aria-valuenow") == "40"
+    assert (
+        transport.get_by_role("progressbar", name="Overall progress").get_attribute("aria-valuenow") == "40"
+    )
     page.get_by_role("tab", name="Takes").focus()
     page.keyboard.press("Escape")
     wait_for_call(mounted, "cancel")
 
 
-def test_failure_is_said_in_words_and_can_be_put_away(room: Callable[..., Any]) -> None:
+def test_a_failure_is_shown_and_can_be_dismissed(studio: Callable[..., Any]) -> None:
     def refuse(**_: object) -> None:
         raise VoiceError("Ben's voice is 0.2 s long", "at least 0.3 s", "record more")
 
-    mounted = room(speakers=consenting(), methods={"generate": refuse})
+    mounted = studio(speakers=consenting(), methods={"generate": refuse})
     mounted.page.get_by_role("button", name="Generate 3 turns").click()
     alert = mounted.page.get_by_role("alert")
     mounted.until(alert.is_visible)
-    assert "What to do: record more." in alert.inner_text()
+    assert "To fix it: record more." in alert.inner_text()
     alert.get_by_role("button", name="Dismiss").click()
     assert alert.count() == 0
 
 
-def test_cast(room: Callable[..., Any]) -> None:
-    mounted = room(
+def test_cast(studio: Callable[..., Any]) -> None:
+    mounted = studio(
         speakers=[studio_traits()["speakers"][0], {"label": "Ben", "color": "#d55e00", "voice": None}]
     )
     page = mounted.page
@@ -118,21 +120,21 @@ def test_cast(room: Callable[..., Any]) -> None:
     assert wait_for_call(mounted, "clear_voice") == {"speaker": "Anna"}
 
 
-def test_trim_with_the_keyboard(room: Callable[..., Any]) -> None:
-    mounted = room()
+def test_trim_with_the_keyboard(studio: Callable[..., Any]) -> None:
+    mounted = studio()
     page = mounted.page
-    edge = page.get_by_role("slider", name="Beginning of the voice of Ben")
+    edge = page.get_by_role("slider", name="Start of the voice of Ben")
     edge.focus()
     for _ in range(5):
         page.keyboard.press("ArrowRight")
     assert page.get_by_text("7.9 s of 8.4 s").is_visible()
-    page.get_by_role("button", name="Cut to this").click()
+    page.get_by_role("button", name="Trim").click()
     assert wait_for_call(mounted, "trim_voice") == {"speaker": "Ben", "start": 12000, "stop": 201600}
 
 
-def test_upload_in_chunks(room: Callable[..., Any]) -> None:
+def test_upload_in_chunks(studio: Callable[..., Any]) -> None:
     arrived: list[int] = []
-    mounted = room(
+    mounted = studio(
         methods={
             "upload_begin": lambda **_: {"upload": "u"},
             "upload_chunk": lambda buffers, **_: (
@@ -148,9 +150,9 @@ def test_upload_in_chunks(room: Callable[..., Any]) -> None:
     assert sum(arrived) == 2_500_000 and max(arrived) <= 2**20
 
 
-def test_record(room: Callable[..., Any]) -> None:
+def test_record(studio: Callable[..., Any]) -> None:
     sent: list[bytes] = []
-    mounted = room(
+    mounted = studio(
         methods={
             "upload_begin": lambda **_: {"upload": "u"},
             "upload_chunk": lambda buffers, **_: sent.append(bytes(buffers[0])) or {},
@@ -168,8 +170,8 @@ def test_record(room: Callable[..., Any]) -> None:
     assert sent[0][:4] == b"\x1a\x45\xdf\xa3"  # WebM
 
 
-def test_settings(room: Callable[..., Any]) -> None:
-    mounted = room()
+def test_settings(studio: Callable[..., Any]) -> None:
+    mounted = studio()
     page = mounted.page
     page.get_by_role("tab", name="Settings").click()
     page.get_by_role("radio", name="Draft").check()
@@ -185,10 +187,10 @@ def test_settings(room: Callable[..., Any]) -> None:
     page.get_by_role("button", name="Generate the script").wait_for()
 
 
-def test_model(room: Callable[..., Any]) -> None:
-    mounted = room()
+def test_model(studio: Callable[..., Any]) -> None:
+    mounted = studio()
     page = mounted.page
-    page.get_by_role("button", name="Model: nano, the small embedded voice, loaded").click()
+    page.get_by_role("button", name="Model: nano, the small embedded model, loaded").click()
     assert page.get_by_text("cpu · float32 · 112 MB").is_visible()
     page.get_by_role("button", name="Unload").click()
     wait_for_call(mounted, "unload_model")
@@ -211,10 +213,10 @@ def test_model(room: Callable[..., Any]) -> None:
     page.get_by_role("alert").get_by_text("No such model").wait_for()
 
 
-def test_takes(room: Callable[..., Any]) -> None:
-    mounted = room()
+def test_takes(studio: Callable[..., Any]) -> None:
+    mounted = studio()
     page = mounted.page
-    lane = page.get_by_role("region", name="The selected turn")
+    lane = page.get_by_role("region", name="Selected turn")
     lane.get_by_role("radio", name="Take 2").check()
     assert wait_for_call(mounted, "choose_take") == {"turn": "t2", "take": "t2-take2"}
     lane.get_by_role("button", name="Star take 1").click()
@@ -230,12 +232,12 @@ def test_takes(room: Callable[..., Any]) -> None:
     gap.fill("250")
     gap.press("Tab")
     assert wait_for_call(mounted, "set_gap") == {"turn": "t2", "gap_ms": 250}
-    lane.get_by_role("button", name="Speak again").click()
+    lane.get_by_role("button", name="Regenerate").click()
     assert wait_for_call(mounted, "regenerate") == {"turn": "t2"}
 
 
-def test_turns_with_the_keyboard(room: Callable[..., Any]) -> None:
-    mounted = room()
+def test_turns_with_the_keyboard(studio: Callable[..., Any]) -> None:
+    mounted = studio()
     page = mounted.page
     page.get_by_role("listbox", name="Turns").get_by_role("option", selected=True).focus()
     page.keyboard.press("End")
@@ -245,12 +247,12 @@ def test_turns_with_the_keyboard(room: Callable[..., Any]) -> None:
     assert page.evaluate("() => document.activeElement.type") == "radio"
 
 
-def test_blind_comparison(room: Callable[..., Any]) -> None:
-    mounted = room()
+def test_blind_comparison(studio: Callable[..., Any]) -> None:
+    mounted = studio()
     page = mounted.page
     page.get_by_role("button", name="Compare A/B").click()
     group = page.get_by_role("group", name="Compare two takes")
-    group.get_by_label("Blind: hide which is which").check()
+    group.get_by_label("Blind: hide which take is which").check()
     assert not group.get_by_label("Take compared as A").is_visible()
     assert not re.search(r"take \d", group.inner_text())
     group.get_by_role("button", name="Play both").click()
@@ -263,11 +265,11 @@ def test_blind_comparison(room: Callable[..., Any]) -> None:
     assert f"B: take {number}" in group.inner_text()
 
 
-def test_export_reaches_the_downloads(room: Callable[..., Any]) -> None:
+def test_export_reaches_the_downloads(studio: Callable[..., Any]) -> None:
     from vibevoice_nb.widgets.base import Answer
 
     content = bytes(range(256)) * 9000
-    mounted = room(
+    mounted = studio(
         methods={
             "export": lambda **_: {
                 "files": [{"file": "f", "name": "episode.mp3", "size": len(content)}],
@@ -278,7 +280,7 @@ def test_export_reaches_the_downloads(room: Callable[..., Any]) -> None:
     )
     page = mounted.page
     page.get_by_role("tab", name="Export").click()
-    page.get_by_label("Subtitles, SRT").check()
+    page.get_by_label("Subtitles (SRT)").check()
     with page.expect_download() as download:
         page.get_by_role("button", name="Export", exact=True).click()
         wait_for_call(mounted, "export")
@@ -323,7 +325,7 @@ def test_panels_alone(mount: Callable[..., Any], name: str) -> None:
     mounted = mount(name, traits=traits, methods=SOUND)
     assert faults(mounted.page) == []
     if name == "voices":
-        mounted.page.get_by_role("button", name="Hear the voice of Anna").click()
+        mounted.page.get_by_role("button", name="Play the voice of Anna").click()
         mounted.until(lambda: asked(mounted, "samples"))
         mounted.page.get_by_role("button", name="Stop").click()
     else:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from room_helpers import asked, consenting, faults, room, wait_for_call
+from studio_helpers import asked, consenting, faults, studio, wait_for_call
 
 from vibevoice_nb.errors import ProjectError
 
-__all__ = ["room"]  # a fixture
+__all__ = ["studio"]  # a fixture
 
 GONE = {
     "name": "episode",
@@ -25,13 +25,13 @@ SAVED = {**GONE, "problem": "", "unsaved": False, "actions": []}
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_project_whose_folder_is_gone(room: Callable[..., Any], theme: str) -> None:
-    mounted = room(theme, methods={"recreate_project": lambda **_: {}}, project=GONE)
+def test_a_project_whose_folder_is_gone(studio: Callable[..., Any], theme: str) -> None:
+    mounted = studio(theme, methods={"recreate_project": lambda **_: {}}, project=GONE)
     page = mounted.page
     alert = page.get_by_role("alert")
     assert "This project is not saved." in alert.inner_text() and "was deleted or moved" in alert.inner_text()
     assert page.get_by_text("Not saved: the script shown is not in the project’s folder.").is_visible()
-    assert page.get_by_text("turns spoken").count() == 0
+    assert page.get_by_text("turns generated").count() == 0
     assert page.get_by_role("button", name="Generate", exact=False).first.is_disabled()
     assert faults(page) == []
     page.get_by_role("button", name="Show options").click()
@@ -43,12 +43,12 @@ def test_a_project_whose_folder_is_gone(room: Callable[..., Any], theme: str) ->
     page.get_by_text("Not saved").wait_for(state="hidden")
 
 
-def test_a_generation_without_its_folder_says_so_once(room: Callable[..., Any]) -> None:
+def test_a_generation_without_its_folder_says_so_once(studio: Callable[..., Any]) -> None:
     def gone(**_: Any) -> Any:
         mounted.set(project={**GONE, "unsaved": False})
         raise ProjectError(GONE["problem"], "the project's folder", "recreate it here (project.recreate())")
 
-    mounted = room(methods={"generate": gone}, project=SAVED, speakers=consenting())
+    mounted = studio(methods={"generate": gone}, project=SAVED, speakers=consenting())
     page = mounted.page
     page.get_by_role("button", name="Generate", exact=False).first.click()
     page.get_by_role("button", name="Show options").wait_for()
@@ -57,16 +57,16 @@ def test_a_generation_without_its_folder_says_so_once(room: Callable[..., Any]) 
     assert page.get_by_text("project.recreate()").count() == 0
 
 
-def test_a_copy_elsewhere(room: Callable[..., Any]) -> None:
+def test_a_copy_elsewhere(studio: Callable[..., Any]) -> None:
     def taken(path: str, **_: Any) -> Any:
         if path == "episode-copy":
             raise ProjectError(f"{path}, which is there", "a new name", "choose another name")
         return {}
 
-    mounted = room(methods={"save_copy": taken}, project=GONE)
+    mounted = studio(methods={"save_copy": taken}, project=GONE)
     page = mounted.page
     page.get_by_role("button", name="Save a copy elsewhere").click()
-    path = page.get_by_label("Folder of the copy")
+    path = page.get_by_label("Folder for the copy")
     assert path.input_value() == "episode-copy" and path.evaluate("one => one === document.activeElement")
     page.get_by_role("button", name="Save copy", exact=True).click()
     page.get_by_text("which is there").wait_for()
@@ -76,15 +76,15 @@ def test_a_copy_elsewhere(room: Callable[..., Any]) -> None:
     assert asked(mounted, "save_copy")[1] == {"path": "elsewhere/episode 😀"}
 
 
-def test_a_full_disk_can_be_tried_again(room: Callable[..., Any]) -> None:
+def test_a_full_disk_can_be_tried_again(studio: Callable[..., Any]) -> None:
     def full(**_: Any) -> Any:
-        raise ProjectError("the disk is full", "room for the script", "free some space")
+        raise ProjectError("the disk is full", "studio for the script", "free some space")
 
     problem = {**GONE, "problem": "the disk is full", "actions": ["retry", "save_copy"]}
-    mounted = room(methods={"save_again": full}, project=problem)
+    mounted = studio(methods={"save_again": full}, project=problem)
     page = mounted.page
     page.get_by_role("button", name="Try again").click()
-    page.get_by_text("What to do: free some space.").wait_for()
+    page.get_by_text("To fix it: free some space.").wait_for()
     assert page.get_by_role("button", name="Try again").is_enabled()
     for width in (320, 900):
         page.set_viewport_size({"width": width, "height": 900})
@@ -92,8 +92,8 @@ def test_a_full_disk_can_be_tried_again(room: Callable[..., Any]) -> None:
         page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_several_notices_are_all_shown(room: Callable[..., Any]) -> None:
-    mounted = room()
+def test_several_notices_are_all_shown(studio: Callable[..., Any]) -> None:
+    mounted = studio()
     for number in (1, 2, 2, 3, 4):
         mounted.send("notice", [], severity="info", text=f"Notice {number}.")
     page = mounted.page

@@ -40,7 +40,7 @@ def speak(project: Project, turn_id: str, count: int = 3, phase: float = 0.0, **
     lead = tone(480, phase=phase, at=-480)
     follows = context[-1]["take_id"] if context else None
     given = {"context": context, "ended": "finished", "model": "nano", **manifest}
-    with project.begin_take(turn_id) as writer:
+    with project.takes.begin(turn_id) as writer:
         for frame in range(count):
             writer.write(tone(FRAME, phase=phase, at=frame * FRAME))
         return writer.finish(frames(count), lead, given, follows=follows)

@@ -86,7 +86,7 @@ def test_flac_files_are_rounded_to_24_bits(tmp_path: Path) -> None:
     assert np.array_equal(to_int24(AUDIO) >> 8, expected)
     write_audio(tmp_path / "whole.flac", AUDIO)
     with Project.create(tmp_path / "talk", "Anna: One.") as project:
-        with project.begin_take(project.turns[0].id) as writer:
+        with project.takes.begin(project.turns[0].id) as writer:
             writer.write(AUDIO[:9600])
             writer.finish(frames(3), manifest={"model": "nano", "context": []})
         (kept,) = tmp_path.rglob("audio.flac")

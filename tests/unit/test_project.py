@@ -15,7 +15,7 @@ from vibevoice_nb.errors import OptionError, ProjectError, ScriptError, VoiceErr
 from vibevoice_nb.project import Project, Take, TakeTurn
 from vibevoice_nb.project.cast import cast_names
 from vibevoice_nb.project.storage.schema import DEFAULTS, PALETTE
-from vibevoice_nb.voices.library import load_voice
+from vibevoice_nb.voices import load_voice
 
 
 @pytest.fixture
@@ -134,10 +134,10 @@ def test_a_stopped_take_is_still_missing(project: Project) -> None:
     whole = speak(project, first, 3)
     speak(project, first, 1, ended="cancelled")
     assert project.turns[0].chosen == whole.id and first not in project.missing()
-    writer = project.begin_take(first)
+    writer = project.takes.begin(first)
     writer.write(tone(FRAME))
     assert writer.abandon() is None and len(project.turns[0].takes) == 3
-    kept = project.begin_take(first)
+    kept = project.takes.begin(first)
     kept.write(tone(FRAME))
     take = kept.abandon(keep=True, frames=frames(1))
     assert take is not None and take.ended == "cancelled" and len(project.turns[0].takes) == 4
@@ -146,7 +146,7 @@ def test_a_stopped_take_is_still_missing(project: Project) -> None:
 def test_a_take_is_what_its_flac_holds(project: Project) -> None:
     turn_id = project.turns[0].id
     audio = np.random.default_rng(0).uniform(-1.1, 1.1, 2 * FRAME).astype(np.float32)
-    writer = project.begin_take(turn_id)
+    writer = project.takes.begin(turn_id)
     writer.write(audio[:FRAME])
     writer.write(audio[FRAME:])
     take = writer.finish(
@@ -166,7 +166,7 @@ def test_a_take_is_what_its_flac_holds(project: Project) -> None:
 
 @pytest.mark.parametrize("manifest", [{"x": object()}, {"x": float("nan")}, {"x": "y" * 9_000_000}])
 def test_a_manifest_must_be_plain(project: Project, manifest: dict[str, Any]) -> None:
-    with project.begin_take(project.turns[0].id) as writer:
+    with project.takes.begin(project.turns[0].id) as writer:
         writer.write(tone(FRAME))
         with pytest.raises(ProjectError, match="manifest"):
             writer.finish(frames(1), None, manifest)
@@ -174,11 +174,11 @@ def test_a_manifest_must_be_plain(project: Project, manifest: dict[str, Any]) ->
 
 
 def test_nothing_is_no_take(project: Project) -> None:
-    writer = project.begin_take(project.turns[0].id)
+    writer = project.takes.begin(project.turns[0].id)
     with pytest.raises(ProjectError, match="without audio"):
         writer.finish(frames(0))
     with pytest.raises(ProjectError, match="is not in the script"):
-        project.begin_take("nobody")
+        project.takes.begin("nobody")
 
 
 def test_the_context_goes_back_to_the_first_gap(project: Project) -> None:
@@ -224,7 +224,7 @@ def test_everything_that_was_done_is_undone(project: Project, tmp_path: Path) ->
 
     project.delete_take(second.id)
     done()
-    assert not (project.path / "takes" / second.id).exists() and not project.is_starred(second.id)
+    assert not (project.path / "takes" / second.id).exists() and not project.takes.is_starred(second.id)
     project.delete_take(project.turns[0].takes[0])
     done()
     assert project.turns[0].state == "unspoken" and project.turns[0].chosen is None
@@ -246,7 +246,7 @@ def test_everything_that_was_done_is_undone(project: Project, tmp_path: Path) ->
                 k: v and v.sha256 for k, v in voices.items()
             }
         assert said[0] == "took the voice of Anna away" and "deleted a take" in said[-1]
-        assert again.is_starred(second.id)
+        assert again.takes.is_starred(second.id)
         assert again.take(second.id).audio.size == FRAME
         assert again.undo().startswith("gave Anna") and again.undo() == "" == again.can_undo
 

@@ -76,7 +76,7 @@ def facts(project: Project) -> dict[str, Any]:
             take.id
             for turn in project.turns
             for take in project.takes.of(turn.id)
-            if project.is_starred(take.id)
+            if project.takes.is_starred(take.id)
         ),
         "settings": dict(project.settings),
         "cast": {
@@ -176,7 +176,7 @@ def test_the_same_text_is_saved_once_there_is_room(path: Path, disk: Disk) -> No
 
 def test_a_take_that_could_not_be_finished_can_be_finished_later(path: Path, disk: Disk) -> None:
     with Project.open(path) as project:
-        writer = project.begin_take(project.turns[0].id)
+        writer = project.takes.begin(project.turns[0].id)
         writer.write(tone(2 * FRAME))
         disk.count, disk.full_at, disk.stays_full = 0, 2, True
         with pytest.raises(VibeVoiceError):

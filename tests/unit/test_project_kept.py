@@ -19,7 +19,7 @@ from vibevoice_nb.engine.run import Frames
 from vibevoice_nb.errors import AudioError, ProjectError, ScriptError, VoiceError
 from vibevoice_nb.project import Project
 from vibevoice_nb.project.registry import shared_project
-from vibevoice_nb.voices.library import resolve_voice
+from vibevoice_nb.voices import resolve_voice
 
 __all__ = ["path", "spoken"]  # fixtures
 
@@ -299,7 +299,7 @@ def test_a_deleted_folder_is_named_and_recreated(path: Path) -> None:
         writes: list[Callable[[], object]] = [
             lambda: setattr(project, "script_text", "Anna: New."),
             lambda: project.set_voice("Ben", "Kai"),
-            lambda: project.begin_take(project.turns[0].id),
+            lambda: project.takes.begin(project.turns[0].id),
             lambda: project.settings.update(seed=1),
         ]
         for write in writes:
@@ -373,12 +373,12 @@ def test_a_folder_that_can_no_longer_be_written(spoken: Path) -> None:
 
 def test_an_exception_leaves_what_was_written_to_be_heard(path: Path) -> None:
     with Project.open(path) as project:
-        with pytest.raises(RuntimeError), project.begin_take(project.turns[0].id) as writer:
+        with pytest.raises(RuntimeError), project.takes.begin(project.turns[0].id) as writer:
             writer.write(tone(FRAME))
             raise RuntimeError
         (part,) = project.unfinished
         assert part.samples == FRAME
-        with project.begin_take(project.turns[1].id) as writer:
+        with project.takes.begin(project.turns[1].id) as writer:
             writer.write(tone(2 * FRAME))
             take = writer.salvage(Frames(frames(1).latent, frames(1).semantic), FRAME)
         assert take is not None and (take.samples, take.ended) == (FRAME, "cancelled")

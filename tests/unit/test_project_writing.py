@@ -54,7 +54,7 @@ project = Project.create(sys.argv[1], SCRIPT)
 ids = [turn.id for turn in project.turns]
 for turn_id in ids[:6]:
     speak(project, turn_id)
-writer = project.begin_take(ids[6])
+writer = project.takes.begin(ids[6])
 writer.write(tone(2 * FRAME))
 print("ready", flush=True)
 while True:
@@ -126,23 +126,23 @@ def test_a_deletion_counts_once_it_is_written(path: Path) -> None:
 
 def test_audio_of_a_whole_script_is_kept_until_it_is_cut(path: Path) -> None:
     with Project.open(path) as project:
-        with project.keep_audio() as kept:
+        with project.takes.keep_audio() as kept:
             kept.write(tone(FRAME))
             assert kept.samples == FRAME and not project.unfinished
         assert not project.unfinished
-        with pytest.raises(ZeroDivisionError), project.keep_audio() as kept:
+        with pytest.raises(ZeroDivisionError), project.takes.keep_audio() as kept:
             kept.write(tone(FRAME))
             raise ZeroDivisionError
         (part,) = project.unfinished
         assert np.array_equal(part.audio, tone(FRAME)) and part.turns == ()
-        project.discard_unfinished()
+        project.takes.discard_unfinished()
         assert not project.unfinished
 
 
 def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
     with small_disk(tmp_path) as disk, Project.create(disk / "talk", SCRIPT) as project:
         first = speak(project, project.turns[0].id, 1)
-        writer = project.begin_take(project.turns[1].id)
+        writer = project.takes.begin(project.turns[1].id)
         with pytest.raises(ProjectError, match="disk is full"):
             for _ in range(100):
                 writer.write(tone(FRAME))
@@ -191,9 +191,9 @@ def changes(project: Project) -> Iterator[Callable[[], Any]]:
     yield lambda: project.star(take)
     yield lambda: project.delete_take(take)
     yield lambda: project.undo()
-    yield lambda: project.begin_take(turn.id)
-    yield lambda: project.keep_audio().__enter__()
-    yield lambda: project.discard_unfinished()
+    yield lambda: project.takes.begin(turn.id)
+    yield lambda: project.takes.keep_audio().__enter__()
+    yield lambda: project.takes.discard_unfinished()
 
 
 @pytest.mark.parametrize("how", ["read_only", "closed"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from vibevoice_nb.display import html as display
+from vibevoice_nb import display
 from vibevoice_nb.project import Project
 from vibevoice_nb.widgets import lab_document as document
 from vibevoice_nb.widgets.library import Shelf

@@ -13,7 +13,7 @@ from vibevoice_nb.audio.io import write_audio
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.errors import OptionError, VoiceError
 from vibevoice_nb.project import Project
-from vibevoice_nb.voices.library import VoiceLibrary
+from vibevoice_nb.voices import VoiceLibrary
 from vibevoice_nb.widgets.base import VibeVoiceWidget
 from vibevoice_nb.widgets.voices import CastPanel, VoicePicker
 

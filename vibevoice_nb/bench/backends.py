@@ -23,7 +23,7 @@ from torch import Tensor
 
 from vibevoice_nb.bench.model import special_tokens
 from vibevoice_nb.bench.roofline import Floor, frame_bytes, measure_bandwidth
-from vibevoice_nb.model.generation.cuda_graphs import FramePool
+from vibevoice_nb.model.generation.cuda_graphs import GraphPool
 from vibevoice_nb.model.generation.loop import generate
 from vibevoice_nb.model.generation.sampler import Sampler
 from vibevoice_nb.model.generation.state import GenerationState
@@ -124,9 +124,9 @@ class OurSide:
         self.model = load_prepared(folder, device, dtype)
         self.meter = Meter(device)
         self.sampler = _sampler(self.model.head, self.meter)
-        self.pool: FramePool | None = None
+        self.pool: GraphPool | None = None
         if device.type == "cuda":
-            self.pool = FramePool(_Speaking)
+            self.pool = GraphPool(_Speaking)
             self.pool.warm_up(self.model, self.sampler, self.special)
             return  # what is timed by calls waits for the card, which a graph can't
         _time_calls(
@@ -163,7 +163,7 @@ class OurSide:
         return Floor(nbytes, measure_bandwidth(self.device))
 
     @torch.inference_mode()
-    def _time_parts(self, pool: FramePool, context: int) -> dict[str, float]:
+    def _time_parts(self, pool: GraphPool, context: int) -> dict[str, float]:
         """Seconds that each component takes as a graph of its own."""
         seconds = {}
         with pool.borrow(self.model, [self._state(context, 0)], self.sampler, self.special) as graphed:
@@ -178,9 +178,9 @@ class OurSide:
                 seconds[name] = (self.meter.now() - began) / _REPLAYS
         return seconds
 
-    def _run(self, context: int, frames: int, seeds: Sequence[int], pool: FramePool | None) -> Round:
+    def _run(self, context: int, frames: int, seeds: Sequence[int], pool: GraphPool | None) -> Round:
         states = [self._state(context, seed) for seed in seeds]
-        frame = self.special.legal.index(self.special.frame)
+        frame = self.special.valid_tokens.index(self.special.frame)
         audio: list[Tensor] = []
         begun = 0
         self.meter.restart()
@@ -191,7 +191,7 @@ class OurSide:
         # On graphs the frame itself takes the token, so that the host is not asked.
         options: dict[str, Any] = {} if pool is not None else {"choose": lambda row, logits: frame}
         for step in generate(
-            self.model, states, self.sampler, self.special, stop=stop, frames=pool, **options
+            self.model, states, self.sampler, self.special, stop=stop, graph_pool=pool, **options
         ):
             assert step.frame is not None
             if step.row == 0:
@@ -216,7 +216,7 @@ class _Speaking(StaticFrame):
 
     def score(self) -> None:
         super().score()
-        self.choice.fill_(self.special.legal.index(self.special.frame))
+        self.choice.fill_(self.special.valid_tokens.index(self.special.frame))
 
 
 class NativeSide:

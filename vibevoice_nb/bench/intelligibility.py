@@ -31,7 +31,7 @@ from vibevoice_nb.errors import OptionError
 from vibevoice_nb.model.kernels.quantized import Int4Kernel, Int8Kernel, Quantize
 from vibevoice_nb.model.loading.placement import DTYPES
 from vibevoice_nb.model.modules.linear import Dense, derived_values
-from vibevoice_nb.voices.library import builtin_voices
+from vibevoice_nb.voices.builtin import builtin_voices
 
 WIDTHS = (*DTYPES, *get_args(Quantize))
 """What a model can compute in, or keep its language model's layers in."""

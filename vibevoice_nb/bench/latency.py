@@ -26,11 +26,12 @@ from vibevoice_nb.bench.backends import CFG_SCALE, Meter, OurSide, our_side
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.model.config import SAMPLE_RATE
 from vibevoice_nb.model.generation.loop import generate, prefill
-from vibevoice_nb.model.generation.prompt_cache import PromptMemory
+from vibevoice_nb.model.generation.prompt_cache import PromptCache
 from vibevoice_nb.model.generation.sampler import Sampler
 from vibevoice_nb.model.generation.state import GenerationState
 from vibevoice_nb.model.prompt import Prompt, VoiceSlot
-from vibevoice_nb.voices.library import builtin_voices, resolve_voice
+from vibevoice_nb.voices.builtin import builtin_voices
+from vibevoice_nb.voices.resolve import resolve_voice
 
 TOKENS = (60, 400)
 """Lengths of the text."""
@@ -98,9 +99,9 @@ def repeated(generation: Generation, forget: Callable[[], None]) -> Times:
 
 def of_side(side: OurSide, tokens: int) -> Times:
     """Measure the random model of a side, with a text of so many tokens."""
-    memory = PromptMemory.of(side.model.language_model)
+    prompt_cache = PromptCache.of(side.model.language_model)
     prompts = [random_prompt(side, tokens, text) for text in range(1 + _ROUNDS)]
-    frame = side.special.legal.index(side.special.frame)
+    frame = side.special.valid_tokens.index(side.special.frame)
     sink = FirstSound(side.meter)
     # On graphs the frame itself takes the token.
     options: dict[str, Any] = {"frames": side.pool} if side.pool else {"choose": lambda row, logits: frame}
@@ -109,14 +110,16 @@ def of_side(side: OurSide, tokens: int) -> Times:
         sink.start()
         sampler = side.sampler if side.pool else _sampler(side)
         state = GenerationState.new(side.model, asked.seed)
-        prefill(side.model, prompts[asked.text], state, memory=memory, seed_voices=asked.seed_voices)
+        prefill(
+            side.model, prompts[asked.text], state, prompt_cache=prompt_cache, seed_voices=asked.seed_voices
+        )
         step = next(generate(side.model, [state], sampler, side.special, **options))
         assert step.frame is not None
         sink.write(step.frame.audio.float().cpu().numpy())
         assert sink.took is not None
         return sink.took
 
-    return repeated(generation, memory.clear)
+    return repeated(generation, prompt_cache.clear)
 
 
 def _sampler(side: OurSide) -> Sampler:
@@ -131,7 +134,7 @@ def random_prompt(side: OurSide, tokens: int, number: int = 0) -> Prompt:
     frames = -(-length // side.model.config.hop_length)
 
     def text(count: int) -> list[int]:
-        return torch.randint(min(side.special.legal), (count,), generator=random).tolist()
+        return torch.randint(min(side.special.valid_tokens), (count,), generator=random).tolist()
 
     ids, slots = text(_BEFORE_VOICES), []
     for _ in range(VOICES):
@@ -181,7 +184,7 @@ def run_nano(threads: int) -> tuple[float, float, dict[str, float]]:
         assert sink.took is not None
         return sink.took
 
-    times = repeated(generation, engine.memory.clear)
+    times = repeated(generation, engine.prompt_cache.clear)
     wall, spent = [], []
     for seed in range(_ROUNDS):
         began = time.process_time()

@@ -29,7 +29,7 @@ from vibevoice_nb.model.prompt import Prompt, encode_voices
 from vibevoice_nb.model.solver import solver_steps
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 from vibevoice_nb.script import parse_script
-from vibevoice_nb.voices.library import resolve_voice
+from vibevoice_nb.voices.resolve import resolve_voice
 
 SCRIPT = "Speaker 1: Good morning, how are you today?\nSpeaker 2: Very well, thank you. Shall we begin?"
 VOICES = ("Ada", "Kai")
@@ -80,7 +80,7 @@ def _speak(
     made: list[Step] = []
 
     def choose(row: int, logits: Tensor) -> int:
-        return int(logits.argmax()) if lead is None else special.legal.index(lead[len(made)].token)
+        return int(logits.argmax()) if lead is None else special.valid_tokens.index(lead[len(made)].token)
 
     walk = generate(
         model, [state], sampler, special, temperature=options.temperature, choose=choose,

@@ -20,7 +20,9 @@ from vibevoice_nb.script import Script, load_script, parse_script
 from vibevoice_nb.script.lines import name_key, speaker_number
 from vibevoice_nb.script.speakable import check_script, speakable
 from vibevoice_nb.script.turns import Diagnostic, label_of
-from vibevoice_nb.voices.library import Voice, builtin_voices, resolve_voice
+from vibevoice_nb.voices.builtin import builtin_voices
+from vibevoice_nb.voices.resolve import resolve_voice
+from vibevoice_nb.voices.voice import Voice
 
 STDIN = "-"
 _MAX_STDIN_BYTES = 4_000_000

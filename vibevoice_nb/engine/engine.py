@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from ..audio.sinks import MemorySink, Sink
 from ..errors import OptionError, ScriptError, VoiceError
 from ..model.config import SAMPLE_RATE
-from ..model.generation.cuda_graphs import FramePool, one_device
-from ..model.generation.prompt_cache import PromptMemory
+from ..model.generation.cuda_graphs import GraphPool, one_device
+from ..model.generation.prompt_cache import PromptCache
 from ..model.generation.sampler import Sampler
 from ..model.generation.state import GenerationState
 from ..model.generation.threads import at_most_threads, is_small
@@ -40,7 +40,9 @@ from ..script.frontends import Frontend
 from ..script.passages import cut
 from ..script.speakable import ScriptWarning, check_script, speakable
 from ..script.turns import CHARS_PER_SECOND
-from ..voices.library import Voice, builtin_voices, resolve_voice
+from ..voices.builtin import builtin_voices
+from ..voices.resolve import resolve_voice
+from ..voices.voice import Voice
 from .defaults import PUBLISHED, ModelSettings, model_settings
 from .jobs import Cancelled, Job, Passage, Report, run_jobs, speak_jobs
 from .model_limits import ModelLimits, OddLength, VoiceWarning, stand_ins
@@ -92,10 +94,10 @@ class Engine:
         if self.limits.passage_seconds is None:
             positions = model.config.frame_rate + _TEXT_TOKENS_PER_SECOND
             self.limits = replace(self.limits, max_seconds=model.config.language.max_positions / positions)
-        self.memory = PromptMemory.of(model.language_model)
+        self.prompt_cache = PromptCache.of(model.language_model)
         """What it remembers of voices and prompts, so that the same cast is heard sooner the next time."""
         graphs = self.device.type == "cuda" and one_device(list(model.parameters()))
-        self.frames = FramePool() if graphs else None
+        self.graph_pool = GraphPool() if graphs else None
         """Its CUDA graphs; None where there are none."""
 
     @classmethod
@@ -159,15 +161,17 @@ class Engine:
                 placement,
                 width,
                 quantize=quantize,
-                scored=tokenizer.special.legal,
+                scored=tokenizer.special.valid_tokens,
                 progress=lambda share: told(weights * share),
             )
         # The pronunciations take a while to read: better now than before the first sound.
         steps = solver_steps(defaults.num_steps, defaults.solver, config.head.train_steps)
         settings.frontend("Ready.")
         engine = cls(str(model), loaded, tokenizer, settings, revision_of(folder), quantize)
-        if engine.frames is not None:
-            engine.frames.warm_up(loaded, Sampler(loaded.head, steps, defaults.cfg_scale), tokenizer.special)
+        if engine.graph_pool is not None:
+            engine.graph_pool.warm_up(
+                loaded, Sampler(loaded.head, steps, defaults.cfg_scale), tokenizer.special
+            )
         told(1.0)
         return engine
 
@@ -259,7 +263,9 @@ class Engine:
             )
         chosen = self.defaults.updated(options).seeded()
         jobs = [self._job(script, voices, chosen, sink) for script, sink in zip(scripts, sinks, strict=True)]
-        run_jobs(self.model, jobs, self.tokenizer.special, progress, cancelled, self.memory, self.frames)
+        run_jobs(
+            self.model, jobs, self.tokenizer.special, progress, cancelled, self.prompt_cache, self.graph_pool
+        )
         return [self._speech(job) for job in jobs]
 
     def stream(
@@ -272,7 +278,13 @@ class Engine:
         """
         chosen = self.defaults.updated(options).seeded()
         job = self._job(script, voices, chosen, MemorySink())
-        frames = speak_jobs(self.model, [job], self.tokenizer.special, memory=self.memory, frames=self.frames)
+        frames = speak_jobs(
+            self.model,
+            [job],
+            self.tokenizer.special,
+            prompt_cache=self.prompt_cache,
+            graph_pool=self.graph_pool,
+        )
         return (audio for _, audio in frames)
 
     def resume(
@@ -305,7 +317,9 @@ class Engine:
             sink = MemorySink()
             sink.write(speech.audio)
         job = speech.job.fork(sink, options)
-        run_jobs(self.model, [job], self.tokenizer.special, progress, cancelled, self.memory, self.frames)
+        run_jobs(
+            self.model, [job], self.tokenizer.special, progress, cancelled, self.prompt_cache, self.graph_pool
+        )
         later = self._speech(job)
         later.elapsed += speech.elapsed
         return later

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from ..audio.sinks import Sink
 from ..errors import OptionError
 from ..model.config import SAMPLE_RATE
-from ..model.generation.cuda_graphs import FramePool
+from ..model.generation.cuda_graphs import GraphPool
 from ..model.generation.loop import generate, prefill
-from ..model.generation.prompt_cache import PromptMemory
+from ..model.generation.prompt_cache import PromptCache
 from ..model.generation.sampler import Sampler
 from ..model.generation.silent_steps import SilentSteps
 from ..model.generation.state import GenerationState
@@ -148,8 +148,8 @@ def speak_jobs(
     jobs: Sequence[Job],
     special: SpecialTokens,
     cancelled: Cancelled = lambda: False,
-    memory: PromptMemory | None = None,
-    frames: FramePool | None = None,
+    prompt_cache: PromptCache | None = None,
+    graph_pool: GraphPool | None = None,
 ) -> Iterator[tuple[Job, NDArray[np.float32]]]:
     """Make audio for all jobs in one batch: (job, samples), a frame or a pause at a time.
 
@@ -170,7 +170,7 @@ def speak_jobs(
             return
         for job in speaking:
             if job.current is None:
-                _begin(model, job, memory)
+                _begin(model, job, prompt_cache)
         walk = generate(
             model,
             [job.state for job in speaking],
@@ -178,7 +178,7 @@ def speak_jobs(
             special,
             temperature=options.temperature,
             stop=lambda row, jobs=speaking: cancelled() or jobs[row].halted(model),  # type: ignore[misc]
-            frames=frames,
+            graph_pool=graph_pool,
         )
         for step in walk:
             job = speaking[step.row]
@@ -197,8 +197,8 @@ def run_jobs(
     special: SpecialTokens,
     progress: Report | None = None,
     cancelled: Cancelled | None = None,
-    memory: PromptMemory | None = None,
-    frames: FramePool | None = None,
+    prompt_cache: PromptCache | None = None,
+    graph_pool: GraphPool | None = None,
 ) -> None:
     """Let jobs fill their sinks until they end or `cancelled` says so; reports after every frame.
 
@@ -208,7 +208,7 @@ def run_jobs(
     before = sum(job.seconds for job in jobs)
     begun, pace = time.perf_counter(), Pace()
     for job, audio in speak_jobs(
-        model, jobs, special, cancelled if cancelled is not None else lambda: False, memory, frames
+        model, jobs, special, cancelled if cancelled is not None else lambda: False, prompt_cache, graph_pool
     ):
         job.sink.write(audio)
         if progress is not None:
@@ -229,13 +229,15 @@ def _check_calls(jobs: Sequence[Job], progress: object, cancelled: object) -> No
             raise OptionError(f"the sink {shown(job.sink)}", "an object with `write` and `close`", remedy)
 
 
-def _begin(model: VibeVoiceModel, job: Job, memory: PromptMemory | None) -> None:
+def _begin(model: VibeVoiceModel, job: Job, prompt_cache: PromptCache | None) -> None:
     """Read the next passage's prompt; noise goes on from the job's own generator."""
     job.current, job.begun = job.coming.pop(0), job.spoken
     generator = job.state.generator
     job.state = GenerationState.new(model, seed=0)
     job.state.generator = generator
-    prefill(model, job.current.prompt, job.state, memory=memory, seed_voices=job.options.seed_voices)
+    prefill(
+        model, job.current.prompt, job.state, prompt_cache=prompt_cache, seed_voices=job.options.seed_voices
+    )
 
 
 def _rest(job: Job) -> Iterator[tuple[Job, NDArray[np.float32]]]:

@@ -35,7 +35,7 @@ from ..model.solver import solver_steps
 from ..script import Turn
 from ..script.passages import cut, cut_numbered
 from ..script.speakable import nothing_to_speak
-from ..voices.library import Voice
+from ..voices.voice import Voice
 from .engine import Engine
 from .model_limits import OddLength
 from .options import Ended, GenerationOptions
@@ -210,7 +210,7 @@ class _Run:
             spoken,
             guided=self._sampler.guided,
             before=before.latent_norm,
-            memory=self.engine.memory,
+            prompt_cache=self.engine.prompt_cache,
             seed_voices=self.options.seed_voices,
         )
         if not self._made and len(heard):
@@ -221,7 +221,7 @@ class _Run:
     def _say(self, state: GenerationState) -> Generator[NDArray[np.float32], None, bool]:
         """Speak one passage; returns whether the model has ended it."""
         model, special = self.engine.model, self.engine.tokenizer.special
-        begun, frame = len(self._made), special.legal.index(special.frame)
+        begun, frame = len(self._made), special.valid_tokens.index(special.frame)
         silent = SilentSteps()
 
         def full() -> bool:
@@ -237,7 +237,7 @@ class _Run:
             # Something is always said: a model that has just read speech may take it for the end.
             choose=lambda _, logits: frame if len(self._made) == begun else int(logits.argmax()),
             stop=lambda _: self._cancelled() or silent.stalled or full(),
-            frames=self.engine.frames,
+            graph_pool=self.engine.graph_pool,
         )
         for step in steps:
             silent = silent.after(made_frame=step.frame is not None)
@@ -301,7 +301,7 @@ class TurnRun(_Run):
     Examples
     --------
     >>> from vibevoice_nb import Engine, parse_script
-    >>> from vibevoice_nb.voices.library import resolve_voice
+    >>> from vibevoice_nb.voices import resolve_voice
     >>> engine = Engine.load("nano")
     >>> first, second = parse_script("Speaker 1: How are you?\nSpeaker 2: Very well.").turns
     >>> cast = {0: resolve_voice("Ada"), 1: resolve_voice("Ruben")}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Protocol, get_args
+from typing import Any, BinaryIO, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +33,8 @@ from ..audio.meter import LoudnessMeter
 from . import subtitles as writers
 from .files import FileGroup, safe_name
 from .manifest import GENERATED, models, summary
+from .options import Parts, SubtitleFormat
 from .tracks import Track, stem_tracks, turn_tracks
-
-Parts = Literal["whole", "turns", "stems"]
-SubtitleFormat = Literal["srt", "vtt"]
 
 _SUBTITLES: Mapping[str, Callable[[Iterable[writers.SpokenTurn]], str]] = {
     "srt": writers.to_srt,

@@ -11,24 +11,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from vibevoice_nb.errors import ProjectError
 from vibevoice_nb.script import Diagnostic, Script
-from vibevoice_nb.script.frontends import Frontend
 
 from .cast import Cast, CastMember
-from .draft import Draft
 from .episode import Episode
 from .history import History
 from .jobs.generation import Generation, Listener, Mode, prepare
+from .jobs.sweep import Sweep, SweepAxes, sweep_project
+from .moved import moved_attribute
 from .script_text import ProjectScript, checked_text
 from .settings import ProjectSettings
 from .storage.paths import project_path
-from .storage.writer import TakeWriter
 from .store import ProjectStore, create_folder
 from .take import Take
 from .takes import ProjectTakes
@@ -36,8 +34,13 @@ from .timeline import Timeline
 from .turns import ContextTurn, ProjectTurn, ProjectTurns
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from vibevoice_nb.engine.engine import Engine
-    from vibevoice_nb.voices.checks import Voice
+    from vibevoice_nb.engine.options import GenerationSettings
+    from vibevoice_nb.export.options import ExportOptions, SaveOptions
+    from vibevoice_nb.script.frontends import Frontend
+    from vibevoice_nb.voices.voice import Voice
 
 
 class Project:
@@ -75,17 +78,16 @@ class Project:
         self._turns = ProjectTurns(store, self.history, self.cast, self.takes, self.settings)
         self._episode = Episode(store, self.cast, self.takes, self._turns, self.settings)
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return moved_attribute(self, name)
+
     # Opening and closing
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], script: str = "") -> Project:
-        """Create a new project.
-
-        Parameters
-        ----------
-        path : path
-            The new folder; `.vibevoice` is added if it is missing.
-        script : str
+        """Create a project in a new folder; `.vibevoice` is added to the path if it is missing.
 
         Raises
         ------
@@ -98,17 +100,10 @@ class Project:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], read_only: bool = False) -> Project:
-        """Open a project.
+        """Open a project; `.vibevoice` may be left out of the path.
 
         If another process has it open, or its folder can't be written, it is opened read-only: a warning and
-        `holder` give the reason.
-
-        Parameters
-        ----------
-        path : path
-            The folder; `.vibevoice` may be left out.
-        read_only : bool
-            Open it read-only in any case; others can then open it for writing.
+        `holder` give the reason. With `read_only`, others can open it for writing.
 
         Raises
         ------
@@ -176,10 +171,7 @@ class Project:
     def observe(self, callback: Callable[[str], None]) -> Callable[[], None]:
         """Call back after every change with its kind: "script", "cast", "settings", "takes", "gaps", "undo".
 
-        Returns
-        -------
-        callable
-            Stops the calls.
+        The function returned stops the calls.
         """
         return self.store.observe(callback)
 
@@ -212,16 +204,6 @@ class Project:
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Diagnostics of the script, and of everything in it that the model cannot speak."""
         return self._turns.diagnostics
-
-    @property
-    def model(self) -> str:
-        """Model of the settings, whose limits the diagnostics and the states of turns refer to."""
-        return self._turns.model
-
-    @property
-    def frontend(self) -> Frontend:
-        """Text front end of the model, as far as it is known without loading it."""
-        return self._turns.frontend
 
     # The turns
 
@@ -288,10 +270,6 @@ class Project:
         """Return the take with an id; raise ProjectError if there is none."""
         return self.takes.find(take_id)
 
-    def is_starred(self, take_id: str) -> bool:
-        """Return True if a take is marked."""
-        return self.takes.is_starred(take_id)
-
     def choose(self, turn_id: str, take_id: str) -> None:
         """Choose the take that is played for a turn; see `ProjectTakes.choose`."""
         self.takes.choose(turn_id, take_id)
@@ -304,22 +282,10 @@ class Project:
         """Delete a take; `undo` restores it. See `ProjectTakes.delete`."""
         self.takes.delete(take_id)
 
-    def begin_take(self, turn_id: str) -> TakeWriter:
-        """Begin a take of a turn; see `ProjectTakes.begin`."""
-        return self.takes.begin(turn_id)
-
-    def keep_audio(self) -> AbstractContextManager[Draft]:
-        """Keep audio of several turns on disk until it is cut; see `ProjectTakes.keep_audio`."""
-        return self.takes.keep_audio()
-
     @property
     def unfinished(self) -> list[Take]:
         """Audio of generations that a crash ended; see `ProjectTakes.unfinished`."""
         return self.takes.unfinished
-
-    def discard_unfinished(self) -> None:
-        """Delete all `unfinished` audio."""
-        self.takes.discard_unfinished()
 
     # Undo
 
@@ -349,36 +315,56 @@ class Project:
         *,
         mode: Mode | None = None,
         listener: Listener | None = None,
-        **options: Any,
+        **options: Unpack[GenerationSettings],
     ) -> Generation:
-        """Prepare a generation in the background; its `start()` begins it.
-
-        Parameters
-        ----------
-        engine : Engine or callable
-            A callable that returns the engine is called in the background.
-        turns : sequence of str, optional
-            Ids of the turns to generate; by default what is missing, or all if nothing is.
-        mode : {"turns", "whole"}, optional
-            By default the setting. A whole script is always generated from its beginning to its end.
-        listener : callable, optional
-            Called with every `Event`, in the background.
-        **options
-            Those of `GenerationOptions`; by default the settings.
-
-        Raises
-        ------
-        ScriptError, VoiceError, OptionError, ProjectError
-            If the script, a voice or the project is not ready.
-        """
+        """Prepare a generation, which `start()` begins; see `jobs.generation.prepare` for the parameters."""
         self.store.check_writable()
         return prepare(self._episode, engine, turns, mode=mode, listener=listener, **options)
 
     def generate(
-        self, engine: Engine | Callable[[], Engine], turns: Sequence[str] | None = None, **options: Any
+        self,
+        engine: Engine | Callable[[], Engine],
+        turns: Sequence[str] | None = None,
+        *,
+        mode: Mode | None = None,
+        listener: Listener | None = None,
+        **options: Unpack[GenerationSettings],
     ) -> Generation:
-        """Generate in the background; parameters and errors are those of `generation`."""
-        return self.generation(engine, turns, **options).start()
+        """Generate what is missing, or the turns given, in the background; see `jobs.generation.prepare`."""
+        return self.generation(engine, turns, mode=mode, listener=listener, **options).start()
+
+    def regenerate(
+        self,
+        engine: Engine | Callable[[], Engine],
+        turn_id: str,
+        *,
+        listener: Listener | None = None,
+        **options: Unpack[GenerationSettings],
+    ) -> Generation:
+        """Generate another take of one turn in its context; the other turns stay as they are.
+
+        If the seed is fixed and the turn has a take with it, a new seed is drawn.
+        """
+        seed = self.settings.current.seed if options.get("seed") is None else options["seed"]
+        options["seed"] = self.takes.fresh_seed(turn_id, seed)
+        return self.generation(engine, [turn_id], mode="turns", listener=listener, **options).start()
+
+    def sweep(
+        self,
+        engine: Engine | Callable[[], Engine],
+        options: GenerationSettings | None = None,
+        **axes: Unpack[SweepAxes],
+    ) -> Sweep:
+        """Generate the script for every combination of the axes' values, in the background; see `Sweep`."""
+        return sweep_project(self._episode, engine, axes, options or {}).start()
+
+    def save(self, path: str | os.PathLike[str], **options: Unpack[SaveOptions]) -> Path:
+        """Save the episode as one audio file; see `Take.save`."""
+        return self.assemble().save(path, **options)
+
+    def export(self, target: str | os.PathLike[str], **options: Unpack[ExportOptions]) -> list[Path]:
+        """Export the episode whole, by turn or by speaker; see `export.export.export_take`."""
+        return self.assemble().export(target, **options)
 
     # The folder
 
@@ -387,32 +373,14 @@ class Project:
         """Reason why the project can't be saved now; None if it can, or if it is read-only or closed."""
         return self.store.problem
 
-    @property
-    def was_replaced(self) -> bool:
-        """True if another folder is in the place of the one that was opened for writing."""
-        return self.store.was_replaced
-
-    @property
-    def can_recreate(self) -> bool:
-        """True if the folder was deleted while the project was open for writing."""
-        return self.store.can_recreate
-
     def recreate(self) -> None:
         """Create the folder again after it was deleted; see `ProjectStore.recreate`."""
         self.store.recreate()
 
     def save_copy(self, path: str | os.PathLike[str]) -> Project:
-        """Save a copy as another project, also if this one can't be saved any more.
+        """Save a copy in a new folder, also if this project can't be saved any more; return the open copy.
 
-        Parameters
-        ----------
-        path : path
-            The new folder; `.vibevoice` is added if it is missing.
-
-        Returns
-        -------
-        Project
-            The open copy. A warning and its `notes` name the takes whose audio is gone.
+        A warning and the `notes` of the copy name the takes whose audio is gone.
 
         Raises
         ------

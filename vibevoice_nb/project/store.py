@@ -351,7 +351,11 @@ def _age(take: Take) -> tuple[int, str, str]:
     return take_number(take), str(take.manifest.get("created")), take.id
 
 
+def shortened(text: str, letters: int = 30) -> str:
+    """Return the beginning of a text."""
+    return text if len(text) <= letters else f"{text[: letters - 1]}…"
+
+
 def quoted(record: TurnRecord) -> str:
-    """A turn in a message: its first words."""
-    text = record.text if len(record.text) <= 30 else f"{record.text[:29]}…"
-    return f"“{record.speaker}: {text}”"
+    """Return a turn's first words, for a message."""
+    return f"“{record.speaker}: {shortened(record.text)}”"

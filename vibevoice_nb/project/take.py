@@ -34,7 +34,10 @@ from vibevoice_nb.audio.sources import ArraySource, AudioSource, FileSource
 from vibevoice_nb.errors import AudioError
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from vibevoice_nb.engine.run import Frames
+    from vibevoice_nb.export.options import ExportOptions, SaveOptions
 
 LEAD = SAMPLE_RATE * 20 // 1000
 """Samples of the sound before a take that are kept with it: 20 ms."""
@@ -203,7 +206,7 @@ class Take:
             self.path / "frames.safetensors" if self.path is not None and "turn_id" in self.manifest else None
         )
 
-    def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
+    def save(self, path: str | os.PathLike[str], **options: Unpack[SaveOptions]) -> Path:
         """Write it to one file, whose suffix says the format; options are those of `export_take`.
 
         Raises
@@ -214,7 +217,7 @@ class Take:
 
         return export_take(self, path, **options)[0]
 
-    def export(self, target: str | os.PathLike[str], **options: Any) -> list[Path]:
+    def export(self, target: str | os.PathLike[str], **options: Unpack[ExportOptions]) -> list[Path]:
         """Write it whole, turn by turn or speaker by speaker; see `vibevoice_nb.export.export.export_take`.
 
         Raises
@@ -255,7 +258,9 @@ class Take:
         return mimebundle(self)
 
     def __repr__(self) -> str:
-        return f"<Take {self.name or self.id!r}: {self.seconds:.1f} s, {len(self.turns)} turns>"
+        count = len(self.turns)
+        turns = "1 turn" if count == 1 else f"{count} turns"
+        return f"<Take {self.name or self.id!r}: {self.seconds:.1f} s, {turns}>"
 
 
 @lru_cache(maxsize=4096)  # 2 KB each

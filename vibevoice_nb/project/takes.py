@@ -76,6 +76,11 @@ class ProjectTakes(Mapping[str, Take]):
         """Return True if a take is marked."""
         return take_id in self._store.state.starred
 
+    def fresh_seed(self, turn_id: str, seed: int | None) -> int | None:
+        """Return a seed, or draw a new one if the turn has a take with it: the result would be the same."""
+        used = {(take.manifest.get("options") or {}).get("seed") for take in self.of(turn_id)}
+        return secrets.randbelow(2**31) if seed is not None and seed in used else seed
+
     def choose(self, turn_id: str, take_id: str) -> None:
         """Let a take be the one that is heard.
 

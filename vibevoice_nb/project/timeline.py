@@ -112,6 +112,11 @@ class Timeline(BlockSource):
         self._starts = [segment.start for segment in segments]
         self._join_stops = [join.stop for join in self._joins]
 
+    def __repr__(self) -> str:
+        count = len(self.segments)
+        seconds = self.samples / self.sample_rate
+        return f"<Timeline: {seconds:.1f} s, {count} {'take' if count == 1 else 'takes'}>"
+
     @property
     def turns(self) -> tuple[TakeTurn, ...]:
         """Every turn where it is heard."""

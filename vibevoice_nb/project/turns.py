@@ -19,13 +19,13 @@ from .history import History, inverse
 from .settings import ProjectSettings
 from .storage.schema import MAX_GAP_MS, checked_id, is_gap
 from .storage.undo import Kept
-from .store import ProjectStore, quoted
+from .store import ProjectStore, quoted, shortened
 from .take import Take
 from .takes import ProjectTakes
 
 if TYPE_CHECKING:
     from vibevoice_nb.engine.run import Spoken
-    from vibevoice_nb.voices.checks import Voice
+    from vibevoice_nb.voices.voice import Voice
 
 TurnState = Literal["unspoken", "spoken", "changed", "unspeakable"]
 
@@ -64,6 +64,10 @@ class ProjectTurn:
     partial: bool = False
     reason: str = ""
     """The reason why it is unspeakable."""
+
+    def __repr__(self) -> str:
+        takes = "1 take" if len(self.takes) == 1 else f"{len(self.takes)} takes"
+        return f"<ProjectTurn {shortened(f'{self.turn.label}: {self.turn.text}')!r}: {self.state}, {takes}>"
 
 
 @dataclass(frozen=True)

@@ -355,7 +355,7 @@ def hub_problem(endpoint: str, seconds: float = HUB_SECONDS) -> str | None:
 def _nano() -> Iterator[Finding]:
     """Load the embedded voice, and let it make half a second of sound."""
     from vibevoice_nb.engine.engine import Engine
-    from vibevoice_nb.voices.library import builtin_voices
+    from vibevoice_nb.voices.builtin import builtin_voices
 
     reinstall = f"{Path(sys.executable).name} -m pip install --force-reinstall --no-deps {DISTRIBUTION}"
     try:

@@ -179,7 +179,7 @@ def _replay(
     def choose(row: int, logits: Tensor) -> int:
         if forced is None:
             return int(logits.argmax())
-        return rec.special.legal.index(int(forced.reshape(-1)[state.steps]))
+        return rec.special.valid_tokens.index(int(forced.reshape(-1)[state.steps]))
 
     steps: list[Step] = []
     sampler = _sampler(rec, rec.num_steps, "dpmsolver++")
@@ -191,7 +191,7 @@ def _replay(
         rec.special,
         choose=choose,
         draw=lambda row, s: noise[s.frames % len(noise)],
-        frames=rec.pool(),
+        graph_pool=rec.pool(),
     )
     for step in walk:
         steps.append(step)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import CheckpointError, OptionError
-from ..model.generation.cuda_graphs import FramePool
+from ..model.generation.cuda_graphs import GraphPool
 from ..model.kernels import cuda
 from ..model.loading.checkpoint import read_json
 from ..model.loading.prepare import load_prepared
@@ -68,11 +68,11 @@ class Recording:
                 f"fused frames on {device}", "an NVIDIA card and Triton", "take frames loop or fixed"
             )
 
-    def pool(self) -> FramePool | None:
+    def pool(self) -> GraphPool | None:
         """Frames to replay a run with; None for the plain loop."""
         if self._frames == "loop":
             return None
-        pool = FramePool()
+        pool = GraphPool()
         pool.fused = self._frames == "fused"
         return pool
 

@@ -17,7 +17,7 @@ from vibevoice_nb.errors import OptionError, VibeVoiceError, VoiceError
 from vibevoice_nb.script import MAX_SPEAKERS
 from vibevoice_nb.script.speakable import check_script
 from vibevoice_nb.script.turns import label_of
-from vibevoice_nb.voices.library import builtin_descriptions
+from vibevoice_nb.voices.builtin import builtin_descriptions
 from vibevoice_nb.widgets.model_loader import model_defaults
 
 from .limits import Limits, read_script

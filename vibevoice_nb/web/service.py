@@ -26,8 +26,9 @@ from vibevoice_nb.export.manifest import GENERATED, clock
 from vibevoice_nb.project import Project
 from vibevoice_nb.project.jobs.generation import Event, Generation
 from vibevoice_nb.script import MAX_SPEAKERS, Script
-from vibevoice_nb.voices.checks import Voice
-from vibevoice_nb.voices.library import builtin_voices, resolve_voice
+from vibevoice_nb.voices.builtin import builtin_voices
+from vibevoice_nb.voices.resolve import resolve_voice
+from vibevoice_nb.voices.voice import Voice
 from vibevoice_nb.widgets.uploads import Received, display_name, voice_of
 
 from .limits import Limits

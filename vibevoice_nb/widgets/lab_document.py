@@ -21,7 +21,7 @@ from typing import Any
 
 from ipywidgets import DOMWidget
 
-from vibevoice_nb.display import html as display
+from vibevoice_nb import display
 from vibevoice_nb.errors import OptionError, ProjectError, VibeVoiceError
 from vibevoice_nb.project.registry import shared_project
 from vibevoice_nb.project.storage.folder import SUFFIX

@@ -12,8 +12,8 @@ from vibevoice_nb.audio.sources import AudioSource
 from vibevoice_nb.errors import ProjectError, VibeVoiceError
 from vibevoice_nb.project import Project
 from vibevoice_nb.project.storage.folder import SUFFIX
-from vibevoice_nb.voices.checks import load_voice
 from vibevoice_nb.voices.library import VoiceLibrary
+from vibevoice_nb.voices.voice import load_voice
 
 from .audio_requests import AudioSources
 from .base import VibeVoiceWidget, call

@@ -92,7 +92,7 @@ class Player(AudioSources, VibeVoiceWidget):
         shown = super()._repr_mimebundle_(**options)
         if self.take is None or not shown:
             return shown
-        from vibevoice_nb.display import html as display
+        from vibevoice_nb import display
 
         bundle, metadata = shown
         kept = display.mimebundle(self.take, min(display.default_budget, _KEPT_BYTES))

@@ -68,7 +68,7 @@ def _card(project: Project, turn: str, take: Take) -> dict[str, Any]:
         "model": str(take.manifest.get("model", "")),
         "seconds": round(take.seconds, 3),
         "rtf": take.manifest.get("rtf"),
-        "starred": project.is_starred(take.id),
+        "starred": project.takes.is_starred(take.id),
         "follows": take.manifest.get("follows"),
         "context_changed": project.context_changed(take.id),
         "ended": str(take.manifest.get("ended", "")),

@@ -124,8 +124,9 @@ class SavePanel(VibeVoiceWidget):
         project = self.work
         problem, unsaved = project.problem, self.script != project.script_text and not project.read_only
         text = problem.got if problem else self._failed
-        actions = ["recreate"] * project.can_recreate
-        actions += ["retry"] * (bool(text) and not project.can_recreate and not project.was_replaced)
+        gone, replaced = project.store.can_recreate, project.store.was_replaced
+        actions = ["recreate"] * gone
+        actions += ["retry"] * (bool(text) and not gone and not replaced)
         actions += ["save_copy"] * bool(text)
         shown = {
             "name": project.name,

@@ -6,7 +6,6 @@ Python can do too: here, or on `Studio.work`.
 
 from __future__ import annotations
 
-import secrets
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -192,9 +191,8 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
         Where the seed is fixed and this turn has a take of it, another is drawn: the same would only make the
         same take again.
         """
-        seeds = {(take.manifest.get("options") or {}).get("seed") for take in self._project.takes.of(turn)}
-        fresh = {"seed": secrets.randbelow(2**31)} if self.seed in seeds else {}
-        return self.generate([turn], **fresh)
+        fresh = self._project.takes.fresh_seed(turn, self.seed)
+        return self.generate([turn], **({} if fresh == self.seed else {"seed": fresh}))
 
     def cancel(self) -> None:
         """Stop within a frame; what was made is kept."""

@@ -19,9 +19,11 @@ from vibevoice_nb.project.cast import CastMember, checked_label, trimmed
 from vibevoice_nb.project.storage.schema import PALETTE, checked_color
 from vibevoice_nb.script import MAX_SPEAKERS
 from vibevoice_nb.script.turns import label_of
-from vibevoice_nb.voices.checks import Voice
-from vibevoice_nb.voices.library import VoiceLibrary, builtin_descriptions, builtin_voices, resolve_voice
+from vibevoice_nb.voices.builtin import builtin_descriptions, builtin_voices
+from vibevoice_nb.voices.library import VoiceLibrary
 from vibevoice_nb.voices.names import fold_name
+from vibevoice_nb.voices.resolve import resolve_voice
+from vibevoice_nb.voices.voice import Voice
 
 from .audio_requests import AudioSources
 from .base import VibeVoiceWidget, call

@@ -96,7 +96,7 @@ describe('keys', () => {
 });
 
 describe('turns', () => {
-  test('are marked with their state, and follow their lines', () => {
+  test('show their state, and follow their lines', () => {
     expect(states()).toEqual(['spoken', 'spoken', 'unspoken']);
     view.dispatch({ changes: { from: 0, insert: '# opening\n' } });
     expect(states()).toEqual(['spoken', 'spoken', 'unspoken']);
@@ -117,7 +117,7 @@ describe('turns', () => {
     ]);
     expect(states()).toEqual(['spoken', 'unspeakable']);
   });
-  test('that are heard are lit, all their lines, wherever they have moved', () => {
+  test('being played are highlighted on all their lines, also after edits', () => {
     bus.emit('currentTurn', { turn: 'a' });
     expect(highlighted()).toEqual(['Anna: One.', 'more.']);
     view.dispatch({ changes: { from: 0, insert: '# opening\n' } });
@@ -125,12 +125,12 @@ describe('turns', () => {
     bus.emit('currentTurn', { turn: null });
     expect(highlighted()).toEqual([]);
   });
-  test('are read out when the cursor comes to another', () => {
+  test('are announced to screen readers when the cursor enters another one', () => {
     view.dispatch({ selection: { anchor: view.state.doc.length } });
-    expect(root.querySelector('[role=status]')!.textContent).toBe('Anna: not spoken yet, about 1.0 s');
+    expect(root.querySelector('[role=status]')!.textContent).toBe('Anna: not generated yet, about 1.0 s');
   });
-  test('are counted, with what they last', () => {
-    expect(root.querySelector('.vvnb-editor-totals')!.textContent).toBe('3 turns · about 6.0 s · 5.0 s spoken');
+  test('are counted, with their total duration', () => {
+    expect(root.querySelector('.vvnb-editor-totals')!.textContent).toBe('3 turns · about 6.0 s · 5.0 s generated');
   });
 });
 

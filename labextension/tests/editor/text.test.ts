@@ -98,8 +98,8 @@ describe('a long line', () => {
   });
 });
 
-describe('remarks', () => {
-  const remark = (fields: Partial<ScriptDiagnostic>): ScriptDiagnostic => ({
+describe('diagnostics', () => {
+  const diagnostic = (fields: Partial<ScriptDiagnostic>): ScriptDiagnostic => ({
     severity: 'error',
     message: 'wrong',
     line: 1,
@@ -116,22 +116,22 @@ describe('remarks', () => {
     expect(offsetOf('😀a😀b', 4)).toBe(5);
     expect(offsetOf('ab', 9)).toBe(2);
     const [found] = toDiagnostics(
-      [remark({ column: 4, end_column: 16, fix: 'Speaker 2:' })],
+      [diagnostic({ column: 4, end_column: 16, fix: 'Speaker 2:' })],
       text,
       ChangeSet.empty(text.length).desc,
     );
     expect(text.sliceString(found!.from, found!.to)).toBe('Speaker two:');
-    expect(found!.actions![0]!.name).toBe('Write “Speaker 2:”');
+    expect(found!.actions![0]!.name).toBe('Replace with “Speaker 2:”');
   });
 
   test.each([
     [{ expected: 'English text', suggestion: 'write words' }, 'Wrong. Expected: English text. Write words.', undefined],
     [{ suggestion: 'delete it', fix: '' }, 'Wrong.', 'Delete it'],
-    [{ suggestion: "write '[pause:500]'", fix: '[pause:500]' }, 'Wrong.', 'Write “[pause:500]”'],
+    [{ suggestion: "write '[pause:500]'", fix: '[pause:500]' }, 'Wrong.', 'Replace with “[pause:500]”'],
     [{ suggestion: 'begin a new line before it', fix: '\nBen:' }, 'Wrong. Begin a new line before it.', 'Split here'],
     [{ suggestion: 'write a blank after it', fix: '# ' }, 'Wrong. Write a blank after it.', 'Make it a comment'],
   ])('are sentences, and say nothing twice: %j', (fields, message, fix) => {
-    const [found] = toDiagnostics([remark(fields)], text, ChangeSet.empty(text.length).desc);
+    const [found] = toDiagnostics([diagnostic(fields)], text, ChangeSet.empty(text.length).desc);
     expect([found!.message, found!.actions?.[0]!.name]).toEqual([message, fix]);
   });
 
@@ -145,7 +145,7 @@ describe('remarks', () => {
     const doc = Text.of([line]);
     const column = line.indexOf(words) + 1;
     const [found] = toDiagnostics(
-      [remark({ column, end_column: column + words.length, fix })],
+      [diagnostic({ column, end_column: column + words.length, fix })],
       doc,
       ChangeSet.empty(doc.length).desc,
     );
@@ -158,26 +158,30 @@ describe('remarks', () => {
 
   test('move with what was typed since, and go when their words went', () => {
     const typed = ChangeSet.of([{ from: 0, insert: 'xx' }], text.length);
-    const [moved] = toDiagnostics([remark({ column: 4, end_column: 16 })], text, typed.desc);
+    const [moved] = toDiagnostics([diagnostic({ column: 4, end_column: 16 })], text, typed.desc);
     expect(typed.apply(text).sliceString(moved!.from, moved!.to)).toBe('Speaker two:');
     const cut = ChangeSet.of([{ from: 0, to: text.length }], text.length);
-    const left = toDiagnostics([remark({ line: 2, end_column: 4 })], text, cut.desc);
+    const left = toDiagnostics([diagnostic({ line: 2, end_column: 4 })], text, cut.desc);
     expect(left.every(({ from, to }) => from === 0 && to === 0)).toBe(true);
   });
 
   test('offer every fix by what it does', () => {
     const actions = (fix: string | null, alternatives: string[] = []) =>
-      toDiagnostics([remark({ fix, alternatives })], text, ChangeSet.empty(text.length).desc)[0]!.actions?.map(
+      toDiagnostics([diagnostic({ fix, alternatives })], text, ChangeSet.empty(text.length).desc)[0]!.actions?.map(
         ({ name }) => name,
       );
-    expect(actions('', ['[pause:500]', 'laughs'])).toEqual(['Delete it', 'Write “[pause:500]”', 'Write “laughs”']);
+    expect(actions('', ['[pause:500]', 'laughs'])).toEqual([
+      'Delete it',
+      'Replace with “[pause:500]”',
+      'Replace with “laughs”',
+    ]);
     expect(actions('\nBen:')).toEqual(['Split here']);
     expect(actions('# Let me know!')).toEqual(['Make it a comment']);
     expect(actions(null)).toBeUndefined();
   });
 
   test('on lines that are gone are left out', () => {
-    expect(toDiagnostics([remark({ line: 3 })], text, ChangeSet.empty(text.length).desc)).toEqual([]);
+    expect(toDiagnostics([diagnostic({ line: 3 })], text, ChangeSet.empty(text.length).desc)).toEqual([]);
   });
 });
 

@@ -62,7 +62,7 @@ def take_pictures(browser: Browser, server: JupyterServer, folder: Path) -> None
         notebook.page.wait_for_timeout(FRAME_MS)
     studio.wait_until_spoken()
     lane = studio.select_turn(2)
-    lane.get_by_role("button", name="Speak again").click()
+    lane.get_by_role("button", name="Regenerate").click()
     expect(lane.get_by_role("radio", name="Take 2")).to_be_visible(timeout=60_000)
     studio.ear.wait_for_silence(60)
     lane.get_by_role("button", name="Play from here").click()

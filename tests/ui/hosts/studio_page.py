@@ -1,4 +1,4 @@
-"""The Studio as a person meets it: by what things are called, not by how they are built."""
+"""Page object of the Studio: finds everything by its label."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, expect
 
 AXE = Path(__file__).parents[3] / "labextension/node_modules/axe-core/axe.min.js"
 SPEAKING_TIMEOUT = 120_000
+STOPPED = "Stopped. The audio generated so far was kept."
 
 # Whether the strip with the whole waveform has a loud place: something painted away from its middle line.
 WAVEFORM = """() => {
@@ -95,7 +96,7 @@ class StudioPage:
 
     @property
     def generate_button(self) -> Locator:
-        return self.transport.get_by_role("button", name=re.compile("^(Generate|Speak all)"))
+        return self.transport.get_by_role("button", name=re.compile("^(Generate|Regenerate all)"))
 
     @property
     def stop_button(self) -> Locator:
@@ -135,13 +136,13 @@ class StudioPage:
         return self.root.get_by_role("listbox", name="Turns").get_by_role("option")
 
     def states(self) -> list[str]:
-        """What the list says of each turn: `spoken`, `not spoken yet`, `changed since it was spoken` ..."""
+        """State of each turn in the list: `generated`, `not generated yet` ..."""
         return self.turns.evaluate_all("rows => rows.map(row => row.querySelector('[title]').title)")
 
     def select_turn(self, number: int) -> Locator:
         """Look at a turn, counted from 1; returns what is shown of it."""
         self.turns.nth(number - 1).click()
-        lane = self.root.get_by_role("region", name="The selected turn")
+        lane = self.root.get_by_role("region", name="Selected turn")
         expect(lane.get_by_role("heading", name=re.compile(f"^Turn {number},"))).to_be_visible()
         return lane
 

@@ -19,7 +19,7 @@ from jupyter_server import JupyterServer, until
 from lab_page import LabPage
 from notebook_page import CONNECTED
 from playwright.sync_api import Browser, expect
-from studio_page import WAVEFORM, Ear
+from studio_page import STOPPED, WAVEFORM, Ear
 
 from vibevoice_nb.project.take import Take, TakeTurn
 
@@ -92,7 +92,7 @@ def test_write_generate_save_and_come_back(open_lab: OpenLab, lab: JupyterServer
     again = page.document("talk.vvscript")
     expect(again.script).to_contain_text("Late again, but the view was fine.")
     expect(again.turns).to_have_count(3)
-    assert again.states() == ["spoken"] * 3
+    assert again.states() == ["generated"] * 3
     again.expect_waveform()
     assert lab.kernel("talk.vvscript").pid == kernel and not again.dirty
 
@@ -160,7 +160,7 @@ def test_the_interrupt_button_of_a_document_stops_its_generation(
     talk.ear.wait_for_sound()
     button = page.page.locator("[data-jp-item-name=interrupt]:visible")
     button.locator("button, jp-button").first.click()
-    expect(talk.transport.get_by_role("status")).to_have_text("Stopped; what was made is kept.")
+    expect(talk.transport.get_by_role("status")).to_have_text(STOPPED)
     room = f"next(iter({DOCUMENTS}.__dict__['_rooms'].values()))"
     kernel = lab.kernel("stop.vvscript")
     assert kernel.value(f"[{room}.job['state'], {room}.work.turns[0].partial]") == ["cancelled", True]

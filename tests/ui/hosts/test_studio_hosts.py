@@ -24,7 +24,7 @@ def test_speak_and_stop(
     if host == "notebook7":  # Voila has run it already
         notebook.run_all()
     studio = StudioPage(notebook)
-    assert studio.states() == ["spoken"] * 3
+    assert studio.states() == ["generated"] * 3
     studio.type_script(ENDLESS)
     expect(studio.turns).to_have_count(1)
     studio.generate()

@@ -6,7 +6,7 @@ import pytest
 from conftest import OpenNotebook, room
 from jupyter_server import JupyterServer
 from playwright.sync_api import expect
-from studio_page import StudioPage
+from studio_page import STOPPED, StudioPage
 
 LONG = "Anna: " + "One sentence follows another in this very long turn of mine. " * 120
 
@@ -25,7 +25,7 @@ def test_the_toolbars_square_stops_a_generation(speaking: StudioPage) -> None:
     """No cell runs, so ipykernel itself would ignore it."""
     button = speaking.page.locator("[data-jp-item-name=interrupt]").first
     button.locator("button, jp-button").first.click()
-    expect(speaking.transport.get_by_role("status")).to_have_text("Stopped; what was made is kept.")
+    expect(speaking.transport.get_by_role("status")).to_have_text(STOPPED)
     kernel = speaking.notebook.kernel
     assert kernel.value("studio.job['state']") == "cancelled"
     assert kernel.value("studio.turns[0]['seconds']") > 0 and kernel.value("studio.work.turns[0].partial")
@@ -36,10 +36,10 @@ def test_the_toolbars_square_stops_a_generation(speaking: StudioPage) -> None:
 
 def test_live_audio_ends_with_its_kernel(speaking: StudioPage) -> None:
     badge = speaking.root.locator(".vvnb-deck-badge")
-    expect(badge).to_contain_text("being made now")
+    expect(badge).to_contain_text("Live: generating")
     speaking.notebook.restart_kernel()
-    expect(speaking.root.get_by_text("being made now")).to_have_count(0)
-    expect(speaking.root.get_by_text("wants a click")).to_have_count(0)
+    expect(speaking.root.get_by_text("Live: generating")).to_have_count(0)
+    expect(speaking.root.get_by_text("allow audio playback")).to_have_count(0)
     expect(speaking.stop_button).to_be_hidden()
     # On a fast machine the turn may have ended before the kernel did.
     assert speaking.gutter() in (["unspoken"], ["spoken"]), "no turn is shown as being generated"

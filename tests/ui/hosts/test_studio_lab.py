@@ -11,7 +11,7 @@ import pytest
 from conftest import SCRIPT, OpenNotebook, room
 from jupyter_server import JupyterServer, until
 from playwright.sync_api import expect
-from studio_page import SPEAKING_TIMEOUT, StudioPage
+from studio_page import SPEAKING_TIMEOUT, STOPPED, StudioPage
 
 SAMPLES = "[round(float(abs(studio.work.take(t['chosen']).audio).sum()), 3) for t in studio.turns]"
 
@@ -36,7 +36,7 @@ def test_write_cast_and_hear(open_notebook: OpenNotebook, lab: JupyterServer) ->
     studio.generate()
     studio.ear.wait_for_sound()
     studio.wait_until_spoken()
-    assert studio.states() == ["spoken"] * 3
+    assert studio.states() == ["generated"] * 3
     assert studio.notebook.kernel.value("studio.script") == SCRIPT
     assert studio.notebook.kernel.value("[s['voice']['name'] for s in studio.speakers]") == ["Ada", "Kai"]
 
@@ -47,7 +47,7 @@ def test_stop(studio: StudioPage) -> None:
     studio.generate()
     studio.ear.wait_for_sound()
     studio.click_stop()
-    expect(studio.transport.get_by_role("status")).to_have_text("Stopped; what was made is kept.")
+    expect(studio.transport.get_by_role("status")).to_have_text(STOPPED)
     studio.ear.wait_for_silence()
     kernel = studio.notebook.kernel
     assert kernel.value("studio.job['state']") == "cancelled"
@@ -70,14 +70,14 @@ def test_speak_one_line_again(studio: StudioPage) -> None:
     assert studio.gutter()[:2] == ["spoken", "spoken"]
 
     lane = studio.select_turn(2)
-    lane.get_by_role("button", name="Speak again").click()
+    lane.get_by_role("button", name="Regenerate").click()
     expect(lane.get_by_role("radio", name="Take 3")).to_be_visible(timeout=SPEAKING_TIMEOUT)
     assert [a == b for a, b in zip(after, kernel.value(SAMPLES), strict=True)] == [True, False, True]
 
 
 def test_compare_and_choose_takes(studio: StudioPage) -> None:
     lane = studio.select_turn(1)
-    lane.get_by_role("button", name="Speak again").click()
+    lane.get_by_role("button", name="Regenerate").click()
     takes = [lane.get_by_role("radio", name=f"Take {number}", exact=True) for number in (1, 2)]
     expect(takes[1]).to_be_checked(timeout=SPEAKING_TIMEOUT)
     lane.get_by_role("button", name="Compare A/B").click()
@@ -103,7 +103,7 @@ def test_compare_and_choose_takes(studio: StudioPage) -> None:
 def test_export_audio_and_subtitles(studio: StudioPage) -> None:
     panel = studio.tab("Export")
     panel.get_by_label("Format").select_option("mp3")
-    panel.get_by_label("Subtitles, SRT").check()
+    panel.get_by_label("Subtitles (SRT)").check()
     files: dict[str, bytes] = {}
     studio.page.on("download", lambda file: files.update({file.suggested_filename: file.path().read_bytes()}))
     panel.get_by_role("button", name="Export").click()
@@ -127,7 +127,7 @@ def test_reload_page_and_restart_kernel(studio: StudioPage) -> None:
     def looks_right(room: StudioPage) -> None:
         expect(room.script).to_contain_text("Late again, but the view was fine.")
         expect(room.turns).to_have_count(3)
-        assert room.states() == ["spoken"] * 3
+        assert room.states() == ["generated"] * 3
         room.expect_waveform()
 
     looks_right(studio)
@@ -164,19 +164,19 @@ def test_killed_in_the_middle_of_turn_seven(open_notebook: OpenNotebook, lab: Ju
     kernel = studio.notebook.kernel
     pid = kernel.pid
     studio.generate()
-    until(lambda: studio.states()[6] == "being spoken", "the seventh turn", 120)
+    until(lambda: studio.states()[6] == "generating", "the seventh turn", 120)
     studio.ear.wait_for_sound()
     kernel.kill(pid)
     studio.notebook.restarted()
     studio.notebook.run_all()
     studio = StudioPage(studio.notebook)
     until(lambda: studio.notebook.kernel.value("len(studio.turns)") == 9, "the project again")
-    assert studio.states()[:6] == ["spoken"] * 6
-    assert "spoken" not in studio.states()[6:]
+    assert studio.states()[:6] == ["generated"] * 6
+    assert "generated" not in studio.states()[6:]
     assert all(
         total > 1
         for total in studio.notebook.kernel.value(SAMPLES.replace("studio.turns", "studio.turns[:6]"))
     )
     studio.generate()
     studio.wait_until_spoken()
-    assert studio.states() == ["spoken"] * 9
+    assert studio.states() == ["generated"] * 9

@@ -19,8 +19,8 @@ from ..modules.conv import StreamState
 from ..prompt import Prompt, embed_prompt, encode_voices
 from ..tokenizer import SpecialTokens
 from ..vibevoice import VibeVoiceModel
-from .cuda_graphs import FramePool
-from .prompt_cache import PromptMemory
+from .cuda_graphs import GraphPool
+from .prompt_cache import PromptCache
 from .sampler import Sampler
 from .state import GenerationState
 from .step import Choose as Choose
@@ -37,7 +37,7 @@ def prefill(
     prompt: Prompt,
     state: GenerationState,
     voices: Sequence[Tensor] | None = None,
-    memory: PromptMemory | None = None,
+    prompt_cache: PromptCache | None = None,
     *,
     seed_voices: bool = True,
 ) -> None:
@@ -47,7 +47,7 @@ def prefill(
     ----------
     voices : sequence of Tensor [n, Z], optional
         Encoded voices; by default they are encoded here.
-    memory : PromptMemory, optional
+    prompt_cache : PromptCache, optional
         What is known of voices and prompts read before.
     seed_voices : bool
         Whether the spread of voices encoded here is drawn from the state's generator, as in the reference.
@@ -55,10 +55,10 @@ def prefill(
     with at_most_threads(model.max_threads):
         if voices is None:
             generator = state.generator if seed_voices else None
-            voices = encode_voices(model, [slot.audio for slot in prompt.voices], generator, memory)
+            voices = encode_voices(model, [slot.audio for slot in prompt.voices], generator, prompt_cache)
         embeds = embed_prompt(model, prompt, voices)
-        memory = memory or PromptMemory(0)
-        memory.prefill(model.language_model, embeds[:, :-1], state.cond, prompt.before_voices)
+        prompt_cache = prompt_cache or PromptCache(0)
+        prompt_cache.prefill(model.language_model, embeds[:, :-1], state.cond, prompt.before_voices)
         state.pending.copy_(embeds[:, -1:])
 
 
@@ -73,7 +73,7 @@ def generate(
     choose: Choose = likeliest,
     draw: Draw = from_seed,
     stop: Callable[[int], bool] = lambda row: False,
-    frames: FramePool | None = None,
+    graph_pool: GraphPool | None = None,
 ) -> Iterator[Step]:
     """Speak until every script has ended or been stopped.
 
@@ -95,7 +95,7 @@ def generate(
         Where noise comes from; by default from the state's own generator.
     stop : callable
         Asked for a script's row before each of its steps; true leaves the script where it is.
-    frames : FramePool, optional
+    graph_pool : GraphPool, optional
         Graphs to replay on CUDA, where it gives one that is free.
 
     Yields
@@ -103,7 +103,9 @@ def generate(
     Step
         In the order of the rows, step after step.
     """
-    with nullcontext() if frames is None else frames.borrow(model, states, sampler, special) as graphed:
+    with (
+        nullcontext() if graph_pool is None else graph_pool.borrow(model, states, sampler, special) as graphed
+    ):
         while rows := [row for row, state in enumerate(states) if not state.finished and not stop(row)]:
             with at_most_threads(model.max_threads):
                 if graphed is None:
@@ -126,9 +128,9 @@ def _steps(
     """Let the scripts in `rows` take one step each."""
     live = [states[row] for row in rows]
     hidden, hidden_null = _advance(model, live, guided=sampler.guided)
-    logits = model.token_logits(hidden, special.legal)
+    logits = model.token_logits(hidden, special.valid_tokens)
     on_host = logits.cpu()
-    tokens = [special.legal[choose(row, on_host[i])] for i, row in enumerate(rows)]
+    tokens = [special.valid_tokens[choose(row, on_host[i])] for i, row in enumerate(rows)]
     speaking = [i for i, token in enumerate(tokens) if token == special.frame]
     frames: dict[int, Frame] = {}
     if speaking:

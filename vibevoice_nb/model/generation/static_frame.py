@@ -70,11 +70,11 @@ class StaticFrame:
         self.noise = torch.zeros(sampler.draws_per_frame, batch, size, device=like.device)
         self.active = torch.ones(batch, dtype=torch.bool, device=like.device)
         self.choice = torch.zeros(batch, dtype=torch.int64, device=like.device)
-        legal = torch.tensor(special.legal, device=like.device)
-        self.scores, self.embeds = model.score_rows(special.legal), model.embed_tokens(legal)
+        valid = torch.tensor(special.valid_tokens, device=like.device)
+        self.scores, self.embeds = model.score_rows(special.valid_tokens), model.embed_tokens(valid)
         hop, features = model.config.hop_length, model.config.semantic.size
         self.hidden = like.new_zeros(self.rows, like.shape[0])
-        self.logits = torch.zeros(batch, len(special.legal), device=like.device)
+        self.logits = torch.zeros(batch, len(special.valid_tokens), device=like.device)
         self.latent_norm = like.new_zeros(batch, size)
         self.audio = like.new_zeros(batch, 1, hop)
         self.features = like.new_zeros(batch, 1, features)
@@ -153,16 +153,16 @@ class StaticFrame:
         self.hidden.copy_(hidden[:, 0])
 
     def score(self) -> None:
-        """Score the legal tokens and take the likeliest."""
+        """Score the valid tokens and take the likeliest."""
         self.logits.copy_(F.linear(self.hidden[: self.batch], self.scores))
         self.choice.copy_(self.logits.argmax(-1))
 
     def act(self) -> None:
         """Make the frame, and keep what the tokens taken leave of it."""
-        legal = self.special.legal
-        speaking = self.active & (self.choice == legal.index(self.special.frame))
-        ending = self.active & (self.choice == legal.index(self.special.end))
-        beginning = self.active & (self.choice == legal.index(self.special.start))
+        valid = self.special.valid_tokens
+        speaking = self.active & (self.choice == valid.index(self.special.frame))
+        ending = self.active & (self.choice == valid.index(self.special.end))
+        beginning = self.active & (self.choice == valid.index(self.special.start))
         self.sample()
         self.decode()
         self.encode()

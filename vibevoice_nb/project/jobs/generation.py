@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,13 @@ from vibevoice_nb.ranges import one_of, shown
 from vibevoice_nb.script.speakable import nothing_to_speak
 
 from ..turns import ProjectTurn, checked_ids
-from .job import Background
+from .job import Job
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from vibevoice_nb.engine.engine import Engine
-    from vibevoice_nb.engine.options import GenerationOptions
+    from vibevoice_nb.engine.options import GenerationOptions, GenerationSettings
 
     from ..episode import Episode
     from ..take import Take
@@ -110,7 +112,7 @@ class Event:
 Listener = Callable[[Event], None]
 
 
-class Generation(Background["Take"]):
+class Generation(Job["Take"]):
     """Turns of a project being spoken; made by `Project.generate`. The outcome is the assembled episode.
 
     Parameters
@@ -292,9 +294,29 @@ def prepare(
     *,
     mode: Mode | None = None,
     listener: Listener | None = None,
-    **options: Any,
+    **options: Unpack[GenerationSettings],
 ) -> Generation:
-    """Check everything that can be checked before a model is loaded; see `Project.generation`."""
+    """Prepare a generation, and check everything that can be checked before a model is loaded.
+
+    Parameters
+    ----------
+    episode : Episode
+    engine : Engine or callable
+        A callable that returns the engine is called in the background.
+    turns : sequence of str, optional
+        Ids of the turns to generate; by default what is missing, or all if nothing is.
+    mode : {"turns", "whole"}, optional
+        By default the setting. A whole script is always generated from its beginning to its end.
+    listener : callable, optional
+        Called with every `Event`, in the background.
+    **options
+        Those of `GenerationOptions`; by default the settings of the project, then those of the model.
+
+    Raises
+    ------
+    ScriptError, VoiceError, OptionError, ProjectError
+        If the script, a voice or the project is not ready.
+    """
     mode = episode.settings.current.mode if mode is None else mode
     if not one_of(mode, ("turns", "whole")):
         raise OptionError(f"mode={shown(mode)}", "'turns' or 'whole'", "leave it out")

@@ -18,7 +18,7 @@ State = Literal["queued", "loading", "speaking", "finished", "cancelled", "faile
 OVER: tuple[State, ...] = ("finished", "cancelled", "failed")
 
 Result = TypeVar("Result")
-_Self = TypeVar("_Self", bound="Background[Any]")
+_Self = TypeVar("_Self", bound="Job[Any]")
 
 _speaking = threading.Lock()
 """Held by the work that speaks: two at once would only slow each other down."""
@@ -26,7 +26,7 @@ _speaking = threading.Lock()
 _log = logging.getLogger(__name__)
 
 
-class Background(Generic[Result]):
+class Job(Generic[Result]):
     """Work in a thread of its own, one at a time in this process.
 
     Subclasses say what the work is (`work`), and are told of every state (`entered`).

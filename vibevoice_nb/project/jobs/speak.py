@@ -25,7 +25,7 @@ from vibevoice_nb.engine.run import LEAD_SAMPLES, Frames, TurnRun, WholeRun
 if TYPE_CHECKING:
     from vibevoice_nb.engine.engine import Engine
     from vibevoice_nb.engine.options import GenerationOptions
-    from vibevoice_nb.voices.library import Voice
+    from vibevoice_nb.voices.voice import Voice
 
     from ..episode import Episode
     from ..take import Take

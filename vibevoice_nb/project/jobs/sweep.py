@@ -6,22 +6,36 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.ranges import plain
 
 from ..take import Take
-from .job import Background
+from .job import Job
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from vibevoice_nb.engine.engine import Engine, Voices
     from vibevoice_nb.engine.options import Progress
+    from vibevoice_nb.model.config import Solver
     from vibevoice_nb.script import Script
 
-AXES = ("cfg_scale", "num_steps", "seed", "solver", "temperature")
+    from ..episode import Episode
+
+
+class SweepAxes(TypedDict, total=False):
+    """Values to combine, by option; a single value is an axis of one."""
+
+    cfg_scale: Sequence[float]
+    num_steps: Sequence[int]
+    seed: Sequence[int]
+    solver: Sequence[Solver]
+    temperature: Sequence[float]
+
+
+AXES = tuple(SweepAxes.__annotations__)
 MAX_CELLS = 400
 
 
@@ -75,7 +89,7 @@ class SweepProgress:
     elapsed: float = 0.0
 
 
-class Sweep(Background["Sweep"]):
+class Sweep(Job["Sweep"]):
     """A script spoken once for every combination of settings, in the background.
 
     Parameters
@@ -201,6 +215,35 @@ class Sweep(Background["Sweep"]):
             for cell in self.cells
         ]
         return pd.DataFrame(rows)
+
+
+def sweep_project(
+    episode: Episode,
+    engine: Engine | Callable[[], Engine],
+    axes: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> Sweep:
+    """Prepare a sweep of a project's script with its cast; the settings apply where nothing else is given.
+
+    Raises
+    ------
+    VoiceError
+        If a speaker has no voice.
+    ScriptError, OptionError
+        As `Sweep`.
+    """
+    episode.turns.check_voices()
+    labels = dict.fromkeys(turn.turn.label for turn in episode.turns)
+    cast = episode.cast.snapshot()
+    kept = {name: episode.settings[name] for name in ("num_steps", "cfg_scale", "seed", "solver")}
+    given = {**kept, **{name: value for name, value in options.items() if value is not None}}
+    return Sweep(
+        engine if callable(engine) else lambda: engine,
+        episode.script,
+        {label: voice for label in labels if (voice := cast[label].voice) is not None},
+        axes,
+        {name: value for name, value in given.items() if name not in axes and value is not None},
+    )
 
 
 def _checked(axes: Mapping[str, Any]) -> dict[str, list[Any]]:

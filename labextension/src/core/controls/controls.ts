@@ -1,18 +1,20 @@
-/** How to speak, with what, and the button that does it. */
+/** Controls panel: settings, model, and the generate bar. */
 
 import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
-import { Disposers } from '../ui/watch';
+import { Disposers, type Dispose } from '../ui/disposers';
 import { mountModel } from './model';
 import { mountSettings } from './settings';
-import { mountTransport } from './generate_bar';
+import { mountGenerateBar } from './generate_bar';
 
-/** Settings and model; and the generate button, where the widget can generate. */
-export function mountControls(root: HTMLElement, host: Host, bus: Bus): () => void {
-  const place = h('div', { class: 'vvnb-controls vvnb-frame' });
-  root.append(place);
+/** Mount settings and model, and the generate bar if the widget can generate. */
+export function mountControls(root: HTMLElement, host: Host, bus: Bus): Dispose {
+  const element = h('div', { class: 'vvnb-controls vvnb-frame' });
+  root.append(element);
   const disposers = new Disposers();
-  disposers.add(mountSettings(place, host), mountModel(place, host), () => place.remove());
-  if (host.get('job') !== undefined) disposers.add(mountTransport(place, host, bus));
+  disposers.child(mountSettings(element, host));
+  disposers.child(mountModel(element, host));
+  if (host.get('job') !== undefined) disposers.child(mountGenerateBar(element, host, bus));
+  disposers.add(() => element.remove());
   return disposers.dispose;
 }

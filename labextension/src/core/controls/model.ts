@@ -1,33 +1,31 @@
-/** Which model speaks, where it runs, and whether it is there. */
+/** Model panel: name, device, state, limits. */
 
 import { h } from '../ui/dom';
 import type { Host } from '../host/host';
 import { badge, button, Failures, failureNote, freshId, progressBar, type Tone } from '../ui/elements';
 import { bytes } from '../ui/format';
 import { help } from '../ui/popover';
+import { Disposers, type Dispose } from '../ui/disposers';
 import { watch } from '../ui/watch';
 import type { ModelState } from '../host/traits';
+import { t, type TextKey } from '../strings';
 
-const STATES: Record<ModelState['state'], readonly [string, Tone?]> = {
-  unloaded: ['Not loaded'],
-  loading: ['Loading…', 'accent'],
-  ready: ['Ready', 'good'],
-  failed: ['Failed', 'danger'],
-};
+const STATES = {
+  unloaded: { label: 'controls.not_loaded', tone: undefined },
+  loading: { label: 'controls.loading', tone: 'accent' },
+  ready: { label: 'controls.ready', tone: 'good' },
+  failed: { label: 'controls.failed', tone: 'danger' },
+} as const satisfies Record<ModelState['state'], { label: TextKey; tone: Tone | undefined }>;
 
-const HELP = [
-  'nano is a small voice that comes with this package: it speaks English, on any machine, and is no match for the published models.',
-  'Others are given by their name on the Hugging Face hub (owner/name) or as a folder on the kernel’s machine. They want a GPU and several gigabytes.',
-];
-
-export function mountModel(root: HTMLElement, host: Host): () => void {
+export function mountModel(root: HTMLElement, host: Host): Dispose {
   const panel = new ModelPanel(host);
+  const disposers = new Disposers();
   root.append(panel.element);
-  const stop = watch(host, ['model', 'models', 'model_state', 'model_limits', 'project'], () => panel.update());
-  return () => {
-    stop();
-    panel.element.remove();
-  };
+  disposers.add(
+    watch(host, ['model', 'models', 'model_state', 'model_limits', 'project'], () => panel.update()),
+    () => panel.element.remove(),
+  );
+  return disposers.dispose;
 }
 
 class ModelPanel {
@@ -41,36 +39,46 @@ class ModelPanel {
     list: this.suggestions.id,
     spellcheck: 'false',
     autocomplete: 'off',
-    placeholder: 'nano, owner/name, or a folder',
+    placeholder: t('controls.model_placeholder'),
     onchange: () => this.name.value.trim() && this.host.set('model', this.name.value.trim()),
     onblur: () => (this.name.value ||= this.host.get('model') ?? ''),
   });
   private readonly all = button({
-    label: 'Show all suggestions',
+    label: t('controls.show_all_models'),
     icon: 'chevron',
     bare: true,
     onclick: () => this.suggest(),
   });
   private readonly note = h('p', { class: 'vvnb-hint' });
-  private readonly limits = h('ul', { class: 'vvnb-hint vvnb-limits', 'aria-label': 'Limits of the model' });
+  private readonly limits = h('ul', { class: 'vvnb-hint vvnb-limits', 'aria-label': t('controls.model_limits') });
   private readonly state = h('div', { class: 'vvnb-row', 'aria-live': 'polite' });
-  private readonly load = button({ label: 'Load', icon: 'chip', size: 'small', onclick: () => this.ask('load_model') });
-  private readonly unload = button({
-    label: 'Unload',
+  private readonly load = button({
+    label: t('controls.load'),
+    icon: 'chip',
     size: 'small',
-    title: 'Free its memory',
+    onclick: () => this.ask('load_model'),
+  });
+  private readonly unload = button({
+    label: t('controls.unload'),
+    size: 'small',
+    title: t('controls.unload_hint'),
     onclick: () => this.ask('unload_model'),
   });
-  private readonly bar = progressBar('Loading the model');
-  private readonly fault = h('div', { class: 'vvnb-slot' });
+  private readonly bar = progressBar(t('controls.loading_bar'));
+  private readonly failure = h('div', { class: 'vvnb-slot' });
   private shown = '';
 
   constructor(private readonly host: Host) {
     this.bar.set(null);
     this.element = h(
       'section',
-      { class: 'vvnb-field vvnb-model', 'aria-label': 'Model' },
-      h('div', { class: 'vvnb-label' }, h('label', { for: this.id }, 'Model'), help('Model', ...HELP)),
+      { class: 'vvnb-field vvnb-model', 'aria-label': t('controls.model') },
+      h(
+        'div',
+        { class: 'vvnb-label' },
+        h('label', { for: this.id }, t('controls.model')),
+        help(t('controls.model'), t('controls.model_help_nano'), t('controls.model_help_others')),
+      ),
       h('div', { class: 'vvnb-combobox' }, this.name, this.all, this.suggestions),
       this.note,
       this.limits,
@@ -82,7 +90,7 @@ class ModelPanel {
         this.unload,
       ),
       this.bar.element,
-      this.fault,
+      this.failure,
       this.failures.element,
     );
   }
@@ -90,42 +98,42 @@ class ModelPanel {
   update(): void {
     const model = this.host.get('model') ?? '';
     const models = this.host.get('models') ?? [];
-    const now = this.host.get('model_state');
+    const state = this.host.get('model_state');
     const readOnly = this.host.get('project')?.read_only ?? false;
     const limits = this.host.get('model_limits')?.sentences ?? [];
-    const key = JSON.stringify([model, models, now, limits, readOnly]);
+    const key = JSON.stringify([model, models, state, limits, readOnly]);
     if (key === this.shown) return;
     this.shown = key;
     if (document.activeElement !== this.name) this.name.value = model;
     this.suggestions.replaceChildren(...models.map((known) => h('option', { value: known.id }, known.note)));
     this.note.textContent = models.find((known) => known.id === model)?.note ?? '';
     this.note.hidden = !this.note.textContent;
-    this.limits.replaceChildren(...limits.map((words) => h('li', null, words)));
+    this.limits.replaceChildren(...limits.map((sentence) => h('li', null, sentence)));
     this.limits.hidden = !limits.length;
     this.name.disabled = this.all.disabled = readOnly;
-    this.showState(now);
+    this.showState(state);
   }
 
   private showState({ state, device, dtype, memory, message }: ModelState): void {
-    const [word, tone] = STATES[state];
+    const { label, tone } = STATES[state];
     const where = [device, dtype, memory ? bytes(memory) : '', message].filter(Boolean).join(' · ');
-    const words = { ready: where, failed: '', loading: message, unloaded: message }[state];
-    this.state.replaceChildren(badge(word, tone), h('span', { class: 'vvnb-hint' }, words));
+    const detail = { ready: where, failed: '', loading: message, unloaded: message }[state];
+    this.state.replaceChildren(badge(t(label), tone), h('span', { class: 'vvnb-hint' }, detail));
     this.bar.element.hidden = state !== 'loading';
     this.load.hidden = state === 'ready';
     this.load.disabled = state === 'loading';
     this.unload.hidden = state !== 'ready';
-    this.fault.replaceChildren(...(state === 'failed' ? [failureNote({ got: message })] : []));
+    this.failure.replaceChildren(...(state === 'failed' ? [failureNote({ got: message })] : []));
   }
 
-  /** A datalist shows only what fits the text that is there: it shows everything when the field is empty. */
+  /** Show all suggestions: a datalist filters by the field's text, so the field is emptied first. */
   private suggest(): void {
     this.name.value = '';
     this.name.focus();
     try {
       this.name.showPicker();
     } catch {
-      // Not every browser opens it; typing does.
+      // Not every browser can open it; typing does.
     }
   }
 

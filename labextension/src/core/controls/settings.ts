@@ -1,77 +1,63 @@
-/** Steps, guidance, seed, solver, mode. */
+/** Settings of a generation: steps, guidance, seed, solver, mode. */
 
 import { h } from '../ui/dom';
 import type { Host } from '../host/host';
 import { button, freshId, segments } from '../ui/elements';
 import { help } from '../ui/popover';
+import { Disposers, type Dispose } from '../ui/disposers';
 import { watch } from '../ui/watch';
+import { t, type TextKey } from '../strings';
 
-/** Named amounts of work; the middle one is the default. */
-export const PRESETS = [
-  ['draft', 'Draft', 5, '5 steps: quick, for trying a script out'],
-  ['standard', 'Standard', 10, '10 steps: what the model was published with'],
-  ['quality', 'Quality', 20, '20 steps: slower, for the final version'],
-] as const;
+/** Named numbers of steps; the middle one is the default. */
+const PRESETS = [
+  { id: 'draft', steps: 5, label: 'controls.draft', hint: 'controls.draft_hint' },
+  { id: 'standard', steps: 10, label: 'controls.standard', hint: 'controls.standard_hint' },
+  { id: 'quality', steps: 20, label: 'controls.quality', hint: 'controls.quality_hint' },
+] as const satisfies readonly { id: string; steps: number; label: TextKey; hint: TextKey }[];
 
-type Preset = (typeof PRESETS)[number][0] | '';
+type Preset = (typeof PRESETS)[number]['id'] | '';
 
-export const presetOf = (steps: number): Preset => PRESETS.find((preset) => preset[2] === steps)?.[0] ?? '';
+export const presetOf = (steps: number): Preset => PRESETS.find((preset) => preset.steps === steps)?.id ?? '';
 
 const SOLVERS = [
-  ['dpmsolver++', 'DPM-Solver++ (steady)'],
-  ['sde-dpmsolver++', 'SDE-DPM-Solver++ (livelier)'],
+  ['dpmsolver++', 'controls.solver_ode'],
+  ['sde-dpmsolver++', 'controls.solver_sde'],
 ] as const;
 
 const MODES = [
-  [
-    'turns',
-    'Turn by turn, in context',
-    'Each line is spoken after the takes you chose before it. One line can be spoken again, and the others stay as they are.',
-  ],
-  [
-    'whole',
-    'Whole script in one pass',
-    'The way the model was published: all lines in one breath. Any change means speaking everything again.',
-  ],
+  ['turns', 'controls.mode_turns', 'controls.mode_turns_hint'],
+  ['whole', 'controls.mode_whole', 'controls.mode_whole_hint'],
 ] as const;
 
-export function mountSettings(root: HTMLElement, host: Host): () => void {
+export function mountSettings(root: HTMLElement, host: Host): Dispose {
   const steps = numberField(host, {
     trait: 'num_steps',
-    label: 'Steps',
+    label: t('controls.steps'),
     min: 1,
     max: 999,
     step: 1,
-    about: help(
-      'Steps',
-      'How often the sound of each frame (133 ms) is refined. The time it takes grows with the steps.',
-      '10 is the default. 5 are good enough to judge a script, beyond 20 hardly anything changes.',
-    ),
+    about: help(t('controls.steps'), t('controls.steps_help'), t('controls.steps_advice')),
   });
   const guidance = numberField(host, {
     trait: 'cfg_scale',
-    label: 'Guidance (CFG scale)',
+    label: t('controls.guidance'),
     min: 1,
     max: 10,
     step: 0.1,
-    about: help(
-      'Guidance (CFG scale)',
-      'How strongly the voice and the text are followed. 1.0 switches guidance off, and is quicker.',
-      'The published models are at their best near 1.3, the embedded voice nano near 3. Higher sounds clearer and stricter, in the end pressed.',
-    ),
+    about: help(t('controls.guidance'), t('controls.guidance_help'), t('controls.guidance_advice')),
   });
   const preset = segments<Preset>(
-    'Preset',
-    PRESETS.map(([id, name, steps, title]) => [id, `${name} · ${steps}`, title] as const),
-    (id) => host.set('num_steps', PRESETS.find((candidate) => candidate[0] === id)![2]),
+    t('controls.preset'),
+    PRESETS.map(({ id, steps, label, hint }) => [id, t('controls.preset_steps', { preset: t(label), steps }), t(hint)]),
+    (id) => host.set('num_steps', PRESETS.find((candidate) => candidate.id === id)!.steps),
   );
   const seed = seedField(host);
   const mode = modeField(host);
   const solver = solverField(host);
   const fields = h(
     'fieldset',
-    { class: 'vvnb-settings', 'aria-label': 'Settings' },
-    h('div', { class: 'vvnb-field' }, h('div', { class: 'vvnb-label' }, 'Preset'), preset.element),
+    { class: 'vvnb-settings', 'aria-label': t('controls.settings') },
+    h('div', { class: 'vvnb-field' }, h('div', { class: 'vvnb-label' }, t('controls.preset')), preset.element),
     steps.element,
     guidance.element,
     seed.element,
@@ -79,19 +65,16 @@ export function mountSettings(root: HTMLElement, host: Host): () => void {
     solver.element,
   );
   root.append(fields);
-  const stop = watch(host, ['num_steps', 'cfg_scale', 'seed', 'last_seed', 'solver', 'mode', 'project'], () => {
+  const render = (): void => {
     preset.set(presetOf(host.get('num_steps')));
-    steps.update();
-    guidance.update();
-    seed.update();
-    mode.update();
-    solver.update();
+    for (const field of [steps, guidance, seed, mode, solver]) field.update();
     fields.disabled = host.get('project')?.read_only ?? false;
-  });
-  return () => {
-    stop();
-    fields.remove();
   };
+  const disposers = new Disposers();
+  disposers.add(watch(host, ['num_steps', 'cfg_scale', 'seed', 'last_seed', 'solver', 'mode', 'project'], render), () =>
+    fields.remove(),
+  );
+  return disposers.dispose;
 }
 
 interface Field {
@@ -108,7 +91,7 @@ interface NumberOptions {
   about: HTMLElement;
 }
 
-/** A value on the field's grid and within its limits, whatever was typed; null for what is no number. */
+/** Parse a number, clamp it to the field's range and round it to the field's step; null if it is not a number. */
 export function fitted(text: string, { min, max, step }: Pick<NumberOptions, 'min' | 'max' | 'step'>): number | null {
   const typed = Number(text.replace(',', '.'));
   if (!text.trim() || !Number.isFinite(typed)) return null;
@@ -130,18 +113,25 @@ function numberField(host: Host, options: NumberOptions): Field {
     max,
     step,
     inputmode: 'decimal',
+    onchange: () => {
+      take(input.value);
+      update();
+    },
   });
-  const slider = h('input', { type: 'range', class: 'vvnb-slider', min, max, step, 'aria-label': label });
+  const slider = h('input', {
+    type: 'range',
+    class: 'vvnb-slider',
+    min,
+    max,
+    step,
+    'aria-label': label,
+    oninput: () => take(slider.value),
+  });
   const take = (text: string): void => {
     const value = fitted(text, options);
     if (value !== null) host.set(trait, value);
     else update();
   };
-  input.addEventListener('change', () => {
-    take(input.value);
-    update();
-  });
-  slider.addEventListener('input', () => take(slider.value));
   const update = (): void => {
     const value = host.get(trait);
     slider.value = String(value);
@@ -166,7 +156,7 @@ function seedField(host: Host): Field {
     min: 0,
     max: 2 ** 31 - 1,
     step: 1,
-    'aria-label': 'Seed',
+    'aria-label': t('controls.seed'),
     onchange: () => {
       const typed = fitted(number.value, { min: 0, max: 2 ** 31 - 1, step: 1 });
       host.set('seed', typed ?? host.get('seed'));
@@ -174,10 +164,10 @@ function seedField(host: Host): Field {
     },
   });
   const kind = segments<'drawn' | 'fixed'>(
-    'Seed',
+    t('controls.seed'),
     [
-      ['drawn', 'New each time', 'A seed is drawn for each generation, and kept with the take'],
-      ['fixed', 'Fixed', 'The same seed and settings give the same sound'],
+      ['drawn', t('controls.new_seed'), t('controls.new_seed_hint')],
+      ['fixed', t('controls.fixed_seed'), t('controls.fixed_seed_hint')],
     ],
     (which) => {
       host.set('seed', which === 'drawn' ? null : (host.get('last_seed') ?? Math.floor(Math.random() * 2 ** 31)));
@@ -187,7 +177,7 @@ function seedField(host: Host): Field {
   );
   const last = h('span', { class: 'vvnb-hint' });
   const keep = button({
-    label: 'Keep this seed',
+    label: t('controls.keep_seed'),
     kind: 'link',
     size: 'small',
     onclick: () => host.set('seed', host.get('last_seed')),
@@ -199,7 +189,7 @@ function seedField(host: Host): Field {
     kind.set(fixed === null ? 'drawn' : 'fixed');
     number.hidden = fixed === null;
     if (fixed !== null && document.activeElement !== number) number.value = String(fixed);
-    last.textContent = drawn === null ? 'The seed used is shown here.' : `Last seed used: ${drawn}`;
+    last.textContent = drawn === null ? t('controls.no_seed_yet') : t('controls.last_seed', { seed: drawn });
     keep.hidden = drawn === null || drawn === fixed;
   };
   return {
@@ -209,12 +199,8 @@ function seedField(host: Host): Field {
       h(
         'div',
         { class: 'vvnb-label' },
-        'Seed',
-        help(
-          'Seed',
-          'Where the noise begins that becomes the sound. Another seed is another rendering: another intonation, other breaths.',
-          'Every take remembers its seed, so that it can be made again.',
-        ),
+        t('controls.seed'),
+        help(t('controls.seed'), t('controls.seed_help'), t('controls.seed_stored')),
       ),
       h('div', { class: 'vvnb-row' }, kind.element, number),
       used,
@@ -227,11 +213,14 @@ function solverField(host: Host): Field {
   const select = h(
     'select',
     { class: 'vvnb-select', id: freshId('solver'), onchange: () => host.set('solver', select.value) },
-    ...SOLVERS.map(([value, label]) => h('option', { value }, label)),
+    ...SOLVERS.map(([value, label]) => h('option', { value }, t(label))),
   );
-  const about =
-    'How the steps walk from noise to sound. The SDE kind adds fresh noise at each step: a little livelier, less alike from take to take.';
-  const label = h('div', { class: 'vvnb-label' }, h('label', { for: select.id }, 'Solver'), help('Solver', about));
+  const label = h(
+    'div',
+    { class: 'vvnb-label' },
+    h('label', { for: select.id }, t('controls.solver')),
+    help(t('controls.solver'), t('controls.solver_help')),
+  );
   return {
     element: h('div', { class: 'vvnb-field' }, label, select),
     update: () => (select.value = host.get('solver')),
@@ -240,7 +229,7 @@ function solverField(host: Host): Field {
 
 function modeField(host: Host): Field {
   const name = freshId('mode');
-  const inputs = MODES.map(([value, label, about]) => {
+  const inputs = MODES.map(([value, label, hint]) => {
     const input = h('input', { type: 'radio', name, value, onchange: () => host.set('mode', value) });
     return [
       input,
@@ -248,15 +237,15 @@ function modeField(host: Host): Field {
         'label',
         { class: 'vvnb-choice' },
         input,
-        h('span', null, h('strong', null, label), h('span', { class: 'vvnb-hint' }, about)),
+        h('span', null, h('strong', null, t(label)), h('span', { class: 'vvnb-hint' }, t(hint))),
       ),
     ] as const;
   });
   return {
     element: h(
       'div',
-      { class: 'vvnb-field', role: 'radiogroup', 'aria-label': 'Mode' },
-      h('div', { class: 'vvnb-label' }, 'Mode'),
+      { class: 'vvnb-field', role: 'radiogroup', 'aria-label': t('controls.mode') },
+      h('div', { class: 'vvnb-label' }, t('controls.mode')),
       ...inputs.map((pair) => pair[1]),
     ),
     update() {

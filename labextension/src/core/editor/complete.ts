@@ -1,4 +1,4 @@
-/** Completion of speakers at the beginning of a line, and of pauses. */
+/** Completion of speaker labels at the start of a line, and of pauses. */
 
 import type { Completion, CompletionContext, CompletionResult } from '@codemirror/autocomplete';
 

@@ -1,9 +1,10 @@
-/** The kernel's remarks on the script, as squiggles with quick fixes. */
+/** The kernel's diagnostics as CodeMirror diagnostics: underlined, with quick fixes. */
 
 import type { Diagnostic } from '@codemirror/lint';
 import type { ChangeDesc, Text } from '@codemirror/state';
 
 import type { ScriptDiagnostic } from '../host/traits';
+import { t } from '../strings';
 
 /** UTF-16 offset of a column that counts code points. */
 export function offsetOf(line: string, column: number): number {
@@ -14,33 +15,44 @@ export function offsetOf(line: string, column: number): number {
   return offset;
 }
 
-/** Remarks on the text `before`, at their places in the present one. */
-export function toDiagnostics(remarks: readonly ScriptDiagnostic[], before: Text, moved: ChangeDesc): Diagnostic[] {
-  const found: Diagnostic[] = [];
-  for (const remark of remarks) {
-    if (remark.line < 1 || remark.line > before.lines) continue;
-    const line = before.line(remark.line);
-    const from = moved.mapPos(line.from + offsetOf(line.text, remark.column), 1);
-    const to = moved.mapPos(line.from + offsetOf(line.text, remark.end_column), -1);
-    if (to < from) continue; // its words were deleted in the meantime
-    found.push({
+/** Convert diagnostics of the text `before` to positions in the present text. */
+export function toDiagnostics(diagnostics: readonly ScriptDiagnostic[], before: Text, moved: ChangeDesc): Diagnostic[] {
+  const converted: Diagnostic[] = [];
+  for (const diagnostic of diagnostics) {
+    if (diagnostic.line < 1 || diagnostic.line > before.lines) continue;
+    const line = before.line(diagnostic.line);
+    const from = moved.mapPos(line.from + offsetOf(line.text, diagnostic.column), 1);
+    const to = moved.mapPos(line.from + offsetOf(line.text, diagnostic.end_column), -1);
+    if (to < from) continue; // its text has been deleted since
+    converted.push({
       from,
       to,
-      severity: remark.severity,
-      message: wordsOf(remark),
-      ...(remark.fix === null ? {} : { actions: [remark.fix, ...(remark.alternatives ?? [])].map(quickFix) }),
+      severity: diagnostic.severity,
+      message: messageOf(diagnostic),
+      ...(diagnostic.fix === null
+        ? {}
+        : { actions: [diagnostic.fix, ...(diagnostic.alternatives ?? [])].map(quickFix) }),
     });
   }
-  return found.sort((a, b) => a.from - b.from);
+  return converted.sort((a, b) => a.from - b.from);
 }
 
-/** A sentence each for what is wrong, what was expected and what to do, unless the quick fix's button says that. */
-function wordsOf({ message, expected, suggestion, fix }: ScriptDiagnostic): string {
-  const offered = fix !== null && plain(suggestion) === plain(nameOf(fix));
-  return [message, expected && `Expected: ${expected}`, offered ? '' : suggestion]
+/** Join message, expectation and suggestion, one sentence each; omit a suggestion that the quick fix carries out. */
+function messageOf({ message, expected, suggestion, fix }: ScriptDiagnostic): string {
+  const repeated = fix !== null && isRepeated(suggestion, fix);
+  return [message, expected && t('editor.expected', { expected }), repeated ? '' : suggestion]
     .filter(Boolean)
     .map(sentence)
     .join(' ');
+}
+
+/** Whether a suggestion, in the kernel's English, is what the quick fix does. */
+function isRepeated(suggestion: string, fix: string): boolean {
+  const plain = (text: string): string => text.replace(/['"“”]/g, '').toLowerCase();
+  const text = plain(suggestion);
+  if (!fix) return text === 'delete it' || text === 'remove it';
+  if (fix.startsWith('# ')) return text === 'make it a comment';
+  return text === `write ${plain(fix)}` || text === `replace it with ${plain(fix)}`;
 }
 
 function quickFix(fix: string): NonNullable<Diagnostic['actions']>[number] {
@@ -55,13 +67,12 @@ function quickFix(fix: string): NonNullable<Diagnostic['actions']>[number] {
 }
 
 function nameOf(fix: string): string {
-  if (!fix) return 'Delete it';
-  if (fix.startsWith('\n')) return 'Split here';
-  if (fix.startsWith('# ')) return 'Make it a comment';
+  if (!fix) return t('editor.delete_it');
+  if (fix.startsWith('\n')) return t('editor.split_here');
+  if (fix.startsWith('# ')) return t('editor.make_comment');
   const shown = fix.length > 40 ? `${fix.slice(0, 39)}…` : fix;
-  return `Write “${shown}”`;
+  return t('editor.replace_with', { text: shown });
 }
 
-const plain = (text: string): string => text.replace(/['"“”]/g, '').toLowerCase();
 const sentence = (text: string): string =>
   `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}${/[.?!]$/.test(text) ? '' : '.'}`;

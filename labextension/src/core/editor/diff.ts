@@ -1,13 +1,13 @@
-/** What changed between two texts, as the one stretch that differs. */
+/** Difference between two texts as a single replaced range. */
 
 import { ChangeSet } from '@codemirror/state';
 
-/** The change that makes `after` of `before`; cursors outside of what differs stay where they are. */
+/** Return the change from `before` to `after`; cursors outside the changed range keep their place. */
 export function changeBetween(before: string, after: string): ChangeSet {
   const shorter = Math.min(before.length, after.length);
   let start = 0;
   while (start < shorter && before.charCodeAt(start) === after.charCodeAt(start)) start++;
-  if (start > 0 && isHighSurrogate(before.charCodeAt(start - 1))) start--; // never cut a character in two
+  if (start > 0 && isHighSurrogate(before.charCodeAt(start - 1))) start--; // do not split a surrogate pair
   let end = 0;
   const most = shorter - start;
   while (end < most && before.charCodeAt(before.length - 1 - end) === after.charCodeAt(after.length - 1 - end)) end++;

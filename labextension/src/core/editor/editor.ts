@@ -1,4 +1,4 @@
-/** The script editor: a CodeMirror that knows speakers, turns and what the kernel remarks. */
+/** Script editor: CodeMirror with speakers, turns and the kernel's diagnostics. */
 
 import { acceptCompletion, autocompletion, closeCompletion, completionKeymap } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
@@ -11,21 +11,21 @@ import { h } from '../ui/dom';
 import type { Action, Bus, Host } from '../host/host';
 import type { TurnState } from '../host/traits';
 import { turnsOf } from '../host/turns';
+import { t } from '../strings';
+import { Disposers, type Dispose } from '../ui/disposers';
 import { completions } from './complete';
 import { toDiagnostics } from './diagnostics';
 import { Footer } from './footer';
 import { highlight, setSpeakers } from './highlight';
 import { pasteFromDocument } from './paste';
+import { phrases } from './phrases';
 import { Problems } from './problems';
 import { ScriptSync, normalLines } from './sync';
 import { theme } from './theme';
 import { extentOf, setCurrentTurn, setTurns, turnAt, turnGutter } from './turns';
 
-const INVITATION = 'Anna: Write what is said, one line for each turn.\nBen: Begin each line with who says it.';
-
-export function mountEditor(root: HTMLElement, host: Host, bus: Bus): () => void {
-  const editor = new ScriptEditor(root, host, bus);
-  return () => editor.dispose();
+export function mountEditor(root: HTMLElement, host: Host, bus: Bus): Dispose {
+  return new ScriptEditor(root, host, bus).dispose;
 }
 
 class ScriptEditor {
@@ -34,7 +34,8 @@ class ScriptEditor {
   private readonly problems = new Problems(() => this.view);
   private readonly footer = new Footer(this.problems.button);
   private readonly readOnly = new Compartment();
-  private readonly off: (() => void)[];
+  private readonly disposers = new Disposers();
+  readonly dispose = this.disposers.dispose;
 
   constructor(
     root: HTMLElement,
@@ -49,32 +50,27 @@ class ScriptEditor {
     });
     frame.append(this.problems.list, this.footer.element);
     root.append(frame);
-    this.sync = new ScriptSync(this.view, host);
-    this.off = [
+    this.sync = this.disposers.child(new ScriptSync(this.view, host));
+    this.disposers.add(
       host.on('speakers', () => this.showSpeakers()),
       host.on('turns', () => this.showTurns()),
       host.channel.onConnection(() => this.showTurns()),
-      host.on('diagnostics', () => this.showRemarks()),
+      host.on('diagnostics', () => this.showDiagnostics()),
       host.on('project', () => this.lock()),
-      bus.on('currentTurn', ({ turn }) => this.light(turn)),
-      bus.on('act', ({ action }) => this.acted(action)),
+      bus.on('currentTurn', ({ turn }) => this.highlight(turn)),
+      bus.on('act', ({ action }) => this.handle(action)),
       bus.on('flush', () => this.sync.flush()),
-    ];
+      () => this.view.destroy(),
+    );
     this.showSpeakers();
     this.showTurns();
-    this.showRemarks();
+    this.showDiagnostics();
     this.lock();
-    // A host may attach the element only after this; styles and selection belong to its root, maybe a shadow root.
+    // The host may attach the element later, perhaps in a shadow root, to which styles and selection belong.
     requestAnimationFrame(() => {
       const place = frame.getRootNode();
       if (place instanceof ShadowRoot) this.view.setRoot(place);
     });
-  }
-
-  dispose(): void {
-    this.sync.dispose();
-    for (const off of this.off) off();
-    this.view.destroy();
   }
 
   private extensions(): Extension {
@@ -90,19 +86,20 @@ class ScriptEditor {
       autocompletion({ override: [completions], icons: false }),
       pasteFromDocument,
       EditorView.domEventHandlers({ blur: () => this.sync.flush() }),
-      placeholder(INVITATION),
+      phrases(),
+      placeholder(t('editor.placeholder')),
       this.readOnly.of([]),
       this.keys(),
       theme,
-      EditorView.contentAttributes.of({ 'aria-label': 'Script', spellcheck: 'true' }),
+      EditorView.contentAttributes.of({ 'aria-label': t('editor.script'), spellcheck: 'true' }),
       EditorView.updateListener.of((update) => {
         this.sync?.update(update);
-        if (update.selectionSet || update.docChanged) this.tellTurn();
+        if (update.selectionSet || update.docChanged) this.showCurrentTurn();
       }),
     ];
   }
 
-  /** Tab leaves the editor, unless a completion is open: no keyboard trap. */
+  /** Key bindings. Tab leaves the editor unless a completion is open: no keyboard trap. */
   private keys(): Extension {
     return keymap.of([
       { key: 'Mod-Enter', run: () => this.act('generate') },
@@ -113,19 +110,19 @@ class ScriptEditor {
       { key: 'Mod-Shift-m', run: () => this.problems.toggle() },
       ...searchKeymap,
       ...historyKeymap,
-      { key: 'Escape', run: (view) => closeCompletion(view) || this.act('stop') }, // whatever else it closes comes first
+      { key: 'Escape', run: (view) => closeCompletion(view) || this.act('stop') }, // after anything else that Escape closes
       ...defaultKeymap,
     ]);
   }
 
   private act(action: 'generate' | 'stop'): boolean {
-    this.sync.flush(); // what is generated is what is seen
+    this.sync.flush(); // generate the text on the screen
     this.bus.emit('act', { action });
     return true;
   }
 
-  private acted(action: Action): void {
-    if (action === 'generate' || action === 'regenerate') this.sync.flush(); // what is generated is what is seen
+  private handle(action: Action): void {
+    if (action === 'generate' || action === 'regenerate') this.sync.flush(); // generate the text on the screen
     const turn = action === 'regenerate' && turnAt(this.view.state, this.view.state.selection.main.head);
     if (turn) this.bus.emit('regenerate', { turn: turn.id });
   }
@@ -144,13 +141,12 @@ class ScriptEditor {
     const turns = turnsOf(this.host);
     this.view.dispatch({ effects: setTurns.of({ turns, ...this.sync.known }) });
     this.footer.showTurns(turns);
-    this.tellTurn();
+    this.showCurrentTurn();
   }
 
-  private showRemarks(): void {
-    const remarks = this.host.get('diagnostics') ?? [];
+  private showDiagnostics(): void {
     const { before, moved } = this.sync.known;
-    const diagnostics = toDiagnostics(remarks, before, moved);
+    const diagnostics = toDiagnostics(this.host.get('diagnostics') ?? [], before, moved);
     this.view.dispatch(setDiagnostics(this.view.state, diagnostics));
     this.problems.show(diagnostics);
   }
@@ -160,19 +156,19 @@ class ScriptEditor {
     this.view.dispatch({ effects: this.readOnly.reconfigure(EditorState.readOnly.of(locked)) });
   }
 
-  private tellTurn(): void {
+  private showCurrentTurn(): void {
     this.footer.showTurn(turnAt(this.view.state, this.view.state.selection.main.head));
   }
 
-  /** Light the turn being heard; bring it into sight unless somebody is writing elsewhere. */
-  private light(turn: string | null): void {
+  /** Highlight the turn being played; scroll to it unless the editor has the focus. */
+  private highlight(turn: string | null): void {
     this.view.dispatch({ effects: setCurrentTurn.of(turn) });
     const extent = turn !== null && !this.view.hasFocus && extentOf(this.view.state, turn);
     if (!extent) return;
     const { scrollDOM } = this.view;
     const { top } = this.view.lineBlockAt(extent.from);
     const { bottom } = this.view.lineBlockAt(extent.to);
-    // By hand: the editor's own way would scroll the notebook as well.
+    // Not with `scrollIntoView`, which would scroll the notebook as well.
     if (top < scrollDOM.scrollTop) scrollDOM.scrollTop = top;
     else if (bottom > scrollDOM.scrollTop + scrollDOM.clientHeight) {
       scrollDOM.scrollTop = Math.min(top, bottom - scrollDOM.clientHeight + 8);

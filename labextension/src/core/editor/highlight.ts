@@ -1,4 +1,4 @@
-/** Colors labels, pauses and comments in what is on the screen. */
+/** Highlighting of labels, pauses and comments in the visible text. */
 
 import { RangeSetBuilder, StateEffect, StateField } from '@codemirror/state';
 import { Decoration, ViewPlugin, type DecorationSet, type EditorView, type ViewUpdate } from '@codemirror/view';
@@ -29,7 +29,7 @@ function labelMark(color: string): Decoration {
   return mark;
 }
 
-/** The color comes from the kernel: only what is a color gets into a style. */
+/** Return a style that sets the speaker's color; values from the kernel that are not colors are ignored. */
 export function speakerStyle(color: string): string {
   return /^#[0-9a-f]{3,8}$/i.test(color) ? `--speaker: ${color}` : '';
 }

@@ -1,4 +1,4 @@
-/** Finds speakers' labels, pauses and comments in a line: for their colors only; what counts is read by the kernel. */
+/** Tokens of a line: speaker labels, pauses, comments. For highlighting only; the kernel parses the script. */
 
 import type { Speaker } from '../host/traits';
 
@@ -11,13 +11,13 @@ export interface Token {
 
 const LABEL = /^([^:：]{1,60})[:：]/;
 const NUMBERED = /^(?:speaker\s+(\d{1,9})|\[\s*(\d{1,9})\s*\])$/i;
-// Blanks are bounded: two unbounded runs in a row would take quadratic time.
+// Runs of blanks are bounded: two unbounded runs in a row would take quadratic time.
 const PAUSE = /\[pause(?:\s{0,9}:\s{0,9}\d{1,9}\s{0,9}(?:ms)?)?\s{0,9}\]/gi;
-/** As `is_comment` in Python: `# ` at the line's start, or nothing but `#`. */
+/** Same rule as `is_comment` in Python: `# ` at the start of the line, or only `#`. */
 const COMMENT = /^(?:#\s|#+$)/;
 const MARKUP = /^[*_]{1,3}|[*_]{1,3}$/g;
 
-/** What two spellings of a name share. */
+/** Return a key that is equal for all spellings of a name. */
 export function nameKey(name: string): string {
   const plain = name.normalize('NFKC').replace(/[’‘]/g, "'").trim().replace(/\s+/g, ' ').toLowerCase();
   const number = NUMBERED.exec(plain);

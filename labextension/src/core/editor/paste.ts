@@ -1,6 +1,6 @@
 /**
- * Text pasted from a document, as lines of a script. Words are never touched; only what a word processor puts
- * around them goes: odd spaces, soft line breaks, runs of blank lines, and other ways to write a speaker's label.
+ * Cleanup of text pasted from a word processor: unusual spaces, soft line breaks, runs of blank lines, and other
+ * notations of speaker labels. Words are never changed.
  */
 
 import { isolateHistory } from '@codemirror/commands';
@@ -27,7 +27,7 @@ export function cleanPaste(text: string, labels: Labels): string {
     .replace(/\n{3,}/g, '\n\n');
 }
 
-/** `Anna - Hello.` and a table's `Anna⇥Hello.` are labels if Anna is known, or begins more than one line so. */
+/** Rewrite `Anna - Hello.` or `Anna⇥Hello.` with a colon if Anna is a speaker or starts several lines this way. */
 function relabel(line: string, labels: Labels, dashed: Map<string, number>): string {
   const match = DASHED.exec(line.trimStart());
   const name = match?.[1];
@@ -44,7 +44,7 @@ function countDashed(lines: readonly string[]): Map<string, number> {
   return counts;
 }
 
-/** Pastes as it is and then tidies up, so that one undo gives back what was in the document. */
+/** Paste handler: insert the text unchanged, then clean it up, so that one undo restores the original text. */
 export const pasteFromDocument = EditorView.domEventHandlers({
   paste(event, view) {
     const raw = event.clipboardData?.getData('text/plain').replace(/\r\n?/g, '\n');

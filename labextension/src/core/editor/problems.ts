@@ -1,11 +1,11 @@
-/** The list of what is wrong with the script, under the editor: each with its place and, where there is one, its fix. */
+/** List of the script's problems under the editor, each with its line and its quick fixes. */
 
 import { forEachDiagnostic, type Diagnostic } from '@codemirror/lint';
 import type { EditorView } from '@codemirror/view';
 
 import { h, replace } from '../ui/dom';
-import { count } from '../ui/format';
 import { icon } from '../ui/icons';
+import { t } from '../strings';
 
 const MOST = 100;
 
@@ -16,10 +16,10 @@ export class Problems {
     'data-kind': 'quiet',
     'data-size': 'small',
     'aria-expanded': false,
-    title: 'Show the remarks on the script (F8 goes to the next one)',
+    title: t('editor.show_problems'),
     onclick: () => this.toggle(),
   });
-  readonly list = h('ul', { class: 'vvnb-editor-problems', 'aria-label': 'Remarks on the script', hidden: true });
+  readonly list = h('ul', { class: 'vvnb-editor-problems', 'aria-label': t('editor.problems'), hidden: true });
 
   constructor(private readonly view: () => EditorView) {}
 
@@ -34,10 +34,14 @@ export class Problems {
     const problems = diagnostics.filter(({ severity }) => severity !== 'info');
     const errors = problems.filter(({ severity }) => severity === 'error').length;
     const warnings = problems.length - errors;
-    const words = [errors && count(errors, 'error'), warnings && count(warnings, 'warning')].filter(Boolean).join(', ');
+    const counts = [
+      errors && t('editor.errors', { count: errors }),
+      warnings && t('editor.warnings', { count: warnings }),
+    ];
+    const text = counts.filter(Boolean).join(', ');
     this.button.hidden = !problems.length;
     this.button.dataset['tone'] = errors ? 'danger' : 'warning';
-    if (this.button.textContent !== words) replace(this.button, icon('alert'), words);
+    if (this.button.textContent !== text) replace(this.button, icon('alert'), text);
     replace(this.list, ...problems.slice(0, MOST).map((problem) => this.item(problem)));
     this.toggle(!this.list.hidden);
   }
@@ -51,7 +55,7 @@ export class Problems {
       h(
         'button',
         { type: 'button', class: 'vvnb-button', 'data-kind': 'link', onclick: () => this.go(problem) },
-        `Line ${line}`,
+        t('editor.line', { n: line }),
       ),
       h('span', null, message),
       ...actions.map(({ name, apply }) =>
@@ -64,7 +68,7 @@ export class Problems {
     );
   }
 
-  /** Select the words a remark is on, where they are by now, and do something to them. */
+  /** Select a problem's text, at its present position, and apply a quick fix to it. */
   private go(problem: Diagnostic, apply?: (view: EditorView, from: number, to: number) => void): void {
     const view = this.view();
     forEachDiagnostic(view.state, (one, from, to) => {

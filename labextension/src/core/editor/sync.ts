@@ -1,23 +1,25 @@
-/** Keeps the editor's text and the `script` shared with the kernel together, without disturbing who types. */
+/** Synchronization of the editor's text with the `script` trait, without disturbing typing. */
 
 import type { Text } from '@codemirror/state';
 import { Annotation, ChangeSet, Transaction, type ChangeDesc } from '@codemirror/state';
 import type { EditorView, ViewUpdate } from '@codemirror/view';
 
 import type { Host } from '../host/host';
+import { Disposers } from '../ui/disposers';
 import { changeBetween } from './diff';
 
-const PAUSE_MS = 120; // a pause in typing this long is a moment to tell the kernel
-const LONGEST_MS = 400; // and without one it hears this often
+const PAUSE_MS = 120; // pause in typing after which the script is sent
+const LONGEST_MS = 400; // longest delay without such a pause
 
 const fromKernel = Annotation.define<boolean>();
 
-/** Line ends as the editor has them. */
+/** Convert line ends to the editor's. */
 export const normalLines = (text: string): string => text.replace(/\r\n?/g, '\n');
 
 /**
- * `shared` is the last text both sides are known to have had; `since` is what was typed here after it. A text from
- * the kernel is a change of `shared`, mapped over `since`: both survive, and the cursor stays in its words.
+ * Merge of concurrent edits. `shared` is the last text known to both sides; `since` holds the edits made here after
+ * it. A text from the kernel is a change of `shared`, mapped over `since`: both edits survive, and the cursor keeps
+ * its place in the text.
  */
 export class ScriptSync {
   private shared: Text;
@@ -25,7 +27,8 @@ export class ScriptSync {
   private sent: string[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
   private dirtyAt = 0;
-  private readonly off: () => void;
+  private readonly disposers = new Disposers();
+  readonly dispose = this.disposers.dispose;
 
   constructor(
     private readonly view: EditorView,
@@ -33,12 +36,15 @@ export class ScriptSync {
   ) {
     this.shared = view.state.doc;
     this.since = ChangeSet.empty(this.shared.length);
-    this.off = host.on('script', () => this.receive());
+    this.disposers.add(
+      () => this.flush(),
+      host.on('script', () => this.receive()),
+    );
   }
 
-  /** The text the kernel knows, and how places in it have moved since. */
+  /** Text known to the kernel, and the changes made to it since. */
   get known(): { before: Text; moved: ChangeDesc } {
-    this.receive(); // the script may have come in one message with what is said about it
+    this.receive(); // the script may arrive in one message with traits that refer to it
     return { before: this.shared, moved: this.since.desc };
   }
 
@@ -51,7 +57,7 @@ export class ScriptSync {
     this.timer = setTimeout(() => this.flush(), Math.max(0, Math.min(PAUSE_MS, left)));
   }
 
-  /** Tell the kernel now. */
+  /** Send the script now. */
   flush(): void {
     clearTimeout(this.timer);
     this.dirtyAt = 0;
@@ -63,14 +69,9 @@ export class ScriptSync {
     this.host.set('script', text);
   }
 
-  dispose(): void {
-    this.flush();
-    this.off();
-  }
-
   private receive(): void {
     const text = normalLines(this.host.get('script') ?? '');
-    if (this.sent.includes(text)) return; // what we said, perhaps coming back after we said more
+    if (this.sent.includes(text)) return; // an echo, perhaps of an earlier text
     const shared = this.shared.toString();
     if (text === shared) return;
     const change = changeBetween(shared, text);

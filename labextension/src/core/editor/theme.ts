@@ -1,8 +1,8 @@
-/** The editor in the notebook's colors: everything comes from the room's variables, so light and dark need no switch. */
+/** CodeMirror theme built from the studio's CSS variables, so that it follows light and dark themes. */
 
 import { EditorView } from '@codemirror/view';
 
-// The color a speaker chose may be hard to read as text: darker on light ground, lighter on dark.
+// A speaker's color may be hard to read as text: darken it on a light background, lighten it on a dark one.
 const SPEAKER = 'var(--speaker, var(--vvnb-text))';
 const READABLE = `light-dark(color-mix(in oklab, ${SPEAKER} 78%, #000), color-mix(in oklab, ${SPEAKER} 62%, #fff))`;
 
@@ -26,7 +26,7 @@ export const theme = EditorView.theme({
   '&.cm-focused': { outline: '2px solid var(--vvnb-focus)', outlineOffset: '-2px' },
   '.cm-scroller': { fontFamily: 'var(--vvnb-font)', lineHeight: '1.6', minHeight: '9em' },
   '.cm-content': { padding: '8px 0', caretColor: 'var(--vvnb-text)' },
-  '.cm-content:focus-visible': { outline: 'none' }, // the whole editor has one
+  '.cm-content:focus-visible': { outline: 'none' }, // the editor's frame shows the focus
   '.cm-line': { padding: '1px 12px 1px 6px' },
   '.cm-placeholder': { color: 'var(--vvnb-muted)' },
   '.cm-activeLine': { backgroundColor: 'color-mix(in srgb, var(--vvnb-text) 4%, transparent)' },

@@ -1,4 +1,4 @@
-/** Where the turns are, how each stands, and which one is heard. */
+/** Turns in the editor: their positions, a gutter with their states, and a highlight of the current turn. */
 
 import {
   MapMode,
@@ -14,20 +14,11 @@ import { Decoration, EditorView, GutterMarker, gutter, type DecorationSet } from
 import { h, svg } from '../ui/dom';
 import { clock, span } from '../ui/format';
 import { secondsOf, displayState, type DisplayState, type TurnState } from '../host/traits';
+import { t } from '../strings';
+import { stateText } from '../takes/state_text';
 import { labelsField, speakerStyle } from './highlight';
 
-const WORDS: Record<DisplayState, string> = {
-  unspoken: 'not spoken yet',
-  queued: 'waiting to be spoken',
-  speaking: 'being spoken',
-  spoken: 'spoken',
-  changed: 'changed since it was spoken',
-  partial: 'stopped before its end',
-  context: 'spoken, but what comes before it has changed',
-  unspeakable: 'skipped',
-};
-
-// On a 16 x 16 grid. Shapes differ as well as colors.
+// SVG paths on a 16 x 16 grid; states differ in shape as well as in color.
 const SHAPES: Record<DisplayState, string> = {
   unspoken: 'M8 4a4 4 0 1 0 0 8a4 4 0 1 0 0 -8',
   queued: 'M3.5 8v.01M8 8v.01M12.5 8v.01',
@@ -39,7 +30,7 @@ const SHAPES: Record<DisplayState, string> = {
   unspeakable: 'M8 2.8a5.2 5.2 0 1 0 0 10.4a5.2 5.2 0 1 0 0 -10.4M4.4 11.6L11.6 4.4',
 };
 
-// Where several turns share a line, the line shows the one that wants most attention.
+// A line with several turns shows the most urgent state.
 const URGENCY: DisplayState[] = [
   'speaking',
   'queued',
@@ -62,19 +53,22 @@ interface Turns {
   markers: RangeSet<GutterMarker>;
 }
 
-/** New turns from the kernel; `moved` says how the text has changed since the one they are from. */
+/** New turns from the kernel, positioned in the text `before`, which has changed by `moved` since. */
 export const setTurns = StateEffect.define<{ turns: readonly TurnState[]; moved: ChangeDesc; before: Text }>();
 export const setCurrentTurn = StateEffect.define<string | null>();
 
-/** A turn in words, for a tooltip and for who can't see the gutter. */
+/** Describe a turn, for tooltips and screen readers. */
 export function describe(turn: TurnState): string {
-  if (turn.state === 'unspeakable') return `${turn.speaker}: ${turn.reason || WORDS.unspeakable}`;
-  const length = turn.seconds === null ? `about ${span(turn.estimated)}` : span(turn.seconds);
-  return `${turn.speaker}: ${WORDS[displayState(turn)]}, ${length}`;
+  const { speaker } = turn;
+  const state = stateText(turn);
+  if (turn.state === 'unspeakable') return t('editor.skipped_turn', { speaker, reason: turn.reason || state });
+  const length = turn.seconds === null ? t('editor.about', { length: span(turn.estimated) }) : span(turn.seconds);
+  return t('editor.turn', { speaker, state, length });
 }
 
-/** Short enough for the gutter. */
-const length = (total: number): string => (total < 59.95 ? `${total.toFixed(1)} s` : clock(total));
+/** Duration, short enough for the gutter. */
+const shortSpan = (seconds: number): string =>
+  seconds < 59.95 ? t('common.seconds', { value: seconds.toFixed(1) }) : clock(seconds);
 
 class TurnMarker extends GutterMarker {
   private readonly key: string;
@@ -89,9 +83,10 @@ class TurnMarker extends GutterMarker {
     return this.key === other.key;
   }
   override toDOM(): Node {
-    const state = URGENCY.find((one) => this.turns.some((turn) => displayState(turn) === one)) ?? 'unspoken';
+    const state =
+      URGENCY.find((candidate) => this.turns.some((turn) => displayState(turn) === candidate)) ?? 'unspoken';
     const total = this.turns.reduce((sum, turn) => sum + (turn.seconds ?? secondsOf(turn)), 0);
-    const real = this.turns.every((turn) => turn.seconds !== null);
+    const known = this.turns.every((turn) => turn.seconds !== null);
     return h(
       'div',
       {
@@ -101,7 +96,11 @@ class TurnMarker extends GutterMarker {
         title: this.turns.map(describe).join('\n'),
       },
       svg('svg', { viewBox: '0 0 16 16', width: 14, height: 14 }, svg('path', { d: SHAPES[state] })),
-      h('span', { class: 'cm-vvSeconds' }, state === 'unspeakable' ? 'skipped' : `${real ? '' : '~'}${length(total)}`),
+      h(
+        'span',
+        { class: 'cm-vvSeconds' },
+        state === 'unspeakable' ? t('takes.state_unspeakable') : `${known ? '' : '~'}${shortSpan(total)}`,
+      ),
     );
   }
 }
@@ -149,7 +148,7 @@ export const turnsField = StateField.define<Turns>({
   },
 });
 
-/** The turn a place belongs to. */
+/** Return the turn at a position. */
 export function turnAt(state: EditorState, position: number): TurnState | undefined {
   const line = state.doc.lineAt(position);
   let found: Placed | undefined;
@@ -160,7 +159,7 @@ export function turnAt(state: EditorState, position: number): TurnState | undefi
   return found?.turns[0];
 }
 
-/** From where to where a turn's lines reach. */
+/** Return the range of a turn's lines. */
 export function extentOf(state: EditorState, id: string): { from: number; to: number } | null {
   for (const { at, turns } of state.field(turnsField).lines) {
     const turn = turns.find((one) => one.id === id);
@@ -193,7 +192,7 @@ const currentTurnField = StateField.define<{ turn: string | null; lines: Decorat
   provide: (field) => EditorView.decorations.from(field, (current) => current.lines),
 });
 
-/** The gutter; a click on a turn that has been spoken plays from there. */
+/** Gutter with the state and duration of each turn; a click on a generated turn plays from there. */
 export function turnGutter(onPlay: (turn: TurnState) => void) {
   const sample = { speaker: '', state: 'unspoken', estimated: 60 } as TurnState;
   return [

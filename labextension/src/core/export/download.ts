@@ -1,21 +1,22 @@
-/** Files from the kernel into the browser's downloads, in pieces that every host can carry. */
+/** Download of the kernel's files to the browser, in chunks that every host can carry. */
 
 import { h } from '../ui/dom';
 import { CallError } from '../host/channel';
 import type { Host } from '../host/host';
+import { t } from '../strings';
 
-/** A file the kernel wrote: `file` is what it is fetched by. */
-export interface Written {
+/** A file written by the kernel; `file` identifies it in `fetch`. */
+export interface WrittenFile {
   file: string;
   name: string;
   size: number;
 }
 
-const PIECE = 2 ** 20;
+const CHUNK = 2 ** 20;
 
-/** The files an `export` answered with. */
-export function filesOf(result: Record<string, unknown>): Written[] {
-  const list = Array.isArray(result['files']) ? (result['files'] as Partial<Written>[]) : [];
+/** Return the files in a reply to `export`. */
+export function filesOf(result: Record<string, unknown>): WrittenFile[] {
+  const list = Array.isArray(result['files']) ? (result['files'] as Partial<WrittenFile>[]) : [];
   return list.map((entry) => ({
     file: String(entry.file ?? ''),
     name: String(entry.name ?? 'file'),
@@ -23,14 +24,14 @@ export function filesOf(result: Record<string, unknown>): Written[] {
   }));
 }
 
-/** Fetch one file whole. */
+/** Fetch a whole file. */
 export async function fetchFile(
   host: Host,
-  file: Written,
+  file: WrittenFile,
   signal: AbortSignal,
-  onprogress: (part: number) => void,
+  onprogress: (fraction: number) => void,
 ): Promise<Blob> {
-  const pieces: ArrayBuffer[] = [];
+  const chunks: ArrayBuffer[] = [];
   let offset = 0;
   onprogress(0);
   while (offset < file.size) {
@@ -38,28 +39,32 @@ export async function fetchFile(
     const { buffers } = await host.channel.call('fetch', {
       file: file.file,
       offset,
-      count: Math.min(PIECE, file.size - offset),
+      count: Math.min(CHUNK, file.size - offset),
     });
     const view = buffers[0];
     if (!view?.byteLength)
-      throw new CallError(`${file.name} ended after ${offset} of ${file.size} bytes`, '', 'export it again');
-    pieces.push(new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice().buffer);
+      throw new CallError(
+        t('export.incomplete', { file: file.name, got: offset, size: file.size }),
+        '',
+        t('export.export_again'),
+      );
+    chunks.push(new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice().buffer);
     offset += view.byteLength;
     onprogress(offset / file.size);
   }
-  return new Blob(pieces);
+  return new Blob(chunks);
 }
 
-/** Fetch files and hand each to the browser; stops quietly when it is told to. */
+/** Fetch files and save each with the browser; an aborted `signal` ends it without an error. */
 export async function download(
   host: Host,
-  files: readonly Written[],
+  files: readonly WrittenFile[],
   signal: AbortSignal,
-  onprogress: (file: Written, part: number) => void,
+  onprogress: (file: WrittenFile, fraction: number) => void,
 ): Promise<void> {
   for (const file of files) {
     try {
-      save(await fetchFile(host, file, signal, (part) => onprogress(file, part)), file.name);
+      save(await fetchFile(host, file, signal, (fraction) => onprogress(file, fraction)), file.name);
     } catch (error) {
       if (signal.aborted) return;
       throw error;
@@ -73,5 +78,5 @@ function save(blob: Blob, name: string): void {
   document.body.append(link);
   link.click();
   link.remove();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000); // the browser reads it after the click
+  setTimeout(() => URL.revokeObjectURL(address), 60_000); // the browser reads the file after the click
 }

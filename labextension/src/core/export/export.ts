@@ -1,52 +1,51 @@
-/** The finished episode: in which form, and where to. */
+/** Export panel: format, loudness, subtitles and destination of the finished episode. */
 
 import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
 import { button, check, Failures, freshId, note, progressBar, segments } from '../ui/elements';
-import { bytes, count } from '../ui/format';
+import { bytes } from '../ui/format';
 import { help } from '../ui/popover';
-import { Disposers, watch } from '../ui/watch';
+import { Disposers, type Dispose } from '../ui/disposers';
+import { watch } from '../ui/watch';
 import type { Methods } from '../host/protocol';
-import { download, filesOf, type Written } from './download';
+import { t, type TextKey } from '../strings';
+import { download, filesOf, type WrittenFile } from './download';
 
 const FORMATS = [
-  ['wav', 'WAV, uncompressed'],
-  ['flac', 'FLAC, lossless'],
-  ['mp3', 'MP3, plays everywhere'],
-  ['opus', 'Opus, smallest'],
-  ['m4a', 'M4A (AAC)'],
-] as const;
+  ['wav', 'export.wav'],
+  ['flac', 'export.flac'],
+  ['mp3', 'export.mp3'],
+  ['opus', 'export.opus'],
+  ['m4a', 'export.m4a'],
+] as const satisfies Choices;
 
 const PARTS = [
-  ['whole', 'Whole', 'One file with the whole episode'],
-  ['turns', 'Per turn', 'A file for each turn'],
-  ['stems', 'Stems', 'A file for each speaker, all of the same length, to be mixed elsewhere'],
-] as const;
-
-type Parts = (typeof PARTS)[number][0];
+  ['whole', 'export.whole', 'export.whole_hint'],
+  ['turns', 'export.turns', 'export.turns_hint'],
+  ['stems', 'export.stems', 'export.stems_hint'],
+] as const satisfies Choices;
 
 const LOUDNESS = [
-  ['off', 'As it is', 'Leave the loudness alone'],
-  ['-16', '−16 LUFS', 'What podcasts are usually brought to'],
-  ['-14', '−14 LUFS', 'What music services usually play at'],
-] as const;
-
-type Loudness = (typeof LOUDNESS)[number][0];
-
-const LOUDNESS_HELP =
-  'Brings the whole to a common loudness (LUFS), with true peaks below −1 dB, so that it sits well beside other programmes.';
+  ['off', 'export.unchanged', 'export.unchanged_hint'],
+  ['-16', 'export.podcast', 'export.podcast_hint'],
+  ['-14', 'export.music', 'export.music_hint'],
+] as const satisfies Choices;
 
 const TARGETS = [
-  ['browser', 'Download'],
-  ['folder', 'To a folder'],
-] as const;
+  ['browser', 'export.download'],
+  ['folder', 'export.to_folder'],
+] as const satisfies Choices;
 
+/** Values with their labels and tooltips. */
+type Choices = readonly (readonly [value: string, label: TextKey, hint?: TextKey])[];
+type Parts = (typeof PARTS)[number][0];
+type Loudness = (typeof LOUDNESS)[number][0];
 type Target = (typeof TARGETS)[number][0];
 
-export function mountExport(root: HTMLElement, host: Host, _bus: Bus): () => void {
+export function mountExport(root: HTMLElement, host: Host, _bus: Bus): Dispose {
   const panel = new ExportPanel(host);
   root.append(panel.element);
-  return () => panel.dispose();
+  return panel.dispose;
 }
 
 class ExportPanel {
@@ -57,41 +56,59 @@ class ExportPanel {
     loudness: '-16' as Loudness,
     target: 'browser' as Target,
   };
-  private working: AbortController | null = null;
+  private running: AbortController | null = null;
   private readonly failures = new Failures();
   private readonly disposers = new Disposers();
+  readonly dispose = this.disposers.dispose;
   private readonly format = h(
     'select',
     { class: 'vvnb-select', id: freshId('format'), onchange: () => (this.chosen.format = this.format.value) },
-    ...FORMATS.map(([value, label]) => h('option', { value }, label)),
+    ...FORMATS.map(([value, label]) => h('option', { value }, t(label))),
   );
-  private readonly parts = segments('Parts', PARTS, (parts) => this.choose({ parts }));
-  private readonly loudness = segments('Loudness', LOUDNESS, (loudness) => this.choose({ loudness }));
-  private readonly target = segments('Where to', TARGETS, (target) => this.choose({ target }));
-  private readonly srt = check('Subtitles, SRT', () => undefined);
-  private readonly vtt = check('Subtitles, WebVTT', () => undefined);
-  private readonly chapters = check('A chapter for each turn, in the file', () => undefined);
+  private readonly parts = segments(
+    t('export.parts'),
+    PARTS.map(([value, label, hint]) => [value, t(label), t(hint)] as const),
+    (parts) => this.choose({ parts }),
+  );
+  private readonly loudness = segments(
+    t('export.loudness'),
+    LOUDNESS.map(([value, label, hint]) => [value, t(label), t(hint)] as const),
+    (loudness) => this.choose({ loudness }),
+  );
+  private readonly target = segments(
+    t('export.destination'),
+    TARGETS.map(([value, label]) => [value, t(label)] as const),
+    (target) => this.choose({ target }),
+  );
+  private readonly srt = check(t('export.srt'), () => undefined);
+  private readonly vtt = check(t('export.vtt'), () => undefined);
+  private readonly chapters = check(t('export.chapters'), () => undefined);
   private readonly folder = h('input', {
     class: 'vvnb-input vvnb-mono',
     placeholder: 'exports',
     spellcheck: 'false',
-    'aria-label': 'Folder, as the kernel sees it',
+    'aria-label': t('export.folder'),
   });
-  private readonly bar = progressBar('Export');
-  private readonly doing = h('span', { class: 'vvnb-hint', role: 'status' });
+  private readonly bar = progressBar(t('export.export'));
+  private readonly activity = h('span', { class: 'vvnb-hint', role: 'status' });
   private readonly progress = h(
     'div',
     { class: 'vvnb-stack', 'data-tight': true, hidden: true },
     h(
       'div',
       { class: 'vvnb-row', 'data-nowrap': true },
-      h('span', { class: 'vvnb-grow' }, this.doing),
-      button({ label: 'Cancel', size: 'small', kind: 'quiet', onclick: () => this.cancel() }),
+      h('span', { class: 'vvnb-grow' }, this.activity),
+      button({ label: t('export.cancel'), size: 'small', kind: 'quiet', onclick: () => this.cancel() }),
     ),
     this.bar.element,
   );
-  private readonly go = button({ label: 'Export', icon: 'download', kind: 'primary', onclick: () => void this.run() });
-  private readonly why = h('span', { class: 'vvnb-hint' });
+  private readonly start = button({
+    label: t('export.export'),
+    icon: 'download',
+    kind: 'primary',
+    onclick: () => void this.run(),
+  });
+  private readonly reason = h('span', { class: 'vvnb-hint' });
   private readonly done = h('div', { class: 'vvnb-slot', 'aria-live': 'polite' });
 
   constructor(private readonly host: Host) {
@@ -104,41 +121,36 @@ class ExportPanel {
     );
     this.element = h(
       'section',
-      { class: 'vvnb-export', 'aria-label': 'Export' },
+      { class: 'vvnb-export', 'aria-label': t('export.export') },
       h(
         'div',
         { class: 'vvnb-export-fields' },
-        field('Format', this.format, this.format.id),
+        field(t('export.format'), this.format, this.format.id),
         field(
-          'Parts',
+          t('export.parts'),
           this.parts.element,
           '',
-          help('Parts', ...PARTS.map(([, label, about]) => `${label}: ${about}.`)),
+          help(
+            t('export.parts'),
+            ...PARTS.map(([, label, hint]) => t('export.part_help', { part: t(label), hint: t(hint) })),
+          ),
         ),
-        field('Loudness', this.loudness.element, '', help('Loudness', LOUDNESS_HELP)),
-        field('Add', extras),
-        field('Where to', h('div', { class: 'vvnb-stack' }, this.target.element, this.folder)),
+        field(t('export.loudness'), this.loudness.element, '', help(t('export.loudness'), t('export.loudness_help'))),
+        field(t('export.add'), extras),
+        field(t('export.destination'), h('div', { class: 'vvnb-stack' }, this.target.element, this.folder)),
       ),
-      h(
-        'p',
-        { class: 'vvnb-hint' },
-        'A manifest goes with every export: model, seeds, settings and the words “generated speech”, also inside the audio file.',
-      ),
-      h('div', { class: 'vvnb-row' }, this.go, this.why),
+      h('p', { class: 'vvnb-hint' }, t('export.manifest')),
+      h('div', { class: 'vvnb-row' }, this.start, this.reason),
       this.progress,
       this.failures.element,
       this.done,
     );
     this.disposers.add(
       watch(host, ['turns'], () => this.update()),
-      host.channel.on('export_progress', ({ part }) => this.working && this.bar.set(part)),
+      host.channel.on('export_progress', ({ part }) => this.running && this.bar.set(part)),
       () => this.cancel(),
       () => this.element.remove(),
     );
-  }
-
-  dispose(): void {
-    this.disposers.dispose();
   }
 
   private choose(choice: Partial<typeof this.chosen>): void {
@@ -149,37 +161,34 @@ class ExportPanel {
   private update(): void {
     const { chosen } = this;
     const turns = this.host.get('turns') ?? [];
-    const open = turns.filter((turn) => turn.chosen === null).length;
+    const total = turns.length;
+    const missing = turns.filter((turn) => turn.chosen === null).length;
     this.parts.set(chosen.parts);
     this.loudness.set(chosen.loudness);
     this.target.set(chosen.target);
     this.format.value = chosen.format;
     this.folder.hidden = chosen.target !== 'folder';
     this.chapters.element.hidden = chosen.parts !== 'whole';
-    this.go.disabled = open === turns.length || this.working !== null;
-    this.why.textContent =
-      open === turns.length
-        ? 'Nothing has been spoken yet.'
-        : open
-          ? `${count(open, 'turn')} of ${turns.length} will be missing.`
-          : '';
+    this.start.disabled = missing === total || this.running !== null;
+    if (missing === total) this.reason.textContent = t('export.nothing_generated');
+    else this.reason.textContent = missing ? t('export.missing', { count: missing, total }) : '';
   }
 
   private cancel(): void {
-    if (!this.working) return;
-    this.working.abort();
-    this.host.channel.call('cancel_export', {}).catch(() => undefined); // a kernel that is gone exports nothing
+    if (!this.running) return;
+    this.running.abort();
+    this.host.channel.call('cancel_export', {}).catch(() => undefined); // a lost kernel has stopped exporting
   }
 
   private async run(): Promise<void> {
-    const work = (this.working = new AbortController());
+    const controller = (this.running = new AbortController());
     this.done.replaceChildren();
     this.progress.hidden = false;
     this.bar.set(null);
-    this.doing.textContent = 'Joining and encoding…';
+    this.activity.textContent = t('export.encoding');
     this.update();
-    await this.failures.during(() => this.write(work.signal));
-    this.working = null;
+    await this.failures.during(() => this.write(controller.signal));
+    this.running = null;
     this.progress.hidden = true;
     this.update();
   }
@@ -187,21 +196,21 @@ class ExportPanel {
   private async write(signal: AbortSignal): Promise<void> {
     const { target } = this.chosen;
     const stopped = new Promise<null>((done) => signal.addEventListener('abort', () => done(null)));
-    const answer = await Promise.race([this.host.channel.call('export', this.order()), stopped]);
+    const answer = await Promise.race([this.host.channel.call('export', this.request()), stopped]);
     if (!answer) return;
     this.bar.set(null);
     const files = filesOf(answer.result);
     if (target === 'browser') {
-      await download(this.host, files, signal, (file, part) => {
-        this.bar.set(part);
-        this.doing.textContent = `Fetching ${file.name} (${bytes(file.size)})`;
+      await download(this.host, files, signal, (file, fraction) => {
+        this.bar.set(fraction);
+        this.activity.textContent = t('export.fetching', { file: file.name, size: bytes(file.size) });
       });
     }
     const { folder } = answer.result;
     if (!signal.aborted) this.done.replaceChildren(report(files, target, typeof folder === 'string' ? folder : ''));
   }
 
-  private order(): Methods['export'] {
+  private request(): Methods['export'] {
     const { format, parts, loudness, target } = this.chosen;
     return {
       format,
@@ -215,15 +224,13 @@ class ExportPanel {
 }
 
 function field(label: string, content: HTMLElement, forId = '', about: HTMLElement | null = null): HTMLElement {
-  const word = forId ? h('label', { for: forId }, label) : label;
-  return h('div', { class: 'vvnb-field' }, h('div', { class: 'vvnb-label' }, word, about), content);
+  const name = forId ? h('label', { for: forId }, label) : label;
+  return h('div', { class: 'vvnb-field' }, h('div', { class: 'vvnb-label' }, name, about), content);
 }
 
-function report(files: readonly Written[], target: Target, folder: string): HTMLElement {
-  const words =
-    target === 'folder'
-      ? `${count(files.length, 'file')} written to ${folder}`
-      : `${count(files.length, 'file')} downloaded`;
+function report(files: readonly WrittenFile[], target: Target, folder: string): HTMLElement {
+  const count = files.length;
+  const summary = target === 'folder' ? t('export.written', { count, folder }) : t('export.downloaded', { count });
   const rows = files.map((file) =>
     h(
       'li',
@@ -232,5 +239,5 @@ function report(files: readonly Written[], target: Target, folder: string): HTML
       h('span', { class: 'vvnb-hint' }, bytes(file.size)),
     ),
   );
-  return note('good', [h('strong', null, words), h('ul', { class: 'vvnb-files' }, ...rows)]);
+  return note('good', [h('strong', null, summary), h('ul', { class: 'vvnb-files' }, ...rows)]);
 }

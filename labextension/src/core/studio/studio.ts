@@ -3,7 +3,7 @@
 import { mountCast, missingVoices } from '../cast/cast';
 import { mountModel } from '../controls/model';
 import { mountSettings } from '../controls/settings';
-import { mountTransport } from '../controls/generate_bar';
+import { mountGenerateBar } from '../controls/generate_bar';
 import { h } from '../ui/dom';
 import { mountEditor } from '../editor/editor';
 import { mountExport } from '../export/export';
@@ -80,7 +80,7 @@ export function mountStudio(root: HTMLElement, host: Host, bus: Bus): Dispose {
     mountCast(cast, host, bus),
     mountSettings(settings, host),
     mountModel(model, host),
-    mountTransport(transport, host, bus),
+    mountGenerateBar(transport, host, bus),
     mountPlayer(player, host, bus),
     mountTakes(takes, host, bus),
     mountExport(exported, host, bus),

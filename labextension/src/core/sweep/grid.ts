@@ -1,32 +1,31 @@
-/** The sweep as a grid of players, walked with the arrow keys. */
+/** Grid of a sweep's results, each with a Play button; arrow keys move between them. */
 
 import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
+import { Disposers, type Dispose } from '../ui/disposers';
 import { button } from '../ui/elements';
 import { SAMPLE_RATE, span } from '../ui/format';
-import { waveform, type Waveform } from '../ui/waveform';
+import { waveform } from '../ui/waveform';
 import type { SweepCell } from '../host/traits';
+import { t } from '../strings';
 import { layOut, nameOf, type Axis, type Block } from './model';
 
 export interface SweepGrid {
   element: HTMLElement;
   update(axes: readonly Axis[], cells: readonly SweepCell[]): void;
-  dispose: () => void;
+  dispose: Dispose;
 }
 
-const STATES: Partial<Record<SweepCell['state'], string>> = {
-  waiting: 'waiting',
-  speaking: 'speaking…',
-  cancelled: 'stopped',
-};
+function stateText(state: Exclude<SweepCell['state'], 'finished'>): string {
+  if (state === 'waiting') return t('sweep.waiting');
+  return state === 'speaking' ? t('sweep.speaking') : t('sweep.cancelled');
+}
 
-/** One cell: its player, its waveform, its numbers. */
-function cellOf(host: Host, bus: Bus, cell: SweepCell | null, keep: (wave: Waveform) => void): HTMLElement {
+/** A cell: Play button, waveform, figures. */
+function cellOf(host: Host, bus: Bus, cell: SweepCell | null, disposers: Disposers): HTMLElement {
   if (!cell) return h('td', null, h('span', { class: 'vvnb-hint' }, '–'));
-  if (cell.state !== 'finished')
-    return h('td', null, h('span', { class: 'vvnb-hint' }, STATES[cell.state] ?? cell.state));
-  const wave = waveform(host, '--vvnb-accent', 80);
-  keep(wave);
+  if (cell.state !== 'finished') return h('td', null, h('span', { class: 'vvnb-hint' }, stateText(cell.state)));
+  const wave = disposers.child(waveform(host, '--vvnb-accent', 80));
   wave.show(cell.source, Math.round(cell.seconds * SAMPLE_RATE));
   const facts = [
     span(cell.seconds),
@@ -34,7 +33,7 @@ function cellOf(host: Host, bus: Bus, cell: SweepCell | null, keep: (wave: Wavef
     cell.loudness === null ? '' : `${cell.loudness.toFixed(1)} LUFS`,
   ];
   const play = button({
-    label: `Play ${nameOf(cell)}`,
+    label: t('sweep.play', { settings: nameOf(cell) }),
     icon: 'play',
     bare: true,
     size: 'small',
@@ -50,8 +49,9 @@ function cellOf(host: Host, bus: Bus, cell: SweepCell | null, keep: (wave: Wavef
 
 export function sweepGrid(host: Host, bus: Bus): SweepGrid {
   const element = h('div', { class: 'vvnb-stack' });
-  let waves: Waveform[] = [];
-  let before = '';
+  const disposers = new Disposers();
+  let cellDisposers = new Disposers();
+  let rendered = '';
 
   const tableOf = (block: Block): HTMLElement => {
     const head =
@@ -62,12 +62,12 @@ export function sweepGrid(host: Host, bus: Bus): SweepGrid {
         'tr',
         null,
         h('th', { scope: 'row' }, row.title),
-        ...row.cells.map((cell) => cellOf(host, bus, cell, (wave) => waves.push(wave))),
+        ...row.cells.map((cell) => cellOf(host, bus, cell, cellDisposers)),
       ),
     );
     return h(
       'div',
-      { class: 'vvnb-scroll', tabindex: 0, role: 'region', 'aria-label': block.title || 'Grid of renderings' },
+      { class: 'vvnb-scroll', tabindex: 0, role: 'region', 'aria-label': block.title || t('sweep.grid_label') },
       h(
         'table',
         { class: 'vvnb-table vvnb-sweep-grid' },
@@ -77,7 +77,7 @@ export function sweepGrid(host: Host, bus: Bus): SweepGrid {
       ),
     );
   };
-  element.addEventListener('keydown', (event) => {
+  disposers.listen(element, 'keydown', (event) => {
     const step = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] }[event.key];
     const cell = (event.target as HTMLElement).closest('td');
     const row = cell?.parentElement as HTMLTableRowElement | null;
@@ -88,23 +88,21 @@ export function sweepGrid(host: Host, bus: Bus): SweepGrid {
     event.preventDefault();
     to.focus();
   });
-  const clear = (): void => {
-    for (const wave of waves) wave.dispose();
-    waves = [];
-  };
+  disposers.add(() => cellDisposers.dispose());
   return {
     element,
     update(axes, cells) {
-      const now = JSON.stringify([axes, cells]);
-      if (now === before) return;
-      before = now;
+      const key = JSON.stringify([axes, cells]);
+      if (key === rendered) return;
+      rendered = key;
       const focused = element.contains(document.activeElement)
         ? document.activeElement!.getAttribute('aria-label')
         : null;
-      clear();
+      cellDisposers.dispose();
+      cellDisposers = new Disposers();
       element.replaceChildren(...layOut(axes, cells).map(tableOf));
       if (focused) element.querySelector<HTMLElement>(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
     },
-    dispose: clear,
+    dispose: disposers.dispose,
   };
 }

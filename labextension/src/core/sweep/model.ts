@@ -1,6 +1,7 @@
-/** What a sweep varies, and how its cells lie in rows and columns. */
+/** Axes of a sweep, and the arrangement of its cells in rows and columns. */
 
 import type { SweepAxes, SweepAxisName as AxisName, SweepCell } from '../host/traits';
+import { t, type TextKey } from '../strings';
 
 export type { AxisName };
 export type Value = number | string;
@@ -10,51 +11,55 @@ export interface Axis {
   values: Value[];
 }
 
-export const AXIS_LABELS: Record<AxisName, string> = {
-  cfg_scale: 'CFG',
-  num_steps: 'Steps',
-  seed: 'Seed',
-  solver: 'Solver',
-  temperature: 'Temperature',
-};
+const AXES = {
+  cfg_scale: 'sweep.cfg',
+  num_steps: 'sweep.steps',
+  seed: 'sweep.seed',
+  solver: 'sweep.solver',
+  temperature: 'sweep.temperature',
+} as const satisfies Record<AxisName, TextKey>;
 
-/** The axes along which something changes. */
+const AXIS_NAMES = Object.keys(AXES) as AxisName[];
+
+export const axisLabel = (name: AxisName): string => t(AXES[name]);
+
+export const isAxis = (name: string): name is AxisName => name in AXES;
+
+/** Return the axes that have more than one value. */
 export const axesOf = (axes: SweepAxes): Axis[] =>
-  (Object.keys(AXIS_LABELS) as AxisName[]).flatMap((name) =>
-    (axes[name]?.length ?? 0) > 1 ? [{ name, values: axes[name]! }] : [],
-  );
+  AXIS_NAMES.flatMap((name) => ((axes[name]?.length ?? 0) > 1 ? [{ name, values: axes[name]! }] : []));
 
-export const named = (axis: AxisName, value: Value): string =>
-  `${AXIS_LABELS[axis]} ${axis === 'cfg_scale' ? Number(value).toFixed(1) : value}`;
+const settingText = (axis: AxisName, value: Value): string =>
+  t('sweep.setting', { name: axisLabel(axis), value: axis === 'cfg_scale' ? Number(value).toFixed(1) : value });
 
-/** A cell's settings in words. */
+/** Return a cell's settings in words: "CFG 1.3, Steps 10, Seed 7". */
 export const nameOf = (cell: SweepCell): string =>
-  (Object.keys(AXIS_LABELS) as AxisName[])
-    .flatMap((name) => (cell[name] === null || cell[name] === undefined ? [] : [named(name, cell[name])]))
-    .join(', ');
+  AXIS_NAMES.flatMap((name) => {
+    const value = cell[name] ?? null;
+    return value === null ? [] : [settingText(name, value)];
+  }).join(', ');
 
 export interface Block {
-  /** The third axis's value, in words; empty when there are two. */
+  /** Values of the axes after the second, in words; empty if there are only two axes. */
   title: string;
   rows: { title: string; cells: (SweepCell | null)[] }[];
   columns: string[];
 }
 
-/** Rows are the first axis, columns the second; further ones make one block after the other. */
+/** Arrange cells: the first axis in rows, the second in columns, one block per combination of the others. */
 export function layOut(axes: readonly Axis[], cells: readonly SweepCell[]): Block[] {
   const [rows, columns, ...others] = axes;
   const values = (axis: Axis | undefined): (Value | null)[] => axis?.values ?? [null];
   const title = (axis: Axis | undefined, value: Value | null): string =>
-    axis && value !== null ? named(axis.name, value) : '';
+    axis && value !== null ? settingText(axis.name, value) : '';
   const fits = (cell: SweepCell, axis: Axis | undefined, value: Value | null): boolean =>
     !axis || cell[axis.name] === value;
-  // Every combination of the further axes' values.
   const blocks = others.reduce<Value[][]>(
-    (made, axis) => made.flatMap((block) => axis.values.map((value) => [...block, value])),
+    (combinations, axis) => combinations.flatMap((block) => axis.values.map((value) => [...block, value])),
     [[]],
   );
   return blocks.map((block) => ({
-    title: block.map((value, at) => named(others[at]!.name, value)).join(', '),
+    title: block.map((value, index) => settingText(others[index]!.name, value)).join(', '),
     columns: values(columns).map((column) => title(columns, column)),
     rows: values(rows).map((row) => ({
       title: title(rows, row),
@@ -64,7 +69,7 @@ export function layOut(axes: readonly Axis[], cells: readonly SweepCell[]): Bloc
             (cell) =>
               fits(cell, rows, row) &&
               fits(cell, columns, column) &&
-              others.every((axis, at) => fits(cell, axis, block[at]!)),
+              others.every((axis, index) => fits(cell, axis, block[index]!)),
           ) ?? null,
       ),
     })),
@@ -73,14 +78,14 @@ export function layOut(axes: readonly Axis[], cells: readonly SweepCell[]): Bloc
 
 export type SortKey = AxisName | 'seconds' | 'elapsed' | 'rtf' | 'loudness';
 
-/** Sorted by one column; what isn't there yet stands last either way. */
+/** Sort cells by one column; cells without a value come last in both directions. */
 export function sorted(cells: readonly SweepCell[], key: SortKey, descending: boolean): SweepCell[] {
-  const there = (cell: SweepCell): boolean =>
-    (cell[key] ?? null) !== null && (cell.state === 'finished' || key in AXIS_LABELS);
+  const hasValue = (cell: SweepCell): boolean =>
+    (cell[key] ?? null) !== null && (cell.state === 'finished' || isAxis(key));
   const compare = (a: Value, b: Value): number =>
     typeof a === 'number' && typeof b === 'number' ? a - b : String(a).localeCompare(String(b));
   return [...cells].sort((a, b) => {
-    if (there(a) !== there(b)) return there(a) ? -1 : 1;
-    return there(a) ? (descending ? -1 : 1) * compare(a[key]!, b[key]!) : 0;
+    if (hasValue(a) !== hasValue(b)) return hasValue(a) ? -1 : 1;
+    return hasValue(a) ? (descending ? -1 : 1) * compare(a[key]!, b[key]!) : 0;
   });
 }

@@ -1,26 +1,28 @@
-/** A sweep: the same words with every combination of settings, to be heard and compared. */
+/** Sweep: one script generated with every combination of settings, as a grid or a table. */
 
 import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
 import { segments } from '../ui/elements';
-import { count } from '../ui/format';
-import { Disposers, watch } from '../ui/watch';
+import { Disposers, type Dispose } from '../ui/disposers';
+import { watch } from '../ui/watch';
+import { t } from '../strings';
 import { sweepGrid } from './grid';
 import { axesOf } from './model';
 import { sweepTable } from './table';
 
 type View = 'grid' | 'table';
 
-export function mountSweep(root: HTMLElement, host: Host, bus: Bus): () => void {
+export function mountSweep(root: HTMLElement, host: Host, bus: Bus): Dispose {
   const heading = h('p', { class: 'vvnb-hint', role: 'status' });
-  const grid = sweepGrid(host, bus);
+  const disposers = new Disposers();
+  const grid = disposers.child(sweepGrid(host, bus));
   const table = sweepTable(bus);
   let view: View | null = null;
   const choice = segments<View>(
-    'Shown as',
+    t('sweep.view'),
     [
-      ['grid', 'Grid'],
-      ['table', 'Table'],
+      ['grid', t('sweep.grid')],
+      ['table', t('sweep.table')],
     ],
     (wanted) => {
       view = wanted;
@@ -29,7 +31,7 @@ export function mountSweep(root: HTMLElement, host: Host, bus: Bus): () => void 
   );
   const section = h(
     'section',
-    { class: 'vvnb-sweep', 'aria-label': 'Sweep' },
+    { class: 'vvnb-sweep', 'aria-label': t('sweep.sweep') },
     h('div', { class: 'vvnb-row' }, h('div', { class: 'vvnb-grow' }, heading), choice.element),
     grid.element,
     table.element,
@@ -38,17 +40,16 @@ export function mountSweep(root: HTMLElement, host: Host, bus: Bus): () => void 
   const render = (): void => {
     const axes = axesOf(host.get('axes') ?? {});
     const cells = host.get('cells') ?? [];
-    const shown = view ?? (axes.length < 2 ? 'table' : 'grid'); // one axis is a list: it reads best sorted
+    const shown = view ?? (axes.length < 2 ? 'table' : 'grid'); // a single axis is easiest to read as a sorted table
     const ready = cells.filter((cell) => cell.state === 'finished').length;
-    heading.textContent =
-      ready < cells.length ? `${ready} of ${count(cells.length, 'rendering')} ready` : count(cells.length, 'rendering');
+    const count = cells.length;
+    heading.textContent = ready < count ? t('sweep.results_ready', { ready, count }) : t('sweep.results', { count });
     choice.set(shown);
     grid.element.hidden = shown !== 'grid';
     table.element.hidden = shown !== 'table';
     if (shown === 'grid') grid.update(axes, cells);
     else table.update(cells);
   };
-  const disposers = new Disposers();
-  disposers.add(watch(host, ['axes', 'cells'], render), grid.dispose, () => section.remove());
+  disposers.add(watch(host, ['axes', 'cells'], render), () => section.remove());
   return disposers.dispose;
 }

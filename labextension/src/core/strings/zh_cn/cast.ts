@@ -2,7 +2,7 @@ import type { cast as english } from '../en/cast';
 import type { Translation } from '../types';
 
 export const cast: Translation<typeof english> = {
-  'cast.cast': '角色',
+  'cast.cast': '配音',
   'cast.speakers': '说话人',
   'cast.no_speakers': '还没有说话人',
   'cast.no_speakers_hint': '脚本中的说话人会显示在这里，可以为每位说话人选择音色。',

@@ -1,4 +1,4 @@
-"""The room as a whole in a browser: for everybody, at any width, from the keys, however long the script."""
+"""The studio as a whole in a browser: for everybody, at any width, from the keys, however long the script."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from room_helpers import faults, room
-from rooms import take, turns_and_takes
+from studio_helpers import faults, studio
+from studio_traits import take, turns_and_takes
 
-__all__ = ["room"]  # a fixture
+__all__ = ["studio"]  # a fixture
 
 STICKS_OUT = """() => document.documentElement.scrollWidth > innerWidth ? ['the page'] :
   [...document.querySelectorAll('#views button, #views label, #views .vvnb-badge')]
@@ -20,8 +20,8 @@ STICKS_OUT = """() => document.documentElement.scrollWidth > innerWidth ? ['the 
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_accessibility_faults(room: Callable[..., Any], theme: str) -> None:
-    page = room(theme).page
+def test_no_accessibility_faults(studio: Callable[..., Any], theme: str) -> None:
+    page = studio(theme).page
     page.get_by_role("button", name="Compare A/B").click()
     assert faults(page) == []
     page.get_by_role("tab", name="Settings").click()
@@ -31,8 +31,8 @@ def test_no_accessibility_faults(room: Callable[..., Any], theme: str) -> None:
     assert faults(page) == []
 
 
-def test_nothing_sticks_out(room: Callable[..., Any]) -> None:
-    page = room().page
+def test_nothing_sticks_out(studio: Callable[..., Any]) -> None:
+    page = studio().page
     for width in (320, 380, 620, 900, 1500):
         page.set_viewport_size({"width": width, "height": 900})
         for tab in ("Settings", "Model", "Cast", "Export", "Takes"):
@@ -40,24 +40,24 @@ def test_nothing_sticks_out(room: Callable[..., Any]) -> None:
             assert page.evaluate(STICKS_OUT) == [], (width, tab)
 
 
-def test_read_only(room: Callable[..., Any]) -> None:
+def test_read_only(studio: Callable[..., Any]) -> None:
     project = {"name": "episode", "path": "/work", "read_only": True, "note": "another kernel works on it"}
-    page = room(project=project).page
+    page = studio(project=project).page
     assert page.get_by_text("another kernel works on it").is_visible()
     assert page.get_by_role("button", name="Delete take 1").is_disabled()
     assert page.get_by_label("Voice of Anna", exact=True).is_disabled()
 
 
-def test_an_empty_room_says_how_to_begin(room: Callable[..., Any]) -> None:
-    mounted = room(script="", turns=[], takes={}, speakers=[], take={})
+def test_an_empty_studio_shows_how_to_start(studio: Callable[..., Any]) -> None:
+    mounted = studio(script="", turns=[], takes={}, speakers=[], take={})
     page = mounted.page
     page.get_by_role("button", name="Two speakers, ten seconds").click()
     mounted.until(lambda: mounted.traits["script"].startswith("Speaker 1: Good morning"))
     page.get_by_role("button", name="Two speakers, ten seconds").wait_for(state="hidden")
 
 
-def test_areas_by_key(room: Callable[..., Any]) -> None:
-    page = room().page
+def test_areas_by_key(studio: Callable[..., Any]) -> None:
+    page = studio().page
     page.keyboard.press("Tab")
     page.locator(".vvnb-model-badge").focus()
     for key, expected in {
@@ -73,12 +73,12 @@ def test_areas_by_key(room: Callable[..., Any]) -> None:
         assert page.evaluate("selector => document.activeElement.matches(selector)", expected), key
 
 
-def test_300_turns_stay_quick(room: Callable[..., Any]) -> None:
+def test_300_turns_stay_fast(studio: Callable[..., Any]) -> None:
     turns, takes = turns_and_takes(300)
     script = "".join(
         f"{('Anna', 'Ben')[at % 2]}: This is what is said in turn {at + 1}.\n" for at in range(300)
     )
-    mounted = room(script=script, turns=turns, takes=takes)
+    mounted = studio(script=script, turns=turns, takes=takes)
     page = mounted.page
     page.get_by_role("listbox", name="Turns").get_by_role("option", selected=True).focus()
     milliseconds = page.evaluate(

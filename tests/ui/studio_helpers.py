@@ -1,4 +1,4 @@
-"""What the tests of the room share: a Studio whose kernel agrees to all, what it was asked, axe-core."""
+"""What the tests of the studio share: a Studio whose kernel agrees to all, what it was asked, axe-core."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rooms import SOUND, studio_traits, voice
+from studio_traits import SOUND, studio_traits, voice
 
 AXE = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
 EXPECTED = ("generate", "cancel", "choose_take", "star_take", "delete_take", "undo", "set_gap", "regenerate")
@@ -15,19 +15,25 @@ QUIET = ("set_voice", "clear_voice", "set_consent", "trim_voice", "set_color", "
 
 
 @pytest.fixture
-def room(mount: Callable[..., Any]) -> Callable[..., Any]:
-    """A Studio with a kernel that agrees to everything; `traits` differ from the usual room's."""
+def studio(mount: Callable[..., Any]) -> Callable[..., Any]:
+    """A Studio with a kernel that agrees to everything; `traits` differ from the usual studio's."""
 
-    def room(theme: str = "light", methods: dict[str, Any] | None = None, **traits: Any) -> Any:
+    def studio(
+        theme: str = "light",
+        methods: dict[str, Any] | None = None,
+        language: str = "en",
+        **traits: Any,
+    ) -> Any:
         agree = {name: (lambda **_: {}) for name in (*EXPECTED, *QUIET)}
         return mount(
             "studio",
             traits=studio_traits(**traits),
             methods={**SOUND, **agree, **(methods or {})},
             theme=theme,
+            language=language,
         )
 
-    return room
+    return studio
 
 
 def asked(mounted: Any, method: str) -> list[dict[str, Any]]:

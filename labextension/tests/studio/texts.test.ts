@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { missingVoices } from '../../src/core/cast/cast';
 import { levelText, meterPosition } from '../../src/core/cast/record';
 import { fitted, presetOf } from '../../src/core/controls/settings';
-import { obstacle, overallWords, plan, summary, turnWords } from '../../src/core/controls/generate_bar';
+import { overallText, turnText } from '../../src/core/controls/progress_text';
+import { blockingReason, generateAction, scriptSummary } from '../../src/core/controls/readiness';
 import { waitingText } from '../../src/core/ui/progress';
 import { filesOf } from '../../src/core/export/download';
 import type { Host } from '../../src/core/host/host';
@@ -22,41 +23,46 @@ const host = (values: Record<string, unknown>): Host =>
       ({ turns: [turn('1')], speakers: [speaker('Anna')], diagnostics: [], mode: 'turns', ...values })[name],
   }) as unknown as Host;
 
-describe('what is in the way of generating', () => {
+describe('the reason why nothing can be generated', () => {
   it.each([
     [{}, ''],
     [{ turns: [] }, 'Write a line first'],
     [{ diagnostics: [{ severity: 'warning', line: 1 }] }, ''],
-    [{ diagnostics: [{ severity: 'error', line: 3 }] }, 'Fix line 3'],
+    [{ diagnostics: [{ severity: 'error', line: 3 }] }, 'Line 3 of the script has an error'],
     [{ speakers: [speaker('Anna', null)] }, 'Anna needs a voice'],
     [{ speakers: [speaker('Anna'), speaker('Gone', null)] }, ''],
     [{ speakers: [speaker('Anna', { needs_consent: true, consent: false })] }, 'Confirm under Cast'],
     [{ speakers: [speaker('Anna', { needs_consent: true, consent: true })] }, ''],
-    [{ project: { read_only: true } }, 'reading only'],
-    [{ turns: [turn('1', 'unspeakable'), turn('2', 'unspeakable')] }, 'cannot speak any'],
+    [{ project: { read_only: true } }, 'open read-only'],
+    [{ turns: [turn('1', 'unspeakable'), turn('2', 'unspeakable')] }, 'cannot generate any'],
     [{ turns: [turn('1', 'unspeakable'), turn('2')] }, ''],
-  ])('%o', (values, words) => {
-    if (words) expect(obstacle(host(values))).toContain(words);
-    else expect(obstacle(host(values))).toBe('');
+  ])('%o', (values, text) => {
+    if (text) expect(blockingReason(host(values))).toContain(text);
+    else expect(blockingReason(host(values))).toBe('');
   });
 });
 
-describe('the button', () => {
-  it('says what it will do', () => {
-    const label = (values: Record<string, unknown>): string => plan(host(values)).label;
+describe('Generate', () => {
+  it('is labelled with what it does', () => {
+    const label = (values: Record<string, unknown>): string => generateAction(host(values)).label;
     expect(label({ turns: [turn('1', 'unspoken'), turn('2', 'unspoken')] })).toBe('Generate');
     expect(label({ turns: [turn('1'), turn('2', 'changed')] })).toBe('Generate 1 turn');
     expect(label({ turns: [turn('1')], mode: 'whole' })).toBe('Generate the script');
-    expect(plan(host({ turns: [turn('1'), turn('2')] }))).toEqual({ label: 'Speak all again', turns: ['1', '2'] });
+    expect(generateAction(host({ turns: [turn('1'), turn('2')] }))).toEqual({
+      label: 'Regenerate all',
+      turns: ['1', '2'],
+    });
   });
 
-  it('leaves out and counts the turns that cannot be spoken', () => {
+  it('skips and counts the turns that cannot be generated', () => {
     const turns = [{ ...turn('1'), seconds: 2 }, turn('2', 'unspeakable'), { ...turn('3'), seconds: 1 }];
-    expect(plan(host({ turns }))).toEqual({ label: 'Speak all again', turns: ['1', '3'] });
-    expect(summary(host({ turns }))).toBe('All 2 turns spoken · 3.0 s · 1 turn skipped');
+    expect(generateAction(host({ turns }))).toEqual({ label: 'Regenerate all', turns: ['1', '3'] });
+    expect(scriptSummary(host({ turns }))).toBe('All 2 turns generated · 3.0 s · 1 turn skipped');
     const begun = [{ ...turn('1', 'unspoken'), seconds: null, estimated: 2 }, ...turns.slice(1)];
-    expect(plan(host({ turns: begun })).label).toBe('Generate 1 turn');
-    expect(summary(host({ turns: begun }))).toBe('1 of 2 turns spoken · about 3.0 s in all · 1 turn skipped');
+    expect(generateAction(host({ turns: begun })).label).toBe('Generate 1 turn');
+    expect(scriptSummary(host({ turns: begun }))).toBe(
+      '1 of 2 turns generated · about 3.0 s in total · 1 turn skipped',
+    );
   });
 
   it('counts a turn that was stopped before its end as missing', () => {
@@ -65,11 +71,11 @@ describe('the button', () => {
       { ...turn('2'), seconds: 1, estimated: 8, partial: true },
     ];
     expect(displayState(turns[1]!)).toBe('partial');
-    expect(plan(host({ turns })).label).toBe('Generate 1 turn');
-    expect(summary(host({ turns }))).toBe('1 of 2 turns spoken · about 10 s in all');
+    expect(generateAction(host({ turns })).label).toBe('Generate 1 turn');
+    expect(scriptSummary(host({ turns }))).toBe('1 of 2 turns generated · about 10 s in total');
   });
 
-  it('does not wait for a turn of a kernel that is gone', () => {
+  it('does not wait for a turn if the kernel is lost', () => {
     const turns = [
       { ...turn('1', 'speaking'), chosen: null },
       { ...turn('2', 'queued'), chosen: 'take', partial: true },
@@ -81,7 +87,7 @@ describe('the button', () => {
     expect(turnsOf(there).map(displayState)).toEqual(['speaking', 'queued', 'spoken']);
   });
 
-  it('has words for how far it is, also before the first sound', () => {
+  it('shows time and speed, also before the first audio', () => {
     const progress = {
       job: 'j',
       turn: 't',
@@ -96,9 +102,9 @@ describe('the button', () => {
       rtf: 0,
       ttfa: null,
     };
-    expect(overallWords(progress)).toBe('0:00 elapsed');
-    expect(overallWords({ ...progress, seconds: 1, elapsed: 2, remaining: 4, rtf: 2, ttfa: 0.6 })).toBe(
-      '0:02 elapsed · 0:04 left · 2.0× slower than real time (RTF 2.00) · first sound after 0.6 s',
+    expect(overallText(progress)).toBe('0:00 elapsed');
+    expect(overallText({ ...progress, seconds: 1, elapsed: 2, remaining: 4, rtf: 2, ttfa: 0.6 })).toBe(
+      '0:02 elapsed · 0:04 left · 2.0× slower than real time (RTF 2.00) · first audio after 0.6 s',
     );
   });
 });
@@ -124,15 +130,15 @@ describe('progress', () => {
     ttfa: 0.1,
   };
 
-  it('names number, speaker and time of one turn', () => {
-    expect(turnWords(host({ job, turns }), now)).toBe('Turn 1 of 2 · Ben · 1.7 s of about 1.7 s');
-    expect(turnWords(host({ job, turns }), { ...now, turn: 'e', turn_seconds: 0, turn_estimated: 2 })).toBe(
+  it('shows number, speaker and duration of the turn', () => {
+    expect(turnText(host({ job, turns }), now)).toBe('Turn 1 of 2 · Ben · 1.7 s of about 1.7 s');
+    expect(turnText(host({ job, turns }), { ...now, turn: 'e', turn_seconds: 0, turn_estimated: 2 })).toBe(
       'Turn 2 of 2 · Carla · 0.0 s of about 2.0 s',
     );
-    expect(turnWords(host({ job, turns }), { ...now, turn: '' })).toBe('1.7 s spoken');
+    expect(turnText(host({ job, turns }), { ...now, turn: '' })).toBe('1.7 s generated');
   });
 
-  it('has loading as a phase of its own', () => {
+  it('shows loading as a phase of its own', () => {
     const model = { state: 'loading', name: 'nano', loaded: 0.4 } as ModelState;
     expect(waitingText({ ...job, state: 'loading' }, model)).toBe('Loading nano… 40 %');
     expect(waitingText({ ...job, state: 'loading' }, undefined)).toBe('Loading the model…');
@@ -140,7 +146,7 @@ describe('progress', () => {
 });
 
 describe('fields', () => {
-  it('bring what was typed into their range and onto their grid', () => {
+  it('clamp and round what was typed', () => {
     const guidance = { min: 1, max: 5, step: 0.1 };
     expect(['1.34', '1,3', '99', '-2'].map((text) => fitted(text, guidance))).toEqual([1.3, 1.3, 5, 1]);
     expect(['', ' ', 'abc', 'Infinity'].map((text) => fitted(text, guidance))).toEqual([null, null, null, null]);
@@ -151,7 +157,7 @@ describe('fields', () => {
 });
 
 describe('words', () => {
-  it('say who has no voice', () => {
+  it('name the speakers without a voice', () => {
     const silent = (...labels: string[]): string =>
       missingVoices([speaker('Full'), ...labels.map((label) => speaker(label, null))]);
     expect([silent(), silent('A'), silent('A', 'B'), silent('A', 'B', 'C', 'D')]).toEqual([
@@ -162,7 +168,7 @@ describe('words', () => {
     ]);
   });
 
-  it('take a turn out of its lines, without the label', () => {
+  it('of a turn are taken from its lines, without the label', () => {
     const script = 'Anna: Hello: you!\r\nSpeaker 2: So\n this [pause:200] is it.\n[1]: Fine.';
     const texts = linesOf(script, [
       turn('a', 'spoken', 1),
@@ -173,20 +179,20 @@ describe('words', () => {
     expect([...texts.values()]).toEqual(['Hello: you!', 'So this [pause:200] is it.', 'Fine.', '']);
   });
 
-  it('are found in whatever is thrown', () => {
+  it('are found in anything that is thrown', () => {
     expect(failureOf({ got: 'a', expected: 'b', remedy: 'c' })).toEqual({ got: 'a', expected: 'b', remedy: 'c' });
     expect(failureOf(new Error('broken')).got).toBe('broken');
     expect(failureOf('text').got).toBe('text');
     expect(failureOf(undefined).got).toBe('undefined');
   });
 
-  it('read the meter', () => {
+  it('describe the microphone level', () => {
     expect([0, 0.01, 0.3, 1].map(levelText)).toEqual(['Too quiet', 'Too quiet', 'Good level', 'Too loud']);
     expect([0, 1].map(meterPosition)).toEqual([0, 1]);
     expect(meterPosition(0.5)).toBeGreaterThan(meterPosition(0.1));
   });
 
-  it('take a list of files for what it is', () => {
+  it('of an export are the files it returned', () => {
     expect(filesOf({})).toEqual([]);
     expect(filesOf({ files: [{ file: 'x', name: 'a.mp3', size: 3 }, {}] })).toEqual([
       { file: 'x', name: 'a.mp3', size: 3 },
