@@ -300,7 +300,7 @@ def test_hears_a_stream_without_a_gap_while_it_is_made(
             room.page.wait_for_timeout(4)
         sent.append(time.monotonic())
         made = time.time() * 1000
-        channel.send("audio", [pcm[at : at + FRAME].tobytes()], stream="s", start=at, made=made)
+        channel.send("audio", [pcm[at : at + FRAME].tobytes()], stream="s", start=at, generated_at=made)
         flush()
     channel.send("stream_end", stream="s", samples=len(pcm), ended="finished")
     flush()

@@ -28,7 +28,7 @@ def test_the_toolbars_square_stops_a_generation(speaking: StudioPage) -> None:
     expect(speaking.transport.get_by_role("status")).to_have_text(STOPPED)
     kernel = speaking.notebook.kernel
     assert kernel.value("studio.job['state']") == "cancelled"
-    assert kernel.value("studio.turns[0]['seconds']") > 0 and kernel.value("studio.work.turns[0].partial")
+    assert kernel.value("studio.turns[0]['seconds']") > 0 and kernel.value("studio.project.turns[0].partial")
     assert speaking.gutter() == ["partial"]
     expect(speaking.generate_button).to_have_text("Generate")
     assert kernel.value("6 * 7") == 42, "the kernel goes on"

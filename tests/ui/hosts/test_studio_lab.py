@@ -13,7 +13,7 @@ from jupyter_server import JupyterServer, until
 from playwright.sync_api import expect
 from studio_page import SPEAKING_TIMEOUT, STOPPED, StudioPage
 
-SAMPLES = "[round(float(abs(studio.work.take(t['chosen']).audio).sum()), 3) for t in studio.turns]"
+SAMPLES = "[round(float(abs(studio.project.take(t['chosen']).audio).sum()), 3) for t in studio.turns]"
 
 
 @pytest.fixture
@@ -153,7 +153,9 @@ def test_second_kernel_may_only_read(
     studio.page.keyboard.press("End")
     studio.type(" And the weather?")
     until(lambda: "weather" in studio.notebook.kernel.value("studio.script"), "the first still writes")
-    assert studio.notebook.kernel.value("open(studio.work.path / 'script.txt').read()").count("weather") == 1
+    assert (
+        studio.notebook.kernel.value("open(studio.project.path / 'script.txt').read()").count("weather") == 1
+    )
 
 
 def test_killed_in_the_middle_of_turn_seven(open_notebook: OpenNotebook, lab: JupyterServer) -> None:
