@@ -24,7 +24,7 @@ beforeEach(() => {
     get: () => script,
     set: (_name: string, value: string) => {
       sent.push(value);
-      kernel(value); // a model tells of its own changes too
+      kernel(value); // a model reports its own changes too
     },
     on: (_name: string, callback: () => void) => (callbacks.push(callback), () => undefined),
   } as unknown as Host;
@@ -44,7 +44,7 @@ const type = (at: number, insert: string): void =>
   view.dispatch({ changes: { from: at, insert }, selection: { anchor: at + insert.length }, userEvent: 'input.type' });
 const text = (): string => view.state.doc.toString();
 
-test('typing is told after a pause, and during long typing now and then', () => {
+test('typing is sent after a pause, and at intervals during long typing', () => {
   type(6, 'Oh. ');
   expect(sent).toEqual([]);
   vi.advanceTimersByTime(150);
@@ -64,7 +64,7 @@ test('the kernel changes only what differs, and the cursor stays with its words'
   expect(sent).toEqual([]);
 });
 
-test('what is typed while the kernel changes something else survives, and is told', () => {
+test('text typed while the kernel changes something else survives, and is sent', () => {
   type(20, '!?');
   kernel('Anna: Good morning.\nBen: Hi.');
   expect(text()).toBe('Anna: Good morning.\nBen: Hi!?.');
