@@ -15,7 +15,7 @@ export interface Host {
   readonly whenLost?: string;
 }
 
-/** `regenerate` is for the turn that the cursor is in. */
+/** Commands; `regenerate` applies to the turn at the cursor. */
 export type Action = 'generate' | 'stop' | 'play' | 'regenerate';
 
 export interface BusEvents {
@@ -23,7 +23,7 @@ export interface BusEvents {
   currentTurn: { turn: string | null };
   /** Play from the beginning of a turn. */
   seek: { turn: string };
-  /** Play another source, such as a voice or a take. */
+  /** Play another source in between. */
   audition: { source: string; autoplay: boolean };
   /** A command from the keyboard or a menu. */
   act: { action: Action };
@@ -31,11 +31,11 @@ export interface BusEvents {
   regenerate: { turn: string };
   /** Bring the actions for a project that cannot be saved into view. */
   unsaved: object;
-  /** Send unsent typing to the kernel now. */
+  /** Send pending edits now. */
   flush: object;
 }
 
-/** Events between the components of one page. */
+/** Events between the components of one widget. */
 export class Bus {
   private readonly target = new EventTarget();
 
