@@ -5,7 +5,7 @@ import tseslint from 'typescript-eslint';
 /** A text looked up at the top level of a module is looked up before the language is known. */
 const earlyText = {
   selector:
-    ':matches(Program, ExportNamedDeclaration) > VariableDeclaration > VariableDeclarator > :matches(CallExpression, ObjectExpression, ArrayExpression) CallExpression[callee.name="t"]:not(:function *)',
+    ':matches(Program, ExportNamedDeclaration) > VariableDeclaration CallExpression[callee.name="t"]:not(:function *)',
   message: 'Call t() when something is rendered: at the top level of a module the language is not set yet.',
 };
 

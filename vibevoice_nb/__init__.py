@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     )
     from vibevoice_nb.project import Project, Take
     from vibevoice_nb.script import Script, Turn, load_script, parse_script
-    from vibevoice_nb.voices.library import Voice, VoiceLibrary, load_voice
+    from vibevoice_nb.voices.library import VoiceLibrary
+    from vibevoice_nb.voices.voice import Voice, load_voice
     from vibevoice_nb.widgets import GenerationControls, Player, ScriptEditor, Studio, SweepGrid, VoicePicker
     from vibevoice_nb.widgets.magic import load_ipython_extension
 
+from vibevoice_nb import _moved
 from vibevoice_nb._version import __version__
 
 __all__ = [
@@ -88,10 +90,13 @@ _MODULES = {
     "script": ("Script", "Turn", "load_script", "parse_script"),
     "engine.options": ("GenerationOptions",),
     "engine.speech": ("Speech",),
-    "voices.library": ("Voice", "VoiceLibrary", "load_voice"),
+    "voices": ("Voice", "VoiceLibrary", "load_voice"),
     "widgets": ("GenerationControls", "Player", "ScriptEditor", "Studio", "SweepGrid", "VoicePicker"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+_moved.install()
 
 
 def __getattr__(name: str) -> object:

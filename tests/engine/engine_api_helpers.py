@@ -12,7 +12,7 @@ from checkpoints import save_weights
 from engine_helpers import restless_model, small_checkpoint
 
 from vibevoice_nb.engine.engine import Engine
-from vibevoice_nb.voices.library import Voice
+from vibevoice_nb.voices import Voice
 
 RATE = 24_000
 TALK = "Speaker 1: Hello there.\nSpeaker 2: Good morning!"

@@ -13,7 +13,7 @@ import torch
 from checkpoints import END, EOS, FRAME, START, byte_tokenizer, original_config, random_model, save_weights
 from torch import Tensor
 
-from vibevoice_nb.model.generation.cuda_graphs import FramePool
+from vibevoice_nb.model.generation.cuda_graphs import GraphPool
 from vibevoice_nb.model.generation.loop import Step, generate, prefill
 from vibevoice_nb.model.generation.sampler import Sampler
 from vibevoice_nb.model.generation.state import GenerationState
@@ -117,7 +117,7 @@ def begun(model: VibeVoiceModel, prompt: Prompt, seed: int = 0) -> GenerationSta
 def forced(*plans: Sequence[int]) -> Callable[[int, Tensor], int]:
     """Make each row take the tokens of its own plan, one after the other."""
     walks = [iter(plan) for plan in plans]
-    return lambda row, logits: SPECIAL.legal.index(next(walks[row]))
+    return lambda row, logits: SPECIAL.valid_tokens.index(next(walks[row]))
 
 
 def walk(
@@ -136,9 +136,9 @@ def same_steps(left: Sequence[Step], right: Sequence[Step]) -> bool:
     """Whether two walks of one row are equal bit for bit."""
 
     def flat(step: Step) -> list[Tensor]:
-        null = [] if step.hidden_null is None else [step.hidden_null]
+        uncond = [] if step.hidden_uncond is None else [step.hidden_uncond]
         sound = [] if step.frame is None else [step.frame.latent_norm, step.frame.semantic, step.frame.audio]
-        return [torch.tensor(step.token), step.hidden, step.logits, step.embed, *null, *sound]
+        return [torch.tensor(step.token), step.hidden, step.logits, step.embed, *uncond, *sound]
 
     pairs = zip(left, right, strict=True)
     return all(len(flat(a)) == len(flat(b)) and all(map(torch.equal, flat(a), flat(b))) for a, b in pairs)
@@ -156,14 +156,14 @@ def restless_model() -> VibeVoiceModel:
 
 def both(
     model: VibeVoiceModel,
-    pool: FramePool,
+    pool: GraphPool,
     sampler: Sampler,
     states: Callable[[], list[GenerationState]],
     options: Callable[[], dict[str, Any]],
 ) -> tuple[list[Step], list[Step]]:
     """Walk from fresh states by the plain loop, and by frames of the pool."""
     plain = walk(model, states(), sampler, **options())
-    return plain, walk(model, states(), sampler, frames=pool, **options())
+    return plain, walk(model, states(), sampler, graph_pool=pool, **options())
 
 
 def after(count: int) -> Callable[[int], bool]:

@@ -20,7 +20,7 @@ from vibevoice_nb.bench.model import bench_config, write_random_checkpoint
 from vibevoice_nb.bench.plots import plot
 from vibevoice_nb.bench.roofline import frame_bytes, measure_bandwidth
 from vibevoice_nb.model.config import parse_config
-from vibevoice_nb.model.generation.cuda_graphs import FramePool
+from vibevoice_nb.model.generation.cuda_graphs import GraphPool
 from vibevoice_nb.model.generation.prompt_cache import PIECE
 from vibevoice_nb.model.prompt import FRAMES_AT_ONCE
 
@@ -79,7 +79,7 @@ def test_our_side_on_graphs_makes_what_the_loop_makes(tmp_path: Path) -> None:
     write_random_checkpoint(tmp_path, bench_config("tiny"), torch.bfloat16)
     side = OurSide(tmp_path, torch.float32, torch.device("cpu"))
     plain = side.run(30, 2, seed=1)
-    side.pool = FramePool(_Speaking)
+    side.pool = GraphPool(_Speaking)
     graphed = side.run(30, 2, seed=1)
     assert torch.allclose(plain.audio, graphed.audio, rtol=1e-3, atol=1e-5)
     assert len(graphed.frames) == 2

@@ -125,7 +125,7 @@ def test_mirrors_are_known_both_ways() -> None:
 
 def test_the_checkpoints_own_tokenizer_is_used(folder: Path) -> None:
     tokenizer = load_tokenizer(folder, read_config(folder))
-    assert tokenizer.special.legal == (START, END, FRAME, EOS)
+    assert tokenizer.special.valid_tokens == (START, END, FRAME, EOS)
     assert len(tokenizer.encode(" Speaker 1: Hä?\n")) == 17, "bytes, nothing added"
 
 
@@ -163,7 +163,7 @@ def test_the_older_pair_of_tokenizer_files_is_read(folder: Path, tmp_path: Path)
     (older / "merges.txt").write_text("#version: 0.2\n")
     (older / "config.json").write_text((folder / "config.json").read_text())
     tokenizer = load_tokenizer(older, read_config(older))
-    assert tokenizer.special.legal == (START, END, FRAME, EOS)
+    assert tokenizer.special.valid_tokens == (START, END, FRAME, EOS)
     assert tokenizer.encode("ab") == [words["a"], words["b"]]
 
 

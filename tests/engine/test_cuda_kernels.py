@@ -31,7 +31,7 @@ from engine_helpers import (
 from torch import Tensor, nn
 
 from vibevoice_nb.model.generation import cuda_graphs as graphs
-from vibevoice_nb.model.generation.cuda_graphs import FramePool
+from vibevoice_nb.model.generation.cuda_graphs import GraphPool
 from vibevoice_nb.model.generation.sampler import Sampler
 from vibevoice_nb.model.generation.static_frame import StaticFrame
 from vibevoice_nb.model.kernels import cuda
@@ -189,13 +189,13 @@ def model(monkeypatch: pytest.MonkeyPatch) -> VibeVoiceModel:
 
 
 @pytest.fixture
-def fused_pool() -> FramePool:
-    pool = FramePool()
+def fused_pool() -> GraphPool:
+    pool = GraphPool()
     pool.fused = True
     return pool
 
 
-def test_a_fused_frame_speaks_like_the_loop(model: VibeVoiceModel, fused_pool: FramePool) -> None:
+def test_a_fused_frame_speaks_like_the_loop(model: VibeVoiceModel, fused_pool: GraphPool) -> None:
     """Several scripts that end at different times, by tokens of all kinds."""
     frame, end, start, eos = SPECIAL.frame, SPECIAL.end, SPECIAL.start, SPECIAL.eos
     plans = [[frame, end, frame, eos], [frame, start, eos]]
@@ -227,7 +227,7 @@ def test_fused_kernels_are_taken_where_they_are_quicker(
     model: VibeVoiceModel, monkeypatch: pytest.MonkeyPatch, slow: bool
 ) -> None:
     _slow(monkeypatch, fused=slow)
-    pool, sampler, state = FramePool(), sampler_of(model, num_steps=1), begun(model, small_prompt())
+    pool, sampler, state = GraphPool(), sampler_of(model, num_steps=1), begun(model, small_prompt())
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # Triton's interpreter has others, of numpy's
         pool.warm_up(model, sampler, SPECIAL)
@@ -249,7 +249,7 @@ def test_fused_kernels_that_fail_are_left_alone(
 
     _slow(monkeypatch, fused=False)
     monkeypatch.setattr(attention, "attend", attend)
-    pool = FramePool()
+    pool = GraphPool()
     with pytest.warns(UserWarning, match="PTX of another driver" if fault == "raises" else "off by"):
         pool.warm_up(model, sampler_of(model, num_steps=1), SPECIAL)
     assert not pool.fused

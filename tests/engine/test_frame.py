@@ -31,7 +31,7 @@ from launches import Launches
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from vibevoice_nb.model.config import parse_config
-from vibevoice_nb.model.generation.cuda_graphs import FramePool, GraphedFrame
+from vibevoice_nb.model.generation.cuda_graphs import GraphedFrame, GraphPool
 from vibevoice_nb.model.generation.loop import Step
 from vibevoice_nb.model.generation.state import GenerationState
 from vibevoice_nb.model.generation.static_frame import StaticFrame
@@ -46,7 +46,7 @@ MIXED = [FRAME, FRAME, END, START, FRAME, FRAME, FRAME, END, FRAME, EOS]
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA card")
 
 
-class _LivePool(FramePool):
+class _LivePool(GraphPool):
     """Lends frames that attend as the plain loop does, so that both can be compared to the bit."""
 
     live = True
@@ -94,7 +94,7 @@ def test_one_script_left_to_itself(cfg_scale: float, pool: type[_LivePool]) -> N
     assert torch.equal(left.generator.get_state(), right.generator.get_state())
     for name in ("steps", "frames", "finished"):
         assert getattr(left, name) == getattr(right, name)
-    assert (left.cond.length, left.null.length) == (right.cond.length, right.null.length)
+    assert (left.cond.length, left.uncond.length) == (right.cond.length, right.uncond.length)
     if pool.live:
         assert all(map(torch.equal, left.acoustic + left.semantic, right.acoustic + right.semantic))
 
@@ -134,12 +134,12 @@ def test_states_keep_what_is_theirs_when_others_take_the_buffers() -> None:
     model, pool = prepared_model(), _LivePool()
     sampler = sampler_of(model)
 
-    def go(state: GenerationState, frames: FramePool | None, count: int) -> list[Step]:
+    def go(state: GenerationState, graph_pool: GraphPool | None, count: int) -> list[Step]:
         return walk(
             model,
             [state],
             sampler,
-            frames=frames,
+            graph_pool=graph_pool,
             choose=forced([FRAME] * count + [EOS]),
             **limited(count)(),
         )
@@ -159,7 +159,7 @@ def test_states_keep_what_is_theirs_when_others_take_the_buffers() -> None:
 
 def test_a_frame_is_lent_to_one_generation_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuda, "available", lambda: False)
-    model, pool, sampler = prepared_model(), FramePool(), sampler_of(prepared_model())
+    model, pool, sampler = prepared_model(), GraphPool(), sampler_of(prepared_model())
     states = [begun(model, small_prompt()) for _ in range(2)]
     with pool.borrow(model, states[:1], sampler, SPECIAL) as mine:
         assert mine is not None
@@ -237,6 +237,6 @@ def test_graphs_on_a_card(cfg_scale: float) -> None:
     model = restless_model().to("cuda")
     prepare(model)
     plain, graphed = both(
-        model, FramePool(), sampler_of(model, cfg_scale), lambda: [begun(model, small_prompt())], limited(60)
+        model, GraphPool(), sampler_of(model, cfg_scale), lambda: [begun(model, small_prompt())], limited(60)
     )
     assert close(plain, graphed, 1e-3)

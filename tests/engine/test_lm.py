@@ -255,10 +255,10 @@ def test_an_engine_keeps_the_scores_it_asks_for_alone(tmp_path: Path) -> None:
     whole = load_prepared(folder, torch.device("cpu"), torch.float32)
     engine = Engine.load(folder, device="cpu", dtype="float32")
     assert whole.lm_head is not None and engine.model.lm_head is not None
-    legal = engine.tokenizer.special.legal
-    assert len(engine.model.lm_head.weight) == LEGAL == len(legal) < len(whole.lm_head.weight)
+    valid = engine.tokenizer.special.valid_tokens
+    assert len(engine.model.lm_head.weight) == LEGAL == len(valid) < len(whole.lm_head.weight)
     hidden = torch.randn(2, 3, whole.config.language.hidden_size)
-    for tokens in (legal, legal[::-1], legal[2:3]):
+    for tokens in (valid, valid[::-1], valid[2:3]):
         assert torch.equal(engine.model.token_logits(hidden, tokens), whole.token_logits(hidden, tokens))
     with pytest.raises(KeyError):
         engine.model.token_logits(hidden, [7])

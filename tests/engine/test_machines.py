@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @torch.inference_mode()
 def _three_frames(model: VibeVoiceModel) -> Tensor:
-    asked, frame = iter(range(4)), SPECIAL.legal.index(SPECIAL.frame)
+    asked, frame = iter(range(4)), SPECIAL.valid_tokens.index(SPECIAL.frame)
     steps = walk(
         model,
         [begun(model, small_prompt())],

@@ -128,7 +128,7 @@ def _ways(model: VibeVoiceModel) -> dict[str, Tensor]:
         "prefill": lm.step(embeds[:, 11:], [cache]),
         "step": torch.cat([lm.step(embeds[:, i : i + 1].repeat(2, 1, 1), rows) for i in range(9)], 1),
     }
-    return found | {"logits": model.token_logits(found["whole"], SPECIAL.legal).to(dtype)}
+    return found | {"logits": model.token_logits(found["whole"], SPECIAL.valid_tokens).to(dtype)}
 
 
 @pytest.mark.usefixtures("backend")
@@ -235,11 +235,11 @@ def test_the_diffusion_head(change: Change, condition: float) -> None:
         layer.register_forward_hook(lambda module, given, out: seen.append(float(out.abs().max())))
     for ffn in _ffns(wide):
         _overhear(ffn.down_proj.dense, seen)
-    cond, null = (3.0 * _noise(1, 48, seed=seed) for seed in (1, 2))
-    cond[0, 5], null[0, 5], noise = condition, condition, _noise(1, LATENT, seed=3)
-    wanted = sampler_of(wide)(cond, null, noise)
+    cond, uncond = (3.0 * _noise(1, 48, seed=seed) for seed in (1, 2))
+    cond[0, 5], uncond[0, 5], noise = condition, condition, _noise(1, LATENT, seed=3)
+    wanted = sampler_of(wide)(cond, uncond, noise)
     assert change.__name__ == "<lambda>" or max(seen) > LARGEST, "else nothing is tested"
-    _same(sampler_of(half)(cond.half(), null.half(), noise), wanted, "latent")
+    _same(sampler_of(half)(cond.half(), uncond.half(), noise), wanted, "latent")
 
 
 def _connector_norm(model: VibeVoiceModel) -> None:

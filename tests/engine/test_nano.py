@@ -8,7 +8,7 @@ import pytest
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.engine.speech import Speech
 from vibevoice_nb.model.loading.checkpoint import NANO_FOLDER
-from vibevoice_nb.voices.library import builtin_voices
+from vibevoice_nb.voices import builtin_voices
 
 pytestmark = pytest.mark.skipif(
     not (NANO_FOLDER / "model.safetensors").exists(), reason="the embedded voice is not in this checkout"

@@ -181,14 +181,14 @@ def test_a_split_model_speaks(tmp_path: Path, quantize: Quantize | None) -> None
     (tmp_path / "config.json").write_text(json.dumps(config))
     save_weights(random_model(config, tied=False), tmp_path)
     plan = {"": one, "language_model.layers.1": two, "language_model.layers.2": CPU}
-    frame, prompt = SPECIAL.legal.index(SPECIAL.frame), small_prompt()
+    frame, prompt = SPECIAL.valid_tokens.index(SPECIAL.frame), small_prompt()
     sampler_of(prepared_model())  # the noise schedule is worked out here, with numbers
     with pytest.MonkeyPatch.context() as patch, fake_cards(one, two) as held, torch.no_grad():
         # Values there are none, and what asks for them is not what is tested.
         patch.setattr(weights, "_read", read_nothing)
         pretend(patch)
         patch.setattr(quantized, "_is_right", lambda *_: False)
-        model = load_prepared(tmp_path, plan, torch.float32, quantize=quantize, scored=SPECIAL.legal)
+        model = load_prepared(tmp_path, plan, torch.float32, quantize=quantize, scored=SPECIAL.valid_tokens)
         assert held[0].live > held[1].live > 0
         assert not one_device(list(model.parameters()))
         state = begun(model, prompt)
@@ -204,7 +204,7 @@ def test_a_split_model_speaks(tmp_path: Path, quantize: Quantize | None) -> None
         )
         assert len(made) == 3
         assert {step.frame.audio.device for step in made if step.frame is not None} == {one}
-        assert [keys.device for keys in state.null.keys] == [one, two, CPU, one]
+        assert [keys.device for keys in state.uncond.keys] == [one, two, CPU, one]
         broken = model.language_model.layers[1]
         broken.input_layernorm.weight = torch.nn.Parameter(torch.ones(48, device=one), requires_grad=False)
         with pytest.raises(RuntimeError, match="same device"):
@@ -263,6 +263,6 @@ def test_processors_get_bfloat16_only_where_it_is_fast(monkeypatch: pytest.Monke
 def test_states_are_where_the_model_is() -> None:
     model = prepared_model()
     state = begun(model, small_prompt())
-    tensors = [*state.cond.keys, *state.null.values, *state.acoustic, *state.semantic, state.pending]
+    tensors = [*state.cond.keys, *state.uncond.values, *state.acoustic, *state.semantic, state.pending]
     assert {tensor.device for tensor in tensors} == {CPU}
     assert state.generator.device == CPU

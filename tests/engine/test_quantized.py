@@ -177,7 +177,7 @@ def test_a_frame_is_near_that_of_float32(bits: str) -> None:
     for quantize in (None, bits):
         model = _model()
         prepare(model, quantize=quantize)  # type: ignore[arg-type]
-        asked, frame = iter(range(4)), SPECIAL.legal.index(SPECIAL.frame)
+        asked, frame = iter(range(4)), SPECIAL.valid_tokens.index(SPECIAL.frame)
         steps = walk(
             model,
             [begun(model, small_prompt())],

@@ -15,7 +15,7 @@ from fuzz_helpers import generators
 
 from vibevoice_nb.audio.encode import encode
 from vibevoice_nb.errors import VoiceError
-from vibevoice_nb.voices.checks import load_voice
+from vibevoice_nb.voices import load_voice
 
 RATE = 24_000
 SECONDS = 0.5

@@ -22,7 +22,7 @@ from project_helpers import FRAME, speak, speak_all, tone
 
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.project import Project
-from vibevoice_nb.voices.library import resolve_voice
+from vibevoice_nb.voices import resolve_voice
 from vibevoice_nb.widgets.project_traits import EPISODE, take_cards, take_summary, turn_states
 from vibevoice_nb.widgets.voices import _row
 

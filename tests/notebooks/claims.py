@@ -6,8 +6,8 @@ CLAIMS: dict[str, dict[str, str]] = {
     "01-quickstart.ipynb": {
         "01-10": """
 assert before[:2] == after[:2] and before[2] != after[2], "speaks that line only"
-assert [turn.state for turn in studio.work.turns] == ["spoken"] * 3
-assert studio.work.path.name == "quickstart.vibevoice"
+assert [turn.state for turn in studio.project.turns] == ["spoken"] * 3
+assert studio.project.path.name == "quickstart.vibevoice"
 """,
         "01-15": """
 from vibevoice_nb.audio.io import read_audio
@@ -156,7 +156,7 @@ assert difference < 1e-3, "each comes out as it would alone"
 assert len(data) == 36 and len(change) == 12, "three sentences, three scales, four seeds: twelve pairs"
 """,
         "06-17": """
-from vibevoice_nb.voices.library import resolve_voice
+from vibevoice_nb.voices import resolve_voice
 
 assert 80 < mean_pitch([resolve_voice("Kai").audio]) < 125, "Kai's recording is at about 100 Hz"
 kai = [mean_pitch([engine.speak(line, "Kai", seed=3, num_steps=10).audio]) for line in lines[:3]]

@@ -124,6 +124,7 @@ def show(
     theme: str = "light",
     widths: Sequence[int | None] = (None,),
     shadow: bool = False,
+    language: str = "en",
 ) -> Mounted:
     """Show a built widget: by its name and traits, or a real one, which then is its own kernel."""
     mounted = Mounted(page, methods or {}, traits or {})
@@ -138,6 +139,7 @@ def show(
     page.evaluate(
         "light => document.body.setAttribute('data-jp-theme-light', light)", str(theme == "light").lower()
     )
+    page.evaluate("tag => (document.documentElement.lang = tag)", language)
     name = widget._page if isinstance(widget, VibeVoiceWidget) else widget
     options = {"widget": name, "traits": mounted.traits, "widths": list(widths), "shadow": shadow}
     page.evaluate("options => harness.mount(options)", json.loads(json.dumps(options)))

@@ -19,7 +19,7 @@ from cli_helpers import Bench, bench, interrupt, last_json, models, wait_for_aud
 
 from vibevoice_nb.audio.io import read_audio, write_audio
 from vibevoice_nb.cli.terminal import Interrupt
-from vibevoice_nb.voices import library as voices_module
+from vibevoice_nb.voices import resolve as voices_module
 
 __all__ = ["bench", "models"]  # fixtures
 
@@ -111,7 +111,7 @@ def test_defaults_are_said_plainly_and_nobody_shares_a_voice(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built_in = {name: bench.voice for name in ("Una", "Duo", "Tria")}
-    for module in ("vibevoice_nb.voices.library", "vibevoice_nb.cli.requests"):
+    for module in ("vibevoice_nb.voices.resolve", "vibevoice_nb.cli.requests"):
         monkeypatch.setattr(f"{module}.builtin_voices", lambda: built_in)
     assert voices_module.resolve_voice("duo").name == "Duo"
     result = bench.speak("--voice", "1=Duo")

@@ -14,7 +14,7 @@ import pytest
 
 from vibevoice_nb.cli.terminal import print_json
 from vibevoice_nb.nano import __file__ as nano
-from vibevoice_nb.voices.library import VoiceLibrary
+from vibevoice_nb.voices import VoiceLibrary
 
 # A redirected stdout on Windows, a container without a locale, and one where file names are ASCII too.
 SURROUNDINGS = {

@@ -15,7 +15,7 @@ from test_audio_reading import wav_bytes
 
 from vibevoice_nb.audio.io import AudioError, dbfs, normalize_loudness, read_audio
 from vibevoice_nb.errors import VoiceError
-from vibevoice_nb.voices.checks import load_voice
+from vibevoice_nb.voices import load_voice
 
 
 def speech(seconds: float = 4.0) -> np.ndarray:

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from export_helpers import RATE, conversation, snr_db, speechlike
 
-from vibevoice_nb.display import html as display
+from vibevoice_nb import display
 from vibevoice_nb.display.html import TAKE_MIME, mimebundle
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.project.take import Take

@@ -132,7 +132,7 @@ def test_figures_of_nano_are_true() -> None:
     from vibevoice_nb import Engine
     from vibevoice_nb.model.loading.checkpoint import NANO_FOLDER
     from vibevoice_nb.system.model_info import describe
-    from vibevoice_nb.voices.library import builtin_voices
+    from vibevoice_nb.voices import builtin_voices
 
     engine = Engine.load("nano")
     millions = sum(describe("nano").parameters.values()) / 1e6

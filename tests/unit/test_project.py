@@ -15,7 +15,7 @@ from vibevoice_nb.errors import OptionError, ProjectError, ScriptError, VoiceErr
 from vibevoice_nb.project import Project, Take, TakeTurn
 from vibevoice_nb.project.cast import cast_names
 from vibevoice_nb.project.storage.schema import DEFAULTS, PALETTE
-from vibevoice_nb.voices.library import load_voice
+from vibevoice_nb.voices import load_voice
 
 
 @pytest.fixture

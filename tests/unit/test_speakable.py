@@ -16,8 +16,7 @@ from vibevoice_nb.script import Turn
 from vibevoice_nb.script.frontends import FRONTENDS, PLAIN_TEXT
 from vibevoice_nb.script.passages import cut
 from vibevoice_nb.script.speakable import check_script, speakable
-from vibevoice_nb.voices.checks import Voice
-from vibevoice_nb.voices.library import resolve_voice
+from vibevoice_nb.voices import Voice, resolve_voice
 
 ENGLISH = FRONTENDS["english_phonemes"]
 NOTHING = [

@@ -17,7 +17,7 @@ from voice_helpers import library, own_home, shipped, speech
 from vibevoice_nb.audio.io import dbfs
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.errors import VoiceError
-from vibevoice_nb.voices.library import Voice, VoiceLibrary, load_voice
+from vibevoice_nb.voices import Voice, VoiceLibrary, load_voice
 
 __all__ = ["library", "own_home", "shipped"]  # fixtures
 

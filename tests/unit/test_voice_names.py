@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from voice_helpers import library, own_home, shipped, speech
 
-import vibevoice_nb.voices.library as voices
+import vibevoice_nb.voices as voices
 from vibevoice_nb.audio.io import read_audio
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.errors import VoiceError
-from vibevoice_nb.voices.library import VoiceLibrary, builtin_voices, check_voice, clean_name, resolve_voice
-from vibevoice_nb.voices.names import derive_name
+from vibevoice_nb.voices import VoiceLibrary, builtin_voices, check_voice, resolve_voice
+from vibevoice_nb.voices.names import clean_name, derive_name
 
 __all__ = ["library", "own_home", "shipped"]  # fixtures
 

@@ -15,8 +15,8 @@ from voice_helpers import own_home, speech
 from vibevoice_nb.audio.io import dbfs
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.errors import VoiceError
+from vibevoice_nb.voices import check_voice, load_voice, resolve_voice
 from vibevoice_nb.voices.checks import active_span
-from vibevoice_nb.voices.library import check_voice, load_voice, resolve_voice
 
 __all__ = ["own_home"]  # a fixture
 

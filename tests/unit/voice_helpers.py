@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-import vibevoice_nb.voices.library as voices
+import vibevoice_nb.voices.builtin as builtin
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
-from vibevoice_nb.voices.library import VoiceLibrary
+from vibevoice_nb.voices import VoiceLibrary
 
 
 def speech(seconds: float = 5.0, seed: int = 0, level: float = 0.1) -> np.ndarray:
@@ -46,5 +46,5 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         {"name": n.title(), "description": f"{n}'s voice", "file": f"{n}.flac"} for n in ("ada", "ben")
     ]
     (folder / "voices.json").write_text(json.dumps(entries))
-    monkeypatch.setattr(voices, "_BUILTIN", folder)
+    monkeypatch.setattr(builtin, "_BUILTIN", folder)
     yield folder

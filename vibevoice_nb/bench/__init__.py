@@ -1,1 +1,1 @@
-"""How fast the engine is, and how well the embedded voice is understood."""
+"""Benchmarks: speed of the engine, and intelligibility of the embedded model."""

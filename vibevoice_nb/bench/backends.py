@@ -1,8 +1,8 @@
-"""The two sides `bench` compares, each in a process of its own: our engine and transformers' native model.
+"""Backends of `bench`, each in its own process: our engine and transformers' native model.
 
-Both are timed from outside, at the calls that make a component, frame by frame. Contexts are random keys and
-values of the wanted length, the same on both sides: what a step costs depends on how many there are, not on
-what they say, and reading a prompt of 8,000 tokens would take minutes.
+Both are timed from outside, at the calls of each component, frame by frame. Contexts are random keys and
+values of a given length, the same on both sides: the cost of a step depends on their number, not on their
+content, and reading a prompt of 8,000 tokens would take minutes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from torch import Tensor
 
 from vibevoice_nb.bench.model import special_tokens
 from vibevoice_nb.bench.roofline import Floor, frame_bytes, measure_bandwidth
-from vibevoice_nb.model.generation.cuda_graphs import FramePool
+from vibevoice_nb.model.generation.cuda_graphs import GraphPool
 from vibevoice_nb.model.generation.loop import generate
 from vibevoice_nb.model.generation.sampler import Sampler
 from vibevoice_nb.model.generation.state import GenerationState
@@ -35,22 +35,22 @@ from vibevoice_nb.model.solver import solver_steps
 CFG_SCALE, NUM_STEPS = 1.3, 10
 _REPLAYS = 10
 PARTS = ("lm", "lm_head", "head", "decode", "semantic")
-"""Components; what a frame costs beyond them is `rest`."""
+"""Components; the remaining time of a frame is `rest`."""
 NATIVE_CLASS = "VibeVoiceForConditionalGeneration"
 
 
 @dataclass(frozen=True)
 class Round:
-    """A few frames in a row on one side."""
+    """Consecutive frames of one backend."""
 
     frames: list[dict[str, float]]
-    """Of each frame, CPU seconds by component, their sum with the rest (`total`), and `wall` seconds."""
+    """For each frame, CPU seconds by component, their sum with the rest (`total`), and `wall` seconds."""
     audio: Tensor
-    """[N], what was made, to see that both sides did the same."""
+    """[N], the audio, to check that both backends did the same work."""
 
 
 class Meter:
-    """Time by component, from one mark to the next: CPU time, or on a GPU the time until it has finished."""
+    """Timer by component, from one mark to the next: CPU time, or time to completion on a GPU."""
 
     def __init__(self, device: torch.device | None = None) -> None:
         self.device = device or torch.device("cpu")
@@ -72,14 +72,14 @@ class Meter:
         return wrapper
 
     def now(self) -> float:
-        """Seconds on the clock that counts."""
+        """Return the seconds of the clock in use."""
         if self.device.type == "cpu":
             return time.process_time()
         torch.cuda.synchronize(self.device)
         return time.perf_counter()
 
     def restart(self) -> None:
-        """Forget everything; the next mark begins a frame."""
+        """Discard all times; the next mark begins a frame."""
         self.frames, self._since = [], None
 
     def mark(self) -> None:
@@ -97,9 +97,9 @@ class Side(Protocol):
     """One implementation with the checkpoint loaded."""
 
     def run(self, context: int, frames: int, seed: int, *, static: bool = False) -> Round:
-        """Make frames behind `context` tokens; the first one warms up and is not counted.
+        """Generate frames after `context` tokens; the first one is a warm-up and not counted.
 
-        `static` asks the native side for a cache of fixed size.
+        With `static`, the native backend uses a cache of fixed size.
         """
         ...
 
@@ -115,7 +115,7 @@ def random_context(config: dict[str, Any], length: int, dtype: torch.dtype) -> l
 
 
 class OurSide:
-    """Our engine, through `generate`; on CUDA by graphs, and once more by a graph for each component."""
+    """Our engine, through `generate`; on CUDA with graphs, and again with one graph per component."""
 
     def __init__(self, folder: Path, dtype: torch.dtype, device: torch.device) -> None:
         self.config = json.loads((folder / "config.json").read_text())
@@ -124,11 +124,11 @@ class OurSide:
         self.model = load_prepared(folder, device, dtype)
         self.meter = Meter(device)
         self.sampler = _sampler(self.model.head, self.meter)
-        self.pool: FramePool | None = None
+        self.pool: GraphPool | None = None
         if device.type == "cuda":
-            self.pool = FramePool(_Speaking)
+            self.pool = GraphPool(_Speaking)
             self.pool.warm_up(self.model, self.sampler, self.special)
-            return  # what is timed by calls waits for the card, which a graph can't
+            return  # timing by calls waits for the GPU, which is impossible within a graph
         _time_calls(
             self.meter,
             lm=(self.model.language_model, "step"),
@@ -147,11 +147,11 @@ class OurSide:
         return made
 
     def run_rows(self, context: int, frames: int, rows: int) -> Round:
-        """Speak so many scripts at once."""
+        """Generate a number of scripts in one batch."""
         return self._run(context, frames, list(range(rows)), self.pool)
 
     def floor(self, context: int, published_half: bool) -> Floor:
-        """What a frame reads, and how fast that can be."""
+        """Return the bytes a frame reads and the lower bound of its time."""
         nbytes = frame_bytes(
             self.model.config,
             self.dtype,
@@ -163,8 +163,8 @@ class OurSide:
         return Floor(nbytes, measure_bandwidth(self.device))
 
     @torch.inference_mode()
-    def _time_parts(self, pool: FramePool, context: int) -> dict[str, float]:
-        """Seconds that each component takes as a graph of its own."""
+    def _time_parts(self, pool: GraphPool, context: int) -> dict[str, float]:
+        """Measure the seconds of each component as a separate graph."""
         seconds = {}
         with pool.borrow(self.model, [self._state(context, 0)], self.sampler, self.special) as graphed:
             assert graphed is not None
@@ -178,9 +178,9 @@ class OurSide:
                 seconds[name] = (self.meter.now() - began) / _REPLAYS
         return seconds
 
-    def _run(self, context: int, frames: int, seeds: Sequence[int], pool: FramePool | None) -> Round:
+    def _run(self, context: int, frames: int, seeds: Sequence[int], pool: GraphPool | None) -> Round:
         states = [self._state(context, seed) for seed in seeds]
-        frame = self.special.legal.index(self.special.frame)
+        frame = self.special.valid_tokens.index(self.special.frame)
         audio: list[Tensor] = []
         begun = 0
         self.meter.restart()
@@ -188,10 +188,10 @@ class OurSide:
         def stop(row: int) -> bool:
             return len(audio) > frames if row == 0 else begun > frames
 
-        # On graphs the frame itself takes the token, so that the host is not asked.
+        # In a graph the frame selects the token itself, without host synchronization.
         options: dict[str, Any] = {} if pool is not None else {"choose": lambda row, logits: frame}
         for step in generate(
-            self.model, states, self.sampler, self.special, stop=stop, frames=pool, **options
+            self.model, states, self.sampler, self.special, stop=stop, graph_pool=pool, **options
         ):
             assert step.frame is not None
             if step.row == 0:
@@ -212,15 +212,15 @@ class OurSide:
 
 
 class _Speaking(StaticFrame):
-    """Always takes the token of a frame."""
+    """Token selection that always returns the frame token."""
 
     def score(self) -> None:
         super().score()
-        self.choice.fill_(self.special.legal.index(self.special.frame))
+        self.choice.fill_(self.special.valid_tokens.index(self.special.frame))
 
 
 class NativeSide:
-    """Transformers' native model, through its own `generate`, its tokens forced to be frames."""
+    """Transformers' native model, through its own `generate`, with tokens forced to be frames."""
 
     def __init__(self, folder: Path, dtype: torch.dtype, device: torch.device) -> None:
         import transformers
@@ -265,7 +265,7 @@ class NativeSide:
             return_dict_in_generate=True,
             do_sample=False,
         )
-        # frames + 2 were made, with frames + 1 spans between their tokens; the first span sets up its caches.
+        # There are frames + 2 tokens with frames + 1 spans between them; the first span sets up the caches.
         hop = made.audio[0].shape[-1] // (frames + 2)
         return Round(self.meter.frames[1:], made.audio[0].flatten()[: frames * hop].float().cpu())
 
@@ -292,7 +292,7 @@ class NativeSide:
 
 @contextlib.contextmanager
 def no_text_cfg(model: Any) -> Iterator[None]:
-    """Within, native's `generate` leaves out the library's text guidance.
+    """Disable the library's text guidance in native's `generate`.
 
     Transformers adds it whenever `guidance_scale` is not 1, but VibeVoice's scale is meant for the latents:
     it costs a third pass of the language model per frame and takes other tokens.
@@ -307,7 +307,7 @@ def no_text_cfg(model: Any) -> Iterator[None]:
         made = processors(*args, **kwargs)
         return type(made)(processor for processor in made if not isinstance(processor, TextCfg))
 
-    # An instance's attribute is found before its class's method.
+    # An attribute of the instance takes precedence over a method of its class.
     model._get_logits_processor = without
     try:
         yield
@@ -334,7 +334,7 @@ _side: Side | None = None
 
 
 def open_side(side: str, folder: str, dtype: str, threads: int, device: str) -> None:
-    """Load one side; called once in a process of its own."""
+    """Load one backend; called once in its process."""
     global _side
     torch.set_num_threads(threads)
     kind: type[OurSide] | type[NativeSide] = {"ours": OurSide, "native": NativeSide}[side]  # type: ignore[assignment]
@@ -354,31 +354,31 @@ def run_side(context: int, frames: int, seed: int, text_cfg: bool = False, stati
 
 
 def run_rows(context: int, frames: int, rows: int) -> Round:
-    """Let our side speak several scripts at once, in the process that `open_side` prepared."""
+    """Generate several scripts at once with our engine, in the process that `open_side` prepared."""
     return our_side().run_rows(context, frames, rows)
 
 
 def our_side() -> OurSide:
-    """Our side, in the process that `open_side` prepared."""
+    """Return our engine's backend, in the process that `open_side` prepared."""
     assert isinstance(_side, OurSide)
     return _side
 
 
 def find_floor(context: int, published_half: bool) -> Floor:
-    """Tell what our side's frame must read, in the process that `open_side` prepared."""
+    """Return the bytes our engine's frame reads, in the process that `open_side` prepared."""
     return our_side().floor(context, published_half)
 
 
 def uses_fused_kernels() -> bool:
-    """Whether our side's frames are made of fused kernels, in the process that `open_side` prepared."""
+    """Return true if our frames use fused kernels, in the process that `open_side` prepared."""
     pool = our_side().pool
     return pool is not None and pool.fused
 
 
 def peak_memory_mb() -> float | None:
-    """Most memory this process ever held at once, on its card if it has one, loading included.
+    """Return the peak memory of this process, on its GPU if it has one, including loading.
 
-    None where the system can't tell.
+    None where the system does not report it.
     """
     if torch.cuda.is_initialized():
         return torch.cuda.max_memory_reserved() / 2**20

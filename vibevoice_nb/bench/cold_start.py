@@ -16,13 +16,13 @@ _STUDIO = """
 import sys
 from vibevoice_nb import Studio
 studio = Studio(sys.argv[1], script=sys.argv[2], device="cpu")
-studio.work.set_voice("Anna", "Ada")
+studio.project.set_voice("Anna", "Ada")
 studio.generate().result()
 """
 
 
 def commands(folder: Path) -> dict[str, list[str]]:
-    """Arguments of Python for each start: the command line, a notebook, and the help text.
+    """Return Python's arguments for each start: the command line, a notebook, and the help text.
 
     `speak` reads `hello.txt` in the folder.
 
@@ -40,12 +40,12 @@ def commands(folder: Path) -> dict[str, list[str]]:
 
 
 def run_start(rounds: int = ROUNDS) -> dict[str, float | None]:
-    """Measure every start; medians of a few rounds.
+    """Measure every start; return medians of a few rounds.
 
     Returns
     -------
     dict
-        `speak_cpu_s`, `speak_wall_s`, ...; CPU seconds are None where the system doesn't count them.
+        `speak_cpu_s`, `speak_wall_s`, ...; CPU seconds are None where the system doesn't report them.
     """
     figures: dict[str, float | None] = {}
     with tempfile.TemporaryDirectory(prefix="vibevoice-nb-start-", ignore_cleanup_errors=True) as name:
@@ -60,7 +60,7 @@ def run_start(rounds: int = ROUNDS) -> dict[str, float | None]:
 
 
 def _seconds(command: list[str]) -> tuple[float, float]:
-    """CPU seconds of a process and its children, and seconds on the wall."""
+    """Return the CPU seconds of a process and its children, and the wall-clock seconds."""
     before, began = os.times(), time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)
     wall, after = time.perf_counter() - began, os.times()

@@ -1,9 +1,9 @@
-"""How well nano is understood, how natural it sounds, and whether its voices are themselves.
+"""Quality of nano: word error rate, naturalness, and distinctness of its voices.
 
-``make bench-voice`` (``python -m vibevoice_nb.bench.intelligibility``) speaks every sentence of the reporting
-set in every voice. Where the extra ``evaluate`` is installed, Whisper base writes down what it hears
-(``--whisper``: a hub id or a folder), DistilMOS predicts how natural it sounds, and a speaker embedding
-compares voices. Otherwise pocketsphinx listens, which mishears natural voices. ``--width`` (bfloat16,
+``make bench-voice`` (``python -m vibevoice_nb.bench.intelligibility``) generates every sentence of the
+reporting set in every voice. If the extra ``evaluate`` is installed, Whisper base transcribes the audio
+(``--whisper``: a hub id or a folder), DistilMOS predicts its naturalness, and a speaker embedding compares
+voices. Otherwise pocketsphinx transcribes, which recognizes natural voices poorly. ``--width`` (bfloat16,
 float16, int8, int4) and ``--num-steps``, given once or several times, measure what fewer bits or diffusion
 steps do, with the same sentences and seeds. The last line is one flat JSON object.
 
@@ -31,7 +31,7 @@ from vibevoice_nb.errors import OptionError
 from vibevoice_nb.model.kernels.quantized import Int4Kernel, Int8Kernel, Quantize
 from vibevoice_nb.model.loading.placement import DTYPES
 from vibevoice_nb.model.modules.linear import Dense, derived_values
-from vibevoice_nb.voices.library import builtin_voices
+from vibevoice_nb.voices.builtin import builtin_voices
 
 WIDTHS = (*DTYPES, *get_args(Quantize))
 """What a model can compute in, or keep its language model's layers in."""
@@ -40,7 +40,7 @@ SENTENCES = Path(__file__).resolve().parents[2] / "tests" / "data" / "sentences"
 
 
 def mean_pitch(audio: Sequence[np.ndarray]) -> float:
-    """Median over the voiced frames of 24 kHz recordings, in hertz; 0 where nothing is voiced."""
+    """Return the median pitch of the voiced frames of 24 kHz recordings, in hertz; 0 without any."""
     import librosa
 
     found: list[np.ndarray] = []
@@ -49,14 +49,14 @@ def mean_pitch(audio: Sequence[np.ndarray]) -> float:
             continue
         pitch = librosa.yin(sound, fmin=60, fmax=400, sr=SAMPLE_RATE, frame_length=2048, hop_length=512)
         level = librosa.feature.rms(y=sound, frame_length=2048, hop_length=512)[0][: len(pitch)]
-        # Loud frames are vowels; yin answers its limits where it finds no period.
+        # Loud frames are vowels; yin returns its limits where it finds no period.
         found.append(pitch[(level > 0.5 * level.max()) & (pitch > 62) & (pitch < 390)])
     voiced = np.concatenate(found) if found else np.zeros(0)
     return float(np.median(voiced)) if len(voiced) else 0.0
 
 
 def spectral_centroid(audio: Sequence[np.ndarray]) -> float:
-    """Mean frequency of 24 kHz recordings, weighted by magnitude, in hertz."""
+    """Return the mean frequency of 24 kHz recordings, weighted by magnitude, in hertz."""
     import librosa
 
     def one(sound: np.ndarray) -> float:
@@ -71,7 +71,7 @@ def spectral_centroid(audio: Sequence[np.ndarray]) -> float:
 
 @dataclasses.dataclass
 class Spoken:
-    """What the engine said in one voice, and how."""
+    """Audio generated in one voice, with statistics."""
 
     audio: list[np.ndarray]
     ended: int
@@ -80,14 +80,14 @@ class Spoken:
 
 
 def speak(engine: Any, texts: Sequence[str], name: str, seed: int, **options: Any) -> Spoken:
-    """Have `engine` say each text on its own in the voice `name`; the seed goes up by one for each."""
+    """Generate each text separately in the voice `name`, with consecutive seeds."""
     takes = [
         engine.speak(f"Speaker 1: {t}", voices={1: name}, seed=seed + i, **options)
         for i, t in enumerate(texts)
     ]
     return Spoken(
         audio=[np.asarray(t.audio, np.float32).reshape(-1) for t in takes],
-        # The rest was cut off at the length limit.
+        # The end was cut off at the length limit.
         ended=sum(t.ended == "finished" for t in takes),
         rtf=float(np.mean([t.rtf for t in takes])),
         ttfa=float(np.median([t.ttfa for t in takes if t.ttfa is not None] or [np.nan])),
@@ -95,12 +95,12 @@ def speak(engine: Any, texts: Sequence[str], name: str, seed: int, **options: An
 
 
 def read_sentences(path: Path, limit: int | None = None) -> list[str]:
-    """The sentences of a file, one a line.
+    """Read the sentences of a file, one per line.
 
     Raises
     ------
     OptionError
-        No such file, or nothing in it.
+        If the file is missing or empty.
     """
     if not path.is_file():
         raise OptionError(
@@ -108,14 +108,14 @@ def read_sentences(path: Path, limit: int | None = None) -> list[str]:
         )
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     if not lines:
-        raise OptionError(f"{path.name} is empty", "one sentence a line", "give another --sentences")
+        raise OptionError(f"{path.name} is empty", "one sentence per line", "give another --sentences")
     return lines[:limit]
 
 
 def load(model: str, width: str) -> Engine:
-    """Load a model that computes in `width`, or keeps its language model's layers in it, on the CPU.
+    """Load a model on the CPU that computes in a dtype, or keeps its language model's layers in it.
 
-    The other half of what int8 and int4 compute with is float32.
+    The activations of int8 and int4 layers are float32.
     """
     quantize: Quantize | None = next((bits for bits in get_args(Quantize) if bits == width), None)
     engine = Engine.load(model, device="cpu", dtype="float32" if quantize else width, quantize=quantize)
@@ -128,7 +128,7 @@ def load(model: str, width: str) -> Engine:
 
 
 class Panel:
-    """Whoever listens: the recognizer, and what else is installed.
+    """Installed judges: the recognizer, and if available DistilMOS and the speaker embedding.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ class Panel:
         try:
             self.listener, self.heard_by = WhisperRecognizer(whisper), f"whisper {Path(whisper).name}"
         except OptionError as error:
-            print(f"{error}; pocketsphinx listens instead", flush=True)
+            print(f"{error}; pocketsphinx is used instead", flush=True)
             self.listener, self.heard_by = Recognizer(), "pocketsphinx"
         self.natural = _if_installed(Naturalness)
         self.embed = _if_installed(SpeakerEmbedding)
@@ -154,7 +154,7 @@ class Panel:
         }
 
     def judge(self, voice: Spoken, texts: Sequence[str], name: str) -> tuple[Figures, Score]:
-        """Figures of one voice, and its word errors."""
+        """Return the figures of one voice, and its word errors."""
         result = score(voice.audio, texts, recognizer=self.listener)
         figures: Figures = {"wer": round(result.wer, 2), "wer_se": round(result.standard_error, 2)}
         if self.natural is not None:
@@ -187,14 +187,14 @@ def _if_installed(judge: Any) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """What a model computes in, and its diffusion steps (None: its own)."""
+    """Dtype and number of diffusion steps (None: the model's default)."""
 
     width: str
     num_steps: int | None
 
     @property
     def label(self) -> str:
-        """For the names of figures."""
+        """Suffix for the names of figures."""
         return self.width if self.num_steps is None else f"{self.width}_steps{self.num_steps}"
 
 
@@ -206,24 +206,24 @@ def measure(
     variants: Sequence[Variant],
     panel: Panel,
 ) -> Figures:
-    """Speak, listen and compare; a line is printed for each voice.
+    """Generate, transcribe and compare; print a line for each voice.
 
     Parameters
     ----------
     model : str
-        What ``Engine.load`` takes.
+        As for ``Engine.load``.
     texts : sequence of str
-        To say in every voice.
+        Sentences to generate in every voice.
     names : sequence of str
-        The voices.
+        Names of the voices.
     seed : int
-        Of the first sentence of each voice.
+        Seed of the first sentence of each voice.
     variants : sequence of Variant
-        Everything is told of the first. Of all, ``wer_float32`` and its standard error ``wer_float32_se``; of
-        the others also how far that is from the first, ``wer_int8_change`` and ``wer_int8_change_se``, over
+        The first gets all figures. Each gets ``wer_float32`` and its standard error ``wer_float32_se``; the
+        others also get the difference from the first, ``wer_int8_change`` and ``wer_int8_change_se``, over
         the same utterances.
     panel : Panel
-        Whoever listens.
+        Installed judges.
 
     Returns
     -------
@@ -251,7 +251,7 @@ def measure(
             report |= {f"wer_{label}_change": round(change, 2), f"wer_{label}_change_se": round(error, 2)}
             shared = ("ended", "rtf", "mos", "mos_se")
             report |= {f"{key}_{label}": figures[key] for key in shared if key in figures}
-        print(f"{label}: {total.wer:.2f} +- {total.standard_error:.2f} % of words wrong", flush=True)
+        print(f"{label}: {total.wer:.2f} +- {total.standard_error:.2f} % word error rate", flush=True)
     return report
 
 
@@ -292,14 +292,17 @@ def main() -> None:
     )
     parser.add_argument("--model", default="nano")
     parser.add_argument("--sentences", type=Path, default=SENTENCES / "report.txt")
-    parser.add_argument("--limit", type=int, help="only the first so many sentences")
-    parser.add_argument("--voice", action="append", help="only this voice; can be given again")
+    parser.add_argument("--limit", type=int, help="number of sentences to use")
+    parser.add_argument("--voice", action="append", help="only this voice; may be repeated")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--whisper", default="base", help="Whisper model: a hub id or a folder")
     parser.add_argument(
-        "--width", action="append", choices=WIDTHS, help="what to compute in or to keep; can be given again"
+        "--width",
+        action="append",
+        choices=WIDTHS,
+        help="dtype to compute in or to keep weights in; may be repeated",
     )
-    parser.add_argument("--num-steps", type=int, action="append", help="diffusion steps; can be given again")
+    parser.add_argument("--num-steps", type=int, action="append", help="diffusion steps; may be repeated")
     options = parser.parse_args()
     texts = read_sentences(options.sentences, options.limit)
     known = builtin_voices()
@@ -309,7 +312,7 @@ def main() -> None:
         for width, steps in itertools.product(options.width or WIDTHS[:1], options.num_steps or [None])
     ]
     report = measure(options.model, texts, names, options.seed, variants, Panel(options.whisper, known))
-    # JSON has no NaN: what couldn't be measured is null.
+    # JSON has no NaN: missing figures are null.
     print(json.dumps({k: None if v != v else v for k, v in report.items()}))
 
 

@@ -1,5 +1,5 @@
-"""Listeners with weights of their own: Whisper writes down what was said, DistilMOS says how natural it
-sounds, and a speaker embedding (GE2E) whose voice it is.
+"""Judges with their own weights: Whisper transcribes, DistilMOS predicts naturalness, and a speaker embedding
+(GE2E) identifies the voice.
 
 They come with the extra ``evaluate``. Each is loaded once and judges one recording at a time.
 """
@@ -30,22 +30,22 @@ EXTRA = 'pip install "vibevoice-nb[evaluate]"'
 
 
 def _missing(package: str) -> OptionError:
-    return OptionError(f"no {package} here", f"the package {package}", EXTRA)
+    return OptionError(f"{package} is not installed", f"the package {package}", EXTRA)
 
 
 class WhisperRecognizer:
-    """A Whisper model by faster-whisper, on the CPU in int8.
+    """Whisper model of faster-whisper, on the CPU in int8.
 
     Parameters
     ----------
     model : str
-        Of the hub ("base", "Systran/faster-whisper-base") or a local folder.
+        Hub id ("base", "Systran/faster-whisper-base") or a local folder.
     threads : int
 
     Raises
     ------
     OptionError
-        faster-whisper isn't installed, or there is no such model.
+        If faster-whisper isn't installed, or there is no such model.
     """
 
     def __init__(self, model: str = "base", threads: int = 1) -> None:
@@ -63,13 +63,13 @@ class WhisperRecognizer:
             )
         except (OSError, RuntimeError, ValueError) as error:
             raise OptionError(
-                f"Whisper model {model!r}: {error}", "a hub id or a local folder", "give another"
+                f"Whisper model {model!r}: {error}", "a hub id or a local folder", "name an existing model"
             ) from error
 
     def hear(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> str:
-        """What is said in `audio` [N] float32."""
+        """Transcribe `audio` [N] float32."""
         speech = np.pad(levelled(audio, sample_rate), JUDGE_RATE // 2)
-        # On unclear speech a Whisper model can repeat itself without end: no three tokens come twice.
+        # On unclear speech Whisper can repeat itself without end, so no three tokens may occur twice.
         segments, _ = self._model.transcribe(
             speech,
             language="en",
@@ -89,18 +89,18 @@ class Naturalness:
     def __init__(self) -> None:
         try:
             from distillmos import ConvTransformerSQAModel
-        except (ImportError, OSError) as error:  # OSError: torchaudio of another torch
+        except (ImportError, OSError) as error:  # OSError: torchaudio built for another torch
             raise _missing("distillmos") from error
         self._model: Any = ConvTransformerSQAModel().eval()
 
     @torch.inference_mode()
     def __call__(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> float:
-        """The score of `audio` [N] float32."""
+        """Return the score of `audio` [N] float32."""
         return float(self._model(torch.from_numpy(levelled(audio, sample_rate))[None]))
 
 
 class _Embedder(nn.Module):
-    """The net of Resemblyzer (GE2E): three LSTM layers over mel frames."""
+    """Network of Resemblyzer (GE2E): three LSTM layers over mel frames."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class _Embedder(nn.Module):
 
 
 class SpeakerEmbedding:
-    """Whose voice it is, as a vector of length 1. Two recordings of one voice have a product near 1.
+    """Speaker embedding of length 1. Two recordings of one voice have a dot product near 1.
 
     The weights are those in the package resemblyzer; its own code is not imported.
     """
@@ -126,14 +126,14 @@ class SpeakerEmbedding:
             Path(spec.origin).with_name("pretrained.pt"), map_location="cpu", weights_only=True
         )
         self._model = _Embedder()
-        # Beside the weights there are two numbers of the training loss.
+        # The file also holds two parameters of the training loss.
         wanted = self._model.state_dict()
         self._model.load_state_dict({name: saved["model_state"][name] for name in wanted})
         self._model.eval()
 
     @torch.inference_mode()
     def __call__(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-        """The embedding [256] of `audio` [N] float32, without its silence."""
+        """Return the embedding [256] of `audio` [N] float32, without its silence."""
         speech = levelled(audio, sample_rate)
         spans = librosa.effects.split(speech, top_db=_SILENCE_DB)
         speech = np.concatenate([speech[a:b] for a, b in spans]) if len(spans) else speech
@@ -148,7 +148,7 @@ class SpeakerEmbedding:
 
 
 def own_and_others(embeddings: Sequence[np.ndarray], references: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Mean similarity of each voice to its own reference, and to those of the others.
+    """Return the mean similarity of each voice to its own reference, and to those of the others.
 
     Examples
     --------

@@ -1,12 +1,12 @@
-"""How long until the first sound: of a new cast, and of one the engine has heard before.
+"""Latency: time to first audio, for a new cast and for a cached one.
 
-Measured where it is heard, at the sink, from the request on: the cast's voices are encoded, the prompt is
-read, a frame is made. Of a known cast three generations are measured: a new take, whose text is known too and
-whose seed is another; another text; and a take whose seed also draws the voices' spread, as the reference's
-do, for which the prompt must be read again from the first voice on.
+It is measured from the request to the first audio at the sink: voices are encoded, the prompt is read, a
+frame is generated. For a cached cast three generations are measured: a new take (same text, other seed);
+another text; and a take whose seed also draws the voices' latents, as in the reference, so that the prompt
+must be read again from the first voice on.
 
-The random model has no tokenizer, so its prompts are random tokens laid out as real ones are: its figures
-leave out the little time that text takes. nano is asked as users ask it.
+The random model has no tokenizer, so its prompts are random tokens in the layout of real ones; its figures
+exclude the short time of text processing. nano is measured through the public API.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ from vibevoice_nb.bench.backends import CFG_SCALE, Meter, OurSide, our_side
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.model.config import SAMPLE_RATE
 from vibevoice_nb.model.generation.loop import generate, prefill
-from vibevoice_nb.model.generation.prompt_cache import PromptMemory
+from vibevoice_nb.model.generation.prompt_cache import PromptCache
 from vibevoice_nb.model.generation.sampler import Sampler
 from vibevoice_nb.model.generation.state import GenerationState
 from vibevoice_nb.model.prompt import Prompt, VoiceSlot
-from vibevoice_nb.voices.library import builtin_voices, resolve_voice
+from vibevoice_nb.voices.builtin import builtin_voices
+from vibevoice_nb.voices.resolve import resolve_voice
 
 TOKENS = (60, 400)
-"""Lengths of the text."""
+"""Lengths of the text in tokens."""
 VOICES, VOICE_SECONDS = 2, 5.0
 _BEFORE_VOICES, _BETWEEN_VOICES = 24, 4
-"""Tokens of the instructions, and of what names a voice, as the published models' tokenizer makes them."""
+"""Tokens of the instructions and of a voice's name, with the published models' tokenizer."""
 _LINE = "Speaker {}: Good morning, and welcome to show {}. How are you today?\n"
 _ROUNDS = 3
 _RTF_SECONDS = 8.0
@@ -44,7 +45,7 @@ _RTF_SECONDS = 8.0
 
 @dataclass(frozen=True)
 class Asked:
-    """What a generation is to differ in."""
+    """Differences of a generation from the one before."""
 
     seed: int
     text: int = 0
@@ -53,36 +54,36 @@ class Asked:
 
 Generation = Callable[[Asked], tuple[float, float]]
 Times = dict[str, tuple[float, float]]
-"""Of each kind of generation, seconds on the clock that counts and on the wall."""
+"""For each kind of generation, seconds of the clock in use and wall-clock seconds."""
 
 
 @dataclass
 class FirstSound:
-    """A sink that notes when it first gets audio."""
+    """Sink that records the time of its first audio."""
 
     meter: Meter
     began: tuple[float, float] = (0.0, 0.0)
     took: tuple[float, float] | None = field(default=None)
 
     def start(self) -> None:
-        """Begin to wait."""
+        """Start the clock."""
         self.took, self.began = None, (self.meter.now(), time.perf_counter())
 
     def write(self, audio: NDArray[np.float32]) -> None:
-        """Note how long it took, if this is the first."""
+        """Record the time of the first audio."""
         if self.took is None:
             now = (self.meter.now(), time.perf_counter())
             self.took = (now[0] - self.began[0], now[1] - self.began[1])
 
 
 def repeated(generation: Generation, forget: Callable[[], None]) -> Times:
-    """Measure generations of a cast that is new, then known; medians of a few rounds.
+    """Measure generations of a cast that is new, then cached; return medians of a few rounds.
 
     Returns
     -------
     dict
-        `fresh` is the first of all, when nothing has run yet; `first` is a new cast after that; `second`,
-        `other_text` and `seeded` are the three of a known one.
+        `fresh` is the first of all in a new process; `first` is a new cast after that; `second`,
+        `other_text` and `seeded` are the three of a cached one.
     """
     times: dict[str, list[tuple[float, float]]] = defaultdict(list)
     fresh = generation(Asked(0))
@@ -97,26 +98,30 @@ def repeated(generation: Generation, forget: Callable[[], None]) -> Times:
 
 
 def of_side(side: OurSide, tokens: int) -> Times:
-    """Measure the random model of a side, with a text of so many tokens."""
-    memory = PromptMemory.of(side.model.language_model)
+    """Measure the random model of a backend, with a text of a number of tokens."""
+    prompt_cache = PromptCache.of(side.model.language_model)
     prompts = [random_prompt(side, tokens, text) for text in range(1 + _ROUNDS)]
-    frame = side.special.legal.index(side.special.frame)
+    frame = side.special.valid_tokens.index(side.special.frame)
     sink = FirstSound(side.meter)
-    # On graphs the frame itself takes the token.
-    options: dict[str, Any] = {"frames": side.pool} if side.pool else {"choose": lambda row, logits: frame}
+    # In a graph the frame selects the token itself.
+    options: dict[str, Any] = (
+        {"graph_pool": side.pool} if side.pool else {"choose": lambda row, logits: frame}
+    )
 
     def generation(asked: Asked) -> tuple[float, float]:
         sink.start()
         sampler = side.sampler if side.pool else _sampler(side)
         state = GenerationState.new(side.model, asked.seed)
-        prefill(side.model, prompts[asked.text], state, memory=memory, seed_voices=asked.seed_voices)
+        prefill(
+            side.model, prompts[asked.text], state, prompt_cache=prompt_cache, seed_voices=asked.seed_voices
+        )
         step = next(generate(side.model, [state], sampler, side.special, **options))
         assert step.frame is not None
         sink.write(step.frame.audio.float().cpu().numpy())
         assert sink.took is not None
         return sink.took
 
-    return repeated(generation, memory.clear)
+    return repeated(generation, prompt_cache.clear)
 
 
 def _sampler(side: OurSide) -> Sampler:
@@ -125,13 +130,13 @@ def _sampler(side: OurSide) -> Sampler:
 
 
 def random_prompt(side: OurSide, tokens: int, number: int = 0) -> Prompt:
-    """Lay out a prompt of two voices, always the same, and one of the texts, all random."""
+    """Lay out a prompt of two fixed voices and a text, all random."""
     random = torch.Generator().manual_seed(tokens)
     length = round(VOICE_SECONDS * SAMPLE_RATE)
     frames = -(-length // side.model.config.hop_length)
 
     def text(count: int) -> list[int]:
-        return torch.randint(min(side.special.legal), (count,), generator=random).tolist()
+        return torch.randint(min(side.special.valid_tokens), (count,), generator=random).tolist()
 
     ids, slots = text(_BEFORE_VOICES), []
     for _ in range(VOICES):
@@ -143,7 +148,7 @@ def random_prompt(side: OurSide, tokens: int, number: int = 0) -> Prompt:
 
 
 def run_first_sound(tokens: int) -> dict[str, float]:
-    """Measure our side with a text of so many tokens, in the process that `open_side` prepared."""
+    """Measure our engine with a text of a number of tokens, in the process that `open_side` prepared."""
     return _told(of_side(our_side(), tokens))
 
 
@@ -153,12 +158,12 @@ def run_nano(threads: int) -> tuple[float, float, dict[str, float]]:
     Returns
     -------
     float
-        Its real-time factor: seconds on the wall per second of audio, the best of a few rounds, since what
-        else the machine does only makes it slower.
+        Real-time factor: wall-clock seconds per second of audio, the best of a few rounds, since other work
+        of the machine only makes it slower.
     float
         CPU seconds per second of audio, in the best of the rounds.
     dict
-        First sounds.
+        Times to first audio.
     """
     torch.set_num_threads(threads)
     engine = Engine.load("nano", device="cpu")
@@ -169,7 +174,7 @@ def run_nano(threads: int) -> tuple[float, float, dict[str, float]]:
     ]
     length = round(VOICE_SECONDS * SAMPLE_RATE)
     builtin = [resolve_voice(name) for name in list(builtin_voices())[:VOICES]]
-    # Still built-in voices: nano would not use other recordings.
+    # Built-in voices, since nano does not follow other recordings.
     voices = [replace(voice, audio=np.resize(voice.audio, length)) for voice in builtin]
 
     def generation(asked: Asked) -> tuple[float, float]:
@@ -181,7 +186,7 @@ def run_nano(threads: int) -> tuple[float, float, dict[str, float]]:
         assert sink.took is not None
         return sink.took
 
-    times = repeated(generation, engine.memory.clear)
+    times = repeated(generation, engine.prompt_cache.clear)
     wall, spent = [], []
     for seed in range(_ROUNDS):
         began = time.process_time()
@@ -192,7 +197,7 @@ def run_nano(threads: int) -> tuple[float, float, dict[str, float]]:
 
 
 def _told(times: Times) -> dict[str, float]:
-    """Name the times in ms (`first_ms`, `first_wall_ms`, ...) and what known casts take of new ones'."""
+    """Name the times in ms (`first_ms`, `first_wall_ms`, ...) and the ratios of cached to new casts."""
     figures: dict[str, float] = {}
     for kind, (counted, wall) in times.items():
         figures |= {f"{kind}_ms": round(1000 * counted, 2), f"{kind}_wall_ms": round(1000 * wall, 2)}

@@ -1,7 +1,7 @@
-"""The random checkpoint that `bench` measures: the published architecture in several sizes, without meaning.
+"""Random checkpoint for `bench`: the published architecture in several sizes.
 
-It is written as a file in the layout of transformers' native model, so that both sides load the very same
-weights the way a user's weights are loaded.
+It is written in the layout of transformers' native model, so that both backends load the same weights in the
+usual way.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 @dataclass(frozen=True)
 class Size:
-    """What differs between models of this architecture."""
+    """Dimensions that differ between models of this architecture."""
 
     hidden: int
     layers: int
@@ -47,7 +47,7 @@ LATENT, SEMANTIC = 64, 128
 
 
 def bench_config(name: str) -> dict[str, Any]:
-    """Make config.json of one of the `SIZES`.
+    """Return config.json for one of the `SIZES`.
 
     Examples
     --------
@@ -127,7 +127,7 @@ def write_random_checkpoint(folder: Path, config: dict[str, Any], dtype: torch.d
     folder : Path
     config : dict
     dtype : torch.dtype
-        Of the stored weights; published checkpoints have bfloat16.
+        Dtype of the stored weights; published checkpoints have bfloat16.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def write_random_checkpoint(folder: Path, config: dict[str, Any], dtype: torch.d
 
 
 def _random(name: str, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
-    """Draw values that keep activations near 1, with layer scales large enough to be heard."""
+    """Draw values that keep activations near 1, with layer scales large enough to matter."""
     if shape == ():
         return torch.tensor({"latent_scale": 0.2, "latent_bias": -0.05}[name])
     noise = torch.randn(shape, generator=generator)

@@ -1,4 +1,4 @@
-"""What `bench` measured, as pictures."""
+"""Plots of the figures of `bench`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def plot(figures: Mapping[str, Any], folder: Path) -> list[Path]:
     Parameters
     ----------
     figures : mapping
-        What `speed.run` returns.
+        Result of `speed.run`.
     folder : Path
-        Made if it isn't there.
+        Created if missing.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def _title(figures: Mapping[str, Any]) -> str:
 
 
 def _measured(figures: Mapping[str, Any], side: str) -> list[tuple[str, int, float]]:
-    """Every (dtype, context, ms) of a side."""
+    """Return every (dtype, context, ms) of a backend."""
     found = ((re.fullmatch(rf"{side}_([a-z]+\d+)_(\d+)_ms", name), value) for name, value in figures.items())
     return [(match[1], int(match[2]), value) for match, value in found if match]
 

@@ -1,11 +1,11 @@
-"""How far nano's speech is from float32's when it computes or keeps its weights in fewer bits.
+"""Quantization error: difference of nano's speech in fewer bits from float32.
 
-Every variant is led along the frames that float32 made: before each step it is given what float32 fed to it,
-so that what is compared is one frame, not how two runs part. Ends in one flat line of JSON:
+Every variant is teacher-forced with the frames of float32: each step gets the input that float32 had, so that
+single frames are compared, not diverging runs. The last line is one flat JSON object:
 
 * `latent_cosine`, the mean cosine between the frames' latents (1 is equal);
 * `spectral_db`, the root mean square difference of the log spectra (STFT of 512 samples, 80 dB range);
-* `tokens`, the share of steps that take float32's token.
+* `tokens`, the fraction of steps with the same token as float32.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from vibevoice_nb.model.prompt import Prompt, encode_voices
 from vibevoice_nb.model.solver import solver_steps
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 from vibevoice_nb.script import parse_script
-from vibevoice_nb.voices.library import resolve_voice
+from vibevoice_nb.voices.resolve import resolve_voice
 
 SCRIPT = "Speaker 1: Good morning, how are you today?\nSpeaker 2: Very well, thank you. Shall we begin?"
 VOICES = ("Ada", "Kai")
@@ -43,7 +43,7 @@ _WINDOW, _RANGE_DB = 512, 80.0
 
 
 def compare(seeds: Sequence[int] = (1, 2)) -> dict[str, float]:
-    """Speak the script with every seed and measure all variants.
+    """Generate the script with every seed and measure all variants.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def _speak(
     made: list[Step] = []
 
     def choose(row: int, logits: Tensor) -> int:
-        return int(logits.argmax()) if lead is None else special.legal.index(lead[len(made)].token)
+        return int(logits.argmax()) if lead is None else special.valid_tokens.index(lead[len(made)].token)
 
     walk = generate(
         model, [state], sampler, special, temperature=options.temperature, choose=choose,
@@ -109,14 +109,14 @@ def _distances(pairs: Sequence[tuple[Step, Step]]) -> dict[str, float]:
 
 
 def _log_spectrum(audio: Tensor) -> Tensor:
-    """Powers of [bins, times] in dB, down to 80 dB below the loudest."""
+    """Return powers [bins, times] in dB, clipped at 80 dB below the loudest."""
     window = torch.hann_window(_WINDOW)
     power = torch.stft(audio, _WINDOW, window=window, return_complex=True).abs().square()
     return (10 * torch.log10(power / power.max())).clamp(min=-_RANGE_DB)
 
 
 def main() -> None:
-    """Print what was measured."""
+    """Measure and print from the command line."""
     print(json.dumps(compare()))
 
 

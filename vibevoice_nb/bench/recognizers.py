@@ -1,4 +1,4 @@
-"""An independent recognizer and what it makes of recordings: word error rates with their standard errors."""
+"""Independent recognizer, and word error rates of recordings with their standard errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEVEL = 10 ** (-25 / 20)
 
 
 def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Substitutions, insertions and deletions between two lists of words, at the least.
+    """Return the minimum number of substitutions, insertions and deletions between two lists of words.
 
     Examples
     --------
@@ -36,43 +36,45 @@ def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:
 
 
 def levelled(audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """`audio` [N] as listeners want it: float32 at 16 kHz and -25 dBFS."""
+    """Convert `audio` [N] for recognizers: float32 at 16 kHz and -25 dBFS."""
     speech = soxr.resample(np.asarray(audio, np.float32).reshape(-1), sample_rate, _RECOGNISER_RATE)
     level = float(np.sqrt(np.mean(speech**2))) if len(speech) else 0.0
     return np.asarray(speech * (_LEVEL / max(level, 1e-4)), np.float32)
 
 
 class Listener(Protocol):
-    """Anything that writes down what is said."""
+    """Interface of a recognizer."""
 
     def hear(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> str:
-        """Words heard in `audio` [N] float32."""
+        """Transcribe `audio` [N] float32."""
 
 
 class Recognizer:
-    """pocketsphinx with its US English models; each utterance is heard on its own, in any order.
+    """pocketsphinx with its US English models; utterances are independent of their order.
 
     Raises
     ------
     OptionError
-        pocketsphinx isn't installed.
+        If pocketsphinx isn't installed.
     """
 
     def __init__(self) -> None:
         try:
             from pocketsphinx import Decoder
         except ImportError as error:
-            raise OptionError("no pocketsphinx here", "the recognizer", "pip install pocketsphinx") from error
-        # The cepstral mean is taken over the utterance itself, so nothing carries over from the one before.
+            raise OptionError(
+                "pocketsphinx is not installed", "the package pocketsphinx", "pip install pocketsphinx"
+            ) from error
+        # The cepstral mean is computed from the utterance itself, independently of the previous one.
         self._decoder = Decoder(cmn="batch", loglevel="FATAL")
 
     def hear(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> str:
-        """What is said in `audio`.
+        """Transcribe `audio`.
 
         Parameters
         ----------
         audio : ndarray [N] float32
-            Any loudness; it is levelled, and a fifth of a second of near-silence is put on either side.
+            Any loudness; it is normalized, and padded with a fifth of a second of near-silence.
         sample_rate : int
             In hertz.
 
@@ -82,7 +84,7 @@ class Recognizer:
             Lower-case words.
         """
         speech = np.pad(levelled(audio, sample_rate), _RECOGNISER_RATE // 5)
-        # Digital silence has no spectrum to speak of: a faint, fixed hiss.
+        # Digital silence has no spectrum; add a faint, fixed noise.
         speech = speech + np.random.default_rng(0).normal(0, 1e-4, len(speech))
         self._decoder.start_utt()
         self._decoder.process_raw(to_int16(speech).tobytes(), no_search=False, full_utt=True)
@@ -93,34 +95,37 @@ class Recognizer:
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """Word errors over some utterances, of each (errors, words); `heard` is what the recognizer wrote."""
+    """Word errors over some utterances, each (errors, words); `heard` holds the transcripts."""
 
     counts: tuple[tuple[int, int], ...] = ()
     heard: tuple[str, ...] = ()
 
     @property
     def words(self) -> int:
-        """Words said."""
+        """Number of reference words."""
         return sum(words for _, words in self.counts)
 
     @property
     def wer(self) -> float:
-        """Percent."""
+        """Word error rate in percent."""
         return 100.0 * sum(errors for errors, _ in self.counts) / max(1, self.words)
 
     @property
     def standard_error(self) -> float:
-        """Of `wer`, in percent, utterances being drawn independently."""
+        """Standard error of `wer` in percent, for independent utterances."""
         return self._spread([errors - self.wer / 100 * words for errors, words in self.counts])
 
     def standard_error_of_change(self, other: Score) -> float:
-        """Of the difference from the `wer` of `other`, of the same utterances, in percent."""
+        """Return the standard error in percent of the difference from `other`, on the same utterances."""
         shared = (self.wer - other.wer) / 100
         pairs = zip(self.counts, other.counts, strict=True)
         return self._spread([mine - theirs - shared * words for (mine, words), (theirs, _) in pairs])
 
     def _spread(self, residuals: Sequence[float]) -> float:
-        """Standard error of a ratio to all words, linearised: Cochran, Sampling Techniques, 1977, ch. 6."""
+        """Return the linearized standard error of a ratio to all words.
+
+        Source: Cochran, Sampling Techniques, 1977, chapter 6.
+        """
         count = len(residuals)
         return 100.0 * (sum(r * r for r in residuals) * count / max(1, count - 1)) ** 0.5 / max(1, self.words)
 
@@ -134,18 +139,18 @@ def score(
     sample_rate: int = SAMPLE_RATE,
     recognizer: Listener | None = None,
 ) -> Score:
-    """Word error rate of recordings of `texts`.
+    """Measure the word error rate of recordings of `texts`.
 
     Parameters
     ----------
     audio : iterable of ndarray [N] float32
         One for each text.
     texts : sequence of str
-        What was to be said.
+        Reference texts.
     sample_rate : int
-        Of all of them, in hertz.
+        In hertz.
     recognizer : Listener, optional
-        To use one again; loading one takes a second.
+        Recognizer to reuse, since loading takes a second.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""The least a frame can take: what it must read from memory, over how fast memory is.
+"""Roofline: lower bound of a frame's time, from the bytes it reads and the memory bandwidth.
 
-With few rows every weight is read for a handful of multiplications, so on any machine reading is the limit.
+With few rows every weight is read for a few multiplications, so memory bandwidth is the limit everywhere.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class Floor:
-    """What one frame reads, and how fast this machine reads."""
+    """Bytes that one frame reads, and the memory bandwidth of this machine."""
 
     nbytes: int
     bandwidth: float
-    """Bytes per second, measured by adding up a large tensor."""
+    """Bytes per second, measured by summing a large tensor."""
 
     @property
     def seconds(self) -> float:
-        """The least a frame can take."""
+        """Lower bound of a frame's time in seconds."""
         return self.nbytes / self.bandwidth
 
 
@@ -43,9 +43,9 @@ def frame_bytes(
     device: str,
     published_half: bool,
 ) -> int:
-    """Count the bytes that one frame of one script reads: weights as they are kept, keys and values.
+    """Count the bytes that one frame of one script reads: stored weights, keys and values.
 
-    The layers of the diffusion head are read once per solver step; what they are told by the condition, once.
+    The layers of the diffusion head are read once per solver step, their modulation layers once.
     """
     with torch.device("meta"):
         model = VibeVoiceModel(config, tied=True)
@@ -59,7 +59,7 @@ def frame_bytes(
 
 
 def measure_bandwidth(device: torch.device) -> float:
-    """Measure how many bytes per second this process reads, on as many threads as it computes on."""
+    """Measure the bytes per second that this process reads, on all its compute threads."""
     numbers = torch.ones(_PROBE.get(device.type, _PROBE["cpu"]) // 4, device=device)
     best = float("inf")
     for _ in range(_TRIES):

@@ -1,12 +1,11 @@
-"""How fast our engine is against transformers' native VibeVoice: time per frame, by component.
+"""Speed of our engine relative to transformers' native VibeVoice: time per frame, by component.
 
-Both sides load one random checkpoint of the published architecture, each in a process of its own, and make
-the same frames in turn, a short round here and a short round there, so that whatever else the machine does
-falls on both. On a CPU its time is counted; on a GPU the time until it has finished. Native's text guidance,
-a third pass per frame that is no part of VibeVoice, is switched off, and measured apart. The weights are
-bfloat16 values, as all published ones are, which our engine makes use of when it computes in float32;
-`--weights float32` measures without that. Ends in one flat line of JSON; ratios are ours / native, lower is
-better.
+Both backends load one random checkpoint of the published architecture, each in its own process, and generate
+the same frames in short alternating rounds, so that other work of the machine affects both. The clock is CPU
+time, or on a GPU the time to completion. Native's text guidance, a third pass per frame that is not part of
+VibeVoice, is switched off and measured separately. The weights are bfloat16 values, like all published ones,
+which our engine exploits when it computes in float32; `--weights float32` measures without that. The last
+line is one flat JSON object; ratios are ours / native, lower is better.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ from vibevoice_nb.model.loading.placement import DTYPES, cpu_has_fast_bfloat16, 
 CONTEXTS = (300, 8000, 16_000)
 FRAMES, MAX_ROUNDS, MIN_ROUNDS = 4, 6, 2
 ROUNDS_SECONDS = 50.0
-"""After this long no further round of one case is begun, so that a busy machine is done in time too."""
+"""Time after which no further round of a case begins, so that a busy machine finishes in time too."""
 WIDTHS = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
 COLUMNS = ("total", *PARTS, "rest", "wall")
 
@@ -57,7 +56,7 @@ Figures = dict[str, float | int | str | bool | None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run."""
+    """Cases to run."""
 
     threads: int = 1
     model: str = "mid"
@@ -69,7 +68,7 @@ class Plan:
 
     @property
     def quick(self) -> bool:
-        """Whether it only shows that it runs."""
+        """True for a tiny model that only shows that the benchmark runs."""
         return self.model == "tiny"
 
     @property
@@ -79,12 +78,12 @@ class Plan:
 
     @property
     def rounds(self) -> int:
-        """Rounds of each case."""
+        """Number of rounds of each case."""
         return MIN_ROUNDS if self.quick else MAX_ROUNDS
 
     @property
     def dtypes(self) -> tuple[str, ...]:
-        """What to compute in: float32, and bfloat16 where it is in hardware; on a GPU that alone."""
+        """Dtypes: float32, and bfloat16 where the hardware supports it; on a GPU only bfloat16."""
         if self.device != "cpu":
             return ("bfloat16",)
         return ("float32", "bfloat16") if cpu_has_fast_bfloat16() else ("float32",)
@@ -95,7 +94,7 @@ def _own_process() -> ProcessPoolExecutor:
 
 
 class Process:
-    """A process that loads one side and keeps it."""
+    """Process with one loaded backend."""
 
     def __init__(self, side: str, folder: Path, dtype: str, plan: Plan) -> None:
         self.side = side
@@ -109,23 +108,23 @@ class Process:
     def run(
         self, context: int, frames: int, seed: int, *, text_cfg: bool = False, static: bool = False
     ) -> Round:
-        """Make frames there."""
+        """Generate frames in the process."""
         return self._pool.submit(run_side, context, frames, seed, text_cfg, static).result()
 
     def run_rows(self, context: int, frames: int, rows: int) -> Round:
-        """Make frames of several scripts there."""
+        """Generate frames of several scripts in the process."""
         return self._pool.submit(run_rows, context, frames, rows).result()
 
     def fused(self) -> bool:
-        """Tell whether frames there are made of fused kernels."""
+        """Return true if frames use fused kernels in the process."""
         return self._pool.submit(uses_fused_kernels).result()
 
     def first_sound(self, tokens: int) -> dict[str, float]:
-        """Measure there how long the first sound of a text takes."""
+        """Measure the time to first audio of a text in the process."""
         return self._pool.submit(run_first_sound, tokens).result()
 
     def floor(self, context: int, *, published_half: bool) -> Floor:
-        """Find out there what a frame must read, and how fast that is."""
+        """Measure in the process the bytes a frame reads and the memory bandwidth."""
         return self._pool.submit(find_floor, context, published_half).result()
 
     def close(self) -> float | None:
@@ -136,7 +135,7 @@ class Process:
 
 
 def measure(plan: Plan, folder: Path, dtype: str, contexts: Sequence[int], *, native: bool) -> Figures:
-    """Measure both sides in one dtype.
+    """Measure both backends in one dtype.
 
     Returns
     -------
@@ -170,7 +169,7 @@ def measure(plan: Plan, folder: Path, dtype: str, contexts: Sequence[int], *, na
 
 
 def _other_natives(plan: Plan, native: Process, width: str, context: int) -> Figures:
-    """Native with its text guidance, and with a cache of fixed size, where it can have one."""
+    """Measure native with its text guidance, and with a cache of fixed size where supported."""
     made = native.run(context, plan.frames, seed=0, text_cfg=True)
     figures = _told(f"native_text_cfg_{width}_{context}", [made])
     try:
@@ -182,7 +181,7 @@ def _other_natives(plan: Plan, native: Process, width: str, context: int) -> Fig
 
 
 def _throughput(plan: Plan, ours: Process, width: str, context: int) -> Figures:
-    """Frames per second of several scripts at once, over that of one."""
+    """Measure the frames per second of several scripts at once relative to one."""
     figures: Figures = {}
     single = None
     for rows in plan.rows:
@@ -192,12 +191,14 @@ def _throughput(plan: Plan, ours: Process, width: str, context: int) -> Figures:
         gain = single * rows / seconds
         figures[f"ours_{width}_rows_{rows}_ms"] = round(1000 * seconds, 2)
         figures[f"ours_{width}_rows_{rows}_gain"] = round(gain, 2)
-        print(f"{rows} scripts at once: {1000 * seconds:.1f} ms, {gain:.2f} times one's frames per second")
+        print(
+            f"{rows} scripts at once: {1000 * seconds:.1f} ms, {gain:.2f} times the frames per second of one"
+        )
     return figures
 
 
 def _first_sounds(plan: Plan, folder: Path, dtype: str) -> Figures:
-    """How soon a new cast is heard, and a known one; each text in a process that has run nothing yet."""
+    """Measure the time to first audio of new and cached casts; each text in a new process."""
     width, figures = WIDTHS[dtype], Figures()
     for tokens in TOKENS[:1] if plan.quick else TOKENS:
         process = Process("ours", folder, dtype, plan)
@@ -210,7 +211,7 @@ def _first_sounds(plan: Plan, folder: Path, dtype: str) -> Figures:
 
 
 def _nano() -> Figures:
-    """The embedded voice, on one thread and on two."""
+    """Measure the embedded model, on one thread and on two."""
     figures: Figures = {}
     for threads in (1, 2):
         with _own_process() as pool:
@@ -226,7 +227,7 @@ def _start() -> Figures:
     """Measure whole processes, imports included, that generate a short sentence with nano."""
     figures = run_start()
     cpu, wall = figures["speak_cpu_s"], figures["speak_wall_s"]
-    print(f"{'cold start':28s}`speak` of a short sentence: {cpu} s of CPU, {wall} s on the wall", flush=True)
+    print(f"{'cold start':28s}`speak` of a short sentence: {cpu} s CPU, {wall} s wall-clock", flush=True)
     return {f"start_{key}": value for key, value in figures.items()}
 
 
@@ -235,14 +236,14 @@ def _named_times(name: str, times: dict[str, float]) -> Figures:
         f"{times[f'{kind}_ms']:.0f}" for kind in ("first", "second", "other_text", "seeded")
     )
     print(
-        f"{name:28s}first sound after {first} ms; of known voices {second}, with another text {other}, "
+        f"{name:28s}first audio after {first} ms; of known voices {second}, with another text {other}, "
         f"voices drawn by seed {seeded}"
     )
     return {f"{name}_{key}": value for key, value in times.items()}
 
 
 def _against_floor(plan: Plan, name: str, floor: Floor, rounds: Sequence[Round]) -> Figures:
-    # On a CPU the time spent, not what others made it wait.
+    # CPU time on a CPU, which excludes waiting for other processes.
     seconds = median(frame["total"] for made in rounds for frame in made.frames)
     seconds /= plan.threads if plan.device == "cpu" else 1
     share = floor.seconds / seconds
@@ -285,7 +286,7 @@ def _told(name: str, rounds: Sequence[Round]) -> Figures:
 
 
 def _difference(ours: Round, native: Round) -> float:
-    """Largest difference of the two sides' audio over its rms: they must have done the same work."""
+    """Return the largest difference of the backends' audio over its rms: they must do the same work."""
     wanted = native.audio
     return float(f"{float((ours.audio - wanted).abs().max() / wanted.square().mean().sqrt()):.2g}")
 
@@ -302,9 +303,9 @@ def run(plan: Plan) -> Figures:
     Raises
     ------
     OSError
-        No room for the checkpoint (1.2 GB of the middle size) in the temporary directory.
+        If the temporary directory has no room for the checkpoint (1.2 GB for the middle size).
     DeviceError
-        The device isn't here.
+        If the device is not available.
     """
     device = pick_device(plan.device)
     native = hasattr(transformers, NATIVE_CLASS)
@@ -324,9 +325,9 @@ def run(plan: Plan) -> Figures:
         figures |= _nano() | _start()
     if not native:
         have = f"transformers {transformers.__version__}"
-        print(f"{have} has no VibeVoice of its own (5.17 and later have): no ratios")
+        print(f"{have} has no native VibeVoice (5.17 and later have one), so there are no ratios")
     if "bfloat16" not in plan.dtypes:
-        print("This CPU does not multiply bfloat16 itself: no bf16 figures")
+        print("This CPU has no bfloat16 instructions, so there are no bf16 figures")
     figures |= _about(plan, device)
     figures |= {"parameters_m": round(parameters / 1e6, 1), "native_available": native}
     figures["seconds"] = round(time.monotonic() - began, 1)
@@ -334,7 +335,7 @@ def run(plan: Plan) -> Figures:
         from vibevoice_nb.bench.plots import plot
 
         for path in plot(figures, plan.plots):
-            print(f"plotted in {path}")
+            print(f"Plot: {path}")
     return figures
 
 
@@ -368,14 +369,16 @@ def _numbers(text: str) -> tuple[int, ...]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(prog="vibevoice-nb bench", description=__doc__.split("\n")[0])
-    parser.add_argument("--threads", type=int, default=1, help="of each side (default 1)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each backend (default 1)")
     parser.add_argument("--model", choices=list(SIZES), default="mid", help="size of the model (default mid)")
-    parser.add_argument("--quick", action="store_true", help="a tiny model: shows that it runs, not how fast")
+    parser.add_argument("--quick", action="store_true", help="a tiny model, to check that the benchmark runs")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
     parser.add_argument(
-        "--contexts", type=_numbers, default=CONTEXTS, help="tokens before the frame: 300,8000"
+        "--contexts", type=_numbers, default=CONTEXTS, help="tokens before the frame, such as 300,8000"
     )
-    parser.add_argument("--rows", type=_numbers, default=(), help="scripts at once, such as 1,4,16,32")
+    parser.add_argument(
+        "--rows", type=_numbers, default=(), help="numbers of scripts at once, such as 1,4,16,32"
+    )
     parser.add_argument("--plots", type=Path, help="folder for plots (PNG)")
     parser.add_argument(
         "--weights",

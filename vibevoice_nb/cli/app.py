@@ -41,7 +41,7 @@ app.add_typer(voices_app, name="voices")
 
 
 def _set_debug(value: bool) -> None:
-    terminal.manner.debug = terminal.manner.debug or value
+    terminal.output.debug = terminal.output.debug or value
 
 
 def _show_version(value: bool) -> None:
@@ -170,7 +170,7 @@ def speak(
     from vibevoice_nb.cli.batch import Settings
     from vibevoice_nb.engine.options import GenerationOptions
 
-    terminal.manner.quiet, terminal.manner.verbose = quiet, verbose
+    terminal.output.quiet, terminal.output.verbose = quiet, verbose
     given: dict[str, float | str | None] = {
         "cfg_scale": cfg_scale,
         "num_steps": num_steps,
@@ -305,7 +305,8 @@ app.command(
 @voices_app.command("list")
 def list_voices(as_json: Json = False, debug: Debug = False) -> None:
     """List the built-in voices and those of your library."""
-    from vibevoice_nb.voices.library import VoiceLibrary, builtin_descriptions
+    from vibevoice_nb.voices.builtin import builtin_descriptions
+    from vibevoice_nb.voices.library import VoiceLibrary
 
     library = VoiceLibrary()
     builtin, own = builtin_descriptions(), library.list()
@@ -384,7 +385,8 @@ def check_voices(
 def _judge(name: str) -> tuple[float, Sequence[VoiceCheck]]:
     """Length of a recording, or of a voice by name, and what was found about it."""
     from vibevoice_nb.audio.io import read_audio
-    from vibevoice_nb.voices.library import check_voice, resolve_voice
+    from vibevoice_nb.voices.checks import check_voice
+    from vibevoice_nb.voices.resolve import resolve_voice
 
     if Path(name).exists():
         audio, about = read_audio(name)

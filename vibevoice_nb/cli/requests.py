@@ -20,14 +20,16 @@ from vibevoice_nb.script import Script, load_script, parse_script
 from vibevoice_nb.script.lines import name_key, speaker_number
 from vibevoice_nb.script.speakable import check_script, speakable
 from vibevoice_nb.script.turns import Diagnostic, label_of
-from vibevoice_nb.voices.library import Voice, builtin_voices, resolve_voice
+from vibevoice_nb.voices.builtin import builtin_voices
+from vibevoice_nb.voices.resolve import resolve_voice
+from vibevoice_nb.voices.voice import Voice
 
 STDIN = "-"
 _MAX_STDIN_BYTES = 4_000_000
 
 
 @dataclass(frozen=True)
-class Order:
+class SpeechRequest:
     """A script to speak.
 
     Attributes
@@ -45,20 +47,20 @@ class Order:
     source: str
     script: Script
     cast: dict[str, Voice]
-    asked: frozenset[str]
+    chosen: frozenset[str]
     target: Path
 
     def describe_cast(self) -> str:
         """Say who speaks with which voice, and who chose it."""
         parts = []
         for label, voice in self.cast.items():
-            chosen = "" if label in self.asked else " by default"
+            chosen = "" if label in self.chosen else " by default"
             parts.append(f"{label} -> {voice.name} ({voice.source}{chosen})")
         return ", ".join(parts)
 
 
 @dataclass(frozen=True)
-class Refusal:
+class Rejection:
     """A script that can't be spoken, and why."""
 
     source: str
@@ -66,7 +68,7 @@ class Refusal:
 
 
 class Planner:
-    """Makes orders of scripts; what several scripts share is read once.
+    """Makes requests of scripts; what several scripts share is read once.
 
     Parameters
     ----------
@@ -76,7 +78,7 @@ class Planner:
         Whether existing files may be replaced.
     show : callable
         Called with the name of a script's file and a diagnostic.
-    remark : callable
+    warn : callable
         Told what is odd about a script or a voice without keeping it from being used.
     model : str
         Whose limits the script and the voices are checked against.
@@ -91,20 +93,20 @@ class Planner:
         voices: Sequence[str],
         *,
         force: bool,
-        remark: Callable[[str], None],
+        warn: Callable[[str], None],
         show: Callable[[str, Diagnostic], None],
         model: str = NANO,
     ) -> None:
         self.model = model
         self.wanted = parse_voice_options(voices)
-        self.force, self.remark, self.show = force, remark, show
+        self.force, self.warn, self.show = force, warn, show
         self.diagnostics: dict[str, list[Diagnostic]] = {}
         """Of each script, by the name of its file."""
-        self.heard: set[str] = set()
+        self.matched: set[str] = set()
         """Of the labels in `wanted`, those that occurred in any script."""
         self._voices: dict[str, Voice] = {}
 
-    def order(self, source: str, target: Path) -> Order:
+    def request(self, source: str, target: Path) -> SpeechRequest:
         """Read a script, find its voices, check its output file.
 
         Raises
@@ -118,9 +120,9 @@ class Planner:
         speakable(script, settings.frontend, self.model)
         self._report(source, check_script(script, settings.frontend, self.model))
         labels = {turn.label: turn.speaker_index for turn in script.turns}
-        asked = {label: spec for label in labels if (spec := self._spec(label)) is not None}
-        self.heard.update(map(name_key, asked))
-        cast = {label: self.voice(spec) for label, spec in asked.items()}
+        chosen = {label: spec for label in labels if (spec := self._spec(label)) is not None}
+        self.matched.update(map(name_key, chosen))
+        cast = {label: self.voice(spec) for label, spec in chosen.items()}
         names = [voice.name for voice in cast.values()]
         for label, index in sorted(labels.items(), key=lambda item: item[1]):
             if label not in cast:
@@ -130,11 +132,11 @@ class Planner:
         ordered = {label: cast[label] for label in sorted(cast, key=labels.__getitem__)}
         if not settings.limits.follows_voices:
             for label, voice in stand_ins(ordered).items():
-                self.remark(
+                self.warn(
                     f"{source}: {self.model} cannot follow the recording {ordered[label].name}; {label} "
                     f"speaks with the built-in voice {voice.name}"
                 )
-        return Order(source, script, ordered, frozenset(asked), target)
+        return SpeechRequest(source, script, ordered, frozenset(chosen), target)
 
     def _report(
         self, source: str, diagnostics: Iterable[Diagnostic], raised: Sequence[Diagnostic] = ()
@@ -145,10 +147,10 @@ class Planner:
             if diagnostic not in raised:
                 self.show(source, diagnostic)
 
-    def check_heard(self, labels: Iterable[str]) -> None:
+    def check_unused_voices(self, labels: Iterable[str]) -> None:
         """Raise for voices of people who are none of the speakers, `labels`."""
         labels = list(dict.fromkeys(labels))
-        silent = [label for label in self.wanted if name_key(label) not in self.heard]
+        silent = [label for label in self.wanted if name_key(label) not in self.matched]
         if silent:
             close = difflib.get_close_matches(silent[0], labels, n=1)
             raise ScriptError(
@@ -163,7 +165,7 @@ class Planner:
             voice = self._voices[spec] = resolve_voice(spec)
             for check in voice.checks if voice.source != "built-in" else ():
                 if check.severity == "warning":
-                    self.remark(f"the voice {voice.name}: {check.message} ({check.remedy})")
+                    self.warn(f"the voice {voice.name}: {check.message} ({check.remedy})")
         return self._voices[spec]
 
     def _spec(self, label: str) -> str | None:
@@ -312,7 +314,7 @@ def prepare_folder(folder: Path) -> None:
 
 def plan(
     sources: Sequence[str], targets: Sequence[Path], planner: Planner
-) -> tuple[list[Order], list[Refusal]]:
+) -> tuple[list[SpeechRequest], list[Rejection]]:
     """Plan several scripts; one that can't be spoken doesn't stop the others.
 
     Raises
@@ -320,15 +322,15 @@ def plan(
     ScriptError
         For the voice of somebody who speaks in none of them.
     """
-    orders, refusals = [], []
+    requests, rejections = [], []
     for source, target in zip(sources, targets, strict=True):
         try:
-            orders.append(planner.order(source, target))
+            requests.append(planner.request(source, target))
         except VibeVoiceError as error:
-            refusals.append(Refusal(source, error))
-    if orders:
-        planner.check_heard(label for order in orders for label in order.cast)
-    return orders, refusals
+            rejections.append(Rejection(source, error))
+    if requests:
+        planner.check_unused_voices(label for request in requests for label in request.cast)
+    return requests, rejections
 
 
 def _reader(source: str) -> Callable[[Sequence[str]], Script]:

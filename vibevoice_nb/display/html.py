@@ -1,11 +1,7 @@
-"""A take in a saved notebook: a player and a waveform that need no kernel, no JavaScript and no network.
+"""HTML of a take for a saved notebook: audio and waveform without kernel, JavaScript or network.
 
-All of it is HTML with the sound and the picture inside, within a budget of bytes: first the MP3's bit rate
-goes down, then only the beginning is there, which it says, with the path of the whole.
-
->>> from vibevoice_nb import display
->>> display.default_budget = 500_000  # for all takes shown from now on
->>> display.default_budget = display.DEFAULT_BUDGET
+Audio and picture are embedded in the HTML, within a budget of bytes: first the MP3's bit rate is reduced,
+then the audio is cut to a preview, with a note that names the full file.
 """
 
 from __future__ import annotations
@@ -19,15 +15,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from vibevoice_nb import display
 from vibevoice_nb.audio.encode import encode
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.sources import AudioSource
 from vibevoice_nb.errors import AudioError, OptionError
 from vibevoice_nb.export.manifest import GENERATED, clock, summary
-
-DEFAULT_BUDGET = 2_000_000
-default_budget: int = DEFAULT_BUDGET
-"""Bytes that one take on show may add to a notebook; change it as you like."""
 
 TAKE_MIME = "application/vnd.vibevoice.take+json"
 """What a take says, for the player of our JupyterLab extension; its sound is in the HTML, once."""
@@ -89,10 +82,12 @@ def mimebundle(take: Showable, budget: int | None = None) -> dict[str, Any]:
     >>> "<audio" in bundle["text/html"], len(bundle["text/html"]) < 2_000_000
     (True, True)
     """
-    budget = default_budget if budget is None else budget
+    budget = display.default_budget if budget is None else budget
     if budget < _SMALLEST_BUDGET:
         raise OptionError(
-            f"a budget of {budget} bytes", f"at least {_SMALLEST_BUDGET}", f"{DEFAULT_BUDGET} is usual"
+            f"a budget of {budget} bytes",
+            f"at least {_SMALLEST_BUDGET}",
+            f"use {display.DEFAULT_BUDGET}",
         )
     title = take.name or "Take"
     seconds = take.source.samples / take.source.sample_rate

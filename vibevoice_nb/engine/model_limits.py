@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar
 
-from ..voices.checks import Voice
-from ..voices.library import builtin_voices, resolve_voice
+from ..voices.builtin import builtin_voices
+from ..voices.resolve import resolve_voice
+from ..voices.voice import Voice
 
 
 class VoiceWarning(UserWarning):

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ScriptError
-from .generation.prompt_cache import PromptMemory
+from .generation.prompt_cache import PromptCache
 from .tokenizer import Tokenizer
 from .vibevoice import VibeVoiceModel
 
@@ -115,7 +115,7 @@ def encode_voices(
     model: VibeVoiceModel,
     voices: Sequence[Tensor],
     generator: torch.Generator | None = None,
-    memory: PromptMemory | None = None,
+    prompt_cache: PromptCache | None = None,
 ) -> list[Tensor]:
     """Encode recordings as the frames the language model reads, with the sigma-VAE's spread.
 
@@ -126,7 +126,7 @@ def encode_voices(
         On the CPU. The spread is drawn from it in the reference's order, so that the same seed gives the same
         prompt. Without one each voice is encoded as if alone, with the spread it always has: what was read of
         a cast before needn't be read again.
-    memory : PromptMemory, optional
+    prompt_cache : PromptCache, optional
         Where voices encoded before are found again.
 
     Returns
@@ -138,7 +138,7 @@ def encode_voices(
         return []
     if generator is None:
         return [
-            encode_voices(model, [audio], torch.Generator().manual_seed(STEADY_SEED), memory)[0]
+            encode_voices(model, [audio], torch.Generator().manual_seed(STEADY_SEED), prompt_cache)[0]
             for audio in voices
         ]
     like = model.acoustic.encoder.head.bias
@@ -155,7 +155,7 @@ def encode_voices(
         # Zeros up to the longest, as in the reference's batch: its last frame sees them.
         padded = torch.nn.functional.pad(audio, (0, longest - len(audio)))[: count * model.config.hop_length]
         encode = functools.partial(_encode, model, padded.to(like))
-        mean = encode() if memory is None else memory.voice(padded, encode)
+        mean = encode() if prompt_cache is None else prompt_cache.voice(padded, encode)
         latent = mean + (spread[index] * noise[index, :count]).to(mean)
         encoded.append(model.normalize_latent(latent))
     return encoded

@@ -33,7 +33,7 @@ class SpecialTokens:
     eos: int
 
     @property
-    def legal(self) -> tuple[int, int, int, int]:
+    def valid_tokens(self) -> tuple[int, int, int, int]:
         """The tokens the model may emit, in the order logits are given."""
         return self.start, self.end, self.frame, self.eos
 
@@ -80,8 +80,8 @@ class FileTokenizer:
         self.special = SpecialTokens(*(id_ for id_ in known.values() if id_ is not None))
         self._pieces = {text: id_ for text, id_ in added.items() if _PIECE.fullmatch(text)}
         unknown = added.get(str((described.get("model") or {}).get("unk_token")))
-        self._control = {*added.values(), *self.special.legal} - {*self._pieces.values(), unknown}
-        self.highest = max(*added.values(), *self._backend.get_vocab().values(), *self.special.legal)
+        self._control = {*added.values(), *self.special.valid_tokens} - {*self._pieces.values(), unknown}
+        self.highest = max(*added.values(), *self._backend.get_vocab().values(), *self.special.valid_tokens)
         """The largest id it can give."""
 
     def encode(self, text: str) -> list[int]:
@@ -222,7 +222,7 @@ def _read_older(folder: Path) -> str:
 
 def _fitting(tokenizer: FileTokenizer, folder: Path, config: ModelConfig) -> FileTokenizer:
     """Check that the model has an embedding for every token."""
-    size, highest = config.language.vocab_size, max(tokenizer.special.legal)
+    size, highest = config.language.vocab_size, max(tokenizer.special.valid_tokens)
     highest = highest if highest >= size else tokenizer.highest
     if highest >= size:
         raise CheckpointError(

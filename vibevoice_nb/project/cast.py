@@ -15,8 +15,8 @@ from vibevoice_nb.script.json_form import json_text, looks_like_json
 from vibevoice_nb.script.lines import is_name, speaker_number
 from vibevoice_nb.script.parsing import parse_script
 from vibevoice_nb.script.turns import label_of
-from vibevoice_nb.voices.checks import Voice, load_voice
-from vibevoice_nb.voices.library import resolve_voice
+from vibevoice_nb.voices.resolve import resolve_voice
+from vibevoice_nb.voices.voice import Voice, load_voice
 
 from .history import History, inverse
 from .storage.schema import MemberRecord, checked_color, read_record

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from vibevoice_nb.engine.options import GenerationSettings
     from vibevoice_nb.export.options import ExportOptions, SaveOptions
     from vibevoice_nb.script.frontends import Frontend
-    from vibevoice_nb.voices.checks import Voice
+    from vibevoice_nb.voices.voice import Voice
 
 
 class Project:

@@ -1,22 +1,17 @@
-"""A recording becomes a voice: checked on 20 ms frames, trimmed, brought to the loudness the model expects.
+"""Checks of a reference recording: length, level, clipping, noise, offset, channels.
 
 Shapes: audio is float32 [N], 24 kHz mono; levels are float64 [N / 480], dB relative to full scale.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from vibevoice_nb.audio.io import AudioInfo, clipped_fraction, normalize_loudness, read_audio
-from vibevoice_nb.audio.pcm import SAMPLE_RATE, as_samples
-from vibevoice_nb.errors import AudioError, VoiceError
+from vibevoice_nb.audio.io import AudioInfo, clipped_fraction
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 
 MIN_SECONDS = 0.3  # two frames of the model: less is no voice at all
 GOOD_SECONDS = 3.0
@@ -281,108 +276,3 @@ def _check_file(info: AudioInfo) -> list[VoiceCheck]:
             )
         )
     return checks
-
-
-@dataclass(frozen=True, eq=False)
-class Voice:
-    """A recording the model speaks with.
-
-    Attributes
-    ----------
-    name : str
-    audio : float32 [N]
-        24 kHz mono.
-    source : str
-        Where it came from: the path, `array`, `built-in` or `library`.
-    checks : tuple of VoiceCheck
-        What was found about the recording, worst first.
-    info : AudioInfo or None
-        What the file was; None for an array.
-
-    Examples
-    --------
-    >>> Voice("hum", np.zeros(48000, dtype=np.float32), source="array").seconds
-    2.0
-    """
-
-    name: str
-    audio: np.ndarray
-    source: str
-    checks: tuple[VoiceCheck, ...] = ()
-    info: AudioInfo | None = None
-
-    @property
-    def seconds(self) -> float:
-        """Length of the audio."""
-        return self.audio.size / SAMPLE_RATE
-
-    @cached_property
-    def sha256(self) -> str:
-        """Of the samples as the model hears them (little-endian float32); kept with what is generated."""
-        return hashlib.sha256(self.audio.astype("<f4").tobytes()).hexdigest()
-
-
-def load_voice(
-    source: str | os.PathLike[str] | np.ndarray,
-    *,
-    name: str | None = None,
-    trim: bool = True,
-    normalize: bool = True,
-    max_seconds: float = MAX_VOICE_SECONDS,
-) -> Voice:
-    """Make a voice of a recording.
-
-    Parameters
-    ----------
-    source : path or float32 [N]
-        A file of any common format; or samples at 24 kHz, at most 10 minutes.
-    name : str, optional
-        By default the file's name without its suffix.
-    trim : bool
-        Cut silence off both ends, leaving 0.1 s.
-    normalize : bool
-        Bring it to -25 dBFS, as the model expects.
-    max_seconds : float
-        Longer files are refused.
-
-    Returns
-    -------
-    Voice
-        With what was found about the recording in `checks`.
-
-    Raises
-    ------
-    VoiceError
-        For a file that can't be read, and for one that can't be used: silent, under 0.3 s, over 10 minutes.
-
-    Examples
-    --------
-    >>> hum = 0.1 * np.sin(np.arange(96000, dtype=np.float32) / 20)
-    >>> voice = load_voice(np.concatenate([np.zeros(24000), hum]), name="hum")
-    >>> voice.seconds, [check.code for check in voice.checks]
-    (4.1, ['noisy'])
-    """
-    info = None
-    try:
-        if isinstance(source, np.ndarray):
-            label, audio = "array", as_samples(source).copy()
-        else:
-            audio, info = read_audio(source, max_seconds=max_seconds)
-            label = os.fspath(source)
-    except AudioError as exc:
-        raise VoiceError(exc.got, exc.expected, exc.remedy) from exc
-    checks = check_voice(audio, info)
-    if checks and checks[0].severity == "error":
-        raise VoiceError(
-            f"{label}: {checks[0].message}",
-            f"{MIN_SECONDS:g} s to {MAX_VOICE_SECONDS / 60:g} minutes of audible speech",
-            checks[0].remedy,
-        )
-    if trim:
-        start, stop = active_span(audio)
-        audio = audio[start:stop].copy()
-    if offset := find_offset(audio):
-        audio = audio - np.float32(offset)
-    if normalize:
-        audio = normalize_loudness(audio)
-    return Voice(name or (Path(label).stem if info else "voice"), audio, label, tuple(checks), info)

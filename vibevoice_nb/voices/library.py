@@ -1,4 +1,4 @@
-"""Where voices come from: the built-in ones, the person's own library on disk, a file, an array.
+"""Voice library: the user's own voices on disk.
 
 A library is a folder with one folder per voice, named as the voice: `voice.flac` (24 kHz mono, trimmed, at
 -25 dBFS) and `voice.json` (what it was made from, when, what was found, and whether the speaker agreed).
@@ -7,7 +7,6 @@ A library is a folder with one folder per voice, named as the voice: `voice.flac
 from __future__ import annotations
 
 import contextlib
-import difflib
 import errno
 import json
 import os
@@ -26,23 +25,12 @@ from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.errors import AudioError, VoiceError
 from vibevoice_nb.files import write_atomically
 from vibevoice_nb.ranges import shown
-from vibevoice_nb.voices.checks import MAX_VOICE_SECONDS, Voice, VoiceCheck, check_voice, load_voice
-from vibevoice_nb.voices.names import clean_name, derive_name, fold_name
 
-__all__ = [
-    "StoredVoice",
-    "Voice",
-    "VoiceCheck",
-    "VoiceLibrary",
-    "builtin_descriptions",
-    "builtin_voices",
-    "check_voice",
-    "clean_name",
-    "load_voice",
-    "resolve_voice",
-]
+from .builtin import builtin_voices
+from .checks import MAX_VOICE_SECONDS, VoiceCheck
+from .names import clean_name, derive_name, fold_name, unknown_voice
+from .voice import Voice, load_voice
 
-_BUILTIN = Path(__file__).parents[1] / "nano" / "voices"
 _MANIFEST_VERSION = 1
 _MANIFEST_BYTES = 64 * 1024
 
@@ -235,7 +223,7 @@ class VoiceLibrary:
         for path in folders:
             if fold_name(path.name) == fold_name(name):
                 return path
-        raise _unknown(name, [path.name for path in folders])
+        raise unknown_voice(name, [path.name for path in folders])
 
     def _check_free(self, name: str) -> None:
         if fold_name(name) in map(fold_name, builtin_voices()):
@@ -264,83 +252,6 @@ class VoiceLibrary:
                 "a folder that can be read and written",
                 "mend its permissions, free some space, or set VIBEVOICE_NB_HOME to another folder",
             ) from exc
-
-
-def builtin_voices() -> dict[str, Path]:
-    """Names and files of the voices that come with the package.
-
-    Examples
-    --------
-    >>> isinstance(builtin_voices(), dict)
-    True
-    """
-    return {entry["name"]: _BUILTIN / entry["file"] for entry in _catalogue()}
-
-
-def builtin_descriptions() -> dict[str, str]:
-    """What each voice that comes with the package sounds like.
-
-    Examples
-    --------
-    >>> builtin_descriptions().keys() == builtin_voices().keys()
-    True
-    """
-    return {entry["name"]: entry["description"] for entry in _catalogue()}
-
-
-def resolve_voice(
-    spec: str | os.PathLike[str] | np.ndarray | Voice, library: VoiceLibrary | None = None
-) -> Voice:
-    """Make a voice of whatever names one.
-
-    Parameters
-    ----------
-    spec : str, path, float32 [N] or Voice
-        A string is tried as a built-in voice, as a name in the library, as a file, in this order.
-    library : VoiceLibrary, optional
-        By default the person's own.
-
-    Returns
-    -------
-    Voice
-
-    Raises
-    ------
-    VoiceError
-        For what is none of them (close names are listed), and as `load_voice` does.
-
-    Examples
-    --------
-    >>> resolve_voice(0.1 * np.sin(np.arange(96000) / 20)).name
-    'voice'
-    """
-    if isinstance(spec, Voice):
-        return spec
-    if isinstance(spec, (np.ndarray, os.PathLike)):
-        return load_voice(spec)
-    if not isinstance(spec, str):
-        raise VoiceError(
-            f"a voice of type {type(spec).__name__}",
-            "a built-in voice's name, a name in the library, a file, samples at 24 kHz, or a Voice",
-            f"use one of these: {', '.join(builtin_voices())}",
-        )
-    for name, path in builtin_voices().items():
-        if fold_name(name) == fold_name(spec):
-            shipped = load_voice(path, name=name, trim=False)
-            return Voice(name, shipped.audio, "built-in", shipped.checks, shipped.info)
-    library = library if library is not None else VoiceLibrary()
-    if spec in library:
-        return library.get(spec)
-    path = Path(os.path.expanduser(spec))
-    if os.path.exists(path) or len(path.parts) > 1 or path.suffix[1:].isalnum():
-        return load_voice(path)
-    raise _unknown(spec, [*builtin_voices(), *(entry.name for entry in library.list())])
-
-
-def _catalogue() -> list[dict[str, str]]:
-    """The list of {name, description, file} that is shipped with the built-in voices."""
-    path = _BUILTIN / "voices.json"
-    return json.loads(path.read_text("utf-8")) if path.is_file() else []
 
 
 def _default_folder() -> Path:
@@ -381,20 +292,4 @@ def _damaged(path: Path, reason: str) -> VoiceError:
         f"the voice {path.name!r} in the library is damaged ({reason})",
         "voice.flac and voice.json as they were added",
         f"remove {path} and add the voice again",
-    )
-
-
-def _unknown(name: str, known: list[str]) -> VoiceError:
-    folded = {fold_name(candidate): candidate for candidate in known}
-    close = [folded[match] for match in difflib.get_close_matches(fold_name(name), folded, n=3, cutoff=0.5)]
-    if close:
-        remedy = f"did you mean {', '.join(close)}?"
-    elif known:
-        remedy = f"use one of these: {', '.join(sorted(known)[:12])}"
-    else:
-        remedy = "name an audio file, or add a voice to the library first"
-    return VoiceError(
-        f"the voice {name[:200]!r}, which nobody knows",
-        "a built-in voice, a voice of the library, or an audio file",
-        remedy,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
 from collections.abc import Callable
 
@@ -100,3 +101,20 @@ def _shortened(name: str, size: int) -> str:
 def fold_name(name: str) -> str:
     """Names that fold to the same are the same: Windows and macOS don't tell them apart on disk."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def unknown_voice(name: str, known: list[str]) -> VoiceError:
+    """Return the error for an unknown voice name, with close matches among the known ones."""
+    folded = {fold_name(candidate): candidate for candidate in known}
+    close = [folded[match] for match in difflib.get_close_matches(fold_name(name), folded, n=3, cutoff=0.5)]
+    if close:
+        remedy = f"did you mean {', '.join(close)}?"
+    elif known:
+        remedy = f"use one of these: {', '.join(sorted(known)[:12])}"
+    else:
+        remedy = "name an audio file, or add a voice to the library first"
+    return VoiceError(
+        f"the voice {name[:200]!r}, which nobody knows",
+        "a built-in voice, a voice of the library, or an audio file",
+        remedy,
+    )

@@ -28,7 +28,8 @@ from ..project import Project, Take
 from ..project.jobs.generation import Event, Generation, Mode
 from ..project.registry import shared_project
 from ..script.lines import name_key
-from ..voices.library import builtin_voices, resolve_voice
+from ..voices.builtin import builtin_voices
+from ..voices.resolve import resolve_voice
 
 if TYPE_CHECKING:
     from ..script import Script

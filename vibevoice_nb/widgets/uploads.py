@@ -18,8 +18,9 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from vibevoice_nb.errors import AudioError, OptionError, VibeVoiceError
-from vibevoice_nb.voices.checks import MAX_VOICE_SECONDS, Voice, load_voice
+from vibevoice_nb.voices.checks import MAX_VOICE_SECONDS
 from vibevoice_nb.voices.names import derive_name
+from vibevoice_nb.voices.voice import Voice, load_voice
 
 from .base import call
 from .channel import Buffer

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..modules.conv import Downsample, Upsample, streaming_convs
 from ..prompt import Prompt, embed_prompt, encode_voices
 from ..vibevoice import VibeVoiceModel
-from .prompt_cache import PromptMemory
+from .prompt_cache import PromptCache
 from .state import GenerationState
 from .threads import at_most_threads
 
@@ -40,7 +40,7 @@ def prefill_spoken(
     *,
     guided: bool,
     before: Tensor | None = None,
-    memory: PromptMemory | None = None,
+    prompt_cache: PromptCache | None = None,
     seed_voices: bool = True,
 ) -> Tensor:
     """Let a fresh state read a prompt and the frames that were spoken after it.
@@ -57,11 +57,11 @@ def prefill_spoken(
     spoken : SpokenFrames
         May be empty: then only the prompt is read.
     guided : bool
-        Whether the null row will be needed.
+        Whether the unconditional row will be needed.
     before : Tensor [T', Z], optional
         latent_norm of frames that sounded directly before and are not to be read again: they only fill the
         convolutions' memory.
-    memory : PromptMemory, optional
+    prompt_cache : PromptCache, optional
         What is known of voices and prompts read before.
     seed_voices : bool
         Whether the voices' spread is drawn from the state's generator, as in the reference.
@@ -72,9 +72,9 @@ def prefill_spoken(
         The sound of the last frames, exact in its last `samples_felt` samples.
     """
     with at_most_threads(model.max_threads):
-        embeds = embed_spoken(model, prompt, spoken, state.generator if seed_voices else None, memory)
-        memory = memory or PromptMemory(0)
-        memory.prefill(model.language_model, embeds[:, :-1], state.cond, prompt.before_voices)
+        embeds = embed_spoken(model, prompt, spoken, state.generator if seed_voices else None, prompt_cache)
+        prompt_cache = prompt_cache or PromptCache(0)
+        prompt_cache.prefill(model.language_model, embeds[:, :-1], state.cond, prompt.before_voices)
         return _take_over(model, embeds, state, spoken, before, guided=guided)
 
 
@@ -91,7 +91,7 @@ def _take_over(
     count = len(spoken.latent_norm)
     if guided and count:
         # From the start token on; the last frame, like any pending one, is fed by the next step.
-        model.language_model.prefill(embeds[:, -1 - count : -1], state.null)
+        model.language_model.prefill(embeds[:, -1 - count : -1], state.uncond)
     state.pending = embeds[:, -1:].clone()
     state.steps = state.frames = count
     heard = spoken.latent_norm if before is None else torch.cat((before, spoken.latent_norm))
@@ -103,10 +103,10 @@ def embed_spoken(
     prompt: Prompt,
     spoken: SpokenFrames,
     generator: torch.Generator | None = None,
-    memory: PromptMemory | None = None,
+    prompt_cache: PromptCache | None = None,
 ) -> Tensor:
     """Embed a prompt, its voices encoded here, and the frames spoken after it: [1, P + T, H]."""
-    voices = encode_voices(model, [slot.audio for slot in prompt.voices], generator, memory)
+    voices = encode_voices(model, [slot.audio for slot in prompt.voices], generator, prompt_cache)
     embeds = embed_prompt(model, prompt, voices)
     frames = model.embed_frames(spoken.latent_norm.to(embeds), spoken.semantic.to(embeds))
     return torch.cat((embeds, frames[None]), dim=1)

@@ -58,7 +58,7 @@ class GraphedFrame:
         one graph, and the host learns afterwards which tokens were taken.
         """
         frame, states = self.frame, self.frame.attached()
-        if frame.reserve(max(c.length for row in rows for c in (states[row].cond, states[row].null)) + 1):
+        if frame.reserve(max(c.length for row in rows for c in (states[row].cond, states[row].uncond)) + 1):
             self._graphs.clear()
         if tuple(rows) != self._rows:
             frame.active.copy_(torch.tensor([row in rows for row in range(frame.batch)]))
@@ -80,7 +80,7 @@ class GraphedFrame:
         if frame.choice.is_cuda:
             torch.cuda.current_stream(frame.choice.device).synchronize()  # the one wait per frame
         choices = self._choices.tolist()
-        tokens = {row: frame.special.legal[choices[row]] for row in rows}
+        tokens = {row: frame.special.valid_tokens[choices[row]] for row in rows}
         for row in rows:
             if tokens[row] != frame.special.frame:
                 states[row].generator.set_state(before[row])
@@ -94,12 +94,12 @@ class GraphedFrame:
         choose: Choose,
         draw: Draw,
     ) -> dict[int, int]:
-        frame, legal = self.frame, self.frame.special.legal
+        frame, valid = self.frame, self.frame.special.valid_tokens
         self._run("think", frame.think)
         logits = frame.logits.cpu()
         choices = {row: choose(row, logits[row]) for row in rows}
         frame.choice.copy_(torch.tensor([choices.get(row, 0) for row in range(frame.batch)]))
-        tokens = {row: legal[choice] for row, choice in choices.items()}
+        tokens = {row: valid[choice] for row, choice in choices.items()}
         speaking = [row for row in rows if tokens[row] == frame.special.frame]
         self._fill_noise(states, speaking, temperature, draw)
         self._run("act", frame.act)
@@ -121,15 +121,15 @@ class GraphedFrame:
         state.frames += speaking
         state.cond.length += 1
         if guided:
-            state.null.length = 0 if token == special.start else state.null.length + speaking
+            state.uncond.length = 0 if token == special.start else state.uncond.length + speaking
         state.finished = token == special.eos
         made = None
         if speaking:
             parts = (frame.latent_norm[row], frame.features[row, 0], frame.audio[row, 0])
             made = Frame(*(part.clone() for part in parts))
-        null = frame.hidden[frame.batch + row].clone() if guided else None
+        uncond = frame.hidden[frame.batch + row].clone() if guided else None
         hidden, logits = frame.hidden[row].clone(), frame.logits[row].clone()
-        return Step(row, token, hidden, null, logits, state.pending[0, 0].clone(), made)
+        return Step(row, token, hidden, uncond, logits, state.pending[0, 0].clone(), made)
 
     def _run(self, name: str, part: Callable[[], None]) -> None:
         # Graphs and Triton go by the current device, whatever the tensors lie on.
@@ -162,7 +162,7 @@ class GraphedFrame:
         return graph.replay
 
 
-class FramePool:
+class GraphPool:
     """An engine's graphed frames, by shape; each is lent to one generation at a time."""
 
     def __init__(self, make: Callable[..., StaticFrame] = StaticFrame) -> None:
@@ -246,7 +246,7 @@ def _trial(frame: StaticFrame) -> Trial:
     state.pending = model.embed_tokens(torch.tensor([[special.start]], device=frame.pending.device))
     graphed = GraphedFrame(frame)
     graphed.attach([state])
-    speaking = special.legal.index(special.frame)
+    speaking = special.valid_tokens.index(special.frame)
     first, *_ = [graphed.step([0], 1.0, lambda row, logits: speaking, from_seed)[0] for _ in range(WARM_UPS)]
     assert first.frame is not None
     began = time.perf_counter()

@@ -1,10 +1,10 @@
-"""The frame loop: everything that speaks is built on `generate`.
+"""Generation loop: `prefill` reads a prompt, `generate` yields frames; all speech is built on them.
 
 Shapes: B scripts under way, H hidden size, Z latent size, S solver steps, F semantic size, N samples a frame.
 
-Each step feeds one embedding to a script's conditional row and, under guidance, to its null row, in one pass
-over the weights. The null row only counts positions that lead to a frame: it is run along with the
-conditional one and its length is taken back when the token turns out to be another.
+Each step feeds one embedding to a script's conditional row and, with guidance, to its unconditional row, in
+one pass over the weights. The unconditional row keeps only positions that lead to a frame: it runs along with
+the conditional row, and its length is reset by one if the token is not a frame.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ..modules.conv import StreamState
 from ..prompt import Prompt, embed_prompt, encode_voices
 from ..tokenizer import SpecialTokens
 from ..vibevoice import VibeVoiceModel
-from .cuda_graphs import FramePool
-from .prompt_cache import PromptMemory
+from .cuda_graphs import GraphPool
+from .prompt_cache import PromptCache
 from .sampler import Sampler
 from .state import GenerationState
 from .step import Choose as Choose
@@ -37,7 +37,7 @@ def prefill(
     prompt: Prompt,
     state: GenerationState,
     voices: Sequence[Tensor] | None = None,
-    memory: PromptMemory | None = None,
+    prompt_cache: PromptCache | None = None,
     *,
     seed_voices: bool = True,
 ) -> None:
@@ -47,7 +47,7 @@ def prefill(
     ----------
     voices : sequence of Tensor [n, Z], optional
         Encoded voices; by default they are encoded here.
-    memory : PromptMemory, optional
+    prompt_cache : PromptCache, optional
         What is known of voices and prompts read before.
     seed_voices : bool
         Whether the spread of voices encoded here is drawn from the state's generator, as in the reference.
@@ -55,10 +55,10 @@ def prefill(
     with at_most_threads(model.max_threads):
         if voices is None:
             generator = state.generator if seed_voices else None
-            voices = encode_voices(model, [slot.audio for slot in prompt.voices], generator, memory)
+            voices = encode_voices(model, [slot.audio for slot in prompt.voices], generator, prompt_cache)
         embeds = embed_prompt(model, prompt, voices)
-        memory = memory or PromptMemory(0)
-        memory.prefill(model.language_model, embeds[:, :-1], state.cond, prompt.before_voices)
+        prompt_cache = prompt_cache or PromptCache(0)
+        prompt_cache.prefill(model.language_model, embeds[:, :-1], state.cond, prompt.before_voices)
         state.pending.copy_(embeds[:, -1:])
 
 
@@ -73,7 +73,7 @@ def generate(
     choose: Choose = likeliest,
     draw: Draw = from_seed,
     stop: Callable[[int], bool] = lambda row: False,
-    frames: FramePool | None = None,
+    graph_pool: GraphPool | None = None,
 ) -> Iterator[Step]:
     """Speak until every script has ended or been stopped.
 
@@ -95,7 +95,7 @@ def generate(
         Where noise comes from; by default from the state's own generator.
     stop : callable
         Asked for a script's row before each of its steps; true leaves the script where it is.
-    frames : FramePool, optional
+    graph_pool : GraphPool, optional
         Graphs to replay on CUDA, where it gives one that is free.
 
     Yields
@@ -103,7 +103,9 @@ def generate(
     Step
         In the order of the rows, step after step.
     """
-    with nullcontext() if frames is None else frames.borrow(model, states, sampler, special) as graphed:
+    with (
+        nullcontext() if graph_pool is None else graph_pool.borrow(model, states, sampler, special) as graphed
+    ):
         while rows := [row for row, state in enumerate(states) if not state.finished and not stop(row)]:
             with at_most_threads(model.max_threads):
                 if graphed is None:
@@ -125,17 +127,17 @@ def _steps(
 ) -> list[Step]:
     """Let the scripts in `rows` take one step each."""
     live = [states[row] for row in rows]
-    hidden, hidden_null = _advance(model, live, guided=sampler.guided)
-    logits = model.token_logits(hidden, special.legal)
+    hidden, hidden_uncond = _advance(model, live, guided=sampler.guided)
+    logits = model.token_logits(hidden, special.valid_tokens)
     on_host = logits.cpu()
-    tokens = [special.legal[choose(row, on_host[i])] for i, row in enumerate(rows)]
+    tokens = [special.valid_tokens[choose(row, on_host[i])] for i, row in enumerate(rows)]
     speaking = [i for i, token in enumerate(tokens) if token == special.frame]
     frames: dict[int, Frame] = {}
     if speaking:
         draws = sampler.draws_per_frame
         fresh = torch.stack([torch.stack([draw(rows[i], live[i]) for _ in range(draws)]) for i in speaking])
         fresh[:, 0] *= temperature
-        frames = _speak(model, live, speaking, hidden, hidden_null, sampler, fresh.transpose(0, 1))
+        frames = _speak(model, live, speaking, hidden, hidden_uncond, sampler, fresh.transpose(0, 1))
     for i, (state, token) in enumerate(zip(live, tokens, strict=True)):
         _settle(model, state, token, special, frames.get(i), guided=sampler.guided)
     return [
@@ -143,7 +145,7 @@ def _steps(
             row=row,
             token=tokens[i],
             hidden=hidden[i],
-            hidden_null=None if hidden_null is None else hidden_null[i],
+            hidden_uncond=None if hidden_uncond is None else hidden_uncond[i],
             logits=logits[i],
             embed=live[i].pending[0, 0].clone(),
             frame=frames.get(i),
@@ -160,7 +162,7 @@ def _advance(
     caches = [state.cond for state in live]
     if not guided:
         return model.language_model.step(pending, caches)[:, 0], None
-    caches += [state.null for state in live]
+    caches += [state.uncond for state in live]
     hidden = model.language_model.step(torch.cat((pending, pending)), caches)[:, 0]
     return hidden.chunk(2)  # type: ignore[return-value]
 
@@ -170,7 +172,7 @@ def _speak(
     live: Sequence[GenerationState],
     speaking: Sequence[int],
     hidden: Tensor,
-    hidden_null: Tensor | None,
+    hidden_uncond: Tensor | None,
     sampler: Sampler,
     fresh: Tensor,
 ) -> dict[int, Frame]:
@@ -182,8 +184,8 @@ def _speak(
     fresh = fresh.to(hidden.device)
     # Row by row: a list as an index would first be sent to the device.
     cond = torch.stack([hidden[i] for i in index])
-    null = None if hidden_null is None else torch.stack([hidden_null[i] for i in index])
-    latent_norm = sampler(cond, null, fresh[0], fresh[1:])
+    uncond = None if hidden_uncond is None else torch.stack([hidden_uncond[i] for i in index])
+    latent_norm = sampler(cond, uncond, fresh[0], fresh[1:])
     latent = model.denormalize_latent(latent_norm)[:, None]
     with _gathered([live[i].acoustic for i in index]) as acoustic:
         audio = model.acoustic.decode(latent, acoustic)  # [B, 1, N]
@@ -210,9 +212,9 @@ def _settle(
         state.frames += 1
         return
     if guided:
-        state.null.length -= 1
+        state.uncond.length -= 1
     if token == special.start:
-        state.null.length = 0
+        state.uncond.length = 0
     elif token == special.end:
         state.silence()
     state.finished = token == special.eos

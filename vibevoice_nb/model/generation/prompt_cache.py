@@ -29,7 +29,7 @@ CARD_PIECE = 512
 DEFAULT_LIMIT = 256 << 20
 
 
-class PromptMemory:
+class PromptCache:
     """Remembers until `limit` bytes are full, then forgets what was not used for longest.
 
     Parameters
@@ -41,9 +41,9 @@ class PromptMemory:
 
     Examples
     --------
-    >>> memory = PromptMemory()
-    >>> encoded = [memory.voice(torch.zeros(3200), lambda: torch.ones(1, 64)) for _ in range(2)]
-    >>> encoded[0] is encoded[1], memory.nbytes
+    >>> prompt_cache = PromptCache()
+    >>> encoded = [prompt_cache.voice(torch.zeros(3200), lambda: torch.ones(1, 64)) for _ in range(2)]
+    >>> encoded[0] is encoded[1], prompt_cache.nbytes
     (True, 256)
     """
 
@@ -53,7 +53,7 @@ class PromptMemory:
         self._lock = threading.Lock()
 
     @classmethod
-    def of(cls, language_model: LanguageModel) -> PromptMemory:
+    def of(cls, language_model: LanguageModel) -> PromptCache:
         """Make one for a model: of the usual size, but of no more than fills its context once."""
         config, like = language_model.config, language_model.norm.weight
         context = config.max_positions * position_bytes(config, like.element_size())

@@ -15,8 +15,9 @@ from typing import Any, Literal, get_args
 from vibevoice_nb.audio.io import encode_audio, read_audio
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.errors import OptionError, VibeVoiceError
-from vibevoice_nb.voices.checks import MAX_VOICE_SECONDS, Voice, VoiceCheck
+from vibevoice_nb.voices.checks import MAX_VOICE_SECONDS, VoiceCheck
 from vibevoice_nb.voices.names import fold_name
+from vibevoice_nb.voices.voice import Voice
 
 from .folder import ProjectFolder
 from .schema import is_file_name

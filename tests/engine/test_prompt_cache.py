@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.model.generation.loop import prefill
-from vibevoice_nb.model.generation.prompt_cache import PIECE, PromptMemory
+from vibevoice_nb.model.generation.prompt_cache import PIECE, PromptCache
 from vibevoice_nb.model.generation.state import GenerationState
 
 HIDDEN = 48
@@ -25,7 +25,7 @@ def _embeds(count: int, seed: int = 0) -> Tensor:
     return torch.randn(1, count, HIDDEN, generator=torch.Generator().manual_seed(seed))
 
 
-def _kv(memory: PromptMemory, embeds: Tensor) -> list[Tensor]:
+def _kv(memory: PromptCache, embeds: Tensor) -> list[Tensor]:
     lm = prepared_model().language_model
     cache = lm.new_cache()
     memory.prefill(lm, embeds, cache)
@@ -39,7 +39,7 @@ def test_only_what_comes_after_a_change_is_read_and_the_caches_are_equal_to_the_
     changed: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = Reads(prepared_model().language_model, monkeypatch)
-    memory = PromptMemory()
+    memory = PromptCache()
     first, second = _embeds(4 * PIECE + 9), _embeds(4 * PIECE + 9)
     if changed is not None:
         second[0, changed] += 1e-3
@@ -48,7 +48,7 @@ def test_only_what_comes_after_a_change_is_read_and_the_caches_are_equal_to_the_
     got = _kv(memory, second)
     known = 4 if changed is None else changed // PIECE
     assert reads.taken() == second.shape[1] - known * PIECE
-    assert all(map(torch.equal, got, _kv(PromptMemory(0), second)))
+    assert all(map(torch.equal, got, _kv(PromptCache(0), second)))
 
 
 @pytest.mark.parametrize("first", [1, 30, PIECE - 1, PIECE + 40])
@@ -56,9 +56,9 @@ def test_only_what_comes_after_a_change_is_read_and_the_caches_are_equal_to_the_
 def test_what_is_before_the_voices_is_a_piece_of_its_own(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
     lm = prepared_model().language_model
     reads = Reads(lm, monkeypatch)
-    memory = PromptMemory()
+    memory = PromptCache()
 
-    def kv(memory: PromptMemory, embeds: Tensor) -> list[Tensor]:
+    def kv(memory: PromptCache, embeds: Tensor) -> list[Tensor]:
         cache = lm.new_cache()
         memory.prefill(lm, embeds, cache, first)
         assert cache.length == embeds.shape[1]
@@ -70,7 +70,7 @@ def test_what_is_before_the_voices_is_a_piece_of_its_own(first: int, monkeypatch
     reads.taken()
     got = kv(memory, other)
     assert reads.taken() == 4 * PIECE - first
-    assert all(map(torch.equal, got, kv(PromptMemory(0), other)))
+    assert all(map(torch.equal, got, kv(PromptCache(0), other)))
     whole = lm.new_cache()
     lm.prefill(other, whole)
     for one, another in zip(got, whole.keys + whole.values, strict=True):
@@ -79,11 +79,11 @@ def test_what_is_before_the_voices_is_a_piece_of_its_own(first: int, monkeypatch
 
 @torch.inference_mode()
 def test_the_same_piece_after_another_beginning_is_another_piece() -> None:
-    memory = PromptMemory()
+    memory = PromptCache()
     first = _embeds(2 * PIECE)
     second = torch.cat((_embeds(PIECE, seed=1), first[:, PIECE:]), 1)
     _kv(memory, first)
-    assert all(map(torch.equal, _kv(memory, second), _kv(PromptMemory(0), second)))
+    assert all(map(torch.equal, _kv(memory, second), _kv(PromptCache(0), second)))
 
 
 @torch.inference_mode()
@@ -91,15 +91,15 @@ def test_reading_in_pieces_gives_the_numbers_of_reading_at_once() -> None:
     lm, embeds = prepared_model().language_model, _embeds(3 * PIECE + 5)
     cache = lm.new_cache()
     lm.prefill(embeds, cache)
-    for got, wanted in zip(_kv(PromptMemory(), embeds), cache.keys + cache.values, strict=True):
+    for got, wanted in zip(_kv(PromptCache(), embeds), cache.keys + cache.values, strict=True):
         torch.testing.assert_close(got, wanted[:, : cache.length], rtol=1e-4, atol=1e-5)
 
 
 @torch.inference_mode()
 def test_memory_is_bounded_and_forgets_ends_before_beginnings(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = PromptMemory()
+    one = PromptCache()
     _kv(one, _embeds(PIECE))
-    memory = PromptMemory(3 * one.nbytes)
+    memory = PromptCache(3 * one.nbytes)
     reads = Reads(prepared_model().language_model, monkeypatch)
     long = _embeds(5 * PIECE)
     for again in (5, 2, 2):
@@ -119,11 +119,11 @@ def test_memory_is_bounded_and_forgets_ends_before_beginnings(monkeypatch: pytes
 def test_a_small_model_does_not_remember_more_than_its_context() -> None:
     lm = prepared_model().language_model
     cache = lm.new_cache(lm.config.max_positions)
-    assert PromptMemory.of(lm).limit == cache.nbytes() < PromptMemory().limit
+    assert PromptCache.of(lm).limit == cache.nbytes() < PromptCache().limit
 
 
 def test_nothing_is_kept_without_room() -> None:
-    memory, made = PromptMemory(0), []
+    memory, made = PromptCache(0), []
     for _ in range(2):
         memory.voice(torch.zeros(9), lambda: made.append(1) or torch.zeros(1, 4))  # type: ignore[func-returns-value]
     assert len(made) == 2
@@ -131,7 +131,7 @@ def test_nothing_is_kept_without_room() -> None:
 
 
 def test_a_voice_is_known_by_its_samples() -> None:
-    memory = PromptMemory()
+    memory = PromptCache()
     audio = torch.linspace(0, 1, HOP)
     first = memory.voice(audio, lambda: torch.ones(1, 4))
     assert memory.voice(audio.clone(), lambda: torch.zeros(1, 4)) is first
@@ -141,12 +141,12 @@ def test_a_voice_is_known_by_its_samples() -> None:
     assert memory.voice(audio[:-1], lambda: torch.zeros(1, 4)) is not first
 
 
-def _said(memory: PromptMemory | None, seed: int, *, seed_voices: bool = True) -> tuple[list[Tensor], Tensor]:
+def _said(memory: PromptCache | None, seed: int, *, seed_voices: bool = True) -> tuple[list[Tensor], Tensor]:
     model = prepared_model()
     state = GenerationState.new(model, seed)
-    prefill(model, small_prompt(text=3 * PIECE), state, memory=memory, seed_voices=seed_voices)
+    prefill(model, small_prompt(text=3 * PIECE), state, prompt_cache=memory, seed_voices=seed_voices)
     asked = iter(range(4))
-    frame = SPECIAL.legal.index(SPECIAL.frame)
+    frame = SPECIAL.valid_tokens.index(SPECIAL.frame)
     steps = walk(
         model, [state], sampler_of(model), choose=lambda row, logits: frame, stop=lambda row: next(asked) > 2
     )
@@ -154,7 +154,7 @@ def _said(memory: PromptMemory | None, seed: int, *, seed_voices: bool = True) -
 
 
 def test_speech_is_the_same_to_the_bit_with_and_without_memory() -> None:
-    memory = PromptMemory()
+    memory = PromptCache()
     for seed in (1, 1, 2, 1):
         wanted, noise = _said(None, seed)
         got, got_noise = _said(memory, seed)
@@ -166,7 +166,7 @@ def test_speech_is_the_same_to_the_bit_with_and_without_memory() -> None:
 def test_another_seed_has_nothing_read_again_unless_it_draws_the_voices(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    prompt, memory = small_prompt(text=3 * PIECE), PromptMemory()
+    prompt, memory = small_prompt(text=3 * PIECE), PromptCache()
     count = len(prompt.ids) - 1
     reads = Reads(prepared_model().language_model, monkeypatch)
     first, _ = _said(memory, 1, seed_voices=False)
@@ -179,7 +179,7 @@ def test_another_seed_has_nothing_read_again_unless_it_draws_the_voices(
 
 
 def test_many_threads_may_remember_at_once() -> None:
-    memory, failed = PromptMemory(20_000), []
+    memory, failed = PromptCache(20_000), []
 
     def work(number: int) -> None:
         try:
@@ -230,7 +230,7 @@ def test_the_same_cast_is_heard_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     engine.speak("Speaker 1: Well.", ["Ruben"], seed=1, max_seconds=0.4)  # whatever is slow only once
     pairs = []
     for attempt in range(3):
-        engine.memory.clear()
+        engine.prompt_cache.clear()
         encoded.clear()
         first = first_sound(script("Morning"), seed=attempt)
         assert len(encoded) == 2

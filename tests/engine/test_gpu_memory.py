@@ -19,9 +19,9 @@ from fake_card import CardMemory, card, fake_cards, read_nothing
 from vibevoice_nb.bench.model import bench_config, special_tokens
 from vibevoice_nb.model.config import SAMPLE_RATE, parse_config
 from vibevoice_nb.model.generation import prompt_cache as remembering
-from vibevoice_nb.model.generation.cuda_graphs import FramePool
+from vibevoice_nb.model.generation.cuda_graphs import GraphPool
 from vibevoice_nb.model.generation.loop import generate, prefill
-from vibevoice_nb.model.generation.prompt_cache import PromptMemory
+from vibevoice_nb.model.generation.prompt_cache import PromptCache
 from vibevoice_nb.model.generation.sampler import Sampler
 from vibevoice_nb.model.generation.state import GenerationState
 from vibevoice_nb.model.generation.static_frame import StaticFrame
@@ -78,9 +78,9 @@ def _talk(model: VibeVoiceModel, size: str) -> None:
         ids += [special.frame] * -(-VOICE_SECONDS * SAMPLE_RATE // model.config.hop_length)
     ids += [0] * (MINUTES * TOKENS_PER_MINUTE) + [special.start]
     sampler = Sampler(model.head, STEPS, 1.3)
-    pool, state, memory = FramePool(), GenerationState.new(model, seed=0), PromptMemory()
-    prefill(model, Prompt(tuple(ids), tuple(slots)), state, memory=memory)
-    frame = special.legal.index(special.frame)
+    pool, state, memory = GraphPool(), GenerationState.new(model, seed=0), PromptCache()
+    prefill(model, Prompt(tuple(ids), tuple(slots)), state, prompt_cache=memory)
+    frame = special.valid_tokens.index(special.frame)
     walk = generate(
         model,
         [state],
@@ -88,7 +88,7 @@ def _talk(model: VibeVoiceModel, size: str) -> None:
         special,
         choose=lambda row, logits: frame,
         draw=lambda row, state: torch.zeros(model.config.head.latent_size),
-        frames=pool,
+        graph_pool=pool,
     )
     next(walk)
     (graphed,) = pool._kept.values()
@@ -115,7 +115,7 @@ def test_what_a_card_must_have(size: str, quantize: Quantize | None, gigabytes: 
     need = memory_need(_skeleton(size), torch.bfloat16, device="cuda", published_half=True, quantize=quantize)
     where = card()
     with fake_cards(where) as (memory,), torch.no_grad():
-        scored = special_tokens(bench_config(size)).legal
+        scored = special_tokens(bench_config(size)).valid_tokens
         model = load_prepared(Path(size), where, torch.bfloat16, quantize=quantize, scored=scored)
         loaded = memory.live
         assert loaded == pytest.approx(need.weights, rel=0.01)
@@ -144,7 +144,7 @@ def test_a_cache_moves_layer_by_layer() -> None:
     size, where = "mid", card()
     special = special_tokens(bench_config(size))
     with fake_cards(where) as (memory,), torch.no_grad():
-        model = load_prepared(Path(size), where, torch.bfloat16, scored=special.legal)
+        model = load_prepared(Path(size), where, torch.bfloat16, scored=special.valid_tokens)
         frame = StaticFrame(model, Sampler(model.head, STEPS, 1.3), special, 1)
         state = GenerationState.new(model, seed=0)
         before = memory.live
@@ -156,7 +156,7 @@ def test_a_cache_moves_layer_by_layer() -> None:
         assert large > 1.9 * small
         layers = 2 * model.config.language.num_layers
         assert memory.peak - memory.live < 1.1 * small / layers
-        assert state.cond.capacity == state.null.capacity == frame.capacity
+        assert state.cond.capacity == state.uncond.capacity == frame.capacity
 
 
 def test_memory_is_followed() -> None:

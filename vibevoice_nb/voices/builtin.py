@@ -1,0 +1,36 @@
+"""Built-in voices: the reference recordings that ship with nano."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+_BUILTIN = Path(__file__).parents[1] / "nano" / "voices"
+
+
+def builtin_voices() -> dict[str, Path]:
+    """Names and files of the voices that come with the package.
+
+    Examples
+    --------
+    >>> isinstance(builtin_voices(), dict)
+    True
+    """
+    return {entry["name"]: _BUILTIN / entry["file"] for entry in _catalogue()}
+
+
+def builtin_descriptions() -> dict[str, str]:
+    """What each voice that comes with the package sounds like.
+
+    Examples
+    --------
+    >>> builtin_descriptions().keys() == builtin_voices().keys()
+    True
+    """
+    return {entry["name"]: entry["description"] for entry in _catalogue()}
+
+
+def _catalogue() -> list[dict[str, str]]:
+    """The list of {name, description, file} that is shipped with the built-in voices."""
+    path = _BUILTIN / "voices.json"
+    return json.loads(path.read_text("utf-8")) if path.is_file() else []
