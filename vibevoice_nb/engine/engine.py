@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..audio.sinks import MemorySink, Sink
-from ..errors import OptionError, ScriptError, VoiceError
+from ..errors import OptionError, ScriptError
 from ..model.config import SAMPLE_RATE
 from ..model.generation.cuda_graphs import GraphPool, one_device
 from ..model.generation.prompt_cache import PromptCache
@@ -40,20 +40,16 @@ from ..script.frontends import Frontend
 from ..script.passages import cut
 from ..script.speakable import ScriptWarning, check_script, speakable
 from ..script.turns import CHARS_PER_SECOND
-from ..voices.builtin import builtin_voices
-from ..voices.resolve import resolve_voice
+from ..voices.casting import Voices, cast_voices, stand_in_message, stand_ins
 from ..voices.voice import Voice
 from .defaults import PUBLISHED, ModelSettings, model_settings
 from .jobs import Cancelled, Job, Passage, Report, run_jobs, speak_jobs
-from .model_limits import ModelLimits, OddLength, VoiceWarning, stand_ins
+from .model_limits import ModelLimits, OddLength, VoiceWarning
 from .options import GenerationOptions, GenerationSettings
 from .speech import Speech
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-VoiceSpec = str | Path | Voice | NDArray[np.float32]
-Voices = Mapping[int | str, VoiceSpec] | Sequence[VoiceSpec] | VoiceSpec
 
 _BREATH_MS = 200
 """Silence between passages that the script didn't ask to part: what speakers leave between their turns."""
@@ -405,66 +401,13 @@ class Engine:
         labels = {turn.speaker_index: turn.label for turn in script.turns}
         for index, voice in voices.items():
             if voice is not cast[index]:
-                warnings.warn(
-                    f"{self.name} cannot follow the recording {cast[index].name!r}: {labels[index]} speaks "
-                    f"with the built-in voice {voice.name}",
-                    VoiceWarning,
-                    stacklevel=5,
-                )
+                message = stand_in_message(self.name, labels[index], cast[index], voice)
+                warnings.warn(message, VoiceWarning, stacklevel=5)
         return voices
 
     def _cast(self, script: Script, voices: Voices | None) -> dict[int, Voice]:
-        """Find each speaker's voice; nobody gets another's silently."""
-        speakers = {turn.speaker_index: turn for turn in script.turns}
-        if voices is None:
-            return {index: resolve_voice(list(builtin_voices())[index]) for index in speakers}
-        if isinstance(voices, (str, Path, Voice, np.ndarray)):
-            voices = [voices]
-        if isinstance(voices, Mapping):
-            wanted = {str(key).strip().casefold(): spec for key, spec in voices.items()}
-            if len(wanted) < len(voices):
-                raise ScriptError(
-                    f"two voices for one speaker among {shown(list(voices))}",
-                    "one voice for each speaker",
-                    "drop one of them",
-                )
-            cast = {}
-            for index, turn in speakers.items():
-                names = (str(turn.speaker), turn.label)
-                found = [wanted.pop(name.casefold()) for name in names if name.casefold() in wanted]
-                if len(found) > 1:
-                    raise ScriptError(
-                        f"two voices for {turn.label}", "one voice for each speaker", "drop one of them"
-                    )
-                if found:
-                    cast[index] = resolve_voice(found[0])
-            if wanted:
-                raise ScriptError(
-                    f"a voice for {', '.join(wanted)}, who says nothing in the script",
-                    f"voices for {', '.join(turn.label for turn in speakers.values())}",
-                    "correct the speaker's name",
-                )
-        elif not _is_list(voices):
-            raise VoiceError(
-                f"voices of type {type(voices).__name__}",
-                "a voice, a list of voices, or a dictionary from speakers to voices",
-                'write voices={"Speaker 1": "Ada"}, for example',
-            )
-        else:
-            order = sorted(speakers)
-            if len(voices) != len(order):
-                raise ScriptError(
-                    f"{len(voices)} voices for {len(order)} speakers",
-                    "one voice per speaker",
-                    "add or drop voices",
-                )
-            cast = {index: resolve_voice(spec) for index, spec in zip(order, voices, strict=True)}
-        silent = [turn.label for index, turn in speakers.items() if index not in cast]
-        if voices and silent:
-            raise ScriptError(
-                f"no voice for {', '.join(silent)}", "a voice for every speaker", "give each of them a voice"
-            )
-        return cast
+        indices = {turn.label: turn.speaker_index for turn in script.turns}
+        return {indices[label]: voice for label, voice in cast_voices(indices, voices).items()}
 
     def _speech(self, job: Job) -> Speech:
         return Speech(
