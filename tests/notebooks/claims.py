@@ -6,8 +6,8 @@ CLAIMS: dict[str, dict[str, str]] = {
     "01-quickstart.ipynb": {
         "01-10": """
 assert before[:2] == after[:2] and before[2] != after[2], "speaks that line only"
-assert [turn.state for turn in studio.work.turns] == ["spoken"] * 3
-assert studio.work.path.name == "quickstart.vibevoice"
+assert [turn.state for turn in studio.project.turns] == ["spoken"] * 3
+assert studio.project.path.name == "quickstart.vibevoice"
 """,
         "01-15": """
 from vibevoice_nb.audio.io import read_audio

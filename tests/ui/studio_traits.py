@@ -179,11 +179,11 @@ def studio_traits(**more: Any) -> dict[str, Any]:
         "position": 0.0,
         "playing": False,
         "job": {"id": "", "state": "idle", "turns": [], "message": ""},
-        "project": {
+        "project_state": {
             "name": "episode",
             "path": "/home/anna/episode.vibevoice",
             "read_only": False,
-            "note": "",
+            "holder": "",
         },
         "can_undo": "",
         **more,

@@ -68,13 +68,13 @@ def test_no_english_is_left(chinese: Callable[..., Any]) -> None:
     "traits",
     [
         {"script": "", "turns": [], "takes": {}, "speakers": [], "take": {}},
-        {"project": {"name": "episode", "path": "/work", "read_only": True, "note": ""}},
+        {"project_state": {"name": "episode", "path": "/work", "read_only": True, "note": ""}},
         {
-            "project": {
+            "project_state": {
                 "name": "episode",
                 "path": "/work",
                 "read_only": False,
-                "note": "",
+                "holder": "",
                 "problem": "the folder is gone",
                 "unsaved": True,
                 "actions": ["recreate", "retry", "save_copy"],
@@ -89,7 +89,7 @@ def test_no_english_is_left(chinese: Callable[..., Any]) -> None:
                 "dtype": "",
                 "memory": 0,
                 "message": "",
-                "loaded": 0.4,
+                "fraction": 0.4,
             }
         },
     ],

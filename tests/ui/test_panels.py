@@ -37,7 +37,7 @@ def test_loading_the_model_has_its_own_progress_bar(studio: Callable[..., Any], 
         theme=theme,
         speakers=consenting(),
         job={"id": "j1", "state": "loading", "turns": ["t3", "t5"], "message": ""},
-        model_state={**model, "state": "loading", "loaded": 0.4},
+        model_state={**model, "state": "loading", "fraction": 0.4},
     )
     transport = mounted.page.get_by_role("region", name="Generate")
     transport.get_by_text("Loading nano… 40 %").wait_for()
@@ -53,7 +53,7 @@ def test_a_job_ends_with_its_kernel(studio: Callable[..., Any]) -> None:
     mounted = studio(speakers=consenting(), job=job)
     transport = mounted.page.get_by_role("region", name="Generate")
     transport.get_by_role("button", name="Stop").wait_for()
-    mounted.receive = lambda content, buffers: None  # nobody answers
+    mounted.receive = lambda content, buffers: None  # no reply
     mounted.page.evaluate("() => harness.model.emit('comm_live_update')")
     transport.get_by_role("button", name="Stop").wait_for(state="hidden")
 
@@ -320,7 +320,7 @@ def test_sweep(mount: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("name", ["voices", "controls"])
 def test_panels_alone(mount: Callable[..., Any], name: str) -> None:
     traits = studio_traits()
-    for trait in ("job", "project", "turns"):
+    for trait in ("job", "project_state", "turns"):
         del traits[trait]
     mounted = mount(name, traits=traits, methods=SOUND)
     assert faults(mounted.page) == []

@@ -16,7 +16,7 @@ GONE = {
     "name": "episode",
     "path": "/home/anna/episode.vibevoice",
     "read_only": False,
-    "note": "",
+    "holder": "",
     "problem": "/home/anna/episode.vibevoice was deleted or moved while it was open",
     "unsaved": True,
     "actions": ["recreate", "save_copy"],
@@ -26,7 +26,7 @@ SAVED = {**GONE, "problem": "", "unsaved": False, "actions": []}
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_project_whose_folder_is_gone(studio: Callable[..., Any], theme: str) -> None:
-    mounted = studio(theme, methods={"recreate_project": lambda **_: {}}, project=GONE)
+    mounted = studio(theme, methods={"recreate_project": lambda **_: {}}, project_state=GONE)
     page = mounted.page
     alert = page.get_by_role("alert")
     assert "This project is not saved." in alert.inner_text() and "was deleted or moved" in alert.inner_text()
@@ -38,17 +38,17 @@ def test_a_project_whose_folder_is_gone(studio: Callable[..., Any], theme: str) 
     assert page.evaluate("() => document.activeElement.textContent") == "Recreate here"
     page.get_by_role("button", name="Recreate here").click()
     wait_for_call(mounted, "recreate_project")
-    mounted.set(project=SAVED)
+    mounted.set(project_state=SAVED)
     alert.wait_for(state="hidden")
     page.get_by_text("Not saved").wait_for(state="hidden")
 
 
 def test_a_generation_without_its_folder_says_so_once(studio: Callable[..., Any]) -> None:
     def gone(**_: Any) -> Any:
-        mounted.set(project={**GONE, "unsaved": False})
+        mounted.set(project_state={**GONE, "unsaved": False})
         raise ProjectError(GONE["problem"], "the project's folder", "recreate it here (project.recreate())")
 
-    mounted = studio(methods={"generate": gone}, project=SAVED, speakers=consenting())
+    mounted = studio(methods={"generate": gone}, project_state=SAVED, speakers=consenting())
     page = mounted.page
     page.get_by_role("button", name="Generate", exact=False).first.click()
     page.get_by_role("button", name="Show options").wait_for()
@@ -63,7 +63,7 @@ def test_a_copy_elsewhere(studio: Callable[..., Any]) -> None:
             raise ProjectError(f"{path}, which is there", "a new name", "choose another name")
         return {}
 
-    mounted = studio(methods={"save_copy": taken}, project=GONE)
+    mounted = studio(methods={"save_copy": taken}, project_state=GONE)
     page = mounted.page
     page.get_by_role("button", name="Save a copy elsewhere").click()
     path = page.get_by_label("Folder for the copy")
@@ -81,7 +81,7 @@ def test_a_full_disk_can_be_tried_again(studio: Callable[..., Any]) -> None:
         raise ProjectError("the disk is full", "studio for the script", "free some space")
 
     problem = {**GONE, "problem": "the disk is full", "actions": ["retry", "save_copy"]}
-    mounted = studio(methods={"save_again": full}, project=problem)
+    mounted = studio(methods={"retry_save": full}, project_state=problem)
     page = mounted.page
     page.get_by_role("button", name="Try again").click()
     page.get_by_text("To fix it: free some space.").wait_for()

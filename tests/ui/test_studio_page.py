@@ -41,8 +41,8 @@ def test_nothing_sticks_out(studio: Callable[..., Any]) -> None:
 
 
 def test_read_only(studio: Callable[..., Any]) -> None:
-    project = {"name": "episode", "path": "/work", "read_only": True, "note": "another kernel works on it"}
-    page = studio(project=project).page
+    project = {"name": "episode", "path": "/work", "read_only": True, "holder": "another kernel works on it"}
+    page = studio(project_state=project).page
     assert page.get_by_text("another kernel works on it").is_visible()
     assert page.get_by_role("button", name="Delete take 1").is_disabled()
     assert page.get_by_label("Voice of Anna", exact=True).is_disabled()

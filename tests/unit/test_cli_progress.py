@@ -19,7 +19,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     monkeypatch.setattr(
         terminal, "err", Console(file=text, force_terminal=True, width=160, color_system=None)
     )
-    monkeypatch.setattr(terminal.manner, "quiet", False)
+    monkeypatch.setattr(terminal.output, "quiet", False)
     return text
 
 

@@ -122,15 +122,15 @@ def test_the_studio_shows_it(tmp_path: Path) -> None:
         assert [turn["state"] for turn in studio.turns] == ["unspoken", "unspeakable", "unspoken"]
         assert "nothing to speak" in studio.turns[1]["reason"]
         assert [item["line"] for item in studio.diagnostics if "nano" in item["message"]] == [2]
-        studio.work.set_voice("Anna", "Ada")
-        studio.work.set_voice("Ben", "Kai")
+        studio.project.set_voice("Anna", "Ada")
+        studio.project.set_voice("Ben", "Kai")
         job = studio.generate()
         assert studio.turns[1]["state"] == "unspeakable"
         job.result(180)
         assert [turn["state"] for turn in studio.turns] == ["spoken", "unspeakable", "spoken"]
         assert studio.job["state"] == "finished"
         for turn in (studio.turns[0], studio.turns[2]):
-            studio.work.delete_take(turn["chosen"])
+            studio.project.delete_take(turn["chosen"])
         assert studio.model_limits["languages"] == ["en"] and not studio.model_limits["follows_voices"]
         assert "nano speaks English only." in studio.model_limits["sentences"]
         studio.set_trait("model", "vibevoice/VibeVoice-1.5B-hf")
@@ -145,8 +145,8 @@ def test_the_studio_shows_it(tmp_path: Path) -> None:
 def test_the_cast_names_the_voice_that_is_used_instead(tmp_path: Path) -> None:
     studio = Studio(tmp_path / "show", script="Anna: Hello.\nBen: Hi.")
     try:
-        studio.work.set_voice("Anna", "Ada")
-        studio.work.set_voice("Ben", (0.1 * np.sin(np.arange(96000) / 20)).astype(np.float32))
+        studio.project.set_voice("Anna", "Ada")
+        studio.project.set_voice("Ben", (0.1 * np.sin(np.arange(96000) / 20)).astype(np.float32))
         assert [row["voice"]["stand_in"] for row in studio.speakers] == ["", "Ruben"]
         studio.set_trait("model", "vibevoice/VibeVoice-1.5B-hf")
         assert [row["voice"]["stand_in"] for row in studio.speakers] == ["", ""]
@@ -191,22 +191,26 @@ def test_the_web_demo_says_it_and_skips_it() -> None:
     pytest.importorskip("gradio")
     from vibevoice_nb.web.limits import Limits
     from vibevoice_nb.web.page import _remarker
-    from vibevoice_nb.web.service import Booth, Order
+    from vibevoice_nb.web.service import DemoService, SpeechRequest
 
     script, big = "Anna: Hello.\nBen: 你好。", "vibevoice/VibeVoice-1.5B-hf"
     assert "nano has nothing to speak in" in _remarker(Limits(), "nano")(script)
     assert "nothing to speak" not in _remarker(Limits(), big)(script)
     with tempfile.TemporaryDirectory() as folder:
-        booth = Booth("nano", Limits(), Path(folder), device="cpu", dtype="float32")
-        order = Order("Anna: Hello.\nBen: 你好。", ("Ada", "Kai", "Ruben", "Alasdair"), num_steps=2, seed=1)
-        *_, last = booth.speak(order, "visitor")
+        service = DemoService("nano", Limits(), Path(folder), device="cpu", dtype="float32")
+        request = SpeechRequest(
+            "Anna: Hello.\nBen: 你好。", ("Ada", "Kai", "Ruben", "Alasdair"), num_steps=2, seed=1
+        )
+        *_, last = service.speak(request, "visitor")
         assert last.files and "1 turn skipped" in last.words
         hum = write_audio(Path(folder) / "hum.wav", hummed())
-        order = Order("Anna: Hello.", order.voices, (hum, None, None, None), True, num_steps=2, seed=1)
-        *_, last = booth.speak(order, "visitor")
+        request = SpeechRequest(
+            "Anna: Hello.", request.voices, (hum, None, None, None), True, num_steps=2, seed=1
+        )
+        *_, last = service.speak(request, "visitor")
         assert "it cannot follow recordings and used Ada instead" in last.words
         with pytest.raises(ScriptError, match="nano has nothing to speak"):
-            list(booth.speak(Order("Ben: 你好。", order.voices, num_steps=2), "visitor"))
+            list(service.speak(SpeechRequest("Ben: 你好。", request.voices, num_steps=2), "visitor"))
 
 
 def test_the_editor_alone_marks_turns_without_letters() -> None:

@@ -31,8 +31,8 @@ from web_helpers import LONG, SHORT, VOICES, Server, Visitor, first, recording, 
 
 from vibevoice_nb.web import server as web
 from vibevoice_nb.web.limits import Limits
-from vibevoice_nb.web.service import Booth, Order
-from vibevoice_nb.web.voila import open_room
+from vibevoice_nb.web.service import DemoService, SpeechRequest
+from vibevoice_nb.web.voila import open_studio
 
 FRAME = 3200 / 24_000
 LIMITS = Limits(max_minutes=1, queue=8, max_steps=10, upload_megabytes=1, voice_seconds=20)
@@ -130,7 +130,7 @@ def test_what_waits_can_be_withdrawn(server: Server, visitor: Visitor) -> None:
     visitor.stop()
     other.stop()
     assert "before its turn" in job.result(timeout=30)[1]
-    assert "all was said" in visitor.speak(SHORT)[0] and not server.booth._waiting
+    assert "all was said" in visitor.speak(SHORT)[0] and not server.service._waiting
 
 
 def test_who_goes_away_makes_room(server: Server) -> None:
@@ -140,26 +140,26 @@ def test_who_goes_away_makes_room(server: Server) -> None:
     _until_it_speaks(server)
     job.cancel()
     assert "all was said" in server.visitor().speak(SHORT)[0]
-    assert not server.booth._jobs
+    assert not server.service._jobs
 
 
 def test_stop_takes_a_frame(server: Server) -> None:
-    reports = server.booth.speak(Order(LONG, VOICES, num_steps=5), "direct")
+    reports = server.service.speak(SpeechRequest(LONG, VOICES, num_steps=5), "direct")
     next(reports)
-    job = server.booth._jobs["direct"]
+    job = server.service._jobs["direct"]
     _until_it_speaks(server)
     before = job.progress.seconds
-    assert server.booth.stop("direct")
+    assert server.service.stop("direct")
     assert "stopped" in list(reports)[-1].words
     assert job.progress.seconds - before < 2.5 * FRAME  # the one under way, one begun before the stop
-    assert not server.booth.stop("direct")
+    assert not server.service.stop("direct")
 
 
 def test_it_stops_by_itself_at_the_limit(server: Server, tmp_path: Path) -> None:
-    booth = Booth("nano", Limits(max_minutes=0.1), tmp_path, device="cpu", dtype="float32")
+    service = DemoService("nano", Limits(max_minutes=0.1), tmp_path, device="cpu", dtype="float32")
     # 6 s by estimate; so slow a voice is rare, but the estimate is no promise.
-    booth.limits = Hopeful(max_minutes=0.1)
-    last = list(booth.speak(Order(LONG, VOICES, num_steps=1), "me"))[-1]
+    service.limits = Hopeful(max_minutes=0.1)
+    last = list(service.speak(SpeechRequest(LONG, VOICES, num_steps=1), "me"))[-1]
     assert "stopped" in last.words and 6 <= _seconds(last.files[1]) < 15
 
 
@@ -254,11 +254,11 @@ def test_old_files_are_deleted(server: Server, visitor: Visitor) -> None:
     job = visitor.submit(SHORT)
     address = first(job)
     job.result(timeout=60)
-    live = server.booth.stream(Path(address).stem)
+    live = server.service.stream(Path(address).stem)
     assert live is not None
     os.utime(live.path, (0, 0))
-    server.booth.forget_old()
-    assert not live.path.parent.exists() and server.booth.stream(Path(address).stem) is None
+    server.service.forget_old()
+    assert not live.path.parent.exists() and server.service.stream(Path(address).stem) is None
 
 
 def test_everything_of_visitors_is_deleted_at_the_end() -> None:
@@ -275,7 +275,7 @@ def test_only_this_machine_unless_said_otherwise() -> None:
 def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(VibeVoiceError, match=r"vibevoice-nb\[web\]"):
-        web.build_app(Booth("nano", Limits(), tmp_path))
+        web.build_app(DemoService("nano", Limits(), tmp_path))
     monkeypatch.setitem(sys.modules, "voila.app", None)
     result = CliRunner().invoke(app, ["web", "--voila", "--port", "0"])
     assert result.exit_code == 2 and "pip install voila" in result.stderr
@@ -283,21 +283,21 @@ def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_it_is_loaded_as_it_was_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Device, type and bits reach the engine of the demo, and that of the Studio behind Voila."""
-    booth = Booth("nano", Limits(), tmp_path, device="cpu", dtype="float32", quantize="int8")
-    booth.load()
+    service = DemoService("nano", Limits(), tmp_path, device="cpu", dtype="float32", quantize="int8")
+    service.load()
     how = {"device": "cpu", "dtype": "float32", "quantize": "int8"}
     engine = engines.get("nano", **how)
     assert engine is not None and engine.quantize == "int8"
     opened: list[dict[str, Any]] = []
 
     def launch(arguments: list[str]) -> None:
-        room = open_room()
+        room = open_studio()
         opened.append(room.model_state)
         room.close()
 
     voila = pytest.importorskip("voila.app", reason="needs Voila: pip install voila")
     monkeypatch.setattr(voila.Voila, "launch_instance", launch)
-    monkeypatch.setenv("VIBEVOICE_NB_ROOM", "{}")  # so that both are as before in the end
+    monkeypatch.setenv("VIBEVOICE_NB_VOILA", "{}")  # so that both are as before in the end
     monkeypatch.setenv("JUPYTER_TOKEN", "")
     arguments = [part for name, value in how.items() for part in (f"--{name}", value)]
     result = CliRunner().invoke(app, ["web", "--voila", "--port", "0", *arguments])
@@ -312,7 +312,7 @@ def test_importing_the_package_brings_no_gradio() -> None:
 
 def _until_it_speaks(server: Server) -> None:
     end = time.monotonic() + 60
-    while not any(job.progress.seconds for job in list(server.booth._jobs.values())):
+    while not any(job.progress.seconds for job in list(server.service._jobs.values())):
         assert time.monotonic() < end, "nobody speaks"
         time.sleep(0.01)
 

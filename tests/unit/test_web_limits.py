@@ -31,7 +31,7 @@ from vibevoice_nb.web.limits import Limits, read_script
 from vibevoice_nb.web.live_mp3 import LiveMp3
 from vibevoice_nb.web.markdown import in_markdown
 from vibevoice_nb.web.page import _remarker
-from vibevoice_nb.web.service import Booth
+from vibevoice_nb.web.service import DemoService
 
 LIMITS = Limits(
     max_minutes=1,
@@ -78,15 +78,15 @@ def test_finished_live_sound_keeps_no_threads(tmp_path: Path) -> None:
 
 def test_announced_visitors_are_bounded_and_expire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(booth_module, "_MAX_WAITING", 5)
-    booth = Booth("nano", Limits(keep_minutes=1), tmp_path)
+    service = DemoService("nano", Limits(keep_minutes=1), tmp_path)
     for number in range(20):
-        booth.expect(f"visitor {number}")
-    assert list(booth._waiting) == [f"visitor {number}" for number in range(15, 20)]
-    assert not booth.stop("visitor 3") and booth.stop("visitor 19")
+        service.expect(f"visitor {number}")
+    assert list(service._waiting) == [f"visitor {number}" for number in range(15, 20)]
+    assert not service.stop("visitor 3") and service.stop("visitor 19")
     later = time.time() + 61
     monkeypatch.setattr(time, "time", lambda: later)
-    booth.forget_old()
-    assert not booth._waiting
+    service.forget_old()
+    assert not service._waiting
 
 
 def test_long_session_names_are_refused(server: Server) -> None:
@@ -95,7 +95,7 @@ def test_long_session_names_are_refused(server: Server) -> None:
         answer = httpx.post(f"{server.url}gradio_api/{path}", json=body)
         assert answer.status_code == 400 and "session name" in answer.text
     huge = httpx.post(f"{server.url}gradio_api/run/wait", json={"data": [], "session_hash": "x" * 4_000_000})
-    assert huge.status_code == 413 and not server.booth._waiting
+    assert huge.status_code == 413 and not server.service._waiting
 
 
 # --- uploads ------------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def test_the_sum_of_an_addresss_uploads_is_limited(streamed: bool) -> None:
         assert [answer.status_code for answer in answers] == [200, 200, 200, 413, 413]
         assert "3 MB of recordings from your network address" in answers[-1].text
         assert "Try again" in answers[-1].text
-        stored = sum(file.stat().st_size for file in server.booth._folder.rglob("*") if file.is_file())
+        stored = sum(file.stat().st_size for file in server.service._folder.rglob("*") if file.is_file())
         assert stored < 3_000_000
         assert upload(server, 1_200_000, streamed=streamed).status_code == 413
 

@@ -15,7 +15,7 @@ import numpy as np
 from vibevoice_nb.audio.io import write_audio
 from vibevoice_nb.web.limits import Limits
 from vibevoice_nb.web.server import serving, visitors_folder
-from vibevoice_nb.web.service import Booth
+from vibevoice_nb.web.service import DemoService
 
 SHORT = "Speaker 1: Good morning."
 LONG = 6 * "Speaker 1: The sun is out and the sea is warm.\nSpeaker 2: So let us go and take a swim.\n"
@@ -25,8 +25,8 @@ VOICES = ("Ada", "Ruben", "Alasdair", "Kai")
 class Server:
     """A web demo under way."""
 
-    def __init__(self, booth: Booth, url: str) -> None:
-        self.booth, self.url = booth, url
+    def __init__(self, service: DemoService, url: str) -> None:
+        self.service, self.url = service, url
 
     def visitor(self) -> Visitor:
         return Visitor(self.url)
@@ -38,10 +38,10 @@ class Server:
 @contextlib.contextmanager
 def web_server(limits: Limits, hosts: Sequence[str] | None = ()) -> Iterator[Server]:
     with visitors_folder() as folder:
-        booth = Booth("nano", limits, folder, device="cpu", dtype="float32")
-        booth.load()
-        with serving(booth, "127.0.0.1", 0, hosts) as url:
-            yield Server(booth, url)
+        service = DemoService("nano", limits, folder, device="cpu", dtype="float32")
+        service.load()
+        with serving(service, "127.0.0.1", 0, hosts) as url:
+            yield Server(service, url)
 
 
 class Visitor:

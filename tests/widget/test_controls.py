@@ -95,7 +95,7 @@ class _Value(ipywidgets.ValueWidget):
         traitlets.link((controls, name), (self, "value"))
 
 
-class Shelf:
+class FakeRegistry:
     """Holds a word for each model, at once."""
 
     def __init__(self) -> None:
@@ -113,7 +113,7 @@ class Shelf:
 
 
 def test_load_and_unload(controls: GenerationControls, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "engines", Shelf())
+    monkeypatch.setattr(models, "engines", FakeRegistry())
     monkeypatch.setattr(models, "describe", lambda _: LoadedInfo("nano", "cpu", "float32", 112))
     page = FakePage(controls)
     states: list[str] = []
@@ -127,7 +127,7 @@ def test_load_and_unload(controls: GenerationControls, monkeypatch: pytest.Monke
 
 
 def test_a_mirror_is_named(controls: GenerationControls, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "engines", Shelf())
+    monkeypatch.setattr(models, "engines", FakeRegistry())
     monkeypatch.setattr(models, "describe", lambda _: LoadedInfo("a/b", "cpu", "float32", 1, "c/d@1904eae3"))
     controls.model = "a/b"
     FakePage(controls).call("load_model")
@@ -145,9 +145,9 @@ def test_a_model_that_is_not_there_is_said(controls: GenerationControls, tmp_pat
 def test_loading_says_how_far_it_is() -> None:
     """A large model takes minutes: whole tenths of the weights, in order."""
     told: list[dict[str, Any]] = []
-    keeper = models.ModelKeeper(told.append, device="cpu", dtype="float32")
+    loader = models.ModelLoader(told.append, device="cpu", dtype="float32")
     models.engines.unload("nano")
-    keeper.engine("nano")
+    loader.engine("nano")
     loading = [state["message"] for state in told if state["state"] == "loading"]
     shares = [int(message.split()[0]) for message in loading if "%" in message]
     assert loading[0] == "loading …" and told[-1]["state"] == "ready"

@@ -12,7 +12,7 @@ import pytest
 from vibevoice_nb import display
 from vibevoice_nb.project import Project
 from vibevoice_nb.widgets import lab_document as document
-from vibevoice_nb.widgets.library import Shelf
+from vibevoice_nb.widgets.library import LibraryBrowser
 
 
 @pytest.fixture(autouse=True)
@@ -20,13 +20,13 @@ def fresh() -> Iterator[None]:
     budget = display.default_budget
     yield
     display.default_budget = budget
-    for room in document._rooms.values():
-        room.close()
-    document._rooms.clear()
+    for studio in document._widgets.values():
+        studio.close()
+    document._widgets.clear()
 
 
 def show(folder: Path, text: str = "", **more: Any) -> dict[str, Any]:
-    asked = {"room": "studio", "root": str(folder), "path": "talk.vvscript", "text": text, **more}
+    asked = {"view": "studio", "root": str(folder), "path": "talk.vvscript", "text": text, **more}
     return dict(document.show(json.dumps(asked)).data)
 
 
@@ -45,7 +45,7 @@ def test_a_new_file_begins_as_the_page_wishes(folder: Path) -> None:
     assert (again["script"], again["num_steps"]) == ("Anna: Hi there.", 7)
 
 
-def test_pages_share_a_room(folder: Path) -> None:
+def test_pages_share_a_studio(folder: Path) -> None:
     assert show(folder)["comm"] == show(folder)["comm"]
 
 
@@ -56,11 +56,11 @@ def test_an_empty_file_takes_the_script_of_its_project(folder: Path) -> None:
 
 def test_a_project_that_is_in_use_is_only_read(folder: Path) -> None:
     with pytest.warns(UserWarning, match="read-only"), Project.create(folder / "talk", "Ben: Mine.") as mine:
-        assert show(folder, "Anna: Hi.")["state"]["project"]["read_only"]
+        assert show(folder, "Anna: Hi.")["state"]["project_state"]["read_only"]
         assert mine.script_text == "Ben: Mine."
 
 
-@pytest.mark.parametrize("asked", [{"path": "none.vvscript"}, {"room": "attic"}])
+@pytest.mark.parametrize("asked", [{"path": "none.vvscript"}, {"view": "attic"}])
 def test_what_is_wrong_is_said(folder: Path, asked: dict[str, str]) -> None:
     assert show(folder, **asked)["failed"].keys() == {"got", "expected", "remedy"}
 
@@ -68,19 +68,19 @@ def test_what_is_wrong_is_said(folder: Path, asked: dict[str, str]) -> None:
 def test_a_shelf_lists_projects_and_leaves_out_what_is_none(folder: Path) -> None:
     Project.create(folder / "talk", "Ben: Here.\nAnna: There.").close()
     (folder / "broken.vibevoice").mkdir()
-    shelf = Shelf()
-    shelf.look(folder)
-    assert [(project["name"], project["turns"]) for project in shelf.projects] == [("talk", 2)]
-    assert shelf.audio_source(f"project:{folder / 'talk.vibevoice'}").samples == 0
+    library = LibraryBrowser()
+    library.refresh(folder)
+    assert [(project["name"], project["turns"]) for project in library.projects] == [("talk", 2)]
+    assert library.audio_source(f"project:{folder / 'talk.vibevoice'}").samples == 0
 
 
 def test_a_project_follows_its_file(folder: Path) -> None:
     first = show(folder, "Anna: Hi.")
     (folder / "talk.vvscript").rename(folder / "chat.vvscript")
-    second = show(folder, "Anna: Hi.", path="chat.vvscript", before="talk.vvscript")
-    assert second["comm"] != first["comm"] and second["state"]["project"]["name"] == "chat"
+    second = show(folder, "Anna: Hi.", path="chat.vvscript", previous_path="talk.vvscript")
+    assert second["comm"] != first["comm"] and second["state"]["project_state"]["name"] == "chat"
     assert second["state"]["turns"][0]["id"] == first["state"]["turns"][0]["id"]
-    assert not (folder / "talk.vibevoice").exists() and not second["state"]["project"]["read_only"]
+    assert not (folder / "talk.vibevoice").exists() and not second["state"]["project_state"]["read_only"]
 
 
 @pytest.mark.parametrize("name", ["😀", "𠮷野家 好", "naïve 𝒻ancy", "a.b"])
@@ -88,7 +88,7 @@ def test_any_text_and_any_name(folder: Path, name: str) -> None:
     (folder / f"{name}.vvscript").touch()
     text = "Anna: A smile for you \U0001f600.\n好𠮷: 你好 𝒻."
     state = show(folder, text, path=f"{name}.vvscript")["state"]
-    assert state["script"] == text and state["project"]["name"] == name
+    assert state["script"] == text and state["project_state"]["name"] == name
     assert (folder / f"{name}.vibevoice" / "script.txt").read_text("utf-8") == text
 
 
@@ -121,16 +121,16 @@ def test_any_exception_is_answered(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("path", ["x" * 5000, "nul\0", "~nobody-of-this-name/x"])
 def test_paths_that_are_none(folder: Path, path: str) -> None:
-    assert "can't see" in show(folder, path=path)["failed"]["got"]
+    assert "not accessible" in show(folder, path=path)["failed"]["got"]
     assert show(folder, root=path)["failed"] if path != "x" * 5000 else True
 
 
 def test_a_file_with_another_text_is_taken_and_the_old_one_kept(folder: Path) -> None:
     Project.create(folder / "talk", "Ben: Edited in a notebook.").close()
     answer = show(folder, "Anna: What the file says.")
-    room = next(iter(document._rooms.values()))
+    studio = next(iter(document._widgets.values()))
     assert answer["state"]["script"] == "Anna: What the file says."
-    notices = [item.fields["text"] for item in room.channel._kept.values() if item.kind == "notice"]
+    notices = [item.fields["text"] for item in studio.channel._kept.values() if item.kind == "notice"]
     assert notices and "Undo" in notices[0]
-    room.work.undo()
-    assert room.script == "Ben: Edited in a notebook."
+    studio.project.undo()
+    assert studio.script == "Ben: Edited in a notebook."

@@ -38,10 +38,10 @@ def test_every_frame_is_sent_but_not_progress_with_each(channel: Channel) -> Non
     """Nano makes a hundred frames a second; page and server would spend their time on figures."""
     now = 0.0
     live = LiveAudio(channel, Job(), clock=lambda: now)  # type: ignore[arg-type]
-    live.tell(Event("turn", "t"))
+    live.on_event(Event("turn", "t"))
     for frame in range(200):
         now += 0.01
-        live.tell(Event("audio", "t", 3200 * frame, np.zeros(3200, np.float32)))
+        live.on_event(Event("audio", "t", 3200 * frame, np.zeros(3200, np.float32)))
     assert len(channel.of("audio")) == 200
     reports = len(channel.of("progress"))
     assert 2.0 / PROGRESS_EVERY - 3 <= reports <= 2.0 / PROGRESS_EVERY + 2
@@ -50,11 +50,11 @@ def test_every_frame_is_sent_but_not_progress_with_each(channel: Channel) -> Non
 def test_a_new_turn_and_its_end_are_told_at_once(channel: Channel) -> None:
     live = LiveAudio(channel, Job(), clock=lambda: 0.0)  # type: ignore[arg-type]
     for event in (Event("turn", "t"), Event("take", "t"), Event("turn", "u")):
-        live.tell(event)
+        live.on_event(event)
     assert len(channel.of("progress")) == 3
 
 
 def test_no_time_left_is_sent_before_it_is_known(channel: Channel) -> None:
     live = LiveAudio(channel, Job(), clock=lambda: 0.0)  # type: ignore[arg-type]
-    live.tell(Event("turn", "t"))
+    live.on_event(Event("turn", "t"))
     assert channel.of("progress")[0]["remaining"] is None

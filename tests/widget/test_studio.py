@@ -55,11 +55,11 @@ class Page:
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Studio]:
     studio = Studio(tmp_path / "show", script=SCRIPT, dtype="float32", num_steps=2, seed=1)
-    studio.work.set_voice("Anna", "Ada")
-    studio.work.set_voice("Ben", "Kai")
+    studio.project.set_voice("Anna", "Ada")
+    studio.project.set_voice("Ben", "Kai")
     yield studio
     studio.close()
-    studio.work.close()
+    studio.project.close()
 
 
 @pytest.fixture
@@ -77,15 +77,15 @@ def test_the_room_shows_the_project(studio: Studio) -> None:
         ("Anna", "Ada"),
         ("Ben", "Kai"),
     ]
-    assert studio.project["name"] == "show" and not studio.project["read_only"]
+    assert studio.project_state["name"] == "show" and not studio.project_state["read_only"]
     assert studio.take["samples"] == 0 and studio.model_state["name"] == "nano"
 
 
 def test_typing_is_kept_at_once(studio: Studio) -> None:
     studio.script = SCRIPT + "\nAnna: One more."
     assert len(studio.turns) == 3
-    studio.work.close()
-    with Project.open(studio.work.path) as again:
+    studio.project.close()
+    with Project.open(studio.project.path) as again:
         assert again.script_text == studio.script
 
 
@@ -168,7 +168,7 @@ def test_a_speaker_without_a_voice_is_said_not_replaced(studio: Studio, page: Pa
 
 
 def test_settings_are_kept_and_a_models_own_are_not_choices(studio: Studio, tmp_path: Path) -> None:
-    assert studio.cfg_scale == 3.0 and studio.work.settings["cfg_scale"] is None
+    assert studio.cfg_scale == 3.0 and studio.project.settings["cfg_scale"] is None
     studio.model = "vibevoice/VibeVoice-1.5B-hf"
     assert studio.cfg_scale == 1.3 and studio.num_steps == 2
     studio.cfg_scale = 2.0
@@ -206,30 +206,33 @@ def test_a_stopped_turn_is_marked_as_partial(studio: Studio) -> None:
 
 
 def test_two_rooms_on_one_folder_show_the_same(studio: Studio) -> None:
-    other = Studio(studio.work.path)
+    other = Studio(studio.project.path)
     studio.script = "Anna: Changed."
-    assert other.script == "Anna: Changed." and other.work is studio.work
+    assert other.script == "Anna: Changed." and other.project is studio.project
     other.close()
 
 
 def test_a_second_process_is_told_and_loses_nothing(studio: Studio) -> None:
     code = (
         "import sys, warnings; warnings.simplefilter('ignore'); from vibevoice_nb import Studio;"
-        "s = Studio(sys.argv[1]); print(s.project['read_only'], '|', s.project['note'], '|', len(s.turns));"
+        "s = Studio(sys.argv[1]); state = s.project_state;"
+        "print(state['read_only'], '|', state['holder'], '|', len(s.turns));"
         "s.script = 'Anna: Overwritten.';"
-        "print(s.work.script_text == s.work.path.joinpath('script.txt').read_text())"
+        "print(s.project.script_text == s.project.path.joinpath('script.txt').read_text())"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(studio.work.path)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(studio.project.path)], capture_output=True, text=True
+    )
     first, second = done.stdout.splitlines()
     assert first.startswith("True | it is open for writing") and first.endswith("| 2"), done.stderr
-    assert second == "True" and studio.work.script_text == SCRIPT
+    assert second == "True" and studio.project.script_text == SCRIPT
 
 
 def test_another_project_can_be_opened(studio: Studio, page: Page, tmp_path: Path) -> None:
     answer, _ = page.call("open_project", path=str(tmp_path / "second"), create=False)
     assert answer["kind"] == "failed" and "no such folder" in answer["got"]
     page.call("open_project", path=str(tmp_path / "second"), create=True)
-    assert studio.project["name"] == "second" and studio.script == "" and studio.turns == []
+    assert studio.project_state["name"] == "second" and studio.script == "" and studio.turns == []
     studio.script = "Cleo: Hi."
     assert Project.open(tmp_path / "show.vibevoice", read_only=True).script_text == SCRIPT
 
@@ -266,7 +269,7 @@ def test_an_export_tells_how_far_it_is_and_can_be_stopped(
     params = {"format": "flac", "parts": "whole", "loudness": None, "subtitles": [], "chapters": False}
     monkeypatch.setattr("vibevoice_nb.widgets.exports._TELL_SECONDS", 0.0)
     page.call("export", folder=str(tmp_path / "whole"), **params)
-    parts = [message["part"] for message in page.of("export_progress")]
+    parts = [message["fraction"] for message in page.of("export_progress")]
     assert len(parts) > 10 and parts == sorted(parts) and parts[-1] == pytest.approx(1)
 
     send = studio.channel.send
@@ -285,10 +288,10 @@ def test_what_is_typed_survives_a_change_in_another_thread(studio: Studio) -> No
     """A page's values are set under `hold_trait_notifications`; a slow call may end just then."""
     with studio.hold_trait_notifications():
         studio.script = "Anna: Typed this moment."
-        other = threading.Thread(target=lambda: studio.work.set_voice("Anna", "Ruben"))
+        other = threading.Thread(target=lambda: studio.project.set_voice("Anna", "Ruben"))
         other.start()
         other.join()
-    assert studio.script == studio.work.script_text == "Anna: Typed this moment."
+    assert studio.script == studio.project.script_text == "Anna: Typed this moment."
     assert [row["voice"]["name"] for row in studio.speakers if row["label"] == "Anna"] == ["Ruben"]
 
 

@@ -16,7 +16,7 @@ from vibevoice_nb import Project, Studio
 from vibevoice_nb.errors import AudioError, OptionError, ProjectError
 from vibevoice_nb.project.registry import shared_project
 from vibevoice_nb.texts import whole_text
-from vibevoice_nb.widgets.library import Shelf
+from vibevoice_nb.widgets.library import LibraryBrowser
 
 SCRIPT = "Anna: Hello there.\nBen: Good morning."
 EDITED = SCRIPT + "\nAnna: Typed in the page."
@@ -34,7 +34,7 @@ def from_page(studio: Studio, **values: Any) -> None:
 
 
 def reopened(studio: Studio) -> Project:
-    return Project.open(studio.work.path, read_only=True)
+    return Project.open(studio.project.path, read_only=True)
 
 
 # Cells that are run again
@@ -46,7 +46,7 @@ def test_the_documented_cell_can_be_run_again(studio: Studio, tmp_path: Path, af
     from_page(studio, num_steps=8, seed=3)
     if after_restart:
         studio.close()
-        studio.work.close()
+        studio.project.close()
     with pytest.warns(UserWarning, match=r"already has a script.*replace_script=True"):
         again = Studio(tmp_path / "show", script=SCRIPT, num_steps=5)
     assert (again.script, again.num_steps, again.seed) == (EDITED, 8, 3)
@@ -59,10 +59,10 @@ def test_the_documented_cell_can_be_run_again(studio: Studio, tmp_path: Path, af
 def test_an_argument_that_is_another_one_counts(studio: Studio, tmp_path: Path) -> None:
     from_page(studio, num_steps=8)
     again = Studio(tmp_path / "show", num_steps=12, cfg_scale=2.0)
-    assert (again.num_steps, again.cfg_scale, studio.work.settings["num_steps"]) == (12, 2.0, 12)
+    assert (again.num_steps, again.cfg_scale, studio.project.settings["num_steps"]) == (12, 2.0, 12)
     with pytest.raises(OptionError):
         Studio(tmp_path / "show", num_steps=0)
-    assert studio.work.settings["num_steps"] == 12
+    assert studio.project.settings["num_steps"] == 12
     again.close()
 
 
@@ -80,7 +80,7 @@ def test_a_script_can_be_replaced_on_purpose(studio: Studio, tmp_path: Path) -> 
 @pytest.mark.parametrize("text", ["Anna: \ud83d\ude00", "Anna: \ud83d", "Anna: \U00020bb7 好"])
 def test_any_text_is_saved_and_shown(studio: Studio, text: str) -> None:
     from_page(studio, script=text)
-    assert studio.script == studio.work.script_text == reopened(studio).script_text
+    assert studio.script == studio.project.script_text == reopened(studio).script_text
     json.dumps(studio.get_state(), ensure_ascii=False).encode()
 
 
@@ -108,14 +108,18 @@ def test_text_that_could_not_be_saved_is_said_and_saved_later(studio: Studio, fu
     full[0] = True
     from_page(studio, script=EDITED)
     from_page(studio, num_steps=9)
-    assert studio.script == EDITED and studio.work.script_text == reopened(studio).script_text == SCRIPT
-    assert studio.project["unsaved"] and "disk is full" in studio.project["problem"]
-    assert studio.project["actions"] == ["retry", "save_copy"]
+    assert studio.script == EDITED and studio.project.script_text == reopened(studio).script_text == SCRIPT
+    assert studio.project_state["unsaved"] and "disk is full" in studio.project_state["problem"]
+    assert studio.project_state["actions"] == ["retry", "save_copy"]
     page = FakePage(studio)
-    assert "disk is full" in page.call("save_again")["got"]
+    assert "disk is full" in page.call("retry_save")["got"]
     full[0] = False
-    assert page.call("save_again")["kind"] == "reply"
-    assert not studio.project["problem"] and not studio.project["actions"] and not studio.project["unsaved"]
+    assert page.call("retry_save")["kind"] == "reply"
+    assert (
+        not studio.project_state["problem"]
+        and not studio.project_state["actions"]
+        and not studio.project_state["unsaved"]
+    )
     again = reopened(studio)
     assert again.script_text == EDITED and again.settings["num_steps"] == 9
 
@@ -125,61 +129,68 @@ def test_typing_on_saves_what_could_not_be_saved(studio: Studio, full: list[bool
     from_page(studio, script=EDITED)
     full[0] = False
     from_page(studio, script=EDITED + "!")
-    assert not studio.project["problem"] and reopened(studio).script_text == EDITED + "!"
+    assert not studio.project_state["problem"] and reopened(studio).script_text == EDITED + "!"
 
 
 # Folders that go
 
 
 def test_a_deleted_folder_is_said_and_recreated(studio: Studio) -> None:
-    studio.work.set_voice("Anna", "Ada")
+    studio.project.set_voice("Anna", "Ada")
     from_page(studio, num_steps=7)
-    shutil.rmtree(studio.work.path)
+    shutil.rmtree(studio.project.path)
     from_page(studio, script=EDITED)
-    assert studio.project["actions"] == ["recreate", "save_copy"] and studio.project["unsaved"]
-    assert "was deleted or moved" in studio.project["problem"]
+    assert studio.project_state["actions"] == ["recreate", "save_copy"] and studio.project_state["unsaved"]
+    assert "was deleted or moved" in studio.project_state["problem"]
     page = FakePage(studio)
     assert "deleted" in page.call("set_voice", speaker="Ben", voice="Kai")["got"]
     assert page.call("recreate_project")["kind"] == "reply"
-    assert not studio.project["problem"]
+    assert not studio.project_state["problem"]
     again = reopened(studio)
     assert again.script_text == EDITED and again.cast["Anna"].voice is not None
     assert again.settings["num_steps"] == 7
 
 
 def test_a_call_that_fails_shows_that_the_folder_is_gone(studio: Studio) -> None:
-    shutil.rmtree(studio.work.path)
+    shutil.rmtree(studio.project.path)
     FakePage(studio).call("set_color", speaker="Anna", color="#123456")
-    assert studio.project["problem"]
+    assert studio.project_state["problem"]
 
 
 def test_a_copy_is_saved_elsewhere_and_worked_on(studio: Studio, tmp_path: Path) -> None:
-    shutil.rmtree(studio.work.path)
+    shutil.rmtree(studio.project.path)
     from_page(studio, script=EDITED)
     page = FakePage(studio)
     Project.create(tmp_path / "taken").close()
     assert "which is there" in page.call("save_copy", path=str(tmp_path / "taken"))["got"]
     answer = page.call("save_copy", path=str(tmp_path / "elsewhere" / "copy"))
-    assert answer["kind"] == "reply" and studio.project["name"] == "copy" and not studio.project["problem"]
+    assert (
+        answer["kind"] == "reply"
+        and studio.project_state["name"] == "copy"
+        and not studio.project_state["problem"]
+    )
     from_page(studio, script=EDITED + " And more.")
     assert reopened(studio).script_text == EDITED + " And more."
-    assert shared_project(tmp_path / "elsewhere" / "copy") is studio.work
+    assert shared_project(tmp_path / "elsewhere" / "copy") is studio.project
 
 
 def test_another_project_in_its_place_stays_as_it_is(studio: Studio, tmp_path: Path) -> None:
-    path = studio.work.path
+    path = studio.project.path
     path.rename(tmp_path / "moved.vibevoice")
     Project.create(path, "Zoe: Mine.").close()
     from_page(studio, script=EDITED)
-    assert studio.project["actions"] == ["save_copy"] and "another folder" in studio.project["problem"]
+    assert (
+        studio.project_state["actions"] == ["save_copy"]
+        and "another folder" in studio.project_state["problem"]
+    )
     other = Studio(path)
-    assert other.script == "Zoe: Mine." and not other.project["problem"]
+    assert other.script == "Zoe: Mine." and not other.project_state["problem"]
     other.close()
 
 
 def test_a_recovered_script_is_said_in_the_page(studio: Studio, tmp_path: Path) -> None:
     studio.close()
-    studio.work.close()
+    studio.project.close()
     (tmp_path / "show.vibevoice" / "script.txt").write_text("Anna: Hel")
     with pytest.warns(UserWarning, match="recovered"):
         again = Studio(tmp_path / "show")
@@ -211,15 +222,15 @@ def test_paths_from_a_page_fail_in_words(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     exported = {"format": "wav", "parts": "whole", "subtitles": [], "chapters": False, "folder": path}
-    room, shelf = FakePage(studio), FakePage(Shelf())
+    page, library = FakePage(studio), FakePage(LibraryBrowser())
     answers = [
-        room.call("open_project", path=path, create=True),
-        room.call("open_project", path=path, create=False),
-        room.call("save_copy", path=path),
-        room.call("export", **exported),
-        shelf.call("look", root=str(tmp_path), folder=path + "/none"),
-        shelf.call("look", root=path, folder="none"),
-        shelf.call("add_voice", root=str(tmp_path), path=path + ".none"),
+        page.call("open_project", path=path, create=True),
+        page.call("open_project", path=path, create=False),
+        page.call("save_copy", path=path),
+        page.call("export", **exported),
+        library.call("refresh_library", root=str(tmp_path), folder=path + "/none"),
+        library.call("refresh_library", root=path, folder="none"),
+        library.call("add_voice", root=str(tmp_path), path=path + ".none"),
     ]
     for answer in answers:
         said = f"{answer['got']} {answer['expected']} {answer['remedy']}"
@@ -228,7 +239,7 @@ def test_paths_from_a_page_fail_in_words(
             said
         )
         assert len(said) < 900
-    assert studio.project["name"] == "show"
+    assert studio.project_state["name"] == "show"
 
 
 def test_the_python_api_says_the_same() -> None:

@@ -90,10 +90,10 @@ def test_upload_check_trim_keep(
     assert picker.unconfirmed == ["Ben"]
     page.call("trim_voice", speaker="Ben", start=SAMPLE_RATE, stop=3 * SAMPLE_RATE + SAMPLE_RATE // 2)
     assert speaker(picker, "Ben")["voice"]["seconds"] == 2.5
-    assert page.call("keep_voice", speaker="Ben", name="Hum")["kind"] == "failed"
+    assert page.call("save_voice", speaker="Ben", name="Hum")["kind"] == "failed"
     page.call("set_consent", speaker="Ben", consent=True)
-    assert page.call("keep_voice", speaker="Ben", name="../Hum")["kind"] == "failed"
-    assert page.call("keep_voice", speaker="Ben", name="Hum")["result"] == {"name": "Hum"}
+    assert page.call("save_voice", speaker="Ben", name="../Hum")["kind"] == "failed"
+    assert page.call("save_voice", speaker="Ben", name="Hum")["result"] == {"name": "Hum"}
     assert speaker(picker, "Ben")["voice"]["kind"] == "library" and library.list()[0].consent
     assert picker.voices[-1]["name"] == "Hum"
     page.call("set_voice", speaker="Anna", voice="Hum")  # the consent kept with it is taken over

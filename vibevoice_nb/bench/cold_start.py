@@ -16,7 +16,7 @@ _STUDIO = """
 import sys
 from vibevoice_nb import Studio
 studio = Studio(sys.argv[1], script=sys.argv[2], device="cpu")
-studio.work.set_voice("Anna", "Ada")
+studio.project.set_voice("Anna", "Ada")
 studio.generate().result()
 """
 

@@ -41,7 +41,7 @@ app.add_typer(voices_app, name="voices")
 
 
 def _set_debug(value: bool) -> None:
-    terminal.manner.debug = terminal.manner.debug or value
+    terminal.output.debug = terminal.output.debug or value
 
 
 def _show_version(value: bool) -> None:
@@ -170,7 +170,7 @@ def speak(
     from vibevoice_nb.cli.batch import Settings
     from vibevoice_nb.engine.options import GenerationOptions
 
-    terminal.manner.quiet, terminal.manner.verbose = quiet, verbose
+    terminal.output.quiet, terminal.output.verbose = quiet, verbose
     given: dict[str, float | str | None] = {
         "cfg_scale": cfg_scale,
         "num_steps": num_steps,

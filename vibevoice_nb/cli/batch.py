@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from vibevoice_nb.audio.io import check_audio_target, read_audio, write_audio
 from vibevoice_nb.audio.sinks import MAX_WAV_BYTES, WavSink
 from vibevoice_nb.cli import terminal
-from vibevoice_nb.cli.requests import Order
+from vibevoice_nb.cli.requests import SpeechRequest
 from vibevoice_nb.engine.defaults import known_settings
 from vibevoice_nb.engine.model_limits import VoiceWarning
 from vibevoice_nb.engine.options import Progress
@@ -45,7 +45,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an order.
+    """What came of a request.
 
     Attributes
     ----------
@@ -152,30 +152,32 @@ def load_engine(settings: Settings) -> Engine:
     return engine
 
 
-def speak_orders(
-    engine: Engine, orders: Sequence[Order], settings: Settings, cancelled: Callable[[], bool]
+def speak_requests(
+    engine: Engine, requests: Sequence[SpeechRequest], settings: Settings, cancelled: Callable[[], bool]
 ) -> list[Outcome]:
-    """Speak all orders, batch after batch; those not begun when `cancelled` came are left out."""
+    """Speak all requests, batch after batch; those not begun when `cancelled` came are left out."""
     outcomes: list[Outcome] = []
-    batches = list(batch(orders, settings.batch_size))
+    batches = list(batch(requests, settings.batch_size))
     for number, group in enumerate(batches, start=1):
         if cancelled():
             break
-        label = Path(group[0].source).name if len(orders) == 1 else f"batch {number} of {len(batches)}"
+        label = Path(group[0].source).name if len(requests) == 1 else f"batch {number} of {len(batches)}"
         with terminal.SpeakingBar(label) as bar:
             outcomes += speak_batch(engine, group, settings, bar, cancelled)
     return outcomes
 
 
-def batch(orders: Sequence[Order], size: int) -> Iterator[list[Order]]:
-    """Group orders that can be spoken together: at most `size`, of similar length, with one cast.
+def batch(requests: Sequence[SpeechRequest], size: int) -> Iterator[list[SpeechRequest]]:
+    """Group requests that can be spoken together: at most `size`, of similar length, with one cast.
 
     Where nobody chose a voice, the cast follows from the script, so any of them go together.
     """
-    groups: dict[object, list[Order]] = {}
-    for order in sorted(orders, key=lambda order: -order.script.estimated_seconds):
-        cast = tuple((label, voice.sha256) for label, voice in order.cast.items()) if order.asked else None
-        groups.setdefault(cast, []).append(order)
+    groups: dict[object, list[SpeechRequest]] = {}
+    for request in sorted(requests, key=lambda request: -request.script.estimated_seconds):
+        cast = (
+            tuple((label, voice.sha256) for label, voice in request.cast.items()) if request.chosen else None
+        )
+        groups.setdefault(cast, []).append(request)
     for group in groups.values():
         for start in range(0, len(group), size):
             yield group[start : start + size]
@@ -183,28 +185,28 @@ def batch(orders: Sequence[Order], size: int) -> Iterator[list[Order]]:
 
 def speak_batch(
     engine: Engine,
-    orders: Sequence[Order],
+    requests: Sequence[SpeechRequest],
     settings: Settings,
     report: Callable[[Progress], None],
     cancelled: Callable[[], bool],
 ) -> list[Outcome]:
-    """Speak orders in one batch, each into its own file.
+    """Speak requests in one batch, each into its own file.
 
     An error before the first sound may be one script's alone, so the others are then tried without it.
     """
     files: list[AudioFile] = []
     voices: Voices | None = None
-    if orders[0].asked:
-        voices = {label: voice for label, voice in orders[0].cast.items()}
+    if requests[0].chosen:
+        voices = {label: voice for label, voice in requests[0].cast.items()}
     try:
-        for order in orders:
-            files.append(AudioFile(order.target, force=settings.force))
+        for request in requests:
+            files.append(AudioFile(request.target, force=settings.force))
         with warnings.catch_warnings():
             if known_settings(settings.model).frontend is engine.frontend:  # the plan has reported it
                 warnings.simplefilter("ignore", ScriptWarning)
                 warnings.simplefilter("ignore", VoiceWarning)
             speeches = engine.speak_many(
-                [order.script for order in orders],
+                [request.script for request in requests],
                 voices,
                 sinks=[file.sink for file in files],
                 progress=report,
@@ -212,13 +214,13 @@ def speak_batch(
                 **settings.options,
             )
     except VibeVoiceError as error:
-        if len(orders) > 1 and not any(file.sink.samples for file in files):
-            singles = [speak_batch(engine, [order], settings, report, cancelled) for order in orders]
+        if len(requests) > 1 and not any(file.sink.samples for file in files):
+            singles = [speak_batch(engine, [request], settings, report, cancelled) for request in requests]
             return [outcome for single in singles for outcome in single]
         kept = [file.give_up(error) for file in files] or [None]
         return [
-            Outcome(order.source, order.target, path, error=error)
-            for order, path in zip(orders, kept, strict=True)
+            Outcome(request.source, request.target, path, error=error)
+            for request, path in zip(requests, kept, strict=True)
         ]
     except BaseException as error:
         for file in files:
@@ -226,16 +228,16 @@ def speak_batch(
                 terminal.warn(f"the first {file.sink.seconds:.1f} s are in {path}")
         raise
     return [
-        _finished(engine, order, speech, file)
-        for order, speech, file in zip(orders, speeches, files, strict=True)
+        _finished(engine, request, speech, file)
+        for request, speech, file in zip(requests, speeches, files, strict=True)
     ]
 
 
-def _finished(engine: Engine, order: Order, speech: Speech, file: AudioFile) -> Outcome:
+def _finished(engine: Engine, request: SpeechRequest, speech: Speech, file: AudioFile) -> Outcome:
     """Close the file of a script that was spoken."""
     made = Outcome(
-        order.source,
-        order.target,
+        request.source,
+        request.target,
         None,
         speech.summary(),
         limit=_limit(engine, speech),
@@ -253,9 +255,9 @@ def _limit(engine: Engine, speech: Speech) -> str:
     if speech.ended != "length":
         return ""
     room = engine.model.config.language.max_positions
-    if speech.job.state.cond.length >= room:
+    if speech.run.state.cond.length >= room:
         return f"the model's context of {room} positions is full; split the script into parts"
-    limit = speech.job.max_seconds
+    limit = speech.run.max_seconds
     return (
         f"the length limit of {limit:.1f} s came before the script's end; --max-seconds {2 * limit:.0f} "
         f"raises it (with --seed {speech.options.seed} it begins the same)"

@@ -15,8 +15,8 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, TypeVar
 
 from vibevoice_nb.cli import terminal
-from vibevoice_nb.cli.batch import Outcome, Settings, load_engine, speak_orders
-from vibevoice_nb.cli.requests import Order
+from vibevoice_nb.cli.batch import Outcome, Settings, load_engine, speak_requests
+from vibevoice_nb.cli.requests import SpeechRequest
 
 if TYPE_CHECKING:
     from accelerate import PartialState
@@ -34,25 +34,25 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
-def processes_for(orders: int, device: str) -> int:
+def processes_for(requests: int, device: str) -> int:
     """How many processes to start: one per visible GPU, not more than there are scripts."""
-    if orders < 2 or device not in ("auto", "cuda"):
+    if requests < 2 or device not in ("auto", "cuda"):
         return 1
     import torch
 
-    return max(1, min(torch.cuda.device_count(), orders))
+    return max(1, min(torch.cuda.device_count(), requests))
 
 
-def speak_here(orders: Sequence[Order], settings: Settings) -> list[Outcome]:
-    """Speak orders in this process."""
-    if not orders:
+def speak_here(requests: Sequence[SpeechRequest], settings: Settings) -> list[Outcome]:
+    """Speak requests in this process."""
+    if not requests:
         return []
     engine = load_engine(settings)
     with terminal.Interrupt() as interrupt:
-        return speak_orders(engine, orders, settings, interrupt)
+        return speak_requests(engine, requests, settings, interrupt)
 
 
-def speak_launched(orders: Sequence[Order], settings: Settings) -> list[Outcome]:
+def speak_launched(requests: Sequence[SpeechRequest], settings: Settings) -> list[Outcome]:
     """Speak this process's share under a launcher; every process returns the outcomes of all."""
     from accelerate.utils import broadcast_object_list, gather_object
 
@@ -62,12 +62,12 @@ def speak_launched(orders: Sequence[Order], settings: Settings) -> list[Outcome]
         (options,) = broadcast_object_list([settings.options])
         state.wait_for_everyone()
         settings = replace(settings, options=options)
-        return list(gather_object(_speak_share(state, orders, settings)))
+        return list(gather_object(_speak_assigned(state, requests, settings)))
     finally:
         state.destroy_process_group()
 
 
-def speak_on_processes(orders: Sequence[Order], settings: Settings, count: int) -> list[Outcome]:
+def speak_on_processes(requests: Sequence[SpeechRequest], settings: Settings, count: int) -> list[Outcome]:
     """Start `count` processes and let each speak its share."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -77,7 +77,7 @@ def speak_on_processes(orders: Sequence[Order], settings: Settings, count: int) 
         ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool,
     ):
         jobs = [
-            pool.submit(_process, number, count, port, orders, settings, terminal.manner)
+            pool.submit(_process, number, count, port, requests, settings, terminal.output)
             for number in range(count)
         ]
         return [outcome for job in jobs for outcome in job.result()]
@@ -87,18 +87,18 @@ def _process(
     number: int,
     count: int,
     port: int,
-    orders: Sequence[Order],
+    requests: Sequence[SpeechRequest],
     settings: Settings,
-    manner: terminal.Manner,
+    output: terminal.Output,
 ) -> list[Outcome]:
     """What a process does that `speak_on_processes` started."""
     place = {"RANK": number, "LOCAL_RANK": number, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
     os.environ.update({name: str(value) for name, value in place.items()})
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    terminal.start(manner, silent=number > 0)
+    terminal.start(output, silent=number > 0)
     state = _join(settings.device)
     try:
-        return _speak_share(state, orders, settings)
+        return _speak_assigned(state, requests, settings)
     finally:
         state.destroy_process_group()
 
@@ -111,12 +111,14 @@ def _join(device: str) -> PartialState:
     return PartialState(cpu=device == "cpu" or not torch.cuda.is_available(), backend="gloo")
 
 
-def _speak_share(state: PartialState, orders: Sequence[Order], settings: Settings) -> list[Outcome]:
-    by_length = sorted(orders, key=lambda order: -order.script.estimated_seconds)
+def _speak_assigned(
+    state: PartialState, requests: Sequence[SpeechRequest], settings: Settings
+) -> list[Outcome]:
+    by_length = sorted(requests, key=lambda request: -request.script.estimated_seconds)
     with state.split_between_processes(deal(by_length, state.num_processes)) as mine:
         if state.num_processes > 1:
             terminal.say(
-                f"{state.num_processes} processes; this one speaks {len(mine)} of {len(orders)} scripts"
+                f"{state.num_processes} processes; this one speaks {len(mine)} of {len(requests)} scripts"
             )
         return speak_here(mine, replace(settings, device=str(state.device)))
 

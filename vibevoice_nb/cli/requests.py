@@ -28,7 +28,7 @@ _MAX_STDIN_BYTES = 4_000_000
 
 
 @dataclass(frozen=True)
-class Order:
+class SpeechRequest:
     """A script to speak.
 
     Attributes
@@ -46,20 +46,20 @@ class Order:
     source: str
     script: Script
     cast: dict[str, Voice]
-    asked: frozenset[str]
+    chosen: frozenset[str]
     target: Path
 
     def describe_cast(self) -> str:
         """Say who speaks with which voice, and who chose it."""
         parts = []
         for label, voice in self.cast.items():
-            chosen = "" if label in self.asked else " by default"
+            chosen = "" if label in self.chosen else " by default"
             parts.append(f"{label} -> {voice.name} ({voice.source}{chosen})")
         return ", ".join(parts)
 
 
 @dataclass(frozen=True)
-class Refusal:
+class Rejection:
     """A script that can't be spoken, and why."""
 
     source: str
@@ -67,7 +67,7 @@ class Refusal:
 
 
 class Planner:
-    """Makes orders of scripts; what several scripts share is read once.
+    """Makes requests of scripts; what several scripts share is read once.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class Planner:
         Whether existing files may be replaced.
     show : callable
         Called with the name of a script's file and a diagnostic.
-    remark : callable
+    warn : callable
         Told what is odd about a script or a voice without keeping it from being used.
     model : str
         Whose limits the script and the voices are checked against.
@@ -92,20 +92,20 @@ class Planner:
         voices: Sequence[str],
         *,
         force: bool,
-        remark: Callable[[str], None],
+        warn: Callable[[str], None],
         show: Callable[[str, Diagnostic], None],
         model: str = NANO,
     ) -> None:
         self.model = model
         self.wanted = parse_voice_options(voices)
-        self.force, self.remark, self.show = force, remark, show
+        self.force, self.warn, self.show = force, warn, show
         self.diagnostics: dict[str, list[Diagnostic]] = {}
         """Of each script, by the name of its file."""
-        self.heard: set[str] = set()
+        self.matched: set[str] = set()
         """Of the labels in `wanted`, those that occurred in any script."""
         self._voices: dict[str, Voice] = {}
 
-    def order(self, source: str, target: Path) -> Order:
+    def request(self, source: str, target: Path) -> SpeechRequest:
         """Read a script, find its voices, check its output file.
 
         Raises
@@ -119,14 +119,14 @@ class Planner:
         speakable(script, settings.frontend, self.model)
         self._report(source, check_script(script, settings.frontend, self.model))
         labels = {turn.label: turn.speaker_index for turn in script.turns}
-        asked = {label: spec for label in labels if (spec := self._spec(label)) is not None}
-        self.heard.update(map(name_key, asked))
-        cast = cast_voices(labels, asked, fill=True, resolve=self.voice)
+        chosen = {label: spec for label in labels if (spec := self._spec(label)) is not None}
+        self.matched.update(map(name_key, chosen))
+        cast = cast_voices(labels, chosen, fill=True, resolve=self.voice)
         target = check_audio_target(target, force=self.force)
         if not settings.limits.follows_voices:
             for label, voice in stand_ins(cast).items():
-                self.remark(f"{source}: {stand_in_message(self.model, label, cast[label], voice)}")
-        return Order(source, script, cast, frozenset(asked), target)
+                self.warn(f"{source}: {stand_in_message(self.model, label, cast[label], voice)}")
+        return SpeechRequest(source, script, cast, frozenset(chosen), target)
 
     def _report(
         self, source: str, diagnostics: Iterable[Diagnostic], raised: Sequence[Diagnostic] = ()
@@ -137,10 +137,10 @@ class Planner:
             if diagnostic not in raised:
                 self.show(source, diagnostic)
 
-    def check_heard(self, labels: Iterable[str]) -> None:
+    def check_unused_voices(self, labels: Iterable[str]) -> None:
         """Raise for voices of people who are none of the speakers, `labels`."""
         labels = list(dict.fromkeys(labels))
-        silent = [label for label in self.wanted if name_key(label) not in self.heard]
+        silent = [label for label in self.wanted if name_key(label) not in self.matched]
         if silent:
             close = difflib.get_close_matches(silent[0], labels, n=1)
             raise ScriptError(
@@ -155,7 +155,7 @@ class Planner:
             voice = self._voices[spec] = resolve_voice(spec)
             for check in voice.checks if voice.source != "built-in" else ():
                 if check.severity == "warning":
-                    self.remark(f"the voice {voice.name}: {check.message} ({check.remedy})")
+                    self.warn(f"the voice {voice.name}: {check.message} ({check.remedy})")
         return self._voices[spec]
 
     def _spec(self, label: str) -> str | None:
@@ -288,7 +288,7 @@ def prepare_folder(folder: Path) -> None:
 
 def plan(
     sources: Sequence[str], targets: Sequence[Path], planner: Planner
-) -> tuple[list[Order], list[Refusal]]:
+) -> tuple[list[SpeechRequest], list[Rejection]]:
     """Plan several scripts; one that can't be spoken doesn't stop the others.
 
     Raises
@@ -296,15 +296,15 @@ def plan(
     ScriptError
         For the voice of somebody who speaks in none of them.
     """
-    orders, refusals = [], []
+    requests, rejections = [], []
     for source, target in zip(sources, targets, strict=True):
         try:
-            orders.append(planner.order(source, target))
+            requests.append(planner.request(source, target))
         except VibeVoiceError as error:
-            refusals.append(Refusal(source, error))
-    if orders:
-        planner.check_heard(label for order in orders for label in order.cast)
-    return orders, refusals
+            rejections.append(Rejection(source, error))
+    if requests:
+        planner.check_unused_voices(label for request in requests for label in request.cast)
+    return requests, rejections
 
 
 def _reader(source: str) -> Callable[..., Script]:

@@ -17,7 +17,7 @@ from vibevoice_nb.cli.multiprocess import (
     speak_launched,
     speak_on_processes,
 )
-from vibevoice_nb.cli.requests import Order, Planner, Refusal, choose_targets, plan, prepare_folder
+from vibevoice_nb.cli.requests import Planner, Rejection, SpeechRequest, choose_targets, plan, prepare_folder
 from vibevoice_nb.cli.terminal import (
     BAD_INPUT,
     FAILED,
@@ -43,49 +43,51 @@ def run(
     as_json: bool,
 ) -> int:
     """Do what the command does; returns the exit code."""
-    terminal.start(terminal.manner, silent=rank() > 0)
+    terminal.start(terminal.output, silent=rank() > 0)
     targets = choose_targets(sources, output, folder)
     if folder is not None:
         prepare_folder(folder)
-    planner = Planner(voices, force=settings.force, remark=warn, show=show_diagnostic, model=settings.model)
-    refusals: list[Refusal] = []
+    planner = Planner(voices, force=settings.force, warn=warn, show=show_diagnostic, model=settings.model)
+    rejections: list[Rejection] = []
     if len(sources) == 1:
-        orders = [planner.order(sources[0], targets[0])]
-        planner.check_heard(orders[0].cast)
+        requests = [planner.request(sources[0], targets[0])]
+        planner.check_unused_voices(requests[0].cast)
     else:
-        orders, refusals = plan(sources, targets, planner)
-    for refusal in refusals:
-        fail(f"{refusal.source}: {refusal.error}")
-    announce(settings, orders)
-    outcomes = sorted(_speak(orders, settings, processes), key=lambda outcome: sources.index(outcome.source))
+        requests, rejections = plan(sources, targets, planner)
+    for rejection in rejections:
+        fail(f"{rejection.source}: {rejection.error}")
+    announce(settings, requests)
+    outcomes = sorted(
+        _speak(requests, settings, processes), key=lambda outcome: sources.index(outcome.source)
+    )
     if rank() > 0:
         return 0  # the first process speaks for all
     for outcome in outcomes:
         report(outcome)
-    unspoken = len(orders) - len(outcomes)
+    unspoken = len(requests) - len(outcomes)
     if unspoken:
         warn(f"interrupted; {unspoken} scripts were not begun")
-    elif refusals:
-        warn(f"{len(refusals)} of {len(sources)} scripts were not spoken; see above")
+    elif rejections:
+        warn(f"{len(rejections)} of {len(sources)} scripts were not spoken; see above")
     if as_json:
-        print_json(to_json(settings, outcomes, refusals, planner.diagnostics, alone=len(sources) == 1))
-    return exit_code(outcomes, refusals, unspoken, alone=len(sources) == 1)
+        print_json(to_json(settings, outcomes, rejections, planner.diagnostics, alone=len(sources) == 1))
+    return exit_code(outcomes, rejections, unspoken, alone=len(sources) == 1)
 
 
-def _speak(orders: Sequence[Order], settings: Settings, processes: int | None) -> list[Outcome]:
+def _speak(requests: Sequence[SpeechRequest], settings: Settings, processes: int | None) -> list[Outcome]:
     if launched():
-        return speak_launched(orders, settings)
-    count = min(processes or processes_for(len(orders), settings.device), max(1, len(orders)))
-    return speak_here(orders, settings) if count == 1 else speak_on_processes(orders, settings, count)
+        return speak_launched(requests, settings)
+    count = min(processes or processes_for(len(requests), settings.device), max(1, len(requests)))
+    return speak_here(requests, settings) if count == 1 else speak_on_processes(requests, settings, count)
 
 
-def announce(settings: Settings, orders: Sequence[Order]) -> None:
+def announce(settings: Settings, requests: Sequence[SpeechRequest]) -> None:
     """Say which model speaks, and who with which voice."""
     nano = settings.model == "nano"
     say(f"model: {settings.model}{', the small model inside this package' if nano else ''}")
-    for order in orders:
-        name = f"{order.source}: " if len(orders) > 1 else ""
-        say(f"cast: {name}{order.describe_cast()}")
+    for request in requests:
+        name = f"{request.source}: " if len(requests) > 1 else ""
+        say(f"cast: {name}{request.describe_cast()}")
 
 
 def report(outcome: Outcome) -> None:
@@ -125,7 +127,7 @@ def shown(path: Path) -> str:
 def to_json(
     settings: Settings,
     outcomes: Sequence[Outcome],
-    refusals: Sequence[Refusal],
+    rejections: Sequence[Rejection],
     diagnostics: Mapping[str, Sequence[Diagnostic]],
     *,
     alone: bool,
@@ -138,17 +140,19 @@ def to_json(
     made = [{**outcome.to_json(), **of(outcome.source)} for outcome in outcomes]
     if alone and made:
         return made[0]
-    refused = [{"script": one.source, "error": str(one.error), **of(one.source)} for one in refusals]
+    refused = [{"script": one.source, "error": str(one.error), **of(one.source)} for one in rejections]
     return {"model": settings.model, "scripts": [*made, *refused]}
 
 
-def exit_code(outcomes: Sequence[Outcome], refusals: Sequence[Refusal], unspoken: int, *, alone: bool) -> int:
+def exit_code(
+    outcomes: Sequence[Outcome], rejections: Sequence[Rejection], unspoken: int, *, alone: bool
+) -> int:
     """Choose the exit code; the help of `speak` says what each means."""
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     if unspoken or any(outcome.summary.get("ended") == "cancelled" for outcome in outcomes):
         return INTERRUPTED
     if alone and errors:
         return FAILED if isinstance(errors[0], AudioError) else BAD_INPUT
-    if errors or refusals or any(outcome.summary.get("ended") == "stalled" for outcome in outcomes):
+    if errors or rejections or any(outcome.summary.get("ended") == "stalled" for outcome in outcomes):
         return FAILED
     return LENGTH if any(outcome.limit for outcome in outcomes) else 0

@@ -38,7 +38,7 @@ err = Console(stderr=True, soft_wrap=True)
 
 
 @dataclass
-class Manner:
+class Output:
     """How much is said."""
 
     quiet: bool = False
@@ -46,12 +46,12 @@ class Manner:
     verbose: bool = False
 
 
-manner = Manner()
+output = Output()
 
 
 def say(text: str, style: str = "") -> None:
     """Tell the person what is going on, unless they asked for quiet; nothing in the text is markup."""
-    if not manner.quiet:
+    if not output.quiet:
         err.print(Text(text, style=style))
 
 
@@ -62,7 +62,7 @@ def warn(text: str) -> None:
 
 def show_diagnostic(source: str, item: Diagnostic) -> None:
     """Print a diagnostic of a script in one line; those that only inform, with `--verbose`."""
-    if item.severity == "info" and not manner.verbose:
+    if item.severity == "info" and not output.verbose:
         return
     styles = {"error": "red", "warning": "yellow", "info": "cyan"}
     line = Text(f"{source}:{item.line}: ").append(f"{item.severity}: ", style=styles[item.severity])
@@ -80,7 +80,7 @@ def sentence(item: Diagnostic) -> str:
 
 def fail(error: BaseException | str) -> None:
     """Show an error in red; its traceback only where `--debug` asked for it."""
-    if manner.debug and isinstance(error, BaseException):
+    if output.debug and isinstance(error, BaseException):
         err.print(Text("".join(traceback.format_exception(error)), style="dim"))
     err.print(Text(f"error: {error}", style="red"))
 
@@ -107,7 +107,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
-        manner.quiet = manner.debug = manner.verbose = False
+        output.quiet = output.debug = output.verbose = False
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             try:
@@ -119,9 +119,9 @@ class Commands(TyperGroup):
                 raise typer.Exit(code) from error
 
 
-def start(wanted: Manner, *, silent: bool = False) -> None:
+def start(wanted: Output, *, silent: bool = False) -> None:
     """Begin in a process of our own; a silent one leaves talking to another."""
-    manner.quiet, manner.debug, manner.verbose = wanted.quiet or silent, wanted.debug, wanted.verbose
+    output.quiet, output.debug, output.verbose = wanted.quiet or silent, wanted.debug, wanted.verbose
     err.quiet = silent
     warnings.showwarning = _show_warning
 
@@ -160,13 +160,13 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    warn(f"{message} ({filename}:{lineno})" if manner.debug else str(message))
+    warn(f"{message} ({filename}:{lineno})" if output.debug else str(message))
 
 
 @contextmanager
 def phase(text: str) -> Iterator[Callable[[float], None]]:
     """Show what is being done while it lasts; gives what to call with the fraction completed."""
-    live = err.is_terminal and not manner.quiet
+    live = err.is_terminal and not output.quiet
     if not live:
         say(f"{text} ...")
     with err.status(f"{text} ...") if live else nullcontext() as status:
@@ -197,7 +197,7 @@ class SpeakingBar:
 
     def __init__(self, label: str) -> None:
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=None))
-        hidden = manner.quiet or not err.is_terminal
+        hidden = output.quiet or not err.is_terminal
         self._bars = Bars(
             *columns, TextColumn("{task.fields[about]}"), console=err, disable=hidden, refresh_per_second=4
         )

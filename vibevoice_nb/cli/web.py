@@ -55,7 +55,7 @@ def web(
     One conversation is made at a time, the others wait. Only this machine reaches it, unless --host and
     --public say otherwise.
     """
-    terminal.manner.debug = terminal.manner.debug or debug
+    terminal.output.debug = terminal.output.debug or debug
     from vibevoice_nb.web.binding import allowed_hosts, check_host
 
     check_host(host, public)

@@ -1,6 +1,6 @@
-"""Every recorded array, computed from its recorded inputs.
+"""Computation of every recorded array from its recorded inputs.
 
-Arrays are recognized by name, so a recording may have any of them.
+Arrays are recognized by name, so a recording may hold any subset.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _loudness(rec: Recording) -> Computed:
 
 
 def whole_runs(rec: Recording) -> Computed:
-    """Replay every recorded run, and the main one once more as the model would have gone on by itself."""
+    """Replay every recorded run, and the main one again without forced tokens."""
     for run in rec.runs:
         prompt, voices = _prompt(rec, run)
         forced = rec.inputs.get(f"{run}_forced_tokens", rec.inputs.get("forced_tokens"))
@@ -220,4 +220,4 @@ def _arrays_of_run(run: str, steps: list[Step]) -> Computed:
 
 
 STAGES = (_components, _samplers, _codec, _loudness, _language_model)
-"""What is computed stage by stage; `whole_runs` feeds frames back."""
+"""Functions that compute single stages; `whole_runs` feeds frames back."""

@@ -1,4 +1,4 @@
-"""What visitors see: a Gradio page around a `Booth`."""
+"""What visitors see: a Gradio page around a `DemoService`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vibevoice_nb.widgets.model_loader import model_defaults
 from .limits import Limits, read_script
 from .markdown import in_html, in_markdown
 from .queueing import limit_queue
-from .service import Booth, Order, Report
+from .service import DemoService, Report, SpeechRequest
 
 _log = logging.getLogger(__name__)
 
@@ -40,27 +40,27 @@ _ORDINALS = ("First", "Second", "Third", "Fourth")[:MAX_SPEAKERS]
 _EXAMPLES = ("two_speakers", "one_speaker", "three_speakers", "four_speakers")
 
 
-def build_page(booth: Booth) -> gr.Blocks:
+def build_page(service: DemoService) -> gr.Blocks:
     """Lay out the page.
 
     Parameters
     ----------
-    booth : Booth
+    service : DemoService
 
     Returns
     -------
     gradio.Blocks
         With its queue; `speak`, `stop` and `wait` are its named endpoints.
     """
-    limits = booth.limits
+    limits = service.limits
     keep = int(60 * limits.keep_minutes)
-    page = gr.Blocks(title=f"VibeVoice: {booth.model}", analytics_enabled=False, delete_cache=(60, keep))
+    page = gr.Blocks(title=f"VibeVoice: {service.model}", analytics_enabled=False, delete_cache=(60, keep))
     with page:
-        gr.Markdown(_heading(booth))
+        gr.Markdown(_heading(service))
         with gr.Row():
             with gr.Column():
                 script = gr.Textbox(_example(_EXAMPLES[0]), label="Script", lines=10, max_lines=24)
-                remark = _remarker(limits, booth.model)
+                remark = _remarker(limits, service.model)
                 remarks = gr.Markdown(remark(_example(_EXAMPLES[0])))
                 gr.Examples(
                     [[_example(name)] for name in _EXAMPLES],
@@ -68,7 +68,7 @@ def build_page(booth: Booth) -> gr.Blocks:
                     label="Examples",
                     example_labels=[name.replace("_", " ") for name in _EXAMPLES],
                 )
-                settings = _settings(booth)
+                settings = _settings(service)
             with gr.Column():
                 voices = _voices()
                 with gr.Accordion("Recordings instead", open=False):
@@ -84,8 +84,8 @@ def build_page(booth: Booth) -> gr.Blocks:
             downloads = gr.File(label="Download", file_count="multiple", interactive=False)
         gr.Markdown(_RESPONSIBLE.format(minutes=limits.keep_minutes))
 
-        speak.click(_telling(booth.expect), [], [], api_name="wait", queue=False).then(
-            _speaker(booth),
+        speak.click(_telling(service.expect), [], [], api_name="wait", queue=False).then(
+            _speaker(service),
             [script, *settings, consent, *voices, *recordings],
             [sound, words, seed_used, downloads],
             api_name="speak",
@@ -93,7 +93,7 @@ def build_page(booth: Booth) -> gr.Blocks:
             show_progress="minimal",  # which tells the place in the queue
             show_progress_on=[words],
         )
-        stop.click(_telling(booth.stop), [], [], api_name="stop", queue=False)
+        stop.click(_telling(service.stop), [], [], api_name="stop", queue=False)
         script.change(
             remark,
             [script],
@@ -103,27 +103,27 @@ def build_page(booth: Booth) -> gr.Blocks:
             trigger_mode="always_last",
             show_progress="hidden",
         )
-        page.unload(_telling(booth.leave))
+        page.unload(_telling(service.leave))
     page.state_session_capacity = (
         10 * limits.queue
     )  # sessions that Gradio remembers, whatever they are called
     return limit_queue(page.queue(max_size=limits.queue, default_concurrency_limit=1), limits)
 
 
-def _heading(booth: Booth) -> str:
+def _heading(service: DemoService) -> str:
     lines = [
         "# VibeVoice",
-        f"Model: **{in_markdown(booth.model)}**. Write a script, choose the voices, press Speak: the "
-        f"conversation is heard while it is made. Up to {booth.limits.max_minutes:g} minutes; one visitor at "
-        f"a time, up to {booth.limits.queue} wait.",
+        f"Model: **{in_markdown(service.model)}**. Write a script, choose the voices, press Speak: the "
+        f"audio plays while it is generated. Up to {service.limits.max_minutes:g} minutes; one visitor at "
+        f"a time, up to {service.limits.queue} in the queue.",
     ]
-    limits = " ".join(known_settings(booth.model).limits.sentences(booth.model))
-    return "\n\n".join([*lines, *([_NANO] if booth.model == "nano" else []), in_markdown(limits)])
+    limits = " ".join(known_settings(service.model).limits.sentences(service.model))
+    return "\n\n".join([*lines, *([_NANO] if service.model == "nano" else []), in_markdown(limits)])
 
 
-def _settings(booth: Booth) -> list[gr.components.Component]:
+def _settings(service: DemoService) -> list[gr.components.Component]:
     """Steps, CFG and seed."""
-    own, limits = model_defaults(booth.model), booth.limits
+    own, limits = model_defaults(service.model), service.limits
     with gr.Row():
         steps = min(own.num_steps, limits.max_steps)
         return [
@@ -176,7 +176,7 @@ def _only_uploads(recording: gr.Audio) -> None:
     recording.async_move_resource_to_block_cache = take_uploads
 
 
-def _speaker(booth: Booth) -> Callable[..., Iterator[tuple[Any, ...]]]:
+def _speaker(service: DemoService) -> Callable[..., Iterator[tuple[Any, ...]]]:
     def speak(
         request: gr.Request,
         script: str,
@@ -188,7 +188,7 @@ def _speaker(booth: Booth) -> Callable[..., Iterator[tuple[Any, ...]]]:
     ) -> Iterator[tuple[Any, ...]]:
         """Speak a script; the first answer says where the sound is heard while it is made."""
         with _in_words():
-            order = Order(
+            wanted = SpeechRequest(
                 script=script,
                 voices=[voice or "" for voice in cast[:MAX_SPEAKERS]],
                 recordings=[Path(path) if path else None for path in cast[MAX_SPEAKERS:]],
@@ -198,7 +198,7 @@ def _speaker(booth: Booth) -> Callable[..., Iterator[tuple[Any, ...]]]:
                 seed=_number(seed),
             )
             told = ""
-            for report in booth.speak(order, request.session_hash or ""):
+            for report in service.speak(wanted, request.session_hash or ""):
                 sound = _player(report) if report.stream != told else gr.skip()
                 told = report.stream
                 seed_used = "" if report.seed is None else str(report.seed)
@@ -228,7 +228,7 @@ def _in_words() -> Iterator[None]:
 
 
 def _telling(action: Callable[[str], object]) -> Callable[[gr.Request], None]:
-    """Tell the booth something about the visitor whose page this is."""
+    """Tell the service something about the visitor whose page this is."""
 
     def tell(request: gr.Request) -> None:
         action(request.session_hash or "")

@@ -19,7 +19,7 @@ from vibevoice_nb.errors import VibeVoiceError
 from .binding import who_reaches
 from .guard import Guard
 from .limits import Limits
-from .service import Booth
+from .service import DemoService
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -55,12 +55,12 @@ class _AddHeaders:
         await self.app(scope, receive, send_more if scope["type"] == "http" else send)
 
 
-def build_app(booth: Booth, hosts: Collection[str] | None = ()) -> FastAPI:
+def build_app(service: DemoService, hosts: Collection[str] | None = ()) -> FastAPI:
     """Put the page and the live sound into one application.
 
     Parameters
     ----------
-    booth : Booth
+    service : DemoService
     hosts : collection of str, optional
         Names the page is served under, beside those of this machine's loopback; None for any.
 
@@ -83,12 +83,12 @@ def build_app(booth: Booth, hosts: Collection[str] | None = ()) -> FastAPI:
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
-    app.add_middleware(Guard, limits=booth.limits, hosts=hosts)
+    app.add_middleware(Guard, limits=service.limits, hosts=hosts)
     app.add_middleware(_AddHeaders)
 
     @app.get("/speech/{name}.mp3")
     async def listen(name: str) -> Response:
-        live = booth.stream(name)
+        live = service.stream(name)
         if live is None:
             return Response("This sound is no longer kept.", 404, media_type="text/plain")
         if live.ended:  # now it can be wound, too
@@ -99,23 +99,23 @@ def build_app(booth: Booth, hosts: Collection[str] | None = ()) -> FastAPI:
 
     return gr.mount_gradio_app(
         app,
-        build_page(booth),
+        build_page(service),
         path="",
         show_error=False,
         ssr_mode=False,
         pwa=False,
         enable_monitoring=False,
-        max_file_size=booth.limits.upload_megabytes * 1_000_000,
+        max_file_size=service.limits.upload_megabytes * 1_000_000,
     )
 
 
 @contextlib.contextmanager
-def serving(booth: Booth, host: str, port: int, hosts: Collection[str] | None = ()) -> Iterator[str]:
+def serving(service: DemoService, host: str, port: int, hosts: Collection[str] | None = ()) -> Iterator[str]:
     """Serve in the background while the block lasts; gives the address.
 
     Parameters
     ----------
-    booth : Booth
+    service : DemoService
     host : str
     port : int
         0 for any that is free.
@@ -127,8 +127,8 @@ def serving(booth: Booth, host: str, port: int, hosts: Collection[str] | None = 
     VibeVoiceError
         Gradio isn't installed, or the port is taken.
     """
-    server, bound = _server(booth, host, port, hosts)
-    thread = threading.Thread(target=lambda: asyncio.run(_run(server, bound, booth)), daemon=True)
+    server, bound = _server(service, host, port, hosts)
+    thread = threading.Thread(target=lambda: asyncio.run(_run(server, bound, service)), daemon=True)
     thread.start()
     try:
         while not server.started and thread.is_alive():  # until then, whoever comes is turned away
@@ -167,11 +167,11 @@ def serve(
     VibeVoiceError
     """
     with visitors_folder() as folder:
-        booth = Booth(model, limits, folder, **how)
-        server, bound = _server(booth, host, port, hosts)
-        booth.load()
+        service = DemoService(model, limits, folder, **how)
+        server, bound = _server(service, host, port, hosts)
+        service.load()
         say(f"{model} speaks at {address(bound)} ({who_reaches(host)}); Ctrl-C ends it")
-        asyncio.run(_run(server, bound, booth))
+        asyncio.run(_run(server, bound, service))
 
 
 @contextlib.contextmanager
@@ -197,10 +197,10 @@ def address(bound: socket.socket) -> str:
 
 
 def _server(
-    booth: Booth, host: str, port: int, hosts: Collection[str] | None
+    service: DemoService, host: str, port: int, hosts: Collection[str] | None
 ) -> tuple[Server, socket.socket]:
     """Bind first: a port that is taken is said before a model is loaded."""
-    app = build_app(booth, hosts)
+    app = build_app(service, hosts)
     import uvicorn
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -218,13 +218,13 @@ def _server(
     return uvicorn.Server(config), bound
 
 
-async def _run(server: Server, bound: socket.socket, booth: Booth) -> None:
+async def _run(server: Server, bound: socket.socket, service: DemoService) -> None:
     """Serve, and tidy up meanwhile."""
 
     async def tidy() -> None:
         while True:
             await asyncio.sleep(_TIDY_EVERY)
-            booth.forget_old()
+            service.forget_old()
 
     tidying = asyncio.create_task(tidy())
     await server.serve(sockets=[bound])

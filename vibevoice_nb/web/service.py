@@ -1,6 +1,6 @@
-"""The speaker's booth of the web demo: takes a visitor's order, speaks it, and gives the files.
+"""The speaker's service of the web demo: takes a visitor's request, speaks it, and gives the files.
 
-Every order is a `Project` in a temporary folder, which is deleted when the files are there; those and the
+Every request is a `Project` in a temporary folder, which is deleted when the files are there; those and the
 live sound are kept for a while. Nothing here knows of Gradio.
 """
 
@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Order:
+class SpeechRequest:
     """What a visitor wants spoken.
 
     Attributes
@@ -71,7 +71,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Report:
-    """How far an order is.
+    """How far a request is.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class Report:
     files: tuple[Path, ...] = ()
 
 
-class Booth:
+class DemoService:
     """Speaks orders; whoever calls `speak` sees to it that there is one at a time.
 
     Parameters
@@ -149,7 +149,7 @@ class Booth:
         self.stop(visitor)
         self._waiting.pop(visitor, None)
 
-    def speak(self, order: Order, visitor: str) -> Iterator[Report]:
+    def speak(self, request: SpeechRequest, visitor: str) -> Iterator[Report]:
         """Speak an order; a visitor who stops listening (closes the iterator) stops the work.
 
         Raises
@@ -161,31 +161,31 @@ class Booth:
         if waiting is not None and not waiting.wanted:
             yield Report("", "Stopped before its turn came.")
             return
-        script = self.limits.check(order.script)
-        if order.num_steps is not None and order.num_steps > self.limits.max_steps:
+        script = self.limits.check(request.script)
+        if request.num_steps is not None and request.num_steps > self.limits.max_steps:
             raise OptionError(
-                f"num_steps={order.num_steps}", f"at most {self.limits.max_steps} here", "take fewer"
+                f"num_steps={request.num_steps}", f"at most {self.limits.max_steps} here", "take fewer"
             )
-        cast = self._cast(script, order)
+        cast = self._cast(script, request)
         name = secrets.token_urlsafe(16)
         own = self._folder / name
         own.mkdir(parents=True)
         tags = {"title": "Conversation", "artist": f"VibeVoice {self.model}", "comment": GENERATED}
         with (
             tempfile.TemporaryDirectory(prefix="work-", dir=self._folder) as work,
-            Project.create(Path(work) / "conversation", order.script) as project,
+            Project.create(Path(work) / "conversation", request.script) as project,
         ):
             project.settings["model"] = self.model
             for label, (voice, kind) in cast.items():
-                project.set_voice(label, voice, kind, consent=kind == "upload" and order.consent)
+                project.set_voice(label, voice, kind, consent=kind == "upload" and request.consent)
             with LiveMp3(own / "live.mp3", tags) as live:
                 self._streams[name] = live
                 job = project.generation(
                     self._engine,
-                    listener=_Ear(project, live),
-                    num_steps=order.num_steps,
-                    cfg_scale=order.cfg_scale,
-                    seed=order.seed,
+                    listener=_LiveListener(project, live),
+                    num_steps=request.num_steps,
+                    cfg_scale=request.cfg_scale,
+                    seed=request.seed,
                 )
                 yield from self._follow(job, Report(name, f"{self.model} begins …"), visitor)
             yield self._finish(job, name, own)
@@ -232,22 +232,22 @@ class Booth:
             words += "; a part of it is far too short or too long for its text, so listen to it"
         return Report(name, words, _seed(job), tuple(files))
 
-    def _cast(self, script: Script, order: Order) -> dict[str, tuple[Voice, str]]:
+    def _cast(self, script: Script, request: SpeechRequest) -> dict[str, tuple[Voice, str]]:
         """Each speaker's voice and its kind."""
         cast = {}
         labels = {turn.speaker_index: turn.label for turn in script.turns}
         for place, (_, label) in enumerate(sorted(labels.items())):
-            recording = order.recordings[place]
+            recording = request.recordings[place]
             if recording is None:
-                if order.voices[place] not in builtin_voices():
+                if request.voices[place] not in builtin_voices():
                     raise VoiceError(
-                        f"the voice {order.voices[place][:100]!r} for {label}",
+                        f"the voice {request.voices[place][:100]!r} for {label}",
                         f"one of {', '.join(builtin_voices())}, or a recording",
                         "choose one of them",
                     )
-                cast[label] = resolve_voice(order.voices[place]), "built-in"
+                cast[label] = resolve_voice(request.voices[place]), "built-in"
             else:
-                cast[label] = self._recorded(recording, order.consent), "upload"
+                cast[label] = self._recorded(recording, request.consent), "upload"
         return cast
 
     def _recorded(self, path: Path, consent: bool) -> Voice:
@@ -286,7 +286,7 @@ class _Waiting:
     since: float = field(default_factory=time.time)
 
 
-class _Ear:
+class _LiveListener:
     """Leads what is said to the live sound, with the pauses of the script."""
 
     def __init__(self, project: Project, live: LiveMp3) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from vibevoice_nb.widgets import Studio
 
 NOTEBOOK = Path(__file__).with_name("studio.ipynb")
-_ROOM = "VIBEVOICE_NB_ROOM"
+_ROOM = "VIBEVOICE_NB_VOILA"
 """What the server tells the kernels it starts, in JSON."""
 
 
@@ -71,12 +71,12 @@ def serve_studio(
         _guarded(Voila, hosts).launch_instance([str(NOTEBOOK), *_options(host, port)])
 
 
-def open_room() -> Studio:
+def open_studio() -> Studio:
     """Open a Studio for the visitor of this kernel, on a project that is deleted when the kernel ends.
 
     Examples
     --------
-    >>> room = open_room()
+    >>> room = open_studio()
     >>> room.model, [turn["speaker"] for turn in room.turns]
     ('nano', ['Speaker 1', 'Speaker 2'])
     >>> room.close()

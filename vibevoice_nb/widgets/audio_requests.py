@@ -25,7 +25,7 @@ _MARGIN = 0.05
 """Seconds a resampler is given before and after what is asked for, so that pieces join without a seam."""
 
 
-class AudioSources:
+class AudioRequests:
     """For a widget whose page draws or plays audio: it says what a name means in `audio_source`."""
 
     def audio_source(self, name: str) -> AudioSource:

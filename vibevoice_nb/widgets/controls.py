@@ -12,7 +12,7 @@ from vibevoice_nb.model.config import SOLVERS
 from vibevoice_nb.ranges import GENERATION, real, shown, whole
 
 from .base import VibeVoiceWidget, call
-from .model_loader import SUGGESTIONS, ModelKeeper, model_defaults
+from .model_loader import SUGGESTIONS, ModelLoader, model_defaults
 
 if TYPE_CHECKING:
     from vibevoice_nb.engine.engine import Engine
@@ -139,10 +139,10 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
         quantize: Quantize | None = None,
         **settings: Any,
     ) -> None:
-        self._keeper = ModelKeeper(self._model_is, device=device, dtype=dtype, quantize=quantize)
+        self._loader = ModelLoader(self._model_is, device=device, dtype=dtype, quantize=quantize)
         own = model_defaults(model)
         settings = {"num_steps": own.num_steps, "cfg_scale": own.cfg_scale, "solver": own.solver, **settings}
-        state, limits = self._keeper.state(model), self._keeper.limits(model)
+        state, limits = self._loader.state(model), self._loader.limits(model)
         super().__init__(model=model, model_state=state, model_limits=limits, **settings)
         self.observe(self._other_model, "model")
 
@@ -157,19 +157,19 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
     @property
     def engine(self) -> Engine:
         """The model, loaded now if it isn't."""
-        return self._keeper.engine(self.model)
+        return self._loader.engine(self.model)
 
     @call("load_model")
     def _load_model(self) -> None:
-        self._keeper.load(self.model)
+        self._loader.load(self.model)
 
     @call("unload_model")
     def _unload_model(self) -> None:
-        self._keeper.unload(self.model)
+        self._loader.unload(self.model)
 
     def _model_is(self, state: dict[str, Any]) -> None:
         self.model_state = state
-        self.model_limits = self._keeper.limits(self.model)
+        self.model_limits = self._loader.limits(self.model)
 
     def _other_model(self, change: Any) -> None:
         """What was the last model's own way of speaking becomes the new one's; what was chosen stays."""
@@ -177,5 +177,5 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
         for name in ("num_steps", "cfg_scale"):
             if getattr(self, name) == getattr(before, name):
                 setattr(self, name, getattr(now, name))
-        self.model_state = self._keeper.state(self.model)
-        self.model_limits = self._keeper.limits(self.model)
+        self.model_state = self._loader.state(self.model)
+        self.model_limits = self._loader.limits(self.model)

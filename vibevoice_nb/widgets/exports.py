@@ -67,7 +67,7 @@ class Exports:
                 subtitles=tuple(subtitles),
                 chapters=chapters,
                 force=True,
-                progress=_seldom(lambda part: self.channel.send("export_progress", part=part)),
+                progress=_seldom(lambda fraction: self.channel.send("export_progress", fraction=fraction)),
                 cancelled=stop.is_set,
             )
         except CancelledError:

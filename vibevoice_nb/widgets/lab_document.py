@@ -1,20 +1,18 @@
-"""Rooms for pages that are no notebook: JupyterLab's documents and its sidebar.
+"""Studio and library for pages that are not notebooks: JupyterLab's documents and its sidebar.
 
-Their page can't wait for a cell to show it a widget. It asks for a room with one expression,
+Such a page requests a view with one expression,
 
-    __import__("vibevoice_nb.widgets.lab_document", fromlist=["show"]).show('{"room": "studio", ...}')
+    __import__("vibevoice_nb.widgets.lab_document", fromlist=["show"]).show('{"view": "studio", ...}')
 
-which is answered with the name of a comm and what the room shows, or with what is wrong. From then on both
-speak what ipywidgets speak. The comm is never announced, so no other page in the kernel takes it for its own,
-and any number of pages may listen to it.
+whose value is a comm id and the state of the widget, or an error. From then on, both sides use the protocol
+of ipywidgets. The comm is never announced, so other frontends of the kernel ignore it, and any number of
+pages may connect to it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,80 +20,81 @@ from typing import Any
 from ipywidgets import DOMWidget
 
 from vibevoice_nb import display
-from vibevoice_nb.errors import OptionError, ProjectError, VibeVoiceError
+from vibevoice_nb.errors import OptionError, VibeVoiceError
 from vibevoice_nb.project.registry import shared_project
 from vibevoice_nb.project.storage.folder import SUFFIX
 from vibevoice_nb.texts import whole_texts
 
 from .base import VibeVoiceWidget, system_error
-from .library import Shelf
+from .library import LibraryBrowser
+from .paths import document_path
 from .studio import Studio
 
-_rooms: dict[str, VibeVoiceWidget] = {}
+_widgets: dict[str, VibeVoiceWidget] = {}
 _log = logging.getLogger(__name__)
 _OTHER_SCRIPT = (
-    "The project beside this file had another script. "
-    "The text of the file was taken; Undo, under Takes, brings the other back."
+    "The project of this file had a different script, which was replaced by the text of the file. "
+    "To restore it, press Undo in the Takes panel."
 )
 _SETTINGS = ("model", "num_steps", "cfg_scale", "seed", "solver")
 
 
-class Unannounced(DOMWidget):  # type: ignore[misc]
-    """Mixed into a widget whose page is our own: only who knows of its comm hears it."""
+class PrivateComm(DOMWidget):  # type: ignore[misc]
+    """Mixin for a widget with a page of its own: its comm is registered, but not announced."""
 
     comm: Any
 
     def open(self) -> None:
-        """Make the comm, without telling every page in the kernel."""
+        """Create and register the comm without announcing it."""
         from comm import create_comm, get_comm_manager
         from IPython import get_ipython
 
         if self.comm is None:
-            made: Any = create_comm(target_name="vibevoice_nb", primary=False)
-            get_comm_manager().register_comm(made)
-            if getattr(made, "kernel", self) is None:  # ipykernel's learns it when it announces itself
-                made.kernel = getattr(get_ipython(), "kernel", None)
-            self.comm = made
+            created: Any = create_comm(target_name="vibevoice_nb", primary=False)
+            get_comm_manager().register_comm(created)
+            if getattr(created, "kernel", self) is None:  # ipykernel sets it when announcing
+                created.kernel = getattr(get_ipython(), "kernel", None)
+            self.comm = created
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
-        """What a page is told: not the widget's code and style, which it has."""
-        ours = {name for name in self.keys if name[0] != "_"} - set(DOMWidget.class_trait_names(sync=True))
-        return super().get_state(ours if key is None else key, drop_defaults)
+        """Return the state for a page, without code and style, which it already has."""
+        shared = {name for name in self.keys if name[0] != "_"} - set(DOMWidget.class_trait_names(sync=True))
+        return super().get_state(shared if key is None else key, drop_defaults)
 
 
-class DocumentStudio(Unannounced, Studio):
-    """The Studio of a script file."""
+class DocumentStudio(PrivateComm, Studio):
+    """Studio of a script file."""
 
 
-class SidebarShelf(Unannounced, Shelf):
-    """The shelf of JupyterLab's sidebar."""
+class SidebarLibrary(PrivateComm, LibraryBrowser):
+    """Library browser in JupyterLab's sidebar."""
 
 
-def show(asked: str) -> Any:
-    """Answer a page that asks for a room, making it if it isn't there.
+def show(request: str) -> Any:
+    """Return the widget that a page requests, creating it if necessary.
 
     Parameters
     ----------
-    asked : str
-        JSON. `room` is "studio" or "shelf"; for a studio `path` of the script's file, `root` the folder that
-        it starts from as far as the page knows, `before` what it was called until now, if it was renamed,
-        `text` the script as the page has it, `settings` those of a new project. `budget` is how many bytes a
-        take on show may add to a notebook.
+    request : str
+        JSON object. `view` is "studio" or "library". For a studio: `path` of the script file; `root`, the
+        server's root folder as the page knows it; `previous_path`, if the file was renamed; `text`, the
+        script as the page has it; `settings` of a new project. `budget` is the maximum number of bytes that
+        a displayed take may add to a notebook.
 
     Returns
     -------
     IPython.display.JSON
-        `comm` and `state`, or `failed`: got, expected, remedy.
+        `comm` and `state`, or `failed` with `got`, `expected` and `remedy`.
     """
     from IPython.display import JSON
 
     try:
-        wanted = whole_texts(json.loads(asked))
+        wanted = whole_texts(json.loads(request))
         if isinstance(budget := wanted.get("budget"), int):
             display.default_budget = budget
-        room = _room(wanted)
-        return JSON({"comm": room.comm.comm_id, "state": room.get_state()})
-    except Exception as error:  # whatever it is, it must appear in the page, which waits for an answer
+        widget = _widget_for(wanted)
+        return JSON({"comm": widget.comm.comm_id, "state": widget.get_state()})
+    except Exception as error:  # the page waits for an answer, so every error must reach it
         return JSON({"failed": whole_texts(_failure(error))})
 
 
@@ -104,76 +103,49 @@ def _failure(error: Exception) -> dict[str, str]:
         error = system_error(error)
     if isinstance(error, VibeVoiceError):
         return {"got": error.got, "expected": error.expected, "remedy": error.remedy}
-    _log.exception("a document could not be opened")
+    _log.exception("cannot open a document")
     reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return {"got": f"something went wrong in the kernel: {reason}", "expected": "", "remedy": "try again"}
+    return {"got": f"internal error: {reason}", "expected": "", "remedy": "try again"}
 
 
-def document_path(root: str, path: str) -> Path:
-    """Find a file that a page knows by its path on the server.
-
-    Raises
-    ------
-    ProjectError
-        It can't be seen from this kernel.
-
-    Examples
-    --------
-    >>> document_path("~", "no/such.vvscript")
-    Traceback (most recent call last):
-    vibevoice_nb.errors.ProjectError: no/such.vvscript, which this kernel can't see...
-    """
-    with contextlib.suppress(OSError, ValueError, RuntimeError):  # no path at all: too long, a NUL, no home
-        places = (Path(root).expanduser() / path, Path.cwd() / path, Path.cwd() / Path(path).name)
-        for place in places:
-            if place.exists():
-                return Path(os.path.abspath(place))
-    shown = path if len(path) <= 200 else f"{path[:100]}...{path[-60:]}"
-    raise ProjectError(
-        f"{shown}, which this kernel can't see",
-        "a kernel on the computer that has the file",
-        "choose another kernel, or save the file first",
-    )
-
-
-def _room(wanted: Mapping[str, Any]) -> VibeVoiceWidget:
-    if wanted.get("room") == "shelf":
-        return _kept("shelf", SidebarShelf)
-    if wanted.get("room") != "studio":
-        raise OptionError(f"the room {wanted.get('room')!r}", "studio or shelf", "reload the page")
+def _widget_for(wanted: Mapping[str, Any]) -> VibeVoiceWidget:
+    if wanted.get("view") == "library":
+        return _get_or_create("library", SidebarLibrary)
+    if wanted.get("view") != "studio":
+        raise OptionError(f"unknown view {wanted.get('view')!r}", "studio or library", "reload the page")
     path = document_path(wanted["root"], wanted["path"])
     text, settings = wanted.get("text", ""), wanted.get("settings") or {}
     folder = path.with_suffix(SUFFIX)
-    if wanted.get("before") and str(path).endswith(wanted["path"]):
-        _follow(Path(str(path).removesuffix(wanted["path"]), wanted["before"]), folder)
+    if wanted.get("previous_path") and str(path).endswith(wanted["path"]):
+        _move_project(Path(str(path).removesuffix(wanted["path"]), wanted["previous_path"]), folder)
     new = not folder.exists()
     project = shared_project(folder)
     if new:
         project.settings.update({name: settings[name] for name in _SETTINGS if name in settings})
-    room = _kept(str(path), lambda: DocumentStudio(project))
-    if room.work is not project:  # it could only be read before, because of somebody who has gone
-        room.open_project(folder)
-    # An empty file beside a project that has a script is a new way to an old work.
+    studio = _get_or_create(str(path), lambda: DocumentStudio(project))
+    if studio.project is not project:  # it was read-only before; its lock has been released since
+        studio.open_project(folder)
+    # An empty file next to a project with a script is a new way to open existing work.
     if text.strip() and not project.read_only and text != project.script_text:
-        before = project.script_text
+        replaced = project.script_text
         project.script_text = text
-        if before.strip():
-            room.tell("info", _OTHER_SCRIPT)
-    return room
+        if replaced.strip():
+            studio.notify("info", _OTHER_SCRIPT)
+    return studio
 
 
-def _follow(before: Path, folder: Path) -> None:
-    """Let a project go with its file, which was renamed; what is being spoken ends here, and is kept."""
-    room = _rooms.pop(str(before), None)
-    if isinstance(room, Studio):
-        room.close()
-        room.work.close()
-    old = before.with_suffix(SUFFIX)
+def _move_project(previous: Path, folder: Path) -> None:
+    """Move the project of a renamed file; a generation in progress is cancelled and its audio kept."""
+    studio = _widgets.pop(str(previous), None)
+    if isinstance(studio, Studio):
+        studio.close()
+        studio.project.close()
+    old = previous.with_suffix(SUFFIX)
     if old.is_dir() and not folder.exists():
         old.rename(folder)
 
 
-def _kept(name: str, make: Callable[[], Any]) -> Any:
-    if name not in _rooms:
-        _rooms[name] = make()
-    return _rooms[name]
+def _get_or_create(name: str, create: Callable[[], Any]) -> Any:
+    if name not in _widgets:
+        _widgets[name] = create()
+    return _widgets[name]

@@ -1,4 +1,4 @@
-"""What JupyterLab's sidebar shows: the voices one has, and the projects of a folder; to hear and to tidy."""
+"""`LibraryBrowser`: voices and projects in JupyterLab's sidebar, to play and to organize."""
 
 from __future__ import annotations
 
@@ -15,30 +15,31 @@ from vibevoice_nb.project.storage.folder import SUFFIX
 from vibevoice_nb.voices.library import VoiceLibrary
 from vibevoice_nb.voices.voice import load_voice
 
-from .audio_requests import AudioSources
+from .audio_requests import AudioRequests
 from .base import VibeVoiceWidget, call
+from .paths import document_path
 from .project_traits import take_cards
 from .uploads import Received, Uploads, voice_of
 from .voices import Speakers, known_voices, voice_source
 
 _MOST_PROJECTS = 60
-_LONGEST_WORDS = 80
+_TEXT_LENGTH = 80
 
 
-class Shelf(Uploads, AudioSources, VibeVoiceWidget):
-    """Voices and projects, without a room to work in.
+class LibraryBrowser(Uploads, AudioRequests, VibeVoiceWidget):
+    """Browser for the voice library and the projects of a folder.
 
     Attributes
     ----------
     voices : list of dict
-        Name, kind, description and length of each voice that could be chosen.
+        Name, kind, description and length of each available voice.
     projects : list of dict
-        Name, path, number of turns, length and takes of each project in the folder last asked for.
+        Name, path, number of turns, length and takes of each project in the folder last shown.
 
     Examples
     --------
-    >>> shelf = Shelf()
-    >>> "Ada" in [voice["name"] for voice in shelf.voices], shelf.projects
+    >>> library = LibraryBrowser()
+    >>> "Ada" in [voice["name"] for voice in library.voices], library.projects
     (True, [])
     """
 
@@ -52,20 +53,20 @@ class Shelf(Uploads, AudioSources, VibeVoiceWidget):
         self._projects: dict[str, Project] = {}
         super().__init__(voices=known_voices(self.library))
 
-    def look(self, folder: Path) -> None:
-        """Look again what is in the library and in a folder."""
+    def refresh(self, folder: Path) -> None:
+        """Reload the voice library and the projects of a folder."""
         self.voices = known_voices(self.library)
         found: dict[str, Project] = {}
         for path in sorted(folder.glob(f"*{SUFFIX}"))[:_MOST_PROJECTS]:
             try:
                 found[str(path)] = Project.open(path, read_only=True)
-            except ProjectError:  # not one of ours, or damaged: opening it will say so
+            except ProjectError:  # damaged or not a project: opening it reports the error
                 continue
         self._projects = found
         self.projects = [{"path": path, **_summary(project)} for path, project in found.items()]
 
     def audio_source(self, name: str) -> AudioSource:
-        """Find what a name means: "library:<voice>", "project:<folder>", "take:<id>@<folder>"."""
+        """Return the audio of "library:<voice>", "project:<folder>" or "take:<id>@<folder>"."""
         kind, _, rest = name.partition(":")
         take, _, folder = rest.partition("@")
         if kind == "project" and rest in self._projects:
@@ -75,19 +76,15 @@ class Shelf(Uploads, AudioSources, VibeVoiceWidget):
         return voice_source(name, Speakers(["1"]), self.library)
 
     def upload_received(self, received: Received, speaker: str) -> dict[str, Any]:
-        """A file from the page becomes a voice; the right to use it is asked for where it is used."""
+        """Add an uploaded file to the library; consent is requested where the voice is used."""
         return self._keep(voice_of(received))
 
-    @call("look", slow=True)
-    def _look(self, root: str, folder: str) -> None:
-        from .lab_document import document_path
-
-        self.look(document_path(root, folder or "."))
+    @call("refresh_library", slow=True)
+    def _refresh_library(self, root: str, folder: str) -> None:
+        self.refresh(document_path(root, folder or "."))
 
     @call("add_voice", slow=True)
     def _add_voice(self, root: str, path: str) -> dict[str, Any]:
-        from .lab_document import document_path
-
         return self._keep(load_voice(document_path(root, path)))
 
     @call("rename_voice", slow=True)
@@ -107,13 +104,13 @@ class Shelf(Uploads, AudioSources, VibeVoiceWidget):
 
 
 def _summary(project: Project) -> dict[str, Any]:
-    words = {item.id: f"{item.turn.label}: {item.turn.text}"[:_LONGEST_WORDS] for item in project.turns}
+    texts = {item.id: f"{item.turn.label}: {item.turn.text}"[:_TEXT_LENGTH] for item in project.turns}
     try:
         seconds = project.timeline().samples / SAMPLE_RATE
-    except VibeVoiceError:  # a take's file is gone; the others are still there
+    except VibeVoiceError:  # the file of a take is missing; list the project anyway
         seconds = 0.0
     takes = [
-        {"words": words[card["turn"]], **{name: card[name] for name in ("id", "seconds", "starred", "model")}}
+        {"text": texts[card["turn"]], **{name: card[name] for name in ("id", "seconds", "starred", "model")}}
         for card in take_cards(project).values()
     ]
-    return {"name": project.name, "turns": len(words), "seconds": round(seconds, 2), "takes": takes}
+    return {"name": project.name, "turns": len(texts), "seconds": round(seconds, 2), "takes": takes}

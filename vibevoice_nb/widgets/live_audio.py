@@ -25,15 +25,17 @@ class LiveAudio:
         self._open = False
         self._reported = -math.inf
 
-    def tell(self, event: Event) -> None:
-        """Pass an event on."""
+    def on_event(self, event: Event) -> None:
+        """Send the messages for an event."""
         if event.kind == "turn":
             self._begin()
             self._channel.send("stream_turn", stream=self._job.id, turn=event.turn, start=event.start)
         elif event.kind == "audio" and event.audio is not None:
-            made = time.time() * 1000
+            generated_at = time.time() * 1000
             pcm = to_int16(event.audio).astype("<i2").tobytes()
-            self._channel.send("audio", [pcm], stream=self._job.id, start=event.start, made=made)
+            self._channel.send(
+                "audio", [pcm], stream=self._job.id, start=event.start, generated_at=generated_at
+            )
         elif event.kind == "state" and self._job.done and self._open:
             samples = round(self._job.progress.seconds * SAMPLE_RATE)
             self._channel.send("stream_end", stream=self._job.id, samples=samples, ended=self._job.state)

@@ -33,7 +33,7 @@ def model_defaults(model: str) -> GenerationOptions:
     return known_settings(model).options
 
 
-class ModelKeeper:
+class ModelLoader:
     """Loads one model at a time and says how it stands.
 
     Parameters
@@ -63,7 +63,7 @@ class ModelKeeper:
             engine = engines.load(
                 model,
                 **self._how,
-                making=lambda: self._tell(_state("loading", model, message="loading …", loaded=0.0)),
+                making=lambda: self._tell(_state("loading", model, message="loading …", fraction=0.0)),
                 progress=self._loading(model),
             )
         except VibeVoiceError as error:
@@ -93,7 +93,7 @@ class ModelKeeper:
                 told = tenths
                 nearly = "nearly there; the first load on a graphics card also compiles its kernels"
                 message = nearly if tenths == 9 else f"{10 * tenths} % is loaded"
-                self._tell(_state("loading", model, message=message, loaded=tenths / 10))
+                self._tell(_state("loading", model, message=message, fraction=tenths / 10))
 
         return tell
 

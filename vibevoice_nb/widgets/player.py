@@ -11,7 +11,7 @@ from vibevoice_nb.audio.sources import AudioSource
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.project.take import Take
 
-from .audio_requests import AudioSources, at_24_khz
+from .audio_requests import AudioRequests, at_24_khz
 from .base import VibeVoiceWidget
 from .project_traits import take_summary
 
@@ -22,7 +22,7 @@ _KEPT_BYTES = 500_000
 """Of HTML for when there is no kernel; encoding more would keep the widget of a long take waiting."""
 
 
-class Player(AudioSources, VibeVoiceWidget):
+class Player(AudioRequests, VibeVoiceWidget):
     """Plays a take, with its waveform, its turns and its spectrogram.
 
     Parameters

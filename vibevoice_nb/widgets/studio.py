@@ -1,7 +1,7 @@
 """`Studio`: the room in which a conversation is written, cast, spoken, mended and exported.
 
 The work is a `Project` on disk; this widget shows it and does to it what the page asks. What the page can do,
-Python can do too: here, or on `Studio.work`.
+Python can do too: here, or on `Studio.project`.
 """
 
 from __future__ import annotations
@@ -22,16 +22,15 @@ from vibevoice_nb.project.registry import shared_project
 from vibevoice_nb.texts import whole_text
 from vibevoice_nb.voices.casting import stand_ins
 
-from .audio_requests import AudioSources
+from .audio_requests import AudioRequests
 from .base import VibeVoiceWidget, call
 from .controls import ControlTraits
 from .editor import diagnostic_rows
 from .exports import Exports
 from .live_audio import LiveAudio
-from .model_loader import ModelKeeper, model_defaults
+from .model_loader import ModelLoader, model_defaults
+from .project_panel import ProjectPanel
 from .project_traits import EPISODE, take_cards, take_summary, turn_states
-from .saving import SavePanel
-from .takes import TakesPanel
 from .voices import CastPanel, voice_source
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ _OWN = ("num_steps", "cfg_scale")
 _DEFAULT_PROJECT = "episode.vibevoice"
 
 
-class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSources, VibeVoiceWidget):
+class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, VibeVoiceWidget):
     """A working room for spoken conversations.
 
     Parameters
@@ -56,7 +55,7 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
         The script of a new project. A project that has a script keeps it, with a warning if this is another
         one: running a cell again never replaces what was edited.
     replace_script : bool
-        Replace the project's script by `script`; `studio.work.undo()` brings it back.
+        Replace the project's script by `script`; `studio.project.undo()` brings it back.
     device, dtype, quantize
         As for `Engine.load`.
     **settings
@@ -106,18 +105,18 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
         self._project = project
         self._lock = threading.RLock()
         self._revision = 0
-        self._heard_before: list[tuple[str | None, int | None]] = []
+        self._previous_choices: list[tuple[str | None, int | None]] = []
         self._generation: Generation | None = None
         self._live: LiveAudio | None = None
         self._marks: dict[str, str] = {}
         self._typing = False
-        self._model = ModelKeeper(self._model_is, device=device, dtype=dtype, quantize=quantize)
+        self._model = ModelLoader(self._model_is, device=device, dtype=dtype, quantize=quantize)
         super().__init__()
         self._show_settings({**project.settings, **settings})  # a wrong one is refused before it is kept
         if not project.read_only:
             if script is not None:
-                self._give_script(script, replace_script)
-            self._do(lambda: project.settings.give(settings))
+                self._use_cell_script(script, replace_script)
+            self._attempt(lambda: project.settings.give(settings))
             self._show_settings(project.settings)
         self._show_script()
         self._refresh()
@@ -129,7 +128,7 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
     # From Python
 
     @property
-    def work(self) -> Project:
+    def project(self) -> Project:
         """The project: its script, cast, takes and choices."""
         return self._project
 
@@ -149,8 +148,8 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
         Parameters
         ----------
         turns : sequence of str, optional
-            Ids of the turns to speak, see `studio.work.turns`. By default those that are unspoken or changed;
-            when there are none, all of them once more.
+            Ids of the turns to generate, see `studio.project.turns`. By default, turns without an up-to-date
+            take; if there are none, all turns.
         **options
             Those of `GenerationOptions`, for this once; by default the room's controls.
 
@@ -176,13 +175,13 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
                 lambda: self._model.engine(model),
                 turns,
                 mode="whole" if self.mode == "whole" else "turns",
-                listener=self._heard,
+                listener=self._on_event,
                 **{**self._options(), **options},
             )
             self._generation, self._live = job, LiveAudio(self.channel, job)
             skipped = {turn.id for turn in self._project.turns if turn.state == "unspeakable"}
             self._marks = dict.fromkeys([turn for turn in job.turns if turn not in skipped], "queued")
-            self._heard(Event("state"))
+            self._on_event(Event("state"))
             return job.start()
 
     def regenerate(self, turn: str) -> Generation:
@@ -320,7 +319,7 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
     def _options(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("num_steps", "cfg_scale", "seed", "solver")}
 
-    def _heard(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         """Tell the page what the generation under way says; from its thread."""
         job, live = self._generation, self._live
         assert job is not None and live is not None
@@ -338,9 +337,9 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
                 self.job = {"id": job.id, "state": job.state, "turns": list(job.turns), "message": message}
             if event.kind != "audio":
                 self._refresh()
-        live.tell(event)
+        live.on_event(event)
 
-    def _give_script(self, script: str, replace: bool) -> None:
+    def _use_cell_script(self, script: str, replace: bool) -> None:
         """Use the script that the cell gives, if that replaces nothing."""
         project = self._project
         if replace or not project.script_text.strip():
@@ -351,7 +350,7 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
                 "To use it, add replace_script=True to the cell; Undo brings the old script back."
             )
             warnings.warn(text, stacklevel=3)
-            self.tell("info", text)
+            self.notify("info", text)
 
     def set_state(self, sync_data: Mapping[str, Any]) -> None:
         """Take values from the page; what it says of the script was typed there."""
@@ -363,7 +362,7 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
 
     def _text_typed(self, change: Any) -> None:
         typing = self._typing
-        self._do(lambda: self._project.write_script(change["new"], typing=typing))
+        self._attempt(lambda: self._project.write_script(change["new"], typing=typing))
         if whole_text(change["new"]) == self._project.script_text:
             self._show_script()  # without halves of characters
 
@@ -377,7 +376,7 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
                     setattr(self, name, getattr(own, name))
         self._keep_settings({change["name"]: change["new"]})
 
-    def keep_shown(self) -> None:
+    def save_settings(self) -> None:
         """Save the settings that are shown."""
         self._keep_settings({name: getattr(self, name) for name in _SETTINGS})
         self._refresh()
@@ -390,7 +389,7 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
             for name, value in changes.items()
         }
         if not self._project.read_only:
-            self._do(lambda: self._project.settings.update(kept))
+            self._attempt(lambda: self._project.settings.update(kept))
 
     def _show_settings(self, settings: Mapping[str, Any]) -> None:
         own = model_defaults(settings["model"])
@@ -436,8 +435,8 @@ class Studio(CastPanel, TakesPanel, SavePanel, ControlTraits, Exports, AudioSour
             project = self._project
             episode = project.assemble()
             heard = [(item.chosen, item.gap_ms) for item in project.turns]
-            if heard != self._heard_before:
-                self._heard_before = heard
+            if heard != self._previous_choices:
+                self._previous_choices = heard
                 self._revision += 1
             values = {
                 "diagnostics": diagnostic_rows(project.diagnostics) if project.script_text.strip() else [],

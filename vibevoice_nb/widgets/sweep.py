@@ -10,11 +10,11 @@ from vibevoice_nb.audio.sources import AudioSource
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.project.jobs.sweep import Sweep, SweepCell
 
-from .audio_requests import AudioSources
+from .audio_requests import AudioRequests
 from .base import VibeVoiceWidget, call
 
 
-class SweepGrid(AudioSources, VibeVoiceWidget):
+class SweepGrid(AudioRequests, VibeVoiceWidget):
     """A grid of players, one for each combination of settings; it fills while the sweep goes on.
 
     Parameters

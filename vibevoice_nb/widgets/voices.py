@@ -25,7 +25,7 @@ from vibevoice_nb.voices.names import fold_name
 from vibevoice_nb.voices.resolve import resolve_voice
 from vibevoice_nb.voices.voice import Voice
 
-from .audio_requests import AudioSources
+from .audio_requests import AudioRequests
 from .base import VibeVoiceWidget, call
 from .uploads import Received, Uploads, voice_of
 
@@ -194,8 +194,8 @@ class CastPanel(Uploads, traitlets.HasTraits):
         self.cast_project().set_color(speaker, color)
         self.refresh_cast()
 
-    @call("keep_voice", slow=True)
-    def _keep_voice(self, speaker: str, name: str) -> dict[str, Any]:
+    @call("save_voice", slow=True)
+    def _save_voice(self, speaker: str, name: str) -> dict[str, Any]:
         member = self.cast_project().cast.get(speaker)
         if member is None or member.voice is None:
             raise VoiceError(f"{speaker}, who has no voice", "a speaker with a voice", "give one first")
@@ -212,7 +212,7 @@ class CastPanel(Uploads, traitlets.HasTraits):
         return {"name": kept.name}
 
 
-class VoicePicker(CastPanel, AudioSources, VibeVoiceWidget):
+class VoicePicker(CastPanel, AudioRequests, VibeVoiceWidget):
     r"""Give speakers voices: built-in, from the library, uploaded, recorded; hear, trim and check them.
 
     Parameters

@@ -66,7 +66,7 @@ function addActions(app: JupyterFrontEnd): void {
   const { commands } = app;
   const writable = (): boolean => {
     const studio = activeStudio();
-    return studio !== undefined && !isBusy(jobOf(studio)) && !studio.host.get('project')?.read_only;
+    return studio !== undefined && !isBusy(jobOf(studio)) && !studio.host.get('project_state')?.read_only;
   };
   const act = (action: Action) => (): void => activeStudio()?.bus.emit('act', { action });
   commands.addCommand(Commands.generate, {

@@ -109,7 +109,7 @@ describe('Live', () => {
     const { channel, live, events } = listen();
     channel.emit('stream_begin', { stream: 's', sample_rate: 24_000 });
     channel.emit('stream_turn', { stream: 's', turn: 'a', start: 0 });
-    channel.emit('audio', { stream: 's', start: 0, made: Date.now() - 7 }, new Int16Array([1, 2, 3]));
+    channel.emit('audio', { stream: 's', start: 0, generated_at: Date.now() - 7 }, new Int16Array([1, 2, 3]));
     channel.emit('stream_turn', { stream: 's', turn: 'b', start: 3 });
     channel.emit('audio', { stream: 's', start: 3 }, new Int16Array([4]));
     channel.emit('stream_end', { stream: 's', samples: 4, ended: 'finished' });

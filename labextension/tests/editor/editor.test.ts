@@ -148,6 +148,6 @@ test('a color is taken for nothing but a color', () => {
 });
 
 test('a project that cannot be written to is read only', () => {
-  host.set('project', { name: '', path: '', read_only: true, note: '' });
+  host.set('project_state', { name: '', path: '', read_only: true, holder: '' });
   expect(view.state.readOnly).toBe(true);
 });

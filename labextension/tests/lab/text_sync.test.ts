@@ -22,7 +22,7 @@ class Model {
 }
 
 function bound(script: string, text = script, readOnly = false): { host: LocalHost; model: Model } {
-  const host = new LocalHost({ script, project: { name: '', path: '', read_only: readOnly, note: '' } }, {});
+  const host = new LocalHost({ script, project_state: { name: '', path: '', read_only: readOnly, holder: '' } }, {});
   const model = new Model(text);
   new TextSync(host, model);
   return { host, model };

@@ -33,7 +33,7 @@ describe('the reason why nothing can be generated', () => {
     [{ speakers: [speaker('Anna'), speaker('Gone', null)] }, ''],
     [{ speakers: [speaker('Anna', { needs_consent: true, consent: false })] }, 'Confirm under Cast'],
     [{ speakers: [speaker('Anna', { needs_consent: true, consent: true })] }, ''],
-    [{ project: { read_only: true } }, 'open read-only'],
+    [{ project_state: { read_only: true } }, 'open read-only'],
     [{ turns: [turn('1', 'unspeakable'), turn('2', 'unspeakable')] }, 'cannot generate any'],
     [{ turns: [turn('1', 'unspeakable'), turn('2')] }, ''],
   ])('%o', (values, text) => {
@@ -139,7 +139,7 @@ describe('progress', () => {
   });
 
   it('shows loading as a phase of its own', () => {
-    const model = { state: 'loading', name: 'nano', loaded: 0.4 } as ModelState;
+    const model = { state: 'loading', name: 'nano', fraction: 0.4 } as ModelState;
     expect(waitingText({ ...job, state: 'loading' }, model)).toBe('Loading nano… 40 %');
     expect(waitingText({ ...job, state: 'loading' }, undefined)).toBe('Loading the model…');
   });

@@ -111,8 +111,8 @@ def test_two_documents_at_once(open_lab: OpenLab, lab: JupyterServer) -> None:
     assert two.save() == "Ben: Changed."
     assert (lab.root / "one.vvscript").read_text() == "Anna: I am number one."
     lab.kernel("two.vvscript").run(
-        "from vibevoice_nb.widgets.lab_document import _rooms\n"
-        "next(iter(_rooms.values())).script = 'Ben: From Python.'"
+        "from vibevoice_nb.widgets.lab_document import _widgets\n"
+        "next(iter(_widgets.values())).script = 'Ben: From Python.'"
     )
     expect(two.script).to_have_text("Ben: From Python.")
     until(lambda: two.dirty, "the marker of unsaved text")
@@ -142,7 +142,7 @@ def test_settings_and_stop_in_the_status_bar(open_lab: OpenLab, lab: JupyterServ
     expect(long.generate_button).to_be_visible()
     expect(status.get_by_role("button", name="Stop generating")).to_be_hidden()
     assert not [one for one in long.ear.loudness if one["rms"] > 0.001]  # autoplay is off
-    room = f"next(iter({DOCUMENTS}.__dict__['_rooms'].values()))"
+    room = f"next(iter({DOCUMENTS}.__dict__['_widgets'].values()))"
     kernel = lab.kernel("long.vvscript")
     assert kernel.value(f"[{room}.last_seed, {room}.num_steps, {room}.job['state']]") == [11, 7, "cancelled"]
     (folder / "settings.jupyterlab-settings").unlink()
@@ -161,9 +161,9 @@ def test_the_interrupt_button_of_a_document_stops_its_generation(
     button = page.page.locator("[data-jp-item-name=interrupt]:visible")
     button.locator("button, jp-button").first.click()
     expect(talk.transport.get_by_role("status")).to_have_text(STOPPED)
-    room = f"next(iter({DOCUMENTS}.__dict__['_rooms'].values()))"
+    room = f"next(iter({DOCUMENTS}.__dict__['_widgets'].values()))"
     kernel = lab.kernel("stop.vvscript")
-    assert kernel.value(f"[{room}.job['state'], {room}.work.turns[0].partial]") == ["cancelled", True]
+    assert kernel.value(f"[{room}.job['state'], {room}.project.turns[0].partial]") == ["cancelled", True]
 
 
 def test_a_saved_take_has_its_player_without_a_kernel(open_lab: OpenLab, lab: JupyterServer) -> None:

@@ -148,13 +148,13 @@ export class Live {
   constructor(channel: Channel, events: LiveEvents) {
     this.stops = [
       channel.on('stream_begin', ({ stream }) => events.begin(this.open(stream))),
-      channel.on('audio', ({ stream, start, made }, [buffer]) => {
+      channel.on('audio', ({ stream, start, generated_at: generatedAt }, [buffer]) => {
         const samples = buffer ? int16Of(buffer) : new Int16Array(0);
         const known = this.known(stream, events);
         if (!known.ended) known.store.resume();
         known.store.write(start, samples);
         events.audio(known, start, samples);
-        if (typeof made === 'number') this.note(Date.now() - made);
+        if (typeof generatedAt === 'number') this.note(Date.now() - generatedAt);
       }),
       channel.on('stream_turn', ({ stream, turn, start }) => {
         const known = this.known(stream, events);

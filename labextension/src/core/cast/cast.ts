@@ -53,7 +53,7 @@ export function mountCast(root: HTMLElement, host: Host, bus: Bus): () => void {
         : []),
     );
   };
-  disposers.add(watch(host, ['speakers', 'voices', 'project', 'turns', 'model'], render), () => section.remove());
+  disposers.add(watch(host, ['speakers', 'voices', 'project_state', 'turns', 'model'], render), () => section.remove());
   return disposers.dispose;
 }
 

@@ -47,7 +47,7 @@ export function keepPanel(host: Host, label: string, failures: Failures): KeepPa
   const submit = (event: Event): void => {
     event.preventDefault();
     void failures
-      .during(() => host.channel.call('keep_voice', { speaker: label, name: name.value.trim() }))
+      .during(() => host.channel.call('save_voice', { speaker: label, name: name.value.trim() }))
       .then((saved) => saved && open(false));
   };
   const cancel = (event: KeyboardEvent): void => {

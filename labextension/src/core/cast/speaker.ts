@@ -104,7 +104,7 @@ export class SpeakerCard {
 
   update(speaker: Speaker): void {
     const voices = this.host.get('voices') ?? [];
-    const readOnly = this.host.get('project')?.read_only ?? false;
+    const readOnly = this.host.get('project_state')?.read_only ?? false;
     const turns = this.host.get('turns');
     this.absent.hidden = !turns || turns.some((turn) => turn.speaker === this.label);
     const key = JSON.stringify([speaker, voices, readOnly, this.host.get('model')]);

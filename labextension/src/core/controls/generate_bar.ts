@@ -80,7 +80,9 @@ class GenerateBar {
         if (action === 'stop') void this.cancel();
       }),
       bus.on('regenerate', ({ turn }) => void this.failures.during(() => host.channel.call('regenerate', { turn }))),
-      watch(host, ['job', 'turns', 'speakers', 'diagnostics', 'mode', 'project', 'model_state'], () => this.render()),
+      watch(host, ['job', 'turns', 'speakers', 'diagnostics', 'mode', 'project_state', 'model_state'], () =>
+        this.render(),
+      ),
       host.channel.onConnection((connected) => {
         this.lost = !connected;
         if (this.lost) this.status.textContent = '';
@@ -135,7 +137,7 @@ class GenerateBar {
     this.stop.hidden = !busy;
     this.reason.textContent = busy ? '' : blockingReason || scriptSummary(host);
     this.reason.hidden = !this.reason.textContent;
-    const problem = Boolean(host.get('project')?.problem);
+    const problem = Boolean(host.get('project_state')?.problem);
     this.options.hidden = busy || !problem;
     if (problem) this.failures.clear(); // the message about saving the project reports it already
     this.meters.element.hidden = !busy;

@@ -22,7 +22,7 @@ export function mountModel(root: HTMLElement, host: Host): Dispose {
   const disposers = new Disposers();
   root.append(panel.element);
   disposers.add(
-    watch(host, ['model', 'models', 'model_state', 'model_limits', 'project'], () => panel.update()),
+    watch(host, ['model', 'models', 'model_state', 'model_limits', 'project_state'], () => panel.update()),
     () => panel.element.remove(),
   );
   return disposers.dispose;
@@ -99,7 +99,7 @@ class ModelPanel {
     const model = this.host.get('model') ?? '';
     const models = this.host.get('models') ?? [];
     const state = this.host.get('model_state');
-    const readOnly = this.host.get('project')?.read_only ?? false;
+    const readOnly = this.host.get('project_state')?.read_only ?? false;
     const limits = this.host.get('model_limits')?.sentences ?? [];
     const key = JSON.stringify([model, models, state, limits, readOnly]);
     if (key === this.shown) return;

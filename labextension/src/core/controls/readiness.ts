@@ -1,4 +1,4 @@
-/** What Generate would do, and what prevents it. */
+/** Action of the Generate button, and the reasons why it is disabled. */
 
 import { isMissing, secondsOf, type TurnState } from '../host/traits';
 import type { Host } from '../host/host';
@@ -8,7 +8,7 @@ import { span } from '../ui/format';
 /** Return why nothing can be generated and what to do about it; empty if generation can start. */
 export function blockingReason(host: Host): string {
   const turns = host.get('turns') ?? [];
-  const project = host.get('project');
+  const project = host.get('project_state');
   if (project?.read_only) return t('controls.read_only');
   if (project?.problem) return project.unsaved ? t('controls.not_saved') : t('controls.not_writable');
   const error = host.get('diagnostics')?.find(({ severity }) => severity === 'error');

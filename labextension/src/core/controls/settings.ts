@@ -68,11 +68,12 @@ export function mountSettings(root: HTMLElement, host: Host): Dispose {
   const render = (): void => {
     preset.set(presetOf(host.get('num_steps')));
     for (const field of [steps, guidance, seed, mode, solver]) field.update();
-    fields.disabled = host.get('project')?.read_only ?? false;
+    fields.disabled = host.get('project_state')?.read_only ?? false;
   };
   const disposers = new Disposers();
-  disposers.add(watch(host, ['num_steps', 'cfg_scale', 'seed', 'last_seed', 'solver', 'mode', 'project'], render), () =>
-    fields.remove(),
+  disposers.add(
+    watch(host, ['num_steps', 'cfg_scale', 'seed', 'last_seed', 'solver', 'mode', 'project_state'], render),
+    () => fields.remove(),
   );
   return disposers.dispose;
 }

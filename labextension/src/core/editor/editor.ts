@@ -56,7 +56,7 @@ class ScriptEditor {
       host.on('turns', () => this.showTurns()),
       host.channel.onConnection(() => this.showTurns()),
       host.on('diagnostics', () => this.showDiagnostics()),
-      host.on('project', () => this.lock()),
+      host.on('project_state', () => this.lock()),
       bus.on('currentTurn', ({ turn }) => this.highlight(turn)),
       bus.on('act', ({ action }) => this.handle(action)),
       bus.on('flush', () => this.sync.flush()),
@@ -152,7 +152,7 @@ class ScriptEditor {
   }
 
   private lock(): void {
-    const locked = this.host.get('project')?.read_only ?? false;
+    const locked = this.host.get('project_state')?.read_only ?? false;
     this.view.dispatch({ effects: this.readOnly.reconfigure(EditorState.readOnly.of(locked)) });
   }
 

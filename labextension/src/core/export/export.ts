@@ -147,7 +147,7 @@ class ExportPanel {
     );
     this.disposers.add(
       watch(host, ['turns'], () => this.update()),
-      host.channel.on('export_progress', ({ part }) => this.running && this.bar.set(part)),
+      host.channel.on('export_progress', ({ fraction }) => this.running && this.bar.set(fraction)),
       () => this.cancel(),
       () => this.element.remove(),
     );

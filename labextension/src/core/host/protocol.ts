@@ -12,8 +12,8 @@ export interface ToPage {
   welcome: { next: number; instance: string };
   probe: { sum: number };
   stream_begin: { stream: string; sample_rate: number };
-  /** `made`: when the kernel had its first sample, milliseconds since 1970. */
-  audio: { stream: string; start: number; made?: number | null };
+  /** `generated_at`: time at which the kernel had its first sample, in milliseconds since 1970. */
+  audio: { stream: string; start: number; generated_at?: number | null };
   stream_turn: { stream: string; turn: string; start: number };
   stream_end: { stream: string; samples: number; ended: string };
   progress: {
@@ -32,7 +32,7 @@ export interface ToPage {
   };
   reply: { id: number; result: Record<string, unknown> };
   failed: { id: number; got: string; expected: string; remedy: string };
-  export_progress: { part: number };
+  export_progress: { fraction: number };
   notice: { severity: string; text: string };
 }
 
@@ -56,7 +56,7 @@ export interface Methods {
   set_consent: { speaker: string; consent: boolean };
   trim_voice: { speaker: string; start: number; stop: number };
   set_color: { speaker: string; color: string };
-  keep_voice: { speaker: string; name: string };
+  save_voice: { speaker: string; name: string };
   upload_begin: { name: string; size: number; kind: string };
   upload_chunk: { upload: string; offset: number };
   upload_end: { upload: string; speaker: string };
@@ -72,7 +72,7 @@ export interface Methods {
   undo: object;
   set_gap: { turn: string; gap_ms?: number | null };
   open_project: { path: string; create: boolean };
-  save_again: object;
+  retry_save: object;
   recreate_project: object;
   save_copy: { path: string };
   export: {
@@ -84,7 +84,7 @@ export interface Methods {
     folder?: string | null;
   };
   cancel_export: object;
-  look: { root: string; folder: string };
+  refresh_library: { root: string; folder: string };
   add_voice: { root: string; path: string };
   rename_voice: { voice: string; name: string };
   remove_voice: { voice: string };

@@ -79,8 +79,8 @@ export interface ModelState {
   /** Bytes; 0 when it isn't loaded. */
   memory: number;
   message: string;
-  /** The fraction that is loaded, while it loads. */
-  loaded?: number;
+  /** Fraction loaded, while loading. */
+  fraction?: number;
 }
 
 /** Languages, voices and lengths that the model is bound to. */
@@ -103,7 +103,8 @@ export interface ProjectState {
   name: string;
   path: string;
   read_only: boolean;
-  note: string;
+  /** Who holds the write lock, if the project is read-only because of that; else empty. */
+  holder: string;
   /** Why the project can't be saved; empty while it can. */
   problem?: string;
   /** True if the script that is shown is not the one on the disk. */
@@ -173,7 +174,7 @@ export interface KnownModel {
 /** A take in the sidebar's list of projects. */
 export interface ListedTake {
   id: string;
-  words: string;
+  text: string;
   seconds: number;
   starred: boolean;
   model: string;
@@ -214,7 +215,7 @@ export interface Traits {
   model_state: ModelState;
   model_limits?: ModelLimits;
   // project
-  project?: ProjectState;
+  project_state?: ProjectState;
   projects?: ListedProject[];
   job?: JobState;
   takes?: Record<string, TakeState>;

@@ -31,8 +31,8 @@ export function mountHeader(root: HTMLElement, host: Host, areas: readonly Area[
   });
   const help = popover(opener, keys, () => [h('h3', { class: 'vvnb-key-title' }, keys), keyTable(areas)]);
   root.append(h('span', { class: 'vvnb-logo' }, icon('wave')), name, model, opener);
-  const dispose = watch(host, ['project', 'model', 'model_state', 'models'], () => {
-    const project = host.get('project');
+  const dispose = watch(host, ['project_state', 'model', 'model_state', 'models'], () => {
+    const project = host.get('project_state');
     const { state, message } = host.get('model_state');
     name.textContent = project?.name || t('studio.title');
     name.title = project?.path ?? '';

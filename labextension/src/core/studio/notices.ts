@@ -42,9 +42,9 @@ export function mountNotices(root: HTMLElement, host: Host): Dispose {
       (same ?? (notices.childElementCount >= MOST_NOTICES ? notices.firstElementChild : null))?.remove();
       notices.append(element);
     }),
-    watch(host, ['project'], () => {
-      const { read_only: readOnly = false, note: words = '' } = host.get('project') ?? {};
-      const text = words || (readOnly ? t('studio.read_only') : '');
+    watch(host, ['project_state'], () => {
+      const { read_only: readOnly = false, holder = '' } = host.get('project_state') ?? {};
+      const text = holder || (readOnly ? t('studio.read_only') : '');
       project.replaceChildren(...(text ? [note(readOnly ? 'warning' : 'accent', [text])] : []));
     }),
   );

@@ -40,7 +40,7 @@ export function mountSaving(root: HTMLElement, host: Host, bus: Bus): Dispose {
     return form;
   };
   const render = (): void => {
-    const { name = '', problem = '', unsaved = false, actions = [] } = host.get('project') ?? {};
+    const { name = '', problem = '', unsaved = false, actions = [] } = host.get('project_state') ?? {};
     const now = JSON.stringify([name, problem, unsaved, actions]);
     if (now === shown) return;
     shown = now;
@@ -67,7 +67,7 @@ export function mountSaving(root: HTMLElement, host: Host, bus: Bus): Dispose {
           kind: 'primary',
           size: 'small',
           title: t('studio.retry_hint'),
-          onclick: () => void busy(() => host.channel.call('save_again', {})),
+          onclick: () => void busy(() => host.channel.call('retry_save', {})),
         }),
       save_copy: () =>
         button({
@@ -97,7 +97,7 @@ export function mountSaving(root: HTMLElement, host: Host, bus: Bus): Dispose {
   };
   const disposers = new Disposers();
   disposers.add(
-    watch(host, ['project'], render),
+    watch(host, ['project_state'], render),
     bus.on('unsaved', () => {
       place.scrollIntoView({ block: 'nearest' });
       place.querySelector('button')?.focus({ preventScroll: true });

@@ -30,8 +30,8 @@ export function mountWelcome(root: HTMLElement, host: Host): Dispose {
   root.append(element);
   const disposers = new Disposers();
   disposers.add(
-    watch(host, ['script', 'project'], () => {
-      element.hidden = (host.get('script') ?? '').trim() !== '' || (host.get('project')?.read_only ?? false);
+    watch(host, ['script', 'project_state'], () => {
+      element.hidden = (host.get('script') ?? '').trim() !== '' || (host.get('project_state')?.read_only ?? false);
     }),
     () => element.remove(),
   );

@@ -93,7 +93,7 @@ export class Lane {
     if (!turn) return;
     const all = this.host.get('takes') ?? {};
     const takes = turn.takes.map((take) => all[take]).filter((take) => take !== undefined);
-    const readOnly = this.host.get('project')?.read_only ?? false;
+    const readOnly = this.host.get('project_state')?.read_only ?? false;
     this.title.textContent = t('takes.turn_title', { n: index + 1, speaker: turn.speaker });
     this.text.textContent = linesOf(this.host.get('script') ?? '', [turn]).get(turn.id) ?? '';
     this.marks.replaceChildren(...marksOf(turn));
@@ -182,7 +182,7 @@ function gapField(
       'div',
       { class: 'vvnb-row vvnb-gap' },
       h('label', { for: id }, t('takes.pause_after')),
-      h('span', { class: 'vvnb-row', 'data-tight': true, 'data-nowrap': true }, input, 'ms'),
+      h('span', { class: 'vvnb-row', 'data-tight': true, 'data-nowrap': true }, input, t('takes.ms')),
       help(t('takes.pause_after'), t('takes.pause_help'), t('takes.pause_in_script')),
       reset,
     ),

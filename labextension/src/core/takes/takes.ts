@@ -65,7 +65,7 @@ export function mountTakes(root: HTMLElement, host: Host, bus: Bus): () => void 
     undo.setAttribute('aria-label', undo.title || t('takes.undo'));
   };
   disposers.add(
-    watch(host, ['turns', 'takes', 'script', 'speakers', 'can_undo', 'project', 'job'], render),
+    watch(host, ['turns', 'takes', 'script', 'speakers', 'can_undo', 'project_state', 'job'], render),
     host.channel.onConnection(render),
     bus.on('currentTurn', ({ turn }) => list.highlight(turn)),
     () => section.remove(),

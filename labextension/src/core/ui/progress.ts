@@ -17,13 +17,13 @@ const loadingModel = (job: JobState, model: ModelState | undefined): ModelState 
 /** Fraction of the audio that is generated, or of the model that is loaded; null while it is unknown. */
 export function fractionDone(job: JobState, now: Progress | null, model: ModelState | undefined): number | null {
   if (now) return now.seconds / Math.max(now.estimated, now.seconds, 0.1);
-  return loadingModel(job, model)?.loaded || null;
+  return loadingModel(job, model)?.fraction || null;
 }
 
 /** The phase before the first frame: "Loading nano… 40 %". */
 export function waitingText(job: JobState, model: ModelState | undefined): string {
   const loading = loadingModel(job, model);
-  const percent = Math.round(100 * (loading?.loaded ?? 0));
+  const percent = Math.round(100 * (loading?.fraction ?? 0));
   if (loading && percent) return t('controls.loading_model_percent', { model: loading.name, percent });
   if (loading) return t('controls.loading_model', { model: loading.name });
   switch (job.state) {

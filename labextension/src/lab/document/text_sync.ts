@@ -47,7 +47,7 @@ export class TextSync {
   }
 
   private get readOnly(): boolean {
-    return this.host.get('project')?.read_only ?? false;
+    return this.host.get('project_state')?.read_only ?? false;
   }
 }
 

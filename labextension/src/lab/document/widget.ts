@@ -92,10 +92,10 @@ export class StudioPanel extends Widget {
     try {
       this.attached = kernel;
       await this.host.attach(kernel, {
-        room: 'studio',
+        view: 'studio',
         root: PageConfig.getOption('serverRoot'),
         path,
-        before,
+        previous_path: before,
         text: context.model.toString(),
         settings: newProjectSettings(preferences.values),
         budget: preferences.values.audioBudget,

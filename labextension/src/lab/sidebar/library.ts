@@ -47,7 +47,7 @@ export class Library {
     this.session = session;
     session.statusChanged.connect(this.statusChanged, this);
     session.disposed.connect(this.lost, this);
-    await this.host.attach(session.kernel!, { room: 'shelf' });
+    await this.host.attach(session.kernel!, { view: 'library' });
     return this.host;
   }
 

@@ -86,7 +86,7 @@ export class Sidebar extends Widget {
     if (!library.host.channel.connected) this.voices.list.after(this.waiting);
     void this.failures.during(async () => {
       const host = await library.ready().finally(() => this.waiting.remove());
-      await host.channel.call('look', {
+      await host.channel.call('refresh_library', {
         root: PageConfig.getOption('serverRoot'),
         folder: services.contents.localPath(browser.path),
       });

@@ -69,14 +69,14 @@ export class ProjectList {
     );
   }
 
-  private take({ name, path }: ListedProject, { id, words, seconds, starred, model }: ListedTake): HTMLElement {
+  private take({ name, path }: ListedProject, { id, text, seconds, starred, model }: ListedTake): HTMLElement {
     return h(
       'li',
-      { class: 'vvnb-lab-item', title: `${words} · ${model}` },
-      this.playButton(t('lab.play_take', { text: words }), `take:${id}@${path}`),
-      h('span', { class: 'vvnb-grow vvnb-ellipsis' }, starred ? `★ ${words}` : words),
+      { class: 'vvnb-lab-item', title: `${text} · ${model}` },
+      this.playButton(t('lab.play_take', { text }), `take:${id}@${path}`),
+      h('span', { class: 'vvnb-grow vvnb-ellipsis' }, starred ? `★ ${text}` : text),
       h('span', { class: 'vvnb-hint' }, span(seconds)),
-      this.insertButton(t('lab.insert_take', { text: words }), {
+      this.insertButton(t('lab.insert_take', { text }), {
         project: this.pathOf(name, '.vibevoice'),
         take: id,
       }),
