@@ -56,7 +56,7 @@ test('typing is sent after a pause, and at intervals during long typing', () => 
   expect(sent.length).toBeGreaterThanOrEqual(3);
 });
 
-test('the kernel changes only what differs, and the cursor stays with its words', () => {
+test('a change by the kernel replaces only what differs, and the cursor keeps its place in the text', () => {
   view.dispatch({ selection: { anchor: 15 } }); // in "Ben"
   kernel('Anna: Hello, hello.\nBen: Hi.');
   expect(text()).toBe('Anna: Hello, hello.\nBen: Hi.');
@@ -64,7 +64,7 @@ test('the kernel changes only what differs, and the cursor stays with its words'
   expect(sent).toEqual([]);
 });
 
-test('text typed while the kernel changes something else survives, and is sent', () => {
+test('typing survives a concurrent change by the kernel, and is sent', () => {
   type(20, '!?');
   kernel('Anna: Good morning.\nBen: Hi.');
   expect(text()).toBe('Anna: Good morning.\nBen: Hi!?.');
@@ -72,7 +72,7 @@ test('text typed while the kernel changes something else survives, and is sent',
   expect(sent).toEqual(['Anna: Good morning.\nBen: Hi!?.']);
 });
 
-test('a late echo of what was said takes nothing back', () => {
+test('a late echo undoes nothing', () => {
   type(12, ' One.');
   vi.advanceTimersByTime(150);
   type(17, ' Two.');
@@ -83,7 +83,7 @@ test('a late echo of what was said takes nothing back', () => {
   expect(text()).toBe('Anna: Hello. One. Two. Three.\nBen: Hi.');
 });
 
-test('the kernel may go back to an earlier text once it has said another', () => {
+test('the kernel can return to an earlier text after sending another', () => {
   type(12, ' One.');
   vi.advanceTimersByTime(150);
   kernel('Anna: Other.');
@@ -91,21 +91,21 @@ test('the kernel may go back to an earlier text once it has said another', () =>
   expect(text()).toBe(sent[0]);
 });
 
-test('undo takes back what was typed here, not what the kernel changed', () => {
+test('undo reverts typing, not changes by the kernel', () => {
   type(12, ' One.');
   kernel('Clara: Hello.\nBen: Hi.');
   undo(view);
   expect(text()).toBe('Clara: Hello.\nBen: Hi.');
 });
 
-test('line ends of other systems are no change', () => {
+test('other line ends are not a change', () => {
   kernel('Anna: Hello.\r\nBen: Hi.');
   expect(text()).toBe('Anna: Hello.\nBen: Hi.');
   vi.advanceTimersByTime(500);
   expect(sent).toEqual([]);
 });
 
-test('what is unsaid is said before the editor goes', () => {
+test('unsent typing is sent on disposal', () => {
   type(6, 'Oh. ');
   sync.dispose();
   expect(sent).toHaveLength(1);
