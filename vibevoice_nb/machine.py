@@ -1,4 +1,4 @@
-"""Devices of this machine: CPU, GPUs, and the memory that is really free."""
+"""Devices of this machine: CPU, GPUs, and memory actually available."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _ARM_CORES = {
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """A device a model can run on.
+    """Device that a model can run on.
 
     Attributes
     ----------
     device : str
-        As `--device` takes it.
+        Value for `--device`.
     name : str
     total, free : int
         Bytes of memory.
@@ -48,7 +48,7 @@ class DeviceInfo:
 
 
 def find_devices() -> list[DeviceInfo]:
-    """List the devices, the one that is taken by default first.
+    """List the devices, the default one first.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def find_devices() -> list[DeviceInfo]:
 
 
 def main_memory() -> tuple[int, int]:
-    """Bytes of main memory, all and free; a container's limit counts."""
+    """Return the bytes of main memory, total and available, within the container's limit."""
     import psutil
 
     memory = psutil.virtual_memory()
@@ -81,7 +81,7 @@ def main_memory() -> tuple[int, int]:
 
 
 def processor_name() -> str:
-    """Return the CPU's model, as far as the system gives it.
+    """Return the model name of the CPU, if the system reports it.
 
     >>> bool(processor_name())
     True
@@ -102,7 +102,7 @@ def processor_name() -> str:
 
 
 def usable_cores() -> int:
-    """Cores this process may use; a container's limit counts.
+    """Return the number of cores this process may use, within the container's limit.
 
     >>> usable_cores() >= 1
     True
@@ -112,7 +112,7 @@ def usable_cores() -> int:
 
 
 def in_gigabytes(size: float) -> str:
-    """Write a number of bytes.
+    """Format a number of bytes.
 
     >>> in_gigabytes(5.4e9), in_gigabytes(20.4e6), in_gigabytes(900)
     ('5.4 GB', '20.4 MB', '0.9 kB')
@@ -134,7 +134,7 @@ def _macos_processor() -> str:
 
 
 def _memory_limits() -> Iterator[tuple[int, int]]:
-    """Limit and use in bytes of every control group this process is in."""
+    """Return limit and use in bytes of every control group of this process."""
     for group in _control_groups("memory"):
         for limit_name, used_name, cache_key in (
             ("memory.max", "memory.current", "inactive_file"),  # cgroup v2
@@ -143,13 +143,13 @@ def _memory_limits() -> Iterator[tuple[int, int]]:
             limit = _number(_text(group / limit_name))
             if limit is not None:
                 used = _number(_text(group / used_name)) or 0
-                # Files in the page cache count as use, but make room at once.
+                # Files in the page cache count as use, but are evicted on demand.
                 stats = dict(line.partition(" ")[::2] for line in _text(group / "memory.stat").splitlines())
                 yield limit, max(0, used - (_number(stats.get(cache_key, "")) or 0))
 
 
 def _cpu_quotas() -> Iterator[float]:
-    """CPU time per time that every control group this process is in may use."""
+    """Return the CPU quota, in cores, of every control group of this process."""
     for group in _control_groups("cpu"):
         v2 = _text(group / "cpu.max").split() or ["max", ""]
         v1 = (_text(group / "cpu.cfs_quota_us"), _text(group / "cpu.cfs_period_us"))
@@ -160,13 +160,13 @@ def _cpu_quotas() -> Iterator[float]:
 
 
 def _control_groups(controller: str) -> Iterator[Path]:
-    """Folders of the control groups this process is in, of cgroup v1 and v2, with those around them."""
+    """Return the folders of this process's control groups and their parents, of cgroup v1 and v2."""
     for line in _text(_OWN_CGROUPS).splitlines():
         _, controllers, path = line.split(":", 2) if line.count(":") >= 2 else ("", "?", "")
         if controllers and controller not in controllers.split(","):
             continue
         root = _CGROUP / controller if controllers else _CGROUP
-        # In a container, the path may be the host's, and only the root be there.
+        # In a container, the path may be that of the host, and only the root exists.
         inner = root / path.lstrip("/")
         yield from (folder for folder in (inner, *inner.parents) if folder.is_relative_to(root))
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vibevoice_nb.engine.engine import Engine
-from vibevoice_nb.engine.run import Frames, Spoken, TurnRun, WholeRun
+from vibevoice_nb.engine.frames import Frames, Spoken
+from vibevoice_nb.engine.run import SpeechRun
 from vibevoice_nb.model.generation import alignment
 from vibevoice_nb.model.generation.alignment import Span, align, segment
 from vibevoice_nb.model.generation.context import SpokenFrames
@@ -144,7 +145,7 @@ def spoken(nano: Engine) -> list[Spoken]:
     cast = {0: resolve_voice("Ada"), 1: resolve_voice("Ruben")}
     options = nano.defaults.updated({"seed": 1, "num_steps": 5})
     for turn in parse_script(TALK).turns:
-        run = TurnRun(nano, turn, cast, done, options)
+        run = SpeechRun.in_context(nano.loaded, turn, cast, done, options)
         for _ in run:
             pass
         done.append(Spoken(turn, run.frames))
@@ -164,7 +165,7 @@ def test_nano_knows_where_its_lines_begin(nano: Engine, spoken: list[Spoken]) ->
 def test_a_script_in_one_pass_falls_into_its_turns(nano: Engine) -> None:
     turns = parse_script(TALK).turns
     cast = {0: resolve_voice("Ada"), 1: resolve_voice("Ruben")}
-    run = WholeRun(nano, turns, cast, nano.defaults.updated({"seed": 2, "num_steps": 5}))
+    run = SpeechRun.whole(nano.loaded, turns, cast, nano.defaults.updated({"seed": 2, "num_steps": 5}))
     for _ in run:
         pass
     spans = run.spans()

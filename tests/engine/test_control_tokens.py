@@ -13,6 +13,7 @@ from checkpoints import byte_tokenizer
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
 from vibevoice_nb import Engine, ScriptError, parse_script
+from vibevoice_nb.engine.loaded_model import LoadedModel
 from vibevoice_nb.model.loading.checkpoint import NANO_FOLDER
 from vibevoice_nb.model.prompt import SPEECH, SYSTEM, TEXT, VOICES, build_prompt
 from vibevoice_nb.model.tokenizer import FileTokenizer
@@ -74,7 +75,7 @@ def test_the_tokens_of_a_prompt_are_where_they_belong(tmp_path: Path) -> None:
 def test_names_of_speakers_and_voices_never_reach_the_model(tmp_path: Path, name: str) -> None:
     engine = Engine.load("nano")
     tokenizer = FileTokenizer(qwen_like(tmp_path))
-    engine = Engine("byte", engine.model, tokenizer)
+    engine = Engine(LoadedModel("byte", engine.model, tokenizer))
     layouts = []
     for label in ("Anna", name):
         script = parse_script(f"{label}: Hello.", cast=[label])

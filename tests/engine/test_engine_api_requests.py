@@ -170,7 +170,7 @@ def test_a_script_longer_than_the_context(tmp_path: Path) -> None:
     # A script that fits speaks until the context is full, and can't go on from there.
     speech = engine.speak("Speaker 1: Hi.", {}, num_steps=1, max_seconds=100)
     assert speech.ended == "length" and 0 < speech.seconds < 3
-    assert speech.job.state.cond.length == 300
+    assert speech.run.state.cond.length == 300
     later = engine.resume(speech, max_seconds=200)
     assert later.ended == "length" and np.array_equal(later.audio, speech.audio)
 

@@ -15,8 +15,9 @@ from checkpoints import byte_tokenizer, random_model, save_weights
 from engine_helpers import HOP, LATENT, SEMANTIC, Reads, small_config
 
 from vibevoice_nb.engine.engine import Engine
+from vibevoice_nb.engine.frames import Frames, Spoken
 from vibevoice_nb.engine.options import GenerationOptions
-from vibevoice_nb.engine.run import Frames, Spoken, TurnRun, WholeRun
+from vibevoice_nb.engine.run import SpeechRun
 from vibevoice_nb.errors import OptionError, ScriptError
 from vibevoice_nb.model.loading.checkpoint import NANO_FOLDER
 from vibevoice_nb.script import Turn, parse_script
@@ -66,10 +67,28 @@ def nano() -> Engine:
     return Engine.load("nano", device="cpu", dtype="float32")
 
 
-def _done(run: Any) -> Any:
-    frames = list(run)
-    assert np.array_equal(np.concatenate([run.audio[:0], *frames]), run.audio)
-    return run
+class _Done:
+    """A run at its end, and its audio."""
+
+    def __init__(self, run: SpeechRun) -> None:
+        self.run = run
+        self.audio = np.concatenate([np.zeros(0, np.float32), *run])
+        assert run.samples == len(self.audio) and run.pauses == 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.run, name)
+
+
+def _turn(engine: Engine, *arguments: Any) -> SpeechRun:
+    return SpeechRun.in_context(engine.loaded, *arguments)
+
+
+def _whole(engine: Engine, *arguments: Any) -> SpeechRun:
+    return SpeechRun.whole(engine.loaded, *arguments)
+
+
+def _done(run: SpeechRun) -> Any:
+    return _Done(run)
 
 
 def _context(count: int, frames: int = 5, seed: int = 0) -> list[Spoken]:
@@ -94,14 +113,14 @@ def test_a_turn_spoken_again_finds_its_voices_where_they_were(
     reads, counts = Reads(engine.model.language_model, monkeypatch), []
     for seed, seed_voices in ((1, False), (2, False), (3, True), (4, True)):
         options = replace(FEW, seed=seed, seed_voices=seed_voices)
-        _done(TurnRun(engine, TURNS[3], CAST, _context(3), options))
+        _done(_turn(engine, TURNS[3], CAST, _context(3), options))
         counts.append(reads.taken())
     first, again, *seeded = counts
     assert again < 64 <= first and seeded[0] == seeded[1] > again
 
 
 def test_a_turn_has_a_frame_of_everything(engine: Engine) -> None:
-    run = _done(TurnRun(engine, TURNS[0], CAST, [], FEW))
+    run = _done(_turn(engine, TURNS[0], CAST, [], FEW))
     assert run.ended == "length" and len(run.frames) == 10
     assert run.audio.shape == (10 * HOP,) and run.audio.dtype == np.float32
     assert run.frames.latent.shape == (10, LATENT) and run.frames.semantic.shape == (10, SEMANTIC)
@@ -110,7 +129,7 @@ def test_a_turn_has_a_frame_of_everything(engine: Engine) -> None:
 
 def test_the_same_context_and_seed_say_the_same(engine: Engine) -> None:
     first, again, other = (
-        _done(TurnRun(engine, TURNS[3], CAST, _context(3), replace(FEW, seed=seed))) for seed in (5, 5, 6)
+        _done(_turn(engine, TURNS[3], CAST, _context(3), replace(FEW, seed=seed))) for seed in (5, 5, 6)
     )
     assert np.array_equal(first.audio, again.audio) and first.prefill_hash == again.prefill_hash
     assert not np.array_equal(first.audio, other.audio) and first.prefill_hash == other.prefill_hash
@@ -136,40 +155,40 @@ def test_what_was_said_before_changes_what_is_said(
     engine: Engine, change: Callable[[list[Spoken]], list[Spoken]]
 ) -> None:
     context = _context(3)
-    before = _done(TurnRun(engine, TURNS[3], CAST, context, FEW))
-    after = _done(TurnRun(engine, TURNS[3], CAST, change(context), FEW))
+    before = _done(_turn(engine, TURNS[3], CAST, context, FEW))
+    after = _done(_turn(engine, TURNS[3], CAST, change(context), FEW))
     assert before.prefill_hash != after.prefill_hash
     assert not np.array_equal(before.audio, after.audio)
 
 
 def test_another_voice_is_part_of_what_was_given(engine: Engine) -> None:
-    runs = [TurnRun(engine, TURNS[0], {0: _voice(pitch)}, [], FEW) for pitch in (220.0, 221.0)]
+    runs = [_turn(engine, TURNS[0], {0: _voice(pitch)}, [], FEW) for pitch in (220.0, 221.0)]
     assert runs[0].prefill_hash != runs[1].prefill_hash
 
 
 def test_the_sound_goes_on_from_that_before(engine: Engine) -> None:
-    first = _done(TurnRun(engine, TURNS[0], CAST, [], FEW))
+    first = _done(_turn(engine, TURNS[0], CAST, [], FEW))
     spoken = Spoken(TURNS[0], first.frames)
     for options in (FEW, replace(FEW, context_seconds=0.0)):
-        second = _done(TurnRun(engine, TURNS[1], CAST, [spoken], options))
+        second = _done(_turn(engine, TURNS[1], CAST, [spoken], options))
         np.testing.assert_allclose(second.lead, first.audio[-480:], rtol=1e-4, atol=1e-6)
 
 
 def test_frames_of_another_model_are_refused(engine: Engine) -> None:
     frames = Frames(np.zeros((2, 64), np.float32), np.zeros((2, 128), np.float32))
     with pytest.raises(OptionError, match=r"sizes \(2, 64\)"):
-        TurnRun(engine, TURNS[1], CAST, [Spoken(TURNS[0], frames)], FEW)
+        _turn(engine, TURNS[1], CAST, [Spoken(TURNS[0], frames)], FEW)
 
 
 def test_only_who_is_heard_needs_a_voice(engine: Engine) -> None:
     alone = {1: CAST[1]}
     with pytest.raises(ScriptError, match="no voice for Speaker 1"):
-        TurnRun(engine, TURNS[1], alone, _context(1), FEW)
-    assert TurnRun(engine, TURNS[1], alone, _context(1), replace(FEW, context_seconds=0.0)).context_used == 0
+        _turn(engine, TURNS[1], alone, _context(1), FEW)
+    assert _turn(engine, TURNS[1], alone, _context(1), replace(FEW, context_seconds=0.0)).context_used == 0
 
 
 def test_at_least_a_frame_is_said(load: Callable[..., Engine]) -> None:
-    run = _done(TurnRun(load(ends=True), TURNS[1], CAST, _context(1), FEW))
+    run = _done(_turn(load(ends=True), TURNS[1], CAST, _context(1), FEW))
     assert run.ended == "finished" and len(run.frames) == 1
 
 
@@ -181,7 +200,7 @@ def test_context_and_turn_fit_in_the_positions(load: Callable[..., Engine], posi
     engine = load(positions=positions)
     context = _context(9, frames=12)
     try:
-        run = TurnRun(engine, TURNS[3], CAST, context, FEW)
+        run = _turn(engine, TURNS[3], CAST, context, FEW)
     except ScriptError:
         assert positions == 60
         return
@@ -201,7 +220,7 @@ def test_context_and_turn_fit_in_the_positions(load: Callable[..., Engine], posi
 def test_context_is_no_longer_than_wished(engine: Engine, context_seconds: float | None, used: int) -> None:
     """Each turn of the context is 0.1 s."""
     options = replace(FEW, context_seconds=context_seconds)
-    assert TurnRun(engine, TURNS[3], CAST, _context(3, frames=10), options).context_used == used
+    assert _turn(engine, TURNS[3], CAST, _context(3, frames=10), options).context_used == used
 
 
 @pytest.mark.parametrize(("seconds", "used"), [(1.6, 9), (1.25, 8), (1.05, 6)])
@@ -211,7 +230,7 @@ def test_context_and_turn_are_no_longer_than_the_model_likes(
     turn = Turn(2, "Words.", 1)
     assert turn.estimated_seconds == 0.4
     options = replace(FEW, passage_seconds=seconds)
-    assert TurnRun(engine, turn, CAST, _context(9, frames=10), options).context_used == used
+    assert _turn(engine, turn, CAST, _context(9, frames=10), options).context_used == used
 
 
 def test_a_long_turn_is_spoken_in_pieces_in_each_others_context(
@@ -223,10 +242,10 @@ def test_a_long_turn_is_spoken_in_pieces_in_each_others_context(
         read.append([turn.text for turn in turns])
         return engine.layout(turns, cast)
 
-    monkeypatch.setattr(engine, "prompt", prompt)
+    monkeypatch.setattr(engine.loaded, "prompt", prompt)
     turn = Turn(1, "This is one. And here are two. Three.", 0, pause_after_ms=500)
     options = GenerationOptions(num_steps=2, seed=3, passage_seconds=1.3)
-    run = _done(TurnRun(engine, turn, CAST, _context(1, frames=40), options))
+    run = _done(_turn(engine, turn, CAST, _context(1, frames=40), options))
     assert run.ended == "finished" and len(run.frames) == 3, "a frame for each piece"
     assert read == [
         ["Hello there.", "This is one."],
@@ -245,29 +264,42 @@ def test_asked_before_every_step_and_keeps_what_was_made(engine: Engine) -> None
         asked.append(len(run.frames))
         return len(run.frames) == 3
 
-    run = TurnRun(engine, TURNS[0], CAST, [], FEW, cancelled)
+    run = _turn(engine, TURNS[0], CAST, [], FEW, cancelled)
     heard = list(run)
-    assert len(heard) == 3 and len(run.audio) == 3 * HOP and run.ended == "cancelled"
+    assert len(heard) == 3 and run.samples == 3 * HOP and run.ended == "cancelled"
     assert asked == [0, 0, 1, 2, 3]
-    whole = _done(TurnRun(engine, TURNS[0], CAST, [], FEW))
-    assert np.array_equal(run.audio, whole.audio[: 3 * HOP])
+    whole = _done(_turn(engine, TURNS[0], CAST, [], FEW))
+    assert np.array_equal(np.concatenate(heard), whole.audio[: 3 * HOP])
 
 
 def test_cancelled_before_it_began(engine: Engine) -> None:
-    run = TurnRun(engine, TURNS[0], CAST, [], FEW, lambda: True)
+    run = _turn(engine, TURNS[0], CAST, [], FEW, lambda: True)
     assert list(run) == [] and run.ended == "cancelled"
-    assert len(run.frames) == 0 and run.frames.latent.shape == (0, LATENT) and run.audio.size == 0
+    assert len(run.frames) == 0 and run.frames.latent.shape == (0, LATENT) and run.samples == 0
 
 
 def test_left_alone_it_waits_and_goes_on(engine: Engine) -> None:
-    run = TurnRun(engine, TURNS[0], CAST, [], FEW)
-    for _ in zip(range(2), run, strict=False):
-        pass
+    run = _turn(engine, TURNS[0], CAST, [], FEW)
+    heard = [audio for _, audio in zip(range(2), run, strict=False)]
     assert run.ended == "cancelled" and len(run.frames) in (2, 3)
-    for _ in run:
-        pass
+    heard.extend(run)
     assert run.ended == "length"
-    assert np.array_equal(run.audio, _done(TurnRun(engine, TURNS[0], CAST, [], FEW)).audio)
+    assert np.array_equal(np.concatenate(heard), _done(_turn(engine, TURNS[0], CAST, [], FEW)).audio)
+
+
+def test_a_run_that_was_stopped_is_resumed(engine: Engine) -> None:
+    """In context, as a whole script: the copy continues, and the run it was made of stays as it is."""
+    longer = replace(FEW, max_seconds=0.2)
+    for make in (
+        lambda options: _turn(engine, TURNS[3], CAST, _context(3), options),
+        lambda options: _whole(engine, TURNS, CAST, options),
+    ):
+        run, straight = _done(make(FEW)), _done(make(longer))
+        resumed = run.run.resumed(0.2)
+        audio = np.concatenate([run.audio, *resumed])
+        assert np.array_equal(audio, straight.audio) and resumed.ended == "length"
+        assert np.array_equal(resumed.frames.latent, straight.frames.latent)
+        assert len(run.frames) == 10 and resumed.prefill_hash == run.prefill_hash
 
 
 # A whole script.
@@ -280,24 +312,24 @@ def _covers(spans: Sequence[Any], frames: int) -> bool:
 
 def test_a_whole_script_cut_short_has_spans_that_cover_it(engine: Engine) -> None:
     for limit in (0.1, 0.3):
-        run = _done(WholeRun(engine, TURNS, CAST, replace(FEW, max_seconds=limit)))
+        run = _done(_whole(engine, TURNS, CAST, replace(FEW, max_seconds=limit)))
         spans = run.spans()
         assert run.ended == "length" and len(spans) == 4
         assert _covers(spans, round(limit * 100))
-    assert _covers(WholeRun(engine, TURNS, CAST, FEW).spans(), 0), "not even begun"
+    assert _covers(_whole(engine, TURNS, CAST, FEW).spans(), 0), "not even begun"
 
 
 def test_passages_are_known_exactly_and_pauses_are_not_spoken(load: Callable[..., Engine]) -> None:
     turns = [replace(turn, pause_after_ms=700) for turn in TURNS]
     options = GenerationOptions(num_steps=2, seed=1, passage_seconds=1.0)
-    run = _done(WholeRun(load(ends=True), turns, CAST, options))
+    run = _done(_whole(load(ends=True), turns, CAST, options))
     assert run.ended == "finished" and len(run.frames) == 4
     assert [(span.start_frame, span.stop_frame) for span in run.spans()] == [(0, 1), (1, 2), (2, 3), (3, 4)]
 
 
 def test_nothing_to_say_is_an_error(engine: Engine) -> None:
     with pytest.raises(ScriptError, match="without turns"):
-        WholeRun(engine, [], CAST, FEW)
+        _whole(engine, [], CAST, FEW)
 
 
 # The embedded voice.
@@ -308,15 +340,15 @@ def test_nano_hears_what_it_said_before(nano: Engine) -> None:
     cast = {0: resolve_voice("Ada"), 1: resolve_voice("Ruben")}
     turns = parse_script("Speaker 1: Good morning.\nSpeaker 2: How are you?").turns
     options = nano.defaults.updated({"seed": 1, "num_steps": 4})
-    takes = [_done(TurnRun(nano, turns[0], cast, [], replace(options, seed=seed))) for seed in (1, 2)]
+    takes = [_done(_turn(nano, turns[0], cast, [], replace(options, seed=seed))) for seed in (1, 2)]
     assert all(take.ended == "finished" for take in takes)
     contexts = [[Spoken(turns[0], take.frames)] for take in takes]
     options = replace(options, context_seconds=8.0)
-    after = [_done(TurnRun(nano, turns[1], cast, context, options)) for context in contexts]
+    after = [_done(_turn(nano, turns[1], cast, context, options)) for context in contexts]
     assert [run.context_used for run in after] == [1, 1]
     assert after[0].prefill_hash != after[1].prefill_hash
     assert not np.array_equal(after[0].audio, after[1].audio)
-    again = _done(TurnRun(nano, turns[1], cast, contexts[0], options))
+    again = _done(_turn(nano, turns[1], cast, contexts[0], options))
     assert np.array_equal(again.audio, after[0].audio)
     assert after[0].ended == "finished" and 0.3 < len(after[0].audio) / RATE < 4
     np.testing.assert_allclose(after[0].lead, takes[0].audio[-480:], atol=1e-4)
@@ -329,7 +361,7 @@ def test_nano_speaks_a_turn_of_forty_seconds(nano: Engine) -> None:
     assert turn.estimated_seconds > 38
     # Without guidance, and with as few steps as will do: only its course matters here.
     options = nano.defaults.updated({"seed": 1, "num_steps": 2, "cfg_scale": 1.0})
-    run = _done(TurnRun(nano, turn, {0: resolve_voice("Ruben")}, [], options))
+    run = _done(_turn(nano, turn, {0: resolve_voice("Ruben")}, [], options))
     assert run.ended == "finished"
     assert 20 < len(run.audio) / RATE < 60
     assert len(run.audio) == 3200 * len(run.frames)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from vibevoice_nb import Engine, parse_script
 from vibevoice_nb.cli.app import app
-from vibevoice_nb.engine.run import TurnRun, WholeRun
+from vibevoice_nb.engine.run import SpeechRun
 from vibevoice_nb.model.generation.silent_steps import MAX_SILENT_STEPS, SilentSteps
 
 END = START + 1
@@ -46,7 +46,7 @@ def test_no_audio_at_all(engine: Engine, tokens: tuple[int, ...]) -> None:
     speech = _saying(engine, *tokens).speak(SCRIPT, num_steps=1, max_seconds=600)
     assert (speech.ended, speech.seconds) == ("stalled", 0.0)
     assert "too many steps that produce no audio, after 0.0 s" in speech.problem
-    assert speech.job.state.steps <= MAX_SILENT_STEPS
+    assert speech.run.state.steps <= MAX_SILENT_STEPS
     assert speech.summary()["ended"] == "stalled"
 
 
@@ -54,13 +54,13 @@ def test_a_frame_now_and_then_is_bounded_by_the_length(engine: Engine) -> None:
     tokens = (FRAME, *[START] * 60)
     speech = _saying(engine, *tokens).speak(SCRIPT, num_steps=1, max_seconds=60)
     assert speech.ended == "stalled"
-    assert speech.job.state.steps < 65 + 5 * (speech.job.state.frames + 1)
+    assert speech.run.state.steps < 65 + 5 * (speech.run.state.frames + 1)
 
 
 def test_turns_of_one_frame_are_no_stall(engine: Engine) -> None:
     frames = 200
     speech = _saying(engine, START, FRAME, END).speak(SCRIPT, num_steps=1, max_seconds=frames * 0.1334)
-    assert speech.ended == "length" and speech.job.state.frames == frames
+    assert speech.ended == "length" and speech.run.state.frames == frames
     assert speech.problem == f"the length limit was reached after {speech.seconds:.1f} s of audio"
 
 
@@ -76,22 +76,23 @@ def test_a_batch_goes_on_without_the_one_that_stalled(engine: Engine) -> None:
     engine.model.token_logits = scores  # type: ignore[method-assign,assignment]
     stalled, finished = engine.speak_many([SCRIPT, SCRIPT], num_steps=1, seed=1)
     assert (stalled.ended, finished.ended) == ("stalled", "finished")
-    assert finished.job.state.frames == 80
+    assert finished.run.state.frames == 80
 
 
 def test_resuming_a_stalled_speech_ends_at_once(engine: Engine) -> None:
     speech = _saying(engine, START).speak(SCRIPT, num_steps=1)
     again = engine.resume(speech, max_seconds=600)
-    assert again.ended == "stalled" and again.job.state.steps == speech.job.state.steps
+    assert again.ended == "stalled" and again.run.state.steps == speech.run.state.steps
 
 
 def test_a_run_of_a_project(engine: Engine) -> None:
     turns = parse_script(SCRIPT).turns
     cast = {0: ANNA, 1: ANNA}
-    run = WholeRun(_saying(engine, START), turns, cast, engine.defaults.updated({"num_steps": 1}))
+    options = engine.defaults.updated({"num_steps": 1})
+    run = SpeechRun.whole(_saying(engine, START).loaded, turns, cast, options)
     assert sum(1 for _ in run) == 1, "the first frame is forced"
     assert run.ended == "stalled"
-    turn = TurnRun(engine, turns[0], cast, [], engine.defaults.updated({"num_steps": 1}))
+    turn = SpeechRun.in_context(engine.loaded, turns[0], cast, [], options)
     assert sum(1 for _ in turn) == 1 and turn.ended == "stalled"
 
 

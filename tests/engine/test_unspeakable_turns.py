@@ -12,7 +12,7 @@ from checkpoints import write_checkpoint
 
 from vibevoice_nb import Engine, Script, ScriptError, parse_script
 from vibevoice_nb.engine.model_limits import VoiceWarning
-from vibevoice_nb.engine.run import TurnRun, WholeRun
+from vibevoice_nb.engine.run import SpeechRun
 from vibevoice_nb.script import Turn
 from vibevoice_nb.script.speakable import ScriptWarning
 from vibevoice_nb.voices import resolve_voice
@@ -48,8 +48,8 @@ def test_nothing_at_all_is_refused_by_every_way_to_speak(nano: Engine) -> None:
         lambda: nano.speak(silent),
         lambda: nano.speak_many([silent, script("Hello.")]),
         lambda: next(nano.stream(silent)),
-        lambda: TurnRun(nano, silent.turns[1], {}, [], nano.defaults),
-        lambda: WholeRun(nano, silent.turns, {}, nano.defaults),
+        lambda: SpeechRun.in_context(nano.loaded, silent.turns[1], {}, [], nano.defaults),
+        lambda: SpeechRun.whole(nano.loaded, silent.turns, {}, nano.defaults),
         lambda: nano.speak(Script((Turn(1, "—", 0),))),
     ):
         with pytest.raises(ScriptError, match=r"nano has nothing to speak in .*Expected English text"):
@@ -67,7 +67,7 @@ def test_words_that_are_left_out_are_named(nano: Engine) -> None:
 
 def test_a_whole_run_gives_a_skipped_turn_no_frames(nano: Engine) -> None:
     turns = script("Hello.", "你好。", "Bye.").turns
-    run = WholeRun(nano, turns, {}, nano.defaults.updated({"seed": 1}))
+    run = SpeechRun.whole(nano.loaded, turns, {}, nano.defaults.updated({"seed": 1}))
     assert sum(len(audio) for audio in run)
     first, second, third = run.spans()
     assert first.start_frame == 0 and third.stop_frame == len(run.frames)
@@ -104,16 +104,18 @@ def test_recordings_are_replaced_and_named_where_a_model_cannot_follow_them(
 def test_babble_is_flagged(nano: Engine) -> None:
     speech = nano.speak(script("Hello there, how are you?"), seed=1)
     assert speech.odd_length == "" == speech.summary()["odd_length"]
-    run = TurnRun(nano, script("Hello there, how are you?").turns[0], {}, [], nano.defaults)
+    run = SpeechRun.in_context(
+        nano.loaded, script("Hello there, how are you?").turns[0], {}, [], nano.defaults
+    )
     assert sum(len(audio) for audio in run) and run.odd_length == ""
-    run._made *= 20
-    run._marks[-1] = len(run._made)
+    seconds, expected = run.lengths[0]
+    run.lengths[0] = 20 * seconds, expected
     assert run.odd_length == "long"
-    (length,) = speech.job.lengths
+    (length,) = speech.run.lengths
     assert length[0] == pytest.approx(speech.seconds) and 0.5 < length[0] / length[1] < 2
     # One passage of several is enough.
     long = nano.speak(script("Hello there.", "How are you? [pause:500]", "Very well, thank you."), seed=1)
-    assert len(long.job.lengths) > 1 and long.odd_length == ""
+    assert len(long.run.lengths) > 1 and long.odd_length == ""
     for seconds, odd in ((30.0, "long"), (0.0, "short")):
-        long.job.lengths[1] = seconds, 1.5
-        assert nano._speech(long.job).odd_length == odd
+        long.run.lengths[1] = seconds, 1.5
+        assert long.run.odd_length == odd

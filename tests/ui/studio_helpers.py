@@ -1,4 +1,4 @@
-"""What the tests of the studio share: a Studio whose kernel agrees to all, what it was asked, axe-core."""
+"""Helpers of the studio tests: a Studio whose kernel accepts every call, its calls, axe-core."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUIET = ("set_voice", "clear_voice", "set_consent", "trim_voice", "set_color", "
 
 @pytest.fixture
 def studio(mount: Callable[..., Any]) -> Callable[..., Any]:
-    """A Studio with a kernel that agrees to everything; `traits` differ from the usual studio's."""
+    """A Studio whose kernel accepts every call; `traits` override the default ones."""
 
     def studio(
         theme: str = "light",

@@ -1,4 +1,4 @@
-"""What a model cannot do, at the controls it concerns: skipped turns, recordings, languages, odd lengths."""
+"""Limits of a model, shown at the controls concerned: skipped turns, recordings, languages, odd durations."""
 
 from __future__ import annotations
 

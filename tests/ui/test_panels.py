@@ -53,7 +53,7 @@ def test_a_job_ends_with_its_kernel(studio: Callable[..., Any]) -> None:
     mounted = studio(speakers=consenting(), job=job)
     transport = mounted.page.get_by_role("region", name="Generate")
     transport.get_by_role("button", name="Stop").wait_for()
-    mounted.receive = lambda content, buffers: None  # nobody answers
+    mounted.receive = lambda content, buffers: None  # no reply
     mounted.page.evaluate("() => harness.model.emit('comm_live_update')")
     transport.get_by_role("button", name="Stop").wait_for(state="hidden")
 

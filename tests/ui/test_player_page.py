@@ -112,102 +112,102 @@ def place_of(heard: np.ndarray, source: np.ndarray, skip: int = 300, length: int
 
 
 def test_plays_the_very_samples_and_says_where_it_is(player: Callable[..., Room]) -> None:
-    room = player()
-    room.press("Play")
-    heard = room.hear(1.5)
+    mounted = player()
+    mounted.press("Play")
+    heard = mounted.hear(1.5)
     assert abs(place_of(heard, sweep(8))) <= 1
     np.testing.assert_allclose(heard[300:30_000], sweep(8)[300:30_000], atol=1e-4)
-    assert room.page.evaluate("() => tap.contexts[0].currentTime") > 1
-    assert room.statistics["kind"] == "worklet" and room.statistics["underruns"] == 0
-    assert room.widget.playing and 0.9 <= room.now <= 2.5
-    room.mounted.until(lambda: room.widget.position > 0.5, "the position in the kernel")
-    room.press("Pause")
-    room.mounted.until(lambda: not room.widget.playing)
-    now = room.now
-    room.page.wait_for_timeout(200)
-    room.forget()
-    room.page.wait_for_timeout(200)
-    assert not np.any(room.listen()) and room.now == now
+    assert mounted.page.evaluate("() => tap.contexts[0].currentTime") > 1
+    assert mounted.statistics["kind"] == "worklet" and mounted.statistics["underruns"] == 0
+    assert mounted.widget.playing and 0.9 <= mounted.now <= 2.5
+    mounted.mounted.until(lambda: mounted.widget.position > 0.5, "the position in the kernel")
+    mounted.press("Pause")
+    mounted.mounted.until(lambda: not mounted.widget.playing)
+    now = mounted.now
+    mounted.page.wait_for_timeout(200)
+    mounted.forget()
+    mounted.page.wait_for_timeout(200)
+    assert not np.any(mounted.listen()) and mounted.now == now
 
 
 def test_plays_where_no_worklet_is_allowed(player: Callable[..., Room], page: Any) -> None:
     page.add_init_script("tap.withoutWorklet = true")
-    room = player()
-    room.press("Play")
-    heard = room.hear(1.5)
+    mounted = player()
+    mounted.press("Play")
+    heard = mounted.hear(1.5)
     np.testing.assert_allclose(heard[300:30_000], sweep(8)[300:30_000], atol=1e-4)
-    assert room.statistics["kind"] == "scheduled" and room.statistics["underruns"] == 0
+    assert mounted.statistics["kind"] == "scheduled" and mounted.statistics["underruns"] == 0
 
 
 def test_goes_where_mouse_keys_and_python_say(player: Callable[..., Room]) -> None:
-    room = player()
-    box = room.page.locator(".vvnb-deck-wave").bounding_box()
-    room.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 40)
-    room.is_at(4)
+    mounted = player()
+    box = mounted.page.locator(".vvnb-deck-wave").bounding_box()
+    mounted.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 40)
+    mounted.is_at(4)
     for key, seconds in [("ArrowRight", 5), ("ArrowLeft", 4), ("Shift+ArrowRight", 8), ("Home", 0), ("]", 2)]:
-        room.key(key)
-        room.is_at(seconds)
-    slider = room.page.get_by_role("slider", name="Position")
+        mounted.key(key)
+        mounted.is_at(seconds)
+    slider = mounted.page.get_by_role("slider", name="Position")
     assert slider.get_attribute("aria-valuetext") == "2 seconds, Ben: Thanks for having me!"
-    room.widget.seek(6.25)
-    room.is_at(6.2)
-    room.widget.play()
-    assert abs(place_of(room.hear(0.3), sweep(8)) - 6.25 * SAMPLE_RATE) <= 1
-    room.widget.pause()
-    room.mounted.until(lambda: room.page.get_by_role("button", name="Play", exact=True).count())
-    room.page.get_by_role("button", name="Anna: So how does it learn?").click()
-    room.is_at(4)
+    mounted.widget.seek(6.25)
+    mounted.is_at(6.2)
+    mounted.widget.play()
+    assert abs(place_of(mounted.hear(0.3), sweep(8)) - 6.25 * SAMPLE_RATE) <= 1
+    mounted.widget.pause()
+    mounted.mounted.until(lambda: mounted.page.get_by_role("button", name="Play", exact=True).count())
+    mounted.page.get_by_role("button", name="Anna: So how does it learn?").click()
+    mounted.is_at(4)
 
 
 def test_loops_a_selection(player: Callable[..., Room]) -> None:
-    room = player()
-    box = room.page.locator(".vvnb-deck-wave").bounding_box()
-    room.page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 40)
-    room.page.mouse.down()
-    room.page.mouse.move(box["x"] + box["width"] * 0.30, box["y"] + 60, steps=4)
-    room.page.mouse.up()
-    room.is_at(2)
-    room.press("Play")
-    heard = room.hear(1.3)
+    mounted = player()
+    box = mounted.page.locator(".vvnb-deck-wave").bounding_box()
+    mounted.page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 40)
+    mounted.page.mouse.down()
+    mounted.page.mouse.move(box["x"] + box["width"] * 0.30, box["y"] + 60, steps=4)
+    mounted.page.mouse.up()
+    mounted.is_at(2)
+    mounted.press("Play")
+    heard = mounted.hear(1.3)
     period = round(0.05 * 8 * SAMPLE_RATE)
     shifts = [period + slack for slack in range(-40, 41)]  # a pixel is 8 samples or so
     faults = [np.abs(heard[2000:8000] - heard[2000 + shift : 8000 + shift]).max() for shift in shifts]
     assert min(faults) < 1e-4
     assert np.abs(np.diff(heard)).max() < 0.12, "a click where it jumps back"
-    room.key("Escape")
-    room.mounted.until(lambda: room.now > 2.6, "going on past the selection")
+    mounted.key("Escape")
+    mounted.mounted.until(lambda: mounted.now > 2.6, "going on past the selection")
 
 
 def test_plays_slower_at_the_same_pitch(player: Callable[..., Room]) -> None:
     tone = (0.4 * np.sin(2 * np.pi * 300 * np.arange(8 * SAMPLE_RATE) / SAMPLE_RATE)).astype(np.float32)
-    room = player(Take.from_audio(tone, name="tone"))
-    room.page.get_by_label("Speed").select_option("0.5")
-    room.press("Play")
-    heard = room.hear(1.6)[2400 : 2400 + SAMPLE_RATE]
+    mounted = player(Take.from_audio(tone, name="tone"))
+    mounted.page.get_by_label("Speed").select_option("0.5")
+    mounted.press("Play")
+    heard = mounted.hear(1.6)[2400 : 2400 + SAMPLE_RATE]
     spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
     assert abs(spectrum.argmax() - 300) <= 3
-    assert 0.5 <= room.now <= 1.3
-    room.page.get_by_label("Speed").select_option("2")
-    before, at = room.now, time.monotonic()
-    room.page.wait_for_timeout(2500)  # a busy machine reads the clock late
-    assert abs((room.now - before) / (time.monotonic() - at) - 2) < 0.35
+    assert 0.5 <= mounted.now <= 1.3
+    mounted.page.get_by_label("Speed").select_option("2")
+    before, at = mounted.now, time.monotonic()
+    mounted.page.wait_for_timeout(2500)  # a busy machine reads the clock late
+    assert abs((mounted.now - before) / (time.monotonic() - at) - 2) < 0.35
 
 
 def test_shows_another_take_and_its_spectrogram(player: Callable[..., Room]) -> None:
-    room = player()
-    room.press("Spectrogram")
-    mel = room.mounted.until(lambda: painted(room), "a spectrogram")
-    room.page.get_by_label("Linear").check(force=True)
-    room.mounted.until(lambda: painted(room) not in ("", mel), "another scale")
-    room.widget.take = Take.from_audio(sweep(3), name="another")
-    room.mounted.until(lambda: "0:03.0" in room.page.locator(".vvnb-deck-time").inner_text())
-    room.widget.take = None
-    room.mounted.until(lambda: not room.page.locator(".vvnb-deck-waveform-view").is_visible())
+    mounted = player()
+    mounted.press("Spectrogram")
+    mel = mounted.mounted.until(lambda: painted(mounted), "a spectrogram")
+    mounted.page.get_by_label("Linear").check(force=True)
+    mounted.mounted.until(lambda: painted(mounted) not in ("", mel), "another scale")
+    mounted.widget.take = Take.from_audio(sweep(3), name="another")
+    mounted.mounted.until(lambda: "0:03.0" in mounted.page.locator(".vvnb-deck-time").inner_text())
+    mounted.widget.take = None
+    mounted.mounted.until(lambda: not mounted.page.locator(".vvnb-deck-waveform-view").is_visible())
 
 
-def painted(room: Room) -> str:
+def painted(mounted: Room) -> str:
     """What the spectrogram looks like, once it has more than its ground and its labels."""
-    return room.page.evaluate(
+    return mounted.page.evaluate(
         """() => {
           const canvas = document.querySelector('.vvnb-deck-spectrum');
           const data = canvas.getContext('2d').getImageData(60, 0, canvas.width - 60, canvas.height).data;
@@ -245,33 +245,33 @@ def test_opens_ninety_minutes_at_once(player: Callable[..., Room], record_proper
     source.peaks(0, source.samples, 1000)  # a project keeps the outline of its takes
     take = Take("", "episode", source, turns(source.samples, 300))
     begun = time.monotonic()
-    room = player(take)
-    room.mounted.until(lambda: drawn(room), "a waveform")
+    mounted = player(take)
+    mounted.mounted.until(lambda: drawn(mounted), "a waveform")
     opened = time.monotonic() - begun
-    room.press("Spectrogram")
-    room.mounted.until(lambda: painted(room), "a spectrogram", 10)
+    mounted.press("Spectrogram")
+    mounted.mounted.until(lambda: painted(mounted), "a spectrogram", 10)
     for _ in range(14):
-        room.page.keyboard.press("+")
-        room.page.wait_for_timeout(30)
-    room.mounted.until(lambda: drawn(room))
-    room.widget.seek(3600)
-    room.press("Play")
-    assert abs(place_of(room.hear(1.0), source._tile) - 3600 * SAMPLE_RATE % len(source._tile)) <= 1
+        mounted.page.keyboard.press("+")
+        mounted.page.wait_for_timeout(30)
+    mounted.mounted.until(lambda: drawn(mounted))
+    mounted.widget.seek(3600)
+    mounted.press("Play")
+    assert abs(place_of(mounted.hear(1.0), source._tile) - 3600 * SAMPLE_RATE % len(source._tile)) <= 1
     memory = max(
         process.memory_info().rss
         for process in psutil.Process().children(recursive=True)
         if "--type=renderer" in " ".join(process.cmdline())
     )
-    heap = room.page.evaluate("() => performance.memory.usedJSHeapSize")
+    heap = mounted.page.evaluate("() => performance.memory.usedJSHeapSize")
     record_property("opened", opened)
     record_property("memory", memory)
     print(f"90 min: {opened:.2f} s to open, {memory / 2**20:.0f} MiB renderer, {heap / 2**20:.1f} MiB heap")
     assert opened < 2 and memory < 300e6
 
 
-def drawn(room: Room) -> bool:
+def drawn(mounted: Room) -> bool:
     """Whether the waveform is more than a line."""
-    return room.page.evaluate(
+    return mounted.page.evaluate(
         """() => {
           const canvas = document.querySelector('.vvnb-deck-wave');
           const middle = canvas.height >> 1;
@@ -287,25 +287,25 @@ def test_hears_a_stream_without_a_gap_while_it_is_made(
     player: Callable[..., Room], seconds: int, record_property: Any
 ) -> None:
     """Frames come at 1.2 times real time, as from a slow machine."""
-    room = player(Take.from_audio(np.zeros(0, np.float32)))
+    mounted = player(Take.from_audio(np.zeros(0, np.float32)))
     audio = sweep(seconds)
     pcm = to_int16(audio)
-    channel, flush = room.widget.channel, room.mounted.flush
+    channel, flush = mounted.widget.channel, mounted.mounted.flush
     channel.send("stream_begin", stream="s", sample_rate=SAMPLE_RATE)
     channel.send("stream_turn", stream="s", turn="t1", start=0)
     begun, sent = time.monotonic(), []
     for at in range(0, len(pcm), FRAME):
         due = begun + at / SAMPLE_RATE / 1.2
         while time.monotonic() < due:
-            room.page.wait_for_timeout(4)
+            mounted.page.wait_for_timeout(4)
         sent.append(time.monotonic())
         made = time.time() * 1000
         channel.send("audio", [pcm[at : at + FRAME].tobytes()], stream="s", start=at, generated_at=made)
         flush()
     channel.send("stream_end", stream="s", samples=len(pcm), ended="finished")
     flush()
-    heard = room.hear(seconds - 0.01, within=seconds + 5)
-    statistics = room.statistics
+    heard = mounted.hear(seconds - 0.01, within=seconds + 5)
+    statistics = mounted.statistics
     needed = sent[1] + np.arange(len(sent)) * FRAME / SAMPLE_RATE  # by a player that waits for two frames
     spare = float(np.min(needed[2:] - sent[2:]))
     if statistics["underruns"] and spare < 0.05:
@@ -321,9 +321,9 @@ def test_hears_a_stream_without_a_gap_while_it_is_made(
 
 def test_audio_that_comes_fast_lays_the_page_out_once_a_frame(player: Callable[..., Room]) -> None:
     """A small model sends a hundred frames a second; each used to measure the page it had just changed."""
-    room = player(Take.from_audio(np.zeros(0, np.float32)))
-    channel, flush, count = room.widget.channel, room.mounted.flush, 100
-    session = room.page.context.new_cdp_session(room.page)
+    mounted = player(Take.from_audio(np.zeros(0, np.float32)))
+    channel, flush, count = mounted.widget.channel, mounted.mounted.flush, 100
+    session = mounted.page.context.new_cdp_session(mounted.page)
     session.send("Performance.enable")
 
     def layouts() -> int:
@@ -333,16 +333,16 @@ def test_audio_that_comes_fast_lays_the_page_out_once_a_frame(player: Callable[.
     channel.send("stream_begin", stream="s", sample_rate=SAMPLE_RATE)
     channel.send("stream_turn", stream="s", turn="t1", start=0)
     flush()
-    room.page.wait_for_timeout(200)
+    mounted.page.wait_for_timeout(200)
     before = layouts()
     pcm = to_int16(sweep(20))
     for frame in range(count):
         at = frame * FRAME
         channel._dispatch(_audio(pcm[at : at + FRAME].tobytes(), at))
     flush()
-    room.page.wait_for_timeout(50)
+    mounted.page.wait_for_timeout(50)
     assert layouts() - before < count / 2
-    assert len(room.statistics["latencies"]) == count
+    assert len(mounted.statistics["latencies"]) == count
 
 
 def _audio(pcm: bytes, at: int) -> _Message:
@@ -351,32 +351,32 @@ def _audio(pcm: bytes, at: int) -> _Message:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_has_no_serious_fault_of_accessibility(player: Callable[..., Room], theme: str) -> None:
-    room = player(theme=theme, widths=[1000, 320])
-    for view in room.page.get_by_role("button", name="Spectrogram", exact=True).all():
+    mounted = player(theme=theme, widths=[1000, 320])
+    for view in mounted.page.get_by_role("button", name="Spectrogram", exact=True).all():
         view.click()
-    room.page.get_by_role("button", name="Loop", exact=True).first.click()
+    mounted.page.get_by_role("button", name="Loop", exact=True).first.click()
     axe = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
     if not axe.is_file():
         pytest.skip("axe-core isn't installed")
-    room.page.evaluate("source => { (0, eval)(source) }", axe.read_text())
-    faults = room.page.evaluate("() => axe.run('#views').then(({ violations }) => violations)")
+    mounted.page.evaluate("source => { (0, eval)(source) }", axe.read_text())
+    faults = mounted.page.evaluate("() => axe.run('#views').then(({ violations }) => violations)")
     serious = [fault for fault in faults if fault["impact"] in ("serious", "critical")]
     assert not serious, [(fault["id"], [node["html"][:200] for node in fault["nodes"]]) for fault in serious]
 
 
 def test_fits_wide_and_narrow_pages(player: Callable[..., Room]) -> None:
-    room = player(widths=[960, 320])
-    wide, narrow = room.page.locator(".vvnb-deck-bar").all()
-    room.page.get_by_role("button", name="Spectrogram", exact=True).first.click()
+    mounted = player(widths=[960, 320])
+    wide, narrow = mounted.page.locator(".vvnb-deck-bar").all()
+    mounted.page.get_by_role("button", name="Spectrogram", exact=True).first.click()
     assert wide.bounding_box()["height"] < 50
     assert narrow.evaluate("bar => bar.scrollWidth <= bar.clientWidth")
-    assert room.page.locator("#views").evaluate("views => views.scrollWidth <= views.clientWidth")
+    assert mounted.page.locator("#views").evaluate("views => views.scrollWidth <= views.clientWidth")
 
 
 def test_two_views_play_once(player: Callable[..., Room]) -> None:
-    room = player(widths=[500, 400])
-    room.page.get_by_role("button", name="Play", exact=True).first.click()
-    heard = room.hear(1.0)
+    mounted = player(widths=[500, 400])
+    mounted.page.get_by_role("button", name="Play", exact=True).first.click()
+    heard = mounted.hear(1.0)
     np.testing.assert_allclose(heard[300:20_000], sweep(8)[300:20_000], atol=1e-4)
-    assert len(room.page.get_by_role("button", name="Pause", exact=True).all()) == 2
-    assert room.page.evaluate("() => tap.contexts.length") == 1
+    assert len(mounted.page.get_by_role("button", name="Pause", exact=True).all()) == 2
+    assert mounted.page.evaluate("() => tap.contexts.length") == 1

@@ -21,11 +21,12 @@ import torch
 from checkpoints import write_checkpoint
 from cli_helpers import Bench, bench, last_json, models
 
+from vibevoice_nb import machine
 from vibevoice_nb.machine import DeviceInfo
 from vibevoice_nb.model.generation.state import GenerationState
 from vibevoice_nb.model.kernels import choice as kernel_choice
 from vibevoice_nb.model.loading.weights import load_model
-from vibevoice_nb.system import doctor, machine
+from vibevoice_nb.system import doctor
 from vibevoice_nb.system.memory_estimate import memory_need
 from vibevoice_nb.system.model_info import describe
 
@@ -98,7 +99,7 @@ def test_a_hub_that_hangs_is_not_waited_for(silent_server: str) -> None:
 def test_fused_kernels_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     from vibevoice_nb.model.kernels import cuda
 
-    assert "for NVIDIA GPUs" in doctor.fused_kernels("cpu").found
+    assert "NVIDIA GPU" in doctor.fused_kernels("cpu").found
     for there in (True, False):
         monkeypatch.setattr(cuda, "available", lambda there=there: there)
         finding = doctor.fused_kernels("cuda")
@@ -307,9 +308,9 @@ def test_memory_is_what_a_generation_holds(tmp_path: Path) -> None:
     need = memory_need(model, torch.float32)
     state = GenerationState.new(model, seed=0)
     assert need.codec == sum(b.numel() * 4 for b in state.acoustic + state.semantic)
-    for cache in (state.cond, state.null):
+    for cache in (state.cond, state.uncond):
         cache.grow(450)  # a minute of frames
-    assert need.cache_per_minute == state.cond.nbytes() + state.null.nbytes()
+    assert need.cache_per_minute == state.cond.nbytes() + state.uncond.nbytes()
     on_gpu = [memory_need(model, dtype, device="cuda").weights for dtype in (torch.float32, torch.bfloat16)]
     assert on_gpu[0] == 2 * on_gpu[1]
 

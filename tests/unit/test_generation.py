@@ -414,9 +414,9 @@ def test_between_turns_no_turn_is_named(project: Project, engine: Engine) -> Non
 
 FAULTS: dict[str, tuple[str, BaseException]] = {
     "full disk": ("vibevoice_nb.project.draft.write_all", OSError(errno.ENOSPC, "No space left on device")),
-    "out of memory": ("vibevoice_nb.engine.run._Run._keep", MemoryError()),
+    "out of memory": ("vibevoice_nb.engine.run.SpeechRun._keep", MemoryError()),
     "driver fault": (
-        "vibevoice_nb.engine.run._Run._keep",
+        "vibevoice_nb.engine.run.SpeechRun._keep",
         RuntimeError("CUDA error: unspecified launch failure"),
     ),
     "interrupt": ("vibevoice_nb.project.jobs.generation.Generation._hear", KeyboardInterrupt()),
@@ -431,7 +431,7 @@ def test_an_error_in_a_turn_keeps_its_audio(
     """Whatever happens in the fourth frame: the three before it are a partial take, to be heard."""
     where, error = FAULTS[fault]
     module, _, name = where.rpartition(".")
-    if module.endswith(("_Run", "Generation")):
+    if module.endswith(("SpeechRun", "Generation")):
         module, _, owner = module.rpartition(".")
         target = getattr(importlib.import_module(module), owner)
     else:
@@ -452,8 +452,8 @@ def test_an_error_in_a_turn_keeps_its_audio(
         job.result(180)
     assert job.state == "failed" and caught.value is job.error
     heard = np.concatenate(list(job._audio))
-    # The fourth frame was on the disk when it was to be heard; a whole run has it in memory, too.
-    kept = 4 if fault == "interrupt" or (fault, mode) == ("full disk", "whole") else 3
+    # An interrupt comes after the fourth frame is on the disk, which alone holds the audio.
+    kept = 4 if fault == "interrupt" else 3
     (turn,) = project.turns
     take = project.take(turn.chosen)
     assert turn.partial and project.missing() == [turn.id] and not project.unfinished

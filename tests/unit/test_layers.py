@@ -27,7 +27,7 @@ LAYERS = [
     {"script"},
     {"model", "nano"},
     {"machine"},
-    {"files", "texts"},
+    {"files", "progress", "texts"},
     {"ranges"},
     {"errors", "_version"},
 ]

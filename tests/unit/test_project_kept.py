@@ -15,7 +15,7 @@ from audio_helpers import nobody
 from project_helpers import FRAME, SCRIPT, frames, path, speak, speak_all, spoken, tone
 
 from vibevoice_nb.audio.io import encode_audio, write_audio
-from vibevoice_nb.engine.run import Frames
+from vibevoice_nb.engine.frames import Frames
 from vibevoice_nb.errors import AudioError, ProjectError, ScriptError, VoiceError
 from vibevoice_nb.project import Project
 from vibevoice_nb.project.registry import shared_project

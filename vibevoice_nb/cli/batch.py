@@ -23,8 +23,9 @@ from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.script.speakable import ScriptWarning
 
 if TYPE_CHECKING:
-    from vibevoice_nb.engine.engine import Engine, Voices
+    from vibevoice_nb.engine.engine import Engine
     from vibevoice_nb.engine.speech import Speech
+    from vibevoice_nb.voices.casting import Voices
 
 
 @dataclass(frozen=True)
@@ -254,9 +255,9 @@ def _limit(engine: Engine, speech: Speech) -> str:
     if speech.ended != "length":
         return ""
     room = engine.model.config.language.max_positions
-    if speech.job.state.cond.length >= room:
+    if speech.run.state.cond.length >= room:
         return f"the model's context of {room} positions is full; split the script into parts"
-    limit = speech.job.max_seconds
+    limit = speech.run.max_seconds
     return (
         f"the length limit of {limit:.1f} s came before the script's end; --max-seconds {2 * limit:.0f} "
         f"raises it (with --seed {speech.options.seed} it begins the same)"

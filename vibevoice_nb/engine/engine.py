@@ -1,104 +1,64 @@
-"""`Engine`: a model ready to speak. Scripts and voices in, audio out.
-
-Everything here is a thin coat over `engine.generate`, the one loop that makes frames.
-"""
+"""`Engine`: generates speech. Scripts and voices in, audio out."""
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ..audio.sinks import MemorySink, Sink
-from ..errors import OptionError, ScriptError, VoiceError
-from ..model.config import SAMPLE_RATE
-from ..model.generation.cuda_graphs import GraphPool, one_device
+from ..errors import OptionError
 from ..model.generation.prompt_cache import PromptCache
-from ..model.generation.sampler import Sampler
-from ..model.generation.state import GenerationState
-from ..model.generation.threads import at_most_threads, is_small
 from ..model.kernels.quantized import Quantize
-from ..model.loading.checkpoint import NANO, find_checkpoint, mirror_of, revision_of
-from ..model.loading.placement import pick_device, pick_dtype, place
-from ..model.loading.prepare import load_prepared
-from ..model.loading.weights import build_model, list_tensors, read_config
-from ..model.modules.attention import attention_name
-from ..model.prompt import Prompt, build_prompt
-from ..model.solver import solver_steps
-from ..model.tokenizer import Tokenizer, load_tokenizer
+from ..model.loading.checkpoint import NANO
+from ..model.prompt import Prompt
+from ..model.tokenizer import Tokenizer
 from ..model.vibevoice import VibeVoiceModel
-from ..ranges import GENERATION, one_of, shown
+from ..progress import progress_bar
+from ..ranges import GENERATION
 from ..script import Diagnostic, Script, Turn, parse_script
 from ..script.frontends import Frontend
-from ..script.passages import cut
 from ..script.speakable import ScriptWarning, check_script, speakable
-from ..script.turns import CHARS_PER_SECOND
-from ..voices.builtin import builtin_voices
-from ..voices.resolve import resolve_voice
+from ..voices.casting import Voices, cast_voices, stand_in_message, stand_ins
 from ..voices.voice import Voice
-from .defaults import PUBLISHED, ModelSettings, model_settings
-from .jobs import Cancelled, Job, Passage, Report, run_jobs, speak_jobs
-from .model_limits import ModelLimits, OddLength, VoiceWarning, stand_ins
-from .options import GenerationOptions, GenerationSettings
+from .loaded_model import LoadedModel
+from .model_limits import ModelLimits, VoiceWarning
+from .options import GenerationOptions, GenerationSettings, Progress
+from .run import Cancelled, Report, SpeechRun, fill_sinks
 from .speech import Speech
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-VoiceSpec = str | Path | Voice | NDArray[np.float32]
-Voices = Mapping[int | str, VoiceSpec] | Sequence[VoiceSpec] | VoiceSpec
-
-_BREATH_MS = 200
-"""Silence between passages that the script didn't ask to part: what speakers leave between their turns."""
-_TEXT_TOKENS_PER_SECOND = CHARS_PER_SECOND / 4.2
-"""Positions that the text of a second of speech takes, beside its frames: about 4.2 characters a token."""
-
 
 class Engine:
-    """A loaded model.
+    """Speech generation with one loaded model.
 
-    Make one with `Engine.load`.
+    Create one with `Engine.load`.
+
+    Parameters
+    ----------
+    loaded : LoadedModel
 
     Examples
     --------
     >>> engine = Engine.load("nano")
+    >>> engine
+    <Engine 'nano' on ..., float32>
     >>> speech = engine.speak("Speaker 1: Good morning.", seed=1)
     >>> speech.ended, speech.sample_rate
     ('finished', 24000)
     """
 
-    def __init__(
-        self,
-        name: str,
-        model: VibeVoiceModel,
-        tokenizer: Tokenizer,
-        settings: ModelSettings = PUBLISHED,
-        revision: str = "",
-        quantize: Quantize | None = None,
-    ) -> None:
-        self.name, self.model, self.tokenizer, self.revision = name, model, tokenizer, revision
-        self.quantize = quantize
-        """In how many bits the language model's layers are kept, if in fewer than the rest."""
-        self.defaults: GenerationOptions = settings.options
-        self.frontend: Frontend = settings.frontend
-        """The way from text to what the tokenizer reads; knows what the model cannot speak."""
-        self.limits: ModelLimits = settings.limits
-        """Languages, voices and lengths it is bound to."""
-        if self.limits.passage_seconds is None:
-            positions = model.config.frame_rate + _TEXT_TOKENS_PER_SECOND
-            self.limits = replace(self.limits, max_seconds=model.config.language.max_positions / positions)
-        self.prompt_cache = PromptCache.of(model.language_model)
-        """What it remembers of voices and prompts, so that the same cast is heard sooner the next time."""
-        graphs = self.device.type == "cuda" and one_device(list(model.parameters()))
-        self.graph_pool = GraphPool() if graphs else None
-        """Its CUDA graphs; None where there are none."""
+    def __init__(self, loaded: LoadedModel) -> None:
+        self.loaded = loaded
 
     @classmethod
     def load(
@@ -110,27 +70,28 @@ class Engine:
         revision: str | None = None,
         mirrors: Sequence[str] | None = None,
         quantize: Quantize | None = None,
-        progress: Callable[[float], None] | None = None,
+        progress: bool | Callable[[float], None] | None = None,
     ) -> Engine:
         """Load a model.
 
         Parameters
         ----------
         model : str or Path
-            ``"nano"`` (the embedded voice), a folder, or a hub id such as ``"microsoft/VibeVoice-1.5B"``.
+            ``"nano"`` (the embedded model), a folder, or a hub id such as ``"microsoft/VibeVoice-1.5B"``.
         device : str
             ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
         dtype : str
             ``"auto"``, ``"float32"``, ``"bfloat16"``, ``"float16"``.
         revision : str, optional
-            Of the hub repository.
+            Branch, tag or commit of the hub repository.
         mirrors : sequence of str, optional
-            Repositories to try when the first can't be fetched; by default its known mirrors, none if empty.
-            A warning, `Engine.mirror` and `Engine.revision` say which one served.
+            Repositories to try if the first is not available; by default its known mirrors, none if empty. A
+            warning, `Engine.mirror` and `Engine.revision` name the one that was used.
         quantize : {"int8", "int4"}, optional
-            Keep the language model's layers, most of a model, in 8 or 4 bits: for when memory is short.
-        progress : callable, optional
-            Told the share that is done, from 0 to 1; the last tenth, on CUDA, is the capture of graphs.
+            Keep the language model's layers, most of the model, in 8 or 4 bits to save memory.
+        progress : bool or callable, optional
+            True shows a progress bar. A callable is called with the fraction completed, from 0 to 1; the last
+            tenth, on CUDA, is the capture of graphs.
 
         Returns
         -------
@@ -140,60 +101,86 @@ class Engine:
         ------
         CheckpointError, ConfigError, DeviceError, OptionError
         """
-        where = pick_device(device)
-        pick_dtype(where, dtype)  # what isn't one is refused before anything is fetched
-        if quantize is not None and not one_of(quantize, get_args(Quantize)):
-            raise OptionError(f"quantize={shown(quantize)}", "int8, int4 or nothing", "leave it out")
-        folder = find_checkpoint(model, revision=revision, mirrors=mirrors)
-        config = read_config(folder)
-        tokenizer = load_tokenizer(folder, config)
-        settings = model_settings(folder)
-        defaults = settings.options
-        skeleton = build_model(config, list_tensors(folder))
-        small = is_small(skeleton)
-        width = pick_dtype(where, dtype, small=small)
-        placement = place(skeleton, where, width, quantize)
-        told = progress or (lambda share: None)
-        weights = 0.9 if where.type == "cuda" else 1.0
-        with at_most_threads(1 if small else None):
-            loaded = load_prepared(
-                folder,
-                placement,
-                width,
-                quantize=quantize,
-                scored=tokenizer.special.valid_tokens,
-                progress=lambda share: told(weights * share),
+        with progress_bar(progress, f"Loading {model}", lambda fraction: (fraction, 1.0)) as report:
+            return cls(
+                LoadedModel.load(
+                    model,
+                    device=device,
+                    dtype=dtype,
+                    revision=revision,
+                    mirrors=mirrors,
+                    quantize=quantize,
+                    progress=report or (lambda fraction: None),
+                )
             )
-        # The pronunciations take a while to read: better now than before the first sound.
-        steps = solver_steps(defaults.num_steps, defaults.solver, config.head.train_steps)
-        settings.frontend("Ready.")
-        engine = cls(str(model), loaded, tokenizer, settings, revision_of(folder), quantize)
-        if engine.graph_pool is not None:
-            engine.graph_pool.warm_up(
-                loaded, Sampler(loaded.head, steps, defaults.cfg_scale), tokenizer.special
-            )
-        told(1.0)
-        return engine
+
+    def __repr__(self) -> str:
+        return repr(self.loaded).replace("LoadedModel", "Engine")
 
     @property
-    def device(self) -> torch.device:
-        """Where the model runs; layers that did not fit may be elsewhere."""
-        return self.model.latent_scale.device
+    def name(self) -> str:
+        """Name, folder or hub id that the model was loaded by."""
+        return self.loaded.name
+
+    @property
+    def model(self) -> VibeVoiceModel:
+        """The network."""
+        return self.loaded.model
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Tokenizer of the model."""
+        return self.loaded.tokenizer
+
+    @property
+    def revision(self) -> str:
+        """Repository and commit of the weights."""
+        return self.loaded.revision
 
     @property
     def mirror(self) -> str:
-        """Repository and commit that served the weights, if it is not the repository asked for; else ""."""
-        return mirror_of(self.name, self.revision)
+        """Repository and commit that served the weights, if it is not the requested repository; else ""."""
+        return self.loaded.mirror
+
+    @property
+    def quantize(self) -> Quantize | None:
+        """Bits of the language model's layers, where they are fewer than the rest has."""
+        return self.loaded.quantize
+
+    @property
+    def defaults(self) -> GenerationOptions:
+        """Options of the model where a call names none."""
+        return self.loaded.defaults
+
+    @property
+    def frontend(self) -> Frontend:
+        """Conversion from text to the tokenizer's input; reports text that the model cannot speak."""
+        return self.loaded.frontend
+
+    @property
+    def limits(self) -> ModelLimits:
+        """Languages, voices and lengths that the model supports."""
+        return self.loaded.limits
+
+    @property
+    def prompt_cache(self) -> PromptCache:
+        """Cache of voices and prompts read before."""
+        return self.loaded.prompt_cache
+
+    @property
+    def device(self) -> torch.device:
+        """Main device of the model; layers that did not fit may be on another."""
+        return self.loaded.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the model computes in."""
-        return self.model.latent_scale.dtype
+        """Dtype of the computation."""
+        return self.loaded.dtype
 
     @property
     def attention(self) -> str:
-        """Which attention runs: ``"flash-attn"`` or ``"sdpa"``."""
-        return attention_name(self.device, self.dtype)
+        """Attention kernel: ``"flash-attn"`` or ``"sdpa"``."""
+        return self.loaded.attention
 
     def speak(
         self,
@@ -201,11 +188,11 @@ class Engine:
         voices: Voices | None = None,
         *,
         sink: Sink | None = None,
-        progress: Report | None = None,
+        progress: bool | Report | None = None,
         cancelled: Cancelled | None = None,
         **options: Unpack[GenerationSettings],
     ) -> Speech:
-        r"""Speak one script to its end.
+        r"""Generate the speech of a script.
 
         Parameters
         ----------
@@ -213,16 +200,17 @@ class Engine:
             For example ``"Speaker 1: Hello.\nSpeaker 2: Hi!"``.
         voices : mapping from speaker to voice, or sequence of voices, optional
             A voice is a built-in name, a name in the library, a file, a `Voice` or samples at 24 kHz. A
-            sequence is taken in the order of the speakers' numbers; one voice will do for one speaker. By
+            sequence is in the order of the speakers' numbers; a single voice is enough for one speaker. By
             default the built-in voices, in order; ``{}`` lets the model invent voices.
         sink : Sink, optional
-            Gets the audio while it is made, 24 kHz; by default it is kept in the result.
-        progress : callable, optional
-            Called with a `Progress` after every frame.
+            Receives the audio while it is generated, 24 kHz; by default the result keeps it.
+        progress : bool or callable, optional
+            True shows a progress bar. A callable is called with a `Progress` after every frame.
         cancelled : callable, optional
-            Asked after every frame; true stops there and keeps what was made.
+            Called before every step of the model; if it returns True, generation stops and keeps the audio so
+            far.
         **options
-            Those of `GenerationOptions`.
+            See `GenerationOptions`.
 
         Returns
         -------
@@ -243,13 +231,13 @@ class Engine:
         voices: Voices | None = None,
         *,
         sinks: Sequence[Sink] | None = None,
-        progress: Report | None = None,
+        progress: bool | Report | None = None,
         cancelled: Cancelled | None = None,
         **options: Unpack[GenerationSettings],
     ) -> list[Speech]:
-        """Speak several scripts at once, in one batch; see `speak`.
+        """Generate the speech of several scripts in one batch; see `speak`.
 
-        Each comes out as it would alone with the same seed.
+        The result of each is that of a single run with the same seed.
         """
         if not _is_list(scripts):
             raise OptionError(
@@ -262,30 +250,20 @@ class Engine:
                 f"{len(sinks)} sinks for {len(scripts)} scripts", "one per script", "pass as many, or none"
             )
         chosen = self.defaults.updated(options).seeded()
-        jobs = [self._job(script, voices, chosen, sink) for script, sink in zip(scripts, sinks, strict=True)]
-        run_jobs(
-            self.model, jobs, self.tokenizer.special, progress, cancelled, self.prompt_cache, self.graph_pool
-        )
-        return [self._speech(job) for job in jobs]
+        requests = [self._request(script, voices, chosen) for script in scripts]
+        with _speaking_bar(progress) as report:
+            fill_sinks([request.run for request in requests], sinks, report, cancelled)
+        return [request.speech(sink) for request, sink in zip(requests, sinks, strict=True)]
 
     def stream(
         self, script: str | Script, voices: Voices | None = None, **options: Unpack[GenerationSettings]
     ) -> Iterator[NDArray[np.float32]]:
         """Return an iterator over the audio, frame by frame (float32 [3200], 24 kHz, 133 ms); see `speak`.
 
-        Errors of `speak` are raised by this call, before the first frame is asked for. Stop iterating to stop
+        This call raises the errors of `speak`, before the first frame is generated. Stop iterating to stop
         generating.
         """
-        chosen = self.defaults.updated(options).seeded()
-        job = self._job(script, voices, chosen, MemorySink())
-        frames = speak_jobs(
-            self.model,
-            [job],
-            self.tokenizer.special,
-            prompt_cache=self.prompt_cache,
-            graph_pool=self.graph_pool,
-        )
-        return (audio for _, audio in frames)
+        return iter(self._request(script, voices, self.defaults.updated(options).seeded()).run)
 
     def resume(
         self,
@@ -293,100 +271,46 @@ class Engine:
         *,
         max_seconds: float,
         sink: Sink | None = None,
-        progress: Report | None = None,
+        progress: bool | Report | None = None,
         cancelled: Cancelled | None = None,
     ) -> Speech:
-        """Go on from where a speech ended for its length or was cancelled.
+        """Continue a speech that reached its length limit or was cancelled.
 
         Parameters
         ----------
         speech : Speech
-            It is left as it is; the same one can be resumed again.
+            It is not changed; it can be resumed again.
         max_seconds : float
-            Longest audio, what there is already included.
+            Longest audio, including the audio so far.
+        sink, progress, cancelled
+            See `speak`.
 
         Returns
         -------
         Speech
-            With the whole audio from the start, or with a `sink` (now or before), the new part.
+            The whole audio from the start; or only the new part, if the audio goes, or went, to a sink.
         """
         options = replace(speech.options, max_seconds=max_seconds)
         if options.max_seconds is None:
-            raise OptionError("max_seconds=None", GENERATION["max_seconds"][2], "say how long it may become")
+            raise OptionError("max_seconds=None", GENERATION["max_seconds"][2], "pass the longest length")
         if sink is None:
             sink = MemorySink()
             sink.write(speech.audio)
-        job = speech.job.fork(sink, options)
-        run_jobs(
-            self.model, [job], self.tokenizer.special, progress, cancelled, self.prompt_cache, self.graph_pool
-        )
-        later = self._speech(job)
-        later.elapsed += speech.elapsed
-        return later
+        run = speech.run.resumed(options.max_seconds)
+        with _speaking_bar(progress) as report:
+            fill_sinks([run], [sink], report, cancelled)
+        return speech.continued(run, _audio_of(sink))
 
     def prompt(self, turns: Sequence[Turn], cast: Mapping[int, Voice]) -> Prompt:
-        """Lay out the prompt of a passage, given each speaker's voice; see `layout`.
-
-        Raises
-        ------
-        ScriptError
-            A speaker without a voice while others have one, or more text than the model has positions.
-        """
-        prompt = self.layout(turns, cast)
-        room = self.model.config.language.max_positions
-        if len(prompt.ids) >= room:
-            raise ScriptError(
-                f"a script and voices of {len(prompt.ids)} tokens",
-                f"fewer than the {room} positions of {self.name}",
-                "split the script into parts, or use shorter voice recordings",
-            )
-        return prompt
+        """Lay out the prompt of a passage; see `LoadedModel.prompt`."""
+        return self.loaded.prompt(turns, cast)
 
     def layout(self, turns: Sequence[Turn], cast: Mapping[int, Voice]) -> Prompt:
-        """Lay out a prompt, however long.
-
-        Speakers who say nothing here are left out, and the others numbered without gaps, as in training.
-        """
-        order = sorted({turn.speaker_index for turn in turns})
-        lines = [(order.index(turn.speaker_index), self.frontend(turn.text)) for turn in turns]
-        voices = {
-            number: torch.from_numpy(cast[index].audio) for number, index in enumerate(order) if index in cast
-        }
-        return build_prompt(lines, voices, self.tokenizer, self.model.config.hop_length)
-
-    def _job(
-        self, script: str | Script, voices: Voices | None, options: GenerationOptions, sink: Sink
-    ) -> Job:
-        whole = (script if isinstance(script, Script) else parse_script(script)).raise_for_errors()
-        # Whoever parsed the script has its diagnostics; of text, nobody else reports them.
-        read = () if isinstance(script, Script) else whole.diagnostics
-        script = speakable(whole, self.frontend, self.name)
-        diagnostics = self.check(whole)
-        for item in (*(one for one in read if one.severity == "warning"), *diagnostics):
-            warnings.warn(str(item), ScriptWarning, stacklevel=4)
-        cast = self._followed(self._cast(whole, voices), whole)
-        labels = {turn.speaker_index: turn.label for turn in whole.turns}
-        estimated = script.estimated_seconds
-        assert options.seed is not None
-        passages = _with_pauses(cut(script.turns, options.passage_seconds, self.frontend))
-        return Job(
-            coming=[
-                Passage(
-                    self.prompt(turns, cast), pause, sum(self.frontend.seconds(turn.text) for turn in turns)
-                )
-                for turns, pause in passages
-            ],
-            cast={labels[index]: voice.name for index, voice in cast.items()},
-            options=options,
-            estimated_seconds=estimated,
-            max_seconds=options.max_seconds or 3 * estimated + 10,
-            sink=sink,
-            state=GenerationState.new(self.model, options.seed),
-            diagnostics=diagnostics,
-        )
+        """Lay out a prompt of any length; see `LoadedModel.layout`."""
+        return self.loaded.layout(turns, cast)
 
     def check(self, script: Script) -> tuple[Diagnostic, ...]:
-        """Find what this model cannot speak of a script; see `check_script`.
+        """Return diagnostics of text in a script that the model cannot speak; see `check_script`.
 
         Examples
         --------
@@ -397,102 +321,55 @@ class Engine:
         return check_script(script, self.frontend, self.name)
 
     def followed(self, cast: Mapping[int, Voice]) -> dict[int, Voice]:
-        """Return the voices it speaks with: built-in ones for recordings, if it cannot follow those."""
+        """Return the voices that are used: built-in ones for recordings, if the model cannot follow those."""
         return {**cast, **({} if self.limits.follows_voices else stand_ins(dict(sorted(cast.items()))))}
 
-    def _followed(self, cast: Mapping[int, Voice], script: Script) -> dict[int, Voice]:
-        voices = self.followed(cast)
-        labels = {turn.speaker_index: turn.label for turn in script.turns}
-        for index, voice in voices.items():
+    def _request(self, script: str | Script, voices: Voices | None, options: GenerationOptions) -> _Request:
+        whole = (script if isinstance(script, Script) else parse_script(script)).raise_for_errors()
+        # The caller of `parse_script` has its diagnostics; those of a text are reported here.
+        parsed = () if isinstance(script, Script) else whole.diagnostics
+        spoken = speakable(whole, self.frontend, self.name)
+        diagnostics = self.check(whole)
+        for item in (*(one for one in parsed if one.severity == "warning"), *diagnostics):
+            warnings.warn(str(item), ScriptWarning, stacklevel=4)
+        cast = self._cast(whole, voices)
+        followed = self.followed(cast)
+        labels = {turn.speaker_index: turn.label for turn in whole.turns}
+        for index, voice in followed.items():
             if voice is not cast[index]:
-                warnings.warn(
-                    f"{self.name} cannot follow the recording {cast[index].name!r}: {labels[index]} speaks "
-                    f"with the built-in voice {voice.name}",
-                    VoiceWarning,
-                    stacklevel=5,
-                )
-        return voices
+                message = stand_in_message(self.name, labels[index], cast[index], voice)
+                warnings.warn(message, VoiceWarning, stacklevel=4)
+        run = SpeechRun.whole(self.loaded, spoken.turns, followed, options, pauses=True)
+        return _Request(run, {labels[index]: voice.name for index, voice in followed.items()}, diagnostics)
 
     def _cast(self, script: Script, voices: Voices | None) -> dict[int, Voice]:
-        """Find each speaker's voice; nobody gets another's silently."""
-        speakers = {turn.speaker_index: turn for turn in script.turns}
-        if voices is None:
-            return {index: resolve_voice(list(builtin_voices())[index]) for index in speakers}
-        if isinstance(voices, (str, Path, Voice, np.ndarray)):
-            voices = [voices]
-        if isinstance(voices, Mapping):
-            wanted = {str(key).strip().casefold(): spec for key, spec in voices.items()}
-            if len(wanted) < len(voices):
-                raise ScriptError(
-                    f"two voices for one speaker among {shown(list(voices))}",
-                    "one voice for each speaker",
-                    "drop one of them",
-                )
-            cast = {}
-            for index, turn in speakers.items():
-                names = (str(turn.speaker), turn.label)
-                found = [wanted.pop(name.casefold()) for name in names if name.casefold() in wanted]
-                if len(found) > 1:
-                    raise ScriptError(
-                        f"two voices for {turn.label}", "one voice for each speaker", "drop one of them"
-                    )
-                if found:
-                    cast[index] = resolve_voice(found[0])
-            if wanted:
-                raise ScriptError(
-                    f"a voice for {', '.join(wanted)}, who says nothing in the script",
-                    f"voices for {', '.join(turn.label for turn in speakers.values())}",
-                    "correct the speaker's name",
-                )
-        elif not _is_list(voices):
-            raise VoiceError(
-                f"voices of type {type(voices).__name__}",
-                "a voice, a list of voices, or a dictionary from speakers to voices",
-                'write voices={"Speaker 1": "Ada"}, for example',
-            )
-        else:
-            order = sorted(speakers)
-            if len(voices) != len(order):
-                raise ScriptError(
-                    f"{len(voices)} voices for {len(order)} speakers",
-                    "one voice per speaker",
-                    "add or drop voices",
-                )
-            cast = {index: resolve_voice(spec) for index, spec in zip(order, voices, strict=True)}
-        silent = [turn.label for index, turn in speakers.items() if index not in cast]
-        if voices and silent:
-            raise ScriptError(
-                f"no voice for {', '.join(silent)}", "a voice for every speaker", "give each of them a voice"
-            )
-        return cast
+        indices = {turn.label: turn.speaker_index for turn in script.turns}
+        return {indices[label]: voice for label, voice in cast_voices(indices, voices).items()}
 
-    def _speech(self, job: Job) -> Speech:
-        return Speech(
-            audio=job.sink.audio if isinstance(job.sink, MemorySink) else np.zeros(0, np.float32),
-            ended=job.ended(self.model),
-            options=job.options,
-            cast=job.cast,
-            model=self.name,
-            seconds=job.seconds,
-            elapsed=time.perf_counter() - job.started,
-            ttfa=None if job.first is None else job.first - job.started,
-            job=job,
-            diagnostics=job.diagnostics,
-            odd_length=self._odd_length(job),
-        )
 
-    def _odd_length(self, job: Job) -> OddLength:
-        """Say whether a passage is far too short or too long for its text."""
-        current = job.current_length if job.current and job.ended(self.model) == "length" else None
-        return self.limits.odd_passage(job.lengths, current)
+@dataclass(frozen=True)
+class _Request:
+    """A run, and the facts of its script that the result repeats."""
+
+    run: SpeechRun
+    cast: dict[str, str]
+    diagnostics: tuple[Diagnostic, ...]
+
+    def speech(self, sink: Sink) -> Speech:
+        return Speech.of(self.run, _audio_of(sink), self.cast, self.diagnostics)
+
+
+def _audio_of(sink: Sink) -> NDArray[np.float32]:
+    return sink.audio if isinstance(sink, MemorySink) else np.zeros(0, np.float32)
+
+
+def _speaking_bar(progress: bool | Report | None) -> AbstractContextManager[Report | None]:
+    return progress_bar(progress, "Generating", _seconds, unit=" s")
+
+
+def _seconds(progress: Progress) -> tuple[float, float]:
+    return progress.seconds, progress.estimated_seconds
 
 
 def _is_list(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
-
-
-def _with_pauses(passages: Sequence[list[Turn]]) -> Iterator[tuple[list[Turn], int]]:
-    """Add the samples of silence after each: what the script asks for, a breath where it asks for none."""
-    for number, turns in enumerate(passages, start=1):
-        breath = _BREATH_MS if number < len(passages) else 0
-        yield turns, (turns[-1].pause_after_ms or breath) * SAMPLE_RATE // 1000

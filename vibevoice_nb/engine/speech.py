@@ -2,49 +2,60 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..audio.sources import ArraySource
+from ..audio.turns import TakeTurn
 from ..errors import AudioError
 from ..model.config import SAMPLE_RATE
 from .options import Ended, GenerationOptions
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..export.options import ExportOptions, SaveOptions
     from ..script import Diagnostic
-    from .jobs import Job
     from .model_limits import OddLength
+    from .run import SpeechRun
 
 
-@dataclass
+@dataclass(repr=False)
 class Speech:
-    """What came of one script.
+    """Audio of one script, and how it was generated.
+
+    Like a project's `Take` it shows a player in a notebook, plots, writes subtitles and saves, and
+    `Player(speech)` plays it.
 
     Attributes
     ----------
     audio : float32 [N]
-        24 kHz mono in [-1, 1]; empty when the audio went to a sink of the caller's.
+        24 kHz mono in [-1, 1]; empty if the audio went to the caller's sink.
     ended : {"finished", "length", "stalled", "cancelled"}
-        Why it ended; `problem` has it in words.
+        Reason that generation stopped; `problem` is a sentence about it.
     options : GenerationOptions
-        As used, the seed included.
+        As used, with the seed.
     cast : mapping from speaker label to voice name
+    model : str
     seconds : float
-        Length of the audio made.
+        Length of the generated audio.
     elapsed : float
-        Seconds of work, reading the prompt included.
+        Seconds of work, including reading the prompt.
     ttfa : float or None
         Seconds from the request to the first audio.
-    job : Job
-        Where generation can go on from, see `Engine.resume`.
+    run : SpeechRun
+        The run, which `Engine.resume` continues.
     diagnostics : tuple of Diagnostic
         Turns and words of the script that the model left out.
     odd_length : {"", "short", "long"}
-        Set if a passage is far too short or too long for its text, which as a rule means that it does not
-        say it.
+        Set if a passage is far too short or too long for its text: usually it does not contain that text.
     """
 
     audio: NDArray[np.float32]
@@ -55,14 +66,46 @@ class Speech:
     seconds: float
     elapsed: float
     ttfa: float | None
-    job: Job = field(repr=False)
+    run: SpeechRun = field(repr=False)
     sample_rate: int = SAMPLE_RATE
     diagnostics: tuple[Diagnostic, ...] = ()
     odd_length: OddLength = ""
 
+    @classmethod
+    def of(
+        cls,
+        run: SpeechRun,
+        audio: NDArray[np.float32],
+        cast: dict[str, str],
+        diagnostics: tuple[Diagnostic, ...] = (),
+        elapsed_before: float = 0.0,
+    ) -> Speech:
+        """Return the result of a run, whose audio the caller has kept."""
+        return cls(
+            audio=audio,
+            ended=run.ended,
+            options=run.options,
+            cast=cast,
+            model=run.model.name,
+            seconds=run.seconds,
+            elapsed=elapsed_before + time.perf_counter() - run.started,
+            ttfa=None if run.first_audio is None else run.first_audio - run.started,
+            run=run,
+            diagnostics=diagnostics,
+            odd_length=run.odd_length,
+        )
+
+    def continued(self, run: SpeechRun, audio: NDArray[np.float32]) -> Speech:
+        """Return the result of a run that continued this one."""
+        return Speech.of(run, audio, self.cast, self.diagnostics, self.elapsed)
+
+    def __repr__(self) -> str:
+        odd = f", far too {self.odd_length} for its text" if self.odd_length else ""
+        return f"<Speech {self.seconds:.1f} s, {self.model}, seed {self.options.seed}, {self.ended}{odd}>"
+
     @property
     def rtf(self) -> float:
-        """Real-time factor: work over audio; below 1 is faster than listening."""
+        """Real-time factor: seconds of work per second of audio; below 1 is faster than listening."""
         return self.elapsed / self.seconds if self.seconds else 0.0
 
     @property
@@ -77,22 +120,127 @@ class Speech:
             "cancelled": f"it was cancelled after {made}",
         }[self.ended]
 
-    def save(self, path: str | Path, *, force: bool = False) -> Path:
-        """Write the audio to a file, its format given by the suffix.
+    @property
+    def name(self) -> str:
+        """Title of displays and files."""
+        return "Speech"
+
+    @property
+    def path(self) -> Path | None:
+        """None: a speech is in memory."""
+        return None
+
+    @cached_property
+    def source(self) -> ArraySource:
+        """The audio, as displays and the player read it."""
+        return ArraySource(self.audio, self.sample_rate)
+
+    @property
+    def samples(self) -> int:
+        """Length of `audio` in samples."""
+        return len(self.audio)
+
+    def read(self, start: int, count: int) -> NDArray[np.float32]:
+        """Return samples [start, start + count); those beyond the ends are left out."""
+        return self.source.read(start, count)
+
+    @cached_property
+    def turns(self) -> tuple[TakeTurn, ...]:
+        """Turns in `audio`, found by the model's attention when first asked for.
+
+        Boundaries between passages are exact (confidence 1). Others are an estimate with a confidence; nano's
+        attention follows about 14 short lines in one passage. Turns without audio are left out.
+        """
+        offset = self.run.samples - self.samples  # of a part that was resumed into a sink
+        turns = []
+        for number, (turn, (start, stop, confidence)) in enumerate(
+            zip(self.run.plan.turns, self.run.turn_samples(), strict=True), start=1
+        ):
+            start, stop = max(0, start - offset), min(self.samples, stop - offset)
+            if stop > start:
+                turns.append(TakeTurn(str(number), turn.label, turn.text, start, stop, confidence))
+        return tuple(turns)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Facts of the generation, for displays and files."""
+        return self.summary()
+
+    def save(self, path: str | os.PathLike[str], **options: Unpack[SaveOptions]) -> Path:
+        """Write the audio to a file; its suffix is the format.
+
+        Parameters
+        ----------
+        path : path
+            Ends in `.wav`, `.flac`, `.mp3`, `.ogg`, `.opus` or `.m4a`.
+        **options
+            `force` replaces an existing file. With any other option (`loudness`, `subtitles`, `bitrate`, ...)
+            the file also names model and seed; see `vibevoice_nb.export.export.export_take`. The manifest
+            beside the file is written with `manifest=True`.
+
+        Returns
+        -------
+        Path
 
         Raises
         ------
         AudioError
-            The file exists and `force` is off, the disk is full, or there is no audio here.
+            If the file exists and `force` is not set, the disk is full, or there is no audio.
+        OptionError
+            If an option is out of range.
         """
-        from ..audio.io import write_audio
+        self._check_audio()
+        if set(options) <= {"force"}:
+            from ..audio.io import write_audio
 
+            return write_audio(path, self.audio, force=options.get("force", False))
+        from ..export.export import export_take
+
+        options.setdefault("manifest", False)
+        return export_take(self, path, **options)[0]
+
+    def export(self, target: str | os.PathLike[str], **options: Unpack[ExportOptions]) -> list[Path]:
+        """Write one file, one per turn or one per speaker; see `vibevoice_nb.export.export.export_take`.
+
+        Raises
+        ------
+        AudioError, OptionError
+        """
+        self._check_audio()
+        from ..export.export import export_take
+
+        return export_take(self, target, **options)
+
+    def _check_audio(self) -> None:
         if not self.audio.size:
             raise AudioError("a speech without audio", "audio", "it was empty, or a sink of yours has it")
-        return write_audio(path, self.audio, force=force)
+
+    def to_srt(self) -> str:
+        """Return subtitles in SubRip format; see `turns` for their accuracy."""
+        from ..export.subtitles import to_srt
+
+        return to_srt(self.turns)
+
+    def to_vtt(self) -> str:
+        """Return subtitles in WebVTT format, with the speakers as voices."""
+        from ..export.subtitles import to_vtt
+
+        return to_vtt(self.turns)
+
+    def plot_waveform(self, ax: Any = None) -> Any:
+        """Plot the waveform, with the turns in their colors; see `display.plots.plot_waveform`."""
+        from ..display.plots import plot_waveform
+
+        return plot_waveform(self.source, self.sample_rate, self.turns, ax)
+
+    def plot_spectrogram(self, ax: Any = None, scale: Literal["mel", "linear"] = "mel") -> Any:
+        """Plot the spectrogram; see `display.plots.plot_spectrogram`."""
+        from ..display.plots import plot_spectrogram
+
+        return plot_spectrogram(self.source, self.sample_rate, self.turns, ax, scale)
 
     def summary(self) -> dict[str, Any]:
-        """Flatten to what a log or a JSON line can hold."""
+        """Return the facts as plain values, for a log or a JSON line."""
         return {
             "model": self.model,
             "ended": self.ended,
@@ -106,15 +254,14 @@ class Speech:
             "left_out": [str(item) for item in self.diagnostics],
         }
 
-    def _repr_html_(self) -> str:
-        """Show a player in a notebook."""
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        """Show a player with the waveform in a notebook."""
         from html import escape
 
-        from IPython.display import Audio  # type: ignore[import-not-found,unused-ignore]
+        from ..display.html import mimebundle
 
-        about = f"{self.seconds:.1f} s, {self.model}, seed {self.options.seed}, {self.ended}"
-        if self.odd_length:
-            about += f", far too {self.odd_length} for its text"
-        if not self.audio.size:
-            return f"<p>{escape(about)}</p>"
-        return f"{Audio(self.audio, rate=self.sample_rate)._repr_html_()}<p>{escape(about)}</p>"
+        bundle = mimebundle(self)
+        odd = f"far too {self.odd_length} for its text" if self.odd_length else ""
+        if notes := "; ".join(filter(None, (self.problem, odd))):
+            bundle["text/html"] += f"<p>{escape(notes)}</p>"
+        return {**bundle, "text/plain": repr(self)}

@@ -69,17 +69,22 @@ class Draft:
         """
         audio = as_samples(audio)
         with self._folder.disk():
-            write_all(self._file, np.clip(audio, -1.0, 1.0).astype("<f4").tobytes())
+            write_all(self._file, audio.astype("<f4").tobytes())
         self.samples += len(audio)
         self.clipped += int((np.abs(audio) > 1.0).sum())
 
     def chunks(self) -> Iterator[NDArray[np.float32]]:
-        """All that was written, 44 s at a time."""
+        """Yield all that was written, 44 s at a time, clipped to full scale."""
         left = self.samples  # a write that failed may have left more in the file
         with open(self.path / "audio.f32", "rb") as file:
             while len(audio := np.fromfile(file, "<f4", min(_CHUNK, left))):
                 left -= len(audio)
-                yield audio.astype(np.float32)
+                yield np.clip(audio.astype(np.float32), -1.0, 1.0)
+
+    def read(self, start: int, count: int) -> NDArray[np.float32]:
+        """Read samples [start, start + count) as they were written."""
+        with open(self.path / "audio.f32", "rb") as file:
+            return np.fromfile(file, "<f4", count, offset=4 * start).astype(np.float32)
 
     def shorten(self, samples: int) -> None:
         """Keep only the first samples."""

@@ -31,30 +31,18 @@ from numpy.typing import NDArray
 
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.sources import ArraySource, AudioSource, FileSource
+from vibevoice_nb.audio.turns import TakeTurn as TakeTurn
 from vibevoice_nb.errors import AudioError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from vibevoice_nb.engine.run import Frames
+    from vibevoice_nb.engine.frames import Frames
     from vibevoice_nb.export.options import ExportOptions, SaveOptions
 
 LEAD = SAMPLE_RATE * 20 // 1000
 """Samples of the sound before a take that are kept with it: 20 ms."""
 MAX_FRAMES_BYTES = 256 * 1024**2
-
-
-@dataclass(frozen=True)
-class TakeTurn:
-    """A turn inside a take: samples `[start, stop)`, and how sure that is, from 0 to 1."""
-
-    turn_id: str
-    label: str
-    text: str
-    start: int
-    stop: int
-    confidence: float = 1.0
-    color: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +182,7 @@ class Take:
         """
         if self._frames_file is None:
             return None
-        from vibevoice_nb.engine.run import Frames
+        from vibevoice_nb.engine.frames import Frames
 
         tensors = _read_tensors(self._frames_file, ("latent", "semantic"))
         return Frames(tensors["latent"], tensors["semantic"])

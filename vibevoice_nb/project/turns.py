@@ -24,7 +24,7 @@ from .take import Take
 from .takes import ProjectTakes
 
 if TYPE_CHECKING:
-    from vibevoice_nb.engine.run import Spoken
+    from vibevoice_nb.engine.frames import Spoken
     from vibevoice_nb.voices.voice import Voice
 
 TurnState = Literal["unspoken", "spoken", "changed", "unspeakable"]
@@ -224,7 +224,7 @@ class ProjectTurns:
         ProjectError
             No such turn.
         """
-        from vibevoice_nb.engine.run import Spoken
+        from vibevoice_nb.engine.frames import Spoken
 
         with self._store.mutex:
             index = self._store.index(turn_id)

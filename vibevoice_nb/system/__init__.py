@@ -1,1 +1,1 @@
-"""System: the devices of this machine, memory estimates, and a check of the installation."""
+"""System: memory estimates, model descriptions, and a check of the installation."""

@@ -1,4 +1,4 @@
-"""The state of an installation: what is there, what is missing, and the command that mends it."""
+"""Check of an installation: what is installed, what is missing, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ Status = Literal["ok", "note", "warning", "missing"]
 
 DISTRIBUTION = "vibevoice-nb"
 HUB_SECONDS = 4.0
-"""How long the hub may take to answer."""
+"""Seconds that the hub may take to answer."""
 SPACE = 6e9
-"""Bytes of disk that the smallest published model takes, fetched."""
+"""Bytes of disk that the smallest published model takes."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at.
+    """Result of one check.
 
     Attributes
     ----------
     topic : str
     status : {"ok", "note", "warning", "missing"}
-        A note needs no action; a warning is about something that may be needed; what is missing keeps
-        the package from speaking.
+        A note needs no action; a warning concerns something that may be needed; without what is missing,
+        the package cannot generate speech.
     found : str
     remedy : str
-        A command, or what to do; empty where all is well.
+        A command or an action; empty if there is nothing to do.
     """
 
     topic: str
@@ -53,7 +53,7 @@ class Finding:
 
 
 def examine() -> Iterator[Finding]:
-    """Look at everything, one finding after the other; a part that is broken doesn't hide the rest."""
+    """Run all checks and yield their findings; a failing check doesn't stop the others."""
     parts: tuple[Callable[[], Iterator[Finding]], ...] = (
         _python,
         _packages,
@@ -94,7 +94,7 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    """Compare what is installed with what this package asks for."""
+    """Compare installed versions with the requirements of this package."""
     from packaging.requirements import Requirement
 
     try:
@@ -103,7 +103,7 @@ def _packages() -> Iterator[Finding]:
         yield Finding(
             DISTRIBUTION,
             "warning",
-            "run from its source folder, not installed: versions can't be compared",
+            "run from the source folder without installation, so versions cannot be checked",
             f"{Path(sys.executable).name} -m pip install -e .",
         )
         wanted = [
@@ -115,7 +115,7 @@ def _packages() -> Iterator[Finding]:
 
 
 def check_package(name: str, specifier: str) -> Finding:
-    """Check one package against the versions that do.
+    """Check one package against a version range.
 
     Examples
     --------
@@ -136,14 +136,14 @@ def check_package(name: str, specifier: str) -> Finding:
 
 
 def _sound() -> Iterator[Finding]:
-    """Load the libraries that come with native code of their own."""
+    """Load the libraries with native code."""
     import soundfile
 
     yield Finding("libsndfile", "ok", f"{soundfile.__libsndfile_version__}, in soundfile")
     lacking = [name for name in ("FLAC", "OGG", "MP3") if name not in soundfile.available_formats()]
     if lacking:
         yield Finding(
-            "formats", "warning", f"can't write {', '.join(lacking)}", _install("soundfile>=0.13.1")
+            "formats", "warning", f"cannot write {', '.join(lacking)}", _install("soundfile>=0.13.1")
         )
     import soxr
 
@@ -151,7 +151,7 @@ def _sound() -> Iterator[Finding]:
     import av
 
     codec = ".".join(map(str, av.library_versions["libavcodec"]))
-    yield Finding("ffmpeg", "ok", f"libavcodec {codec}, in av; the program isn't needed")
+    yield Finding("ffmpeg", "ok", f"libavcodec {codec}, in av; the ffmpeg program is not needed")
 
 
 def _devices() -> Iterator[Finding]:
@@ -167,14 +167,14 @@ def _devices() -> Iterator[Finding]:
         yield Finding(
             "GPU",
             "warning",
-            "there is an NVIDIA card, but torch can't use it",
+            "there is an NVIDIA GPU, but torch cannot use it",
             f"{_install('torch')} --force-reinstall, in a build for your driver's CUDA",
         )
     yield Finding("CPU threads", "ok", f"{torch.get_num_threads()} on {usable_cores()} usable cores")
 
 
 def _products() -> Iterator[Finding]:
-    """Say which kernels multiply on the CPU, why, and the cost of fewer bits."""
+    """Report the CPU kernels for products, the reason for the choice, and the cost of fewer bits."""
     import torch
 
     from vibevoice_nb.model.kernels.choice import half_packing_problem, onednn_problem
@@ -195,7 +195,7 @@ def _products() -> Iterator[Finding]:
 
 
 def narrow_products(dtype: str, onednn: str, packing: str) -> Finding:
-    """Say how a 16-bit dtype is multiplied on the CPU, given why oneDNN and fbgemm don't; empty if they do.
+    """Report the product of a 16-bit dtype on the CPU, given the reasons against oneDNN and fbgemm (or "").
 
     Examples
     --------
@@ -241,20 +241,22 @@ def _attention() -> Iterator[Finding]:
 
 
 def fused_kernels(device: str) -> Finding:
-    """Say whether frames can be made of fused kernels on a type of device."""
+    """Report whether fused kernels can be used on a type of device."""
     if device != "cuda":
-        return Finding("fused kernels", "note", "not used: they are for NVIDIA GPUs")
+        return Finding("fused kernels", "note", "not used; they need an NVIDIA GPU")
     from vibevoice_nb.model.kernels import cuda
 
     if not cuda.available():
-        return Finding("fused kernels", "note", "not used: Triton isn't installed", _install("triton"))
-    return Finding("fused kernels", "ok", "Triton is there; they are used where a trial finds them quicker")
+        return Finding("fused kernels", "note", "not used; Triton is not installed", _install("triton"))
+    return Finding(
+        "fused kernels", "ok", "Triton is installed; they are used if a trial shows that they are faster"
+    )
 
 
 def flash_attention(device: str) -> Finding:
-    """Say why flash-attn isn't used on a type of device."""
+    """Report why flash-attn is not used on a type of device."""
     if device != "cuda":
-        return Finding("flash-attn", "note", "not used: it is for NVIDIA GPUs")
+        return Finding("flash-attn", "note", "not used; it needs an NVIDIA GPU")
     remedy = _install("flash-attn>=2.7") + " --no-build-isolation"
     try:
         importlib.import_module("flash_attn")
@@ -266,7 +268,7 @@ def flash_attention(device: str) -> Finding:
 
 
 def _existing(folder: Path) -> Path | None:
-    """Find the innermost folder that exists; none does on a Windows drive that isn't there."""
+    """Find the innermost folder that exists; on a missing Windows drive there is none."""
     return next((path for path in (folder, *folder.parents) if path.exists()), None)
 
 
@@ -285,8 +287,8 @@ def _library() -> Iterator[Finding]:
         yield Finding(
             "voice library",
             "warning",
-            f"{folder} can't be written: {error.strerror}",
-            "export VIBEVOICE_NB_HOME=/a/folder/of/yours",
+            f"cannot write to {folder}: {error.strerror}",
+            "export VIBEVOICE_NB_HOME=/path/to/a/folder",
         )
         return
     yield Finding("voice library", "ok", f"{folder}, {len(library.list())} voices")
@@ -299,14 +301,14 @@ def _disk() -> Iterator[Finding]:
     there = _existing(cache)
     if there is None:
         yield Finding(
-            "disk", "warning", f"no folder above {cache} exists", "export HF_HOME=/a/folder/of/yours"
+            "disk", "warning", f"no folder above {cache} exists", "export HF_HOME=/path/to/a/folder"
         )
         return
     free = shutil.disk_usage(there).free
     writable = os.access(there, os.W_OK)
     found = f"{in_gigabytes(free)} free for models in {cache}"
     if not writable:
-        yield Finding("disk", "warning", f"{cache} can't be written", "export HF_HOME=/a/folder/of/yours")
+        yield Finding("disk", "warning", f"cannot write to {cache}", "export HF_HOME=/path/to/a/folder")
     elif free < SPACE:
         yield Finding(
             "disk", "warning", f"{found}; the 1.5B model takes {in_gigabytes(SPACE)}", "hf cache prune"
@@ -319,20 +321,20 @@ def _hub() -> Iterator[Finding]:
     from huggingface_hub.constants import ENDPOINT, HF_HUB_OFFLINE
 
     if HF_HUB_OFFLINE:
-        yield Finding("hub", "note", "HF_HUB_OFFLINE is set: only models that are here can be used")
+        yield Finding("hub", "note", "HF_HUB_OFFLINE is set, so only downloaded models can be used")
         return
     problem = hub_problem(ENDPOINT)
     if problem is None:
         yield Finding("hub", "ok", f"{ENDPOINT} answers")
     else:
-        found = f"{ENDPOINT} can't be reached ({problem}); nano and local folders need no network"
+        found = f"{ENDPOINT} cannot be reached ({problem}); nano and local folders need no network"
         yield Finding("hub", "note", found, "check the connection, or set HF_ENDPOINT to a mirror")
 
 
 def hub_problem(endpoint: str, seconds: float = HUB_SECONDS) -> str | None:
-    """Say why the hub doesn't answer; None when it does. Never takes much longer than `seconds`.
+    """Return why the hub does not answer, or None; takes little more than `seconds`.
 
-    A name server that hangs ignores timeouts, so another thread asks, and isn't waited for.
+    Name resolution ignores timeouts, so the request runs in another thread, which is abandoned if it hangs.
     """
     answer: list[str | None] = []
 
@@ -341,7 +343,7 @@ def hub_problem(endpoint: str, seconds: float = HUB_SECONDS) -> str | None:
         try:
             with urllib.request.urlopen(request, timeout=seconds):
                 answer.append(None)
-        except urllib.error.HTTPError:  # it is there, it only won't talk to us
+        except urllib.error.HTTPError:  # any HTTP status means that it answers
             answer.append(None)
         except (OSError, ValueError) as error:
             answer.append(str(getattr(error, "reason", error)))
@@ -353,7 +355,7 @@ def hub_problem(endpoint: str, seconds: float = HUB_SECONDS) -> str | None:
 
 
 def _nano() -> Iterator[Finding]:
-    """Load the embedded voice, and let it make half a second of sound."""
+    """Load nano and generate half a second of audio."""
     from vibevoice_nb.engine.engine import Engine
     from vibevoice_nb.voices.builtin import builtin_voices
 
@@ -364,14 +366,14 @@ def _nano() -> Iterator[Finding]:
         loaded = time.perf_counter() - began
         voice = next(iter(builtin_voices().values()), None)
         if voice is None:
-            yield Finding("nano", "missing", "it has no voices", reinstall)
+            yield Finding("nano", "missing", "its voices are missing", reinstall)
             return
         speech = engine.speak("Speaker 1: Hello.", max_seconds=0.5, seed=0)
     except VibeVoiceError as error:
         yield Finding("nano", "missing", str(error), reinstall)
         return
     yield Finding(
-        "nano", "ok", f"loaded in {loaded:.1f} s, {speech.seconds:.1f} s of sound in {speech.elapsed:.1f} s"
+        "nano", "ok", f"loaded in {loaded:.1f} s, {speech.seconds:.1f} s of audio in {speech.elapsed:.1f} s"
     )
 
 

@@ -1,4 +1,4 @@
-"""The memory a model needs where it runs, told from its shapes; it may be on the meta device."""
+"""Memory estimate of a model from its shapes; the model may be on the meta device."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ..model.prompt import FRAMES_AT_ONCE
 from ..model.vibevoice import VibeVoiceModel
 
 ROWS = 2
-"""Rows of the language model: the conditional one, and its twin that guidance needs."""
+"""Rows of the language model: the conditional one, and the unconditional one for guidance."""
 _KERNEL_BYTES = 60_000_000
-"""What oneDNN, fbgemm and MKL set up when they first run (measured, torch 2.13, 2 cores)."""
+"""Memory that oneDNN, fbgemm and MKL allocate on first use (measured, torch 2.13, 2 cores)."""
 _CONTEXT_BYTES = 500_000_000
-"""About what CUDA's context takes of a card."""
+"""Approximate memory of CUDA's context."""
 _ROOM = 2.125
-"""What keys and values take, over those of the audio's positions: text and voices take half as many again,
-caches grow by a quarter ahead, and a prompt is remembered for the next time (in one row)."""
+"""Factor on the keys and values of the audio's positions: text and voices add half, caches grow by a quarter
+in advance, and the prompt cache keeps one row."""
 _CARDS = (4, 6, 8, 10, 12, 16, 24, 32, 40, 48, 80)
-"""Sizes that cards are sold in, in GB; drivers and screens keep a twentieth."""
+"""Common GPU memory sizes in GB; about 5 % is reserved by driver and display."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Need:
     Attributes
     ----------
     process : int
-        What is there before the weights: Python and its libraries, or a GPU's context.
+        Memory before the weights: Python and its libraries, or a GPU's context.
     weights : int
-        As they are kept: fused, packed, in 16 bits where nothing is lost by it.
+        Weights as stored: fused, packed, in 16 bits where that is lossless.
     loading : int
-        What is there beside the weights for a moment while they are read.
+        Temporary memory besides the weights while they are read.
     cache_per_minute : int
         Keys and values of a minute of audio, both rows; text and voices come on top.
     codec : int
@@ -56,16 +56,16 @@ class Need:
 
     @property
     def room_per_minute(self) -> float:
-        """Keys and values of a minute of a conversation, all that is kept of them included."""
+        """Bytes of keys and values per minute of conversation, including the prompt cache."""
         return _ROOM * self.cache_per_minute
 
     def total(self, minutes: float) -> int:
-        """The most there is at once, with room for so many minutes of conversation."""
+        """Return the peak memory with room for a number of minutes of conversation."""
         speaking = self.codec + self.working + minutes * self.room_per_minute
         return round(self.process + self.weights + max(self.loading, speaking))
 
     def card(self, minutes: float) -> int | None:
-        """The smallest size of card, in GB, that has room for so many minutes; None beyond the largest."""
+        """Return the smallest common GPU size in GB with room for some minutes; None beyond the largest."""
         return next((size for size in _CARDS if self.total(minutes) <= 0.95e9 * size), None)
 
 
@@ -77,7 +77,7 @@ def memory_need(
     published_half: bool = False,
     quantize: Quantize | None = None,
 ) -> Need:
-    """Work out the memory a model needs; see `footprint.kept_bytes` for the parameters."""
+    """Estimate the memory a model needs; see `footprint.kept_bytes` for the parameters."""
     width = torch.empty(0, dtype=dtype).element_size()
     config = model.config
     buffers = [
@@ -85,7 +85,7 @@ def memory_need(
         for stack in (model.acoustic.decoder, model.semantic)
         for conv in streaming_convs(stack)
     ]
-    # The widest moment: the first stage of an encoder over a piece of a voice, with its hidden layer four
+    # The peak is the first stage of an encoder over a piece of a voice, with its hidden layer four
     # times as wide, beside its input and the residual.
     filters = max(config.acoustic.encoder.filters, config.semantic.filters)
     piece = FRAMES_AT_ONCE * config.hop_length
@@ -105,7 +105,7 @@ def memory_need(
 
 @functools.cache
 def _process_bytes() -> int:
-    """What this process holds, torch imported, and what torch's products set up when they first run."""
+    """Return the memory of this process with torch imported, with first-use allocations of its products."""
     import psutil
 
     return psutil.Process().memory_info().rss + _KERNEL_BYTES

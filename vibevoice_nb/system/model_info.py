@@ -1,6 +1,6 @@
-"""What a checkpoint is, what memory it needs, and whether it fits here. No weights are loaded.
+"""Description of a checkpoint: its parts, its memory, and the devices it fits. No weights are loaded.
 
-Of a repository on the hub that was not fetched yet, only config.json and the headers of the weight files are.
+For a repository that is not downloaded, only config.json and the headers of the weight files are fetched.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from ..model.vibevoice import VibeVoiceModel
 from .memory_estimate import Need, memory_need
 
 TALK_MINUTES = 10
-"""Length of the conversation a device should have room for."""
+"""Minutes of conversation that a device should have room for."""
 _BORROWED = "none of its own: that of the Qwen2.5 it grew from is fetched"
 _STORED_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I8": 1, "U8": 1}
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a checkpoint's description was read."""
+    """Source of a checkpoint's description."""
 
     where: str
     config: ModelConfig
@@ -59,17 +59,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Fit:
-    """Whether a model fits a device, in the dtype that is picked there.
+    """Fit of a model on a device, in the dtype that is selected there.
 
     Attributes
     ----------
     verdict : {"fits", "split", "tight", "no"}
-        It has room for a conversation of 10 minutes; only with layers on other devices; only for a
-        shorter conversation; not at all.
+        Room for a conversation of 10 minutes; only with layers on other devices; only for a shorter
+        conversation; no room.
     minutes : float
-        Of audio there is room for, at most the model's context.
+        Minutes of audio there is room for, at most the model's context.
     quantize : str
-        Where it does not fit: the mildest of int8 and int4 with which it does, if any.
+        If it does not fit: int8 or int4, whichever suffices, preferring int8; else empty.
     """
 
     device: DeviceInfo
@@ -82,29 +82,29 @@ class Fit:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What there is to know about a checkpoint."""
+    """Description of a checkpoint."""
 
     name: str
     source: Source
     parameters: dict[str, int]
     stored: dict[str, int]
-    """Parameters per dtype in the files."""
+    """Number of parameters per dtype in the files."""
     tied: bool
     needs: dict[str, Need]
-    """On this machine's first device."""
+    """Fit on this machine's first device."""
     card_needs: dict[str, Need]
-    """On an NVIDIA card, whether there is one here or not."""
+    """Fit on an NVIDIA GPU, also if this machine has none."""
     fits: list[Fit]
 
     @property
     def context_minutes(self) -> float:
-        """Minutes of audio that fill the context, with no room left for text and voices."""
+        """Minutes of audio that fill the context, without room for text and voices."""
         config = self.source.config
         return config.language.max_positions / config.frame_rate / 60
 
     @property
     def talk_minutes(self) -> float:
-        """Minutes of a conversation that memory is told for."""
+        """Minutes of conversation that memory is estimated for."""
         return min(TALK_MINUTES, self.context_minutes)
 
     def to_json(self) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def describe(
     revision, mirrors
         As for `Engine.load`.
     devices : sequence of DeviceInfo, optional
-        To fit it to; by default those of this machine.
+        Devices to fit it to; by default those of this machine.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def describe(
     Raises
     ------
     CheckpointError
-        It is damaged, or neither here nor on the hub.
+        If it is damaged, or found neither locally nor on the hub.
     """
     source = find_source(model, revision=revision, mirrors=mirrors)
     built = build_model(source.config, source.tensors)
@@ -189,7 +189,7 @@ def describe(
     needs = {name: needed(dtype, first.type) for name, dtype in DTYPES.items()}
     width = pick_dtype(first, small=is_small(built))
     needs |= {bits: needed(width, first.type, bits) for bits in get_args(Quantize)}
-    # Both types of 16 bits need the same.
+    # Both 16-bit dtypes need the same memory.
     card_needs = {"16 bits": needed(torch.bfloat16, "cuda")}
     card_needs |= {bits: needed(torch.bfloat16, "cuda", bits) for bits in get_args(Quantize)}
     limit = source.config.language.max_positions / source.config.frame_rate / 60
@@ -211,7 +211,7 @@ def count_parameters(model: VibeVoiceModel) -> dict[str, int]:
     Returns
     -------
     dict
-        In the order of the data's way through the model.
+        In order of the data flow through the model.
     """
     parts: dict[str, nn.Module | None] = {
         "language model layers": model.language_model.get_submodule("layers"),
@@ -230,7 +230,7 @@ def count_parameters(model: VibeVoiceModel) -> dict[str, int]:
 
 
 def fit(model: VibeVoiceModel, needed: Callable[..., Need], device: DeviceInfo, limit: float) -> Fit:
-    """Judge whether a model fits a device; `limit` is the context in minutes."""
+    """Compute the fit of a model on a device; `limit` is the context in minutes."""
     where = pick_device(device.device)
     dtype = pick_dtype(where, small=is_small(model))
     talk = min(TALK_MINUTES, limit)
@@ -267,7 +267,7 @@ def _unquantized_fit(
 
 
 def find_source(model: str, *, revision: str | None, mirrors: Sequence[str] | None) -> Source:
-    """Find a checkpoint's description: in a folder, among what was fetched, or on the hub."""
+    """Find a checkpoint's description: in a folder, in the download cache, or on the hub."""
     if not _is_repository(model):
         folder = find_checkpoint(model)
         return _local(folder, "the package" if model == NANO else str(folder))
@@ -286,7 +286,7 @@ def find_source(model: str, *, revision: str | None, mirrors: Sequence[str] | No
             warn_of_mirror(model, source.revision, "; ".join(failures))
             return source
         except (OSError, ValueError, CheckpointError):
-            pass  # not fetched, or not all of it
+            pass  # not downloaded, or incomplete
         check_kind(repository, revision)
         try:
             source = _remote(repository, revision)
@@ -303,10 +303,10 @@ def find_source(model: str, *, revision: str | None, mirrors: Sequence[str] | No
 
 
 def _is_repository(model: str) -> bool:
-    """Whether it must be meant as a repository of the hub, because no such path is here."""
+    """Return true if the name must be a repository of the hub, since no such path exists."""
     try:
         here = Path(model).expanduser().exists()
-    except (OSError, RuntimeError):  # `find_checkpoint` says what is wrong with it
+    except (OSError, RuntimeError):  # `find_checkpoint` raises the precise error
         return False
     return not here and model.count("/") == 1 and not model.startswith(("/", "~", "."))
 

@@ -1,8 +1,8 @@
-"""Replay a recorded run through this engine and compare every array.
+"""Verification: replay of a recorded run through this engine, with a comparison of every array.
 
 A folder holds config.json, model.safetensors, meta.json, inputs.npz and expected.npz. Arrays are recognized
-by name; whatever the config's sizes are, each recorded array is computed from its recorded inputs. This is
-also how a new device or dtype is checked.
+by name, and each recorded array is computed from its recorded inputs, for any sizes in the config. Use it to
+check a new device or dtype as well.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ TOLERANCE: dict[torch.dtype, tuple[float, float]] = {
 and rounding adds up."""
 
 OUTLIER = 10
-"""How far one element may lie beyond the tolerance of the whole array."""
+"""Factor by which a single element may exceed the tolerance of the whole array."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One array, ours against the recorded one.
+    """Comparison of one array with the recorded one.
 
     Attributes
     ----------
@@ -69,8 +69,8 @@ def verify(
     device : str
     dtype : torch.dtype
     frames : {"loop", "fixed", "fused"}
-        How frames of whole runs are made: operation by operation, on fixed buffers (replayed as graphs on
-        CUDA), or so and of fused kernels, which takes an NVIDIA card.
+        Generation of frames in whole runs: operation by operation; on fixed buffers (replayed as graphs on
+        CUDA); or on fixed buffers with fused kernels, which needs an NVIDIA GPU.
 
     Returns
     -------
@@ -80,7 +80,8 @@ def verify(
     Raises
     ------
     CheckpointError, DeviceError, OptionError
-        A file is missing, damaged or contradicts another one; the device isn't here, or can't do it so.
+        If a file is missing, damaged or contradicts another one, or the device is not available or does not
+        support the frames.
     """
     recording = Recording(Path(folder), pick_device(device), dtype, frames)
     computed: dict[str, NDArray[Any]] = {}
@@ -102,7 +103,7 @@ def verify(
 
 
 def summary(comparisons: list[Comparison]) -> dict[str, Any]:
-    """Flatten the outcome for the JSON line."""
+    """Flatten the result for the JSON line."""
     counts = {s: sum(c.status == s for c in comparisons) for s in ("ok", "beyond", "skipped")}
     worst = max(comparisons, key=_severity, default=None)
     return {
@@ -119,12 +120,12 @@ def summary(comparisons: list[Comparison]) -> dict[str, Any]:
 
 
 def _finite(number: float) -> float | None:
-    # JSON has no infinity and no NaN.
+    # JSON has neither infinity nor NaN.
     return number if math.isfinite(number) else None
 
 
 def _severity(comparison: Comparison) -> float:
-    """How far beyond or within its tolerance an array is; what is no number is worst."""
+    """Return the error of an array relative to its tolerance; NaN counts as largest."""
     relative = comparison.relative / (comparison.tolerance or 1)
     return relative if math.isfinite(relative) else math.inf
 

@@ -1,4 +1,4 @@
-"""A recorded run as it lies on disk, and the model to replay it with."""
+"""Recorded run on disk, and the model to replay it with."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PROMPT = ("input_ids", "speech_input_mask", "speech_tensors", "speech_masks")
 
 
 class Recording:
-    """The recorded run and the model to replay it with."""
+    """Recorded run and the model to replay it with."""
 
     def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype, frames: str) -> None:
         self.folder, self.device, self.dtype = folder, device, dtype
@@ -65,11 +65,11 @@ class Recording:
         self._frames = frames
         if frames == "fused" and not cuda.runs_on(device):
             raise OptionError(
-                f"fused frames on {device}", "an NVIDIA card and Triton", "take frames loop or fixed"
+                f"fused frames on {device}", "an NVIDIA GPU and Triton", "use frames='loop' or 'fixed'"
             )
 
     def pool(self) -> GraphPool | None:
-        """Frames to replay a run with; None for the plain loop."""
+        """Return the graph pool to replay a run with; None for the plain loop."""
         if self._frames == "loop":
             return None
         pool = GraphPool()
@@ -77,23 +77,23 @@ class Recording:
         return pool
 
     def has(self, *names: str) -> bool:
-        """Whether all these inputs were recorded."""
+        """Return true if all these inputs were recorded."""
         return all(name in self.inputs for name in names)
 
     def tensor(self, name: str) -> Tensor:
-        """Take a recorded input as a tensor on the model's device and in its dtype."""
+        """Return a recorded input as a tensor on the model's device and in its dtype."""
         tensor = torch.from_numpy(np.ascontiguousarray(self.inputs[name]))
         return tensor.to(self.device, self.dtype if tensor.is_floating_point() else None)
 
     @cached_property
     def runs(self) -> list[str]:
-        """Names of the runs of which noise and prompt were recorded."""
+        """Names of the runs with recorded noise and prompt."""
         suffix = "_diffusion_noise"
         named = [name.removesuffix(suffix) for name in self.inputs if name.endswith(suffix)]
         return [run for run in named if self.has(*(self.own(run, part) for part in PROMPT))]
 
     def own(self, run: str, part: str) -> str:
-        """Name an input of a run; what a run did not record anew it shares with the main one."""
+        """Return the name of an input of a run; inputs it did not record are shared with the main run."""
         return f"{run}_{part}" if self.has(f"{run}_{part}") else f"main_{part}"
 
 

@@ -25,8 +25,8 @@ FIGURES = pytest.StashKey[dict[str, float]]()
 OpenNotebook = Callable[..., NotebookPage]
 
 
-def room(name: str, script: str = "", **settings: object) -> str:
-    """A cell that opens the Studio on a project."""
+def studio_cell(name: str, script: str = "", **settings: object) -> str:
+    """Return the code of a cell that opens the Studio on a project."""
     options = {"script": script, "num_steps": 5, **settings}
     given = "".join(f", {key}={value!r}" for key, value in options.items() if value != "")
     return f"from vibevoice_nb import Studio\nstudio = Studio({name!r}{given})\nstudio"

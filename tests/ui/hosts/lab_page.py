@@ -34,12 +34,12 @@ class LabPage(NotebookPage):
         return self
 
     def open_document(self, path: str, **options: Any) -> DocumentPage:
-        """Open a file, and wait for its room."""
+        """Open a file, and wait for its Studio."""
         self.command("docmanager:open", path=path, **options)
         return self.document(path)
 
     def document(self, path: str) -> DocumentPage:
-        """The room of a document that is open, in front or not."""
+        """Studio of an open document, in front or not."""
         return DocumentPage(self, path)
 
     def tab(self, path: str) -> Locator:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from conftest import room
+from conftest import studio_cell
 from jupyter_server import JupyterServer
 from notebook_page import NotebookPage
 from PIL import Image
@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
 def take_pictures(browser: Browser, server: JupyterServer, folder: Path) -> None:
     """Speak the conversation once, and look at it while it is made and afterwards."""
     name = "episode.ipynb"
-    server.write(name, room("episode", num_steps=10, seed=4))
+    server.write(name, studio_cell("episode", num_steps=10, seed=4))
     context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
     context.add_init_script(path=Path(__file__).parent / "ear.js")
     notebook = NotebookPage(context.new_page(), server, name).open()

@@ -204,7 +204,7 @@ class StudioPage:
     # What is wrong with it
 
     def accessibility_faults(self) -> list[str]:
-        """Serious and critical ones, within the room, in words."""
+        """Serious and critical accessibility violations within the Studio."""
         self.page.add_script_tag(path=AXE)
         found = self.root.evaluate("root => axe.run(root, { resultTypes: ['violations'] })")
         return [

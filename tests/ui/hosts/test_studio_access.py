@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbconvert
 import nbformat
-from conftest import SCRIPT, OpenNotebook, room
+from conftest import SCRIPT, OpenNotebook, studio_cell
 from jupyter_server import JupyterServer, until
 from playwright.sync_api import Browser, expect
 from studio_page import StudioPage
@@ -20,7 +20,7 @@ def open_spoken(
     open_notebook: OpenNotebook, lab: JupyterServer, spoken: Path, name: str, *more: str, **size: int
 ) -> StudioPage:
     shutil.copytree(spoken, lab.root / f"{name}.vibevoice")
-    return StudioPage(open_notebook(lab, room(name), *more, name=f"{name}.ipynb", **size).run_all())
+    return StudioPage(open_notebook(lab, studio_cell(name), *more, name=f"{name}.ipynb", **size).run_all())
 
 
 def test_no_serious_accessibility_fault(
@@ -34,7 +34,7 @@ def test_no_serious_accessibility_fault(
 
 def test_keyboard_alone(open_notebook: OpenNotebook, lab: JupyterServer) -> None:
     """From the script to the sound: write, leave the editor, choose voices, generate, hear, stop."""
-    studio = StudioPage(open_notebook(lab, room("keys")).run_all())
+    studio = StudioPage(open_notebook(lab, studio_cell("keys")).run_all())
     keyboard = studio.page.keyboard
     studio.script.focus()
     studio.type(SCRIPT)
@@ -52,12 +52,14 @@ def test_keyboard_alone(open_notebook: OpenNotebook, lab: JupyterServer) -> None
     cells = "window.jupyterapp.shell.currentWidget.content.widgets.length"
     studio.tab_to(studio.generate_button)
     keyboard.type("abx")
-    assert studio.page.evaluate(cells) == 1, "a key typed in the room reached the notebook"
+    assert studio.page.evaluate(cells) == 1, "a key typed in the Studio reached the notebook"
 
 
 def test_record_a_voice(open_notebook: OpenNotebook, lab: JupyterServer) -> None:
-    """Chromium's microphone beeps; the checks say in words what is wrong with that."""
-    studio = StudioPage(open_notebook(lab, room("recorded", "Anna: Hello, this is my own voice.")).run_all())
+    """Chromium's microphone beeps; the voice checks report what is wrong with that."""
+    studio = StudioPage(
+        open_notebook(lab, studio_cell("recorded", "Anna: Hello, this is my own voice.")).run_all()
+    )
     card = studio.root.get_by_role("region", name="Cast").get_by_role("listitem").filter(has_text="Anna")
     card.get_by_role("button", name="Record").click()
     expect(card.get_by_text("Recording", exact=True)).to_be_visible()

@@ -1,4 +1,4 @@
-"""The same room in Notebook 7 and Voila: open, type, generate, hear, stop."""
+"""The same Studio in Notebook 7 and Voila: open, type, generate, play, stop."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import OpenNotebook, room
+from conftest import OpenNotebook, studio_cell
 from jupyter_server import JupyterServer
 from playwright.sync_api import expect
 from studio_page import StudioPage
@@ -20,7 +20,7 @@ def test_speak_and_stop(
 ) -> None:
     server: JupyterServer = request.getfixturevalue(host)
     shutil.copytree(spoken, server.root / "smoke.vibevoice")
-    notebook = open_notebook(server, room("smoke"), name="smoke.ipynb")
+    notebook = open_notebook(server, studio_cell("smoke"), name="smoke.ipynb")
     if host == "notebook7":  # Voila has run it already
         notebook.run_all()
     studio = StudioPage(notebook)

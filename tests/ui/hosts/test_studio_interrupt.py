@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import OpenNotebook, room
+from conftest import OpenNotebook, studio_cell
 from jupyter_server import JupyterServer
 from playwright.sync_api import expect
 from studio_page import STOPPED, StudioPage
@@ -14,7 +14,7 @@ LONG = "Anna: " + "One sentence follows another in this very long turn of mine. 
 @pytest.fixture
 def speaking(open_notebook: OpenNotebook, lab: JupyterServer, request: pytest.FixtureRequest) -> StudioPage:
     """A Studio in the middle of a long turn."""
-    studio = StudioPage(open_notebook(lab, room(request.node.name, LONG, num_steps=10)).run_all())
+    studio = StudioPage(open_notebook(lab, studio_cell(request.node.name, LONG, num_steps=10)).run_all())
     studio.choose_voice("Anna", "Ada")
     studio.generate()
     studio.ear.wait_for_sound()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import av
 import pytest
-from conftest import SCRIPT, OpenNotebook, room
+from conftest import SCRIPT, OpenNotebook, studio_cell
 from jupyter_server import JupyterServer, until
 from playwright.sync_api import expect
 from studio_page import SPEAKING_TIMEOUT, STOPPED, StudioPage
@@ -23,11 +23,11 @@ def studio(
     """A conversation of three turns, spoken already."""
     name = request.node.name
     shutil.copytree(spoken, lab.root / f"{name}.vibevoice")
-    return StudioPage(open_notebook(lab, room(name)).run_all())
+    return StudioPage(open_notebook(lab, studio_cell(name)).run_all())
 
 
 def test_write_cast_and_hear(open_notebook: OpenNotebook, lab: JupyterServer) -> None:
-    studio = StudioPage(open_notebook(lab, room("new")).run_all())
+    studio = StudioPage(open_notebook(lab, studio_cell("new")).run_all())
     studio.type_script(SCRIPT)
     expect(studio.turns).to_have_count(3)
     expect(studio.transport).to_contain_text("needs a voice")
@@ -124,11 +124,11 @@ def test_reload_page_and_restart_kernel(studio: StudioPage) -> None:
     """Everything is still there: the page gets it from the kernel, the kernel from the disk."""
     samples = studio.notebook.kernel.value(SAMPLES)
 
-    def looks_right(room: StudioPage) -> None:
-        expect(room.script).to_contain_text("Late again, but the view was fine.")
-        expect(room.turns).to_have_count(3)
-        assert room.states() == ["generated"] * 3
-        room.expect_waveform()
+    def looks_right(page: StudioPage) -> None:
+        expect(page.script).to_contain_text("Late again, but the view was fine.")
+        expect(page.turns).to_have_count(3)
+        assert page.states() == ["generated"] * 3
+        page.expect_waveform()
 
     looks_right(studio)
     studio.notebook.save()
@@ -145,7 +145,7 @@ def test_second_kernel_may_only_read(
     studio: StudioPage, open_notebook: OpenNotebook, lab: JupyterServer
 ) -> None:
     name = studio.notebook.name.removesuffix(".ipynb")
-    second = StudioPage(open_notebook(lab, room(name), name="second.ipynb").run_all())
+    second = StudioPage(open_notebook(lab, studio_cell(name), name="second.ipynb").run_all())
     expect(second.root).to_contain_text("read")
     expect(second.generate_button).to_be_disabled()
     expect(second.script).to_contain_text("Late again")
@@ -160,7 +160,7 @@ def test_second_kernel_may_only_read(
 
 def test_killed_in_the_middle_of_turn_seven(open_notebook: OpenNotebook, lab: JupyterServer) -> None:
     lines = [f"{'Anna' if n % 2 else 'Ben'}: This is line number {n}." for n in range(1, 10)]
-    studio = StudioPage(open_notebook(lab, room("killed", "\n".join(lines))).run_all())
+    studio = StudioPage(open_notebook(lab, studio_cell("killed", "\n".join(lines))).run_all())
     studio.choose_voice("Anna", "Ada")
     studio.choose_voice("Ben", "Kai")
     kernel = studio.notebook.kernel

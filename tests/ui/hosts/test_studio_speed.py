@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import FIGURES, OpenNotebook, room
+from conftest import FIGURES, OpenNotebook, studio_cell
 from jupyter_server import JupyterServer, until
 from playwright.sync_api import expect
 from studio_page import WAVEFORM, Ear, StudioPage
@@ -31,7 +31,7 @@ def test_from_click_and_from_frame_to_sound(
     open_notebook: OpenNotebook, lab: JupyterServer, spoken: Path, figures: dict[str, float]
 ) -> None:
     shutil.copytree(spoken, lab.root / "quick.vibevoice")
-    studio = StudioPage(open_notebook(lab, room("quick")).run_all())
+    studio = StudioPage(open_notebook(lab, studio_cell("quick")).run_all())
     studio.load_model()
     first, frames = [], []
     for _ in range(3):
@@ -54,7 +54,7 @@ def test_a_minute_without_a_gap(
         for n in range(1, 21)
     )
     shutil.copytree(spoken, lab.root / "minute.vibevoice")
-    studio = StudioPage(open_notebook(lab, room("minute")).run_all())
+    studio = StudioPage(open_notebook(lab, studio_cell("minute")).run_all())
     studio.notebook.kernel.run(f"studio.script = {script!r}")
     expect(studio.turns).to_have_count(20)
     studio.load_model()
@@ -70,7 +70,7 @@ def test_typing_in_a_long_script(
     script = "\n".join(
         f"Speaker {n % 4 + 1}: This is line {n} of a long conversation." for n in range(1, TURNS + 1)
     )
-    studio = StudioPage(open_notebook(lab, room("long", script)).run_all())
+    studio = StudioPage(open_notebook(lab, studio_cell("long", script)).run_all())
     expect(studio.turns).to_have_count(TURNS)
     studio.script.get_by_text("This is line 2 of").click()
     studio.page.keyboard.press("End")

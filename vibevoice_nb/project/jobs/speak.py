@@ -20,13 +20,15 @@ from numpy.typing import NDArray
 
 from vibevoice_nb import __version__
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
-from vibevoice_nb.engine.run import LEAD_SAMPLES, Frames, TurnRun, WholeRun
+from vibevoice_nb.engine.frames import Frames
+from vibevoice_nb.engine.run import LEAD_SAMPLES, SpeechRun
 
 if TYPE_CHECKING:
     from vibevoice_nb.engine.engine import Engine
     from vibevoice_nb.engine.options import GenerationOptions
     from vibevoice_nb.voices.voice import Voice
 
+    from ..draft import Draft
     from ..episode import Episode
     from ..take import Take
     from ..turns import ContextTurn, ProjectTurn
@@ -54,7 +56,8 @@ def speak_turn(
     context = episode.turns.context_for(turn_id, engine.name, engine.frontend, engine.model.weights_digest())
     begun = time.perf_counter()
     voices = engine.followed(voices_of(episode))
-    run = TurnRun(engine, turn.turn, voices, [item.spoken for item in context], options, cancelled=cancelled)
+    spoken = [item.spoken for item in context]
+    run = SpeechRun.in_context(engine.loaded, turn.turn, voices, spoken, options, cancelled)
     writer = episode.takes.begin(turn_id)
     first: float | None = None
 
@@ -100,11 +103,12 @@ def speak_whole(
     turns = episode.turns.snapshot()
     begun = time.perf_counter()
     voices = engine.followed(voices_of(episode))
-    run = WholeRun(engine, [turn.turn for turn in turns], voices, options, cancelled=cancelled)
+    run = SpeechRun.whole(engine.loaded, [turn.turn for turn in turns], voices, options, cancelled)
     first: float | None = None
 
-    def cut(error: BaseException | None = None) -> dict[str, Take]:
-        frames = run.frames
+    def cut(draft: Draft, error: BaseException | None = None) -> dict[str, Take]:
+        # The audio is on the disk alone; a write that failed leaves the last frame without it.
+        frames = run.frames[: draft.samples // engine.model.config.hop_length]
         if not len(frames):
             return {}
         shared = {
@@ -112,50 +116,57 @@ def speak_whole(
             **_effort(frames, engine, time.perf_counter() - begun, first),
             "error": None if error is None else _short(error),
         }
-        return _cut(episode, turns, run, frames, shared)
+        return _cut(episode, engine, turns, voices, run, draft, frames, shared)
 
     failure: BaseException | None = None
-    with episode.takes.keep_audio() as kept:
+    with episode.takes.keep_audio() as draft:
         try:
             for audio in run:
                 first = first or time.perf_counter() - begun
-                kept.write(audio)
+                draft.write(audio)
                 hear(audio)
         except BaseException as error:
             failure = error
             try:
-                cut(error)
+                cut(draft, error)
             except Exception:  # the draft is left
                 raise error from None
         else:
-            return cut()
+            return cut(draft)
     assert failure is not None
     raise failure
 
 
 def _cut(
-    episode: Episode, turns: Sequence[ProjectTurn], run: WholeRun, frames: Frames, shared: dict[str, Any]
+    episode: Episode,
+    engine: Engine,
+    turns: Sequence[ProjectTurn],
+    voices: Mapping[int, Voice],
+    run: SpeechRun,
+    draft: Draft,
+    frames: Frames,
+    shared: dict[str, Any],
 ) -> dict[str, Take]:
+    """Cut the audio of a run, which is in the draft, into a take for each turn."""
     takes: dict[str, Take] = {}
     context: list[dict[str, Any]] = []
     follows: str | None = None
-    audio = run.audio
-    hop = len(audio) // len(frames)
+    hop = engine.model.config.hop_length
     # A run that was stopped has not come to every turn.
     reached = [
         (turn, span)
         for turn, span in zip(turns, run.spans(), strict=True)
-        if span.stop_frame > span.start_frame
+        if min(span.stop_frame, len(frames)) > span.start_frame
     ]
     for turn, span in reached:
-        start, stop = span.start_frame, span.stop_frame
+        start, stop = span.start_frame, min(span.stop_frame, len(frames))
         last = turn is reached[-1][0]
         writer = episode.takes.begin(turn.id)
-        writer.write(audio[start * hop : stop * hop])
+        writer.write(draft.read(start * hop, (stop - start) * hop))
         manifest = {
             **shared,
-            **_said(episode, turn, run.cast),
-            **_length(run.engine, turn, stop - start, cut_off=last and run.ended != "finished"),
+            **_said(episode, turn, voices),
+            **_length(engine, turn, stop - start, cut_off=last and run.ended != "finished"),
             "context": list(context),
             "context_dropped": 0,
             "confidence": span.confidence,
@@ -164,7 +175,7 @@ def _cut(
         }
         lead = np.zeros(LEAD_SAMPLES, np.float32)
         if start:
-            lead = audio[start * hop - LEAD_SAMPLES : start * hop]
+            lead = draft.read(start * hop - LEAD_SAMPLES, LEAD_SAMPLES)
         take = writer.finish(frames[start:stop], lead, manifest, follows=follows)
         takes[turn.id], follows = take, take.id
         context.append({"turn_id": turn.id, "take_id": take.id, **_words(turn)})

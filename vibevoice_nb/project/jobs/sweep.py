@@ -17,10 +17,11 @@ from .job import Job
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vibevoice_nb.engine.engine import Engine, Voices
+    from vibevoice_nb.engine.engine import Engine
     from vibevoice_nb.engine.options import Progress
     from vibevoice_nb.model.config import Solver
     from vibevoice_nb.script import Script
+    from vibevoice_nb.voices.casting import Voices
 
     from ..episode import Episode
 

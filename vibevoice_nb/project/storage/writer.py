@@ -30,7 +30,7 @@ from ..take import LEAD, Take
 from .folder import MAKING, MAX_MANIFEST_BYTES, ProjectFolder, remove_folder
 
 if TYPE_CHECKING:
-    from vibevoice_nb.engine.run import Frames
+    from vibevoice_nb.engine.frames import Frames
 
 _log = logging.getLogger(__name__)
 

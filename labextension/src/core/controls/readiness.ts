@@ -1,4 +1,4 @@
-/** What Generate would do, and what prevents it. */
+/** Action of the Generate button, and the reasons why it is disabled. */
 
 import { isMissing, secondsOf, type TurnState } from '../host/traits';
 import type { Host } from '../host/host';

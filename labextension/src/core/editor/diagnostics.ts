@@ -46,7 +46,7 @@ function messageOf({ message, expected, suggestion, fix }: ScriptDiagnostic): st
     .join(' ');
 }
 
-/** Whether a suggestion, in the kernel's English, is what the quick fix does. */
+/** Return true if a suggestion, which the kernel writes in English, describes the quick fix. */
 function isRepeated(suggestion: string, fix: string): boolean {
   const plain = (text: string): string => text.replace(/['"“”]/g, '').toLowerCase();
   const text = plain(suggestion);

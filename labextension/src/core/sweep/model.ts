@@ -32,7 +32,7 @@ export const axesOf = (axes: SweepAxes): Axis[] =>
 const settingText = (axis: AxisName, value: Value): string =>
   t('sweep.setting', { name: axisLabel(axis), value: axis === 'cfg_scale' ? Number(value).toFixed(1) : value });
 
-/** Return a cell's settings in words: "CFG 1.3, Steps 10, Seed 7". */
+/** Describe a cell's settings: "CFG 1.3, Steps 10, Seed 7". */
 export const nameOf = (cell: SweepCell): string =>
   AXIS_NAMES.flatMap((name) => {
     const value = cell[name] ?? null;
@@ -40,7 +40,7 @@ export const nameOf = (cell: SweepCell): string =>
   }).join(', ');
 
 export interface Block {
-  /** Values of the axes after the second, in words; empty if there are only two axes. */
+  /** Values of the axes after the second; empty if there are only two axes. */
   title: string;
   rows: { title: string; cells: (SweepCell | null)[] }[];
   columns: string[];

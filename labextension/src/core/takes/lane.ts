@@ -182,7 +182,7 @@ function gapField(
       'div',
       { class: 'vvnb-row vvnb-gap' },
       h('label', { for: id }, t('takes.pause_after')),
-      h('span', { class: 'vvnb-row', 'data-tight': true, 'data-nowrap': true }, input, 'ms'),
+      h('span', { class: 'vvnb-row', 'data-tight': true, 'data-nowrap': true }, input, t('takes.ms')),
       help(t('takes.pause_after'), t('takes.pause_help'), t('takes.pause_in_script')),
       reset,
     ),

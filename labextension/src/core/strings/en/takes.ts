@@ -38,6 +38,7 @@ export const takes = {
   'takes.generating_mark': 'Generating',
   'takes.queued_mark': 'Queued',
   'takes.pause_after': 'Pause after this turn',
+  'takes.ms': 'ms',
   'takes.pause_help': 'Silence inserted when the turns are joined. Changing it regenerates nothing.',
   'takes.pause_in_script': 'You can also write a pause in the script, as [pause:500].',
   'takes.pause_from_script': 'Use the script’s pause',

@@ -39,6 +39,7 @@ export const takes: Translation<typeof english> = {
   'takes.generating_mark': '正在生成',
   'takes.queued_mark': '排队中',
   'takes.pause_after': '这段发言后的停顿',
+  'takes.ms': '毫秒',
   'takes.pause_help': '拼接各段发言时插入的静音。修改后无需重新生成。',
   'takes.pause_in_script': '也可以在脚本中写入停顿，例如 [pause:500]。',
   'takes.pause_from_script': '使用脚本中的停顿',

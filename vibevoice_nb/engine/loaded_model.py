@@ -1,0 +1,184 @@
+"""`LoadedModel`: a model in memory with everything that a generation needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import torch
+
+from ..errors import OptionError, ScriptError
+from ..model.generation.cuda_graphs import GraphPool, one_device
+from ..model.generation.prompt_cache import PromptCache
+from ..model.generation.sampler import Sampler
+from ..model.generation.threads import at_most_threads, is_small
+from ..model.kernels.quantized import Quantize
+from ..model.loading.checkpoint import NANO, find_checkpoint, mirror_of, revision_of
+from ..model.loading.placement import pick_device, pick_dtype, place
+from ..model.loading.prepare import load_prepared
+from ..model.loading.weights import build_model, list_tensors, read_config
+from ..model.modules.attention import attention_name
+from ..model.prompt import Prompt, build_prompt
+from ..model.solver import solver_steps
+from ..model.tokenizer import Tokenizer, load_tokenizer
+from ..model.vibevoice import VibeVoiceModel
+from ..ranges import one_of, shown
+from ..script import Turn
+from ..script.frontends import Frontend
+from ..script.turns import CHARS_PER_SECOND
+from ..voices.voice import Voice
+from .defaults import PUBLISHED, ModelSettings, model_settings
+from .model_limits import ModelLimits
+from .options import GenerationOptions
+
+_TEXT_TOKENS_PER_SECOND = CHARS_PER_SECOND / 4.2
+"""Positions taken by the text of one second of speech, beside its frames: about 4.2 characters a token."""
+
+
+class LoadedModel:
+    """A model in memory: network, tokenizer, front end, limits, defaults and caches.
+
+    Attributes
+    ----------
+    name : str
+        Name, folder or hub id that it was loaded by.
+    model : VibeVoiceModel
+        The network.
+    tokenizer : Tokenizer
+    revision : str
+        Repository and commit of the weights.
+    quantize : {"int8", "int4"} or None
+        Bits of the language model's layers, where they are fewer than the rest has.
+    defaults : GenerationOptions
+    frontend : Frontend
+        Conversion from text to the tokenizer's input; reports text that the model cannot speak.
+    limits : ModelLimits
+    prompt_cache : PromptCache
+        Voices and prompts read before; they make the first audio of the same cast faster.
+    graph_pool : GraphPool or None
+        CUDA graphs; None on other devices.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: VibeVoiceModel,
+        tokenizer: Tokenizer,
+        settings: ModelSettings = PUBLISHED,
+        revision: str = "",
+        quantize: Quantize | None = None,
+    ) -> None:
+        self.name, self.model, self.tokenizer = name, model, tokenizer
+        self.revision, self.quantize = revision, quantize
+        self.defaults: GenerationOptions = settings.options
+        self.frontend: Frontend = settings.frontend
+        self.limits: ModelLimits = settings.limits
+        if self.limits.passage_seconds is None:
+            positions = model.config.frame_rate + _TEXT_TOKENS_PER_SECOND
+            self.limits = replace(self.limits, max_seconds=model.config.language.max_positions / positions)
+        self.prompt_cache = PromptCache.of(model.language_model)
+        graphs = self.device.type == "cuda" and one_device(list(model.parameters()))
+        self.graph_pool = GraphPool() if graphs else None
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path = NANO,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        revision: str | None = None,
+        mirrors: Sequence[str] | None = None,
+        quantize: Quantize | None = None,
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> LoadedModel:
+        """Load a checkpoint; see `Engine.load` for parameters and errors."""
+        target = pick_device(device)
+        pick_dtype(target, dtype)  # reject an unknown dtype before anything is downloaded
+        if quantize is not None and not one_of(quantize, get_args(Quantize)):
+            raise OptionError(f"quantize={shown(quantize)}", "int8, int4 or nothing", "leave it out")
+        folder = find_checkpoint(model, revision=revision, mirrors=mirrors)
+        config = read_config(folder)
+        tokenizer = load_tokenizer(folder, config)
+        settings = model_settings(folder)
+        skeleton = build_model(config, list_tensors(folder))
+        small = is_small(skeleton)
+        chosen = pick_dtype(target, dtype, small=small)
+        weights_fraction = 0.9 if target.type == "cuda" else 1.0
+        with at_most_threads(1 if small else None):
+            network = load_prepared(
+                folder,
+                place(skeleton, target, chosen, quantize),
+                chosen,
+                quantize=quantize,
+                scored=tokenizer.special.valid_tokens,
+                progress=lambda fraction: progress(weights_fraction * fraction),
+            )
+        settings.frontend("Ready.")  # read the pronunciations now rather than before the first audio
+        loaded = cls(str(model), network, tokenizer, settings, revision_of(folder), quantize)
+        if loaded.graph_pool is not None:
+            loaded.graph_pool.warm_up(network, loaded.sampler(loaded.defaults), tokenizer.special)
+        progress(1.0)
+        return loaded
+
+    @property
+    def device(self) -> torch.device:
+        """Main device of the model; layers that did not fit may be on another."""
+        return self.model.latent_scale.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Dtype of the computation."""
+        return self.model.latent_scale.dtype
+
+    @property
+    def attention(self) -> str:
+        """Attention kernel: ``"flash-attn"`` or ``"sdpa"``."""
+        return attention_name(self.device, self.dtype)
+
+    @property
+    def mirror(self) -> str:
+        """Repository and commit that served the weights, if it is not the requested repository; else ""."""
+        return mirror_of(self.name, self.revision)
+
+    def sampler(self, options: GenerationOptions) -> Sampler:
+        """Return the sampler of some options."""
+        steps = solver_steps(options.num_steps, options.solver, self.model.config.head.train_steps)
+        return Sampler(self.model.head, steps, options.cfg_scale)
+
+    def prompt(self, turns: Sequence[Turn], cast: Mapping[int, Voice]) -> Prompt:
+        """Lay out the prompt of a passage, given each speaker's voice; see `layout`.
+
+        Raises
+        ------
+        ScriptError
+            If a speaker has no voice while others have one, or the text is longer than the model's context.
+        """
+        prompt = self.layout(turns, cast)
+        positions = self.model.config.language.max_positions
+        if len(prompt.ids) >= positions:
+            raise ScriptError(
+                f"a script and voices of {len(prompt.ids)} tokens",
+                f"fewer than the {positions} positions of {self.name}",
+                "split the script into parts, or use shorter voice recordings",
+            )
+        return prompt
+
+    def layout(self, turns: Sequence[Turn], cast: Mapping[int, Voice]) -> Prompt:
+        """Lay out a prompt of any length.
+
+        Speakers without a turn are left out and the others are numbered without gaps, as in training.
+        """
+        order = sorted({turn.speaker_index for turn in turns})
+        lines = [(order.index(turn.speaker_index), self.frontend(turn.text)) for turn in turns]
+        voices = {
+            number: torch.from_numpy(cast[index].audio) for number, index in enumerate(order) if index in cast
+        }
+        return build_prompt(lines, voices, self.tokenizer, self.model.config.hop_length)
+
+    def __repr__(self) -> str:
+        dtype = str(self.dtype).removeprefix("torch.")
+        bits = f", {self.quantize}" if self.quantize else ""
+        return f"<LoadedModel {self.name!r} on {self.device}, {dtype}{bits}>"
