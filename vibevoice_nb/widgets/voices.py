@@ -213,6 +213,14 @@ class CastPanel(Uploads, traitlets.HasTraits):
         return {"name": kept.name}
 
 
+def _is_list(value: object) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, (str, bytes))
+
+
+def _is_mapping(value: object) -> bool:
+    return value is None or isinstance(value, Mapping)
+
+
 class VoicePicker(CastPanel, AudioRequests, VibeVoiceWidget):
     r"""Panel that assigns voices to speakers: built-in, from the library, uploaded, or recorded.
 
@@ -243,14 +251,13 @@ class VoicePicker(CastPanel, AudioRequests, VibeVoiceWidget):
         voices: Mapping[str | int, Any] | None = None,
         library: VoiceLibrary | None = None,
     ) -> None:
-        given: object = speakers
-        if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        if not _is_list(speakers):
             raise OptionError(
                 f"VoicePicker(speakers={shown(speakers)})",
                 "a list of names or numbers",
                 "for example, VoicePicker(['Anna', 'Ben'])",
             )
-        if voices is not None and not isinstance(voices, Mapping):
+        if not _is_mapping(voices):
             expected = "a mapping from speaker to voice"
             raise OptionError(f"voices={shown(voices)}", expected, "for example, voices={'Anna': 'Ada'}")
         self._speakers = Speakers(speakers)
