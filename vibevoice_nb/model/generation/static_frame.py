@@ -140,7 +140,7 @@ class StaticFrame:
         self.act()
 
     def think(self) -> None:
-        """Feed every pending embedding, score the tokens, and take the likeliest (`choice` may be changed)."""
+        """Feed every pending embedding, score the tokens, and take the likeliest (`choice` is writable)."""
         self.read()
         self.score()
 
