@@ -70,8 +70,8 @@ def find_speakers(lines: Sequence[Line], known: Iterable[str] = ()) -> Speakers:
     """Decide which names in a script are speakers.
 
     A name before a colon is one in a script without numbered speakers, if it occurs twice, or the script
-    begins with a name or is mostly made of such lines. In a script with numbered speakers only names known before
-    are speakers.
+    begins with a name or is mostly made of such lines. In a script with numbered speakers only names known
+    before are speakers.
 
     Parameters
     ----------
