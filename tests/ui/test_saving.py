@@ -1,4 +1,4 @@
-"""A project that can't be saved: what the page says, and the ways on."""
+"""A project that cannot be saved: the message, and the actions it offers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_project_whose_folder_is_gone(studio: Callable[..., Any], theme: str) 
     page.get_by_text("Not saved").wait_for(state="hidden")
 
 
-def test_a_generation_without_its_folder_says_so_once(studio: Callable[..., Any]) -> None:
+def test_a_generation_without_its_folder_is_reported_once(studio: Callable[..., Any]) -> None:
     def gone(**_: Any) -> Any:
         mounted.set(project_state={**GONE, "unsaved": False})
         raise ProjectError(GONE["problem"], "the project's folder", "recreate it here (project.recreate())")
