@@ -1,4 +1,4 @@
-"""The command line, `vibevoice-nb`. What takes time to import is imported by the command that needs it."""
+"""Command line `vibevoice-nb`. Each command imports slow modules only when it runs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Scripts in, conversations out: VibeVoice on the command line.",
+    help="Generate conversations from scripts with VibeVoice.",
     epilog=_examples(
         'echo "Speaker 1: Hello there." | vibevoice-nb speak - --out hello.wav',
         "vibevoice-nb speak script.txt --voice 1=me.wav --voice 2=Ada --model vibevoice/VibeVoice-1.5B-hf",
@@ -58,7 +58,7 @@ def _mirrors(values: list[str] | None) -> tuple[str, ...] | None:
 Debug = Annotated[
     bool, typer.Option("--debug", callback=_set_debug, help="Show the traceback of an error.", hidden=True)
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and everything else on stderr.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout and everything else to stderr.")]
 Model = Annotated[
     str, typer.Option("--model", "-m", help="nano (the default), a folder, or a Hugging Face hub id.")
 ]
@@ -69,7 +69,7 @@ Mirrors = Annotated[
     list[str] | None,
     typer.Option(
         "--mirror",
-        help="Hub repository to try when the model can't be fetched; repeatable; none: not even known ones.",
+        help="Hub repository to try if the download fails (repeatable); none: no known mirrors.",
     ),
 ]
 
@@ -83,7 +83,7 @@ def main(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Options that every command has."""
+    """Options of every command."""
 
 
 @app.command(
@@ -94,8 +94,8 @@ def main(
         "vibevoice-nb speak scripts/*.txt --out-dir episodes",
         "accelerate launch --module vibevoice_nb speak scripts/*.txt --out-dir episodes",
     )
-    + "\n\nExit codes: 0 all was said, 1 something failed, 2 bad input, 3 the length limit came first, "
-    "130 interrupted (what was made is kept)."
+    + "\n\nExit codes: 0 success, 1 failure, 2 invalid input, 3 length limit reached before the end, "
+    "130 interrupted (audio generated so far is kept)."
 )
 def speak(
     scripts: Annotated[
@@ -108,7 +108,7 @@ def speak(
             "-o",
             metavar="FILE",
             help="Audio file: .wav, .flac, .mp3, .ogg, .opus or .m4a; by default the script's name with "
-            ".wav, here.",
+            ".wav, in the current folder.",
         ),
     ] = None,
     folder: Annotated[
@@ -125,46 +125,46 @@ def speak(
         ),
     ] = None,
     cfg_scale: Annotated[
-        float | None, typer.Option(help="Guidance, 1 (off, quicker) to 10; published default 1.3.")
+        float | None, typer.Option(help="Guidance scale, from 1 (off, faster) to 10; published default 1.3.")
     ] = None,
     num_steps: Annotated[
         int | None,
         typer.Option(help=f"Solver steps per frame, 1 to {MAX_STEPS}; published default 10, 5 is usable."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the noise; drawn when not given.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed; drawn if not given.")] = None,
     solver: Annotated[str | None, typer.Option(help="dpmsolver++ or sde-dpmsolver++.")] = None,
     temperature: Annotated[
         float | None, typer.Option(help="Scale of the initial noise; published default 1.")
     ] = None,
     max_seconds: Annotated[
-        float | None, typer.Option(help="Longest audio; by default 3 times the estimate, and 10 s.")
+        float | None, typer.Option(help="Maximum length of the audio; by default 3 × the estimate + 10 s.")
     ] = None,
     passage_seconds: Annotated[
-        float | None, typer.Option(help="Longest stretch in one pass; by default what suits the model.")
+        float | None, typer.Option(help="Maximum length generated in one pass; by default that of the model.")
     ] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
     quantize: Annotated[
-        str | None, typer.Option(help="int8 or int4: keep most weights in so many bits, to save memory.")
+        str | None, typer.Option(help="int8 or int4: keep most weights in 8 or 4 bits, to save memory.")
     ] = None,
     revision: Revision = None,
     mirrors: Mirrors = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Scripts spoken at once, of several.")] = 4,
+    batch_size: Annotated[int, typer.Option(min=1, help="Number of scripts generated per batch.")] = 4,
     processes: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes that share several scripts; by default one per visible GPU."),
+        typer.Option(min=1, help="Number of processes for several scripts; by default one per visible GPU."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Write over existing files.")] = False,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite existing files.")] = False,
     as_json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and errors.")] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="Also show how lines of the script were read.")
+        bool, typer.Option("--verbose", help="Also show how lines of the script were interpreted.")
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Speak scripts: one, or several at once.
+    """Generate speech from one or several scripts.
 
-    The audio is written while it is made. Ctrl-C stops and keeps what was made.
+    Audio is written while it is generated. Ctrl-C stops and keeps the audio generated so far.
     """
     from vibevoice_nb.cli import speak
     from vibevoice_nb.cli.batch import Settings
@@ -180,7 +180,7 @@ def speak(
         "max_seconds": max_seconds,
         "passage_seconds": passage_seconds,
     }
-    # A slip is said before anything is loaded; one seed serves all scripts.
+    # Validate options before loading anything; use one seed for all scripts.
     checked = GenerationOptions().updated(given).seeded()
     options = {name: value for name, value in given.items() if value is not None} | {"seed": checked.seed}
     settings = Settings(
@@ -211,11 +211,11 @@ def info(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Say what a checkpoint is, what memory it needs, and whether it fits here.
+    """Describe a checkpoint: its parts, the memory it needs, and the devices it fits.
 
     Weights are neither loaded nor downloaded.
     """
-    with terminal.phase(f"looking at {model}"):
+    with terminal.phase(f"reading {model}"):
         from vibevoice_nb.system.model_info import describe
 
         found = describe(model, revision=revision, mirrors=_mirrors(mirrors))
@@ -227,11 +227,11 @@ def info(
 
 @app.command()
 def doctor(as_json: Json = False, debug: Debug = False) -> None:
-    """Look at the installation: what is there, what is missing, and the command that mends it.
+    """Check the installation and suggest fixes.
 
-    Exit code 1 if something is missing that speaking needs.
+    Exit code 1 if something is missing that generating speech needs.
     """
-    with terminal.phase("examining"):
+    with terminal.phase("checking"):
         from vibevoice_nb.system.doctor import examine
 
         findings = list(examine())
@@ -251,7 +251,8 @@ def verify(
     device: Device = "cpu",
     dtype: Dtype = "float32",
     frames: Annotated[
-        str, typer.Option(help="loop; fixed: buffers in place, as CUDA graphs; or fused: and fused kernels.")
+        str,
+        typer.Option(help="loop (plain), fixed (static buffers, CUDA graphs) or fused (with fused kernels)."),
     ] = "loop",
     debug: Debug = False,
 ) -> None:
@@ -271,9 +272,9 @@ def verify(
             if terminal.is_out_of_memory(error):
                 raise
             raise CheckpointError(
-                f"{folder} can't be replayed ({error})",
+                f"{folder} cannot be replayed ({error})",
                 "inputs of the shapes and types that config.json asks for",
-                "write the recording again; --debug shows where it stopped",
+                "record the run again; --debug shows where it stopped",
             ) from error
     tables.show_comparisons(comparisons)
     summary = replay.summary(comparisons)
@@ -287,7 +288,7 @@ def verify(
     add_help_option=False,
 )
 def bench(ctx: typer.Context) -> None:
-    """Measure speed beside transformers' own VibeVoice; --help tells its options."""
+    """Compare speed with transformers' native VibeVoice; see its --help."""
     from vibevoice_nb.bench import speed as benchmark
 
     benchmark.main(ctx.args)
@@ -322,12 +323,14 @@ def list_voices(as_json: Json = False, debug: Debug = False) -> None:
 
 @voices_app.command("add", epilog=_examples("vibevoice-nb voices add anna.wav --name Anna --consent"))
 def add_voice(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording; 5 to 30 s of speech are best.")],
-    name: Annotated[str | None, typer.Option(help="By default the file's name.")] = None,
-    consent: Annotated[bool, typer.Option("--consent", help="The speaker agrees that it is used.")] = False,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Recording; 5 to 30 s of speech are best.")],
+    name: Annotated[str | None, typer.Option(help="Name of the voice; by default that of the file.")] = None,
+    consent: Annotated[
+        bool, typer.Option("--consent", help="Record that the speaker agrees to this use.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
-    """Keep a voice in your library."""
+    """Add a voice to your library."""
     from vibevoice_nb.voices.library import VoiceLibrary
 
     library = VoiceLibrary()
@@ -336,7 +339,7 @@ def add_voice(
         warn(f"{check.message} ({check.remedy})")
     say(f"{voice.name}: {voice.seconds:.1f} s, in {library.folder}", style="green")
     if not consent:
-        warn("no consent is recorded; add it with --consent when the speaker has agreed")
+        warn("no consent is recorded; add the voice with --consent once the speaker has agreed")
 
 
 @voices_app.command("remove")
@@ -347,7 +350,7 @@ def remove_voice(
     from vibevoice_nb.voices.library import VoiceLibrary
 
     VoiceLibrary().remove(name)
-    say(f"{name} is removed")
+    say(f"Removed {name}.")
 
 
 @voices_app.command("check")
@@ -358,15 +361,15 @@ def check_voices(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Judge recordings: length, clipping, silence, noise, sample rate.
+    """Check recordings: length, clipping, silence, noise, sample rate.
 
-    Exit code 1 if one of them can't be used.
+    Exit code 1 if one of them cannot be used.
     """
     results: list[dict[str, object]] = []
     unusable = False
     for name in voices:
         try:
-            seconds, checks = _judge(name)
+            seconds, checks = _check(name)
         except VibeVoiceError as error:
             fail(error)
             results.append({"voice": name, "error": str(error)})
@@ -382,8 +385,8 @@ def check_voices(
         raise typer.Exit(FAILED)
 
 
-def _judge(name: str) -> tuple[float, Sequence[VoiceCheck]]:
-    """Length of a recording, or of a voice by name, and what was found about it."""
+def _check(name: str) -> tuple[float, Sequence[VoiceCheck]]:
+    """Return the length of a recording, or of a voice by name, and the results of its checks."""
     from vibevoice_nb.audio.io import read_audio
     from vibevoice_nb.voices.checks import check_voice
     from vibevoice_nb.voices.resolve import resolve_voice

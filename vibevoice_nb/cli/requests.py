@@ -1,6 +1,6 @@
-"""What the command line was asked to speak: scripts read, voices found, output files checked.
+"""Requests of the command line: scripts are read, voices found and output files checked.
 
-All of it happens before a model is loaded, so that a slip costs a second and not a minute. No torch here.
+This happens before a model is loaded, so that a mistake costs a second, not a minute. torch is not imported.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ _MAX_STDIN_BYTES = 4_000_000
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """A script to speak.
+    """Script to generate, with its voices and its output file.
 
     Attributes
     ----------
     source : str
-        The script's file as the person named it.
+        The script's file as given.
     cast : dict
-        From label to voice, for everyone who speaks.
-    asked : frozenset of str
-        Labels whose voice the person chose; the others have a built-in one by default.
+        Voice of every speaker, by label.
+    chosen : frozenset of str
+        Labels whose voice was given; the others have a built-in voice by default.
     target : Path
-        The file to be.
+        Output file.
     """
 
     source: str
@@ -51,7 +51,7 @@ class SpeechRequest:
     target: Path
 
     def describe_cast(self) -> str:
-        """Say who speaks with which voice, and who chose it."""
+        """Describe the voice of each speaker, and its source."""
         parts = []
         for label, voice in self.cast.items():
             chosen = "" if label in self.chosen else " by default"
@@ -61,27 +61,27 @@ class SpeechRequest:
 
 @dataclass(frozen=True)
 class Rejection:
-    """A script that can't be spoken, and why."""
+    """Script that cannot be generated, and the error."""
 
     source: str
     error: VibeVoiceError
 
 
 class Planner:
-    """Makes requests of scripts; what several scripts share is read once.
+    """Factory of requests; voices shared by several scripts are read once.
 
     Parameters
     ----------
     voices : sequence of str
-        What was given with `--voice`, each `SPEAKER=VOICE`.
+        Values of `--voice`, each `SPEAKER=VOICE`.
     force : bool
-        Whether existing files may be replaced.
+        Overwrite existing files.
     show : callable
         Called with the name of a script's file and a diagnostic.
     warn : callable
-        Told what is odd about a script or a voice without keeping it from being used.
+        Called with warnings about scripts and voices.
     model : str
-        Whose limits the script and the voices are checked against.
+        Model whose limits scripts and voices are checked against.
 
     Raises
     ------
@@ -101,9 +101,9 @@ class Planner:
         self.wanted = parse_voice_options(voices)
         self.force, self.warn, self.show = force, warn, show
         self.diagnostics: dict[str, list[Diagnostic]] = {}
-        """Of each script, by the name of its file."""
+        """Diagnostics of each script, by the name of its file."""
         self.matched: set[str] = set()
-        """Of the labels in `wanted`, those that occurred in any script."""
+        """Labels in `wanted` that occur in a script."""
         self._voices: dict[str, Voice] = {}
 
     def request(self, source: str, target: Path) -> SpeechRequest:
@@ -114,7 +114,7 @@ class Planner:
         ScriptError, VoiceError, AudioError, OptionError
         """
         script = read_script(source, list(self.wanted))
-        self._report(source, script.diagnostics, script.errors[:1])  # that one is raised
+        self._report(source, script.diagnostics, script.errors[:1])  # the error is raised
         script.raise_for_errors()
         settings = known_settings(self.model)
         speakable(script, settings.frontend, self.model)
@@ -148,19 +148,19 @@ class Planner:
                 self.show(source, diagnostic)
 
     def check_unused_voices(self, labels: Iterable[str]) -> None:
-        """Raise for voices of people who are none of the speakers, `labels`."""
+        """Raise if a voice is given for someone who is not among the speakers, `labels`."""
         labels = list(dict.fromkeys(labels))
         silent = [label for label in self.wanted if name_key(label) not in self.matched]
         if silent:
             close = difflib.get_close_matches(silent[0], labels, n=1)
             raise ScriptError(
-                f"--voice for {', '.join(silent)}, who says nothing",
-                f"somebody who speaks: {', '.join(labels)}",
+                f"--voice for {', '.join(silent)}, who has no lines",
+                f"a speaker of the script: {', '.join(labels)}",
                 f"did you mean {close[0]}?" if close else "correct the speaker's name",
             )
 
     def voice(self, spec: str) -> Voice:
-        """Find a voice, once."""
+        """Find a voice; cached."""
         if spec not in self._voices:
             voice = self._voices[spec] = resolve_voice(spec)
             for check in voice.checks if voice.source != "built-in" else ():
@@ -174,12 +174,12 @@ class Planner:
 
 
 def parse_voice_options(values: Iterable[str]) -> dict[str, str]:
-    """Read `SPEAKER=VOICE` as often as it was given.
+    """Parse values of the form `SPEAKER=VOICE`.
 
     Returns
     -------
     dict
-        From speaker's label to what names the voice.
+        Name or file of the voice, by label of the speaker.
 
     Raises
     ------
@@ -195,12 +195,12 @@ def parse_voice_options(values: Iterable[str]) -> dict[str, str]:
         speaker, _, spec = (part.strip() for part in value.partition("="))
         if not (speaker and spec):
             raise OptionError(
-                f"--voice {value!r}", "SPEAKER=VOICE, such as 1=Ada or Anna=anna.wav", "write it so"
+                f"--voice {value!r}", "SPEAKER=VOICE", "write, for example, 1=Ada or Anna=anna.wav"
             )
         number = int(speaker) if speaker.isdecimal() else speaker_number(speaker)
         label = label_of(speaker if number is None else number)
         if name_key(label) in map(name_key, wanted):
-            raise OptionError(f"two voices for {label}", "one --voice per speaker", "leave one out")
+            raise OptionError(f"two voices for {label}", "one --voice per speaker", "remove one")
         wanted[label] = spec
     return wanted
 
@@ -208,8 +208,8 @@ def parse_voice_options(values: Iterable[str]) -> dict[str, str]:
 def read_script(source: str, wanted: Sequence[str]) -> Script:
     """Read a script whose speakers may be names.
 
-    Names are told from ordinary words by the cast: everyone the script itself shows to be a speaker, and
-    those the person chose voices for.
+    Names are distinguished from ordinary words by the cast: the speakers that the script shows, and those
+    with a given voice.
 
     Raises
     ------
@@ -220,7 +220,7 @@ def read_script(source: str, wanted: Sequence[str]) -> Script:
     named = [label for label in wanted if speaker_number(label) is None]
     if not named:
         return first
-    if first.errors:  # as a rule because not every line begins with a name: the person knows the names
+    if first.errors:  # usually because not every line begins with a name; the names are given
         return read(named)
     spelt = {name_key(name): name for name in named}
     shown = [spelt.get(name_key(one), one) for one in first.speakers if isinstance(one, str)]
@@ -229,35 +229,35 @@ def read_script(source: str, wanted: Sequence[str]) -> Script:
     spoken = {name_key(turn.label) for turn in second.turns}
     if all(name_key(name) in spoken for name in more):
         return second
-    # A name of the script that resembles one nobody speaks under is a misspelling, and has a line to show.
+    # A name in the script that resembles a given name without lines is a misspelling; report its line.
     keys = {name_key(name): name for name in shown if name_key(name) not in spelt}
     silent = [name_key(name) for name in more if name_key(name) not in spoken]
     misspelt = {keys[key] for name in silent for key in difflib.get_close_matches(name, keys)}
-    # Any other would turn the script's own names into errors; who speaks is checked later.
+    # Others would turn the script's own names into errors; unused voices are checked later.
     return read([*(name for name in shown if name not in misspelt), *more]) if misspelt else first
 
 
 def default_voice(label: str, index: int, taken: Sequence[str]) -> str:
-    """Pick the built-in voice of a speaker's place, or the next one that nobody else has.
+    """Return the built-in voice for a speaker's position, or the next unused one.
 
     Raises
     ------
     VoiceError
-        There is none left.
+        If none is left.
     """
     names = list(builtin_voices())
     for name in names[index:] + names[:index]:
         if name not in taken:
             return name
     raise VoiceError(
-        f"no voice for {label}, and no built-in voice is left",
+        f"no voice for {label}, and all built-in voices are in use",
         "a voice for every speaker",
         f'give one with --voice "{label}=FILE"',
     )
 
 
 def choose_targets(sources: Sequence[str], output: Path | None, folder: Path | None) -> list[Path]:
-    """Name the file of each script; no two get the same one.
+    """Return the output file of each script, all different.
 
     Raises
     ------
@@ -269,16 +269,12 @@ def choose_targets(sources: Sequence[str], output: Path | None, folder: Path | N
     ['out/a.wav', 'out/b.wav']
     """
     if output is not None and folder is not None:
-        raise OptionError("both --out and --out-dir", "one of them", "leave one out")
+        raise OptionError("both --out and --out-dir", "one of them", "remove one")
     if len(sources) > 1:
         if output is not None:
-            raise OptionError(
-                f"--out for {len(sources)} scripts", "a folder for them", "use --out-dir FOLDER"
-            )
+            raise OptionError(f"--out with {len(sources)} scripts", "a folder", "use --out-dir FOLDER")
         if STDIN in sources:
-            raise OptionError(
-                f"{STDIN} among {len(sources)} scripts", "stdin alone, or files", "leave it out"
-            )
+            raise OptionError(f"{STDIN} among {len(sources)} scripts", "either stdin or files", "remove it")
     elif output is not None:
         return [output]
     stems = ["out" if source == STDIN else Path(source).stem for source in sources]
@@ -288,17 +284,17 @@ def choose_targets(sources: Sequence[str], output: Path | None, folder: Path | N
         other = claimed.setdefault(str(target).casefold(), source)
         if other != source:
             raise OptionError(
-                f"{other} and {source} would both become {target}",
-                "scripts whose file names differ",
-                "rename one, or speak them one after the other with --out",
+                f"{other} and {source} would both be written to {target}",
+                "scripts with different file names",
+                "rename one, or generate them one after the other with --out",
             )
     if len(claimed) < len(sources):
-        raise OptionError("the same script twice", "each script once", "leave one out")
+        raise OptionError("the same script twice", "each script once", "remove one")
     return targets
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make the folder for the output where it is missing.
+    """Create the output folder if it is missing.
 
     Raises
     ------
@@ -315,12 +311,12 @@ def prepare_folder(folder: Path) -> None:
 def plan(
     sources: Sequence[str], targets: Sequence[Path], planner: Planner
 ) -> tuple[list[SpeechRequest], list[Rejection]]:
-    """Plan several scripts; one that can't be spoken doesn't stop the others.
+    """Prepare requests for several scripts; a rejected script does not stop the others.
 
     Raises
     ------
     ScriptError
-        For the voice of somebody who speaks in none of them.
+        If a voice is given for someone who is in none of the scripts.
     """
     requests, rejections = [], []
     for source, target in zip(sources, targets, strict=True):
@@ -334,7 +330,7 @@ def plan(
 
 
 def _reader(source: str) -> Callable[[Sequence[str]], Script]:
-    """How to read a script under a cast, as often as needed."""
+    """Return a function that reads the script with a given cast, any number of times."""
     if source != STDIN:
         return lambda cast: load_script(source, cast=cast)
     data = sys.stdin.buffer.read(_MAX_STDIN_BYTES + 1)
