@@ -34,7 +34,7 @@ WORDS = {
     r"(told|with|gives?|report|as) (the|a) share|the share (that is|of (the|what|it))": "fraction",
     r"(stands|stood)(?! for)|(how|where|why) \w+( \w+)? stand": "is, depends on; state, reason",
     r"nobody|whoever": "name the subject, or use the passive",
-    r"who (listens|speaks|waits|looks on|wants to|asks|reads|runs it|made it)": "listener, user, caller",
+    r"who (listens|speaks|waits|looks on|asks|reads|runs it|made it)": "listener, user, caller",
     r"in so many words|, in words|in the words of": "explicitly, as a message",
     r"believed?": "trusted, assumed",
     r"hands": "processes; gives, returns",

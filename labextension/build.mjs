@@ -1,6 +1,6 @@
 /**
- * Builds the widgets: one ES module for each entry in src/widget, and one style sheet from src/core/styles.
- * Builds the JupyterLab extension: src/lab in one module, then JupyterLab's own builder.
+ * Build the widgets: one ES module for each entry in src/widget, and one style sheet from src/core/styles.
+ * Build the JupyterLab extension: src/lab as one module, then JupyterLab's own builder.
  *
  *   node build.mjs             everything, minified
  *   node build.mjs editor      only the editor's entry and the style sheet
@@ -26,7 +26,7 @@ const widgetEntries = readdirSync(widgets)
 const entries = [...widgetEntries, 'lab'];
 const unknown = wanted.filter((name) => !entries.includes(name));
 if (unknown.length) {
-  console.error(`No widget called ${unknown.join(', ')}; there are ${entries.join(', ')}.`);
+  console.error(`Unknown entry: ${unknown.join(', ')}. Expected one of: ${entries.join(', ')}.`);
   process.exit(1);
 }
 
@@ -45,7 +45,7 @@ const styleSheet = (folder) =>
     .map((name) => `@import "./${folder}/${name}";`)
     .join('\n');
 const buildStyle = (folders, outfile) =>
-  // One style sheet for all: the room's parts show each other.
+  // One style sheet for all, because components are nested.
   build({
     ...options,
     stdin: { contents: folders.map(styleSheet).join('\n'), resolveDir: here, loader: 'css' },
@@ -65,7 +65,7 @@ if (chosenWidgets.length) {
   await buildStyle(['src/core/styles'], join(out, 'style.css'));
 }
 if (chosen.includes('lab')) {
-  // What is imported from packages stays an import: JupyterLab has most of them already, its builder knows which.
+  // Packages stay imports: JupyterLab provides most of them, and its builder knows which.
   const lib = join(here, 'lib');
   await build({
     ...options,

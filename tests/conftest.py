@@ -1,4 +1,4 @@
-"""What every test stands on: no network, few threads, the same random numbers each time."""
+"""Common setup of all tests: no network, few threads, fixed seeds."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import random
 import shutil
 import sys
 
-# Before torch or huggingface_hub is imported by any test, and for the programs the tests start.
+# Set before any test imports torch or huggingface_hub, and inherited by the programs that tests start.
 os.environ["HF_HUB_OFFLINE"] = "1"
-# Threads that wait for each other while another process has their core cost many times the work itself.
+# Threads that compete with other processes for a core cost many times the work itself.
 os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -22,13 +22,13 @@ settings.load_profile("project")
 
 
 def _missing(marker: str) -> str | None:
-    """Why tests with this marker can't run here; None where they can."""
+    """Return the reason to skip tests with this marker; None if they can run."""
     if marker == "flite":
         return None if shutil.which("flite") else "the flite program is not installed"
     if marker == "gpu":
         import torch
 
-        return None if torch.cuda.is_available() else "there is no NVIDIA card here"
+        return None if torch.cuda.is_available() else "there is no NVIDIA GPU here"
     import transformers
 
     if hasattr(transformers, "VibeVoiceForConditionalGeneration"):
@@ -49,5 +49,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _fixed_seeds() -> None:
     random.seed(0)
     np.random.seed(0)
-    if "torch" in sys.modules:  # a test that needs no torch must not bring it in
+    if "torch" in sys.modules:  # a test without torch must not import it
         sys.modules["torch"].manual_seed(0)

@@ -29,7 +29,7 @@ MOVED: Mapping[str, tuple[str, ...]] = {
     "magic": ("widgets.magic",),
     "memory_need": ("system.memory_estimate",),
     "model_info": ("system.model_info",),
-    "model_limits": ("engine.model_limits",),
+    "model_limits": ("engine.model_limits", "voices.casting"),
     "names": ("voices.names",),
     "passages": ("script.passages",),
     "peaks": ("audio.peaks", "audio.pcm"),

@@ -136,9 +136,9 @@ def same_steps(left: Sequence[Step], right: Sequence[Step]) -> bool:
     """Whether two walks of one row are equal bit for bit."""
 
     def flat(step: Step) -> list[Tensor]:
-        null = [] if step.hidden_null is None else [step.hidden_null]
+        uncond = [] if step.hidden_uncond is None else [step.hidden_uncond]
         sound = [] if step.frame is None else [step.frame.latent_norm, step.frame.semantic, step.frame.audio]
-        return [torch.tensor(step.token), step.hidden, step.logits, step.embed, *null, *sound]
+        return [torch.tensor(step.token), step.hidden, step.logits, step.embed, *uncond, *sound]
 
     pairs = zip(left, right, strict=True)
     return all(len(flat(a)) == len(flat(b)) and all(map(torch.equal, flat(a), flat(b))) for a, b in pairs)

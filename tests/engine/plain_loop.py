@@ -33,7 +33,7 @@ def scheduler_of(
 def solve(
     model: VibeVoiceModel,
     cond: Tensor,
-    null: Tensor,
+    uncond: Tensor,
     noise: Tensor,
     fresh: Tensor | None = None,
     *,
@@ -51,9 +51,9 @@ def solve(
     )
     for index, t in enumerate(scheduler.timesteps):
         times = t.expand(len(x))
-        v, v_null = model.head(x, times, cond), model.head(x, times, null)
+        v, v_uncond = model.head(x, times, cond), model.head(x, times, uncond)
         more = {} if fresh is None else {"variance_noise": fresh[index]}
-        x = scheduler.step(v_null + cfg_scale * (v - v_null), t, x, **more).prev_sample
+        x = scheduler.step(v_uncond + cfg_scale * (v - v_uncond), t, x, **more).prev_sample
         path.append(x)
     return path
 
@@ -82,20 +82,20 @@ class PlainLoop:
         self.model, self.special, self.noise = model, special, iter(noise)
         self.cfg_scale, self.num_steps = cfg_scale, num_steps
         self.fed = list(embeds)
-        # What the null row saw at frames since the last start; the sound's latents since the last end.
-        self.null: list[Tensor] = []
+        # Inputs of the unconditional row since the last start; latents since the last end.
+        self.uncond: list[Tensor] = []
         self.latents: list[Tensor] = []
 
     def step(self, token: int) -> dict[str, Tensor]:
         """Take a step; what it made, by the names that `Step` and `Frame` have for it."""
         model, embed = self.model, self.fed[-1]
-        cond, null = self._last(self.fed), self._last([*self.null, embed])
+        cond, uncond = self._last(self.fed), self._last([*self.uncond, embed])
         logits = model.token_logits(cond, range(model.config.language.vocab_size))
-        made = {"hidden": cond, "hidden_null": null, "logits": logits[list(self.special.valid_tokens)]}
+        made = {"hidden": cond, "hidden_uncond": uncond, "logits": logits[list(self.special.valid_tokens)]}
         if token == self.special.frame:
-            self.null.append(embed)
+            self.uncond.append(embed)
             options = {"num_steps": self.num_steps, "cfg_scale": self.cfg_scale}
-            latent_norm = solve(model, cond[None], null[None], next(self.noise)[None], **options)[-1][0]
+            latent_norm = solve(model, cond[None], uncond[None], next(self.noise)[None], **options)[-1][0]
             self.latents.append(latent_norm / model.latent_scale - model.latent_bias)
             audio = model.acoustic.decode(torch.stack(self.latents)[None])
             semantic = model.semantic(audio)[0, -1]
@@ -104,7 +104,7 @@ class PlainLoop:
             self.fed.append(model.embed_frames(latent_norm, semantic))
         else:
             if token == self.special.start:
-                self.null = []
+                self.uncond = []
             if token == self.special.end:
                 self.latents = []
             self.fed.append(model.embed_tokens(torch.tensor(token)))

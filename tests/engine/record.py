@@ -76,10 +76,10 @@ def _parts(
         "norm3_in": 0.2 * randn(500),
     }
     audio = model.acoustic.decode(inputs["stage_latents"])
-    cond, null, noise = (inputs[f"sampler_{name}"] for name in ("pos_cond", "neg_cond", "noise"))
+    cond, uncond, noise = (inputs[f"sampler_{name}"] for name in ("pos_cond", "neg_cond", "noise"))
     fresh = inputs[f"sampler_sde_noise_{num_steps}"][:, :1]
     options = {"num_steps": num_steps, "cfg_scale": cfg_scale}
-    path = solve(model, cond, null, noise[:1], **options)
+    path = solve(model, cond, uncond, noise[:1], **options)
     x = inputs["norm3_in"]
     expected = {
         "head_out": model.head(inputs["head_x"], inputs["head_t"], inputs["head_cond"]),
@@ -89,7 +89,7 @@ def _parts(
         f"sampler_sigmas_{num_steps}": scheduler_of(num_steps).sigmas,
         f"sampler_trace_{num_steps}": torch.cat(path),
         f"sampler_out_{num_steps}": path[-1],
-        f"sampler_sde_out_{num_steps}": solve(model, cond, null, noise[:1], fresh, **options)[-1],
+        f"sampler_sde_out_{num_steps}": solve(model, cond, uncond, noise[:1], fresh, **options)[-1],
         "decode_offline": audio,
         "decode_stream": audio,
         "decode_stream3": audio,
@@ -156,7 +156,7 @@ def _run(
     named["step_embeds"] = torch.stack([step["embed"] for step in steps[:-1]])
     keys = {"pos_cond": "hidden", "latents": "latent_norm", "semantic": "semantic"}
     if cfg_scale != 1.0:
-        keys["neg_cond"] = "hidden_null"
+        keys["neg_cond"] = "hidden_uncond"
     named |= {name: torch.stack([frame[key] for frame in frames]) for name, key in keys.items()}
     expected = {f"main_{name}": tensor for name, tensor in named.items()} | {
         "main_acoustic_mean": mean,

@@ -77,10 +77,10 @@ def _go_on(state: GenerationState, count: int, guided: bool) -> list[Step]:
 
 def _error(got: list[Step], wanted: list[Step]) -> float:
     def numbers(step: Step) -> list[Tensor]:
-        null = [] if step.hidden_null is None else [step.hidden_null]
+        uncond = [] if step.hidden_uncond is None else [step.hidden_uncond]
         assert step.frame is not None
         frame = step.frame
-        return [step.hidden, step.logits, *null, frame.latent_norm, frame.semantic, frame.audio, step.embed]
+        return [step.hidden, step.logits, *uncond, frame.latent_norm, frame.semantic, frame.audio, step.embed]
 
     pairs = [
         pair for a, b in zip(got, wanted, strict=True) for pair in zip(numbers(a), numbers(b), strict=True)
@@ -93,7 +93,7 @@ def _error(got: list[Step], wanted: list[Step]) -> float:
 def test_speech_goes_on_as_if_never_interrupted(count: int, guided: bool) -> None:
     state, _ = _rebuilt(count, guided)
     assert (state.steps, state.frames) == (count, count)
-    assert state.null.length == (count if guided else 0)
+    assert state.uncond.length == (count if guided else 0)
     steps = _go_on(state, count, guided)
     assert _error(steps[:MORE], _whole(guided)[count : count + MORE]) < 2e-5
 
@@ -115,7 +115,7 @@ def test_frames_that_are_only_heard_fill_the_convolutions() -> None:
     state = GenerationState.new(model, seed=0)
     prefill_spoken(model, small_prompt(), state, late, guided=True, before=spoken.latent_norm[:50])
     whole, _ = _rebuilt(count)
-    assert state.null.length == 10
+    assert state.uncond.length == 10
     for got, wanted in zip(state.acoustic + state.semantic, whole.acoustic + whole.semantic, strict=True):
         torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-6)
 

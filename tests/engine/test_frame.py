@@ -94,7 +94,7 @@ def test_one_script_left_to_itself(cfg_scale: float, pool: type[_LivePool]) -> N
     assert torch.equal(left.generator.get_state(), right.generator.get_state())
     for name in ("steps", "frames", "finished"):
         assert getattr(left, name) == getattr(right, name)
-    assert (left.cond.length, left.null.length) == (right.cond.length, right.null.length)
+    assert (left.cond.length, left.uncond.length) == (right.cond.length, right.uncond.length)
     if pool.live:
         assert all(map(torch.equal, left.acoustic + left.semantic, right.acoustic + right.semantic))
 

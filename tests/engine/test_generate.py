@@ -50,7 +50,7 @@ def model() -> VibeVoiceModel:
 
 
 def _flat(step: Step) -> dict[str, Tensor]:
-    made = {name: getattr(step, name) for name in ("hidden", "hidden_null", "logits", "embed")}
+    made = {name: getattr(step, name) for name in ("hidden", "hidden_uncond", "logits", "embed")}
     if step.frame is not None:
         made |= vars(step.frame)
     return made
@@ -86,8 +86,8 @@ def test_each_number_is_that_of_a_loop_that_remembers_nothing(plan: list[int]) -
 def test_without_guidance_there_is_no_null_row(model: VibeVoiceModel) -> None:
     state = begun(model, small_prompt())
     steps = walk(model, [state], sampler_of(model, 1.0, STEPS), choose=forced([F, E, S, F, Z]))
-    assert all(step.hidden_null is None for step in steps)
-    assert state.null.capacity == 0
+    assert all(step.hidden_uncond is None for step in steps)
+    assert state.uncond.capacity == 0
     other = begun(model, small_prompt())
     guided = walk(model, [other], sampler_of(model, 1.5, STEPS), choose=forced([F, E, S, F, Z]))
     assert not torch.equal(audio_of(steps), audio_of(guided))
@@ -123,7 +123,10 @@ def test_four_scripts_at_once_equal_each_alone(model: VibeVoiceModel) -> None:
                 error = (tensor - _flat(other)[name]).norm() / tensor.norm()
                 assert error < 1e-4, f"row {row}: {name} is off by {error:.1e}"
         assert (states[row].steps, states[row].frames) == (state.steps, state.frames)
-        assert (states[row].cond.length, states[row].null.length) == (state.cond.length, state.null.length)
+        assert (states[row].cond.length, states[row].uncond.length) == (
+            state.cond.length,
+            state.uncond.length,
+        )
 
 
 @settings(max_examples=4)

@@ -156,7 +156,7 @@ def test_a_cache_moves_layer_by_layer() -> None:
         assert large > 1.9 * small
         layers = 2 * model.config.language.num_layers
         assert memory.peak - memory.live < 1.1 * small / layers
-        assert state.cond.capacity == state.null.capacity == frame.capacity
+        assert state.cond.capacity == state.uncond.capacity == frame.capacity
 
 
 def test_memory_is_followed() -> None:

@@ -53,10 +53,10 @@ def test_two_rows_take_what_the_formula_says(frames: int) -> None:
     read = state.cond.length
     assert read == len(prompt.ids) - 1
     _speak(state, frames)
-    assert (state.cond.length, state.null.length) == (read + frames, frames)
-    assert _within_growth(state.cond) and _within_growth(state.null)
+    assert (state.cond.length, state.uncond.length) == (read + frames, frames)
+    assert _within_growth(state.cond) and _within_growth(state.uncond)
     buffers = sum(tensor.numel() * 4 for tensor in state.acoustic + state.semantic)
-    live = (state.cond.length + state.null.length) * _position()
+    live = (state.cond.length + state.uncond.length) * _position()
     assert live <= state.nbytes() - buffers <= 1.25 * live + 2 * BLOCK * _position()
     assert buffers == memory_need(small_model(), torch.float32).codec
 
@@ -64,12 +64,12 @@ def test_two_rows_take_what_the_formula_says(frames: int) -> None:
 def test_a_null_row_that_begins_anew_holds_no_more_than_before() -> None:
     state = begun(prepared_model(), small_prompt())
     _speak(state, 300)
-    held = state.null.nbytes()
+    held = state.uncond.nbytes()
     _speak(state, 11, restart=0)
-    assert state.null.length == 10
-    assert state.null.nbytes() == held, "its room is used again"
+    assert state.uncond.length == 10
+    assert state.uncond.nbytes() == held, "its room is used again"
     _speak(state, 240)
-    assert state.null.nbytes() == held
+    assert state.uncond.nbytes() == held
 
 
 def test_a_saved_and_a_cloned_state_take_as_much() -> None:

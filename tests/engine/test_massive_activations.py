@@ -235,11 +235,11 @@ def test_the_diffusion_head(change: Change, condition: float) -> None:
         layer.register_forward_hook(lambda module, given, out: seen.append(float(out.abs().max())))
     for ffn in _ffns(wide):
         _overhear(ffn.down_proj.dense, seen)
-    cond, null = (3.0 * _noise(1, 48, seed=seed) for seed in (1, 2))
-    cond[0, 5], null[0, 5], noise = condition, condition, _noise(1, LATENT, seed=3)
-    wanted = sampler_of(wide)(cond, null, noise)
+    cond, uncond = (3.0 * _noise(1, 48, seed=seed) for seed in (1, 2))
+    cond[0, 5], uncond[0, 5], noise = condition, condition, _noise(1, LATENT, seed=3)
+    wanted = sampler_of(wide)(cond, uncond, noise)
     assert change.__name__ == "<lambda>" or max(seen) > LARGEST, "else nothing is tested"
-    _same(sampler_of(half)(cond.half(), null.half(), noise), wanted, "latent")
+    _same(sampler_of(half)(cond.half(), uncond.half(), noise), wanted, "latent")
 
 
 def _connector_norm(model: VibeVoiceModel) -> None:

@@ -108,7 +108,7 @@ class NativeRun:
     clears: bool = True
     logits: list[Tensor] = field(default_factory=list)
     hidden: list[Tensor] = field(default_factory=list)
-    hidden_null: list[Tensor] = field(default_factory=list)
+    hidden_uncond: list[Tensor] = field(default_factory=list)
     latents: list[Tensor] = field(default_factory=list)
     semantic: list[Tensor] = field(default_factory=list)
     caches: dict[str, Any] = field(default_factory=dict)
@@ -173,10 +173,10 @@ class NativeRun:
         wanted[:, self.plan[len(self.logits) - 1]] = 0.0
         return wanted
 
-    def _sampled(self, cond: Tensor, cond_null: Tensor, *rest: Any) -> Tensor:
-        latent = self._sample(cond, cond_null, *rest)
+    def _sampled(self, cond: Tensor, uncond: Tensor, *rest: Any) -> Tensor:
+        latent = self._sample(cond, uncond, *rest)
         self.hidden.append(cond[0].clone())
-        self.hidden_null.append(cond_null[0].clone())
+        self.hidden_uncond.append(uncond[0].clone())
         self.latents.append(latent[0, 0].clone())
         return latent
 
@@ -229,8 +229,8 @@ def differences(steps: Sequence[Step], run: NativeRun) -> dict[str, float]:
         "semantic": ([step.frame.semantic for step in frames], run.semantic),
         "audio": ([audio_of(steps)], [run.audio]),
     }
-    if all(step.hidden_null is not None for step in frames):
-        made["hidden_null"] = ([step.hidden_null for step in frames], run.hidden_null)
+    if all(step.hidden_uncond is not None for step in frames):
+        made["hidden_uncond"] = ([step.hidden_uncond for step in frames], run.hidden_uncond)
     return {name: relative(got, wanted) for name, (got, wanted) in made.items()}
 
 
@@ -259,7 +259,7 @@ def test_a_run_without_guidance_is_that_of_transformers(
     run = NativeRun(native, plan).run(prompt, cfg_scale=1.0, limit=len(plan))
     steps = speak(ours, prompt, plan, cfg_scale=1.0, limit=len(plan))
     apart = differences(steps, run)
-    assert "hidden_null" not in apart
+    assert "hidden_uncond" not in apart
     assert max(apart.values()) < TOLERANCE, apart
 
 

@@ -204,7 +204,7 @@ def test_a_split_model_speaks(tmp_path: Path, quantize: Quantize | None) -> None
         )
         assert len(made) == 3
         assert {step.frame.audio.device for step in made if step.frame is not None} == {one}
-        assert [keys.device for keys in state.null.keys] == [one, two, CPU, one]
+        assert [keys.device for keys in state.uncond.keys] == [one, two, CPU, one]
         broken = model.language_model.layers[1]
         broken.input_layernorm.weight = torch.nn.Parameter(torch.ones(48, device=one), requires_grad=False)
         with pytest.raises(RuntimeError, match="same device"):
@@ -263,6 +263,6 @@ def test_processors_get_bfloat16_only_where_it_is_fast(monkeypatch: pytest.Monke
 def test_states_are_where_the_model_is() -> None:
     model = prepared_model()
     state = begun(model, small_prompt())
-    tensors = [*state.cond.keys, *state.null.values, *state.acoustic, *state.semantic, state.pending]
+    tensors = [*state.cond.keys, *state.uncond.values, *state.acoustic, *state.semantic, state.pending]
     assert {tensor.device for tensor in tensors} == {CPU}
     assert state.generator.device == CPU

@@ -35,9 +35,9 @@ def test_every_step_is_that_of_diffusers(model: VibeVoiceModel, num_steps: int, 
     inputs = _inputs(rows=3, num_steps=num_steps)
     sampler = sampler_of(model, 1.7, num_steps, solver=solver)
     with torch.no_grad():
-        cond, null, noise, fresh = inputs
+        cond, uncond, noise, fresh = inputs
         stochastic = fresh if solver == SDE else None
-        wanted = solve(model, cond, null, noise, stochastic, num_steps=num_steps, cfg_scale=1.7)
+        wanted = solve(model, cond, uncond, noise, stochastic, num_steps=num_steps, cfg_scale=1.7)
         got = list(sampler.path(*inputs))
     assert len(got) == num_steps
     for ours, theirs in zip(got, wanted, strict=True):
@@ -87,32 +87,32 @@ def test_draws_are_what_the_solver_needs(model: VibeVoiceModel) -> None:
 
 @torch.no_grad()
 def test_a_single_step_shows_the_guidance_formula(model: VibeVoiceModel) -> None:
-    cond, null, noise, _ = _inputs()
+    cond, uncond, noise, _ = _inputs()
     (step,) = solver_steps(1, ODE)
     t = torch.full((2,), step.timestep)
     for scale in (1.5, 3.0, 10.0):
-        v, v_null = model.head(noise, t, cond), model.head(noise, t, null)
-        wanted = step.alpha * noise - step.sigma * (v_null + scale * (v - v_null))
-        torch.testing.assert_close(sampler_of(model, scale, 1)(cond, null, noise), wanted)
+        v, v_uncond = model.head(noise, t, cond), model.head(noise, t, uncond)
+        wanted = step.alpha * noise - step.sigma * (v_uncond + scale * (v - v_uncond))
+        torch.testing.assert_close(sampler_of(model, scale, 1)(cond, uncond, noise), wanted)
 
 
 @torch.no_grad()
 def test_without_guidance_the_null_condition_plays_no_part(model: VibeVoiceModel) -> None:
-    cond, null, noise, _ = _inputs(num_steps=5)
+    cond, uncond, noise, _ = _inputs(num_steps=5)
     sampler = sampler_of(model, 1.0, 5)
     assert not sampler.guided and sampler_of(model, 1.3, 5).guided
-    wanted = solve(model, cond, null, noise, num_steps=5, cfg_scale=1.0)[-1]
+    wanted = solve(model, cond, uncond, noise, num_steps=5, cfg_scale=1.0)[-1]
     torch.testing.assert_close(sampler(cond, None, noise), wanted, rtol=1e-5, atol=1e-5)
 
 
 @torch.no_grad()
 def test_rows_do_not_mix(model: VibeVoiceModel) -> None:
-    cond, null, noise, fresh = _inputs(rows=4, num_steps=5)
+    cond, uncond, noise, fresh = _inputs(rows=4, num_steps=5)
     sampler = sampler_of(model, 2.0, 5, solver=SDE)
-    together = sampler(cond, null, noise, fresh)
+    together = sampler(cond, uncond, noise, fresh)
     for row in range(4):
         part = slice(row, row + 1)
-        alone = sampler(cond[part], null[part], noise[part], fresh[:, part])
+        alone = sampler(cond[part], uncond[part], noise[part], fresh[:, part])
         torch.testing.assert_close(together[part], alone, rtol=1e-5, atol=1e-5)
 
 
@@ -130,8 +130,8 @@ def test_hoisted_conditioning_equals_the_plain_head(model: VibeVoiceModel) -> No
 def test_half_precision_keeps_the_models_dtype(model: VibeVoiceModel) -> None:
     model = small_model().to(torch.bfloat16)
     with torch.inference_mode():
-        cond, null, noise, _ = _inputs()
-        out = sampler_of(model)(cond.bfloat16(), null.bfloat16(), noise)
+        cond, uncond, noise, _ = _inputs()
+        out = sampler_of(model)(cond.bfloat16(), uncond.bfloat16(), noise)
     assert out.dtype == torch.bfloat16 and out.isfinite().all()
 
 

@@ -138,9 +138,9 @@ def test_an_end_token_forgets_the_sound_and_nothing_else(model: VibeVoiceModel) 
     state, sampler = begun(model, small_prompt()), sampler_of(model, CFG, 2)
     walk(model, [state], sampler, choose=forced([F, F, E]), stop=after(3))
     assert not any(buffer.any() for buffer in state.acoustic + state.semantic)
-    assert state.null.length == 2, "the null row is not reset"
+    assert state.uncond.length == 2, "the unconditional row is not reset"
     walk(model, [state], sampler, choose=forced([S]), stop=after(1))
-    assert state.null.length == 0
+    assert state.uncond.length == 0
     assert state.cond.length == len(small_prompt().ids) - 1 + 4
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 
 def cases(count: int) -> range:
-    """Numbers of the cases to try: `count`, times what VIBEVOICE_NB_FUZZ says (1 by default)."""
+    """Numbers of the cases to try: `count`, times VIBEVOICE_NB_FUZZ (1 by default)."""
     return range(max(1, round(count * float(os.environ.get("VIBEVOICE_NB_FUZZ", "1")))))
 
 

@@ -1,4 +1,4 @@
-"""Damaged audio files of every common format: read as far as they are sound, or refused in one sentence."""
+"""Damaged audio files of every common format: read up to the damage, or rejected with a clear error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vibevoice_nb.voices import load_voice
 RATE = 24_000
 SECONDS = 0.5
 LONGEST_CPU = 20.0
-"""Seconds of CPU that one small file may take; a file without end would take more."""
+"""Seconds of CPU that one small file may take; an endless file would take more."""
 
 _SOUNDFILE = {
     "wav": ("WAV", "PCM_16"),

@@ -1,4 +1,4 @@
-"""Damaged checkpoints: they load and speak, or are refused in one sentence, and neither takes long."""
+"""Damaged checkpoints: they load and generate, or are rejected with a clear error; both are fast."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from vibevoice_nb.model.loading.weights import build_model, list_tensors, read_c
 from vibevoice_nb.system.model_info import describe
 
 LONGEST_CPU = 20.0
-"""Seconds of CPU that one small checkpoint may take; one without end would take more."""
+"""Seconds of CPU that one small checkpoint may take; an endless one would take more."""
 
 Make = Callable[[np.random.Generator], Any]
 _VALUES: list[Make] = [
@@ -111,7 +111,7 @@ def _copy(source: Path, target: Path, name: str) -> Path:
 
 
 def _try(folder: Path, use: Callable[[], object], about: object) -> bool:
-    """Use a checkpoint; true if that went well. Any error but ours fails the test."""
+    """Use a checkpoint; true if it works. Any error that is not ours fails the test."""
     began = time.process_time()
     fine = False
     with warnings.catch_warnings():
@@ -137,7 +137,7 @@ def _speak(folder: Path) -> None:
 
 @pytest.mark.parametrize("layout", ["original", "native"])
 def test_config_values(layout: str, checkpoints: dict[str, Path], tmp_path: Path) -> None:
-    """Parsed and built, as `info` does; what passes is also loaded and speaks."""
+    """Parsed and built, as `info` does; what passes is also loaded and generates."""
     source = original_config() if layout == "original" else native_config()
     folder = _copy(checkpoints[layout], tmp_path / "copy", "config.json")
     tensors = list_tensors(checkpoints[layout])

@@ -1,4 +1,4 @@
-"""Damaged project folders: they open with every word and take, or say what is missing; all stays inside."""
+"""Damaged project folders: they open with every word and take, or report what is missing."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ DAMAGE: list[Callable[[Path, random.Random], None]] = [
 ]  # fmt: skip
 
 
-# What a person does with it
+# User actions
 
 
 def facts(project: Project) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def facts(project: Project) -> dict[str, Any]:
 
 
 def shown(project: Project) -> None:
-    """All that a page shows can be sent to it."""
+    """Everything a page shows can be serialized for it."""
     rows = [_row(member) for member in project.cast.values()]
     values = [
         turn_states(project, {}),
@@ -179,7 +179,7 @@ def shown(project: Project) -> None:
 
 
 def used(project: Project, voice: Any) -> None:
-    """Do what writes to each kind of file; only errors of ours may come."""
+    """Call everything that writes to each kind of file; only our errors may be raised."""
     steps: list[Callable[[], Any]] = [
         lambda: project.unfinished,
         lambda: project.timeline().read(0, 10**6),
@@ -261,7 +261,7 @@ def test_damaged_projects(sound: Path, tmp_path: Path) -> None:
 def check_nothing_lost(
     project: Project, said: list[str], original: dict[str, Any], audio: dict[str, Any], values_changed: bool
 ) -> None:
-    """What was there is there, or a warning has said that it isn't."""
+    """Everything that was there is still there, or a warning has reported it."""
     now = facts(project)
     if not said:
         assert now["text"] == original["text"]
@@ -278,6 +278,6 @@ def check_nothing_lost(
             take = project.take(take_id)
             heard = take.audio
         except VibeVoiceError:
-            assert said or take_id in project.store.takes  # an error when it is heard is said, too
+            assert said or take_id in project.store.takes  # an error during playback is a report, too
         else:
             assert said or np.array_equal(heard, audio[take_id])

@@ -1,4 +1,4 @@
-"""Scripts made of everything people paste: no exception, no word lost, no long wait."""
+"""Scripts assembled from everything people paste: no exception, no lost word, linear time."""
 
 from __future__ import annotations
 

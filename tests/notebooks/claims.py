@@ -137,7 +137,7 @@ assert len(project.takes.of(swim.id)) == 2, "both takes are kept"
 assert [turn.state for turn in project.turns] == ["spoken"] * 6
 """,
         "05-20": """
-assert all(row["has read"] <= row["could read"] for row in rows)
+assert all(row["turns read"] <= row["turns before"] for row in rows)
 assert engine.defaults.context_seconds == 2.0, "two seconds at most"
 assert engine.defaults.passage_seconds == 8.0, "passages of about eight seconds"
 """,

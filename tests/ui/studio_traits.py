@@ -1,4 +1,4 @@
-"""A room in the middle of its work, as the kernel would describe it: six turns, two speakers, some takes."""
+"""Traits of a Studio in use, as the kernel would send them: six turns, two speakers, several takes."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def studio_traits(**more: Any) -> dict[str, Any]:
 
 
 def speech_like(start: int, count: int) -> np.ndarray:
-    """Syllables at their place, as int16: a tone under a slow envelope."""
+    """Return syllables as int16: a tone with a slow envelope."""
     at = np.arange(start, start + count) / SAMPLE_RATE
     envelope = np.clip(np.sin(2 * np.pi * 2.1 * at) + 0.3 * np.sin(2 * np.pi * 0.43 * at), 0, 1)
     return (9000 * envelope * np.sin(2 * np.pi * 180 * at)).astype(np.int16)
@@ -229,7 +229,7 @@ SOUND: Mapping[str, Any] = {
     "spectrogram": _spectrogram,
     "describe": _describe,
 }
-"""What answers for every source."""
+"""Replies to the calls for audio, the same for every source."""
 
 
 def sweep_traits() -> dict[str, Any]:

@@ -26,7 +26,7 @@ def click_line(mounted: Any, number: int) -> None:
     mounted.page.locator(".cm-line").nth(number - 1).click()
 
 
-def test_typing_reaches_the_kernel_and_comes_back_as_turns(mount: Mount) -> None:
+def test_typing_reaches_the_kernel_and_updates_the_turns(mount: Mount) -> None:
     editor = ScriptEditor(SCRIPT, cast=["Anna", "Ben"])
     mounted = mount(editor)
     click_line(mounted, 2)
@@ -122,7 +122,7 @@ def test_two_views_of_one_editor_show_the_same(mount: Mount) -> None:
     )
 
 
-def test_a_paste_from_a_document_is_tidied_and_can_be_undone(mount: Mount) -> None:
+def test_a_paste_from_a_document_is_cleaned_up_and_can_be_undone(mount: Mount) -> None:
     editor = ScriptEditor("", cast=["Anna", "Ben"])
     mounted = mount(editor)
     click_line(mounted, 1)
@@ -159,7 +159,7 @@ def test_in_a_shadow_root_it_looks_and_works_the_same(mount: Mount) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_speaker_can_be_read_in_both_themes(mount: Mount, theme: str) -> None:
+def test_every_speaker_color_is_readable_in_both_themes(mount: Mount, theme: str) -> None:
     speakers = [{"label": f"Voice {k}", "color": color, "voice": None} for k, color in enumerate(PALETTE)]
     script = "\n".join(f"{speaker['label']}: Hello. [pause]" for speaker in speakers) + "\n# a comment"
     mounted = mount("editor", traits={"script": script, "speakers": speakers}, theme=theme)

@@ -53,7 +53,7 @@ def test_a_script_of_nothing_cannot_be_generated(studio: Callable[..., Any]) -> 
     )
 
 
-def test_a_take_of_odd_length_says_so(studio: Callable[..., Any]) -> None:
+def test_a_take_of_unusual_duration_is_marked(studio: Callable[..., Any]) -> None:
     turns, takes = turns_and_takes()
     first = turns[0]["takes"][0]
     takes[first] = {**takes[first], "odd_length": "long"}
@@ -80,7 +80,7 @@ def test_the_cast_names_the_voice_that_is_used_instead(studio: Callable[..., Any
 FOLLOWS = {"follows_voices": True, "languages": [], "sentences": []}
 
 
-def test_the_recorder_says_it_too(studio: Callable[..., Any]) -> None:
+def test_the_recorder_warns_too(studio: Callable[..., Any]) -> None:
     page = studio(model_limits=NANO).page
     page.get_by_role("button", name="Record").first.click()
     page.get_by_text(
@@ -99,6 +99,6 @@ def test_the_model_tab_lists_the_limits(studio: Callable[..., Any]) -> None:
     limits.wait_for(state="hidden")
 
 
-def test_the_traits_of_these_tests_are_the_kernels() -> None:
+def test_the_traits_of_these_tests_match_the_kernels() -> None:
     assert set(studio_traits()["model_limits"]) <= set(NANO)
     assert NANO["sentences"]

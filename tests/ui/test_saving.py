@@ -1,4 +1,4 @@
-"""A project that can't be saved: what the page says, and the ways on."""
+"""A project that cannot be saved: the message, and the actions it offers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_project_whose_folder_is_gone(studio: Callable[..., Any], theme: str) 
     page.get_by_text("Not saved").wait_for(state="hidden")
 
 
-def test_a_generation_without_its_folder_says_so_once(studio: Callable[..., Any]) -> None:
+def test_a_generation_without_its_folder_is_reported_once(studio: Callable[..., Any]) -> None:
     def gone(**_: Any) -> Any:
         mounted.set(project_state={**GONE, "unsaved": False})
         raise ProjectError(GONE["problem"], "the project's folder", "recreate it here (project.recreate())")
@@ -60,7 +60,7 @@ def test_a_generation_without_its_folder_says_so_once(studio: Callable[..., Any]
 def test_a_copy_elsewhere(studio: Callable[..., Any]) -> None:
     def taken(path: str, **_: Any) -> Any:
         if path == "episode-copy":
-            raise ProjectError(f"{path}, which is there", "a new name", "choose another name")
+            raise ProjectError(f"{path} already exists", "a new name", "choose another name")
         return {}
 
     mounted = studio(methods={"save_copy": taken}, project_state=GONE)
@@ -69,7 +69,7 @@ def test_a_copy_elsewhere(studio: Callable[..., Any]) -> None:
     path = page.get_by_label("Folder for the copy")
     assert path.input_value() == "episode-copy" and path.evaluate("one => one === document.activeElement")
     page.get_by_role("button", name="Save copy", exact=True).click()
-    page.get_by_text("which is there").wait_for()
+    page.get_by_text("already exists").wait_for()
     path.fill("elsewhere/episode 😀")
     path.press("Enter")
     mounted.until(lambda: len(asked(mounted, "save_copy")) == 2)

@@ -1,4 +1,4 @@
-"""The studio as a whole in a browser: for everybody, at any width, from the keys, however long the script."""
+"""The whole Studio in a browser: accessibility, widths, keyboard, long scripts."""
 
 from __future__ import annotations
 

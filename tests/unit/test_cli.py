@@ -111,7 +111,7 @@ def test_defaults_are_said_plainly_and_nobody_shares_a_voice(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built_in = {name: bench.voice for name in ("Una", "Duo", "Tria")}
-    for module in ("vibevoice_nb.voices.resolve", "vibevoice_nb.cli.requests"):
+    for module in ("vibevoice_nb.voices.resolve", "vibevoice_nb.voices.casting"):
         monkeypatch.setattr(f"{module}.builtin_voices", lambda: built_in)
     assert voices_module.resolve_voice("duo").name == "Duo"
     result = bench.speak("--voice", "1=Duo")

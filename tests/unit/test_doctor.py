@@ -308,9 +308,9 @@ def test_memory_is_what_a_generation_holds(tmp_path: Path) -> None:
     need = memory_need(model, torch.float32)
     state = GenerationState.new(model, seed=0)
     assert need.codec == sum(b.numel() * 4 for b in state.acoustic + state.semantic)
-    for cache in (state.cond, state.null):
+    for cache in (state.cond, state.uncond):
         cache.grow(450)  # a minute of frames
-    assert need.cache_per_minute == state.cond.nbytes() + state.null.nbytes()
+    assert need.cache_per_minute == state.cond.nbytes() + state.uncond.nbytes()
     on_gpu = [memory_need(model, dtype, device="cuda").weights for dtype in (torch.float32, torch.bfloat16)]
     assert on_gpu[0] == 2 * on_gpu[1]
 

@@ -419,7 +419,7 @@ FAULTS: dict[str, tuple[str, BaseException]] = {
         "vibevoice_nb.engine.run.SpeechRun._keep",
         RuntimeError("CUDA error: unspecified launch failure"),
     ),
-    "interrupt": ("vibevoice_nb.project.jobs.generation.Generation._hear", KeyboardInterrupt()),
+    "interrupt": ("vibevoice_nb.project.jobs.generation.Generation._on_audio", KeyboardInterrupt()),
 }
 
 

@@ -314,7 +314,7 @@ def test_a_deleted_folder_is_named_and_recreated(path: Path) -> None:
     with Project.open(path) as again:
         assert again.script_text == SCRIPT and not again.missing()
         assert again.cast["Anna"].voice.sha256 == cast["Anna"].voice.sha256
-        with pytest.raises(ProjectError, match="which is there"):
+        with pytest.raises(ProjectError, match="already exists"):
             again.recreate()
 
 
@@ -328,7 +328,7 @@ def test_a_copy_has_everything(path: Path, tmp_path: Path) -> None:
             assert copy.cast["Anna"].voice.sha256 == project.cast["Anna"].voice.sha256
             copy.undo()
             assert copy.turns[0].takes == (take,) and not project.turns[0].takes
-        with pytest.raises(ProjectError, match="which is there"):
+        with pytest.raises(ProjectError, match="already exists"):
             project.save_copy(tmp_path / "copy")
 
 

@@ -45,7 +45,7 @@ def test_a_damaged_state_gives_way_to_the_one_before(path: Path, rubbish: bytes)
         project.settings["seed"] = 1
         project.settings["seed"] = 2
     (path / "project.json").write_bytes(rubbish)
-    with pytest.warns(UserWarning, match=r"project\.json.*the state before is taken"):
+    with pytest.warns(UserWarning, match=r"project\.json.*the previous state was recovered"):
         again = Project.open(path)
     with again:
         assert again.settings["seed"] == 1 and again.turns == before
@@ -200,16 +200,16 @@ def test_hostile_names_are_refused(path: Path, key: str, value: Any) -> None:
 def test_pipes_and_giants_are_refused(path: Path) -> None:
     (path / "script.txt").unlink()
     os.mkfifo(path / "script.txt")
-    with pytest.raises(ProjectError, match="plain file"):
+    with pytest.raises(ProjectError, match="regular file"):
         Project.open(path)
     (path / "script.txt").unlink()
     (path / "script.txt").write_bytes(b"a" * 5_000_000)
-    with pytest.raises(ProjectError, match="more than"):
+    with pytest.raises(ProjectError, match="larger than"):
         Project.open(path)
 
 
 def test_where_a_project_can_be(tmp_path: Path, path: Path) -> None:
-    with pytest.raises(ProjectError, match="which is there"):
+    with pytest.raises(ProjectError, match="already exists"):
         Project.create(path)
     with pytest.raises(ProjectError, match="no such folder"):
         Project.open(tmp_path / "nothing")

@@ -176,7 +176,7 @@ def test_the_command_line_reports_lines_and_refuses_what_is_nothing(bench: Any) 
 def test_the_command_line_reports_recordings_that_are_not_followed(bench: Any) -> None:
     result = bench.run(*NANO, bench.script, "--voice", f"1={bench.voice}", "--out", "talk.wav", "--json")
     assert result.exit_code == 0
-    assert "nano cannot follow the recording hum; Speaker 1 speaks with the built-in voice Ada" in flat(
+    assert "nano cannot follow the recording 'hum': Speaker 1 speaks with the built-in voice Ada" in flat(
         result
     )
     summary = json.loads(result.stdout.strip().splitlines()[-1])

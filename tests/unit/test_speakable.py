@@ -10,13 +10,14 @@ import pytest
 
 from vibevoice_nb import ScriptError, parse_script
 from vibevoice_nb.engine.defaults import PUBLISHED, known_settings, model_settings
-from vibevoice_nb.engine.model_limits import ModelLimits, stand_ins
+from vibevoice_nb.engine.model_limits import ModelLimits
 from vibevoice_nb.errors import CheckpointError
 from vibevoice_nb.script import Turn
 from vibevoice_nb.script.frontends import FRONTENDS, PLAIN_TEXT
 from vibevoice_nb.script.passages import cut
 from vibevoice_nb.script.speakable import check_script, speakable
 from vibevoice_nb.voices import Voice, resolve_voice
+from vibevoice_nb.voices.casting import stand_ins
 
 ENGLISH = FRONTENDS["english_phonemes"]
 NOTHING = [

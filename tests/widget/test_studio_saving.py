@@ -162,7 +162,7 @@ def test_a_copy_is_saved_elsewhere_and_worked_on(studio: Studio, tmp_path: Path)
     from_page(studio, script=EDITED)
     page = FakePage(studio)
     Project.create(tmp_path / "taken").close()
-    assert "which is there" in page.call("save_copy", path=str(tmp_path / "taken"))["got"]
+    assert "already exists" in page.call("save_copy", path=str(tmp_path / "taken"))["got"]
     answer = page.call("save_copy", path=str(tmp_path / "elsewhere" / "copy"))
     assert (
         answer["kind"] == "reply"

@@ -104,7 +104,9 @@ def of_side(side: OurSide, tokens: int) -> Times:
     frame = side.special.valid_tokens.index(side.special.frame)
     sink = FirstSound(side.meter)
     # In a graph the frame selects the token itself.
-    options: dict[str, Any] = {"frames": side.pool} if side.pool else {"choose": lambda row, logits: frame}
+    options: dict[str, Any] = (
+        {"graph_pool": side.pool} if side.pool else {"choose": lambda row, logits: frame}
+    )
 
     def generation(asked: Asked) -> tuple[float, float]:
         sink.start()

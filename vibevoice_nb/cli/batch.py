@@ -23,8 +23,9 @@ from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.script.speakable import ScriptWarning
 
 if TYPE_CHECKING:
-    from vibevoice_nb.engine.engine import Engine, Voices
+    from vibevoice_nb.engine.engine import Engine
     from vibevoice_nb.engine.speech import Speech
+    from vibevoice_nb.voices.casting import Voices
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,13 @@ from pathlib import Path
 
 from vibevoice_nb.audio.io import check_audio_target
 from vibevoice_nb.engine.defaults import known_settings
-from vibevoice_nb.engine.model_limits import stand_ins
-from vibevoice_nb.errors import AudioError, OptionError, ScriptError, VibeVoiceError, VoiceError
+from vibevoice_nb.errors import AudioError, OptionError, ScriptError, VibeVoiceError
 from vibevoice_nb.model.loading.checkpoint import NANO
 from vibevoice_nb.script import Script, load_script, parse_script
 from vibevoice_nb.script.lines import name_key, speaker_number
 from vibevoice_nb.script.speakable import check_script, speakable
 from vibevoice_nb.script.turns import Diagnostic, label_of
-from vibevoice_nb.voices.builtin import builtin_voices
+from vibevoice_nb.voices.casting import cast_voices, stand_in_message, stand_ins
 from vibevoice_nb.voices.resolve import resolve_voice
 from vibevoice_nb.voices.voice import Voice
 
@@ -122,21 +121,12 @@ class Planner:
         labels = {turn.label: turn.speaker_index for turn in script.turns}
         chosen = {label: spec for label in labels if (spec := self._spec(label)) is not None}
         self.matched.update(map(name_key, chosen))
-        cast = {label: self.voice(spec) for label, spec in chosen.items()}
-        names = [voice.name for voice in cast.values()]
-        for label, index in sorted(labels.items(), key=lambda item: item[1]):
-            if label not in cast:
-                cast[label] = self.voice(default_voice(label, index, names))
-                names.append(cast[label].name)
+        cast = cast_voices(labels, chosen, fill=True, resolve=self.voice)
         target = check_audio_target(target, force=self.force)
-        ordered = {label: cast[label] for label in sorted(cast, key=labels.__getitem__)}
         if not settings.limits.follows_voices:
-            for label, voice in stand_ins(ordered).items():
-                self.warn(
-                    f"{source}: {self.model} cannot follow the recording {ordered[label].name}; {label} "
-                    f"speaks with the built-in voice {voice.name}"
-                )
-        return SpeechRequest(source, script, ordered, frozenset(chosen), target)
+            for label, voice in stand_ins(cast).items():
+                self.warn(f"{source}: {stand_in_message(self.model, label, cast[label], voice)}")
+        return SpeechRequest(source, script, cast, frozenset(chosen), target)
 
     def _report(
         self, source: str, diagnostics: Iterable[Diagnostic], raised: Sequence[Diagnostic] = ()
@@ -220,6 +210,9 @@ def read_script(source: str, wanted: Sequence[str]) -> Script:
     named = [label for label in wanted if speaker_number(label) is None]
     if not named:
         return first
+    script = read([], named)
+    if not script.errors and {*map(name_key, named)} <= {name_key(turn.label) for turn in script.turns}:
+        return script
     if first.errors:  # usually because not every line begins with a name; the names are given
         return read(named)
     spelt = {name_key(name): name for name in named}
@@ -235,25 +228,6 @@ def read_script(source: str, wanted: Sequence[str]) -> Script:
     misspelt = {keys[key] for name in silent for key in difflib.get_close_matches(name, keys)}
     # Others would turn the script's own names into errors; unused voices are checked later.
     return read([*(name for name in shown if name not in misspelt), *more]) if misspelt else first
-
-
-def default_voice(label: str, index: int, taken: Sequence[str]) -> str:
-    """Return the built-in voice for a speaker's position, or the next unused one.
-
-    Raises
-    ------
-    VoiceError
-        If none is left.
-    """
-    names = list(builtin_voices())
-    for name in names[index:] + names[:index]:
-        if name not in taken:
-            return name
-    raise VoiceError(
-        f"no voice for {label}, and all built-in voices are in use",
-        "a voice for every speaker",
-        f'give one with --voice "{label}=FILE"',
-    )
 
 
 def choose_targets(sources: Sequence[str], output: Path | None, folder: Path | None) -> list[Path]:
@@ -329,10 +303,10 @@ def plan(
     return requests, rejections
 
 
-def _reader(source: str) -> Callable[[Sequence[str]], Script]:
-    """Return a function that reads the script with a given cast, any number of times."""
+def _reader(source: str) -> Callable[..., Script]:
+    """Return a function that parses the script with a cast or known names, as often as needed."""
     if source != STDIN:
-        return lambda cast: load_script(source, cast=cast)
+        return lambda cast, known=(): load_script(source, cast=cast, known=known)
     data = sys.stdin.buffer.read(_MAX_STDIN_BYTES + 1)
     if len(data) > _MAX_STDIN_BYTES:
         raise ScriptError(
@@ -342,4 +316,4 @@ def _reader(source: str) -> Callable[[Sequence[str]], Script]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ScriptError(f"stdin: {error}", "text in UTF-8", "save it with the encoding UTF-8") from error
-    return lambda cast: parse_script(text, cast=cast)
+    return lambda cast, known=(): parse_script(text, cast=cast, known=known)

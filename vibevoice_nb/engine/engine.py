@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..audio.sinks import MemorySink, Sink
-from ..errors import OptionError, ScriptError, VoiceError
+from ..errors import OptionError
 from ..model.generation.prompt_cache import PromptCache
 from ..model.kernels.quantized import Quantize
 from ..model.loading.checkpoint import NANO
@@ -22,24 +22,20 @@ from ..model.prompt import Prompt
 from ..model.tokenizer import Tokenizer
 from ..model.vibevoice import VibeVoiceModel
 from ..progress import progress_bar
-from ..ranges import GENERATION, shown
+from ..ranges import GENERATION
 from ..script import Diagnostic, Script, Turn, parse_script
 from ..script.frontends import Frontend
 from ..script.speakable import ScriptWarning, check_script, speakable
-from ..voices.builtin import builtin_voices
-from ..voices.resolve import resolve_voice
+from ..voices.casting import Voices, cast_voices, stand_in_message, stand_ins
 from ..voices.voice import Voice
 from .loaded_model import LoadedModel
-from .model_limits import ModelLimits, VoiceWarning, stand_ins
+from .model_limits import ModelLimits, VoiceWarning
 from .options import GenerationOptions, GenerationSettings, Progress
 from .run import Cancelled, Report, SpeechRun, fill_sinks
 from .speech import Speech
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-VoiceSpec = str | Path | Voice | NDArray[np.float32]
-Voices = Mapping[int | str, VoiceSpec] | Sequence[VoiceSpec] | VoiceSpec
 
 
 class Engine:
@@ -341,67 +337,14 @@ class Engine:
         labels = {turn.speaker_index: turn.label for turn in whole.turns}
         for index, voice in followed.items():
             if voice is not cast[index]:
-                warnings.warn(
-                    f"{self.name} cannot follow the recording {cast[index].name!r}: {labels[index]} speaks "
-                    f"with the built-in voice {voice.name}",
-                    VoiceWarning,
-                    stacklevel=4,
-                )
+                message = stand_in_message(self.name, labels[index], cast[index], voice)
+                warnings.warn(message, VoiceWarning, stacklevel=4)
         run = SpeechRun.whole(self.loaded, spoken.turns, followed, options, pauses=True)
         return _Request(run, {labels[index]: voice.name for index, voice in followed.items()}, diagnostics)
 
     def _cast(self, script: Script, voices: Voices | None) -> dict[int, Voice]:
-        """Return each speaker's voice; a mismatch of voices and speakers is an error."""
-        speakers = {turn.speaker_index: turn for turn in script.turns}
-        if voices is None:
-            return {index: resolve_voice(list(builtin_voices())[index]) for index in speakers}
-        if isinstance(voices, (str, Path, Voice, np.ndarray)):
-            voices = [voices]
-        if isinstance(voices, Mapping):
-            wanted = {str(key).strip().casefold(): spec for key, spec in voices.items()}
-            if len(wanted) < len(voices):
-                raise ScriptError(
-                    f"two voices for one speaker among {shown(list(voices))}",
-                    "one voice for each speaker",
-                    "drop one of them",
-                )
-            cast = {}
-            for index, turn in speakers.items():
-                names = (str(turn.speaker), turn.label)
-                found = [wanted.pop(name.casefold()) for name in names if name.casefold() in wanted]
-                if len(found) > 1:
-                    raise ScriptError(
-                        f"two voices for {turn.label}", "one voice for each speaker", "drop one of them"
-                    )
-                if found:
-                    cast[index] = resolve_voice(found[0])
-            if wanted:
-                raise ScriptError(
-                    f"a voice for {', '.join(wanted)}, who says nothing in the script",
-                    f"voices for {', '.join(turn.label for turn in speakers.values())}",
-                    "correct the speaker's name",
-                )
-        elif not _is_list(voices):
-            raise VoiceError(
-                f"voices of type {type(voices).__name__}",
-                "a voice, a list of voices, or a dictionary from speakers to voices",
-                'write voices={"Speaker 1": "Ada"}, for example',
-            )
-        else:
-            order = sorted(speakers)
-            if len(voices) != len(order):
-                raise ScriptError(
-                    f"{len(voices)} voices for {len(order)} speakers",
-                    "one voice per speaker",
-                    "add or drop voices",
-                )
-            cast = {index: resolve_voice(spec) for index, spec in zip(order, voices, strict=True)}
-        silent = [turn.label for index, turn in speakers.items() if index not in cast]
-        if voices and silent:
-            raise ScriptError(
-                f"no voice for {', '.join(silent)}", "a voice for every speaker", "give each of them a voice"
-            )
-        return cast
+        indices = {turn.label: turn.speaker_index for turn in script.turns}
+        return {indices[label]: voice for label, voice in cast_voices(indices, voices).items()}
 
 
 @dataclass(frozen=True)

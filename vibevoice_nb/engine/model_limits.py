@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar
-
-from ..voices.builtin import builtin_voices
-from ..voices.resolve import resolve_voice
-from ..voices.voice import Voice
 
 
 class VoiceWarning(UserWarning):
@@ -109,44 +104,3 @@ class ModelLimits:
         if cut_off is not None and self.odd_length(*cut_off) == "long":
             found.append("long")
         return next((odd for odd in found if odd), "")
-
-
-def stand_ins(cast: Mapping[_Key, Voice]) -> dict[_Key, Voice]:
-    """Find built-in voices for the recordings of a cast, for a model that cannot follow them.
-
-    Each speaker gets the built-in voice of their place, or the next one that nobody else has.
-
-    Parameters
-    ----------
-    cast : mapping from speaker to Voice
-
-    Returns
-    -------
-    dict
-        Only the speakers whose voice is replaced.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> hum = Voice("hum", np.zeros(48000, np.float32), "array")
-    >>> {index: voice.name for index, voice in stand_ins({0: _built_in("Ada"), 1: hum, 2: hum}).items()}
-    {1: 'Ruben', 2: 'Alasdair'}
-    """
-    names = list(builtin_voices())
-    own = {_built_in(name).sha256: name for name in names}
-    taken = [own[voice.sha256] for voice in cast.values() if voice.sha256 in own]
-    found: dict[_Key, Voice] = {}
-    for place, (speaker, voice) in enumerate(cast.items()):
-        if voice.source == "built-in" or voice.sha256 in own:
-            continue
-        first = place % len(names)
-        order: list[str] = names[first:] + names[:first]
-        chosen = next((name for name in order if name not in taken), order[0])
-        taken.append(chosen)
-        found[speaker] = _built_in(chosen)
-    return found
-
-
-@functools.cache
-def _built_in(name: str) -> Voice:
-    return resolve_voice(name)

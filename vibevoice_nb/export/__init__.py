@@ -1,4 +1,4 @@
-"""A finished episode: audio files with what made them inside, stems, subtitles, chapters, loudness.
+"""Export of an episode: audio files with their manifest, stems, subtitles, chapters and loudness.
 
-Nothing here knows of the model or the project: a take is whatever has samples and turns.
+Independent of the model and the project: a take is any object with samples and turns.
 """

@@ -1,7 +1,7 @@
 """Export a take: whole, turn by turn or one stem per speaker, with subtitles, chapters and a manifest.
 
-Everything goes from the take to the encoders in blocks of ten seconds, so 90 minutes need no more memory than
-one: a block, its gains, and what the encoders hold (one for the whole, one at a time for turns, one per
+Audio goes from the take to the encoders in blocks of ten seconds, so 90 minutes need no more memory than one:
+a block, its gains, and the buffers of the encoders (one for the whole, one at a time for turns, one per
 speaker for stems). Files are written under temporary names and get their own when all are complete; an export
 that is cancelled or fails leaves nothing.
 """
@@ -40,13 +40,12 @@ _SUBTITLES: Mapping[str, Callable[[Iterable[writers.SpokenTurn]], str]] = {
     "srt": writers.to_srt,
     "vtt": writers.to_vtt,
 }
-_MAX_EMBEDDED = (
-    1 << 19
-)  # bytes of manifest inside a file; beyond it, the lists are only in the file beside it
+_MAX_EMBEDDED = 1 << 19
+"""Most bytes of a manifest inside a file; of a longer one, the lists are only in the file beside it."""
 
 
 class Exportable(Readable, Protocol):
-    """What is exported: a `Take`, or anything like it."""
+    """Audio to export: a `Take`, or a similar object."""
 
     @property
     def name(self) -> str: ...
@@ -74,51 +73,51 @@ def export_take(
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> list[Path]:
-    """Write a take as audio files, with what belongs to them.
+    """Export a take as audio files, with subtitles, chapters and a manifest.
 
     Parameters
     ----------
     take : Take
     target : path
-        A file for the whole; a folder for turns and stems, made when it isn't there.
+        A file for the whole; a folder for turns and stems, created if it doesn't exist.
     format : {"wav", "flac", "mp3", "opus", "m4a"}, optional
-        By default what the file's suffix says; WAV in a folder.
+        By default that of the file's suffix; WAV in a folder.
     parts : {"whole", "turns", "stems"}
-        One file; one for each turn (`001-Ada.wav`); or one for each speaker, as long as the whole, which
-        together are the whole (`1-Ada.wav`).
+        One file; one per turn (`001-Ada.wav`); or one per speaker (`1-Ada.wav`), each as long as the whole,
+        which add up to the whole.
     loudness : float, optional
         In LUFS, such as -16 or -14. Measured on the whole; every part gets the same gain.
     true_peak_db : float
-        Where the limiter holds the peaks, when there is a loudness to reach.
+        Limit of the true peak in dBTP, applied with `loudness`.
     subtitles : sequence of {"srt", "vtt"}
-        Beside the audio; with turns, one for each.
+        Written beside the audio; with `parts="turns"`, one per turn.
     chapters : bool
-        Inside the audio, where the format has a place for them, and as a JSON file beside it. Not for turns.
+        Write chapter marks into the audio, if the format has them, and a JSON file beside it. Not for turns.
     manifest : bool
-        Whether a JSON file beside the audio says how all this was made. Inside the audio it always is.
+        Write the manifest as a JSON file beside the audio. The audio file always contains it.
     bitrate : int, optional
         In bits per second, for MP3, Opus and M4A.
     force : bool
-        Whether existing files may be replaced.
+        Replace existing files.
     progress : callable, optional
-        Told how much is done, from 0 to 1.
+        Called with the fraction completed, from 0 to 1.
     cancelled : callable, optional
-        Asked every ten seconds of audio; when it says True, the export ends and leaves nothing.
+        Called every ten seconds of audio; if it returns True, the export ends and leaves nothing.
 
     Returns
     -------
     list of Path
-        The files that are there now, the audio first.
+        The files, audio first.
 
     Raises
     ------
     AudioError
-        For a take without audio or, for parts, without turns; a target that can't be written or exists; a
-        disk that is full.
+        If the take has no audio or, for parts, no turns; if the target can't be written or exists; if the
+        disk is full.
     OptionError
-        For an option that doesn't exist or doesn't go with the others.
+        If an option is invalid, or incompatible with another.
     concurrent.futures.CancelledError
-        When `cancelled` said so.
+        If `cancelled` returned True.
 
     Examples
     --------
@@ -135,18 +134,18 @@ def export_take(
     options = _Options(parts, loudness, true_peak_db, tuple(subtitles), chapters, manifest, bitrate)
     options.check()
     if not take.samples:
-        raise AudioError("a take without audio", "at least one frame", "generate it first")
+        raise AudioError("the take has no audio", "at least one frame of audio", "generate it first")
     if take.sample_rate != SAMPLE_RATE:
         raise AudioError(
-            f"a take at {take.sample_rate} Hz",
+            f"the take has a sampling rate of {take.sample_rate} Hz",
             f"{SAMPLE_RATE} Hz",
-            "read_audio resamples",
+            "resample it with read_audio",
         )
     passes = 1 if loudness is None else 2 + CORRECTIONS
-    pace = _Pace(take.samples, passes, progress, cancelled)
+    work = _Progress(take.samples, passes, progress, cancelled)
     export = _Export(take, Path(target), format or _format_of(Path(target), parts), options)
     with FileGroup(export.folder, make_folder=parts != "whole", force=force) as files:
-        export.write(files, pace)
+        export.write(files, work)
     return files.published
 
 
@@ -163,31 +162,33 @@ class _Options:
     def check(self) -> None:
         if self.parts not in get_args(Parts):
             known = ", ".join(get_args(Parts))
-            raise OptionError(f"parts={self.parts!r}", f"one of {known}", "choose one of them")
+            raise OptionError(f"parts={self.parts!r}", f"one of {known}", "choose one of these")
         for kind in self.subtitles:
             if kind not in _SUBTITLES:
                 known = ", ".join(_SUBTITLES)
-                raise OptionError(f"subtitles={kind!r}", f"one or more of {known}", "choose among them")
+                raise OptionError(f"subtitles={kind!r}", f"one or more of {known}", "choose from these")
         if self.chapters and self.parts == "turns":
-            raise OptionError("chapters of single turns", "chapters of a whole", "leave chapters out")
+            raise OptionError(
+                "chapters with parts='turns'", "chapters of a whole episode", "leave out chapters"
+            )
 
 
 class _Export:
-    """One export: which files there will be, and what goes into them."""
+    """One export: its files and their content."""
 
     def __init__(self, take: Exportable, target: Path, format: Format, options: _Options) -> None:
         self.take, self.format, self.options, self.spec = take, format, options, format_spec(format)
         whole = options.parts == "whole"
         self.folder = target.parent if whole else target
         self.tracks = _tracks(take, target, options.parts)
-        # The whole keeps the name it was given, so that one with the wrong suffix is refused.
+        # The name given is kept, so that a wrong suffix is refused.
         self.names = [target.name if whole else track.stem + self.spec.suffix for track in self.tracks]
         self.beside = target.stem if whole else safe_name(take.name) or "episode"
         self.manifest_name = f"{target.name}.json" if whole else "manifest.json"
         self.chapters = writers.chapters(take.turns, take.samples) if options.chapters else []
 
-    def write(self, files: FileGroup, pace: _Pace) -> None:
-        """Check all names first, then write all files."""
+    def write(self, files: FileGroup, work: _Progress) -> None:
+        """Check all names, then write all files."""
         targets = [files.check(name, self.spec.suffix) for name in self.names]
         texts = {
             files.check(name, Path(name).suffix): text
@@ -196,8 +197,8 @@ class _Export:
         }
         about = files.check(self.manifest_name, ".json") if self.options.manifest else None
         loudness, limit = self.options.loudness, self.options.true_peak_db
-        levelling = None if loudness is None else level(self.take, loudness, limit, pace.along)
-        pace.last_pass()
+        levelling = None if loudness is None else level(self.take, loudness, limit, work.along)
+        work.last_pass()
         manifest = self._manifest(levelling)
 
         def begin(track: Track) -> tuple[BinaryIO, Encoder]:
@@ -208,7 +209,7 @@ class _Export:
             )
 
         try:
-            reached = _write_audio(self.take, self.tracks, levelling, begin, pace)
+            reached = _write_audio(self.take, self.tracks, levelling, begin, work)
         except OSError as exc:
             raise disk_error(targets[0], exc) from exc
         if about is not None:
@@ -218,7 +219,7 @@ class _Export:
             files.write(target, text)
 
     def _texts(self) -> dict[str, bytes]:
-        """Subtitles and chapters, by file name."""
+        """Return subtitles and chapters, by file name."""
         texts: dict[str, str] = {}
         for kind in self.options.subtitles:
             if self.options.parts == "turns":
@@ -272,8 +273,8 @@ class _Export:
         ]
 
 
-class _Pace:
-    """Tells how far the work is, and asks whether it shall go on."""
+class _Progress:
+    """Progress of an export, and its cancellation."""
 
     def __init__(
         self,
@@ -286,7 +287,7 @@ class _Pace:
         self._progress, self._cancelled = progress, cancelled
 
     def along(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Count a block of audio as done."""
+        """Count a block of audio as completed and return it."""
         if self._cancelled is not None and self._cancelled():
             raise CancelledError("the export was cancelled")
         self._done += audio.size
@@ -295,7 +296,7 @@ class _Pace:
         return audio
 
     def last_pass(self) -> None:
-        """What there may have been to do before is done."""
+        """Count all passes but the last as completed."""
         self._done = self._total - self._samples
 
 
@@ -320,7 +321,9 @@ def _tracks(take: Exportable, target: Path, parts: Parts) -> list[Track]:
         return [Track(target.stem, take.name, 0, take.samples, take.turns)]
     tracks = (turn_tracks if parts == "turns" else stem_tracks)(take.turns, take.samples)
     if not tracks:
-        raise AudioError(f"parts={parts!r} of a take without turns", "turns", "export the whole")
+        raise AudioError(
+            f"parts={parts!r}, but the take has no turns", "a take with turns", "use parts='whole'"
+        )
     return tracks
 
 
@@ -329,13 +332,13 @@ def _write_audio(
     tracks: Sequence[Track],
     levelling: Levelling | None,
     begin: Callable[[Track], tuple[BinaryIO, Encoder]],
-    pace: _Pace,
+    work: _Progress,
 ) -> dict[str, Any] | None:
-    """Lead the take through the encoders; return the loudness that was reached, where one was asked for."""
+    """Send the take through the encoders; return the loudness reached, if one was requested."""
     meter = None if levelling is None else LoudnessMeter()
     try:
         for start, audio, gains in levelled(take, levelling):
-            audio = pace.along(audio) * np.asarray(gains, dtype=np.float32)
+            audio = work.along(audio) * np.asarray(gains, dtype=np.float32)
             if meter is not None:
                 meter.add(audio)
             for track in tracks:

@@ -1,4 +1,4 @@
-"""Several files that appear together or not at all, and names for them that are safe on every system."""
+"""File groups that are published together or not at all, and file names that are safe on every system."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _HASH_BLOCK = 1 << 18
 
 
 def safe_name(label: str) -> str:
-    """Turn what a person wrote into a part of a file name: letters, digits, `-` and `_`; may be empty.
+    """Return a label as part of a file name: letters, digits, `-` and `_`; may be empty.
 
-    Meant to stand behind a number, which keeps names apart and away from those that systems reserve.
+    Use it after a number, which keeps names distinct and avoids reserved ones.
 
     Examples
     --------
@@ -34,23 +34,23 @@ def safe_name(label: str) -> str:
 
 
 class FileGroup:
-    """Write files under temporary names beside their own; on leaving the `with` block, all get their names.
+    """Files written under temporary names; they get their names together when the `with` block ends.
 
-    After an exception nothing is left: neither a file nor the folder, if it was made for them.
+    After an exception nothing remains: neither files nor the folder, if it was created for them.
 
     Parameters
     ----------
     folder : Path
-        Where the files go.
+        Folder of the files.
     make_folder : bool
-        Whether the folder may be made when it isn't there; its parent must be.
+        Create the folder if it doesn't exist; its parent must exist.
     force : bool
-        Whether existing files may be replaced.
+        Replace existing files.
 
     Attributes
     ----------
     published : list of Path
-        In the order in which they were created, then those that were kept.
+        In the order of creation, then the unchanged ones.
 
     Examples
     --------
@@ -70,17 +70,17 @@ class FileGroup:
         self._made_folder = False
 
     def check(self, name: str, suffix: str) -> Path:
-        """Return where a file will be, or raise AudioError because it can't be written."""
+        """Return the path of a file to write; raise AudioError if it can't be written."""
         return check_target(self._folder / name, suffixes=(suffix,), force=self._force)
 
     def create(self, target: Path) -> BinaryIO:
-        """Begin a file; the caller closes it."""
+        """Create a file; the caller closes it."""
         try:
             part, file = create_beside(target, f".{os.getpid()}.tmp")
         except OSError as exc:
             raise disk_error(target, exc) from exc
         self._parts.append((part, target))
-        # Encoders take it for granted that all they wrote was taken; only a buffered file is like that.
+        # Encoders expect `write` to write everything, which only a buffered file does.
         return io.BufferedWriter(file)  # type: ignore[arg-type]
 
     def write(self, target: Path, data: bytes) -> None:
@@ -92,7 +92,7 @@ class FileGroup:
             raise disk_error(target, exc) from exc
 
     def keep(self, name: str, data: bytes) -> bool:
-        """Count a file as written that is there already with just this in it; say whether there is one."""
+        """Count an existing file with the same content as written; return True if there is one."""
         path = self._folder / name
         try:
             same = path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
@@ -103,7 +103,7 @@ class FileGroup:
         return same
 
     def digests(self) -> dict[str, dict[str, int | str]]:
-        """Size and SHA-256 of each file so far, by name."""
+        """Return the size and SHA-256 of each file so far, by name."""
         found: dict[str, dict[str, int | str]] = {}
         for part, target in self._parts:
             digest = hashlib.sha256()
@@ -119,7 +119,7 @@ class FileGroup:
                 self._folder.mkdir()
             except (OSError, ValueError) as exc:
                 raise AudioError(
-                    f"{self._folder} ({exc})", "a folder that can be made", "choose another folder"
+                    f"{self._folder} ({exc})", "a folder that can be created", "choose another folder"
                 ) from exc
             self._made_folder = True
         return self
@@ -135,7 +135,7 @@ class FileGroup:
             for part, _ in self._parts:
                 part.unlink(missing_ok=True)
             if self._made_folder and not self.published:
-                with contextlib.suppress(OSError):  # somebody put a file into it
+                with contextlib.suppress(OSError):  # another program put a file into it
                     self._folder.rmdir()
 
     def _publish(self) -> None:
@@ -146,7 +146,7 @@ class FileGroup:
                 publish(part, target, force=self._force)
                 self.published.append(target)
         except BaseException as exc:
-            if not self._force:  # what was replaced can't come back, but what is new can go
+            if not self._force:  # replaced files are lost, but new files can be removed
                 for target in self.published:
                     target.unlink(missing_ok=True)
                 self.published.clear()

@@ -1,7 +1,6 @@
-"""Line and screen breaks of subtitles: at punctuation and phrase boundaries, lines of about the same width.
+"""Line and screen breaks of subtitles, at punctuation and phrase boundaries, with balanced lines.
 
-Every way to break a text has a cost; the cheapest is found by dynamic programming over the places where a
-line may end.
+Each way to break a text has a cost; dynamic programming over the possible breaks finds the cheapest.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ LINES = 2
 
 # Costs of a break, by what it divides.
 _SENTENCE, _CLAUSE, _CONJUNCTION, _PREPOSITION, _ANYWHERE = 0.0, 1.0, 3.0, 4.0, 7.0
-_TIGHT, _BROKEN = 45.0, 90.0  # inside a phrase; inside a word, and behind the label
+_TIGHT, _BROKEN = 45.0, 90.0  # inside a phrase; inside a word, or after the label
 _SCREEN, _LINE, _UNBALANCED = 12.0, 2.0, 9.0
-_SCREEN_BREAK = 2.0  # a break between screens counts as so many between lines
+_SCREEN_BREAK = 2.0  # cost of a screen break, in line breaks
 
 _CONJUNCTIONS = frozenset(
     """
@@ -60,19 +59,19 @@ _CLOSING = "。！？、，；：”’」』）)]}…"
 
 @dataclass(frozen=True)
 class _Piece:
-    """Text between two places where a line may end, the blanks behind it included."""
+    """Text between two possible line breaks, with its trailing spaces."""
 
     text: str
     width: int
-    """Columns, blanks included."""
+    """Columns with trailing spaces."""
     bare: int
-    """Columns without the blanks behind it."""
+    """Columns without trailing spaces."""
     cost: float
-    """Cost of a break behind it."""
+    """Cost of a break after it."""
 
 
 def text_width(text: str) -> int:
-    """Columns that text takes up on the screen; a Chinese, Japanese or Korean character takes two."""
+    """Return the columns of a text on the screen; a Chinese, Japanese or Korean character takes two."""
     return len(text) + sum(unicodedata.east_asian_width(char) in "WF" for char in text)
 
 
@@ -84,8 +83,8 @@ def break_screens(text: str, label: str = "") -> list[list[str]]:
     text : str
         On one line.
     label : str
-        Text that stands before it on the first screen, such as "Ada: ". It takes up columns, and does not
-        count where the lines are balanced.
+        Text before it on the first screen, such as "Ada: ". It takes up columns, but is not counted when
+        the lines are balanced.
 
     Examples
     --------
@@ -113,7 +112,7 @@ def break_screens(text: str, label: str = "") -> list[list[str]]:
 
 
 def _screens(pieces: Sequence[_Piece], start: int, lead: int) -> Iterator[tuple[int, int, float]]:
-    """Every screen that may begin at a piece: where its first line ends, where it ends, its cost."""
+    """Yield each screen that may begin at a piece: end of its first line, its end, its cost."""
     count = len(pieces)
     for middle, first in _lines(pieces, start):
         ends = middle == count
@@ -142,12 +141,12 @@ def _lines(pieces: Sequence[_Piece], start: int) -> Iterator[tuple[int, int]]:
 
 
 def _worth(last: _Piece, width: int, least: int) -> bool:
-    """Return whether a screen may end behind a piece: a short one only at the end of a sentence."""
+    """Return True if a screen may end after a piece: short screens end only with a clause or sentence."""
     return width >= least or last.cost <= _CLAUSE
 
 
 def _measured(texts: Sequence[str], label: int) -> list[_Piece]:
-    """Pieces with the cost of a break behind each; the first `label` characters stay together."""
+    """Measure pieces and the cost of a break after each; the first `label` characters stay together."""
     pieces, at = [], 0
     for number, text in enumerate(texts):
         at += len(text)
@@ -158,7 +157,7 @@ def _measured(texts: Sequence[str], label: int) -> list[_Piece]:
 
 
 def _cost(piece: str, following: str) -> float:
-    """Cost of a break between two pieces."""
+    """Return the cost of a break between two pieces."""
     word, after = piece.strip(), following.strip()
     if not piece[-1:].isspace():
         return _unspaced(word, after)
@@ -182,7 +181,7 @@ def _cost(piece: str, following: str) -> float:
 
 
 def _unspaced(word: str, after: str) -> float:
-    """Cost of a break where no blank is: between wide characters, or inside an endless word."""
+    """Return the cost of a break without a space: between wide characters, or inside a long word."""
     if after[:1] and after[0] in _CLOSING:
         return _BROKEN
     if _END.search(word):
@@ -201,7 +200,7 @@ def _wide(char: str) -> bool:
 
 
 def pieces_of(text: str, width: int) -> Iterator[str]:
-    """Parts between which a line may end, the blanks with the word before; none wider than `width`."""
+    """Yield the parts between possible line breaks, spaces with the word before; none wider than `width`."""
     for word in re.findall(r"\S+\s*", text):
         piece, columns = "", 0
         for char in word:

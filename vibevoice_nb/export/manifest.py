@@ -1,4 +1,4 @@
-"""What a take says of itself, for files and displays: model, seed, duration, and that it is generated."""
+"""Summary of a manifest, for files and displays: model, seed, duration, and the mark of generated speech."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 GENERATED = "generated speech"
-"""Every manifest says so, and so does every exported file and every take on show."""
+"""Mark in every manifest, every exported file and every displayed take."""
 
-_SHOWN = 3  # distinct models or seeds that are named
+_SHOWN = 3  # most distinct models or seeds that are listed
 
 
 def models(manifest: Mapping[str, Any]) -> str:
-    """Name the model or models of a take; empty when its manifest doesn't.
+    """Return the model or models of a take; empty if its manifest has none.
 
     Examples
     --------
@@ -23,7 +23,7 @@ def models(manifest: Mapping[str, Any]) -> str:
 
 
 def seeds(manifest: Mapping[str, Any]) -> str:
-    """Name the seed or seeds of a take; empty when its manifest doesn't.
+    """Return the seed or seeds of a take; empty if its manifest has none.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def seeds(manifest: Mapping[str, Any]) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Write a duration as a person reads it.
+    """Format a duration for people.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def clock(seconds: float) -> str:
 
 
 def summary(manifest: Mapping[str, Any], seconds: float) -> list[str]:
-    """Say what it is in a few short parts, the words "generated speech" first.
+    """Summarize a manifest in a few short parts, "generated speech" first.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def summary(manifest: Mapping[str, Any], seconds: float) -> list[str]:
 
 
 def _parts(manifest: Mapping[str, Any], depth: int = 0) -> Iterator[Mapping[str, Any]]:
-    """The manifest, its options, and those of the takes an episode was put together from."""
+    """Yield a manifest, its options, and those of the takes of an episode."""
     yield manifest
     for key in ("options", "takes", "turns"):
         inner = manifest.get(key)

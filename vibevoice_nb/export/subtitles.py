@@ -1,9 +1,10 @@
-"""What is said when: SRT and WebVTT subtitles, and chapters.
+"""SRT and WebVTT subtitles, and chapter marks.
 
 A turn becomes one cue or several: at most two lines of about 42 columns (a Chinese, Japanese or Korean
-character takes two), cut at the end of sentences and phrases (see `line_breaks`). A cue's time is the turn's,
-shared by the width of the text. Chapters begin at a turn: the first one, then the first turn a minute or more
-after the last chapter's beginning, so that an episode of 300 turns has about as many chapters as minutes.
+character takes two), broken at the end of sentences and phrases (see `line_breaks`). The turn's time is
+divided among its cues in proportion to the width of their text. Chapters begin at a turn: the first one, then
+the first turn a minute or more after the beginning of the last chapter, so an episode has about one chapter a
+minute.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from .line_breaks import break_screens, pieces_of, text_width
 
 CHAPTER_SECONDS = 60.0
-_LAST_CHAPTER_SECONDS = 20.0  # a shorter rest joins the chapter before
+_LAST_CHAPTER_SECONDS = 20.0  # a shorter rest is merged into the chapter before
 _TITLE_WIDTH = 60
-_WORD_JOINER = "\u2060"  # invisible, and no player takes what it divides for markup
+_WORD_JOINER = "\u2060"  # invisible; keeps players from reading characters as markup
 
 
 class SpokenTurn(Protocol):
-    """What subtitles need of a turn; `start` and `stop` in samples at 24 kHz."""
+    """Turn with its words and place; `start` and `stop` in samples at 24 kHz."""
 
     @property
     def label(self) -> str: ...
@@ -42,14 +43,14 @@ class SpokenTurn(Protocol):
 
 @dataclass(frozen=True)
 class Cue:
-    """A piece of text on the screen.
+    """Text shown at a time.
 
     Attributes
     ----------
     start, stop : int
-        Milliseconds; never empty, never over the next cue.
+        In milliseconds; never empty, never overlapping the next cue.
     label : str
-        Who speaks.
+        Name of the speaker.
     lines : tuple of str
     """
 
@@ -60,21 +61,21 @@ class Cue:
 
 
 def cues(turns: Iterable[SpokenTurn], *, named: bool = False) -> Iterator[Cue]:
-    """Cut turns into cues, in the order of their times.
+    """Divide turns into cues, ordered by time.
 
-    A turn without words, or of less than a millisecond, has none.
+    A turn without words, or shorter than a millisecond, has none.
 
     Parameters
     ----------
     turns : iterable of TakeTurn
     named : bool
-        Whether each turn's text begins with its speaker's name.
+        Begin each turn's text with its speaker's name.
 
     Yields
     ------
     Cue
     """
-    free = 0  # milliseconds, from where on the screen is free
+    free = 0  # end of the last cue, in milliseconds
     for turn in sorted(turns, key=lambda turn: (turn.start, turn.stop)):
         start = max(free, _milliseconds(turn.start))
         stop = _milliseconds(turn.stop)
@@ -82,14 +83,14 @@ def cues(turns: Iterable[SpokenTurn], *, named: bool = False) -> Iterator[Cue]:
         if not text or stop <= start:
             continue
         blocks = break_screens(text, f"{label}: " if named and label else "")[: stop - start]
-        times = _shares(start, stop, [sum(map(text_width, block)) for block in blocks])
+        times = _divided(start, stop, [sum(map(text_width, block)) for block in blocks])
         for number, block in enumerate(blocks):
             yield Cue(times[number], times[number + 1], label, tuple(block))
         free = stop
 
 
 def to_srt(turns: Iterable[SpokenTurn]) -> str:
-    r"""Write turns as SubRip; the speaker is named where their turn begins.
+    r"""Format turns as SubRip; each turn begins with its speaker's name.
 
     Parameters
     ----------
@@ -98,8 +99,8 @@ def to_srt(turns: Iterable[SpokenTurn]) -> str:
     Returns
     -------
     str
-        Text to be saved as UTF-8. SRT knows no escapes: characters that players take for markup are
-        followed by an invisible word joiner.
+        Text to save as UTF-8. SRT has no escapes: characters that players may read as markup are followed
+        by an invisible word joiner.
 
     Examples
     --------
@@ -116,7 +117,7 @@ def to_srt(turns: Iterable[SpokenTurn]) -> str:
 
 
 def to_vtt(turns: Iterable[SpokenTurn]) -> str:
-    r"""Write turns as WebVTT, each cue with its speaker as voice.
+    r"""Format turns as WebVTT, each cue with its speaker as voice.
 
     Parameters
     ----------
@@ -147,12 +148,12 @@ def chapters(
     samples : int, optional
         Length of the episode; by default the end of the last turn.
     every : float
-        Seconds after which the next turn begins a new chapter.
+        Shortest chapter, in seconds.
 
     Returns
     -------
     list of Chapter
-        Titled with their first words. They follow each other without a hole, from 0 to the end.
+        Their titles are their first words. They cover the episode from 0 to the end without gaps.
 
     Examples
     --------
@@ -177,7 +178,7 @@ def chapters(
 
 
 def chapters_json(parts: Sequence[Chapter], title: str = "") -> str:
-    """Write chapters as the JSON file that podcast players fetch (Podcasting 2.0, version 1.2.0).
+    """Format chapters as the JSON that podcast players read (Podcasting 2.0, version 1.2.0).
 
     Examples
     --------
@@ -209,7 +210,7 @@ def chapters_json(parts: Sequence[Chapter], title: str = "") -> str:
 
 
 def _one_line(text: str) -> str:
-    """Without line ends and control characters, which would end a cue or a tag."""
+    """Remove line ends and control characters, which would end a cue or a tag."""
     return " ".join("".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text).split())
 
 
@@ -224,18 +225,18 @@ def _clock(milliseconds: int, point: str) -> str:
     return f"{hours:02d}:{minutes:02d}:{seconds:02d}{point}{milliseconds:03d}"
 
 
-def _shares(start: int, stop: int, weights: Sequence[int]) -> list[int]:
-    """Milliseconds at which each cue begins, and the end; at least one for each."""
+def _divided(start: int, stop: int, weights: Sequence[int]) -> list[int]:
+    """Divide a time by weights, each part at least 1 ms; return the starts and the end, in ms."""
     total, spent, times = sum(weights), 0, [start]
     for number, weight in enumerate(weights[:-1], 1):
         spent += weight
-        share = start + (stop - start) * spent // total
-        times.append(min(max(share, times[-1] + 1), stop - (len(weights) - number)))
+        time = start + (stop - start) * spent // total
+        times.append(min(max(time, times[-1] + 1), stop - (len(weights) - number)))
     return [*times, stop]
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    """Fill lines up to a width; between words, between wide characters, and through endless words."""
+    """Wrap text at a width: between words, between wide characters, and inside words that are too long."""
     lines, line = [], ""
     for piece in pieces_of(text, width):
         if line and text_width(line) + text_width(piece.rstrip()) > width:
@@ -256,6 +257,6 @@ def _srt_text(cue: Cue) -> str:
 
 
 def _vtt_text(cue: Cue) -> str:
-    # html.escape turns > into &gt;, so that neither an arrow nor the end of a tag is left.
+    # html.escape also replaces ">", so no arrow and no end of a tag remains
     text = "\n".join(html.escape(line, quote=False) for line in cue.lines)
     return f"<v {html.escape(cue.label, quote=False)}>{text}</v>" if cue.label else text

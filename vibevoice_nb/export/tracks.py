@@ -1,4 +1,4 @@
-"""The audio files an export is made of: the whole, one for each turn, or one stem for each speaker."""
+"""Tracks of an export: the whole episode, one file per turn, or one stem per speaker."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from vibevoice_nb.audio.encode import Encoder
 from .files import safe_name
 from .subtitles import SpokenTurn
 
-_FADE = 120  # samples: 5 ms, in which one speaker's stem goes over into the next one's
+_FADE = 120  # samples (5 ms) of the crossfade from one speaker's stem to the next
 
-Share = Callable[[int, int], NDArray[np.float32]]
+Gain = Callable[[int, int], NDArray[np.float32]]
 
 
 @dataclass
@@ -27,14 +27,14 @@ class Track:
     Attributes
     ----------
     stem : str
-        Name of the file, without suffix.
+        File name without suffix.
     title : str
     start, stop : int
-        What part of the take goes into it.
+        Samples of the take that it contains.
     turns : sequence of SpokenTurn
-        What is said in it, in the file's own time.
-    share : callable or None
-        From `(start, stop)`, samples of the take, to float32 [stop - start]: how much of each is in it.
+        Its turns, at positions in the file.
+    gain : callable or None
+        From `(start, stop)`, samples of the take, to float32 [stop - start]: the gain of each sample.
     """
 
     stem: str
@@ -42,28 +42,28 @@ class Track:
     start: int
     stop: int
     turns: Sequence[SpokenTurn]
-    share: Share | None = None
+    gain: Gain | None = None
     _encoder: Encoder | None = field(default=None, repr=False)
     _file: BinaryIO | None = field(default=None, repr=False)
 
     def write(
         self, start: int, audio: NDArray[np.float32], begin: Callable[[Track], tuple[BinaryIO, Encoder]]
     ) -> None:
-        """Take what belongs here of a block of the take; the file is begun and ended on the way."""
+        """Write the samples of a block that belong to this track; open and close the file as needed."""
         low, high = max(start, self.start), min(start + audio.size, self.stop)
         if low >= high:
             return
         if self._encoder is None:
             self._file, self._encoder = begin(self)
         piece = audio[low - start : high - start]
-        self._encoder.write(piece if self.share is None else piece * self.share(low, high))
+        self._encoder.write(piece if self.gain is None else piece * self.gain(low, high))
         if high == self.stop:
             assert self._file is not None
             self._encoder.close()
             self._file.close()
 
     def abandon(self) -> None:
-        """Let go of the file, complete or not."""
+        """Close the file, complete or not."""
         if self._encoder is not None and self._file is not None and not self._file.closed:
             self._encoder.abandon()
             with contextlib.suppress(OSError):
@@ -72,7 +72,7 @@ class Track:
 
 @dataclass(frozen=True)
 class _Moved:
-    """A turn in a file that begins with it."""
+    """Turn at the beginning of its own file."""
 
     label: str
     text: str
@@ -81,7 +81,7 @@ class _Moved:
 
 
 def turn_tracks(turns: Sequence[SpokenTurn], samples: int) -> list[Track]:
-    """One track for each turn that has audio, numbered in their order."""
+    """Return one track per turn with audio, numbered in order."""
     digits = max(3, len(str(len(turns))))
     tracks = []
     for number, turn in enumerate(turns, 1):
@@ -94,10 +94,10 @@ def turn_tracks(turns: Sequence[SpokenTurn], samples: int) -> list[Track]:
 
 
 def stem_tracks(turns: Sequence[SpokenTurn], samples: int) -> list[Track]:
-    """One track for each speaker, as long as the whole; together they are the whole.
+    """Return one track per speaker, each as long as the episode; their sum is the episode.
 
-    What lies between two turns belongs to the one before; in the last 5 ms before a turn, one speaker's share
-    falls as the next one's rises.
+    Audio between two turns belongs to the earlier one; in the last 5 ms before a turn the two speakers' stems
+    are crossfaded.
     """
     ordered = [turn for turn in sorted(turns, key=lambda turn: turn.start) if turn.start < turn.stop]
     if not ordered:
@@ -113,12 +113,12 @@ def stem_tracks(turns: Sequence[SpokenTurn], samples: int) -> list[Track]:
         levels = [float(owner == label) for owner in owners]
         own = [turn for turn in ordered if turn.label == label]
         stem = f"{number}-{safe_name(label)}".rstrip("-")
-        tracks.append(Track(stem, label, 0, samples, own, _share(times, levels)))
+        tracks.append(Track(stem, label, 0, samples, own, _gain(times, levels)))
     return tracks
 
 
-def _share(times: Sequence[int], levels: Sequence[float]) -> Share:
-    def share(start: int, stop: int) -> NDArray[np.float32]:
+def _gain(times: Sequence[int], levels: Sequence[float]) -> Gain:
+    def gain(start: int, stop: int) -> NDArray[np.float32]:
         return np.interp(np.arange(start, stop), times, levels).astype(np.float32)
 
-    return share
+    return gain

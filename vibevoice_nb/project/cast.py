@@ -26,7 +26,7 @@ from .store import ProjectStore
 
 @dataclass(frozen=True)
 class CastMember:
-    """A speaker.
+    """Speaker of a project.
 
     Attributes
     ----------
@@ -35,11 +35,11 @@ class CastMember:
     color : str
         Such as "#0072b2".
     voice : Voice or None
-        The reference recording; None until somebody gives one.
+        The reference recording; None if not set.
     kind : str
-        Where it came from: "built-in", "library", "upload", "recording" or "file"; empty without a voice.
+        Origin of the voice: "built-in", "library", "upload", "recording" or "file"; empty without a voice.
     consent : bool
-        Whether somebody confirmed the right to use the voice.
+        True if the right to use the voice was confirmed.
     """
 
     label: str
@@ -54,7 +54,7 @@ class CastMember:
 
     @property
     def needs_consent(self) -> bool:
-        """Whether the voice is a person's who has to agree; the built-in ones are synthetic."""
+        """True if the voice is that of a person, who must consent; built-in voices are synthetic."""
         return self.kind not in ("", "built-in")
 
 
@@ -104,20 +104,20 @@ class Cast(Mapping[str, CastMember]):
         label : str
             As in the script: "Anna", "Speaker 1".
         voice : Voice, str, path or float32 [N]
-            A voice, or whatever `resolve_voice` makes one of.
+            A voice, or anything that `resolve_voice` accepts.
         kind : {"built-in", "library", "upload", "recording", "file"}, optional
-            By default what the voice says of itself.
+            By default that of the voice.
         consent : bool
-            Whether the right to use it is confirmed.
+            Record that the right to use it is confirmed.
 
         Raises
         ------
         OptionError
-            No label, or an unknown kind.
+            If the label is not valid, or the kind is unknown.
         VoiceError
-            No voice, or one that can't be used.
+            If the voice is missing or can't be used.
         ProjectError
-            The project can't be changed.
+            If the project can't be changed.
         """
         label = checked_label(label)
         resolved = voice if isinstance(voice, Voice) else resolve_voice(voice)
@@ -125,17 +125,17 @@ class Cast(Mapping[str, CastMember]):
         return self[label]
 
     def clear_voice(self, label: str) -> None:
-        """Take a speaker's voice away.
+        """Remove a speaker's voice.
 
         Raises
         ------
         VoiceError
-            The speaker has none.
+            If the speaker has none.
         ProjectError
         """
         label = self._voiced(label).label
         with self._store.changing("cast") as state:
-            self._member_can_be_undone(label, f"took the voice of {label} away")
+            self._member_can_be_undone(label, f"removed the voice of {label}")
             member = state.member(label)
             member.voice, member.consent = None, False
             if all(turn.label != label for turn in self._store.script.turns):
@@ -147,9 +147,9 @@ class Cast(Mapping[str, CastMember]):
         Raises
         ------
         VoiceError
-            The speaker has no voice, or what is left can't be used.
+            If the speaker has no voice, or the rest can't be used.
         OptionError
-            No stretch of the recording.
+            If the times are not in the recording.
         ProjectError
         """
         member = self._voiced(label)
@@ -161,12 +161,12 @@ class Cast(Mapping[str, CastMember]):
         return self[member.label]
 
     def set_consent(self, label: str, consent: bool) -> None:
-        """Say whether the right to use a speaker's voice is confirmed.
+        """Record whether the right to use a speaker's voice is confirmed.
 
         Raises
         ------
         VoiceError
-            The speaker has no voice.
+            If the speaker has no voice.
         ProjectError
         """
         label = self._voiced(label).label
@@ -179,7 +179,7 @@ class Cast(Mapping[str, CastMember]):
         Raises
         ------
         OptionError
-            No color, or no speaker.
+            If the color is not valid, or the speaker is unknown.
         ProjectError
         """
         label, color = checked_label(label), checked_color(color)
@@ -203,8 +203,8 @@ class Cast(Mapping[str, CastMember]):
         label = checked_label(label)
         member = self.get(label)
         if member is None or member.voice is None:
-            got = f"{label}, who has no voice"
-            raise VoiceError(got, "a speaker with a voice", f"set_voice({label!r}, ...) gives one")
+            got = f"{label} has no voice assigned"
+            raise VoiceError(got, "a speaker with a voice", f"assign one with set_voice({label!r}, ...)")
         return member
 
     def _member(self, record: MemberRecord) -> CastMember:
@@ -228,12 +228,12 @@ def _restore_member(store: ProjectStore, key: str, before: Mapping[str, Any]) ->
 
 
 def checked_label(label: object) -> str:
-    """Return a speaker's label as a script has it.
+    """Return a speaker's label in its usual form.
 
     Raises
     ------
     OptionError
-        It can't stand before the colon of a line.
+        If it can't be the speaker's name at the beginning of a line.
 
     Examples
     --------
@@ -250,18 +250,18 @@ def checked_label(label: object) -> str:
 
 
 def cast_names(text: str, known: Iterable[str] = ()) -> tuple[str, ...]:
-    r"""Return the names that are speakers in a script, in the order of the model's indices.
+    r"""Return the names of the speakers in a script, in the order of the model's indices.
 
     Parameters
     ----------
     text : str
     known : iterable of str
-        Speakers of before, in their order, which they keep.
+        Previous speakers, who keep their order.
 
     Returns
     -------
     tuple of str
-        Empty for numbered speakers, and for JSON, whose speakers are plain to see.
+        Empty for numbered speakers and for JSON.
 
     Examples
     --------
@@ -274,19 +274,19 @@ def cast_names(text: str, known: Iterable[str] = ()) -> tuple[str, ...]:
 
 
 def trimmed(voice: Voice, start_s: float, stop_s: float) -> Voice:
-    """Cut `[start_s, stop_s)` out of a voice, check it again and set its level.
+    """Return `[start_s, stop_s)` of a voice, checked again and with its level set.
 
     Raises
     ------
     VoiceError
-        What is left can't be used.
+        If the rest can't be used.
     OptionError
-        No stretch of the recording.
+        If the times are not in the recording.
     """
     if not 0 <= start_s < stop_s or start_s >= voice.seconds:
         raise OptionError(
-            f"{start_s:g} s to {stop_s:g} s of {voice.name}",
-            f"a stretch of its {voice.seconds:.1f} s",
+            f"the range {start_s:g} s to {stop_s:g} s of {voice.name}",
+            f"a range inside its {voice.seconds:.1f} s",
             "give start and stop in seconds",
         )
     audio = np.array(voice.audio[round(start_s * SAMPLE_RATE) : round(stop_s * SAMPLE_RATE)])

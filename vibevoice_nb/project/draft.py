@@ -25,28 +25,28 @@ _DRAFT_BYTES = 64 * 1024
 
 
 class Draft:
-    """Audio that is being made, safe on disk with every `write`.
+    """Recording in progress, flushed to disk on every `write`.
 
-    In a `with` block it is removed at the end, unless an exception ends it: then it stays, to be heard.
+    A `with` block removes it at the end; after an exception it stays, and can be played.
 
     Parameters
     ----------
     folder : ProjectFolder
     draft_id : str
     about : mapping
-        What it is of, plain JSON values.
+        Description, as plain JSON values.
 
     Attributes
     ----------
     samples : int
-        Written so far.
+        Number written so far.
     clipped : int
-        Of those, how many were beyond full scale.
+        Number of those beyond full scale.
 
     Raises
     ------
     ProjectError
-        The disk refuses, also from `write`.
+        If the disk refuses, also from `write`.
     """
 
     def __init__(self, folder: ProjectFolder, draft_id: str, about: Mapping[str, Any]) -> None:
@@ -60,12 +60,12 @@ class Draft:
             self._file = create(self.path / "audio.f32")
 
     def write(self, audio: NDArray[np.float32]) -> None:
-        """Take float32 [n].
+        """Append float32 [n].
 
         Raises
         ------
         AudioError
-            Samples that aren't finite.
+            If samples are not finite.
         """
         audio = as_samples(audio)
         with self._folder.disk():
@@ -74,8 +74,8 @@ class Draft:
         self.clipped += int((np.abs(audio) > 1.0).sum())
 
     def chunks(self) -> Iterator[NDArray[np.float32]]:
-        """Yield all that was written, 44 s at a time, clipped to full scale."""
-        left = self.samples  # a write that failed may have left more in the file
+        """Yield all audio written, 44 s at a time, clipped to full scale."""
+        left = self.samples  # a failed write may have left more in the file
         with open(self.path / "audio.f32", "rb") as file:
             while len(audio := np.fromfile(file, "<f4", min(_CHUNK, left))):
                 left -= len(audio)
@@ -95,7 +95,7 @@ class Draft:
         self._file.close()
 
     def remove(self) -> None:
-        """Close it and delete it."""
+        """Close and delete it."""
         self._file.close()
         remove_folder(self.path)
 
@@ -112,7 +112,7 @@ class Draft:
 
 
 def unfinished_take(folder: ProjectFolder, path: Path) -> Take | None:
-    """The audio of a draft that was left behind, without its frames; None if it can't be heard."""
+    """Return the audio of an abandoned draft, without frames; None if it can't be read."""
     with contextlib.suppress(VibeVoiceError, OSError, ValueError, KeyError, TypeError, RecursionError):
         about = folder.read_json(path / "draft.json", _DRAFT_BYTES)
         file = folder.inside(path / "audio.f32")

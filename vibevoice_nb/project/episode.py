@@ -42,7 +42,7 @@ class Episode:
         return self._store.script
 
     def timeline(self) -> Timeline:
-        """The chosen takes in order, with the pauses: audio to read in pieces. Needs no model.
+        """Return the chosen takes in order, with pauses, as audio to read in pieces; no model is needed.
 
         The silence after a turn is its own gap if that is set, else the script's `[pause]`, else, between
         turns, `settings["gap_ms"]`.
@@ -60,7 +60,7 @@ class Episode:
             return Timeline(parts)
 
     def assemble(self) -> Take:
-        """The episode as a take; it reads from the takes' files and holds no audio."""
+        """Return the episode as a take, which reads from the takes' files and holds no audio."""
         with self._store.mutex:
             timeline = self.timeline()
             spoken = {turn.label for turn in timeline.turns}

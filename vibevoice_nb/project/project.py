@@ -4,7 +4,7 @@ r"""A project: a script, its cast and the takes of its turns, in a folder that s
         project.set_voice("Anna", "Ada")
         project.generate(engine).result().save("episode.mp3")
 
-A turn has takes, one of them chosen; the episode is the chosen takes in the order of the script, with pauses.
+Each turn has takes, one of which is chosen; the episode is the chosen takes in the order of the script.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class Project:
 
     @property
     def holder(self) -> str:
-        """Who holds the write lock, if the project had to be opened read-only; empty otherwise."""
+        """Description of the process that holds the lock, if the project had to be opened read-only."""
         return self.store.holder
 
     @property

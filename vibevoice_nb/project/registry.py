@@ -1,4 +1,4 @@
-"""Projects that are open in this process: widgets and cells on one folder share one object."""
+"""Registry of the projects that are open in this process: one object per folder."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _lock = threading.Lock()
 
 
 def shared_project(path: str | os.PathLike[str], *, create: bool = True) -> Project:
-    """Open a project, or make it; one folder gives one object for as long as anybody holds it.
+    """Open a project, or create it; return the same object for a folder as long as it is in use.
 
-    Another process may be writing in it: then it is opened to read, and `Project.holder` says who holds it.
+    If another process has it open, it is opened read-only, and `Project.holder` describes that process.
 
     Parameters
     ----------
     path : path
         The folder; `.vibevoice` may be left out.
     create : bool
-        Whether it is made when it isn't there.
+        Create it if it doesn't exist.
 
     Raises
     ------
     ProjectError
-        The folder can't be made or read, or isn't there and `create` is off.
+        If the folder can't be created or read, or doesn't exist and `create` is False.
 
     Examples
     --------

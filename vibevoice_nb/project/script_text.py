@@ -22,8 +22,8 @@ from .storage.undo import Kept, UndoStep
 from .store import ProjectStore
 from .turn_matching import Words, match_turns
 
-_TYPED_LETTERS = 40  # a change that is larger was pasted, deleted or generated
-_TYPED_SECONDS = 30.0  # what is typed within this time is one step of undo
+_TYPED_LETTERS = 40  # a larger change was pasted, deleted or generated
+_TYPED_SECONDS = 30.0  # changes typed within this time are one step of undo
 
 
 @dataclass
@@ -133,7 +133,7 @@ class ProjectScript:
                 store.folder.set_aside("script.txt")
             elif found.before is not None:
                 earlier = asdict(Earlier(found.before))
-                self._history.record("took the edited script.txt", ["script", "", earlier])
+                self._history.record("loaded the edited script.txt", ["script", "", earlier])
             store.folder.save(store.state, found.text)
 
 
@@ -165,34 +165,34 @@ def _bring_back(store: ProjectStore, key: str, before: Mapping[str, Any]) -> boo
 
 
 def checked_text(text: str) -> str:
-    """Return a script as it can be saved.
+    """Return a script as it is saved.
 
     Raises
     ------
     ScriptError
-        If it is no text, or too long.
+        If it is not text, or too long.
     """
     if not isinstance(text, str):
-        raise ScriptError(f"a script of type {type(text).__name__}", "text", "give a string")
+        raise ScriptError(f"the script has type {type(text).__name__}", "a string", "pass the text")
     text = whole_text(text)
     if len(text.encode()) > MAX_SCRIPT_BYTES:
-        got, expected = f"a script of {len(text):,} characters", f"at most {MAX_SCRIPT_BYTES:,} bytes"
+        got, expected = f"the script has {len(text):,} characters", f"at most {MAX_SCRIPT_BYTES:,} bytes"
         raise ScriptError(got, expected, "split it into episodes")
     return text
 
 
 def read_script(state: State, text: str, with_takes: Collection[str], fresh_id: Callable[[], str]) -> Script:
-    """Parse a script, and find its turns and speakers again in the state.
+    """Parse a script, and match its turns and speakers with those of the state.
 
     Parameters
     ----------
     state : State
-        It is changed.
+        Updated in place.
     text : str
     with_takes : collection of str
-        Ids of the turns that have takes: they are kept when they leave the script.
+        Ids of the turns that have takes: they are kept when deleted from the script.
     fresh_id : callable
-        Makes an id for a new turn.
+        Returns an id for a new turn.
     """
     script = parse_script(text, known=[member.label for member in state.cast])
     words = [Words(turn.label, turn.text) for turn in script.turns]
@@ -218,19 +218,19 @@ def read_script(state: State, text: str, with_takes: Collection[str], fresh_id: 
 
 
 def keep_earlier(state: State, old: State, *, typing: bool) -> bool:
-    """Keep the script of an old state as a step of undo, after another was read.
+    """Add an undo step with the script of an old state.
 
     Parameters
     ----------
     state, old : State
-        After and before.
+        After and before the change.
     typing : bool
-        Whether somebody is typing: small changes in a row become one step.
+        True while a person types: small changes in a row become one step.
 
     Returns
     -------
     bool
-        Whether older steps were dropped.
+        True if older steps were dropped.
     """
     ids = {turn.id for turn in (*state.turns, *state.retired)}
     labels = {member.label for member in state.cast}
@@ -259,7 +259,7 @@ def _digest(text: str) -> str:
 
 
 def _is_small(before: str, after: str) -> bool:
-    """Return whether the stretch that differs is as short as what is typed between two pauses."""
+    """Return True if the part that differs is as short as a change typed between two pauses."""
     shorter = min(len(before), len(after))
     start = next((at for at in range(shorter) if before[at] != after[at]), shorter)
     rest = shorter - start

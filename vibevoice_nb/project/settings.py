@@ -48,12 +48,12 @@ class ProjectSettings(MutableMapping[str, Any]):
         return repr(dict(self))
 
     def update(self, *changes: Any, **named: Any) -> None:
-        """Change several at once.
+        """Change several settings at once.
 
         Raises
         ------
         OptionError
-            A value that isn't plain.
+            If a value is not a plain value.
         """
         values: Mapping[str, Any] = dict(*changes, **named)
         values = {name: checked_setting(name, value) for name, value in values.items()}
@@ -62,10 +62,10 @@ class ProjectSettings(MutableMapping[str, Any]):
                 state.settings.update(values)
 
     def give(self, arguments: Mapping[str, Any]) -> None:
-        """Apply the arguments of a cell, which may be run again and again.
+        """Apply the arguments of a cell, which may be run many times.
 
-        An argument counts when it is given for the first time, or with another value than the last time. One
-        that is as it was the last time changes nothing: what was set in the page since stays.
+        An argument is applied if it is new, or differs from the last run. Otherwise the setting keeps its
+        value, which may have been changed in the page since.
 
         Parameters
         ----------
@@ -74,7 +74,7 @@ class ProjectSettings(MutableMapping[str, Any]):
         Raises
         ------
         OptionError
-            A value that isn't plain.
+            If a value is not a plain value.
 
         Examples
         --------

@@ -1,18 +1,18 @@
-"""A take: one rendering of a turn or of a whole episode, with all that is known about it.
+"""Take: one rendering of a turn or of a whole episode, with its manifest.
 
-What a take was made with is its manifest, a dictionary of plain JSON values that whoever spoke it writes. A
-project relies on these keys and leaves all others alone:
+The manifest is a mapping of plain JSON values that describes how the take was generated. A project uses these
+keys and keeps all others:
 
-* `text`, `speaker`: what was said, and the speaker's label;
+* `text`, `speaker`: the text, and the speaker's label;
 * `voice`: `{"sha256": ...}` of the reference recording, or None;
-* `context`: a list of `{"turn_id", "take_id", "text", "speaker"}`, the turns it was really spoken in the
-  context of, oldest first;
-* `ended`: "cancelled" for a part of a turn, which is then still missing;
-* `confidence`: how sure it is that the audio is this turn's, from 0 to 1; 1 where it is left out;
-* `odd_length`: "short" or "long" for audio that is far from the length its text should take, else empty;
+* `context`: a list of `{"turn_id", "take_id", "text", "speaker"}`, the turns that were its
+  context, oldest first;
+* `ended`: "cancelled" for a partial take, whose turn is then still missing;
+* `confidence`: confidence that the audio is that of this turn, from 0 to 1; 1 by default;
+* `odd_length`: "short" or "long" if the length is far from the estimate of its text, else empty;
 * `created`: UTC, ISO 8601.
 
-`TakeWriter` adds `id`, `turn_id`, `number` (the turn's takes are counted), `follows`, `samples`,
+`TakeWriter` adds `id`, `turn_id`, `number` (counted per turn), `follows`, `samples`,
 `sample_rate`, `frames`, `clipped` and `audio_bytes`. It fills in text, speaker, voice and date where they are
 missing.
 """
@@ -41,26 +41,26 @@ if TYPE_CHECKING:
     from vibevoice_nb.export.options import ExportOptions, SaveOptions
 
 LEAD = SAMPLE_RATE * 20 // 1000
-"""Samples of the sound before a take that are kept with it: 20 ms."""
+"""Samples of the audio before a take that are kept with it: 20 ms."""
 MAX_FRAMES_BYTES = 256 * 1024**2
 
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """One rendering; it never changes.
+    """One rendering of a turn or an episode; immutable.
 
     Attributes
     ----------
     id : str
     name : str
-        For a person.
+        Name for people.
     source : AudioSource
-        Its audio, read in pieces.
+        Audio, read in pieces.
     turns : tuple of TakeTurn
     manifest : mapping
-        What it was made with; the module's docstring has the keys.
+        Description of how it was generated; the module's docstring lists the keys.
     path : Path or None
-        The folder or the file it is kept in.
+        Its folder or file.
 
     Examples
     --------
@@ -86,7 +86,7 @@ class Take:
         manifest: Mapping[str, Any] | None = None,
         sample_rate: int = SAMPLE_RATE,
     ) -> Take:
-        """Make a take of audio in memory.
+        """Create a take from audio in memory.
 
         Parameters
         ----------
@@ -100,18 +100,18 @@ class Take:
         Raises
         ------
         AudioError
-            No one-dimensional array of finite samples.
+            If it is not a one-dimensional array of finite samples.
         """
         return cls("", name, ArraySource(audio, sample_rate), tuple(turns), dict(manifest or {}))
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], *, name: str = "") -> Take:
-        """Make a take of an audio file: WAV and FLAC are read in pieces, other formats at once, at 24 kHz.
+        """Create a take from an audio file: WAV and FLAC are read in pieces, others at once, at 24 kHz.
 
         Raises
         ------
         AudioError
-            The file can't be read.
+            If the file can't be read.
         """
         from vibevoice_nb.audio.io import read_audio
 
@@ -139,46 +139,46 @@ class Take:
 
     @property
     def audio(self) -> NDArray[np.float32]:
-        """All of it, float32 [N], read when asked for; an episode of 90 minutes takes half a gigabyte."""
+        """All samples, float32 [N], read on access; 90 minutes take half a gigabyte."""
         return self.read(0, self.samples)
 
     def read(self, start: int, count: int) -> NDArray[np.float32]:
-        """Read samples `[start, start + count)`; what lies beyond the ends is left out."""
+        """Read samples `[start, start + count)`; samples beyond the ends are left out."""
         return self.source.read(start, count)
 
     def peaks(self, start: int, stop: int, buckets: int) -> NDArray[np.int16]:
-        """Smallest and largest sample of equal stretches, int16 [buckets, 2]; see `AudioSource.peaks`."""
+        """Return minimum and maximum of equal parts, int16 [buckets, 2]; see `AudioSource.peaks`."""
         return self.source.peaks(start, stop, buckets)
 
     @property
     def follows(self) -> str | None:
-        """Id of the take whose sound it goes on from."""
+        """Id of the take whose audio it continues."""
         follows = self.manifest.get("follows")
         return follows if isinstance(follows, str) else None
 
     @property
     def ended(self) -> str:
-        """Why its speech ended: "finished", "length", "stalled", "cancelled"; empty where nobody knows."""
+        """Reason its speech ended: "finished", "length", "stalled", "cancelled"; empty if unknown."""
         return str(self.manifest.get("ended") or "")
 
     @property
     def odd_length(self) -> str:
-        """Set ("short", "long") if it is far from the length its text should take."""
+        """Either "short" or "long" if its length is far from the estimate of its text; else empty."""
         return str(self.manifest.get("odd_length") or "")
 
     @property
     def lead(self) -> NDArray[np.float32]:
-        """The 20 ms of sound directly before its first sample, float32 [480]; silence if there was none."""
+        """The 20 ms of audio directly before its first sample, float32 [480]; silence if there was none."""
         return _read_lead(self._frames_file) if self._frames_file else np.zeros(LEAD, np.float32)
 
     @property
     def frames(self) -> Frames | None:
-        """The frames it was decoded from; None where they weren't kept.
+        """Frames that it was decoded from; None if they were not kept.
 
         Raises
         ------
         AudioError
-            Their file is damaged.
+            If their file is damaged.
         """
         if self._frames_file is None:
             return None
@@ -189,13 +189,13 @@ class Take:
 
     @property
     def _frames_file(self) -> Path | None:
-        """Only a project's takes have one."""
+        """File of the frames; only takes of a project have one."""
         return (
             self.path / "frames.safetensors" if self.path is not None and "turn_id" in self.manifest else None
         )
 
     def save(self, path: str | os.PathLike[str], **options: Unpack[SaveOptions]) -> Path:
-        """Write it to one file, whose suffix says the format; options are those of `export_take`.
+        """Save the take as one audio file, in the format of its suffix; see `export_take`.
 
         Raises
         ------
@@ -206,7 +206,7 @@ class Take:
         return export_take(self, path, **options)[0]
 
     def export(self, target: str | os.PathLike[str], **options: Unpack[ExportOptions]) -> list[Path]:
-        """Write it whole, turn by turn or speaker by speaker; see `vibevoice_nb.export.export.export_take`.
+        """Export the take whole, by turn or by speaker; see `vibevoice_nb.export.export.export_take`.
 
         Raises
         ------
@@ -217,13 +217,13 @@ class Take:
         return export_take(self, target, **options)
 
     def to_srt(self) -> str:
-        """Subtitles in SubRip's format."""
+        """Return the subtitles as SubRip (SRT)."""
         from vibevoice_nb.export.subtitles import to_srt
 
         return to_srt(self.turns)
 
     def to_vtt(self) -> str:
-        """Subtitles in WebVTT, with the speakers as voices."""
+        """Return the subtitles as WebVTT, with the speakers as voices."""
         from vibevoice_nb.export.subtitles import to_vtt
 
         return to_vtt(self.turns)
@@ -273,4 +273,4 @@ def _read_tensors(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
 
 
 def _damaged(path: Path, reason: object) -> AudioError:
-    return AudioError(f"{path}: damaged ({reason})", "the frames as they were kept", "speak the turn again")
+    return AudioError(f"{path} is damaged ({reason})", "the frames of a take", "regenerate the turn")

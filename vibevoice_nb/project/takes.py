@@ -82,25 +82,25 @@ class ProjectTakes(Mapping[str, Take]):
         return secrets.randbelow(2**31) if seed is not None and seed in used else seed
 
     def choose(self, turn_id: str, take_id: str) -> None:
-        """Let a take be the one that is heard.
+        """Choose the take that is played for a turn.
 
         Raises
         ------
         ProjectError
-            It is no take of this turn.
+            If it is not a take of this turn.
         """
         with self._store.changing("takes"):
             record = self._store.record(turn_id)
             if self._find(take_id).manifest["turn_id"] != turn_id:
-                got = f"the take {take_id} for {quoted(record)}"
-                raise ProjectError(got, "one of this turn's takes", "see project.takes")
+                got = f"the take {take_id} does not belong to {quoted(record)}"
+                raise ProjectError(got, "a take of this turn", "see project.takes.of(turn)")
             if record.chosen != take_id:
                 words = f"chose another take of {quoted(record)}"
                 self._history.record(words, ["chosen", turn_id, record.chosen])
                 record.chosen = take_id
 
     def star(self, take_id: str, on: bool = True) -> None:
-        """Mark a take, or take the mark away.
+        """Mark a take, or remove the mark.
 
         Raises
         ------
@@ -111,7 +111,7 @@ class ProjectTakes(Mapping[str, Take]):
             state.starred = [other for other in state.starred if other != take_id] + [take_id] * bool(on)
 
     def delete(self, take_id: str) -> None:
-        """Delete a take; `undo` brings it back. If it was the chosen one, the latest other take is chosen.
+        """Delete a take; `undo` restores it. If it was chosen, the latest other take becomes the chosen one.
 
         Raises
         ------
@@ -132,12 +132,12 @@ class ProjectTakes(Mapping[str, Take]):
             self._history.record(f"deleted a take of {quoted(record)}", *back)
 
     def begin(self, turn_id: str) -> TakeWriter:
-        """Begin a take of a turn; its audio is on disk as it is made.
+        """Begin a take of a turn; its audio is saved while it is being generated.
 
         Raises
         ------
         ProjectError
-            No such turn, or the project can't be changed.
+            If the turn is not in the script, or the project can't be changed.
         """
         with self._store.mutex:
             self._store.check_writable()
@@ -158,9 +158,9 @@ class ProjectTakes(Mapping[str, Take]):
 
     @contextlib.contextmanager
     def keep_audio(self) -> Iterator[Draft]:
-        """Keep audio of several turns on disk while it is made and cut up.
+        """Keep audio of several turns on disk until it is cut into takes.
 
-        It is deleted when the block ends well, and is one of the `unfinished` takes when it doesn't.
+        It is deleted when the block ends; after an exception it stays as one of the `unfinished` takes.
 
         Raises
         ------
@@ -177,7 +177,7 @@ class ProjectTakes(Mapping[str, Take]):
 
     @property
     def unfinished(self) -> list[Take]:
-        """What was being made when a process died: audio to hear and to save, no takes of the project."""
+        """Audio of generations that a crash or an error ended; it can be played and saved."""
         if self._store.read_only:
             return []
         found = (unfinished_take(self._store.folder, path) for path in self._stale_drafts())
@@ -208,7 +208,7 @@ class ProjectTakes(Mapping[str, Take]):
                 if choose:
                     record.chosen = take.id
         except BaseException:
-            with self._store.mutex:  # the disk has the take, whatever became of the choice
+            with self._store.mutex:  # the take is on disk, even if choosing it failed
                 self._store.takes[take.id] = take
                 self._store.adopt_takes()
             self._store.notify("takes")
@@ -222,11 +222,11 @@ class ProjectTakes(Mapping[str, Take]):
         try:
             return self._store.takes[take_id]
         except (KeyError, TypeError):  # TypeError: a list, an array
-            got = f"the take {shown(take_id)}, which isn't in {self._store.name}"
+            got = f"the take {shown(take_id)} is not in {self._store.name}"
             raise ProjectError(got, "the id of a take", "see project.takes") from None
 
     def _record_of(self, take: Take) -> TurnRecord:
-        """The turn of a take, also if it has left the script."""
+        """Return the turn of a take, even if it was deleted from the script."""
         turn_id, words = take.manifest["turn_id"], take.turns[0]
         record = self._store.state.turn(turn_id)
         if record is None:

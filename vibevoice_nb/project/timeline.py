@@ -1,10 +1,9 @@
-"""The chosen takes one after the other, as one source: never concatenated, every read goes to the files.
+"""Timeline: takes one after the other as one audio source, which reads from their files.
 
-Positions count samples at 24 kHz. A take that goes on from the one before it is simply put behind it. Any
-other is joined in the 20 ms before its first sample: what is there (the end of the take before, or silence)
-fades out while the sound that the codec had made before the take, its lead, fades in, at equal power. So the
-only samples that a join changes are the last 20 ms before it. Before a gap a take fades out over its last
-20 ms.
+Positions are samples at 24 kHz. A take that continues the one before it follows directly. Any other is joined
+in the 20 ms before its first sample: the audio there (the end of the take before, or silence) fades out while
+its lead, the audio that the codec generated before the take, fades in, at equal power. A join changes only
+the last 20 ms before it. Before a gap a take fades out over its last 20 ms.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ from .take import LEAD, Take, TakeTurn
 
 @dataclass(frozen=True)
 class Segment:
-    """A take at its place.
+    """Take at its place in a timeline.
 
     Attributes
     ----------
     take : Take
     start, stop : int
-        Where its own samples lie.
+        Range of its samples.
     gap : int
         Samples of silence after it.
     """
@@ -45,14 +44,14 @@ class Segment:
 
 @dataclass(frozen=True)
 class _Join:
-    """What is done to samples `[start, stop)`: they fade out, and the lead of a take fades in."""
+    """Crossfade of samples `[start, stop)`: they fade out, and the lead of a take fades in."""
 
     start: int
     stop: int
     take: Take | None
 
     def apply(self, audio: NDArray[np.float32], at: int) -> None:
-        """Change the part of it that is in `audio`, which begins at sample `at`."""
+        """Apply the part of it that is in `audio`, which begins at sample `at`."""
         first, last = max(self.start, at), min(self.stop, at + len(audio))
         if first >= last:
             return
@@ -75,7 +74,7 @@ class Timeline(BlockSource):
     Parameters
     ----------
     parts : sequence of (Take, int)
-        The takes in their order, each with the samples of silence after it.
+        Takes in order, each with the number of silent samples after it.
 
     Attributes
     ----------
@@ -95,7 +94,7 @@ class Timeline(BlockSource):
         super().__init__()
         segments: list[Segment] = []
         self._joins: list[_Join] = []
-        # A first take that went on from another begins in the middle of a sound: its lead leads in.
+        # a first take that continues another one begins in the middle of a sound: its lead is faded in
         at = LEAD if parts and parts[0][0].follows else 0
         if at:
             self._joins.append(_Join(0, at, parts[0][0]))
@@ -119,7 +118,7 @@ class Timeline(BlockSource):
 
     @property
     def turns(self) -> tuple[TakeTurn, ...]:
-        """Every turn where it is heard."""
+        """Turns at their positions."""
         return tuple(
             TakeTurn(
                 turn.turn_id,
@@ -135,7 +134,7 @@ class Timeline(BlockSource):
         )
 
     def read(self, start: int, count: int) -> NDArray[np.float32]:
-        """Read samples `[start, start + count)`; what lies beyond the ends is left out."""
+        """Read samples `[start, start + count)`; samples beyond the ends are left out."""
         first = min(max(0, start), self.samples)
         last = max(first, min(start + count, self.samples))
         audio = np.zeros(last - first, np.float32)
@@ -154,7 +153,7 @@ class Timeline(BlockSource):
         return self.segments[begin : bisect.bisect_left(self._starts, last)]
 
     def _measure(self) -> Blocks:
-        """Put the blocks of the takes together; joins, which are shorter than a few blocks, are left out."""
+        """Combine the blocks of the takes; joins, shorter than a few blocks, are left out."""
         count = -(-self.samples // BLOCK)
         low, high = np.full(count, 32767, np.int16), np.full(count, -32768, np.int16)
         for segment in self.segments:

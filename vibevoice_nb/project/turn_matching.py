@@ -1,7 +1,7 @@
-"""Which turn of an edited script is which of before: so takes stay with their lines.
+"""Turn matching: finds the turns of an edited script in the script before, so takes stay with their lines.
 
-A line whose speaker and words are as before keeps its id, wherever it went. What is left of the old lines is
-paired in order with what is left of the new ones in the same place, so that the most alike come together.
+A line with the same speaker and words keeps its id, wherever it was moved. The remaining old and new lines
+are paired in order between these, the most similar ones together.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-_MANY = 10_000  # pairs of equal lines; beyond, they are paired one by one
-_LARGE = 2_500  # pairs of edited lines to compare; beyond, likewise
-_ALIKE = 0.6  # how like an old line one elsewhere in the script must be to be taken for it
+_MANY = 10_000  # most pairs of equal lines; beyond, they are paired one by one
+_LARGE = 2_500  # most pairs of edited lines to compare; beyond, likewise
+_ALIKE = 0.6  # least similarity of a line that was moved and edited
 
 
 class Words(NamedTuple):
-    """What makes two turns the same."""
+    """Speaker and text of a turn."""
 
     speaker: str
     text: str
@@ -30,7 +30,7 @@ Known = tuple[str, Words]
 def match_turns(
     old: Sequence[Known], new: Sequence[Words], fresh: Callable[[], str], retired: Sequence[Known] = ()
 ) -> list[str]:
-    """Give every turn of an edited script its id.
+    """Return the id of every turn of an edited script.
 
     Parameters
     ----------
@@ -39,14 +39,14 @@ def match_turns(
     new : sequence of words
         The turns after it.
     fresh : callable
-        Makes an id nobody has.
+        Returns an unused id.
     retired : sequence of (id, words)
-        Turns that left the script earlier, the latest last; they come back when their words do.
+        Turns deleted earlier, the latest last; they come back when their words do.
 
     Returns
     -------
     list of str
-        As many as `new`, each once.
+        One for each of `new`, without duplicates.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def match_turns(
 
 
 def _match_middle(old: Sequence[Known], new: Sequence[Words], retired: Sequence[Known]) -> list[str | None]:
-    """Match what lies between the beginning and the end that both have; None for a turn nobody knew."""
+    """Match turns between the common beginning and end; None for a new turn."""
     ids: list[str | None] = [None] * len(new)
     anchors = _in_order([words for _, words in old], new)
     for before, after in anchors:
@@ -86,7 +86,7 @@ def _match_middle(old: Sequence[Known], new: Sequence[Words], retired: Sequence[
 
 
 def likeness(one: Words, other: Words) -> float:
-    """How much two turns have in common, from 0 to 1: a piece in one place exchanged leaves the rest.
+    """Return the similarity of two turns, from 0 to 1; a change in one place leaves the rest similar.
 
     Examples
     --------
@@ -103,18 +103,20 @@ def likeness(one: Words, other: Words) -> float:
 
 
 def _common(pairs: Iterable[tuple[object, object]]) -> int:
-    """How many pairs from the beginning are of equals."""
+    """Return the number of equal pairs at the beginning."""
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _in_order(old: Sequence[Words], new: Sequence[Words]) -> list[tuple[int, int]]:
-    """The longest common subsequence, as pairs of indices (Hunt and Szymanski's way)."""
+    """Return the longest common subsequence (Hunt-Szymanski) as pairs of indices."""
     places: dict[Words, list[int]] = defaultdict(list)
     for j, words in enumerate(new):
         places[words].append(j)
     times, seen = Counter(old), Counter[Words]()
     ends: list[int] = []
-    chains: list[tuple[int, int, object]] = []  # chains[n] ends the chain of n + 1 pairs that ends soonest
+    chains: list[
+        tuple[int, int, object]
+    ] = []  # chains[n] is the end of the chain of n + 1 pairs that ends first
     for i, words in enumerate(old):
         found = places.get(words, [])
         if len(found) * times[words] > _MANY:
@@ -133,7 +135,7 @@ def _in_order(old: Sequence[Words], new: Sequence[Words]) -> list[tuple[int, int
 
 
 def _same_words(ids: list[str | None], new: Sequence[Words], known: Iterable[tuple[int, Known]]) -> list[int]:
-    """Give ids to turns with exactly the words of a known one; return which of the known were used."""
+    """Assign ids to turns with exactly the words of a known one; return the indices of those used."""
     places: dict[Words, list[int]] = defaultdict(list)
     for j in reversed(range(len(new))):
         if ids[j] is None:
@@ -147,7 +149,7 @@ def _same_words(ids: list[str | None], new: Sequence[Words], known: Iterable[tup
 
 
 def _most_alike(old: Sequence[Words], new: Sequence[Words]) -> list[tuple[int, int]]:
-    """Pair as many as possible in order, the most alike together; pairs of indices."""
+    """Pair as many as possible in order, the most similar together; return pairs of indices."""
     if not old or not new:
         return []
     if len(old) * len(new) > _LARGE:
@@ -170,7 +172,7 @@ def _most_alike(old: Sequence[Words], new: Sequence[Words]) -> list[tuple[int, i
 
 
 def _elsewhere(ids: list[str | None], new: Sequence[Words], left: dict[int, Known]) -> None:
-    """Find lines that were moved and edited at once."""
+    """Match lines that were moved and edited at once."""
     open_places = [j for j, known in enumerate(ids) if known is None]
     if not left or len(left) * len(open_places) > _LARGE:
         return

@@ -32,22 +32,22 @@ TurnState = Literal["unspoken", "spoken", "changed", "unspeakable"]
 
 @dataclass(frozen=True)
 class ProjectTurn:
-    """A turn of the script and what became of it.
+    """Turn of a project: a line of the script, and the state of its takes.
 
     Attributes
     ----------
     id : str
-        Stays with the turn through edits.
+        Stays the same when the script is edited.
     turn : Turn
     state : {"unspoken", "spoken", "changed", "unspeakable"}
-        Changed: the chosen take says other words, or in another voice. Unspeakable: there is nothing in it
-        that the chosen model can speak; it is skipped.
+        Changed: text or voice differ from those of the chosen take. Unspeakable: the model can speak nothing
+        in it; it is skipped.
     context_changed : bool
-        The chosen take was spoken after other takes or texts than come before it now.
+        The turns before it now have other takes or texts than the context of the chosen take.
     chosen : str or None
-        Id of the take that is heard.
+        Id of the take that is played.
     takes : tuple of str
-        All of them, the oldest first.
+        Ids of its takes, the oldest first.
     gap_ms : int or None
         Silence after it, if set for this turn.
     partial : bool
@@ -63,7 +63,7 @@ class ProjectTurn:
     gap_ms: int | None
     partial: bool = False
     reason: str = ""
-    """The reason why it is unspeakable."""
+    """Reason why it is unspeakable; else empty."""
 
     def __repr__(self) -> str:
         takes = "1 take" if len(self.takes) == 1 else f"{len(self.takes)} takes"
@@ -72,7 +72,7 @@ class ProjectTurn:
 
 @dataclass(frozen=True)
 class ContextTurn:
-    """A turn that was spoken before another: what the model is given to go on from."""
+    """Turn generated before another: context for the model."""
 
     turn_id: str
     take_id: str
@@ -135,12 +135,12 @@ class ProjectTurns:
         return tuple(sorted(found, key=lambda item: (item.line, item.column)))
 
     def missing(self) -> list[str]:
-        """Ids of the turns to speak: without a take, with one that was stopped, or changed since."""
+        """Return the ids of the turns to generate: without a take, with a partial one, or changed since."""
         unspoken = ("unspoken", "changed")
         return [turn.id for turn in self if turn.state in unspoken or turn.partial]
 
     def context_changed(self, take_id: str) -> bool:
-        """Whether a take was spoken after other takes or texts than come before its turn now."""
+        """Return True if the turns before a take's turn now have other takes or texts than its context."""
         with self._store.mutex:
             take = self._takes.find(take_id)
             ids = [record.id for record in self._store.state.turns]
@@ -148,18 +148,18 @@ class ProjectTurns:
             return turn_id in ids and self._differs(take, ids.index(turn_id))
 
     def set_gap(self, turn_id: str, gap_ms: int | None) -> None:
-        """Set the silence after a turn, in milliseconds; None leaves it to the script and the settings.
+        """Set the silence after a turn, in milliseconds; None uses that of the script or the settings.
 
         Raises
         ------
         OptionError
-            Not 0 to 60,000 whole milliseconds.
+            If it is not a whole number from 0 to 60,000.
         ProjectError
         """
         given, gap_ms = gap_ms, whole(gap_ms)
         if given is not None and not is_gap(gap_ms):
             raise OptionError(
-                f"gap_ms={shown(given)}", f"whole milliseconds, 0 to {MAX_GAP_MS}", "0 is no gap"
+                f"gap_ms={shown(given)}", f"whole milliseconds from 0 to {MAX_GAP_MS}", "use 0 for no gap"
             )
         with self._store.changing("gaps"):
             record = self._store.record(turn_id)
@@ -167,12 +167,12 @@ class ProjectTurns:
             record.gap_ms = gap_ms
 
     def check_voices(self, turn_ids: Iterable[str] | None = None) -> dict[int, Voice]:
-        """Return the voices by the model's index, or say who has none.
+        """Return the voices by the model's speaker index.
 
         Parameters
         ----------
         turn_ids : iterable of str, optional
-            Ask only for the speakers of these turns.
+            Only the speakers of these turns.
 
         Raises
         ------
@@ -191,9 +191,9 @@ class ProjectTurns:
         if mute:
             several = len(mute) > 1
             raise VoiceError(
-                f"{', '.join(mute)} {'have' if several else 'has'} no voice",
+                f"{', '.join(mute)} {'have' if several else 'has'} no voice assigned",
                 "a voice for every speaker",
-                f"give {'them' if several else mute[0]} one: a built-in voice, a file or a recording",
+                f"assign {'them' if several else mute[0]} a built-in voice, a file or a recording",
             )
         return {index: voice for label, index in speakers.items() if (voice := cast[label].voice) is not None}
 
@@ -204,25 +204,25 @@ class ProjectTurns:
         frontend: Frontend | None = None,
         weights: str | None = None,
     ) -> list[ContextTurn]:
-        """What was spoken before a turn, the oldest first, back to the first turn that isn't complete.
+        """Return the context of a turn: the turns before it, back to the first one that is not complete.
 
-        A turn that the model cannot speak is passed over, as if it were not in the script.
+        Turns that the model cannot speak are skipped, as if they were not in the script.
 
         Parameters
         ----------
         turn_id : str
         model : str, optional
-            Also stop at a take of another model, whose frames this one can't go on from.
+            Also stop at a take of another model, whose frames this model cannot use.
         frontend : Frontend, optional
-            The model's; by default that of the project's setting.
+            That of the model; by default of the model in the settings.
         weights : str, optional
-            Fingerprint of the model's weights: also stop, with a warning, at a take made when the model of
-            that name had other weights. Takes of earlier versions, which name none, are accepted.
+            Fingerprint of the model's weights: also stop, with a warning, at a take generated with other
+            weights of the same name. Takes of earlier versions, which have no fingerprint, are accepted.
 
         Raises
         ------
         ProjectError
-            No such turn.
+            If the turn is not in the script.
         """
         from vibevoice_nb.engine.frames import Spoken
 
@@ -240,7 +240,7 @@ class ProjectTurns:
                 break
             if weights is not None and take.manifest.get("weights", weights) != weights:
                 warnings.warn(
-                    f"{quoted(record)} is not used as context: {model} had other weights when it was made",
+                    f"{quoted(record)} is not used as context: {model} had other weights then",
                     stacklevel=2,
                 )
                 break
@@ -279,7 +279,7 @@ class ProjectTurns:
         )
 
     def _differs(self, take: Take, index: int) -> bool:
-        """Whether the turns before turn `index` are others than the take's context."""
+        """Return True if the turns before turn `index` differ from the take's context."""
         context = take.manifest.get("context")
         if not isinstance(context, list) or not context:
             return False
@@ -306,7 +306,7 @@ class ProjectTurns:
 def _check_gap(key: str, before: int | None) -> Kept:
     checked_id(key)
     if before is not None and not is_gap(before):
-        raise ValueError("an undo step can't be read")
+        raise ValueError("an undo step is not valid")
     return Kept()
 
 
@@ -324,12 +324,12 @@ def checked_ids(turn_ids: object) -> list[str]:
     Raises
     ------
     OptionError
-        One id instead of a list of them, or what is no list of texts.
+        If it is a single id, or not a list of strings.
     """
     try:
         ids = [] if isinstance(turn_ids, (str, bytes, Mapping)) else list(turn_ids)  # type: ignore[call-overload]
         listed = not isinstance(turn_ids, (str, bytes, Mapping)) and all(isinstance(one, str) for one in ids)
-    except Exception:  # a number, an array without dimensions
+    except Exception:  # a number, a zero-dimensional array
         listed = False
     if not listed:
         raise OptionError(f"turns={shown(turn_ids)}", "a list of turn ids", "see project.turns")

@@ -119,14 +119,16 @@ def parse_script(
     return reader.script()
 
 
-def load_script(path: str | os.PathLike[str], *, cast: Iterable[str | int] | None = None) -> Script:
+def load_script(
+    path: str | os.PathLike[str], *, cast: Iterable[str | int] | None = None, known: Iterable[str] = ()
+) -> Script:
     """Read a script from a text file in UTF-8, such as `.txt`, `.vvscript`, `.json`, `.srt` or `.vtt`.
 
     Parameters
     ----------
     path : path
         The file, at most 4 MB.
-    cast : iterable of str or int, optional
+    cast, known : iterable, optional
         As in `parse_script`.
 
     Returns
@@ -174,7 +176,8 @@ def load_script(path: str | os.PathLike[str], *, cast: Iterable[str | int] | Non
             "text in UTF-8",
             "save it again with the encoding UTF-8",
         ) from exc
-    return parse_script(text, cast=cast, format="json" if suffix in (".json", ".jsonl") else "auto")
+    format: Literal["json", "auto"] = "json" if suffix in (".json", ".jsonl") else "auto"
+    return parse_script(text, cast=cast, known=known, format=format)
 
 
 def _read_limited(file: Path, limit: int) -> bytes:

@@ -52,15 +52,15 @@ def _samplers(rec: Recording) -> Computed:
         yield f"sampler_sigmas_{count}", np.array([step.sigma / step.alpha for step in steps] + [0.0])
         if not rec.has(*noise):
             continue
-        start, cond, null = (rec.tensor(name) for name in noise)
-        cond_null = null if rec.cfg_scale != 1.0 else None
-        path = list(_sampler(rec, count, "dpmsolver++").path(cond, cond_null, start[:1].float()))
+        start, cond, negative = (rec.tensor(name) for name in noise)
+        uncond = negative if rec.cfg_scale != 1.0 else None
+        path = list(_sampler(rec, count, "dpmsolver++").path(cond, uncond, start[:1].float()))
         yield f"sampler_trace_{count}", torch.cat(path)
         yield f"sampler_out_{count}", path[-1]
         if rec.has(f"sampler_sde_noise_{count}"):
             fresh = rec.tensor(f"sampler_sde_noise_{count}")[:, :1]
             sampler = _sampler(rec, count, "sde-dpmsolver++")
-            yield f"sampler_sde_out_{count}", sampler(cond, cond_null, start[:1].float(), fresh.float())
+            yield f"sampler_sde_out_{count}", sampler(cond, uncond, start[:1].float(), fresh.float())
 
 
 def _sampler(rec: Recording, num_steps: int, solver: Solver) -> Sampler:
@@ -209,10 +209,10 @@ def _arrays_of_run(run: str, steps: list[Step]) -> Computed:
     frames = [(step, step.frame) for step in steps if step.frame is not None]
     if frames:
         yield f"{run}_pos_cond", torch.stack([step.hidden for step, _ in frames])
-        if frames[0][0].hidden_null is not None:
+        if frames[0][0].hidden_uncond is not None:
             yield (
                 f"{run}_neg_cond",
-                torch.stack([s.hidden_null for s, _ in frames if s.hidden_null is not None]),
+                torch.stack([s.hidden_uncond for s, _ in frames if s.hidden_uncond is not None]),
             )
         yield f"{run}_latents", torch.stack([frame.latent_norm for _, frame in frames])
         yield f"{run}_semantic", torch.stack([frame.semantic for _, frame in frames])

@@ -80,14 +80,9 @@ class ScriptEditor(VibeVoiceWidget):
             self.diagnostics = diagnostic_rows(found) if self.script.strip() else []
 
     def _parse(self) -> Script:
-        """Read the script; names it had stay names while a new line, half written, has none yet."""
-        script = parse_script(self.script, cast=self._cast)
-        if self._cast is not None or script.cast:
-            self._names = script.cast
-        elif self._names:
-            again = parse_script(self.script, cast=self._names)
-            if any(turn.speaker in self._names for turn in again.turns):
-                return again
+        """Parse the script as a project does: names that were speakers before stay speakers."""
+        script = parse_script(self.script, cast=self._cast, known=self._names)
+        self._names = script.cast or self._names
         return script
 
     def _speakers(self, script: Script) -> list[dict[str, Any]]:

@@ -27,12 +27,11 @@ from ..errors import OptionError, ProjectError, VibeVoiceError
 from ..project import Project, Take
 from ..project.jobs.generation import Event, Generation, Mode
 from ..project.registry import shared_project
-from ..script.lines import name_key
-from ..voices.builtin import builtin_voices
+from ..voices.casting import default_voice, match_voices
 from ..voices.resolve import resolve_voice
 
 if TYPE_CHECKING:
-    from ..script import Script
+    pass
 
 _OPTIONS = {
     "steps": "num_steps",
@@ -162,12 +161,17 @@ def _speak_project(
     from ..engine.registry import engines
 
     script = project.script.raise_for_errors()
-    for label, voice in choose_voices(script, voices).items():
-        # A voice that the cell gave before is no reason to replace one that was chosen since.
-        given = voice is not None and project.settings.is_new_argument(f"voice {label}", voice)
-        if given or project.cast[label].voice is None:
-            project.set_voice(label, resolve_voice(voice or _default_voice(script, label)))
-        if given:
+    indices = {turn.label: turn.speaker_index for turn in script.turns}
+    given = match_voices(sorted(indices, key=indices.__getitem__), voices)
+    for label, index in indices.items():
+        voice = given.get(label)
+        # A voice that the cell gave before must not replace one chosen since.
+        new = voice is not None and project.settings.is_new_argument(f"voice {label}", voice)
+        if new or project.cast[label].voice is None:
+            taken = [*given.values(), *(one.voice.name for one in project.cast.values() if one.voice)]
+            default = default_voice(index, taken) or default_voice(index)
+            project.set_voice(label, resolve_voice(voice or default or ""))
+        if new:
             project.settings.note_given({f"voice {label}": voice})
     bar = _Bar()
     job: Generation = project.generation(
@@ -180,38 +184,6 @@ def _speak_project(
         return job.start().result()  # started only now: the listener must know the job
     finally:
         bar.close()
-
-
-def choose_voices(script: Script, voices: Mapping[str, str]) -> dict[str, str | None]:
-    r"""Match voices given for speakers with the script's speakers; None for those without one.
-
-    Raises
-    ------
-    OptionError
-        For a speaker who isn't in the script.
-
-    Examples
-    --------
-    >>> from vibevoice_nb import parse_script
-    >>> choose_voices(parse_script("Speaker 1: Hello.\nSpeaker 2: Hi."), {"2": "Kai"})
-    {'Speaker 1': None, 'Speaker 2': 'Kai'}
-    """
-    wanted = {name_key(name): voice for name, voice in voices.items()}
-    chosen: dict[str, str | None] = {}
-    for turn in script.turns:
-        if turn.label not in chosen:
-            keys = (name_key(turn.label), name_key(str(turn.speaker)))
-            chosen[turn.label] = next((wanted.pop(key) for key in keys if key in wanted), None)
-    if wanted:
-        raise OptionError(
-            f"a voice for {', '.join(wanted)}", f"one of {', '.join(chosen)}", "correct the speaker's name"
-        )
-    return chosen
-
-
-def _default_voice(script: Script, label: str) -> str:
-    index = next(turn.speaker_index for turn in script.turns if turn.label == label)
-    return list(builtin_voices())[index]
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 
 from vibevoice_nb.audio.sources import AudioSource
-from vibevoice_nb.engine.model_limits import stand_ins
 from vibevoice_nb.errors import OptionError, VibeVoiceError
 from vibevoice_nb.project import Project, Take
 from vibevoice_nb.project.jobs.generation import Event, Generation
 from vibevoice_nb.project.registry import shared_project
 from vibevoice_nb.texts import whole_text
+from vibevoice_nb.voices.casting import stand_ins
 
 from .audio_requests import AudioRequests
 from .base import VibeVoiceWidget, call

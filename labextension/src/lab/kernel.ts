@@ -3,6 +3,7 @@
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 
 import { CallError } from '../core/host/channel';
+import { t } from '../core/strings';
 
 type Shown = { status: string; data?: Record<string, unknown>; ename?: string; evalue?: string };
 
@@ -20,9 +21,11 @@ export async function evaluate<T>(kernel: Kernel.IKernelConnection, expression: 
   if (value?.status === 'ok' && value.data) return value.data['application/json'] as T;
   const failure: Shown = value ?? reply;
   throw new CallError(
-    `${failure.ename ?? 'the kernel'}: ${failure.evalue ?? 'did not answer'}`,
-    'a Python kernel with vibevoice-nb installed',
-    'run %pip install vibevoice-nb in it, or choose another kernel',
+    failure.ename
+      ? t('common.kernel_failed', { name: failure.ename, message: failure.evalue ?? '' })
+      : t('common.kernel_no_answer'),
+    t('common.kernel_package'),
+    t('common.kernel_package_remedy'),
   );
 }
 

@@ -77,7 +77,7 @@ const states = (): (string | undefined)[] =>
     .map((marker) => marker.dataset['state']);
 
 describe('keys', () => {
-  test('Ctrl-Enter generates what is seen', () => {
+  test('Ctrl-Enter generates the text on the screen', () => {
     view.dispatch({ changes: { from: 6, insert: 'Oh. ' } });
     press('Enter', { ctrlKey: true });
     expect(host.get('script')).toMatch(/^Anna: Oh\. One/);
@@ -87,12 +87,12 @@ describe('keys', () => {
     press('Escape');
     expect(happened).toEqual([{ action: 'stop' }]);
   });
-  test('Alt-Enter plays from the turn, if it has been spoken', () => {
+  test('Alt-Enter plays from the turn at the cursor, if it is generated', () => {
     view.dispatch({ selection: { anchor: 14 } });
     press('Enter', { altKey: true });
     expect(happened).toEqual([{ turn: 'a' }]);
   });
-  test('Tab is left to the page', () => expect(press('Tab')).toBe(true));
+  test('Tab leaves the editor', () => expect(press('Tab')).toBe(true));
 });
 
 describe('turns', () => {
@@ -100,7 +100,7 @@ describe('turns', () => {
     expect(states()).toEqual(['spoken', 'spoken', 'unspoken']);
     view.dispatch({ changes: { from: 0, insert: '# opening\n' } });
     expect(states()).toEqual(['spoken', 'spoken', 'unspoken']);
-    press('Enter', { ctrlKey: true }); // the kernel knows the new line now
+    press('Enter', { ctrlKey: true }); // sends the new line to the kernel
     host.set('turns', [
       turn('a', 2, { end_line: 3 }),
       turn('b', 4, { state: 'changed' }),
@@ -108,7 +108,7 @@ describe('turns', () => {
     ]);
     expect(states()).toEqual(['spoken', 'changed', 'queued']);
   });
-  test('whose context changed differ from those that are spoken', () => {
+  test('whose context changed look different from generated ones', () => {
     host.set('turns', [turn('a', 1, { context_changed: true }), turn('b', 3, { state: 'changed' })]);
     expect(states()).toEqual(['context', 'changed']);
     host.set('turns', [
@@ -134,7 +134,7 @@ describe('turns', () => {
   });
 });
 
-test('turns and script that come together are placed in the new text', () => {
+test('turns that arrive together with the script are placed in the new text', () => {
   host.values['turns'] = [turn('b', 2)];
   host.values['script'] = '# only this\nAnna: Two.';
   host.set('turns', host.values['turns']);
@@ -142,12 +142,12 @@ test('turns and script that come together are placed in the new text', () => {
   expect(highlighted()).toEqual(['Anna: Two.']);
 });
 
-test('a color is taken for nothing but a color', () => {
+test('a style accepts nothing but a color', () => {
   host.set('speakers', [{ label: 'Anna', color: 'red; background: url(//x)', voice: null }]);
   expect(root.querySelector('.cm-vvLabel')!.getAttribute('style')).toBe('');
 });
 
-test('a project that cannot be written to is read only', () => {
+test('a read-only project makes the editor read-only', () => {
   host.set('project_state', { name: '', path: '', read_only: true, holder: '' });
   expect(view.state.readOnly).toBe(true);
 });

@@ -24,7 +24,7 @@ beforeEach(() => {
     get: () => script,
     set: (_name: string, value: string) => {
       sent.push(value);
-      kernel(value); // a model tells of its own changes too
+      kernel(value); // a model reports its own changes too
     },
     on: (_name: string, callback: () => void) => (callbacks.push(callback), () => undefined),
   } as unknown as Host;
@@ -44,7 +44,7 @@ const type = (at: number, insert: string): void =>
   view.dispatch({ changes: { from: at, insert }, selection: { anchor: at + insert.length }, userEvent: 'input.type' });
 const text = (): string => view.state.doc.toString();
 
-test('typing is told after a pause, and during long typing now and then', () => {
+test('typing is sent after a pause, and at intervals during long typing', () => {
   type(6, 'Oh. ');
   expect(sent).toEqual([]);
   vi.advanceTimersByTime(150);
@@ -56,7 +56,7 @@ test('typing is told after a pause, and during long typing now and then', () => 
   expect(sent.length).toBeGreaterThanOrEqual(3);
 });
 
-test('the kernel changes only what differs, and the cursor stays with its words', () => {
+test('a change by the kernel replaces only what differs, and the cursor keeps its place in the text', () => {
   view.dispatch({ selection: { anchor: 15 } }); // in "Ben"
   kernel('Anna: Hello, hello.\nBen: Hi.');
   expect(text()).toBe('Anna: Hello, hello.\nBen: Hi.');
@@ -64,7 +64,7 @@ test('the kernel changes only what differs, and the cursor stays with its words'
   expect(sent).toEqual([]);
 });
 
-test('what is typed while the kernel changes something else survives, and is told', () => {
+test('typing survives a concurrent change by the kernel, and is sent', () => {
   type(20, '!?');
   kernel('Anna: Good morning.\nBen: Hi.');
   expect(text()).toBe('Anna: Good morning.\nBen: Hi!?.');
@@ -72,7 +72,7 @@ test('what is typed while the kernel changes something else survives, and is tol
   expect(sent).toEqual(['Anna: Good morning.\nBen: Hi!?.']);
 });
 
-test('a late echo of what was said takes nothing back', () => {
+test('a late echo undoes nothing', () => {
   type(12, ' One.');
   vi.advanceTimersByTime(150);
   type(17, ' Two.');
@@ -83,7 +83,7 @@ test('a late echo of what was said takes nothing back', () => {
   expect(text()).toBe('Anna: Hello. One. Two. Three.\nBen: Hi.');
 });
 
-test('the kernel may go back to an earlier text once it has said another', () => {
+test('the kernel can return to an earlier text after sending another', () => {
   type(12, ' One.');
   vi.advanceTimersByTime(150);
   kernel('Anna: Other.');
@@ -91,21 +91,21 @@ test('the kernel may go back to an earlier text once it has said another', () =>
   expect(text()).toBe(sent[0]);
 });
 
-test('undo takes back what was typed here, not what the kernel changed', () => {
+test('undo reverts typing, not changes by the kernel', () => {
   type(12, ' One.');
   kernel('Clara: Hello.\nBen: Hi.');
   undo(view);
   expect(text()).toBe('Clara: Hello.\nBen: Hi.');
 });
 
-test('line ends of other systems are no change', () => {
+test('other line ends are not a change', () => {
   kernel('Anna: Hello.\r\nBen: Hi.');
   expect(text()).toBe('Anna: Hello.\nBen: Hi.');
   vi.advanceTimersByTime(500);
   expect(sent).toEqual([]);
 });
 
-test('what is unsaid is said before the editor goes', () => {
+test('unsent typing is sent on disposal', () => {
   type(6, 'Oh. ');
   sync.dispose();
   expect(sent).toHaveLength(1);

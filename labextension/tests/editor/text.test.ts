@@ -12,13 +12,13 @@ import { cleanPaste } from '../../src/core/editor/paste';
 const speaker = (label: string) => ({ label, color: '#0072b2', voice: null });
 const labels = new Labels(['Anna', 'Dr. O’Neil', 'Speaker 2'].map(speaker));
 
-describe('what changed between two texts', () => {
-  // A small generator of its own: the same texts on every run.
+describe('the difference between two texts', () => {
+  // A generator with a fixed seed: the same texts on every run.
   let state = 7;
   const random = (below: number): number => (state = (state * 48271) % 2147483647) % below;
   const word = (): string => Array.from({ length: random(9) }, () => ['a', 'b', '\n', '😀', '😁'][random(5)]).join('');
 
-  test('makes one of the other, and cuts no character in two', () => {
+  test('turns one into the other and splits no character', () => {
     for (let round = 0; round < 400; round++) {
       const [head, tail] = [word(), word()];
       const before = head + word() + tail;
@@ -32,7 +32,7 @@ describe('what changed between two texts', () => {
     }
   });
 
-  test('is nothing between equal texts, and as small as can be', () => {
+  test('is empty for equal texts, and minimal', () => {
     expect(changeBetween('abc', 'abc').empty).toBe(true);
     const change = changeBetween('Anna: Hello.\nBen: Hi.', 'Anna: Hello!\nBen: Hi.');
     change.iterChanges((from, to) => expect([from, to]).toEqual([11, 12]));
@@ -93,7 +93,7 @@ describe('a long line', () => {
       nameKey(line);
       return performance.now() - begin;
     };
-    // 40,000 blanks took seconds where two unbounded runs met.
+    // with two unbounded runs in a row, 40,000 blanks take seconds
     expect(Math.min(...[1, 2, 3].map(() => time(40_000)))).toBeLessThan(200);
   });
 });
@@ -130,7 +130,7 @@ describe('diagnostics', () => {
     [{ suggestion: "write '[pause:500]'", fix: '[pause:500]' }, 'Wrong.', 'Replace with “[pause:500]”'],
     [{ suggestion: 'begin a new line before it', fix: '\nBen:' }, 'Wrong. Begin a new line before it.', 'Split here'],
     [{ suggestion: 'write a blank after it', fix: '# ' }, 'Wrong. Write a blank after it.', 'Make it a comment'],
-  ])('are sentences, and say nothing twice: %j', (fields, message, fix) => {
+  ])('are sentences without repetition: %j', (fields, message, fix) => {
     const [found] = toDiagnostics([diagnostic(fields)], text, ChangeSet.empty(text.length).desc);
     expect([found!.message, found!.actions?.[0]!.name]).toEqual([message, fix]);
   });
@@ -156,7 +156,7 @@ describe('diagnostics', () => {
     expect(after).toBe(fixed);
   });
 
-  test('move with what was typed since, and go when their words went', () => {
+  test('move with the text, and disappear if their text is deleted', () => {
     const typed = ChangeSet.of([{ from: 0, insert: 'xx' }], text.length);
     const [moved] = toDiagnostics([diagnostic({ column: 4, end_column: 16 })], text, typed.desc);
     expect(typed.apply(text).sliceString(moved!.from, moved!.to)).toBe('Speaker two:');
@@ -165,7 +165,7 @@ describe('diagnostics', () => {
     expect(left.every(({ from, to }) => from === 0 && to === 0)).toBe(true);
   });
 
-  test('offer every fix by what it does', () => {
+  test('label every fix with what it does', () => {
     const actions = (fix: string | null, alternatives: string[] = []) =>
       toDiagnostics([diagnostic({ fix, alternatives })], text, ChangeSet.empty(text.length).desc)[0]!.actions?.map(
         ({ name }) => name,
@@ -180,7 +180,7 @@ describe('diagnostics', () => {
     expect(actions(null)).toBeUndefined();
   });
 
-  test('on lines that are gone are left out', () => {
+  test('on deleted lines are omitted', () => {
     expect(toDiagnostics([diagnostic({ line: 3 })], text, ChangeSet.empty(text.length).desc)).toEqual([]);
   });
 });
@@ -198,7 +198,7 @@ describe('pasting from a document', () => {
     ['می\u200cخواهم 👨\u200d👩', 'می\u200cخواهم 👨\u200d👩'],
   ])('%j', (raw, clean) => expect(cleanPaste(raw, labels)).toBe(clean));
 
-  test('is done once', () => {
+  test('is idempotent', () => {
     const clean = cleanPaste('Anna –\u00a0 Hi.\r\n\t\n\n\nx', labels);
     expect(cleanPaste(clean, labels)).toBe(clean);
   });

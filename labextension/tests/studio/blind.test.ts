@@ -5,7 +5,7 @@ import { label, pair, reveal } from '../../src/core/takes/blind';
 const name = (letter: string, take: string): string => `${letter}: the take ${take}`;
 
 describe('a comparison', () => {
-  it('keeps the order and shows it when it is not blind', () => {
+  it('keeps and shows the order when it is not blind', () => {
     const pairing = pair('x', 'y', false, () => 0);
     expect(pairing.takes).toEqual({ A: 'x', B: 'y' });
     expect(label(pairing, 'A', name)).toBe('A: the take x');

@@ -22,7 +22,7 @@ describe('a sweep', () => {
     axes.num_steps.flatMap((steps) => axes.seed.map((seed) => cell(cfg, steps, seed))),
   );
 
-  it('lies in rows, columns and blocks, each cell once', () => {
+  it('arranges each cell once in rows, columns and blocks', () => {
     const blocks = layOut(axesOf(axes), cells);
     expect(blocks.map((block) => block.title)).toEqual(['Seed 7', 'Seed 8']);
     expect(blocks[0]!.columns).toEqual(['Steps 5', 'Steps 10']);
@@ -32,13 +32,13 @@ describe('a sweep', () => {
     expect(shown).toHaveLength(cells.length);
   });
 
-  it('leaves out an axis along which nothing changes', () => {
+  it('omits an axis with a single value', () => {
     expect(axesOf({ cfg_scale: [1, 2], seed: [7] }).map((axis) => axis.name)).toEqual(['cfg_scale']);
     const [block] = layOut(axesOf({ cfg_scale: [1, 2] }), [cell(1, 5, 7), cell(2, 5, 7)]);
     expect(block!.rows.map((row) => row.cells.length)).toEqual([1, 1]);
   });
 
-  it('is sorted with what is not there yet at the end, either way', () => {
+  it('sorts cells without a value last in both directions', () => {
     const waiting = cell(3, 5, 7, { state: 'waiting', rtf: 0 });
     const list = [waiting, cell(2, 5, 7), cell(1, 5, 7)];
     expect(sorted(list, 'rtf', false).map((one) => one.cfg_scale)).toEqual([1, 2, 3]);
@@ -46,7 +46,7 @@ describe('a sweep', () => {
     expect(sorted(list, 'cfg_scale', true).map((one) => one.cfg_scale)).toEqual([3, 2, 1]);
   });
 
-  it('names its cells by what is known of them', () => {
+  it('names its cells by their known settings', () => {
     expect(nameOf(cell(1.5, 5, 7))).toBe('CFG 1.5, Steps 5, Seed 7');
     expect(nameOf({ ...cell(1.5, 5, 7), seed: null, solver: 'dpmsolver++' })).toBe(
       'CFG 1.5, Steps 5, Solver dpmsolver++',

@@ -57,7 +57,7 @@ def prefill_spoken(
     spoken : SpokenFrames
         May be empty: then only the prompt is read.
     guided : bool
-        Whether the null row will be needed.
+        Whether the unconditional row will be needed.
     before : Tensor [T', Z], optional
         latent_norm of frames that sounded directly before and are not to be read again: they only fill the
         convolutions' memory.
@@ -91,7 +91,7 @@ def _take_over(
     count = len(spoken.latent_norm)
     if guided and count:
         # From the start token on; the last frame, like any pending one, is fed by the next step.
-        model.language_model.prefill(embeds[:, -1 - count : -1], state.null)
+        model.language_model.prefill(embeds[:, -1 - count : -1], state.uncond)
     state.pending = embeds[:, -1:].clone()
     state.steps = state.frames = count
     heard = spoken.latent_norm if before is None else torch.cat((before, spoken.latent_norm))

@@ -58,7 +58,7 @@ class GraphedFrame:
         one graph, and the host learns afterwards which tokens were taken.
         """
         frame, states = self.frame, self.frame.attached()
-        if frame.reserve(max(c.length for row in rows for c in (states[row].cond, states[row].null)) + 1):
+        if frame.reserve(max(c.length for row in rows for c in (states[row].cond, states[row].uncond)) + 1):
             self._graphs.clear()
         if tuple(rows) != self._rows:
             frame.active.copy_(torch.tensor([row in rows for row in range(frame.batch)]))
@@ -121,15 +121,15 @@ class GraphedFrame:
         state.frames += speaking
         state.cond.length += 1
         if guided:
-            state.null.length = 0 if token == special.start else state.null.length + speaking
+            state.uncond.length = 0 if token == special.start else state.uncond.length + speaking
         state.finished = token == special.eos
         made = None
         if speaking:
             parts = (frame.latent_norm[row], frame.features[row, 0], frame.audio[row, 0])
             made = Frame(*(part.clone() for part in parts))
-        null = frame.hidden[frame.batch + row].clone() if guided else None
+        uncond = frame.hidden[frame.batch + row].clone() if guided else None
         hidden, logits = frame.hidden[row].clone(), frame.logits[row].clone()
-        return Step(row, token, hidden, null, logits, state.pending[0, 0].clone(), made)
+        return Step(row, token, hidden, uncond, logits, state.pending[0, 0].clone(), made)
 
     def _run(self, name: str, part: Callable[[], None]) -> None:
         # Graphs and Triton go by the current device, whatever the tensors lie on.

@@ -1,10 +1,10 @@
-"""The frame loop: everything that speaks is built on `generate`.
+"""Generation loop: `prefill` reads a prompt, `generate` yields frames; all speech is built on them.
 
 Shapes: B scripts under way, H hidden size, Z latent size, S solver steps, F semantic size, N samples a frame.
 
-Each step feeds one embedding to a script's conditional row and, under guidance, to its null row, in one pass
-over the weights. The null row only counts positions that lead to a frame: it is run along with the
-conditional one and its length is taken back when the token turns out to be another.
+Each step feeds one embedding to a script's conditional row and, with guidance, to its unconditional row, in
+one pass over the weights. The unconditional row keeps only positions that lead to a frame: it runs along with
+the conditional row, and its length is reset by one if the token is not a frame.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _steps(
 ) -> list[Step]:
     """Let the scripts in `rows` take one step each."""
     live = [states[row] for row in rows]
-    hidden, hidden_null = _advance(model, live, guided=sampler.guided)
+    hidden, hidden_uncond = _advance(model, live, guided=sampler.guided)
     logits = model.token_logits(hidden, special.valid_tokens)
     on_host = logits.cpu()
     tokens = [special.valid_tokens[choose(row, on_host[i])] for i, row in enumerate(rows)]
@@ -137,7 +137,7 @@ def _steps(
         draws = sampler.draws_per_frame
         fresh = torch.stack([torch.stack([draw(rows[i], live[i]) for _ in range(draws)]) for i in speaking])
         fresh[:, 0] *= temperature
-        frames = _speak(model, live, speaking, hidden, hidden_null, sampler, fresh.transpose(0, 1))
+        frames = _speak(model, live, speaking, hidden, hidden_uncond, sampler, fresh.transpose(0, 1))
     for i, (state, token) in enumerate(zip(live, tokens, strict=True)):
         _settle(model, state, token, special, frames.get(i), guided=sampler.guided)
     return [
@@ -145,7 +145,7 @@ def _steps(
             row=row,
             token=tokens[i],
             hidden=hidden[i],
-            hidden_null=None if hidden_null is None else hidden_null[i],
+            hidden_uncond=None if hidden_uncond is None else hidden_uncond[i],
             logits=logits[i],
             embed=live[i].pending[0, 0].clone(),
             frame=frames.get(i),
@@ -162,7 +162,7 @@ def _advance(
     caches = [state.cond for state in live]
     if not guided:
         return model.language_model.step(pending, caches)[:, 0], None
-    caches += [state.null for state in live]
+    caches += [state.uncond for state in live]
     hidden = model.language_model.step(torch.cat((pending, pending)), caches)[:, 0]
     return hidden.chunk(2)  # type: ignore[return-value]
 
@@ -172,7 +172,7 @@ def _speak(
     live: Sequence[GenerationState],
     speaking: Sequence[int],
     hidden: Tensor,
-    hidden_null: Tensor | None,
+    hidden_uncond: Tensor | None,
     sampler: Sampler,
     fresh: Tensor,
 ) -> dict[int, Frame]:
@@ -184,8 +184,8 @@ def _speak(
     fresh = fresh.to(hidden.device)
     # Row by row: a list as an index would first be sent to the device.
     cond = torch.stack([hidden[i] for i in index])
-    null = None if hidden_null is None else torch.stack([hidden_null[i] for i in index])
-    latent_norm = sampler(cond, null, fresh[0], fresh[1:])
+    uncond = None if hidden_uncond is None else torch.stack([hidden_uncond[i] for i in index])
+    latent_norm = sampler(cond, uncond, fresh[0], fresh[1:])
     latent = model.denormalize_latent(latent_norm)[:, None]
     with _gathered([live[i].acoustic for i in index]) as acoustic:
         audio = model.acoustic.decode(latent, acoustic)  # [B, 1, N]
@@ -212,9 +212,9 @@ def _settle(
         state.frames += 1
         return
     if guided:
-        state.null.length -= 1
+        state.uncond.length -= 1
     if token == special.start:
-        state.null.length = 0
+        state.uncond.length = 0
     elif token == special.end:
         state.silence()
     state.finished = token == special.eos

@@ -24,7 +24,7 @@ class Sampler:
     head : DiffusionHead
     steps : sequence of SolverStep
     cfg_scale : float
-        Guidance scale s: v = null + s (cond - null); 1 switches guidance off. Ho and Salimans, 2022
+        Guidance scale s: v = uncond + s (cond - uncond); 1 switches guidance off. Ho and Salimans, 2022
         (arXiv 2207.12598).
     """
 
@@ -36,7 +36,7 @@ class Sampler:
 
     @property
     def guided(self) -> bool:
-        """Whether the null condition is used at all."""
+        """Whether guidance is used (and with it the unconditional condition)."""
         return self.cfg_scale != 1.0
 
     @property
@@ -45,22 +45,22 @@ class Sampler:
         return 1 + len(self.steps) * any(step.noise for step in self.steps)
 
     def __call__(
-        self, cond: Tensor, cond_null: Tensor | None, noise: Tensor, step_noise: Tensor | None = None
+        self, cond: Tensor, uncond: Tensor | None, noise: Tensor, step_noise: Tensor | None = None
     ) -> Tensor:
         """Denoise to the end: `path`'s last sample, latent_norm [B, Z] in the dtype of `cond`."""
-        for x in self.path(cond, cond_null, noise, step_noise):
+        for x in self.path(cond, uncond, noise, step_noise):
             latent_norm = x
         return latent_norm.to(cond.dtype)
 
     def path(
-        self, cond: Tensor, cond_null: Tensor | None, noise: Tensor, step_noise: Tensor | None = None
+        self, cond: Tensor, uncond: Tensor | None, noise: Tensor, step_noise: Tensor | None = None
     ) -> Iterator[Tensor]:
         """Denoise, one sample per solver step.
 
         Parameters
         ----------
         cond : Tensor [B, H]
-        cond_null : Tensor [B, H] or None
+        uncond : Tensor [B, H] or None
             Needed while `guided`.
         noise : Tensor [B, Z]
             Standard normal, fp32.
@@ -72,8 +72,8 @@ class Sampler:
         Tensor [B, Z]
             The sample after each step.
         """
-        assert (cond_null is not None) == self.guided
-        condition = (cond if cond_null is None else torch.cat((cond, cond_null))).to(self.head.dtype)
+        assert (uncond is not None) == self.guided
+        condition = (cond if uncond is None else torch.cat((cond, uncond))).to(self.head.dtype)
         modulations = self.head.modulations(condition, self.time)
         solve = self._solve
         if cuda.active():
@@ -98,8 +98,8 @@ class Sampler:
         """Guide v [R, Z] and take a step from x [R, Z]; returns the next x and the clean sample [B, Z]."""
         rows = len(x)
         if cfg_scale != 1.0:
-            v, v_null = v.chunk(2)
-            v, x = torch.add(v_null, v - v_null, alpha=cfg_scale), x[: len(v)]
+            v, v_uncond = v.chunk(2)
+            v, x = torch.add(v_uncond, v - v_uncond, alpha=cfg_scale), x[: len(v)]
         # As in the reference: the clean sample in the model's dtype, the update in fp32, rounded after.
         clean = torch.add(step.alpha * x, v, alpha=-step.sigma)
         wide = (step.keep * x.float()).add_(clean, alpha=step.clean)

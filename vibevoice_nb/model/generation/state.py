@@ -77,7 +77,7 @@ class GenerationState:
 
     Attributes
     ----------
-    cond, null : KVCache
+    cond, uncond : KVCache
         The conditional row and its unconditional twin.
     acoustic, semantic : StreamState
         Convolution buffers [1, context, C] of the decoder and of the semantic encoder.
@@ -92,7 +92,7 @@ class GenerationState:
     """
 
     cond: KVCache
-    null: KVCache
+    uncond: KVCache
     acoustic: StreamState
     semantic: StreamState
     pending: Tensor
@@ -108,7 +108,7 @@ class GenerationState:
         hidden = model.config.language.hidden_size
         return cls(
             cond=model.language_model.new_cache(),
-            null=model.language_model.new_cache(),
+            uncond=model.language_model.new_cache(),
             acoustic=model.acoustic.decoder.new_state(1),
             semantic=model.semantic.new_state(1),
             pending=model.language_model.norm.weight.new_zeros(1, 1, hidden),
@@ -122,7 +122,7 @@ class GenerationState:
         generator.set_state(self.generator.get_state())
         return GenerationState(
             cond=self.cond.clone(),
-            null=self.null.clone(),
+            uncond=self.uncond.clone(),
             acoustic=[buffer.clone() for buffer in self.acoustic],
             semantic=[buffer.clone() for buffer in self.semantic],
             pending=self.pending.clone(),
@@ -146,7 +146,7 @@ class GenerationState:
     def nbytes(self) -> int:
         """Bytes held by caches and buffers."""
         buffers = sum(b.numel() * b.element_size() for b in self.acoustic + self.semantic)
-        return self.cond.nbytes() + self.null.nbytes() + buffers
+        return self.cond.nbytes() + self.uncond.nbytes() + buffers
 
     def save(self, folder: str | Path, config: ModelConfig) -> None:
         """Write the state as state.safetensors and state.json.
@@ -156,7 +156,7 @@ class GenerationState:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {"pending": self.pending, "generator": self.generator.get_state()}
-        for name, cache in (("cond", self.cond), ("null", self.null)):
+        for name, cache in (("cond", self.cond), ("null", self.uncond)):
             # Only what is live is worth keeping; the room ahead is allocated again on loading.
             tensors |= {f"{name}.keys.{i}": t[:, : cache.length] for i, t in enumerate(cache.keys)}
             tensors |= {f"{name}.values.{i}": t[:, : cache.length] for i, t in enumerate(cache.values)}
@@ -170,7 +170,7 @@ class GenerationState:
             "maker": asdict(self.maker),
             "sha256": _sha256(new),
             "cond": [self.cond.length, self.cond.capacity],
-            "null": [self.null.length, self.null.capacity],
+            "null": [self.uncond.length, self.uncond.capacity],
             "steps": self.steps,
             "frames": self.frames,
             "finished": self.finished,
@@ -211,7 +211,7 @@ class GenerationState:
                     raise ValueError(f"{name} is {list(tensor.shape)}, not {list(target.shape)}")
                 target.copy_(tensor)
 
-            for name, cache in (("cond", state.cond), ("null", state.null)):
+            for name, cache in (("cond", state.cond), ("null", state.uncond)):
                 length, capacity = about[name]
                 if not 0 <= length <= capacity <= longest:
                     raise ValueError(f"{name} of length {length} and capacity {capacity}")

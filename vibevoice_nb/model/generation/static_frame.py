@@ -1,12 +1,12 @@
-"""A whole frame as operations on buffers that stay where they are, so that a GPU can replay it as one graph.
+"""One generation step on static buffers, so that it can be captured as a CUDA graph.
 
-Shapes: B scripts, R rows (2 B with guidance: the conditional ones, then their null twins), L layers, K
-key-value heads, G query heads that share one, P positions there is room for, D head size, H hidden size, Z
-latent size, S solver steps, N samples, F semantic size.
+Shapes: B scripts, R rows (2 B with guidance: all conditional rows, then all unconditional rows), L layers, K
+key-value heads, G query heads per key-value head, P positions allocated, D head size, H hidden size, Z latent
+size, S solver steps, N samples, F semantic size.
 
-Nothing here asks the host: which token was taken, how long a row is, whether a script has ended are tensors.
-The frame is made whether it is wanted or not; a script whose token was another, or that rests, gets its
-buffers back as they were. The oracle is the plain loop in `generate`.
+No host synchronization: token choice, row lengths and end flags stay on the device as tensors. A frame is
+always computed; for a script with another token, or an inactive one, the buffers are restored. The oracle is
+the plain loop, `generate`.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class StaticFrame:
 
     def attach(self, states: Sequence[GenerationState]) -> bool:
         """Take over states: what they hold is copied here, and they look here from now on."""
-        moved = self.reserve(max(cache.length for s in states for cache in (s.cond, s.null)) + 1)
+        moved = self.reserve(max(cache.length for s in states for cache in (s.cond, s.uncond)) + 1)
         for state in (reference() for reference in self._states):
             if state is not None and not any(state is other for other in states):
                 _own(state)
@@ -179,9 +179,9 @@ class StaticFrame:
 
     def sample(self) -> None:
         """Make the latents."""
-        null = self.hidden[self.batch :] if self.sampler.guided else None
+        uncond = self.hidden[self.batch :] if self.sampler.guided else None
         with fusing(self.fused):
-            latent_norm = self.sampler(self.hidden[: self.batch], null, self.noise[0], self.noise[1:])
+            latent_norm = self.sampler(self.hidden[: self.batch], uncond, self.noise[0], self.noise[1:])
         self.latent_norm.copy_(latent_norm)
 
     def decode(self) -> None:
@@ -246,7 +246,7 @@ class StaticFrame:
         return q, keys, values
 
     def _caches(self, index: int, state: GenerationState) -> list[tuple[int, KVCache]]:
-        pairs = [(index, state.cond), (self.batch + index, state.null)]
+        pairs = [(index, state.cond), (self.batch + index, state.uncond)]
         return pairs if self.sampler.guided else pairs[:1]
 
     def _live_caches(self) -> list[tuple[int, KVCache]]:
@@ -258,7 +258,7 @@ class StaticFrame:
     def _count(self, states: Sequence[GenerationState]) -> None:
         lengths = [state.cond.length for state in states]
         if self.sampler.guided:
-            lengths += [state.null.length for state in states]
+            lengths += [state.uncond.length for state in states]
         self.lengths.copy_(torch.tensor(lengths))
 
     def _point(self) -> None:
@@ -273,7 +273,7 @@ class StaticFrame:
 
 def _own(state: GenerationState) -> None:
     """Give a state that others make room for tensors of its own."""
-    for cache in (state.cond, state.null):
+    for cache in (state.cond, state.uncond):
         cache.keys = [tensor.clone() for tensor in cache.keys]
         cache.values = [tensor.clone() for tensor in cache.values]
     state.acoustic = [buffer.clone() for buffer in state.acoustic]

@@ -35,8 +35,8 @@ class Step:
     token: int
     hidden: Tensor
     """[H], the conditional row's last hidden state."""
-    hidden_null: Tensor | None
-    """[H], the null row's; None without guidance."""
+    hidden_uncond: Tensor | None
+    """[H], the unconditional row's; None without guidance."""
     logits: Tensor
     """[4], of the legal tokens."""
     embed: Tensor

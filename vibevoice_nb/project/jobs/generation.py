@@ -1,11 +1,11 @@
-"""A generation in the background: turns of a project are spoken while the notebook goes on.
+"""Generation: a background job that generates turns of a project.
 
     job = project.generate(engine)
-    for chunk in job: ...      # audio as it is made
+    for chunk in job: ...      # audio while it is generated
     take = await job           # or job.result(): the episode, assembled
-    job.cancel()               # stops within a frame; what was made is kept
+    job.cancel()               # stops within a frame; the audio so far is kept
 
-One thread does the work, and tells whoever listens what happens, in that order.
+One thread does the work and calls the listener with every event, in order.
 """
 
 from __future__ import annotations
@@ -45,23 +45,23 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class GenerationProgress:
-    """How far a generation is.
+    """Progress of a generation.
 
     Attributes
     ----------
     turn : str
-        Id of the turn being spoken; empty in between.
+        Id of the current turn; empty in between.
     turns_done, turns_total : int
     turn_seconds, turn_estimated : float
-        Audio of this turn, made and expected.
+        Audio of this turn, generated and estimated.
     seconds, estimated : float
-        Audio of all turns, made and expected.
+        Audio of all turns, generated and estimated.
     elapsed : float
-        Seconds of work since the model was there; loading it is a state of its own.
+        Seconds since the model was loaded.
     pace : float
-        Seconds of work for a second of audio since the first frame; 0 while it isn't known.
+        Compute seconds per audio second since the first frame; 0 while unknown.
     ttfa : float or None
-        Seconds from the request to the first audio, loading and waiting included.
+        Seconds from the request to the first audio, including loading and waiting.
     """
 
     turn: str = ""
@@ -77,27 +77,27 @@ class GenerationProgress:
 
     @property
     def rtf(self) -> float:
-        """Real-time factor: work over audio; below 1 is faster than listening."""
+        """Real-time factor: compute seconds per audio second; below 1 is faster than playback."""
         return self.elapsed / self.seconds if self.seconds else 0.0
 
     @property
     def remaining(self) -> float:
-        """Estimated seconds of work to come; 0 while the pace isn't known."""
+        """Estimated seconds until the end; 0 while the pace is unknown."""
         return max(0.0, self.estimated - self.seconds) * self.pace
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened.
+    """Event of a generation.
 
     Attributes
     ----------
     kind : {"state", "turn", "audio", "take"}
-        The generation's state changed; a turn begins; a frame was made; a take is complete.
+        The state changed; a turn begins; a frame was generated; a take is complete.
     turn : str
-        Which turn, where it is about one.
+        Id of the turn; empty if the event is about none.
     start : int
-        Samples that the generation had made before this.
+        Number of samples generated before.
     audio : float32 [n] or None
     take : Take or None
     """
@@ -113,30 +113,29 @@ Listener = Callable[[Event], None]
 
 
 class Generation(Job["Take"]):
-    """Turns of a project being spoken; made by `Project.generate`. The outcome is the assembled episode.
+    """Job that generates turns of a project; made by `Project.generate`. Its result is the episode.
 
     Parameters
     ----------
     episode : Episode
     engine : callable
-        Gives the engine; called in the background, so it may take its time to load.
+        Returns the engine; called in the background, so it may load the model.
     turns : sequence of str
-        Ids of the turns to speak, in the script's order; those that the engine cannot speak are skipped.
+        Ids of the turns to generate, in the script's order; those that the engine cannot speak are skipped.
     options : callable
-        From the engine to how to speak; the seed it gives is every turn's.
+        From the engine to the options; their seed is used for every turn.
     mode : {"turns", "whole"}
-        Turn by turn, each in the context of those before; or all in the model's single pass, cut into turns
-        afterwards.
+        Turn by turn, each in the context of those before; or all in a single pass, cut into turns afterwards.
     listener : callable, optional
-        Told of every `Event`, in the background.
+        Called with every `Event`, in the background.
 
     Attributes
     ----------
     progress : GenerationProgress
     options : GenerationOptions or None
-        As used, the seed included; None until the engine is there.
+        As used, with the seed; None until the engine is loaded.
     takes : list of Take
-        Complete so far.
+        Takes completed so far.
     skipped : tuple of str
         Ids of the turns that the model cannot speak.
     """
@@ -157,11 +156,11 @@ class Generation(Job["Take"]):
         self.takes: list[Take] = []
         self.skipped: tuple[str, ...] = ()
         self._engine, self._make_options, self._listener = engine, options, listener
-        self._audio, self._pace = _Made(), Pace()
+        self._audio, self._pace = _AudioSoFar(), Pace()
         self._asked = self._began = time.perf_counter()
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        """Yield audio [n], 24 kHz, from the first frame on, as it is made; then raise what went wrong."""
+        """Yield audio [n], 24 kHz, while it is generated; then raise the error, if the job failed."""
         try:
             yield from self._audio
         except KeyboardInterrupt:
@@ -191,14 +190,14 @@ class Generation(Job["Take"]):
         if self.done:
             self.progress = replace(self.progress, turn="")
             self._audio.close()
-        self._tell(Event("state"))
+        self._notify(Event("state"))
 
-    def _tell(self, event: Event) -> None:
+    def _notify(self, event: Event) -> None:
         if self._listener is None:
             return
         try:
             self._listener(event)
-        except Exception:  # who listens must not stop who speaks
+        except Exception:  # a failing listener must not abort the generation
             _log.exception("a listener of a generation failed")
 
     def _speak_turns(self, engine: Engine, options: GenerationOptions) -> None:
@@ -210,7 +209,7 @@ class Generation(Job["Take"]):
                 return
             rest = sum(estimates.get(later, 0.0) for later in self.turns[self.progress.turns_done :])
             self._begin(turn, estimates.get(turn, 0.0), self.progress.seconds + rest)
-            take = speak_turn(self.episode, engine, turn, options, self._hear, lambda: self.cancelled)
+            take = speak_turn(self.episode, engine, turn, options, self._on_audio, lambda: self.cancelled)
             self._end(turn, take)
 
     def _speak_whole(self, engine: Engine, options: GenerationOptions) -> None:
@@ -218,7 +217,7 @@ class Generation(Job["Take"]):
 
         estimated = sum(turn.turn.estimated_seconds for turn in self.episode.turns)
         self._begin("", estimated, estimated)
-        takes = speak_whole(self.episode, engine, options, self._hear, lambda: self.cancelled)
+        takes = speak_whole(self.episode, engine, options, self._on_audio, lambda: self.cancelled)
         for turn, take in takes.items():
             self._end(turn, take)
 
@@ -226,10 +225,10 @@ class Generation(Job["Take"]):
         self.progress = replace(
             self.progress, turn=turn, turn_seconds=0.0, turn_estimated=estimated, estimated=in_all
         )
-        self._tell(Event("turn", turn, start=self._audio.samples))
+        self._notify(Event("turn", turn, start=self._audio.samples))
 
-    def _hear(self, audio: NDArray[np.float32]) -> None:
-        """A frame was made."""
+    def _on_audio(self, audio: NDArray[np.float32]) -> None:
+        """Handle the audio of one frame."""
         now = time.perf_counter()
         start = self._audio.samples
         self._audio.add(audio)
@@ -244,7 +243,7 @@ class Generation(Job["Take"]):
             pace=self._pace.at(elapsed, before.seconds + seconds),
             ttfa=before.ttfa or now - self._asked,
         )
-        self._tell(Event("audio", before.turn, start, audio))
+        self._notify(Event("audio", before.turn, start, audio))
 
     def _end(self, turn: str, take: Take | None) -> None:
         if take is None:
@@ -252,11 +251,11 @@ class Generation(Job["Take"]):
         self.takes.append(take)
         done = self.progress.turns_done + (take.manifest.get("ended") != "cancelled")
         self.progress = replace(self.progress, turn="", turn_seconds=0.0, turn_estimated=0.0, turns_done=done)
-        self._tell(Event("take", turn, self._audio.samples, take=take))
+        self._notify(Event("take", turn, self._audio.samples, take=take))
 
 
-class _Made:
-    """The audio made so far, in 16 bits: 90 minutes are 259 MB. Any number of threads may iterate."""
+class _AudioSoFar:
+    """Audio generated so far, in 16 bits: 90 minutes are 259 MB. Any number of threads may iterate."""
 
     def __init__(self) -> None:
         self.samples = 0
@@ -351,7 +350,7 @@ def _worth_generating(turns: Sequence[ProjectTurn]) -> list[str]:
 
 
 def speakable_turns(episode: Episode, engine: Engine, turns: Sequence[str]) -> list[str]:
-    """Leave out the turns that an engine cannot speak.
+    """Return the turns that an engine can speak.
 
     Raises
     ------
@@ -368,21 +367,21 @@ def speakable_turns(episode: Episode, engine: Engine, turns: Sequence[str]) -> l
 
 
 def check_ready(episode: Episode, turns: Sequence[str]) -> None:
-    """Say, before anything is loaded, what keeps these turns from being spoken.
+    """Check, before a model is loaded, that these turns can be generated.
 
     Raises
     ------
     ScriptError
-        The script has errors, or nothing to say, or a turn isn't in it.
+        If the script has errors, nothing to speak, or a turn is not in it.
     VoiceError
-        A speaker has no voice.
+        If a speaker has no voice.
     """
     episode.script.raise_for_errors()
     known = {turn.id for turn in episode.turns}
     unknown = [turn for turn in turns if turn not in known]
     if unknown:
         raise ScriptError(
-            f"the turn {unknown[0]!r}, which the script hasn't got",
+            f"the turn {unknown[0]!r} is not in this script",
             "a turn of the script",
             "see project.turns",
         )

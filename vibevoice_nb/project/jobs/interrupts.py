@@ -1,8 +1,8 @@
-"""Jupyter's "interrupt the kernel" for work in background threads.
+"""Interrupts of the Jupyter kernel, for jobs in background threads.
 
 An interrupt is a SIGINT. Python raises KeyboardInterrupt for it in the main thread only, and ipykernel
-ignores it while no cell runs. So as long as background work goes on, the kernel's event loop listens for the
-signal as well: any SIGINT wakes the loop, also one that at the same time ends the cell that runs.
+ignores it while no cell runs. During background jobs the kernel's event loop therefore handles the signal as
+well: any SIGINT wakes the loop, also one that ends the running cell.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from types import FrameType
 from typing import Protocol
 
 CHECK_EVERY = 0.2
-"""Seconds between looks at the handler: ipykernel puts its own back after every message."""
+"""Seconds between checks of the handler: ipykernel restores its own after every message."""
 
 _log = logging.getLogger(__name__)
 
 
 class Cancellable(Protocol):
-    """Work that can be stopped from another thread."""
+    """Job that can be stopped from another thread."""
 
     def cancel(self) -> None: ...
 
 
 def watch(work: Cancellable) -> None:
-    """Cancel this work at the kernel's next interrupt; does nothing outside a Jupyter kernel."""
+    """Cancel this job at the kernel's next interrupt; do nothing outside a Jupyter kernel."""
     _listener.add(work)
 
 
 def release(work: Cancellable) -> None:
-    """Leave this work alone from now on: it is over."""
+    """Stop watching a job, which has ended."""
     _listener.remove(work)
 
 
 class _Listener:
-    """Work under way, and the signal handler of the kernel's loop while there is any."""
+    """Running jobs, and the signal handler of the kernel's loop while there are any."""
 
     def __init__(self, loop_of_kernel: Callable[[], asyncio.AbstractEventLoop | None]) -> None:
         self._loop_of_kernel = loop_of_kernel
@@ -56,7 +56,7 @@ class _Listener:
             self._works.append(work)
             begins, self._checks = not self._checks, True
         if begins and threading.current_thread() is threading.main_thread():
-            self._check(loop)  # at once: the cell may keep the loop waiting till its end
+            self._check(loop)  # at once: the cell may block the loop until its end
         elif begins:
             loop.call_soon_threadsafe(self._check, loop)
 
@@ -66,7 +66,7 @@ class _Listener:
                 self._works.remove(work)
 
     def _check(self, loop: asyncio.AbstractEventLoop) -> None:
-        """See that the loop hears of a SIGINT as long as there is work; runs in the main thread."""
+        """Keep the signal handler installed while there are jobs; runs in the main thread."""
         with self._lock:
             self._checks = bool(self._works)
         try:
@@ -74,8 +74,8 @@ class _Listener:
                 self._listen(loop)
             elif self._installed:
                 self._stop_listening(loop)
-        except (NotImplementedError, RuntimeError, ValueError):  # Windows, or a loop of another thread
-            _log.debug("interrupts of the kernel don't reach background work", exc_info=True)
+        except (NotImplementedError, RuntimeError, ValueError):  # Windows, or a loop in another thread
+            _log.debug("interrupts of the kernel don't reach background jobs", exc_info=True)
             with self._lock:
                 self._checks = False
         if self._checks:
@@ -86,7 +86,7 @@ class _Listener:
         if not self._installed:
             loop.add_signal_handler(signal.SIGINT, self._interrupted)
             self._installed = True
-            # While a cell runs, its own handler ends it, and the loop is woken too.
+            # During a cell, its own handler ends it, and the signal wakes the loop too.
             if current is not signal.SIG_IGN:
                 signal.signal(signal.SIGINT, current)
         elif current is signal.SIG_IGN:
@@ -96,7 +96,7 @@ class _Listener:
         current = signal.getsignal(signal.SIGINT)
         loop.remove_signal_handler(signal.SIGINT)
         self._installed = False
-        # The handler of a cell that runs stays; ours and asyncio's make way for what is there between cells.
+        # Keep the handler of a running cell; replace ours and asyncio's by the one used between cells.
         ours = current is _wake_only or getattr(current, "__module__", "").startswith("asyncio")
         signal.signal(signal.SIGINT, signal.SIG_IGN if ours else current)
 
@@ -108,11 +108,11 @@ class _Listener:
 
 
 def _wake_only(number: int, frame: FrameType | None) -> None:
-    """Let the signal wake the loop, and nothing else."""
+    """Only let the signal wake the loop."""
 
 
 def _kernel_loop() -> asyncio.AbstractEventLoop | None:
-    """Return the event loop of this process's kernel, if it is one."""
+    """Return the event loop of this process's kernel; None outside a kernel."""
     module = sys.modules.get("ipykernel.kernelapp")
     if module is None or not module.IPKernelApp.initialized():
         return None

@@ -1,4 +1,4 @@
-"""Work that goes on in a thread while the notebook stays usable: start, cancel, wait, await."""
+"""Background jobs in a thread: start, cancel, wait, await."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ OVER: tuple[State, ...] = ("finished", "cancelled", "failed")
 Result = TypeVar("Result")
 _Self = TypeVar("_Self", bound="Job[Any]")
 
-_speaking = threading.Lock()
-"""Held by the work that speaks: two at once would only slow each other down."""
+_generating = threading.Lock()
+"""Held while generating: concurrent generations only slow each other down."""
 
 _log = logging.getLogger(__name__)
 
 
 class Job(Generic[Result]):
-    """Work in a thread of its own, one at a time in this process.
+    """Job in its own thread; one at a time runs in this process.
 
-    Subclasses say what the work is (`work`), and are told of every state (`entered`).
+    Subclasses implement `work` and `outcome`; `entered` is called after every change of state.
 
     Attributes
     ----------
     id : str
     state : {"queued", "loading", "speaking", "finished", "cancelled", "failed"}
     error : BaseException or None
-        What went wrong.
+        Reason of a failure.
     """
 
     def __init__(self) -> None:
@@ -48,46 +48,46 @@ class Job(Generic[Result]):
         self._thread = threading.Thread(target=self._run, name=f"vibevoice-{self.id}", daemon=True)
 
     def work(self) -> None:
-        """Do it; ask `cancelled` often, and return when it says so."""
+        """Do the work; check `cancelled` often, and return when it is True."""
         raise NotImplementedError
 
     def outcome(self) -> Result:
-        """What whoever waits gets, also when the work was cancelled."""
+        """Return the value of `result()`, also after cancellation."""
         raise NotImplementedError
 
     def entered(self) -> None:
-        """`state` has changed."""
+        """Handle a change of `state`."""
 
     def start(self: _Self) -> _Self:
-        """Begin."""
+        """Start the job, and return it."""
         self._future.set_running_or_notify_cancel()
         interrupts.watch(self)
         self._thread.start()
         return self
 
     def cancel(self) -> None:
-        """Stop within one frame; what was made is kept. Nothing happens once it is over."""
+        """Stop within one frame; the audio generated so far is kept. A finished job is not changed."""
         self._stop.set()
 
     @property
     def cancelled(self) -> bool:
-        """Whether somebody asked it to stop."""
+        """True after `cancel`."""
         return self._stop.is_set()
 
     @property
     def done(self) -> bool:
-        """Whether it is over, however it ended."""
+        """True if it has finished, failed or been cancelled."""
         return self.state in OVER
 
     def result(self, timeout: float | None = None) -> Result:
-        """Wait for the end and return what came of it; an interrupt of the kernel cancels the work.
+        """Wait for the end and return the outcome; an interrupt of the kernel cancels the job.
 
         Raises
         ------
         VibeVoiceError
-            What went wrong.
+            Reason of a failure.
         TimeoutError
-            It is not over after `timeout` seconds.
+            If it has not ended after `timeout` seconds.
         """
         try:
             return self._future.result(timeout)
@@ -110,15 +110,15 @@ class Job(Generic[Result]):
                 self._enter("loading")
                 self.work()
             finally:
-                _speaking.release()
+                _generating.release()
             outcome = self.outcome()
             state: State = "cancelled" if self.cancelled else "finished"
         except CancelledError:
             state, outcome = "cancelled", self.outcome()
-        except BaseException as error:  # whoever waits gets it
+        except BaseException as error:  # raised by `result`
             self.error, state = error, "failed"
             if not isinstance(error, VibeVoiceError):
-                _log.exception("speaking failed")
+                _log.exception("the job failed")
         interrupts.release(self)
         self._enter(state)
         if self.error is not None:
@@ -127,9 +127,9 @@ class Job(Generic[Result]):
             self._future.set_result(outcome)  # type: ignore[arg-type]
 
     def _wait_for_others(self) -> None:
-        while not _speaking.acquire(timeout=0.05):
+        while not _generating.acquire(timeout=0.05):
             if self.cancelled:
                 raise CancelledError
         if self.cancelled:
-            _speaking.release()
+            _generating.release()
             raise CancelledError

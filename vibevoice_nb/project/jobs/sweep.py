@@ -1,4 +1,4 @@
-"""The same words under many settings: a grid of takes to hear, and a table to compute with."""
+"""Sweep: one script generated under many settings, as takes and as a table."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from .job import Job
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vibevoice_nb.engine.engine import Engine, Voices
+    from vibevoice_nb.engine.engine import Engine
     from vibevoice_nb.engine.options import Progress
     from vibevoice_nb.model.config import Solver
     from vibevoice_nb.script import Script
+    from vibevoice_nb.voices.casting import Voices
 
     from ..episode import Episode
 
@@ -41,22 +42,22 @@ MAX_CELLS = 400
 
 @dataclass
 class SweepCell:
-    """One combination.
+    """One combination of settings.
 
     Attributes
     ----------
     options : mapping
-        The values of the axes.
+        Values of the axes.
     state : {"waiting", "speaking", "finished", "cancelled"}
     take : Take or None
     elapsed : float
         Seconds of work.
     ttfa : float or None
-        Seconds to the first audio.
+        Seconds from the request to the first audio.
     lufs : float or None
         Loudness; None for silence.
     ended : str
-        Why the speech ended, see `Speech.ended`.
+        Reason the speech ended, see `Speech.ended`.
     """
 
     options: dict[str, Any]
@@ -69,18 +70,18 @@ class SweepCell:
 
     @property
     def seconds(self) -> float:
-        """Length of the audio."""
+        """Duration of the audio."""
         return 0.0 if self.take is None else self.take.seconds
 
     @property
     def rtf(self) -> float:
-        """Real-time factor: work over audio."""
+        """Real-time factor: compute seconds per audio second."""
         return self.elapsed / self.seconds if self.seconds else 0.0
 
 
 @dataclass
 class SweepProgress:
-    """How far a sweep is: cells done of all, and the audio of the one under way."""
+    """Progress of a sweep: cells completed, and audio of the current one."""
 
     cells_done: int
     cells_total: int
@@ -90,19 +91,19 @@ class SweepProgress:
 
 
 class Sweep(Job["Sweep"]):
-    """A script spoken once for every combination of settings, in the background.
+    """Job that generates a script once for every combination of settings.
 
     Parameters
     ----------
     engine : callable
-        Gives the engine; called in the background.
+        Returns the engine; called in the background.
     script : Script
     voices : as for `Engine.speak`
     axes : mapping from option to values
         `cfg_scale`, `num_steps`, `seed`, `solver`, `temperature`.
     fixed : mapping
-        Options that are the same everywhere. Without a seed among them and the axes, one is drawn for all
-        cells, so that what differs is what the axes say.
+        Options of all cells. If neither they nor the axes have a seed, one is drawn for all cells, so that
+        only the axes differ.
 
     Attributes
     ----------
@@ -114,7 +115,7 @@ class Sweep(Job["Sweep"]):
     Raises
     ------
     OptionError
-        An unknown axis, an empty one, a value out of range, or more than 400 combinations.
+        If an axis is unknown or empty, a value is out of range, or there are more than 400 combinations.
 
     Examples
     --------
@@ -253,7 +254,7 @@ def _checked(axes: Mapping[str, Any]) -> dict[str, list[Any]]:
     }
     for name, values in lists.items():
         if name not in AXES:
-            raise OptionError(f"the axis {name!r}", f"some of {', '.join(AXES)}", "leave it out")
+            raise OptionError(f"unknown axis {name!r}", f"some of {', '.join(AXES)}", "leave it out")
         if not values:
             raise OptionError(f"{name}=[]", "at least one value", "leave the axis out")
     count = 1
@@ -261,20 +262,20 @@ def _checked(axes: Mapping[str, Any]) -> dict[str, list[Any]]:
         count *= len(values)
     if not lists or count > MAX_CELLS:
         raise OptionError(
-            f"a sweep of {count if lists else 0} combinations",
-            f"1 to {MAX_CELLS}",
-            "sweep(cfg_scale=[1.3, 2.0], num_steps=[5, 10]), for example",
+            f"the sweep has {count if lists else 0} combinations",
+            f"1 to {MAX_CELLS} combinations",
+            "write, for example, sweep(cfg_scale=[1.3, 2.0], num_steps=[5, 10])",
         )
     return lists
 
 
 def _is_several(values: Any) -> bool:
-    """Return whether an axis has several values: arrays without dimensions and text are one."""
+    """Return True if an axis has several values; zero-dimensional arrays and strings are one."""
     return isinstance(plain(values), Iterable) and not isinstance(values, (str, bytes))
 
 
 def _check_values(cells: Sequence[SweepCell], fixed: Mapping[str, Any]) -> None:
-    """Refuse a value out of range before anything is spoken."""
+    """Check all values before anything is generated."""
     from vibevoice_nb.engine.options import GenerationOptions
 
     for cell in cells:

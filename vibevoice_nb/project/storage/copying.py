@@ -1,4 +1,4 @@
-"""A copy of an open project, also of one whose folder is gone: what memory has is written again."""
+"""Copies of an open project, even if its folder is gone: the content in memory is written again."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def write_copy(
     target: ProjectFolder,
     takes: Collection[str],
 ) -> list[str]:
-    """Write a project into an empty folder, from its state and from what its old folder still has.
+    """Write a project into an empty folder, from its state and the files that its old folder still has.
 
     Parameters
     ----------
     state, text : State, str
-        As in memory.
+        Content in memory.
     voices : ProjectVoices
-        The voices that are in memory.
+        Voices in memory.
     source, target : ProjectFolder
     takes : collection of str
-        Ids of the takes that belong to it.
+        Ids of its takes.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def write_copy(
 
 
 def _copy(source: Path, target: Path) -> bool:
-    """Copy a file or a folder, links left out; return whether it was there."""
+    """Copy a file or a folder, without links; return False if it doesn't exist."""
     if source.is_symlink() or not source.exists():
         return False
     if source.is_dir():

@@ -1,14 +1,14 @@
-"""A project's folder: where its files are, and how they are read and written safely.
+"""Folder of a project: layout of its files, and safe reading and writing.
 
     NAME.vibevoice/
-        project.json  project.json.bak   what was decided (see `state`), and the last good one before
-        script.txt                       as it was typed
+        project.json  project.json.bak   decisions (see `schema`), and the previous valid version
+        script.txt                       as typed
         voices/NAME.flac  NAME.json
         takes/ID/audio.flac  audio.flac.peaks  frames.safetensors  take.json
-        takes/.draft-ID/audio.f32        audio that is still being made
-        trash/ID/                        deleted takes that can still come back
+        takes/.draft-ID/audio.f32        audio of a generation in progress
+        trash/ID/                        deleted takes that can be restored
 
-Nothing in it is trusted: names are checked, links that lead out are refused, sizes are bounded.
+Its content is not trusted: names are checked, links that lead out are rejected, sizes are bounded.
 """
 
 from __future__ import annotations
@@ -47,29 +47,29 @@ MAX_SCRIPT_BYTES = 4_000_000
 MAX_STATE_BYTES = 64 * 1024**2
 MAX_MANIFEST_BYTES = 8 * 1024**2
 MAX_DEPTH = 100
-MAX_TAKE_SAMPLES = 3 * 3600 * SAMPLE_RATE  # twice what any model speaks in one go
+MAX_TAKE_SAMPLES = 3 * 3600 * SAMPLE_RATE  # twice the longest audio of any model
 _LEFT_OVER = re.compile(r"\.?(script|project|holder)\..*\.tmp")
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 class ProjectFolder:
-    """The files of a project.
+    """Files of a project.
 
     Parameters
     ----------
     path : Path
-        The folder itself.
+        The folder.
 
     Attributes
     ----------
     notes : list of str
-        Damage found, and what was done about it.
+        Damage found, and what was recovered.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notes: list[str] = []
-        self._sound = False  # whether project.json was read or written, so that it may become the backup
+        self._sound = False  # True if project.json is valid, so that it may become the backup
         self._identity = self._look()
 
     def _look(self) -> tuple[int, int] | None:
@@ -90,11 +90,11 @@ class ProjectFolder:
         return self._identity is not None and self._look() == self._identity
 
     def trust(self) -> None:
-        """Take the folder at the path for the one that was opened."""
+        """Treat the folder at the path as the one that was opened."""
         self._identity = self._look()
 
     def warn(self, text: str) -> None:
-        """Warn, and keep the warning in `notes`."""
+        """Issue a warning, and keep it in `notes`."""
         self.notes.append(text)
         warnings.warn(text, stacklevel=3)
 
@@ -121,7 +121,7 @@ class ProjectFolder:
             self.inside(folder)
 
     def inside(self, path: Path) -> Path:
-        """Return a path of ours if no link leads it out of the folder.
+        """Return a path, if no link leads it out of the folder.
 
         Raises
         ------
@@ -132,7 +132,9 @@ class ProjectFolder:
         except (OSError, RuntimeError):  # a loop of links
             fine = False
         if not fine:
-            raise ProjectError(f"{path}, a link that leads out of the project", "a plain file", "remove it")
+            raise ProjectError(
+                f"{path} is a link that leads out of the project", "a regular file", "remove it"
+            )
         return path
 
     def read(self, path: Path, limit: int) -> bytes:
@@ -141,16 +143,18 @@ class ProjectFolder:
         Raises
         ------
         ProjectError
-            A link out of the folder, no plain file, or too large.
+            If it leads out of the folder, is not a regular file, or too large.
         OSError
         """
         self.inside(path)
-        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
-            raise ProjectError(f"{path}", "a plain file", "remove it")
+        if path.exists() and not path.is_file():  # opening a pipe would block
+            raise ProjectError(f"{path} is not a regular file", "a regular file", "remove it")
         with open(path, "rb") as file:
             data = file.read(limit + 1)
         if len(data) > limit:
-            raise ProjectError(f"{path}: more than {limit:,} bytes", "a file of ours", "restore it")
+            raise ProjectError(
+                f"{path} is larger than {limit:,} bytes", "a smaller file", "restore it from a copy"
+            )
         return data
 
     def read_json(self, path: Path, limit: int) -> Any:
@@ -180,7 +184,7 @@ class ProjectFolder:
             return None
         except OSError as exc:
             raise ProjectError(
-                f"{path}: {exc.strerror or exc}", "a file that can be read", "restore it"
+                f"{path}: {exc.strerror or exc}", "a readable file", "restore it from a copy"
             ) from exc
 
     def set_aside(self, name: str) -> None:
@@ -191,12 +195,12 @@ class ProjectFolder:
                 copy_name(path, path.with_name(f"{name}.damaged"))
 
     def load_state(self) -> State:
-        """Read `project.json`; if it is damaged, the last good one before, with a warning.
+        """Read `project.json`; if it is damaged, its backup, with a warning.
 
         Raises
         ------
         ProjectError
-            Neither can be read, or it is of a later format.
+            If neither can be read, or the format is newer.
         """
         path, backup = self.path / "project.json", self.path / "project.json.bak"
         try:
@@ -211,9 +215,9 @@ class ProjectFolder:
             raise ProjectError(
                 f"{reason}; project.json.bak: {_reason(exc)}",
                 "the folder of a project",
-                "check the path, or restore project.json from a copy (the other files are independent of it)",
+                "check the path, or restore project.json from a copy (the other files do not depend on it)",
             ) from exc
-        self.warn(f"{reason}; the state before is taken, from project.json.bak")
+        self.warn(f"{reason}; the previous state was recovered from project.json.bak")
         return state
 
     def _state(self, path: Path) -> State:
@@ -221,35 +225,35 @@ class ProjectFolder:
         number = data["format"]
         if isinstance(number, int) and number > FORMAT:
             raise ProjectError(
-                f"{self.path.name}, a project of format {number}",
-                f"at most format {FORMAT}, which vibevoice-nb {__version__} knows",
+                f"{self.path.name} has project format {number}",
+                f"at most format {FORMAT}, which vibevoice-nb {__version__} supports",
                 "install a newer vibevoice-nb",
             )
         return State.from_json(data)
 
     def save(self, state: State, text: str | None = None) -> None:
-        """Write `project.json`, whose old content becomes the backup, and with it the script if one is given.
+        """Write `project.json`, whose old content becomes the backup, and the script, if given.
 
         Raises
         ------
         ProjectError
-            If the disk refuses; the files are as they were.
+            If the disk refuses; the files are unchanged.
         """
         path, backup = self.path / "project.json", self.path / "project.json.bak"
         data = {**state.to_json(), "made_by": f"vibevoice-nb {__version__}"}
-        # The script first: after a crash in between, it is newer than the state, and is taken.
+        # The script first: after a crash in between it is newer than the state, and is used.
         files = {} if text is None else {self.path / "script.txt": _encoded(text)}
         files[path] = _encoded(json.dumps(data, ensure_ascii=False))
         with self.disk():
             if self._sound and path.exists():
                 copy_name(path, backup)
-            elif path.exists():  # damaged: the backup is worth more
+            elif path.exists():  # damaged: keep the backup
                 copy_name(path, path.with_name("project.json.damaged"))
             write_together(files)
         self._sound = True
 
     def write(self, path: Path, data: bytes) -> None:
-        """Write a file of the project's; a link in its place is replaced, never followed.
+        """Write a file; a link in its place is replaced, not followed.
 
         Raises
         ------
@@ -261,13 +265,13 @@ class ProjectFolder:
             write_atomically(path, data, force=True)
 
     def load_takes(self) -> dict[str, Take]:
-        """Read every take; a damaged one is left out, with a warning that names it."""
+        """Read every take; leave out damaged ones, with a warning."""
         takes = {}
         for path in self._folders(self.takes):
             try:
                 take = self.load_take(path)
             except (*_UNREADABLE, VibeVoiceError) as exc:
-                self.warn(f"the take in {path} is left out: {_reason(exc)}")
+                self.warn(f"the take in {path} is damaged and was left out: {_reason(exc)}")
             else:
                 takes[take.id] = take
         return takes
@@ -278,13 +282,13 @@ class ProjectFolder:
         Raises
         ------
         ProjectError, AudioError, OSError, ValueError, KeyError, TypeError
-            Damaged.
+            If it is damaged.
         """
         take_id = checked_id(path.name)
         manifest = self.read_json(path / "take.json", MAX_MANIFEST_BYTES)
         audio = self.inside(path / "audio.flac")
         if audio.stat().st_size != manifest["audio_bytes"]:
-            raise ValueError(f"audio.flac has {audio.stat().st_size} bytes, not {manifest['audio_bytes']}")
+            raise ValueError(f"audio.flac is {audio.stat().st_size} bytes, not {manifest['audio_bytes']}")
         if not self.inside(path / "frames.safetensors").is_file():
             raise ValueError("frames.safetensors is missing")
         source = FileSource(audio)
@@ -292,14 +296,14 @@ class ProjectFolder:
             raise ValueError(f"audio.flac has {source.samples} samples at {source.sample_rate} Hz")
         label, text, turn_id = manifest["speaker"], manifest["text"], checked_id(manifest["turn_id"])
         if not (isinstance(label, str) and isinstance(text, str)):
-            raise ValueError("take.json has no words")
+            raise ValueError("take.json has no speaker or text")
         confidence = min(1.0, max(0.0, float(manifest.get("confidence", 1.0))))
         turn = TakeTurn(turn_id, label, text, 0, source.samples, confidence)
         name = f"{label}: {text if len(text) <= 40 else f'{text[:39]}…'}"
         return Take(take_id, name, source, (turn,), manifest, path)
 
     def drafts(self) -> list[Path]:
-        """Folders of audio that was never finished."""
+        """Return the folders of unfinished audio."""
         return [path for path in self._folders(self.takes, hidden=True) if path.name.startswith(DRAFT)]
 
     def _folders(self, parent: Path, hidden: bool = False) -> list[Path]:
@@ -309,7 +313,7 @@ class ProjectFolder:
         return sorted(found)
 
     def throw_away(self, take_id: str) -> None:
-        """Move a take to the trash; nothing happens if it isn't among the takes.
+        """Move a take to the trash, if it exists.
 
         Raises
         ------
@@ -320,7 +324,7 @@ class ProjectFolder:
             self._move(path, self.trash / take_id)
 
     def bring_back(self, take_id: str) -> Take | None:
-        """Move a take out of the trash; None if it isn't there any more, or damaged.
+        """Move a take out of the trash; return None if it is missing or damaged.
 
         Raises
         ------
@@ -338,11 +342,11 @@ class ProjectFolder:
             return None
 
     def thrown_away(self) -> set[str]:
-        """Ids of the takes in the trash."""
+        """Return the ids of the takes in the trash."""
         return {path.name for path in self._folders(self.trash)}
 
     def tidy(self, wanted_trash: set[str], wanted_voices: set[str], known_takes: set[str]) -> None:
-        """Remove what nobody can reach any more."""
+        """Remove files that can no longer be reached."""
         for path in self._folders(self.trash):
             if path.name not in wanted_trash:
                 remove_folder(path)
@@ -355,7 +359,7 @@ class ProjectFolder:
                 if path.suffix in (".flac", ".json") and path.stem not in wanted_voices and not path.is_dir():
                     path.unlink(missing_ok=True)
         for path in self.path.iterdir():
-            if _LEFT_OVER.fullmatch(path.name):  # of a process that was killed while it wrote
+            if _LEFT_OVER.fullmatch(path.name):  # left by a process that was killed while writing
                 path.unlink(missing_ok=True)
 
     def _move(self, path: Path, target: Path) -> None:
@@ -367,7 +371,7 @@ class ProjectFolder:
 
     @contextlib.contextmanager
     def disk(self) -> Iterator[None]:
-        """Say what a disk refused.
+        """Convert disk errors to ProjectError.
 
         Raises
         ------
@@ -376,21 +380,21 @@ class ProjectFolder:
         try:
             yield
         except (AudioError, OSError) as exc:
-            told = exc if isinstance(exc, AudioError) else disk_error(self.path, exc, "it is as it was")
-            raise ProjectError(told.got, told.expected, told.remedy) from exc
+            error = exc if isinstance(exc, AudioError) else disk_error(self.path, exc, "it is unchanged")
+            raise ProjectError(error.got, error.expected, error.remedy) from exc
 
 
 @contextlib.contextmanager
 def new_folder(target: Path) -> Iterator[ProjectFolder]:
-    """Make the folder of a project: filled in the block, it gets its name when that ends well.
+    """Create a project folder: filled in the block, it gets its name when the block succeeds.
 
     Raises
     ------
     ProjectError
-        If something is there already, or the disk refuses.
+        If something exists there, or the disk refuses.
     """
     if os.path.lexists(target):
-        raise ProjectError(f"{target}, which is there", "a new name", "open it, or choose another name")
+        raise ProjectError(f"{target} already exists", "a new name", "open it, or choose another name")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=target.parent) as made:
@@ -400,13 +404,11 @@ def new_folder(target: Path) -> Iterator[ProjectFolder]:
             folder.rename(target)
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
-        raise ProjectError(
-            f"{target}: {reason}", "a folder that can be written", "choose another folder"
-        ) from exc
+        raise ProjectError(f"{target}: {reason}", "a writable folder", "choose another folder") from exc
 
 
 def remove_folder(path: Path) -> None:
-    """Delete a folder of ours; a link is removed, not followed."""
+    """Delete a folder; a link is removed, not followed."""
     if path.is_symlink():
         path.unlink()
     else:
@@ -433,4 +435,4 @@ def _encoded(text: str) -> bytes:
 def _reason(exc: BaseException) -> str:
     if isinstance(exc, FileNotFoundError):
         return f"{Path(exc.filename).name} is missing" if exc.filename else "a file is missing"
-    return f"it lacks {exc}" if isinstance(exc, KeyError) else str(exc)
+    return f"{exc} is missing" if isinstance(exc, KeyError) else str(exc)

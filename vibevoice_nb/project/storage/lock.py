@@ -1,4 +1,4 @@
-"""One writer at a time: a lock the system drops when its process dies, and a note of who holds it."""
+"""Single-writer lock, released by the OS when the process dies, with a note that names its holder."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from vibevoice_nb.files import write_atomically
 
 _NOTE_BYTES = 4096
 _WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
-"""What a disk answers that knows no locks."""
+"""errno values of file systems without lock support."""
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who has a project open for writing."""
+    """Process that has a project open for writing."""
 
     pid: int
-    started: float  # when that process began: its number may be given again
+    started: float  # start time of the process: its number may be reused
     host: str
     user: str
     since: float
@@ -39,17 +39,17 @@ class Holder:
     def __str__(self) -> str:
         since = datetime.fromtimestamp(self.since).strftime("%Y-%m-%d %H:%M")
         if self.is_here:
-            return f"this very process, since {since}"
+            return f"this processe {since}"
         return f"{self.user} on {self.host} (process {self.pid}), since {since}"
 
     @property
     def is_here(self) -> bool:
-        """Whether it is this process."""
+        """True if it is this process."""
         return self.host == platform.node() and self.pid == os.getpid() and self._alive
 
     @property
     def may_live(self) -> bool:
-        """Whether the process may still run; of another machine nobody knows."""
+        """True if the process may still be running; always True for other hosts."""
         return self.host != platform.node() or self._alive
 
     @property
@@ -58,7 +58,7 @@ class Holder:
 
 
 class ProjectLock:
-    """The right to write in a folder.
+    """Right to write in a folder.
 
     Parameters
     ----------
@@ -67,17 +67,17 @@ class ProjectLock:
     Attributes
     ----------
     held : bool
-        Whether we have it.
+        True while this object has the lock.
 
     Examples
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     first, second = ProjectLock(Path(folder)), ProjectLock(Path(folder))
-    ...     first.acquire(), second.acquire(), str(second.holder())[:17]
+    ...     first.acquire(), second.acquire(), str(second.holder())[:12]
     ...     first.release()
     ...     second.acquire(), second.release()
-    (True, False, 'this very process')
+    (True, False, 'this process')
     (True, None)
     """
 
@@ -91,12 +91,12 @@ class ProjectLock:
         self.held = False
 
     def acquire(self) -> bool:
-        """Take it if it is free.
+        """Take the lock, if it is free.
 
         Raises
         ------
         OSError
-            The folder can't be written.
+            If the folder can't be written.
         """
         import filelock
 
@@ -109,33 +109,33 @@ class ProjectLock:
             if isinstance(exc, OSError) and exc.errno not in _WITHOUT_LOCKS:
                 raise
             holder = self.holder()
-            if holder is not None and holder.may_live:  # there, the note has to do
+            if holder is not None and holder.may_live:  # without locks, only the note shows the holder
                 return False
         self.held = True
         self._holder = Holder.here()
         note = json.dumps(asdict(self._holder)).encode()
-        with contextlib.suppress(AudioError):  # a full disk: the lock holds without its note
+        with contextlib.suppress(AudioError):  # full disk: the lock works without its note
             write_atomically(self._note, note, force=True)
         return True
 
     def release(self) -> None:
-        """Give it back; nothing happens if we don't have it."""
+        """Release the lock, if it is held."""
         if self.held:
             self.held = False
             with contextlib.suppress(OSError):
-                if self.is_noted:  # else another project is in the folder's place
+                if self.is_noted:  # otherwise another project is in the folder's place
                     self._note.unlink(missing_ok=True)
             self._lock.release()
 
     @property
     def is_noted(self) -> bool:
-        """True if the folder has the note that this lock left in it."""
+        """True if the folder contains the note of this lock."""
         return self._holder is not None and self.holder() == self._holder
 
     def holder(self) -> Holder | None:
-        """Who has it, as the note says; None where there is no note."""
+        """Return the holder according to the note; None without a note."""
         try:
-            if not self._note.is_file():  # opening a pipe would wait for ever
+            if not self._note.is_file():  # opening a pipe would block
                 return None
             with open(self._note, "rb") as file:
                 data = json.loads(file.read(_NOTE_BYTES))
@@ -148,7 +148,7 @@ class ProjectLock:
 
 
 def _remove_foreign(path: Path) -> None:
-    """Remove what isn't a lock's file: a link, or a file with content, which locking would truncate."""
+    """Remove a file that is not a lock file: a link, or a file with content, which locking would truncate."""
     with contextlib.suppress(FileNotFoundError):
         facts = os.lstat(path)
         if not stat.S_ISREG(facts.st_mode) or facts.st_size:
@@ -156,7 +156,7 @@ def _remove_foreign(path: Path) -> None:
 
 
 def _started(pid: int) -> float:
-    """When a process began, seconds since 1970; 0 if there is none."""
+    """Return the start time of a process, seconds since 1970; 0 if it doesn't exist."""
     import psutil
 
     try:
@@ -168,7 +168,7 @@ def _started(pid: int) -> float:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container without a name for its user
+    except (OSError, KeyError, ImportError):  # a container may have no name for its user
         return "somebody"
 
 

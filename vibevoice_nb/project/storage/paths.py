@@ -1,4 +1,4 @@
-"""The path of a project: what a person or a page names one by, checked before anything is done."""
+"""Paths of projects, checked before use."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from vibevoice_nb.files import PROJECT_SUFFIX
 from vibevoice_nb.ranges import shown
 from vibevoice_nb.voices.names import is_reserved
 
-_NAME_BYTES = 255 - 40  # file names end at 255 bytes, and temporary ones are longer than their own
+_NAME_BYTES = 255 - 40  # file names have at most 255 bytes, and temporary ones are longer
 _PATH_BYTES = 4000
 
 
 def project_path(path: str | os.PathLike[str], *, new: bool = False) -> Path:
-    """Return the folder of a project by its name: `~` expanded, `.vibevoice` added if it is missing.
+    """Return the folder of a project: `~` is expanded, `.vibevoice` added if it is missing.
 
     Parameters
     ----------
     path : path
     new : bool
-        Whether it is to be made: its name must then be one that every system can write.
+        True for a project to create, whose name must be valid on every system.
 
     Raises
     ------
     ProjectError
-        If the path is empty, is no folder's name (`.`, `..`, `/`), holds a NUL, is too long, begins with
-        the home of an unknown user, or, with `new`, has a name that some systems can't write.
+        If the path is empty, is not a folder name (`.`, `..`, `/`), contains a NUL, is too long, begins with
+        the home of an unknown user, or, with `new`, has a name that is not valid on some systems.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def project_path(path: str | os.PathLike[str], *, new: bool = False) -> Path:
     'monday.vibevoice'
     >>> project_path("..")
     Traceback (most recent call last):
-    vibevoice_nb.errors.ProjectError: the project path '..'. Expected a folder's name, such as 'episode'...
+    vibevoice_nb.errors.ProjectError: the project path '..'. Expected a folder name, such as 'episode'...
     """
     try:
         text = os.fsdecode(path)
@@ -45,14 +45,14 @@ def project_path(path: str | os.PathLike[str], *, new: bool = False) -> Path:
         raise _unfit(text, "a path without NUL characters", "remove them")
     try:
         folder = Path(text).expanduser()
-    except (RuntimeError, KeyError):  # ~somebody who has no home here
+    except (RuntimeError, KeyError):  # ~name of an unknown user
         user = text.split("/")[0]
         raise _unfit(
-            text, f"the name of a user of this computer after ~ ({user} is none)", "write the whole path"
+            text, f"a user of this computer after ~ ({user} is unknown)", "write the full path"
         ) from None
     name = folder.name.removesuffix(PROJECT_SUFFIX)
     if not name.strip(" .") or text.rstrip("/") == "~":
-        raise _unfit(text, "a folder's name, such as 'episode'", "add the project's name")
+        raise _unfit(text, "a folder name, such as 'episode'", "add the project's name")
     folder = folder.with_name(f"{name}{PROJECT_SUFFIX}")
     try:
         lengths = len(os.fsencode(folder.name)), len(os.fsencode(folder.absolute()))
@@ -66,12 +66,12 @@ def project_path(path: str | os.PathLike[str], *, new: bool = False) -> Path:
 
 
 def existing_project(path: str | os.PathLike[str]) -> Path:
-    """Return the folder of a project that is there; `.vibevoice` may be left out.
+    """Return the folder of an existing project; `.vibevoice` may be left out.
 
     Raises
     ------
     ProjectError
-        If there is none, or as `project_path` does.
+        If there is none, or as `project_path`.
     """
     try:
         if _has_state(here := Path(os.fsdecode(path))):
@@ -87,17 +87,17 @@ def existing_project(path: str | os.PathLike[str]) -> Path:
         raise _unfit(path, "a path as text", "write 'episode'") from None
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
-        raise ProjectError(f"{shown(path)}: {reason}", "a folder that can be read", "check the path") from exc
+        raise ProjectError(f"{shown(path)}: {reason}", "a readable folder", "check the path") from exc
     if missing and taken:
         raise ProjectError(f"{taken} is a file", "a project's folder", "move or rename the file")
     if missing:
-        raise ProjectError(f"{given}: no such folder", "a project's folder", "Project.create makes one")
+        raise ProjectError(f"{given}: no such folder", "a project's folder", "create one with Project.create")
     got = f"{found}: project.json is missing"
-    raise ProjectError(got, "a project's folder", "check the path, or make one with Project.create")
+    raise ProjectError(got, "a project's folder", "check the path, or create a project with Project.create")
 
 
 def _has_state(folder: Path) -> bool:
-    """Return whether a folder holds a project's state; False for what is no path at all."""
+    """Return True if a folder contains a project's state; False for an invalid path."""
     try:
         return any(os.path.lexists(folder / name) for name in ("project.json", "project.json.bak"))
     except ValueError:
@@ -110,9 +110,11 @@ def _check_new(text: str, name: str) -> None:
     except UnicodeEncodeError:
         printable = False
     if not printable:
-        raise _unfit(text, "a name without control characters and damaged letters", "choose another name")
+        raise _unfit(text, "a name without control characters or damaged letters", "choose another name")
     if is_reserved(name) or name != name.strip(" ") or name.endswith("."):
-        expected = "a name that every system can write: not reserved by Windows, no space or dot at its ends"
+        expected = (
+            "a name that is valid on every system: not reserved by Windows, no space or dot at its ends"
+        )
         raise _unfit(text, expected, "choose another name")
 
 

@@ -1,4 +1,4 @@
-"""Recovery of a script: `script.txt` as it was found, compared with what `project.json` has of it."""
+"""Recovery of a script: `script.txt` compared with the copy in `project.json`."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _BOM = "\ufeff"
 
 @dataclass(frozen=True)
 class FoundScript:
-    """The script of a project that is opened.
+    """Script of a project that is being opened.
 
     Attributes
     ----------
     text : str
     note : str
-        What is to be said about it; empty if the files agree.
+        Warning to show; empty if the files agree.
     damaged : bool
-        Whether `script.txt` isn't what was saved: it is set aside, and `text` takes its place.
+        True if `script.txt` is not as saved: it is set aside, and replaced by `text`.
     before : str or None
-        The script as `project.json` has it, if `script.txt` was edited by another program.
+        The script in `project.json`, if `script.txt` was edited by another program.
     """
 
     text: str
@@ -35,19 +35,19 @@ class FoundScript:
 
 
 def find_script(data: bytes | None, state: State) -> FoundScript:
-    r"""Compare a project's script file with what its state has of the script.
+    r"""Compare the script file of a project with the copy in its state.
 
     Parameters
     ----------
     data : bytes or None
         The content of `script.txt`; None if it is missing.
     state : State
-        As it was read. Without its text (of an earlier version), its turns have the words.
+        As read. Earlier versions saved no copy of the script; then its turns have the words.
 
     Raises
     ------
     UnicodeDecodeError
-        If the file is no text in UTF-8, and the state has no words to recover.
+        If the file is not UTF-8 text, and the state has nothing to recover.
 
     Examples
     --------
@@ -65,9 +65,9 @@ def find_script(data: bytes | None, state: State) -> FoundScript:
     except UnicodeDecodeError:
         if not kept.strip():
             raise
-        return _recovered(kept, "is no text in UTF-8")
+        return _recovered(kept, "is not UTF-8 text")
     if not kept.startswith(_BOM):
-        text = text.removeprefix(_BOM)  # another program has added it
+        text = text.removeprefix(_BOM)  # added by another program
     if not text.strip(f"\0{_BOM} \t\r\n") and kept.strip():
         return _recovered(kept, "is empty")
     if state.script is None:
@@ -76,9 +76,9 @@ def find_script(data: bytes | None, state: State) -> FoundScript:
         return FoundScript(text)
     if _unix(kept).startswith(_unix(text.rstrip("\0"))):
         return _recovered(kept, "ends too early")
-    if "\0" in text:  # blocks that never reached the disk read as zeros
+    if "\0" in text:  # blocks that never reached the disk are zeros
         return _recovered(kept, "has gaps")
-    note = "script.txt was edited by another program: its text is taken; undo brings back the one before"
+    note = "script.txt was edited by another program and was loaded; undo restores the previous script"
     return FoundScript(text, note, before=kept)
 
 
@@ -87,7 +87,7 @@ def _recovered(text: str, reason: str) -> FoundScript:
 
 
 def _compare_words(text: str, state: State) -> FoundScript:
-    """Compare by the words of the turns: the state of an earlier version has no more."""
+    """Compare the words of the turns, for states of earlier versions."""
     kept = state.turns_words()
     turns = parse_script(text, known=[member.label for member in state.cast]).turns
     found = [Words(turn.label, turn.text) for turn in turns]

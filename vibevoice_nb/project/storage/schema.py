@@ -1,12 +1,11 @@
-"""What a project remembers beside its text and its takes: `project.json`, read with suspicion.
+"""Schema and validation of `project.json`: turns, cast, settings, marks and undo steps.
 
     {"format": 1, "script": "...", "turns": [...], "retired": [...], "cast": [...], "settings": {...},
      "starred": [...], "undo": [...], "given": {...}}
 
-Turns carry what the person decided (the chosen take, the gap); a turn that left the script is retired as long
-as it has takes. `script` is the text of `script.txt`, to recover it. `given` holds the arguments that a cell
-gave last: running it again changes nothing that was changed in the page meanwhile. Keys of ours that are
-missing get their defaults, keys that aren't ours are kept as they are.
+Turns hold the person's decisions (the chosen take, the gap); a deleted turn is retired as long as it has
+takes. `script` is a copy of `script.txt`, to recover it. `given` holds the last arguments of a cell: running
+it again doesn't overwrite changes made in the page. Missing keys get their defaults; unknown keys are kept.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ FORMAT = 1
 MAX_GAP_MS = 60_000
 MAX_UNDO = 50
 MAX_TYPED = 10
-"""Steps of undo that were made by typing, for which an editor has its own."""
+"""Most undo steps made by typing; editors have their own undo for these."""
 MAX_UNDO_TEXT = 1_000_000
-"""Characters of earlier scripts that are kept to be undone; the last one is kept in any case."""
+"""Most characters of earlier scripts kept for undo; the last script is always kept."""
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#767676")
-"""Told apart by color-blind people (Okabe and Ito's), and at least 3:1 on white and on JupyterLab's dark."""
+"""Okabe-Ito colors, distinct for color-blind people, and at least 3:1 on white and on JupyterLab's dark."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ _COLOR = re.compile(r"#[0-9a-f]{6}")
 
 @dataclass
 class TurnRecord:
-    """A turn's words as they were last read, and what was decided for it."""
+    """Turn with its words as last parsed, and the decisions about it."""
 
     id: str
     speaker: str
@@ -90,7 +89,7 @@ class TurnRecord:
 
 @dataclass
 class MemberRecord:
-    """A speaker's color and voice; `voice` names the files in `voices/` without their suffixes."""
+    """Speaker with color and voice; `voice` is the name of the files in `voices/` without suffix."""
 
     label: str
     color: str
@@ -111,7 +110,7 @@ Record = TypeVar("Record", TurnRecord, MemberRecord, UndoStep)
 
 @dataclass
 class State:
-    """All of `project.json`."""
+    """Content of `project.json`."""
 
     script: str | None = None
     turns: list[TurnRecord] = field(default_factory=list)
@@ -128,7 +127,7 @@ class State:
         return {**self.extra, "format": FORMAT, **data}
 
     def copy(self) -> State:
-        """Return a copy that later changes leave as it is."""
+        """Return a copy that later changes don't affect."""
         same = copy.copy(self)
         same.turns, same.retired = list(map(copy.copy, self.turns)), list(map(copy.copy, self.retired))
         same.cast, same.undo = list(map(copy.copy, self.cast)), list(map(copy.copy, self.undo))
@@ -136,7 +135,7 @@ class State:
         return same
 
     def remember(self, step: UndoStep) -> bool:
-        """Keep a step of undo; return whether older ones were dropped for it."""
+        """Add an undo step; return True if older ones were dropped."""
         typed = [at for at, other in enumerate(self.undo) if other.typed is not None]
         dropped = set(typed[: max(0, len(typed) + (step.typed is not None) - MAX_TYPED)])
         kept, room = [step], MAX_UNDO_TEXT
@@ -150,12 +149,12 @@ class State:
 
     @classmethod
     def from_json(cls, data: Any) -> State:
-        """Read what `to_json` made, or a person edited.
+        """Read the result of `to_json`, which a person may have edited.
 
         Raises
         ------
         ValueError, TypeError, KeyError, AttributeError
-            Damaged.
+            If it is damaged.
         """
         _check(data["format"] == FORMAT, "the format")
         script = data.get("script")
@@ -173,7 +172,7 @@ class State:
             },
         )
         ids = [turn.id for turn in (*state.turns, *state.retired)]
-        _check(len(set(ids)) == len(ids), "a turn's id, which is there twice")
+        _check(len(set(ids)) == len(ids), "a turn id that occurs twice")
         known = {item.name for item in fields(cls)} | {"format"}
         state.extra = {name: value for name, value in data.items() if name not in known}
         return state
@@ -188,15 +187,15 @@ class State:
         return set().union(*(step.kept.takes for step in self.undo))
 
     def turns_words(self) -> list[Words]:
-        """The words of the script's turns, in order."""
+        """Return the words of the script's turns, in order."""
         return [turn.words for turn in self.turns]
 
     def turn(self, turn_id: str) -> TurnRecord | None:
-        """The turn with an id, retired ones included."""
+        """Return the turn with an id, including retired turns; None if there is none."""
         return next((turn for turn in (*self.turns, *self.retired) if turn.id == turn_id), None)
 
     def member(self, label: str) -> MemberRecord:
-        """The speaker with a label; made with a free color if there is none."""
+        """Return the speaker with a label; add one with a free color if there is none."""
         for member in self.cast:
             if member.label == label:
                 return member
@@ -206,18 +205,18 @@ class State:
 
 
 def checked_id(value: Any) -> str:
-    """Return the id of a turn or a take, which is also a folder's name, or say that it is none."""
+    """Return the id of a turn or a take, which is also a folder name; raise ValueError if it is not valid."""
     _check(isinstance(value, str) and _ID.fullmatch(value) is not None, f"the id {str(value)[:80]!r}")
     return str(value)
 
 
 def is_file_name(value: Any) -> bool:
-    """Whether a value is the plain name of a file: no folder, no suffix."""
+    """Return True if a value is a plain file name, without folder or suffix."""
     return isinstance(value, str) and _FILE.fullmatch(value) is not None
 
 
 def is_gap(value: Any) -> bool:
-    """Whether a value is a pause in milliseconds."""
+    """Return True if a value is a pause in milliseconds."""
     number = whole(value)
     return number is not None and 0 <= number <= MAX_GAP_MS
 
@@ -228,27 +227,35 @@ def checked_color(value: Any) -> str:
     Raises
     ------
     OptionError
-        Anything else.
+        If it is anything else.
     """
     color = str(value).lower()
     if not _COLOR.fullmatch(color):
-        raise OptionError(f"the color {str(value)[:40]!r}", "# and six hexadecimal digits", "write '#0072b2'")
+        raise OptionError(
+            f"the color {str(value)[:40]!r} is not valid", "# and six hexadecimal digits", "write '#0072b2'"
+        )
     return color
 
 
 def checked_setting(name: Any, value: Any) -> Any:
-    """Return the value of a setting as plain Python: None, a truth value, a number or a short text.
+    """Return the value of a setting as a plain Python value: None, a boolean, a number or a short string.
 
     Raises
     ------
     OptionError
     """
     if not (isinstance(name, str) and name.isidentifier() and len(name) <= 40):
-        raise OptionError(f"the setting {str(name)[:60]!r}", "a name such as 'num_steps'", "rename it")
+        raise OptionError(
+            f"the setting name {str(name)[:60]!r} is not valid", "a name such as 'num_steps'", "rename it"
+        )
     if name == "gap_ms" and not is_gap(value):
-        raise OptionError(f"gap_ms={shown(value)}", f"whole milliseconds, 0 to {MAX_GAP_MS}", "0 is no gap")
+        raise OptionError(
+            f"gap_ms={shown(value)}", f"whole milliseconds from 0 to {MAX_GAP_MS}", "use 0 for no gap"
+        )
     if name == "model" and not isinstance(value, str):
-        raise OptionError(f"model={shown(value)}", "a model's name or the path of its folder", "write 'nano'")
+        raise OptionError(
+            f"model={shown(value)}", "the name of a model or the path of its folder", "write 'nano'"
+        )
     value = plain(value)
     if not isinstance(value, (bool, int, float, str, type(None))):  # a Fraction, a Decimal
         numbers = (whole(value), real(value))
@@ -256,7 +263,7 @@ def checked_setting(name: Any, value: Any) -> Any:
     finite = not isinstance(value, float) or math.isfinite(value)
     short = not isinstance(value, str) or len(value) <= 1000
     if not (isinstance(value, (bool, int, float, str, type(None))) and finite and short):
-        raise OptionError(f"{name}={shown(value)}", "a number, a text, True, False or None", "leave it out")
+        raise OptionError(f"{name}={shown(value)}", "a number, a string, True, False or None", "leave it out")
     return value
 
 
@@ -273,11 +280,11 @@ def read_records(kind: type[Record], items: Iterable[Mapping[str, Any]]) -> list
 
 
 def _free_color(taken: Iterable[str]) -> str:
-    """The color of the palette that is used least, the first of those."""
+    """Return the first of the least used colors of the palette."""
     used = list(taken)
     return min(PALETTE, key=used.count)
 
 
 def _check(fine: bool, what: str) -> None:
     if not fine:
-        raise ValueError(f"{what} can't be read")
+        raise ValueError(f"{what} is not valid")

@@ -65,7 +65,7 @@ class UndoStep:
 
     def __post_init__(self) -> None:
         if type(self.words) is not str or not self.back or type(self.typed) not in (int, float, type(None)):
-            raise ValueError("an undo step can't be read")
+            raise ValueError("an undo step is not valid")
         found = [_checks[operation](key, *values) for operation, key, *values in self.back]
         self.kept = Kept(
             frozenset().union(*(one.voices for one in found)),

@@ -40,14 +40,14 @@ class ProjectVoices:
         self._loaded: dict[str, tuple[Voice, str] | None] = {}  # None: damaged
 
     def add(self, label: str, voice: Voice, kind: str | None) -> str:
-        """Copy a voice in; return its name in the folder.
+        """Copy a voice into the folder; return its name there.
 
         Raises
         ------
         OptionError
-            Unknown kind.
+            If the kind is unknown.
         ProjectError
-            The disk refuses.
+            If the disk refuses.
         """
         kind = kind or (voice.source if voice.source in ("built-in", "library") else "file")
         if kind not in get_args(Kind):
@@ -63,12 +63,12 @@ class ProjectVoices:
         return name
 
     def write_again(self, name: str, folder: ProjectFolder) -> None:
-        """Write a voice that is in memory into another folder; nothing happens with one that isn't.
+        """Write a voice into another folder, if it is in memory.
 
         Raises
         ------
         ProjectError
-            The disk refuses.
+            If the disk refuses.
         """
         if loaded := self._loaded.get(name):
             voice, kind = loaded
@@ -119,7 +119,7 @@ def _write_voice(folder: ProjectFolder, path: Path, voice: Voice, kind: str, ori
 
 
 def _slug(label: str) -> str:
-    """A label as a plain file name.
+    """Return a label as a plain file name.
 
     >>> _slug("Émile Zola"), _slug("安娜")
     ('emile-zola', 'voice')

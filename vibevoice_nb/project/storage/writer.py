@@ -1,8 +1,8 @@
-"""Audio goes to disk as it is made; a take appears whole or not at all.
+"""Take writer: audio is saved while it is generated; a take is published whole or not at all.
 
-While a take is made, `takes/.draft-ID/` holds its samples so far (`audio.f32`, little-endian float32) and
-what they are of (`draft.json`): a process may die at any moment and leave both. `finish` writes the take's
-files into `takes/.making-ID/`, lets them reach the disk, and gives the folder its name in one step.
+During a generation, `takes/.draft-ID/` holds the samples so far (`audio.f32`, little-endian float32) and
+their description (`draft.json`): a process may die at any moment and leave both. `finish` writes the take's
+files into `takes/.making-ID/`, syncs them, and renames the folder in one step.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class WriterHooks:
     check : callable
         Raises if the project can't be changed.
     published : callable
-        Adds a take that is complete on disk, with the choice that was made for it.
+        Adds a take that is complete on disk; called with its `choose`.
     left : callable
         Called with the take's id when its draft is left as it is.
     """
@@ -55,17 +55,17 @@ class WriterHooks:
 
 
 class TakeWriter:
-    """A take that is being made; from `Project.begin_take`.
+    """Take in progress; made by `ProjectTakes.begin`.
 
-    Write its audio, then `finish` it, or `abandon` it; a `with` block that ends without either abandons it,
-    or leaves it as unfinished audio if an exception ends it.
+    Write its audio, then `finish` or `abandon` it. A `with` block that ends without either abandons it, or
+    leaves unfinished audio after an exception.
 
     Attributes
     ----------
     id : str
-        The take's.
+        Id of the take.
     samples : int
-        Written so far.
+        Number written so far.
     """
 
     def __init__(
@@ -86,14 +86,14 @@ class TakeWriter:
         return self._draft.samples
 
     def write(self, audio: NDArray[np.float32]) -> None:
-        """Take float32 [n], at 24 kHz: on disk when this returns.
+        """Append float32 [n] at 24 kHz, which is on disk when this returns.
 
         Raises
         ------
         AudioError
-            Samples that aren't finite.
+            If samples are not finite.
         ProjectError
-            The disk is full, or the take is finished or abandoned.
+            If the disk is full, or the take is finished or abandoned.
         """
         self._check_open()
         self._draft.write(audio)
@@ -107,35 +107,35 @@ class TakeWriter:
         follows: str | None = None,
         choose: bool | None = None,
     ) -> Take:
-        """Make it a take of the project.
+        """Publish the take in the project.
 
         Parameters
         ----------
         frames : Frames
-            What the audio was decoded from: latent [T, 64], semantic [T, 128].
+            Frames that the audio was decoded from: latent [T, 64], semantic [T, 128].
         lead : float32 [n], optional
-            The sound directly before the first sample; the last 20 ms of it are kept.
+            The audio directly before the first sample; its last 20 ms are kept.
         manifest : mapping, optional
-            What it was made with; see `vibevoice_nb.project.take`.
+            Everything needed to reproduce it; see `vibevoice_nb.project.take`.
         follows : str, optional
-            The take whose sound it goes on from.
+            Id of the take whose audio it continues.
         choose : bool, optional
-            Whether it becomes the turn's chosen take; by default unless it is a part (`ended` is "cancelled")
-            and the turn has a take already.
+            Make it the chosen take of its turn; by default True, unless it is partial (`ended` is
+            "cancelled") and the turn already has a complete take.
 
         Returns
         -------
         Take
-            As it was read back from the disk.
+            As read back from the disk.
 
         Raises
         ------
         ProjectError
-            No audio, or the disk refuses; the draft is kept.
+            If there is no audio, or the disk refuses; the draft is kept.
         """
         self._check_open()
         if not self.samples:
-            raise ProjectError("a take without audio", "at least one frame", "abandon it")
+            raise ProjectError("the take has no audio", "at least one frame of audio", "abandon it")
         given = {
             name: value for name, value in (manifest or {}).items() if value is not None or name == "voice"
         }
@@ -155,7 +155,7 @@ class TakeWriter:
         *,
         follows: str | None = None,
     ) -> Take | None:
-        """Give up. What was made is deleted, or with `keep` (and its frames) becomes a take that is a part.
+        """Abandon the take: delete its audio, or with `keep` (and its frames) publish a partial take.
 
         Returns
         -------
@@ -179,12 +179,12 @@ class TakeWriter:
         *,
         follows: str | None = None,
     ) -> Take | None:
-        """Keep the audio so far after an error: as a partial take, or else as unfinished audio on the disk.
+        """Keep the audio so far after an error: as a partial take, or else as unfinished audio.
 
         Parameters
         ----------
         frames : Frames
-            Those beyond the audio that was written are left out.
+            Frames beyond the written audio are left out.
         hop : int
             Samples of a frame.
         lead, manifest, follows
@@ -193,7 +193,7 @@ class TakeWriter:
         Returns
         -------
         Take or None
-            None if there is no whole frame, or the disk refuses the take.
+            None if there is no complete frame, or the disk refuses the take.
         """
         if not self._open:
             return None
@@ -211,7 +211,7 @@ class TakeWriter:
             return None
 
     def _leave(self) -> None:
-        """Leave the draft on the disk, where it is found as unfinished audio; an empty one is deleted."""
+        """Leave the draft on disk as unfinished audio; delete it if it is empty."""
         if not self.samples:
             self.abandon()
         if self._open:
@@ -234,15 +234,17 @@ class TakeWriter:
         self._hooks.check()
         if not self._open:
             raise ProjectError(
-                f"the take {self.id}, which is complete or given up", "a new one", "begin_take"
+                f"the take {self.id} is already finished or abandoned",
+                "a take in progress",
+                "begin another take",
             )
 
     def _publish(self, frames: Frames, lead: NDArray[np.float32], facts: dict[str, Any]) -> Take:
         from safetensors.numpy import save
 
         if frames.latent.ndim != 2 or len(frames.latent) != len(frames.semantic):
-            got = f"frames of shape {list(frames.latent.shape)} and {list(frames.semantic.shape)}"
-            raise ProjectError(got, "latent [T, 64] and semantic [T, 128]", "give the run's frames")
+            got = f"the frames have shapes {list(frames.latent.shape)} and {list(frames.semantic.shape)}"
+            raise ProjectError(got, "latent [T, 64] and semantic [T, 128]", "pass the frames of the run")
         made, target = self._folder.takes / f"{MAKING}{self.id}", self._folder.takes / self.id
         remove_folder(made)
         made.mkdir()
@@ -277,7 +279,7 @@ class TakeWriter:
 
 
 def _padded(lead: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """The last 20 ms of a lead, with silence before a shorter one."""
+    """Return the last 20 ms of a lead, with silence before a shorter one."""
     samples = as_samples(np.zeros(0, np.float32) if lead is None else lead)[-LEAD:]
     return np.pad(samples, (LEAD - len(samples), 0))
 
@@ -290,7 +292,7 @@ def _write_flac(path: Path, chunks: Iterator[NDArray[np.float32]]) -> None:
             for audio in chunks:
                 file.write(to_int24(audio))
     except soundfile.LibsndfileError as exc:
-        raise AudioError(f"{path}: {exc}", "room for the audio", "free some space") from exc
+        raise AudioError(f"{path}: {exc}", "space for the audio", "free some space") from exc
 
 
 def _to_json(facts: Mapping[str, Any]) -> bytes:
@@ -298,11 +300,11 @@ def _to_json(facts: Mapping[str, Any]) -> bytes:
         data = json.dumps(facts, ensure_ascii=False, indent=1, allow_nan=False).encode("utf-8", "replace")
     except (TypeError, ValueError, RecursionError) as exc:
         raise ProjectError(
-            f"a manifest that is no plain JSON ({exc})", "plain values", "leave it out"
+            f"the manifest is not plain JSON ({exc})", "plain values", "leave out other values"
         ) from exc
     if len(data) > MAX_MANIFEST_BYTES:
         raise ProjectError(
-            f"a manifest of {len(data):,} bytes", f"at most {MAX_MANIFEST_BYTES:,}", "shorten it"
+            f"the manifest is {len(data):,} bytes", f"at most {MAX_MANIFEST_BYTES:,} bytes", "shorten it"
         )
     return data
 

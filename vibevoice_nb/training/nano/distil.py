@@ -106,7 +106,7 @@ class Distillation:
         with torch.no_grad():
             cond = self._hidden(self.teacher, batch, seed, batch.rows, batch.columns)
             alone = null_branch(batch, *self.tokens)
-            null = self._hidden(self.teacher, alone, seed, alone.rows, alone.columns)
+            uncond = self._hidden(self.teacher, alone, seed, alone.rows, alone.columns)
         rows, columns, classes = token_targets(batch, self.losses.tokens)
         decided = self._hidden(student, batch, seed, rows, columns)
         hidden = decided[classes == 0]
@@ -115,8 +115,8 @@ class Distillation:
         signal = self.losses.alphas[t, None].to(device)
         noisy, t = signal.sqrt() * batch.target + (1 - signal).sqrt() * noise, t.to(device)
         with torch.no_grad():
-            v_cond, v_null = self.teacher.head(noisy, t, cond), self.teacher.head(noisy, t, null)
-            guided = v_null + config.cfg_scale * (v_cond - v_null)
+            v_cond, v_uncond = self.teacher.head(noisy, t, cond), self.teacher.head(noisy, t, uncond)
+            guided = v_uncond + config.cfg_scale * (v_cond - v_uncond)
         velocity = (student.head(noisy, t, hidden) - guided).square().mean()
         token, _ = self.losses.token(student, decided, classes)
         loss = velocity + self.losses.config.token_weight * token
@@ -126,7 +126,7 @@ class Distillation:
             scale = low + (high - low) * torch.rand(len(hidden), 1, generator=generator).to(device)
             with torch.no_grad():
                 teacher = self._sampler(self.teacher, config.teacher_steps, config.cfg_scale)
-                wanted = teacher(cond, null, scale * noise)
+                wanted = teacher(cond, uncond, scale * noise)
             reached = self._sampler(student, config.num_steps, 1.0)(hidden, None, scale * noise)
             end = (reached - wanted).square().mean()
             loss = loss + config.end_weight * end

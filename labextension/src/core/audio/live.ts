@@ -1,23 +1,24 @@
-/** Audio that is heard while it is made. */
+/** Live audio: streams that play while they are generated. */
 
 import type { Channel } from '../host/channel';
+import { Disposers } from '../ui/disposers';
 import type { Store } from './pcm';
 import { SAMPLE_RATE, int16Of, toFloat } from './resample';
 import { join } from './stretch';
 
 const FRAME = 3200;
-/** What is waited for before the first sound, and at most after running dry, samples. */
+/** Samples buffered before playback starts, and the maximum after underruns. */
 const PREBUFFER = 1.5 * FRAME;
 const LONGEST_PREBUFFER = 4 * SAMPLE_RATE;
-/** Audio is kept in blocks of 10 s; the oldest heard are dropped beyond 64 MiB, which are 23 minutes. */
+/** Audio is kept in blocks of 10 s; beyond 64 MiB (23 minutes) the oldest played blocks are dropped. */
 const BLOCK = 10 * SAMPLE_RATE;
 const MOST_BLOCKS = Math.floor((64 * 2 ** 20) / (2 * BLOCK));
 
-/** What has come of a stream. Reading it waits for a cushion first, and for a larger one after each gap. */
+/** The received part of a stream. Reading waits until a buffer has filled, a larger one after each underrun. */
 export class LiveStore implements Store {
   length = 0;
   growing = true;
-  /** More came than could be kept for a listener so far behind; the rest must be fetched. */
+  /** The listener is too far behind to keep everything; the rest must be fetched from the take. */
   truncated = false;
   private first: number | null = null;
   private needed = PREBUFFER;
@@ -27,12 +28,12 @@ export class LiveStore implements Store {
 
   constructor(private readonly mostBlocks = MOST_BLOCKS) {}
 
-  /** Where what has come begins: after a reload of the page the beginning is gone. */
+  /** First sample received: after a reload of the page, the beginning is missing. */
   get start(): number {
     return this.first ?? 0;
   }
 
-  /** Samples that are waited for when playing starts, or starts again. */
+  /** Samples buffered before playback starts or resumes. */
   get prebuffer(): number {
     return this.needed;
   }
@@ -56,7 +57,7 @@ export class LiveStore implements Store {
     this.growing = false;
   }
 
-  /** More comes after all: the connection was only interrupted. */
+  /** Continue an ended stream: the connection was only interrupted. */
   resume(): void {
     if (!this.truncated) this.growing = true;
   }
@@ -69,14 +70,14 @@ export class LiveStore implements Store {
     return this.piece(at, Math.max(0, Math.min(count, waiting)));
   }
 
-  /** Samples for looking at: whatever is there, silence elsewhere. */
+  /** Samples for drawing, with silence where there are none. */
   peek(at: number, count: number): Float32Array {
     const parts: Float32Array[] = [];
     for (let done = 0; done < count; done += parts.at(-1)!.length) parts.push(this.piece(at + done, count - done));
     return join(parts);
   }
 
-  /** A listener begins at `at`: gather a cushion for it. */
+  /** Buffer for a listener that starts at `at`. */
   prefetch(at: number): void {
     this.cursor = at;
     this.holding = true;
@@ -87,7 +88,7 @@ export class LiveStore implements Store {
     this.needed = Math.min(2 * this.needed, LONGEST_PREBUFFER);
   }
 
-  /** At most `count` samples, to the end of the block; silence where it was dropped. */
+  /** At most `count` samples, to the end of the block; silence if it was dropped. */
   private piece(at: number, count: number): Float32Array {
     const index = Math.floor(at / BLOCK);
     const offset = at - index * BLOCK;
@@ -114,7 +115,7 @@ export class LiveStore implements Store {
   }
 }
 
-/** The beginning of a turn within a stream. */
+/** Start of a turn within a stream. */
 export interface TurnMark {
   turn: string;
   start: number;
@@ -135,18 +136,19 @@ export interface LiveEvents {
   end(stream: LiveStream): void;
 }
 
-/** How many of the last chunks the latencies are kept of. */
+/** Number of chunks whose latency is kept. */
 const KEPT_LATENCIES = 2000;
 
-/** Gathers the streams that come over a channel. */
+/** Receiver of the streams of a channel. */
 export class Live {
   stream: LiveStream | null = null;
-  /** Milliseconds from a frame's end in the kernel to its samples being here, for the last chunks that say. */
+  /** Milliseconds from a frame's generation in the kernel to its arrival here, for the latest chunks. */
   readonly latencies: number[] = [];
-  private readonly stops: (() => void)[];
+  private readonly disposers = new Disposers();
+  readonly dispose = this.disposers.dispose;
 
   constructor(channel: Channel, events: LiveEvents) {
-    this.stops = [
+    this.disposers.add(
       channel.on('stream_begin', ({ stream }) => events.begin(this.open(stream))),
       channel.on('audio', ({ stream, start, generated_at: generatedAt }, [buffer]) => {
         const samples = buffer ? int16Of(buffer) : new Int16Array(0);
@@ -168,18 +170,14 @@ export class Live {
         known.store.end();
         events.end(known);
       }),
-    ];
-  }
-
-  dispose(): void {
-    for (const stop of this.stops) stop();
+    );
   }
 
   private open(id: string): LiveStream {
     return (this.stream = new LiveStream(id));
   }
 
-  /** After a reload the stream's first message may be gone. */
+  /** The current stream; after a reload of the page, its first message may be missing. */
   private known(id: string, events: LiveEvents): LiveStream {
     if (this.stream?.id === id) return this.stream;
     const stream = this.open(id);

@@ -1,33 +1,33 @@
-/** Samples at 24 kHz, played by the browser, with an exact account of which have been heard. */
+/** Audio output at 24 kHz, with an exact count of the samples played. */
 
 import { Resampler, SAMPLE_RATE } from './resample';
 import { ScheduledSink, WorkletSink, type Sink } from './sink';
 
-/** Where the output takes its samples from. */
+/** Source of the output's samples. */
 export interface Feed {
-  /** The next samples, at most `count`: none while they are on their way, null at the end. */
+  /** Return at most `count` next samples: none while they are on their way, null at the end. */
   pull(count: number): Float32Array | null;
-  /** The output ran dry before the end. */
+  /** Called when the output runs dry before the end. */
   starved(): void;
-  /** The last sample was heard. */
+  /** Called when the last sample has been played. */
   finished(): void;
 }
 
 export interface OutputOptions {
-  /** Take the way without a worklet even where there is one. */
+  /** Use scheduled buffers even if worklets are available. */
   scheduled?: boolean;
   /** Called about fifty times a second while the context runs. */
   ontick?: () => void;
 }
 
-/** Seconds kept waiting: a page busy drawing for so long makes no gap. */
+/** Seconds buffered ahead: a page may be busy drawing for that long without a gap. */
 const AHEAD_SECONDS = 1;
 const BLOCK = Math.round(0.1 * SAMPLE_RATE);
 /** Time constant of a change of volume, seconds. */
 const SMOOTH = 0.015;
 
 export class Output {
-  /** Runs dry before the end, in all. */
+  /** Number of underruns so far. */
   underruns = 0;
   private sink: Sink | null = null;
   private feed: Feed | null = null;
@@ -36,8 +36,8 @@ export class Output {
   private readonly gain: GainNode;
 
   /**
-   * Call this within a click or a key press, or the browser won't let the context start. The context asks for
-   * our own rate, so that nothing is resampled where the browser can do that.
+   * Open an output; call this within a click or a key press, or the browser does not start the context. The context
+   * is requested at our own rate, so that nothing is resampled if the browser supports it.
    */
   static async open(options: OutputOptions = {}): Promise<Output> {
     const output = new Output(newContext(), options.ontick ?? (() => undefined));
@@ -54,7 +54,7 @@ export class Output {
     this.gain.connect(context.destination);
   }
 
-  /** The last node before the loudspeakers, to listen in. */
+  /** The last node before the destination, for tests. */
   get node(): AudioNode {
     return this.gain;
   }
@@ -63,12 +63,12 @@ export class Output {
     return this.sink?.kind ?? 'none';
   }
 
-  /** The browser is still waiting for a click. */
+  /** The browser has not allowed audio yet. */
   get blocked(): boolean {
     return this.context.state !== 'running';
   }
 
-  /** Samples of the present feed that have reached the ear, at 24 kHz. */
+  /** Samples of the current feed that have been played, at 24 kHz, with the output's latency subtracted. */
   get heard(): number {
     if (!this.sink) return 0;
     const { sampleRate, outputLatency } = this.context;
@@ -76,7 +76,7 @@ export class Output {
     return Math.max(0, (this.sink.played - late) * (SAMPLE_RATE / sampleRate));
   }
 
-  /** Samples handed over that haven't been played yet, at 24 kHz. */
+  /** Samples buffered but not played yet, at 24 kHz. */
   get waiting(): number {
     return this.sink ? (this.sink.written - this.sink.played) * (SAMPLE_RATE / this.context.sampleRate) : 0;
   }
@@ -89,7 +89,7 @@ export class Output {
     this.gain.gain.setTargetAtTime(value, this.context.currentTime, SMOOTH);
   }
 
-  /** Play a feed from its beginning, in place of what plays now. */
+  /** Play a feed from its beginning, replacing the current one. */
   play(feed: Feed): void {
     this.stop();
     this.feed = feed;
@@ -97,7 +97,7 @@ export class Output {
     this.pump();
   }
 
-  /** Fall silent at once. */
+  /** Stop at once. */
   stop(): void {
     this.feed = null;
     this.ended = false;
@@ -106,7 +106,7 @@ export class Output {
     this.sink?.clear();
   }
 
-  /** Ask the feed for what is missing; call this when its samples have come. */
+  /** Fill the buffer from the feed; call this when its samples have arrived. */
   pump(): void {
     if (!this.sink) return;
     while (this.feed && !this.ended && this.waiting < AHEAD_SECONDS * SAMPLE_RATE) {

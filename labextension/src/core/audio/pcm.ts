@@ -1,24 +1,24 @@
-/** Recorded audio, fetched in pieces as it is needed, and played at any speed, from anywhere, in a loop. */
+/** Audio sources fetched in pieces, and their playback at any speed, from any position, in a loop. */
 
 import type { Feed } from './output';
 import { SAMPLE_RATE, toFloat } from './resample';
 import { Stretcher, join } from './stretch';
 
-/** Samples of one source, as far as they are here. */
+/** Samples of one source, as far as they have arrived. */
 export interface Store {
-  /** Samples there are, so far. */
+  /** Number of samples so far. */
   readonly length: number;
-  /** More will be added at the end. */
+  /** More samples will be added at the end. */
   readonly growing: boolean;
-  /** Samples from `at` on, at most `count`; none while they are on their way. */
+  /** Return at most `count` samples from `at` on; none while they are on their way. */
   read(at: number, count: number): Float32Array;
-  /** These will be read soon. */
+  /** Fetch the samples at `at`, which will be read soon. */
   prefetch(at: number): void;
-  /** Whoever reads has run out of samples. */
+  /** Called when the reader has run out of samples. */
   starved(): void;
 }
 
-/** Whole samples `[start, stop)`. */
+/** A range of samples `[start, stop)`. */
 export interface Range {
   start: number;
   stop: number;
@@ -28,7 +28,7 @@ const NONE = new Float32Array(0);
 const PIECE = 6 * SAMPLE_RATE;
 const CACHE_BYTES = 8 * 2 ** 20;
 
-/** A source in the kernel; pieces of six seconds are kept while there is room, the last used longest. */
+/** A source in the kernel, cached in pieces of six seconds; the least recently used are dropped. */
 export class PieceStore implements Store {
   readonly growing = false;
   private readonly pieces = new Map<number, Int16Array>();
@@ -66,7 +66,7 @@ export class PieceStore implements Store {
   }
 
   starved(): void {
-    // A piece on its way is played as soon as it is here; there is nothing to gain by waiting for more.
+    // A piece plays as soon as it arrives; waiting for more gains nothing.
   }
 
   private async load(index: number): Promise<void> {
@@ -99,16 +99,16 @@ export interface StoreFeedOptions {
   onFinished?: () => void;
 }
 
-/** Samples over which the jump of a loop is faded, so that it makes no click: 5 ms. */
+/** Samples of cross-fade at the jump of a loop, so that it does not click: 5 ms. */
 const FADE = Math.round(0.005 * SAMPLE_RATE);
 
-/** One run through a store. To seek, or to change speed or loop, start another. */
+/** Feed that plays a store once; for another position, speed or loop, create another one. */
 export class StoreFeed implements Feed {
   private at: number;
   private read = 0;
   private jumped = false;
   private ended = false;
-  /** Where the samples read so far came from: from `read` on, they follow `at`. */
+  /** Positions in the source of the samples read so far: from `read` on, they follow `at`. */
   private readonly splices: { read: number; at: number }[];
   private readonly speed: number;
   private readonly loop: Range | null;
@@ -127,7 +127,7 @@ export class StoreFeed implements Feed {
     this.onFinished = onFinished ?? (() => undefined);
   }
 
-  /** Which sample of the source was heard when the output has played `heard`. */
+  /** Position in the source once the output has played `heard` samples. */
   positionAt(heard: number): number {
     const read = Math.min(heard * this.speed, this.read);
     while (this.splices.length > 1 && this.splices[1]!.read <= read) this.splices.shift();
@@ -158,7 +158,7 @@ export class StoreFeed implements Feed {
     this.onFinished();
   }
 
-  /** The next samples of the source, following the loop. */
+  /** Read the next samples of the source, following the loop. */
   private take(count: number): Float32Array | null {
     const { loop, store } = this;
     if (loop && this.at >= loop.stop) {

@@ -1,6 +1,6 @@
 /**
- * The spectrogram of audio that is in the page, as `vibevoice_nb/audio/spectrogram.py` draws it in the kernel: the same
- * windows, rows and levels. A test holds one to the other.
+ * Spectrogram of audio in the page, with the windows, rows and levels of `vibevoice_nb/audio/spectrogram.py`. A test
+ * compares the two.
  */
 
 import { SAMPLE_RATE } from './resample';
@@ -18,11 +18,11 @@ const FLOOR = 1e-12;
 interface Bands {
   fft: number;
   window: Float64Array;
-  /** For each row its first bin, and what the bins from there on give to it. */
+  /** First bin of each row, and the weights of the bins from there on. */
   rows: { first: number; weights: Float64Array }[];
 }
 
-/** Picture of `[start, stop)`: `columns` x `rows` levels, row 0 the lowest, 255 a sine at full scale. */
+/** Spectrogram of `[start, stop)`: `columns` x `rows` levels, row 0 the lowest, 255 a sine at full scale. */
 export function picture(
   audio: Float32Array,
   start: number,
@@ -97,14 +97,14 @@ function makeBands(scale: Scale, rows: number, size: number): Bands {
   return { fft, window: plain.map((weight) => (weight * 2) / sum), rows: made };
 }
 
-/** What a window lets through of a sine so many Hz away. */
+/** Response of the window to a sine at this distance in Hz. */
 function lobe(window: Float64Array, sum: number, hertz: number): number {
   const step = (2 * Math.PI * hertz) / SAMPLE_RATE;
   const middle = (window.length - 1) / 2;
   return (window.reduce((total, weight, i) => total + weight * Math.cos(step * (i - middle)), 0) / sum) ** 2;
 }
 
-/** Slaney's mel scale: straight to 1 kHz, then logarithmic. */
+/** Slaney's mel scale: linear to 1 kHz, then logarithmic. */
 const LOG_STEP = Math.log(6.4) / 27;
 const melOf = (hertz: number): number => (hertz < 1000 ? (3 * hertz) / 200 : 15 + Math.log(hertz / 1000) / LOG_STEP);
 const hertzOf = (mel: number): number => (mel < 15 ? (mel * 200) / 3 : 1000 * Math.exp(LOG_STEP * (mel - 15)));

@@ -1,14 +1,16 @@
 /** Recording from the microphone. */
 
-/** What the browser calls its refusals, in words. */
-const REFUSALS: Readonly<Record<string, [string, string]>> = {
-  NotAllowedError: ['the microphone was not allowed', 'allow it for this page in the address bar, then record again'],
-  NotFoundError: ['no microphone was found', 'plug one in, or upload a recording instead'],
-  NotReadableError: ['the microphone is used by another program', 'close that program, then record again'],
-  SecurityError: ['this page may not use the microphone', 'open the notebook over https or on localhost'],
-};
+import { t } from '../strings';
 
-/** Recording failed: what was found, and what to do. */
+/** The browser's error names, and the texts for them. */
+const REFUSALS = {
+  NotAllowedError: 'common.mic_denied',
+  NotFoundError: 'common.mic_missing',
+  NotReadableError: 'common.mic_busy',
+  SecurityError: 'common.mic_insecure',
+} as const;
+
+/** Failure to record, with a remedy. */
 export class RecordingError extends Error {
   override readonly name = 'RecordingError';
   constructor(
@@ -21,24 +23,28 @@ export class RecordingError extends Error {
 
   static from(error: unknown): RecordingError {
     const { name, message } = error as Error;
-    const [got, remedy] = REFUSALS[name] ?? [message || 'recording failed', 'try again, or upload a recording instead'];
-    return new RecordingError(got, 'a microphone this page may use', remedy);
+    const expected = t('common.mic_expected');
+    if (!(name in REFUSALS)) {
+      return new RecordingError(message || t('common.mic_failed'), expected, t('common.mic_failed_remedy'));
+    }
+    const key = REFUSALS[name as keyof typeof REFUSALS];
+    return new RecordingError(t(key), expected, t(`${key}_remedy`));
   }
 }
 
 export interface RecorderOptions {
-  /** Longest recording, seconds; it then stops by itself. */
+  /** Length at which the recording stops by itself, seconds. */
   limit?: number;
-  /** The loudness now, 0 to 1 (peak), and the seconds so far; about thirty times a second. */
+  /** Called about thirty times a second with the peak level, 0 to 1, and the length so far in seconds. */
   onlevel?: (level: number, seconds: number) => void;
-  /** The recording is done, whether stopped or at its limit. */
+  /** Called at the end, whether stopped or at the limit. */
   ondone?: (recording: Blob) => void;
 }
 
 const TYPES = ['audio/webm;codecs=opus', 'audio/ogg;codecs=opus', 'audio/mp4', 'audio/webm'];
 const LEVEL_MS = 33;
 
-/** Whether this page can record at all. */
+/** Return true if this page can record. */
 export function canRecord(): boolean {
   return typeof MediaRecorder !== 'undefined' && (navigator.mediaDevices as MediaDevices | undefined) !== undefined;
 }
@@ -49,12 +55,12 @@ export class Recorder {
   private readonly timer: ReturnType<typeof setInterval>;
   private cancelled = false;
 
-  /** Ask for the microphone and begin; call this within a click. Throws a RecordingError. */
+  /** Request the microphone and start; call this within a click. Throws a RecordingError. */
   static async start(options: RecorderOptions = {}): Promise<Recorder> {
     if (!canRecord()) throw RecordingError.from({ name: 'SecurityError' });
     let stream: MediaStream | undefined;
     try {
-      // The model wants the voice as it is: the browser's improvements for calls color it.
+      // Record the unprocessed voice: the browser's processing for calls changes its timbre.
       const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
       stream = await navigator.mediaDevices.getUserMedia({ audio: plain });
       return new Recorder(stream, options);
@@ -90,7 +96,7 @@ export class Recorder {
     if (this.media.state !== 'inactive') this.media.stop();
   }
 
-  /** Stop, and forget what was recorded. */
+  /** Stop and discard the recording. */
   cancel(): void {
     this.cancelled = true;
     this.stop();

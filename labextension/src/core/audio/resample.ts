@@ -24,17 +24,17 @@ export function int16Of(buffer: DataView | ArrayBuffer): Int16Array {
   return new Int16Array(view.buffer.slice(view.byteOffset, view.byteOffset + bytes) as ArrayBuffer);
 }
 
-/** Samples of the filter on either side, and its tabulated positions between two of them. */
+/** Filter samples on either side, and tabulated positions between two of them. */
 const HALF = 24;
 const PHASES = 512;
 
-/** A windowed-sinc resampler that works on a stream: the pieces of a signal give the same as the whole. */
+/** Streaming windowed-sinc resampler: chunks of a signal give the same result as the whole. */
 export class Resampler {
   private readonly step: number;
   private readonly reach: number;
   private readonly table: Float32Array;
   private history: Float32Array;
-  /** Place of the next output sample within `history`. */
+  /** Position of the next output sample in `history`. */
   private at: number;
 
   constructor(from: number, to: number) {
@@ -58,7 +58,7 @@ export class Resampler {
     return Float32Array.from(out);
   }
 
-  /** What the filter still holds back at the end of the signal. */
+  /** Return the samples that the filter holds back at the end of the signal. */
   flush(): Float32Array<ArrayBuffer> {
     return this.push(new Float32Array(this.reach + 1));
   }
@@ -75,7 +75,7 @@ export class Resampler {
     return sum;
   }
 
-  /** One half of the filter, `PHASES` values per input sample, under a Blackman window. */
+  /** One half of the filter, `PHASES` values per input sample, with a Blackman window. */
   private static filter(cutoff: number, reach: number): Float32Array {
     const table = new Float32Array(reach * PHASES + 1);
     for (let i = 0; i < table.length; i++) {

@@ -1,15 +1,15 @@
 /**
- * The samples waiting to be heard, and the account of those that were.
+ * Ring buffer of samples to play, with a count of those played.
  *
- * This class also runs inside the audio worklet, where it arrives as text (see worklet.ts), so it must not
+ * This class also runs inside the audio worklet, which is built from its text (see worklet.ts), so it must not
  * refer to anything outside itself.
  */
 export class RingBuffer {
-  /** Samples waiting. */
+  /** Samples buffered. */
   queued = 0;
-  /** Samples heard since the last `clear`; silence filled in is not counted. */
+  /** Samples played since the last `clear`, not counting silence. */
   played = 0;
-  /** How often the buffer ran dry before its end. */
+  /** Number of underruns. */
   underruns = 0;
   private readonly data: Float32Array;
   private readonly fade: number;
@@ -18,14 +18,14 @@ export class RingBuffer {
   private dry = true;
   private ended = false;
 
-  /** @param capacity samples held; @param fade samples over which a cut is faded, so that it makes no click. */
+  /** @param capacity samples held; @param fade samples of fade at a cut, so that it does not click. */
   constructor(capacity: number, fade = 128) {
     this.data = new Float32Array(capacity);
     this.fade = fade;
     this.tail = new Float32Array(0);
   }
 
-  /** Take as many of `samples` as there is room for; returns how many. */
+  /** Write as many of `samples` as fit; return their number. */
   write(samples: Float32Array): number {
     const count = Math.min(samples.length, this.data.length - this.queued);
     const at = (this.start + this.queued) % this.data.length;
@@ -36,12 +36,12 @@ export class RingBuffer {
     return count;
   }
 
-  /** No more will come: running dry from now on is the end, not an underrun. */
+  /** Mark the end: running dry after this is not an underrun. */
   end(): void {
     this.ended = true;
   }
 
-  /** Fill `out` with what is waiting, then with silence. */
+  /** Fill `out` with buffered samples, then with silence. */
   read(out: Float32Array): void {
     const count = Math.min(out.length, this.queued);
     const first = Math.min(count, this.data.length - this.start);
@@ -56,7 +56,7 @@ export class RingBuffer {
     this.tail = this.tail.slice(out.length);
   }
 
-  /** Forget what waits, but for a few samples faded out, and start the account again. */
+  /** Drop the buffered samples, except for a short fade-out, and restart the count. */
   clear(): void {
     const tail = new Float32Array(Math.min(this.fade, this.queued));
     for (let i = 0; i < tail.length; i++) {
@@ -68,7 +68,7 @@ export class RingBuffer {
     this.ended = false;
   }
 
-  /** Fade in after silence, and out where the samples stop short. */
+  /** Fade in after silence, and out where the samples end. */
   private soften(out: Float32Array, count: number): void {
     const ramp = Math.min(this.fade, count);
     if (this.dry && count > 0) {

@@ -1,24 +1,24 @@
-/** The two ways to get samples out of a browser: a worklet, or buffers scheduled one after the other. */
+/** Audio sinks of a browser: a worklet, or scheduled buffers. */
 
 import { createWorklet, type WorkletCommand, type WorkletReport } from './worklet';
 
-/** Where samples at the context's rate go. */
+/** Destination of samples at the context's rate. */
 export interface Sink {
   readonly kind: 'worklet' | 'scheduled';
   readonly node: AudioNode;
-  /** Samples heard since `clear`, and how often it ran dry in all. */
+  /** Samples played since `clear`, and the number of underruns. */
   readonly played: number;
   readonly written: number;
   readonly underruns: number;
   write(samples: Float32Array<ArrayBuffer>): void;
-  /** No more will come. */
+  /** Mark the end of the samples. */
   end(): void;
-  /** Fall silent at once and start the account again. */
+  /** Stop at once and restart the count. */
   clear(): void;
   close(): void;
 }
 
-/** Seconds the worklet can hold; the output never asks it to hold more. */
+/** Capacity of the worklet in seconds; the output never buffers more. */
 const CAPACITY_SECONDS = 4;
 
 export class WorkletSink implements Sink {
@@ -48,7 +48,7 @@ export class WorkletSink implements Sink {
     };
   }
 
-  /** Between two reports the clock of the context tells how far it has come. */
+  /** Between two reports, the context's clock gives the position. */
   get played(): number {
     const since = Math.max(0, this.context.currentTime - this.heardAt) * this.context.sampleRate;
     return this.heard === 0 ? 0 : Math.min(this.written, this.heard + since);
@@ -78,7 +78,7 @@ export class WorkletSink implements Sink {
   }
 }
 
-/** How far ahead of the clock the first buffer is scheduled, and the fade of a cut, seconds. */
+/** Lead of the first scheduled buffer over the clock, and the fade at a cut, in seconds. */
 const LEAD = 0.02;
 const FADE = 0.005;
 const TICK_MS = 20;
@@ -89,7 +89,7 @@ interface Scheduled {
   samples: number;
 }
 
-/** For pages whose content policy refuses a worklet made from text. */
+/** Sink for pages whose content policy forbids a worklet built from text. */
 export class ScheduledSink implements Sink {
   readonly kind = 'scheduled';
   readonly node: GainNode;

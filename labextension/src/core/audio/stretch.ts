@@ -1,20 +1,20 @@
-/** Slower or faster speech at the same pitch: WSOLA on a stream (waveform similarity overlap-add). */
+/** Time stretching at constant pitch: streaming WSOLA (waveform similarity overlap-add). */
 
 import { SAMPLE_RATE } from './resample';
 
-/** Half a window: each step writes so many samples. 15 ms keep two periods of a low voice in a window. */
+/** Half a window, written per step. With 15 ms, a window holds two periods of a low voice. */
 const HOP = Math.round(0.015 * SAMPLE_RATE);
-/** How far from its nominal place a window may be taken, so that the waves go on in phase. */
+/** Search range around the nominal position of a window, for the waveform to continue in phase. */
 const SEARCH = Math.round(0.01 * SAMPLE_RATE);
 
 const RISE = Float32Array.from({ length: HOP }, (_, i) => 0.5 - 0.5 * Math.cos((Math.PI * (i + 0.5)) / HOP));
 
 export class Stretcher {
   private input = new Float32Array(0);
-  /** Place in the whole signal of `input[0]`. */
+  /** Position of `input[0]` in the whole signal. */
   private base = 0;
   private steps = 0;
-  /** Where the window before began, in the whole signal. */
+  /** Start of the previous window in the whole signal. */
   private previous = 0;
   private ended = false;
 
@@ -28,7 +28,7 @@ export class Stretcher {
     return this.run();
   }
 
-  /** The rest, at the end of the signal. */
+  /** Return the rest at the end of the signal. */
   flush(): Float32Array<ArrayBuffer> {
     const wanted = Math.round((this.base + this.input.length) / this.speed);
     const made = this.steps * HOP;
@@ -48,11 +48,11 @@ export class Stretcher {
     return join(out);
   }
 
-  /** Join the window before to the one that goes on most like it. */
+  /** Overlap the previous window with the most similar continuation. */
   private step(nominal: number): Float32Array {
     const first = this.steps++ === 0;
     const natural = this.previous + HOP;
-    const chosen = first ? 0 : this.mostAlike(nominal, natural);
+    const chosen = first ? 0 : this.mostSimilar(nominal, natural);
     const out = new Float32Array(HOP);
     const from = (first ? chosen : natural) - this.base;
     const to = chosen - this.base;
@@ -63,7 +63,7 @@ export class Stretcher {
     return out;
   }
 
-  private mostAlike(nominal: number, natural: number): number {
+  private mostSimilar(nominal: number, natural: number): number {
     const low = Math.max(nominal - SEARCH, this.base);
     const high = nominal + SEARCH;
     const { input, base } = this;

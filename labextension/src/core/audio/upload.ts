@@ -1,4 +1,4 @@
-/** Files to the kernel, in chunks: one message of more than about 9 MiB breaks on its way. */
+/** Upload of files to the kernel in chunks: messages above about 9 MiB fail. */
 
 import type { Answer, Channel } from '../host/channel';
 
@@ -9,13 +9,13 @@ export interface UploadOptions {
   /** "upload" or "recording". */
   kind: string;
   speaker: string;
-  /** The part that has arrived, 0 to 1. */
+  /** Called with the fraction uploaded, 0 to 1. */
   onprogress?: (done: number) => void;
-  /** Aborting it stops the upload; the kernel forgets what it had. */
+  /** Aborts the upload; the kernel discards what it has received. */
   signal?: AbortSignal;
 }
 
-/** Send a file for a speaker; resolves with what `upload_end` answers. */
+/** Upload a file for a speaker; resolve with the reply to `upload_end`. */
 export async function upload(channel: Channel, file: Blob, options: UploadOptions): Promise<Answer> {
   const { name, kind, speaker, onprogress, signal } = options;
   signal?.throwIfAborted();
@@ -31,7 +31,7 @@ export async function upload(channel: Channel, file: Blob, options: UploadOption
     signal?.throwIfAborted();
     return await channel.call('upload_end', { upload: id, speaker });
   } catch (error) {
-    await channel.call('upload_cancel', { upload: id }).catch(() => undefined); // the first failure is the one to tell
+    await channel.call('upload_cancel', { upload: id }).catch(() => undefined); // report the first failure
     throw error;
   }
 }

@@ -1,10 +1,12 @@
+/** Audio worklet that plays a ring buffer. */
+
 import { RingBuffer } from './ring';
 
 export interface WorkletReport {
   epoch: number;
   played: number;
   underruns: number;
-  /** The context's time when this was true, seconds. */
+  /** Time of the report on the context's clock, seconds. */
   time: number;
 }
 
@@ -13,10 +15,10 @@ export type WorkletCommand =
 
 const NAME = 'vibevoice-output';
 
-/** How often the worklet says what it has played, seconds. */
+/** Interval between reports, seconds. */
 const REPORT_EVERY = 0.02;
 
-/** The worklet is built from text because a notebook offers no address to load a second script from. */
+/** The worklet is built from text because a notebook has no URL to load a second script from. */
 function source(): string {
   return `
 const RingBuffer = ${RingBuffer.toString()};
@@ -46,7 +48,7 @@ registerProcessor('${NAME}', class extends AudioWorkletProcessor {
 });`;
 }
 
-/** The node that plays a ring buffer of `capacity` samples; rejects where the page's policy refuses it. */
+/** Create a node with a ring buffer of `capacity` samples; reject if the page's content policy forbids it. */
 export async function createWorklet(context: AudioContext, capacity: number): Promise<AudioWorkletNode> {
   if (!context.audioWorklet) throw new Error('no AudioWorklet in this browser');
   const url = URL.createObjectURL(new Blob([source()], { type: 'text/javascript' }));

@@ -61,6 +61,7 @@ class ScriptEditor {
       bus.on('act', ({ action }) => this.handle(action)),
       bus.on('flush', () => this.sync.flush()),
       () => this.view.destroy(),
+      () => frame.remove(),
     );
     this.showSpeakers();
     this.showTurns();

@@ -1,5 +1,6 @@
-/** Numbered messages to and from the kernel, with nothing lost silently. */
+/** Channel to the kernel: numbered messages, repeated until they have arrived. */
 
+import { t } from '../strings';
 import {
   VERSION,
   faultToKernel,
@@ -10,11 +11,11 @@ import {
   type ToPage,
 } from './protocol';
 
-/** What carries the messages: an anywidget model, or a test's fake. */
+/** Carrier of the messages: an anywidget model, or a fake in tests. */
 export interface Transport {
   send(content: object, buffers: ArrayBuffer[]): void;
   onMessage(callback: (content: unknown, buffers: DataView[]) => void): void;
-  /** Values set in the page that may still be on their way: a call takes them along. */
+  /** Traits set in the page that may not have arrived yet; every call includes them. */
   lateValues?(): Record<string, unknown>;
 }
 
@@ -23,7 +24,7 @@ export interface Answer {
   buffers: DataView[];
 }
 
-/** A call that failed: what was given, what would have been accepted, what to do. */
+/** A failed call: what is wrong, what was expected, how to fix it. */
 export class CallError extends Error {
   override readonly name = 'CallError';
   constructor(
@@ -41,15 +42,14 @@ interface Pending {
   reject: (error: CallError) => void;
 }
 
-// Something is asked for again when the kernel has been silent this long while an answer is due: a server may drop
-// the last message of a burst, and nothing after it would show the hole. Doubled each time, because a kernel that
-// is busy with a cell answers late.
+// Time without any message after which a due reply is requested again: a server may drop the last message of a burst,
+// and no later message would reveal the gap. Doubled each time, because a kernel busy with a cell answers late.
 const FIRST_WAIT_MS = 2_000;
 const LONGEST_WAIT_MS = 60_000;
 
-/** One per widget model; its views share it. */
+/** One channel per widget model, shared by its views. */
 export class Channel {
-  /** Whether the kernel has answered, and hasn't been lost since. */
+  /** The kernel has answered, and has not been lost since. */
   connected = false;
 
   private sent = 0;
@@ -62,7 +62,7 @@ export class Channel {
   private readonly pending = new Map<number, Pending>();
   private readonly listeners = new Map<string, Set<Listener<never>>>();
   private readonly watchers = new Set<(connected: boolean) => void>();
-  // Two pages may show one widget, and each hears the answers to both: the upper bits tell whose a call is.
+  // Two pages may show one widget, and each receives the replies to both: the upper bits identify the page.
   private nextCall = Math.floor(Math.random() * 2 ** 20) * 2 ** 32 + 1;
 
   constructor(private readonly transport: Transport) {
@@ -70,7 +70,7 @@ export class Channel {
     this.hello();
   }
 
-  /** Ask the kernel for something; rejects with a CallError. */
+  /** Call a method of the kernel; reject with a CallError. */
   call<M extends keyof Methods>(method: M, params: Methods[M], buffers: ArrayBuffer[] = []): Promise<Answer> {
     const id = this.nextCall++;
     return new Promise((resolve, reject) => {
@@ -81,26 +81,26 @@ export class Channel {
     });
   }
 
-  /** Call back for each message of a kind, in order and once each; returns how to stop that. */
+  /** Call back for each message of a kind, in order and once each; return a function that stops it. */
   on<K extends keyof ToPage>(kind: K, callback: Listener<K>): () => void {
     const callbacks = this.listeners.get(kind) ?? new Set();
     this.listeners.set(kind, callbacks.add(callback));
     return () => callbacks.delete(callback);
   }
 
-  /** Call back when the kernel is found or lost; returns how to stop that. */
+  /** Call back when the kernel is found or lost; return a function that stops it. */
   onConnection(callback: (connected: boolean) => void): () => void {
     this.watchers.add(callback);
     return () => this.watchers.delete(callback);
   }
 
-  /** The kernel is gone, or may be another one by now: calls fail, and it is greeted anew. */
+  /** The kernel was lost or replaced: fail pending calls and connect again. */
   interrupted(): void {
     this.lose();
     this.hello();
   }
 
-  /** No more messages; calls fail. */
+  /** Close the channel and fail pending calls. */
   close(): void {
     this.lose();
     clearTimeout(this.timer);
@@ -136,7 +136,7 @@ export class Channel {
       if (this.asText && buffers.length) this.transport.send({ ...content, base64: buffers.map(toBase64) }, []);
       else this.transport.send(content, buffers);
     } catch {
-      // A connection that is closed for good. Calls are told; the channel's own messages have nobody to tell.
+      // The connection is closed for good. Only calls have a caller to report it to.
       this.setConnected(false);
       if (kind === 'call') throw kernelGone();
     }
@@ -145,7 +145,7 @@ export class Channel {
   private receive(content: unknown, buffers: DataView[]): void {
     const fault = faultToPage(content);
     if (fault) {
-      console.warn(`vibevoice-nb: a message from the kernel was left out: ${fault}`);
+      console.warn(`vibevoice-nb: ignored a message from the kernel: ${fault}`);
       return;
     }
     const message = content as Envelope;
@@ -167,7 +167,7 @@ export class Channel {
     this.setConnected(true);
   }
 
-  /** Some hosts lose the buffers: then both sides send text. What was missed is repeated after this. */
+  /** Check that buffers arrive intact; if not, both sides send text. Missed messages are repeated after this. */
   private probed({ sum }: ToPage['probe'], buffers: DataView[]): void {
     let total = 0;
     for (const view of buffers) for (let i = 0; i < view.byteLength; i++) total += view.getUint8(i);
@@ -176,7 +176,7 @@ export class Channel {
   }
 
   private accept(message: Envelope, buffers: DataView[]): void {
-    if (message.n <= this.received || !this.instance) return; // seen already, or not greeted yet
+    if (message.n <= this.received || !this.instance) return; // already received, or not connected yet
     if (this.received < (message.after ?? message.n - 1)) {
       if (!this.catchingUp) this.send('resend', { from: this.received + 1 });
       this.catchingUp = true;
@@ -211,7 +211,7 @@ export class Channel {
 }
 
 const kernelGone = (): CallError =>
-  new CallError('the kernel was restarted or stopped', 'a running kernel', 'run the cell again');
+  new CallError(t('common.kernel_gone'), t('common.kernel_gone_expected'), t('common.kernel_gone_remedy'));
 
 function toBase64(buffer: ArrayBuffer): string {
   const bytes = new Uint8Array(buffer);

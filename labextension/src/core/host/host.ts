@@ -15,27 +15,27 @@ export interface Host {
   readonly whenLost?: string;
 }
 
-/** `regenerate` is for the turn that the cursor is in. */
+/** Commands; `regenerate` applies to the turn at the cursor. */
 export type Action = 'generate' | 'stop' | 'play' | 'regenerate';
 
 export interface BusEvents {
-  /** The turn being heard, or null; the editor highlights its lines. */
+  /** The turn being played, or null; the editor highlights its lines. */
   currentTurn: { turn: string | null };
   /** Play from the beginning of a turn. */
   seek: { turn: string };
-  /** Hear another source for a moment. */
+  /** Play another source in between. */
   audition: { source: string; autoplay: boolean };
   /** A command from the keyboard or a menu. */
   act: { action: Action };
-  /** Speak a turn again. */
+  /** Regenerate a turn. */
   regenerate: { turn: string };
   /** Bring the actions for a project that cannot be saved into view. */
   unsaved: object;
-  /** Hand over what was typed, now. */
+  /** Send pending edits now. */
   flush: object;
 }
 
-/** How the parts of one page tell each other what happened. */
+/** Events between the components of one widget. */
 export class Bus {
   private readonly target = new EventTarget();
 

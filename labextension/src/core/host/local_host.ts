@@ -1,20 +1,21 @@
-/** A host without a kernel: values in the page, and calls answered here. */
+/** Host without a kernel: traits are in the page, and calls are answered by functions. */
 
 import { Channel, type Answer, type Transport } from './channel';
 import type { Host } from './host';
 import type { TraitName, Traits } from './traits';
+import { t } from '../strings';
 import { VERSION, type Methods, type ToKernel } from './protocol';
 
-type Methodical = {
+type LocalMethods = {
   [M in keyof Methods]?: (params: Methods[M]) => { result: Answer['result']; buffers?: ArrayBufferView[] };
 };
 
-/** Answers what the methods answer; anything else fails. */
+/** Transport that answers calls by `methods`; other calls fail. */
 class LocalKernel implements Transport {
   private sent = 0;
   private receive: (content: unknown, buffers: DataView[]) => void = () => undefined;
 
-  constructor(private readonly methods: Methodical) {}
+  constructor(private readonly methods: LocalMethods) {}
 
   onMessage(callback: (content: unknown, buffers: DataView[]) => void): void {
     this.receive = callback;
@@ -27,7 +28,7 @@ class LocalKernel implements Transport {
         this.receive({ v: VERSION, n: 0, kind: 'welcome', next: this.sent + 1, instance: 'page' }, []);
         this.receive({ v: VERSION, n: 0, kind: 'probe', sum: 0 }, []);
       });
-    } else if (message.kind === 'call') setTimeout(() => this.answer(message)); // the page stays alive between two
+    } else if (message.kind === 'call') setTimeout(() => this.answer(message)); // lets the page render between two calls
   }
 
   private answer({ id, method, params }: ToKernel['call']): void {
@@ -39,9 +40,9 @@ class LocalKernel implements Transport {
       return post({
         kind: 'failed',
         id,
-        got: `nobody answers ${method} here`,
-        expected: 'a kernel',
-        remedy: 'run the cell',
+        got: t('common.no_kernel', { method }),
+        expected: t('common.kernel_gone_expected'),
+        remedy: t('common.kernel_gone_remedy'),
       });
     const { result, buffers = [] } = handle(params);
     post(
@@ -57,7 +58,7 @@ export class LocalHost implements Host {
 
   constructor(
     private readonly values: Partial<Traits>,
-    methods: Methodical,
+    methods: LocalMethods,
   ) {
     this.channel = new Channel(new LocalKernel(methods));
   }

@@ -1,5 +1,6 @@
-/** The studios that are open in this page, whoever mounted them: notebooks' widgets and documents bring code of their own. */
+/** Registry of the studios in this page; shared by widgets and documents, which are built separately. */
 
+import { Disposers } from '../ui/disposers';
 import type { Bus, Host } from './host';
 
 export interface OpenStudio {
@@ -9,7 +10,7 @@ export interface OpenStudio {
 }
 
 interface OpenStudios extends EventTarget {
-  /** The one last used comes last. */
+  /** In order of use; the last one was used last. */
   list: OpenStudio[];
 }
 
@@ -20,7 +21,7 @@ function shared(): OpenStudios {
   return (page[KEY] ??= Object.assign(new EventTarget(), { list: [] as OpenStudio[] }));
 }
 
-/** Tell the page of a studio; returns how to take it back. */
+/** Register a studio; return a function that removes it. */
 export function registerStudio(studio: OpenStudio): () => void {
   const studios = shared();
   const last = (): void => {
@@ -29,18 +30,19 @@ export function registerStudio(studio: OpenStudio): () => void {
     studios.dispatchEvent(new Event('change'));
   };
   last();
-  studio.element.addEventListener('focusin', last);
-  return () => {
-    studio.element.removeEventListener('focusin', last);
+  const disposers = new Disposers();
+  disposers.listen(studio.element, 'focusin', last);
+  disposers.add(() => {
     studios.list = studios.list.filter((other) => other !== studio);
     studios.dispatchEvent(new Event('change'));
-  };
+  });
+  return disposers.dispose;
 }
 
-/** Every open studio; the one last used comes last. */
+/** All open studios; the last one was used last. */
 export const openStudios = (): readonly OpenStudio[] => shared().list;
 
-/** Call back when studios open, close, or another one is used; returns how to stop that. */
+/** Call back when studios open, close, or another one is used; return a function that stops it. */
 export function onStudiosChange(callback: () => void): () => void {
   const studios = shared();
   studios.addEventListener('change', callback);

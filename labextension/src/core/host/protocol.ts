@@ -1,13 +1,13 @@
 /**
- * The messages between kernel and page. `protocol.json` is the one table, read by the kernel too; the types here
- * repeat it for the compiler, and a test holds them to it.
+ * Messages between kernel and page. `protocol.json` is the one table, which the kernel reads too; the types here repeat
+ * it for the compiler, and a test compares them.
  */
 
 import table from '../../../../vibevoice_nb/widgets/protocol.json';
 
 export const VERSION = table.version;
 
-/** What the kernel sends. */
+/** Messages from the kernel. */
 export interface ToPage {
   welcome: { next: number; instance: string };
   probe: { sum: number };
@@ -36,16 +36,16 @@ export interface ToPage {
   notice: { severity: string; text: string };
 }
 
-/** What the page sends. */
+/** Messages to the kernel. */
 export interface ToKernel {
   hello: { received: number; instance: string };
   resend: { from: number };
   probe_result: { ok: boolean; received: number };
-  /** `values` are what was set in the page a moment ago, and may come later than the call. */
+  /** `values` are traits set in the page that may arrive later than the call. */
   call: { id: number; method: string; params: object; values?: object | null };
 }
 
-/** What the page can ask of the kernel, with the parameters. */
+/** Methods of the kernel, with their parameters. */
 export interface Methods {
   peaks: { source: string; start: number; stop: number; buckets: number };
   samples: { source: string; start: number; count: number };
@@ -91,7 +91,7 @@ export interface Methods {
   fetch: { file: string; offset: number; count: number };
 }
 
-/** One message, with what numbers it; `after` is there when what stood between is gone or no longer needed. */
+/** A message with its number; `after` is set if the messages in between are gone or no longer needed. */
 export type Envelope = { v: number; n: number; kind: string; after?: number; base64?: string[] } & Record<
   string,
   unknown
@@ -108,12 +108,12 @@ const FITS: Record<string, (value: unknown) => boolean> = {
   array: Array.isArray,
 };
 
-/** What is wrong with a message from the kernel, in words; empty when it is right. */
+/** Validate a message from the kernel; return what is wrong, or an empty text. */
 export function faultToPage(content: unknown): string {
   return faultOf(content, table.to_page);
 }
 
-/** What is wrong with a message to the kernel, in words; empty when it is right. */
+/** Validate a message to the kernel; return what is wrong, or an empty text. */
 export function faultToKernel(content: unknown): string {
   const fault = faultOf(content, table.to_kernel);
   if (fault || (content as Envelope).kind !== 'call') return fault;

@@ -15,7 +15,7 @@ export interface SpeakerVoice {
   checks: Check[];
   consent: boolean;
   needs_consent: boolean;
-  /** The built-in voice that is used instead, where the model cannot follow a recording; else empty. */
+  /** Built-in voice used instead, if the model cannot follow a recording; else empty. */
   stand_in: string;
 }
 
@@ -39,9 +39,9 @@ export interface TurnState {
   line: number;
   end_line: number;
   state: 'unspoken' | 'queued' | 'speaking' | 'spoken' | 'changed' | 'unspeakable';
-  /** Why it is unspeakable. */
+  /** Reason why it is unspeakable. */
   reason: string;
-  /** Whether the chosen take was stopped before its end. */
+  /** The chosen take was stopped before its end. */
   partial: boolean;
   context_changed: boolean;
   estimated: number;
@@ -67,7 +67,7 @@ export interface TakeState {
   follows: string | null;
   context_changed: boolean;
   ended: string;
-  /** Far from the length its text should take: "short", "long", or empty. */
+  /** Length far from the estimate: "short", "long", or empty. */
   odd_length: string;
 }
 
@@ -76,14 +76,14 @@ export interface ModelState {
   name: string;
   device: string;
   dtype: string;
-  /** Bytes; 0 when it isn't loaded. */
+  /** Bytes; 0 if it is not loaded. */
   memory: number;
   message: string;
-  /** Fraction loaded, while loading. */
+  /** Fraction loaded so far. */
   fraction?: number;
 }
 
-/** Languages, voices and lengths that the model is bound to. */
+/** Limits of the model: languages, voices, lengths. */
 export interface ModelLimits {
   languages: string[];
   follows_voices: boolean;
@@ -105,11 +105,11 @@ export interface ProjectState {
   read_only: boolean;
   /** Who holds the write lock, if the project is read-only because of that; else empty. */
   holder: string;
-  /** Why the project can't be saved; empty while it can. */
+  /** Reason why the project cannot be saved; else empty. */
   problem?: string;
-  /** True if the script that is shown is not the one on the disk. */
+  /** The script shown differs from the one on disk. */
   unsaved?: boolean;
-  /** Actions that may help. */
+  /** Actions offered to the user. */
   actions?: SaveAction[];
 }
 
@@ -232,7 +232,7 @@ export interface Traits {
 
 export type TraitName = keyof Traits;
 
-/** State of a turn as it is shown: the kernel's, with the reasons why a spoken turn may need another take. */
+/** State of a turn as it is shown, with the reasons why a generated turn may need another take. */
 export type DisplayState = TurnState['state'] | 'partial' | 'context';
 
 export function displayState(turn: TurnState): DisplayState {
@@ -240,19 +240,19 @@ export function displayState(turn: TurnState): DisplayState {
   return turn.partial ? 'partial' : turn.context_changed ? 'context' : 'spoken';
 }
 
-/** Whether pressing Generate generates a turn: it has no complete take of its present text and voice. */
+/** Return true if Generate includes the turn: it has no complete take of its current text and voice. */
 export const isMissing = (turn: TurnState): boolean =>
   turn.state !== 'unspeakable' && (turn.state !== 'spoken' || turn.partial);
 
-/** Length of a turn: of its complete take, or else estimated. */
+/** Length of a turn: that of its complete take, or else the estimate. */
 export function secondsOf(turn: TurnState): number {
   if (turn.state === 'unspeakable') return 0;
   return turn.partial ? turn.estimated : (turn.seconds ?? turn.estimated);
 }
 
-/** The job trait where there is no job. */
+/** The job trait if there is no job. */
 export const IDLE: JobState = { id: '', state: 'idle', turns: [], message: '' };
 
-/** Whether a job still has work to do. */
+/** Return true while a job has work to do. */
 export const isBusy = (job: JobState | undefined): boolean =>
   job !== undefined && ['queued', 'loading', 'speaking'].includes(job.state);

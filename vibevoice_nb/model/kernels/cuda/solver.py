@@ -1,7 +1,7 @@
 """Guidance and one step of the solver as one kernel.
 
-Shapes: B scripts, Z latent size, R rows: 2 B with guidance, the conditional ones and then their null twins,
-which share their sample.
+Shapes: B scripts, Z latent size, R rows: 2 B with guidance (all conditional rows, then all unconditional
+rows, with the same samples).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def _step(
     there = at < count
     velocity = tl.load(v + at, mask=there, other=0.0).to(tl.float32)
     if GUIDED:
-        null = tl.load(v + count + at, mask=there, other=0.0).to(tl.float32)
-        velocity = null + guidance * (velocity - null)
+        uncond = tl.load(v + count + at, mask=there, other=0.0).to(tl.float32)
+        velocity = uncond + guidance * (velocity - uncond)
     sample = tl.load(x + at, mask=there, other=0.0).to(tl.float32)
     # As in the reference, the clean sample is rounded to the model's dtype and the rest is float32.
     estimate = (alpha * sample - sigma * velocity).to(cleaned.dtype.element_ty)

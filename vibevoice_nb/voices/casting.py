@@ -1,0 +1,227 @@
+"""Casting: from the speakers of a script and the voices given for them to one voice per speaker.
+
+Speakers are labels, such as "Anna" or "Speaker 1", in the order of the model's indices. Python, the command
+line, the cell magic and the Studio use these functions, so defaults and errors are the same everywhere.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeGuard, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ScriptError, VoiceError
+from ..ranges import shown
+from ..script.lines import name_key, speaker_number
+from .builtin import builtin_voices
+from .resolve import resolve_voice
+from .voice import Voice
+
+VoiceSpec: TypeAlias = "Voice | str | os.PathLike[str] | NDArray[np.float32]"
+Voices: TypeAlias = "VoiceSpec | Sequence[VoiceSpec] | Mapping[Any, VoiceSpec]"
+_Key = TypeVar("_Key")
+_Spec = TypeVar("_Spec")
+
+
+def match_voices(labels: Sequence[str], voices: Mapping[Any, _Spec]) -> dict[str, _Spec]:
+    """Match voices given by name or number with the speakers of a script.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        The script's speakers.
+    voices : mapping
+        Keys are labels or numbers; upper and lower case do not matter.
+
+    Returns
+    -------
+    dict
+        From label to what was given; a speaker without a voice is missing.
+
+    Raises
+    ------
+    ScriptError
+        If a speaker has two voices, or somebody who is not in the script has one.
+
+    Examples
+    --------
+    >>> match_voices(["Speaker 1", "Anna"], {1: "Kai", "anna": "Ada"})
+    {'Speaker 1': 'Kai', 'Anna': 'Ada'}
+    """
+    wanted = {name_key(str(key)): spec for key, spec in voices.items()}
+    if len(wanted) < len(voices):
+        raise ScriptError(
+            f"two voices for one speaker among {shown(list(voices))}",
+            "one voice for each speaker",
+            "remove one of them",
+        )
+    matched = {}
+    for label in labels:
+        keys = [name_key(label)]
+        if (number := speaker_number(label)) is not None:
+            keys.append(str(number))
+        found = [wanted.pop(key) for key in keys if key in wanted]
+        if len(found) > 1:
+            raise ScriptError(f"two voices for {label}", "one voice for each speaker", "remove one of them")
+        if found:
+            matched[label] = found[0]
+    if wanted:
+        raise ScriptError(
+            f"a voice for {', '.join(wanted)}, who says nothing in the script",
+            f"voices for {', '.join(labels)}",
+            "correct the speaker's name",
+        )
+    return matched
+
+
+def default_voice(index: int, taken: Sequence[str] = ()) -> str | None:
+    """Return the built-in voice of a speaker's index, or the next one that is not taken; None if all are.
+
+    Examples
+    --------
+    >>> default_voice(0), default_voice(1, taken=["Ruben"])
+    ('Ada', 'Alasdair')
+    """
+    names = list(builtin_voices())
+    first = index % max(1, len(names))
+    return next((name for name in names[first:] + names[:first] if name not in taken), None)
+
+
+def cast_voices(
+    speakers: Mapping[str, int],
+    voices: Voices | None = None,
+    *,
+    fill: bool = False,
+    resolve: Callable[[Any], Voice] = resolve_voice,
+) -> dict[str, Voice]:
+    """Find the voice of each speaker of a script.
+
+    Parameters
+    ----------
+    speakers : mapping
+        The script's labels with their indices.
+    voices : voice, sequence of voices, or mapping from label or number to voice, optional
+        A sequence has one voice per speaker, in the order of the indices. By default built-in voices are
+        used; an empty sequence or mapping means no voices at all.
+    fill : bool
+        Give a built-in voice to each speaker that a mapping leaves out, instead of raising.
+    resolve : callable
+        Makes a `Voice` of what was given for a speaker.
+
+    Returns
+    -------
+    dict
+        From label to voice, in the order of the indices.
+
+    Raises
+    ------
+    ScriptError
+        If the voices do not fit the speakers, or a speaker has no voice assigned.
+    VoiceError
+        If something given is no voice, or no built-in voice is left.
+
+    Examples
+    --------
+    >>> cast = cast_voices({"Anna": 0, "Ben": 1}, {"Ben": "Ada"}, fill=True)
+    >>> {label: voice.name for label, voice in cast.items()}
+    {'Anna': 'Ruben', 'Ben': 'Ada'}
+    """
+    order = sorted(speakers, key=speakers.__getitem__)
+    if isinstance(voices, (str, os.PathLike, Voice, np.ndarray)):
+        voices = [voices]
+    given: Mapping[str, Any]
+    if voices is None:
+        given, fill = {}, True
+    elif isinstance(voices, Mapping):
+        given = match_voices(order, voices)
+    elif _is_list(voices):
+        if len(voices) != len(order):
+            raise ScriptError(
+                f"{len(voices)} voices for {len(order)} speakers",
+                "one voice per speaker",
+                "add or remove voices",
+            )
+        given = dict(zip(order, voices, strict=True))
+    else:
+        raise VoiceError(
+            f"voices of type {type(voices).__name__}",
+            "a voice, a list of voices, or a dictionary from speakers to voices",
+            'write voices={"Speaker 1": "Ada"}, for example',
+        )
+    cast = {label: resolve(spec) for label, spec in given.items()}
+    missing = [label for label in order if label not in cast]
+    if fill:
+        for label in missing:
+            cast[label] = resolve(_default(label, speakers[label], [voice.name for voice in cast.values()]))
+    elif missing and voices:
+        raise ScriptError(
+            f"no voice for {', '.join(missing)}",
+            "a voice for every speaker",
+            "assign a voice to each of them",
+        )
+    return {label: cast[label] for label in order if label in cast}
+
+
+def stand_ins(cast: Mapping[_Key, Voice]) -> dict[_Key, Voice]:
+    """Choose built-in voices for the recordings of a cast, for a model that cannot follow recordings.
+
+    Each speaker gets the built-in voice of their place, or the next one that nobody else has.
+
+    Parameters
+    ----------
+    cast : mapping from speaker to Voice
+
+    Returns
+    -------
+    dict
+        Only the speakers whose voice is replaced.
+
+    Examples
+    --------
+    >>> hum = Voice("hum", np.zeros(48000, np.float32), "array")
+    >>> {index: voice.name for index, voice in stand_ins({0: resolve_voice("Ada"), 1: hum, 2: hum}).items()}
+    {1: 'Ruben', 2: 'Alasdair'}
+    """
+    names = list(builtin_voices())
+    own = {_built_in(name).sha256: name for name in names}
+    taken = [own[voice.sha256] for voice in cast.values() if voice.sha256 in own]
+    found: dict[_Key, Voice] = {}
+    for place, (speaker, voice) in enumerate(cast.items()):
+        if voice.source == "built-in" or voice.sha256 in own:
+            continue
+        chosen = default_voice(place, taken) or names[place % len(names)]
+        taken.append(chosen)
+        found[speaker] = _built_in(chosen)
+    return found
+
+
+def stand_in_message(model: str, label: str, recording: Voice, stand_in: Voice) -> str:
+    """Return the sentence that reports a replaced recording."""
+    return (
+        f"{model} cannot follow the recording {recording.name!r}: {label} speaks with the built-in voice "
+        f"{stand_in.name}"
+    )
+
+
+def _is_list(value: object) -> TypeGuard[Sequence[VoiceSpec]]:
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+
+
+def _default(label: str, index: int, taken: Sequence[str]) -> str:
+    name = default_voice(index, taken)
+    if name is None:
+        raise VoiceError(
+            f"no voice for {label}, and no built-in voice is left",
+            "a voice for every speaker",
+            f"assign an audio file or a voice of the library to {label}",
+        )
+    return name
+
+
+@functools.cache
+def _built_in(name: str) -> Voice:
+    return resolve_voice(name)
