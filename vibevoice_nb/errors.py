@@ -1,22 +1,19 @@
-"""Errors a person can act on.
-
-Every message says what was given, what was expected, and what to do about it.
-"""
+"""Error classes. Every message has what was given, what was expected, and a remedy."""
 
 from __future__ import annotations
 
 
 class VibeVoiceError(Exception):
-    """Base of every error this package raises on purpose.
+    """Base class of all errors that this package raises.
 
     Parameters
     ----------
     got : str
-        What was given, as the person wrote it.
+        The value given, as the user wrote it.
     expected : str
-        What would have been accepted.
+        Accepted values.
     remedy : str
-        What to do now.
+        How to fix it.
 
     Examples
     --------
@@ -41,7 +38,7 @@ class ScriptError(VibeVoiceError):
 
 
 class VoiceError(VibeVoiceError):
-    """A voice recording is missing, unreadable or unfit."""
+    """A voice recording is missing, unreadable or unusable."""
 
 
 class AudioError(VibeVoiceError):
@@ -53,7 +50,7 @@ class CheckpointError(VibeVoiceError):
 
 
 class ConfigError(CheckpointError):
-    """A model's config.json is incomplete or contradicts itself."""
+    """A model's config.json is incomplete or contradictory."""
 
 
 class OptionError(VibeVoiceError, ValueError):
@@ -61,7 +58,7 @@ class OptionError(VibeVoiceError, ValueError):
 
 
 class DeviceError(VibeVoiceError):
-    """The device asked for isn't there, or has too little memory."""
+    """The requested device is not available, or has too little memory."""
 
 
 class ProjectError(VibeVoiceError):

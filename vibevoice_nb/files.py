@@ -1,4 +1,4 @@
-"""Put files in place safely: checked before the work, whole or not at all, never over another unasked."""
+"""Safe file writes: targets checked first, atomic replacement, no overwriting without `force`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def check_target(path: str | os.PathLike[str], *, suffixes: tuple[str, ...], for
     suffixes : tuple of str
         The file types that can be written, such as `(".wav",)`.
     force : bool
-        Whether an existing file may be replaced.
+        Replace an existing file.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def check_target(path: str | os.PathLike[str], *, suffixes: tuple[str, ...], for
         raise AudioError(f"{path}", f"a file name that ends in {', '.join(suffixes)}", "rename it")
     try:
         target, given = target.resolve(), target
-        if target.is_symlink():  # Python 3.13 hands a loop of links back instead of raising
+        if target.is_symlink():  # Python 3.13 returns a loop of links instead of raising
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         exists = target.exists()
         owner = _project_of(given)
@@ -129,7 +129,7 @@ def write_atomically(target: Path, data: bytes | memoryview, *, force: bool) -> 
     Raises
     ------
     AudioError
-        When the disk is full or refuses; nothing is left behind and nothing overwritten.
+        If the disk is full or refuses; nothing is left behind and nothing overwritten.
     """
     part: Path | None = None
     try:
@@ -222,7 +222,7 @@ def _second_name(path: Path) -> Path | None:
 
 
 def disk_error(path: Path, exc: OSError, kept: str = "nothing was written") -> AudioError:
-    """What a failed write means to a person; `kept` says what is on the disk now."""
+    """Return the error for a failed write; `kept` describes what is on the disk now."""
     if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return AudioError(
             f"{path}: the disk is full ({exc.strerror}); {kept}",
@@ -235,7 +235,7 @@ def disk_error(path: Path, exc: OSError, kept: str = "nothing was written") -> A
 
 
 def exists_error(path: Path) -> AudioError:
-    """The refusal to write over a file."""
+    """Return the error for a file that exists already."""
     return AudioError(f"{path} exists", "a new file name", "choose another name, or force=True (--force)")
 
 

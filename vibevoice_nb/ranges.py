@@ -1,4 +1,4 @@
-"""Settings that are numbers within limits, whichever kind of number they are given as."""
+"""Numeric options: ranges, conversion from any numeric type, and checks."""
 
 from __future__ import annotations
 

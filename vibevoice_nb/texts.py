@@ -1,4 +1,4 @@
-"""Text from outside as valid Unicode: JavaScript, JSON and file names may hold halves of characters."""
+"""Unicode repair: text from JavaScript, JSON and file names may contain lone surrogates."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def studio_traits(**more: Any) -> dict[str, Any]:
             start = stop
     noisy = {
         "severity": "warning",
-        "message": "speech stands 14 dB above the background, at least 20 dB is clean",
+        "message": "speech is 14 dB above the background, at least 20 dB is clean",
         "remedy": "record in a quiet room without music; the noise would be copied too",
     }
     return {

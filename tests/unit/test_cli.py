@@ -305,7 +305,7 @@ def test_voices_are_judged_in_words(bench: Bench) -> None:
     text = bench.write("text.wav", "not audio")
     result = bench.run("voices", "check", bench.voice, silent, text)
     assert result.exit_code == 1
-    assert "good recording" in result.stdout and "nothing is heard" in result.stdout
+    assert "good recording" in result.stdout and "no speech found" in result.stdout
     assert "a text file" in result.stderr
     assert bench.run("voices", "check", bench.voice).exit_code == 0
 
@@ -377,7 +377,7 @@ def test_a_line_of_output_has_one_severity_and_a_place(bench: Bench) -> None:
     lines = [line for line in result.stderr.splitlines() if "paste.txt:" in line]
     assert [line.split("paste.txt:")[1] for line in lines[:2]] == [
         "1: warning: '[short pause]' is read as [pause:500]. To fix it: write '[pause:500]'.",
-        "3: warning: the label 'Speaker 1:' stands inside a line and begins a turn."
+        "3: warning: the label 'Speaker 1:' is inside a line and begins a turn."
         " To fix it: begin a new line before it.",
     ]
     assert "info" not in result.stderr and "warning: " + str(script) not in result.stderr

@@ -217,7 +217,7 @@ def test_a_listener_that_fails_stops_nobody(
     ("script", "error", "words"),
     [
         ("", ScriptError, "nothing to speak"),
-        ("Speaker one: Hi.", ScriptError, "names no speaker"),
+        ("Speaker one: Hi.", ScriptError, "is not a valid speaker label"),
         ("Cleo: Hi.", VoiceError, "Cleo has no voice"),
     ],
 )

@@ -21,7 +21,8 @@ from vibevoice_nb.script import Script, Turn, parse_script
 def test_errors_name_the_place_and_count_the_rest() -> None:
     script = parse_script("Speaker one: a\nSpeaker two: b\nSpeaker three: c")
     with pytest.raises(
-        ScriptError, match=r"line 1, column 1: 'Speaker one:' names no speaker \(and 2 more errors\)"
+        ScriptError,
+        match=r"line 1, column 1: 'Speaker one:' is not a valid speaker label \(and 2 more errors\)",
     ):
         script.raise_for_errors()
     fine = parse_script("Speaker 1: a\nb")

@@ -79,7 +79,7 @@ def test_ordinary_text_with_a_colon_never_becomes_a_speaker_unsaid() -> None:
     script = parse_script("Speaker 1: Dear all.\nNote: remember the milk.")
     assert spoken(script) == [(1, "Dear all. Note: remember the milk.", 0)]
     assert remarks(script, "warning") == [
-        "'Note:' names no speaker, so the line continues the turn of Speaker 1"
+        "'Note:' is not a valid speaker label, so the line continues the turn of Speaker 1"
     ]
     assert not remarks(script, "info")  # one remark is enough
     top = parse_script("Note: remember the milk.\nSpeaker 1: Yes.")

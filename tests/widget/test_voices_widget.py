@@ -75,7 +75,7 @@ def test_a_page_names_no_files(page: FakePage, tmp_path: Path) -> None:
     path = write_audio(tmp_path / "secret.flac", HUM)
     for name in (str(path), "../library/x", "nobody"):
         answer = page.call("set_voice", speaker="Anna", voice=name)
-        assert answer["kind"] == "failed" and "nobody knows" in answer["got"]
+        assert answer["kind"] == "failed" and "unknown voice" in answer["got"]
     assert page.call("set_voice", speaker="Eve", voice="Ada")["kind"] == "failed"
 
 

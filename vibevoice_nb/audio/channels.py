@@ -1,4 +1,4 @@
-"""Channels of a recording: whether their average cancels what they hold."""
+"""Phase check: find channels of a recording that cancel each other when averaged."""
 
 from __future__ import annotations
 

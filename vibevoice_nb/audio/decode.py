@@ -213,7 +213,7 @@ def _open_soundfile(file: _SafeSeeks) -> Decoded | None:
 
 
 def _mp3_tells_length(file: _SafeSeeks) -> bool:
-    """Whether an MP3 has the optional header with its length."""
+    """Return whether an MP3 has the optional header with its length."""
     position = file.tell()
     file.seek(0)
     tag = file.read(10).ljust(10, b"\0")

@@ -53,7 +53,7 @@ class Chapter:
 
 @dataclass(frozen=True)
 class FormatSpec:
-    """How a format is written.
+    """Encoder settings of a file format.
 
     Attributes
     ----------
@@ -137,7 +137,7 @@ class Encoder:
     bitrate : int, optional
         In bits per second, for MP3, Opus and M4A.
     quick : bool
-        Whether an MP3 may be a little less refined, for half the work.
+        Encode MP3 faster, at slightly lower quality.
 
     Raises
     ------
@@ -204,7 +204,7 @@ class Encoder:
         self._container.close()
 
     def abandon(self) -> None:
-        """Let go of the file, which is of no use then."""
+        """Close the file, which is incomplete and unusable."""
         import av
 
         with contextlib.suppress(av.FFmpegError, OSError, ValueError):

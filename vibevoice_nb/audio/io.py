@@ -1,4 +1,4 @@
-"""Audio in and out: read any file as 24 kHz mono, write files whole or not at all, set the loudness.
+"""Audio files: read any format as 24 kHz mono, write atomically, normalize the level.
 
 Shapes: audio is float32 [N], 24 kHz mono, nominally in [-1, 1]; a decoder's block is float32 [n, channels].
 """
@@ -61,7 +61,7 @@ AUDIO_SUFFIXES = (*_SUBTYPES, *_EXPORTED)
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file held before it became 24 kHz mono.
+    """Properties of an audio file before its conversion to 24 kHz mono.
 
     Attributes
     ----------
@@ -230,10 +230,10 @@ def write_audio(path: str | os.PathLike[str], audio: np.ndarray, *, force: bool 
     Parameters
     ----------
     path : path
-        Its suffix says the format: `.wav` (16 bit), `.flac` (24 bit), `.mp3`, `.ogg`, `.opus`, `.m4a`.
+        The suffix selects the format: `.wav` (16 bit), `.flac` (24 bit), `.mp3`, `.ogg`, `.opus`, `.m4a`.
     audio : float32 [N]
     force : bool
-        Whether an existing file may be replaced.
+        Replace an existing file.
 
     Returns
     -------
@@ -274,7 +274,7 @@ def check_audio_target(path: str | os.PathLike[str], *, force: bool) -> Path:
 
 
 def encode_audio(path: str | os.PathLike[str], audio: np.ndarray) -> bytes:
-    """Return the bytes of an audio file; the path's suffix says the format, as for `write_audio`.
+    """Return the bytes of an audio file; the path's suffix selects the format, as for `write_audio`.
 
     Parameters
     ----------
@@ -360,7 +360,7 @@ def _collect(
         raise damaged(path, f"it ends at {seconds:.1f} s of {decoded.expected_seconds:.1f} s")
     audio = np.concatenate(parts)
     if not np.isfinite(audio).all():  # samples near the largest float: their average or filter overflows
-        raise AudioError(f"{path}: samples beyond all measure", "samples in [-1, 1]", "export it again")
+        raise AudioError(f"{path}: samples too large for float32", "samples in [-1, 1]", "export it again")
     return audio, seconds, clipped / frames
 
 

@@ -30,7 +30,7 @@ _RELEASE = 60.0 / SAMPLE_RATE  # dB per sample
 
 @dataclass(frozen=True)
 class Levelling:
-    """How audio is brought to a loudness: one gain for all of it, and a limiter where that is too much.
+    """Gain plan that brings audio to a target loudness: one gain, and a limiter for the peaks.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How loud it is, and how to make it as loud as it should be.
+"""Loudness normalization to a target in LUFS, with a true-peak limiter.
 
 Shapes: audio is float32 [N], 24 kHz mono.
 

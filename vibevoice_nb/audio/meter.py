@@ -19,7 +19,7 @@ from .pcm import BLOCK, SAMPLE_RATE, as_samples
 from .true_peak import REACH, true_peaks
 
 FLOOR_DB = -120.0
-"""What silence measures, as in `vibevoice_nb.audio.io.dbfs`."""
+"""Level reported for silence, as in `vibevoice_nb.audio.io.dbfs`."""
 
 _GATE_SECONDS = 0.4
 _HOP = SAMPLE_RATE // 10  # gating blocks overlap by three quarters
@@ -27,7 +27,7 @@ _HOP = SAMPLE_RATE // 10  # gating blocks overlap by three quarters
 
 @dataclass(frozen=True)
 class Loudness:
-    """How loud something is.
+    """Result of a loudness measurement.
 
     Attributes
     ----------

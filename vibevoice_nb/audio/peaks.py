@@ -1,4 +1,4 @@
-"""Waveforms quick at any zoom: the smallest and largest sample of each 256, kept beside the file.
+"""Waveform peaks: minimum and maximum of every 256 samples, cached beside the audio file.
 
 Shapes: audio float32 [N]; B = ceil(N / 256) blocks; peaks int16 [buckets, 2], minimum and maximum. One level
 is enough: 90 minutes have half a million blocks, and a glance over all of them takes a millisecond.
@@ -25,7 +25,7 @@ _FORMAT = "vibevoice-nb peaks 2"  # version 1 scaled samples by 32767
 
 
 def edges(start: int, stop: int, buckets: int) -> NDArray[np.int64]:
-    """Where buckets begin, and the last one ends; int64 [buckets + 1].
+    """Return the first sample of each bucket, and the end of the last one; int64 [buckets + 1].
 
     Raises
     ------
@@ -163,7 +163,7 @@ def exact_peaks(audio: NDArray[np.float32], marks: NDArray[np.int64]) -> NDArray
 
 
 def file_mark(path: Path) -> str:
-    """What tells a file's content from another's without reading it all.
+    """Return a fingerprint of a file's content without reading all of it.
 
     A FLAC carries the hash of its samples in the first 42 bytes, so its mark survives copying; any other file
     is known by its size and its time.

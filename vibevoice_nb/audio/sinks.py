@@ -1,4 +1,4 @@
-"""Where audio goes while it is made: memory, a WAV file, a queue.
+"""Audio sinks: memory, a WAV file, a queue.
 
 Shapes: a chunk is float32 [n], 24 kHz mono, nominally in [-1, 1].
 """
@@ -37,7 +37,7 @@ _WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
 @runtime_checkable
 class Sink(Protocol):
-    """Takes audio as it is made. Use it in a `with` block, or call `close` at the end."""
+    """Receives audio as it is generated. Use it in a `with` block, or call `close` at the end."""
 
     def write(self, chunk: np.ndarray) -> None:
         """Take float32 [n]."""
@@ -145,7 +145,7 @@ class WavSink(Sink):
 
     @property
     def seconds(self) -> float:
-        """How much audio was written."""
+        """Seconds of audio written."""
         return self.samples / SAMPLE_RATE
 
     def write(self, chunk: np.ndarray) -> None:

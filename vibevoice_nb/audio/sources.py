@@ -1,4 +1,4 @@
-"""Audio that is read in pieces: an array, a file of any length, and whatever else has `read` and `peaks`.
+"""Audio sources that are read in pieces: an array, a file of any length, any object with `read` and `peaks`.
 
 Positions count samples; audio is float32 [N], mono.
 """
@@ -28,7 +28,7 @@ class Readable(Protocol):
 
     @property
     def samples(self) -> int:
-        """How many there are."""
+        """Number of samples."""
 
     def read(self, start: int, count: int) -> NDArray[np.float32]:
         """Read `[start, start + count)`; what lies beyond the ends is left out."""
@@ -40,7 +40,7 @@ class AudioSource(Protocol):
 
     @property
     def samples(self) -> int:
-        """How many there are."""
+        """Number of samples."""
 
     @property
     def sample_rate(self) -> int:
@@ -52,7 +52,7 @@ class AudioSource(Protocol):
     def peaks(self, start: int, stop: int, buckets: int) -> NDArray[np.int16]:
         """Smallest and largest sample of equal stretches of `[start, stop)`, int16 [buckets, 2].
 
-        Quick at any zoom. Buckets of 256 samples and more are widened to whole blocks of 256, smaller ones
+        Fast at any zoom. Buckets of 256 samples and more are widened to whole blocks of 256, smaller ones
         are exact. Beyond the ends there is silence.
         """
 
@@ -73,7 +73,7 @@ class BlockSource:
     @property
     def blocks(self) -> Blocks:
         """The smallest and largest sample of every 256."""
-        with self._measuring:  # two threads that ask at once needn't both measure 90 minutes
+        with self._measuring:  # only one thread measures 90 minutes
             if self._blocks is None:
                 self._blocks = self._measure()
             return self._blocks
@@ -175,7 +175,7 @@ class FileSource(BlockSource):
 
     @property
     def peaks_path(self) -> Path:
-        """Where its peaks are kept."""
+        """Path of the cached peaks."""
         return self.path.with_name(f"{self.path.name}.peaks")
 
     def _measure(self) -> Blocks:

@@ -1,4 +1,4 @@
-"""A picture of any stretch of audio, from a single word to 90 minutes, made quickly enough to zoom by hand.
+"""Spectrogram image of any stretch of audio, from one word to 90 minutes, fast enough for interactive zoom.
 
 Shapes: an image is [rows, columns], row 0 lowest in frequency, column 0 earliest.
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Scale = Literal["mel", "linear"]
 
 RANGE_DB = 90.0
-"""What an image shows, downwards from 0 dB, which is a sine at full scale."""
+"""Dynamic range of an image in dB, below 0 dB (a sine at full scale)."""
 
 _WINDOW_SECONDS = 0.040  # resolves a voice's harmonics
 _CLOSE_WINDOW_SECONDS = 0.012  # and, close up, its single pulses
@@ -166,7 +166,7 @@ def _weights(size: int) -> NDArray[np.float32]:
 
 
 def _window_starts(start: int, hop: float, columns: int, size: int, apart: bool) -> NDArray[np.int64]:
-    """Where the windows of each column begin, [columns, windows]; next to each other where it reads apart."""
+    """First samples of each column's windows, [columns, windows]; next to each other where it reads apart."""
     count = max(1, min(_WINDOWS // columns, int(np.ceil(2 * hop / size))))
     step = size / 2 if apart else hop / count
     middles = start + (np.arange(columns)[:, None] + 0.5) * hop

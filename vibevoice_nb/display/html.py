@@ -23,7 +23,7 @@ from vibevoice_nb.errors import AudioError, OptionError
 from vibevoice_nb.export.manifest import GENERATED, clock, summary
 
 TAKE_MIME = "application/vnd.vibevoice.take+json"
-"""What a take says, for the player of our JupyterLab extension; its sound is in the HTML, once."""
+"""Data of a take for the player of the JupyterLab extension; the audio is only in the HTML."""
 
 _BITRATES = (64_000, 48_000, 40_000, 32_000, 24_000)
 _PREVIEW_BITRATE = 32_000
@@ -38,7 +38,7 @@ _BLOCK = "display:block;width:100%;margin:.4em 0"
 
 
 class Showable(Protocol):
-    """What is shown: a `Take`, or anything like it."""
+    """Object that can be displayed: a `Take`, or anything like it."""
 
     @property
     def name(self) -> str: ...
@@ -104,7 +104,7 @@ def mimebundle(take: Showable, budget: int | None = None) -> dict[str, Any]:
 
 
 def _words(take: Showable, seconds: float, room: int) -> dict[str, Any]:
-    """What a take says and when, for our own player; nothing where there is no room for it."""
+    """Return the turns and their times for the extension's player; empty if the budget is too small."""
     scale = SAMPLE_RATE / take.source.sample_rate
     words = {
         "version": 1,
@@ -152,7 +152,7 @@ def _body(take: Showable, seconds: float, room: int) -> str:
 
 
 def _payload(room: int) -> int:
-    """How many bytes of sound `room` bytes of HTML can hold."""
+    """Return the number of audio bytes that fit into `room` bytes of HTML."""
     return (room - len(_player(b""))) * 3 // 4 - 2
 
 

@@ -1,7 +1,7 @@
 """Waveform and spectrogram for papers and notebooks, with matplotlib and librosa.
 
 A plot that isn't given axes is a `Plot`: a figure that pyplot knows nothing of, so nothing has to be closed
-and a notebook shows it once, as the value of its cell. Given axes, the plot draws there and hands them back.
+and a notebook shows it once, as the value of its cell. Given axes, the plot draws there and returns them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MEL_TICKS = (0, 250, 500, 1000, 2000, 4000, 8000, 12_000)
 
 
 class Turn(Protocol):
-    """What a plot needs of a turn; `start` and `stop` in samples, `color` as in CSS, or empty."""
+    """Turn as a plot needs it; `start` and `stop` in samples, `color` as in CSS, or empty."""
 
     @property
     def label(self) -> str: ...

@@ -13,7 +13,7 @@ _QUOTES |= dict.fromkeys(map(ord, "‐‑"), "-") | dict.fromkeys(map(ord, "–�
 # Compatibility normalization would turn these into letters and digits of another meaning.
 _BEFORE = str.maketrans({"™": " ", "№": " number ", "²": "^2", "³": "^3", "−": "-"})
 _VULGAR = re.compile(r"(\d?)([½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])")
-# 5'10" is a height only while its quotes can still be told from others.
+# 5'10" is a height only while its quotes can still be distinguished from others.
 _FEET_INCHES = re.compile(r"(?<![\d.,])(\d{1,2})\s?['’′]\s?(\d{1,2})\s?(?:[\"”″]|''|’’)")
 _GREEK_WORD = re.compile(r"[\u0370-\u03ff\u1f00-\u1fff]{2,}")
 _JOINERS = frozenset(("Cf", "Mn", "Mc", "Me", "Sk"))

@@ -22,7 +22,7 @@ from vibevoice_nb.nano.spelling import ABBREVIATED, ADDRESSES, INITIALS, ROMAN, 
 VOWELS = "ɑæʌɔåəáɛɝeɪioóʊu"
 PUNCTUATION = ",.?!;:-"
 LETTER_NAMES = "abcdefghijklmnopqrstuvwxyz"
-# Every character `to_phonemes` can give; the apostrophe stands in spelled words.
+# Every character `to_phonemes` can give; the apostrophe occurs in spelled words.
 ALPHABET = " '" + PUNCTUATION + "".join(PHONES.values()) + LETTER_NAMES.upper()
 
 # Said weakly inside a sentence, as flite says them there.

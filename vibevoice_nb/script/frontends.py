@@ -34,7 +34,7 @@ class Frontend(Protocol):
     """The way from text to what the tokenizer reads."""
 
     expects: str
-    """The text it can speak, in words."""
+    """Description of the text it can speak."""
 
     def __call__(self, text: str) -> str:
         """Return what the tokenizer reads."""

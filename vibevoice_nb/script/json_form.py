@@ -56,7 +56,7 @@ def looks_like_json(text: str) -> bool:
 
 
 def json_text(text: str) -> str:
-    r"""Blank out what stands around JSON in a code fence; other text comes back as it is.
+    r"""Blank out the text around JSON in a code fence; return other text unchanged.
 
     >>> json_text('Sure:\n```json\n[1]\n```').split()
     ['Sure:', '```json', '[1]', '```']
@@ -112,9 +112,7 @@ def read_json(text: str, reader: ScriptReader) -> None:
     if inner is not text:
         for start, end in _line_spans(text):
             if text[start:end].strip() and not inner[start:end].strip():
-                message = (
-                    f"{quoted(text[start:end].strip())} stands outside of the JSON and is not read aloud"
-                )
+                message = f"{quoted(text[start:end].strip())} is outside the JSON and is not read aloud"
                 source.remark(
                     "info" if is_fence(text[start:end]) else "warning", start, end, message, "delete it"
                 )

@@ -37,7 +37,7 @@ _MARKS = re.compile(r"[*_]{1,3}|`|~~")
 _TAG = re.compile(r"<(b|i|em|strong|u|span|p|h[1-6])>", re.IGNORECASE)
 _AND = re.compile(r" ?[&+/,] ?| (?:and|und|et|y|e) ", re.IGNORECASE)
 _EVERYBODY = frozenset({"all", "both", "everyone", "everybody", "together"})
-# Words that begin a remark and name nobody; they are names only where nobody else is named.
+# Words that begin a note; they are names only in a script without other names.
 NOT_NAMES = frozenset(
     "note notes nb warning caution attention important remember remark tip tips hint example examples "
     "question answer ps update reminder summary conclusion result results fact today tomorrow "
@@ -124,7 +124,7 @@ def _bare_label(text: str, start: int) -> Label | None:
 
 
 def _label_at(text: str, start: int, body: int, names: Mapping[str, str]) -> Label | None:
-    """Read a label that begins at `body` and ends with a colon; `start` is where its prefix stands."""
+    """Read a label that begins at `body` and ends with a colon; `start` is the position of its prefix."""
     colon = _label_colon(text, body)
     if colon is None:
         return None
@@ -228,7 +228,7 @@ def _dashed_label(text: str, start: int, body: int, names: Mapping[str, str]) ->
 
 
 def dashed_name(text: str) -> str | None:
-    """Name that stands before a dash at the beginning of a line, as in `Ben – text`.
+    """Name before a dash at the beginning of a line, as in `Ben – text`.
 
     >>> dashed_name("Ben – Hello."), dashed_name("I was – well – late.")
     ('Ben', None)

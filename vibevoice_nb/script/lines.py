@@ -17,7 +17,7 @@ MAX_NAME_CHARS = 40
 NEW_LINE = re.compile(r"\r\n|\r|\n")
 _LINE_END = re.compile("[\v\f\x85\u2028\u2029]")
 
-# Control characters, invisible format characters, direction overrides, lone surrogates: nobody typed them on
+# Control characters, invisible format characters, direction overrides, lone surrogates: not typed on
 # purpose, and a tokenizer would take them for content. Joiners stay: Persian, Hindi and emoji need them.
 _UNSPEAKABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffc\ud800-\udfff]"
@@ -25,14 +25,14 @@ _UNSPEAKABLE = re.compile(
 _NUMBERED = re.compile(r"speaker (\d{1,9})|\[ ?(\d{1,9}) ?\]", re.IGNORECASE)
 _COMMENT = re.compile(r"#+\Z|#\s")
 _NAME_PUNCTUATION = frozenset(".'’-_&/")
-# The blocks of pictures: faces, flags, hands, animals, signs. Digits with a picture form stay text.
+# The blocks of pictures: faces, flags, animals, signs. Digits with a picture form stay text.
 PICTURE = "\u231a\u231b\u23e9-\u23fa\u2600-\u27bf\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55\U0001f000-\U0001faff"
 EMOJI = re.compile(f"[{PICTURE}][{PICTURE}\u200d\ufe0e\ufe0f\u20e3\U000e0020-\U000e007f]*|\ufe0f?\u20e3")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the source, rid of characters nobody can speak.
+    """One line of the source, without unspeakable characters.
 
     `columns[i]` is the 1-based column of `text[i]`, with one entry more for the end. `entry`, for text that
     has no columns of its own (a value in a JSON file), is the span to give instead.
@@ -58,7 +58,7 @@ class Line:
         return Line(self.number, self.text[start:end], columns, self.entry)
 
     def edit(self, changes: Iterable[tuple[int, int, str]]) -> Line:
-        """Replace stretches of the text, given in order; what is written anew stands at its stretch's column.
+        """Replace stretches of the text, given in order; replacements keep the column of their stretch.
 
         >>> line = Line(1, "<v Ben>Hi", range(1, 11)).edit([(0, 3, ""), (6, 7, ": ")])
         >>> line.text, list(line.columns)
@@ -108,7 +108,7 @@ def joined_lines(text: str) -> str:
 def clean_line(
     number: int, raw: str, entry: tuple[int, int] | None = None, offset: int = 0
 ) -> tuple[Line, list[int]]:
-    r"""Replace control characters by spaces and drop invisible ones; also say where they stood.
+    r"""Replace control characters by spaces and drop invisible ones; also return their positions.
 
     Examples
     --------

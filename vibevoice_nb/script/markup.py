@@ -304,7 +304,7 @@ def _is_bracketed_direction(text: str, start: int, end: int, content: str) -> bo
 
 
 def _alone(text: str, start: int, end: int) -> bool:
-    """Decide if a stretch stands between sentences."""
+    """Return whether a stretch is between sentences."""
     before = text[:start].rstrip() if start < 200 else text[start - 200 : start].rstrip()
     after = text[end : end + 40].lstrip()
     return (not before or before[-1] in _SENTENCE_END or before[-1] in ")]") and (

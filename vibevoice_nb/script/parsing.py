@@ -7,12 +7,12 @@ r"""The script language: what is said, by whom, and the pauses in between.
     [pause]
 
 * `Speaker N:` and `[N]:` name a speaker by number, `Anna:` by a name. Case doesn't matter.
-* Without a cast, the names at the beginning of lines are speakers in a script that numbers nobody. With
+* Without a cast, the names at the beginning of lines are speakers in a script without numbered speakers. With
   numbered speakers "Note: remember" is ordinary text, and a warning says that too.
 * `[pause]` is one second, `[pause:500]` is 500 ms; at most a minute between two turns. A pause ends the turn,
   what follows it is a new turn of the same speaker.
 * A line without a label continues the turn above. Above the first label it goes to speaker 1, with a warning;
-  in a script with names it is an error, because nobody can tell whose it is.
+  in a script with names it is an error, because the speaker is unknown.
 * A label inside a line begins a turn if a sentence ends before it: "Speaker 1: Hi. Speaker 2: Hello."
 * Markup and stage directions ("[laughs]", "**bold**", `<break time="1s"/>`, emoji) are reported and not read
   aloud; pauses of other tools become pauses.
@@ -64,7 +64,7 @@ def parse_script(
     format: Literal["auto", "text", "json"] = "auto",
     known: Iterable[str] = (),
 ) -> Script:
-    r"""Read a script. Whatever is wrong with it becomes a diagnostic; nothing is raised for it.
+    r"""Parse a script. Every problem becomes a diagnostic; none is raised.
 
     Parameters
     ----------
@@ -95,7 +95,8 @@ def parse_script(
     >>> [(turn.speaker, turn.speaker_index, turn.text, turn.pause_after_ms) for turn in script.turns]
     [('Anna', 0, 'Hello!', 300), ('Ben', 1, 'Hi.', 0)]
     >>> print(parse_script("Speaker 1: Hello.\nNote: remember the milk.").diagnostics[0])
-    line 2, column 1: warning: 'Note:' names no speaker, so the line continues the turn of Speaker 1
+    line 2, column 1: warning: 'Note:' is not a valid speaker label, so the line continues the turn of
+    Speaker 1
     (if Note is a speaker, pass a cast with all the names)
     """
     reader = ScriptReader(_checked_cast(cast))

@@ -1,7 +1,7 @@
-"""How a script is cut into passages, each spoken in one pass of the model.
+"""Passages: a script is cut into parts, each generated in one pass of the model.
 
 The published models speak a whole script in one pass. It is cut only where it asks for a pause, since the
-model can't be told to wait, and, for a model that speaks short stretches best, wherever a stretch gets longer
+model cannot wait on request, and, for a model that is best at short stretches, wherever one gets longer
 than it likes: between turns if possible, else between sentences, else at a comma or a space.
 """
 

@@ -103,12 +103,12 @@ class ScriptReader:
         self.remark(severity, Place(line, start, end), message, expected, remedy, fix, alternatives)
 
     def line(self, number: int, raw: str, entry: tuple[int, int] | None = None, offset: int = 0) -> Line:
-        """Clean a line of characters nobody can speak, and report them."""
+        """Remove unspeakable characters from a line, and report them."""
         line, removed = clean_line(number, raw, entry, offset)
         if removed:
             codes = sorted({f"U+{ord(raw[i]):04X}" for i in removed})
             columns = entry or (offset + removed[0] + 1, offset + removed[0] + 2)
-            message = f"left out {len(removed)} character(s) nobody can speak: {', '.join(codes[:4])}"
+            message = f"left out {len(removed)} unspeakable character(s): {', '.join(codes[:4])}"
             self.diagnostics.append(
                 Diagnostic("warning", message, number, *columns, "printable text", "delete them")
             )
@@ -239,7 +239,7 @@ class ScriptReader:
         )
 
     def _indices(self) -> dict[int | str, int]:
-        """The model's index of every label; those it can't have are told and get 4 and above."""
+        """Return the model's index of every label; those beyond the limit get 4 and above."""
         firsts: dict[int | str, Place] = {}
         for draft in self.spoken:
             firsts.setdefault(draft.speaker, draft.place)
@@ -247,7 +247,7 @@ class ScriptReader:
         base = 1 if numbers and min(numbers) > 0 else 0
         indices: dict[int | str, int] = {number: number - base for number in numbers}
         indices |= {name: index for index, name in enumerate(self.cast) if name in firsts}
-        unknown = [speaker for speaker in firsts if speaker not in indices]  # told where they were read
+        unknown = [speaker for speaker in firsts if speaker not in indices]  # reported where they were read
         free = max([MAX_SPEAKERS - 1, *indices.values()]) + 1
         taken: dict[int, int | str] = {}
         for speaker, index in indices.items():

@@ -110,7 +110,7 @@ def _left_out(turn: Turn, words: Sequence[str], frontend: Frontend, model: str) 
     """Name words at the place of the first."""
     fix: str | None = None
     column, end = turn.text_column, turn.end_column if turn.line == turn.end_line else turn.text_column + 1
-    # The text stands in the source as it is only where nothing in it was joined or removed.
+    # The text is in the source unchanged only where nothing in it was joined or removed.
     if turn.line == turn.end_line and turn.end_column - turn.text_column == len(turn.text):
         at = turn.text.find(words[0])
         if at >= 0:

@@ -1,4 +1,4 @@
-"""Speakers of a script that comes without a cast: the names at the beginning of its lines."""
+"""Speaker detection: the names at the beginning of lines, for a script without a cast."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Speakers:
     doubtful : set of str
         Names with so little to show for them that a warning says they were taken for speakers.
     places : dict
-        Of each new name, the line and the label where it stands first.
+        Of each new name, the line and the label where it occurs first.
     nearest : dict
         For a name that occurs once, another one that it may be a misspelling of.
     """
@@ -69,9 +69,9 @@ class _Counts:
 def find_speakers(lines: Sequence[Line], known: Iterable[str] = ()) -> Speakers:
     """Decide which names in a script are speakers.
 
-    A name before a colon is one in a script that numbers nobody, if it occurs twice, or if the script begins
-    with a name or is mostly made of such lines. In a script with numbered speakers only names known before
-    are speakers.
+    A name before a colon is one in a script without numbered speakers, if it occurs twice, or the script
+    begins with a name or is mostly made of such lines. In a script with numbered speakers only names known
+    before are speakers.
 
     Parameters
     ----------

@@ -116,7 +116,7 @@ def _say(line: Line, start: int, reader: ScriptReader, *, begins: bool = False) 
         place = Place(line, inner.start, inner.end)
         if inner.certain and inner.speaker is not None:
             reader.say(line, start, inner.start, begins=begins)
-            message = f"the label '{inner.written}' stands inside a line and begins a turn"
+            message = f"the label '{inner.written}' is inside a line and begins a turn"
             expected, remedy = "one line for each turn", "begin a new line before it"
             reader.remark("warning", place, message, expected, remedy, f"\n{inner.written}")
             reader.begin(inner.speaker, place, inner.end)
@@ -138,7 +138,7 @@ def _doubt_label(line: Line, label: Label, reader: ScriptReader) -> None:
     unknown = label.kind == "unknown"
     strict = reader.given and bool(reader.cast)
     if reader.knows_speaker and (label.kind == "bare" or (unknown and not strict)):
-        wrong = "names no speaker" if unknown else "is no label"
+        wrong = "is not a valid speaker label" if unknown else "is no label"
         message = (
             f"{written} {wrong}, so the line continues the turn of {label_of(reader.drafts[-1].speaker)}"
         )
@@ -148,7 +148,7 @@ def _doubt_label(line: Line, label: Label, reader: ScriptReader) -> None:
         reader.remark("warning", place, message, SPEAKER_LINE, remedy, fix)
         _say(line, label.start, reader, begins=True)
         return
-    message, expected = f"{written} names no speaker", SPEAKER_LINE
+    message, expected = f"{written} is not a valid speaker label", SPEAKER_LINE
     if unknown and strict:
         message, expected = f"{written} is not in the cast", f"one of {', '.join(reader.cast)}"
         remedy = remedy if fix else "add the name to the cast, or join the line to the one above"
@@ -171,7 +171,7 @@ def _numbered_fix(label: Label, reader: ScriptReader) -> str | None:
 
 
 def _continue_turn(line: Line, reader: ScriptReader, *, apart: bool) -> None:
-    """Give a line without a label to who spoke before; `apart`: a rule stands between."""
+    """Give a line without a label to the previous speaker; `apart`: a rule is between them."""
     start = line.indent
     place = Place(line, start, len(line.text.rstrip()))
     if _says_nothing(line):
@@ -190,11 +190,11 @@ def _continue_turn(line: Line, reader: ScriptReader, *, apart: bool) -> None:
         fix = f"# {line.text.strip()}"
         expected = f"one of {', '.join(reader.cast)}"
         alternatives = (f"{name}: {line.text.strip()}",)
-        reader.remark("error", place, "nobody speaks this line", expected, remedy, fix, alternatives)
+        reader.remark("error", place, "this line has no speaker", expected, remedy, fix, alternatives)
         reader.begin(name, place, start, known=False)
     else:
         remedy = "write 'Speaker 1:' before it, or '# ' if it isn't spoken"
-        message = "nobody is named before this line, so Speaker 1 speaks it"
+        message = "no speaker is named before this line, so it goes to Speaker 1"
         fix = f"Speaker 1: {line.text.strip()}"
         reader.remark("warning", place, message, SPEAKER_LINE, remedy, fix)
         reader.begin(1, place, start)

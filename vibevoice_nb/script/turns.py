@@ -1,4 +1,4 @@
-"""What a script is once it has been read: turns, and remarks on what was read."""
+"""Parsed scripts: turns and diagnostics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DIGIT_CHARS, _WIDE_CHARS = 4.0, 3.5
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """A remark on one place of a script.
+    """A problem at one place of a script.
 
     Lines and columns count from 1; columns count characters (code points, not UTF-16 units), and `end_column`
     is exclusive. `fix`, where there is one, is the text to put in place of `[column, end_column)`;
@@ -43,11 +43,11 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class Turn:
-    """What one speaker says in one go.
+    """One speaker's words without interruption.
 
     `speaker` is the label, a number or a name; `speaker_index` is the model's, 0 to 3 (4 and above only in a
-    script with errors, so that nobody else's voice is taken by mistake). `pause_after_ms` is the silence that
-    follows. The turn reaches from `(line, column)`, where its label stands, to `(end_line, end_column)`; its
+    script with errors, so that no wrong voice is used). `pause_after_ms` is the silence that
+    follows. The turn reaches from `(line, column)`, the place of its label, to `(end_line, end_column)`; its
     words begin at `text_column`. Places count as in `Diagnostic`.
     """
 
@@ -119,7 +119,7 @@ class Script:
         >>> from vibevoice_nb.script import parse_script
         >>> parse_script("Speaker one: Hello.").raise_for_errors()
         Traceback (most recent call last):
-        vibevoice_nb.errors.ScriptError: line 1, column 1: 'Speaker one:' names no speaker.
+        vibevoice_nb.errors.ScriptError: line 1, column 1: 'Speaker one:' is not a valid speaker label.
         Expected 'Speaker N:' with a whole number. To fix it: write 'Speaker 1:'.
         """
         if not self.errors:
@@ -148,7 +148,7 @@ class Script:
 
 
 def label_of(speaker: int | str) -> str:
-    """How a speaker is written in a script, and called in a message.
+    """Return a speaker's label, as in scripts and messages.
 
     >>> label_of(1), label_of("Anna")
     ('Speaker 1', 'Anna')

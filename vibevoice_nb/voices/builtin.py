@@ -9,7 +9,7 @@ _BUILTIN = Path(__file__).parents[1] / "nano" / "voices"
 
 
 def builtin_voices() -> dict[str, Path]:
-    """Names and files of the voices that come with the package.
+    """Return the names and files of the built-in voices.
 
     Examples
     --------
@@ -20,7 +20,7 @@ def builtin_voices() -> dict[str, Path]:
 
 
 def builtin_descriptions() -> dict[str, str]:
-    """What each voice that comes with the package sounds like.
+    """Return a description of each built-in voice.
 
     Examples
     --------

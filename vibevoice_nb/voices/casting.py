@@ -169,7 +169,7 @@ def cast_voices(
 def stand_ins(cast: Mapping[_Key, Voice]) -> dict[_Key, Voice]:
     """Choose built-in voices for the recordings of a cast, for a model that cannot follow recordings.
 
-    Each speaker gets the built-in voice of their place, or the next one that nobody else has.
+    Each speaker gets the built-in voice of their place, or the next one that is free.
 
     Parameters
     ----------

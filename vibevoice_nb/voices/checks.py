@@ -26,7 +26,7 @@ MAX_OFFSET = 0.1  # of the deviation: below it, an offset changes the loudness b
 
 _FRAME = 480
 _RANGE_DB = 40.0  # speech stays within this of its loudest 100 ms
-_MARGIN = SAMPLE_RATE // 10  # kept around the speech: soft consonants, breath, the room
+_MARGIN = SAMPLE_RATE // 10  # kept around the speech for soft consonants
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class VoiceCheck:
     severity : str
         `error` (can't be used), `warning` (will be heard), `info`.
     message, remedy : str
-        For a person.
+        Text for the user.
     measured, limit : float
         In the unit the message names.
     """
@@ -121,7 +121,7 @@ def check_voice(audio: np.ndarray, info: AudioInfo | None = None) -> list[VoiceC
             VoiceCheck(
                 "silent",
                 "error",
-                f"nothing is heard: the loudest 20 ms are at {loudest:.0f} dBFS",
+                f"no speech found: the loudest 20 ms are at {loudest:.0f} dBFS",
                 loudest,
                 SILENCE_DBFS,
                 "check the microphone and record again",
@@ -230,7 +230,7 @@ def _check_sound(levels: np.ndarray, clipped: float) -> list[VoiceCheck]:
             VoiceCheck(
                 "noisy",
                 "warning",
-                f"speech stands {snr:.0f} dB above the background, at least {MIN_SNR_DB:g} dB is clean",
+                f"speech is {snr:.0f} dB above the background, at least {MIN_SNR_DB:g} dB is clean",
                 snr,
                 MIN_SNR_DB,
                 "record in a quiet room without music; the noise would be copied too",

@@ -50,7 +50,7 @@ class StoredVoice:
     added : str
         When, UTC, ISO 8601.
     consent : bool
-        Whether the person who added it declared that the speaker agrees.
+        True if the user confirmed that the speaker agrees.
     checks : tuple of VoiceCheck
     """
 
@@ -64,7 +64,7 @@ class StoredVoice:
 
 
 class VoiceLibrary:
-    """The person's own voices on disk. Every change is whole or not at all.
+    """The user's own voices on disk. Every change is atomic.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class VoiceLibrary:
         name : str, optional
             By default one derived from the recording's.
         consent : bool
-            Whether the speaker agrees that the voice is used; kept with it.
+            True if the speaker agrees to the use of the voice; stored with it.
 
         Returns
         -------
@@ -164,7 +164,7 @@ class VoiceLibrary:
             raise _damaged(path, exc.got) from exc
         voice = Voice(entry.name, audio, "library", entry.checks, info)
         if info.sample_rate != SAMPLE_RATE or info.channels != 1 or voice.sha256 != entry.sha256:
-            raise _damaged(path, "voice.flac isn't what was added")
+            raise _damaged(path, "voice.flac does not match its recorded checksum")
         return voice
 
     def remove(self, name: str) -> None:
@@ -241,7 +241,7 @@ class VoiceLibrary:
 
     @contextlib.contextmanager
     def _disk(self) -> Iterator[None]:
-        """Say what a disk refused; the library is then as it was before."""
+        """Turn errors of the disk into `VoiceError`; the library is then unchanged."""
         try:
             yield
         except AudioError as exc:
@@ -250,7 +250,7 @@ class VoiceLibrary:
             raise VoiceError(
                 f"the voice library {self.folder}: {exc.strerror or exc}",
                 "a folder that can be read and written",
-                "mend its permissions, free some space, or set VIBEVOICE_NB_HOME to another folder",
+                "fix its permissions, free some space, or set VIBEVOICE_NB_HOME to another folder",
             ) from exc
 
 
@@ -284,7 +284,9 @@ def _read_manifest(path: Path) -> StoredVoice:
 
 
 def _taken(name: str, owner: str) -> VoiceError:
-    return VoiceError(f"the voice name {name!r}, which the {owner} has", "a new name", "choose another name")
+    return VoiceError(
+        f"the voice name {name!r} is already used in the {owner}", "a new name", "choose another name"
+    )
 
 
 def _damaged(path: Path, reason: str) -> VoiceError:

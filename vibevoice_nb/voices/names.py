@@ -1,4 +1,4 @@
-"""Names of voices: what a person may choose, and what is safe as a folder's name on every system."""
+"""Voice names: allowed characters, which are also safe as folder names on every system."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def is_reserved(name: str) -> bool:
 
 
 def clean_name(name: str) -> str:
-    """Return a voice's name as it is stored, or say why it can't be one.
+    """Return a voice's name as it is stored; raise if it is not allowed.
 
     Letters and digits of any script, spaces and `- _ . ' ( )`; so a name is also a safe folder name on
     every system.
@@ -99,7 +99,7 @@ def _shortened(name: str, size: int) -> str:
 
 
 def fold_name(name: str) -> str:
-    """Names that fold to the same are the same: Windows and macOS don't tell them apart on disk."""
+    """Return a name's key for comparison: Windows and macOS treat names with equal keys as one on disk."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
@@ -114,7 +114,7 @@ def unknown_voice(name: str, known: list[str]) -> VoiceError:
     else:
         remedy = "name an audio file, or add a voice to the library first"
     return VoiceError(
-        f"the voice {name[:200]!r}, which nobody knows",
+        f"unknown voice {name[:200]!r}",
         "a built-in voice, a voice of the library, or an audio file",
         remedy,
     )

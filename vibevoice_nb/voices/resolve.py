@@ -17,14 +17,14 @@ from .voice import Voice, load_voice
 def resolve_voice(
     spec: str | os.PathLike[str] | np.ndarray | Voice, library: VoiceLibrary | None = None
 ) -> Voice:
-    """Make a voice of whatever names one.
+    """Return the voice that a name, a file or samples stand for.
 
     Parameters
     ----------
     spec : str, path, float32 [N] or Voice
         A string is tried as a built-in voice, as a name in the library, as a file, in this order.
     library : VoiceLibrary, optional
-        By default the person's own.
+        The user's library by default.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def resolve_voice(
     Raises
     ------
     VoiceError
-        For what is none of them (close names are listed), and as `load_voice` does.
+        If nothing matches (similar names are listed), or `load_voice` fails.
 
     Examples
     --------

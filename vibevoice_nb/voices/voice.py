@@ -22,7 +22,7 @@ from .checks import MAX_VOICE_SECONDS, MIN_SECONDS, VoiceCheck, active_span, che
 
 @dataclass(frozen=True, eq=False)
 class Voice:
-    """A recording the model speaks with.
+    """A reference recording for the model.
 
     Attributes
     ----------
@@ -32,9 +32,9 @@ class Voice:
     source : str
         Where it came from: the path, `array`, `built-in` or `library`.
     checks : tuple of VoiceCheck
-        What was found about the recording, worst first.
+        Findings about the recording, worst first.
     info : AudioInfo or None
-        What the file was; None for an array.
+        Properties of the file; None for an array.
 
     Examples
     --------
@@ -55,7 +55,7 @@ class Voice:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the samples as the model hears them (little-endian float32); kept with what is generated."""
+        """SHA-256 of the samples as little-endian float32; recorded with every take."""
         return hashlib.sha256(self.audio.astype("<f4").tobytes()).hexdigest()
 
 
@@ -68,7 +68,7 @@ def load_voice(
     normalize: bool = True,
     max_seconds: float = MAX_VOICE_SECONDS,
 ) -> Voice:
-    """Make a voice of a recording.
+    """Load a recording as a voice.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def load_voice(
     normalize : bool
         Bring it to -25 dBFS, as the model expects.
     max_seconds : float
-        Longer files are refused.
+        Longer files are rejected.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def load_voice(
     Raises
     ------
     VoiceError
-        For a file that can't be read, and for one that can't be used: silent, under 0.3 s, over 10 minutes.
+        If the file can't be read or used: silent, under 0.3 s, over 10 minutes.
 
     Examples
     --------

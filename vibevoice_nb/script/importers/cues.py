@@ -40,7 +40,7 @@ class _Cue:
 
 
 def read_cues(lines: list[Line], names: Mapping[str, str], note: Note) -> list[Line]:
-    """Turn each name that stands above its words into a label."""
+    """Turn each name above its words into a label."""
     known = with_labels(lines, names)
     cues = {place: cue for place, line in enumerate(lines) if (cue := _cue(lines, place)) is not None}
     likely = _accepted(lines, cues, known)

@@ -37,7 +37,7 @@ def read_fences(lines: list[Line], names: Mapping[str, str], note: Note) -> list
             line = leave_out(note, line, "a code fence")
         elif alone and place not in inside and line.text.strip() and not is_comment(line.text):
             start, words = line.indent, line.text.strip()
-            message = "the line stands outside of the fenced script and is not read aloud"
+            message = "the line is outside the fenced script and is not read aloud"
             fix = f"# {words}"
             note("warning", line, start, start + len(words), message, remedy="make it a comment", fix=fix)
             line = line.part(0, 0)

@@ -41,7 +41,7 @@ def read_times(lines: list[Line], names: Mapping[str, str], note: Note) -> list[
     worded = sum(1 for line in lines if line.text.strip())
     read = []
     for place, (line, stamp) in enumerate(zip(lines, leading, strict=True)):
-        # A name stands alone on its line where the words are on the next one.
+        # A name is alone on its line where the words are on the next one.
         following = lines[place + 1 : place + 2]
         below = bool(following and following[0].text.strip()) and leading[place + 1] is None
         if stamp is None:
