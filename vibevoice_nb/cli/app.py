@@ -1,4 +1,4 @@
-"""Command line `vibevoice-nb`. Each command imports slow modules only when it runs."""
+"""Command line `vibevoice-nb`. Slow imports happen inside the command that needs them."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ Debug = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout and everything else to stderr.")]
 Model = Annotated[
-    str, typer.Option("--model", "-m", help="nano (the default), a folder, or a Hugging Face hub id.")
+    str, typer.Option("--model", "-m", help="nano (the default), a folder, or a Hugging Face model id.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
-Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of the hub repository.")]
+Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of the Hugging Face repository.")]
 Mirrors = Annotated[
     list[str] | None,
     typer.Option(
         "--mirror",
-        help="Hub repository to try if the download fails (repeatable); none: no known mirrors.",
+        help="Mirror to try if the model cannot be downloaded (repeatable); none disables mirrors.",
     ),
 ]
 
@@ -94,7 +94,7 @@ def main(
         "vibevoice-nb speak scripts/*.txt --out-dir episodes",
         "accelerate launch --module vibevoice_nb speak scripts/*.txt --out-dir episodes",
     )
-    + "\n\nExit codes: 0 success, 1 failure, 2 invalid input, 3 length limit reached before the end, "
+    + "\n\nExit codes: 0 success, 1 failure, 2 invalid input, 3 length limit reached, "
     "130 interrupted (audio generated so far is kept)."
 )
 def speak(
@@ -107,12 +107,12 @@ def speak(
             "--out",
             "-o",
             metavar="FILE",
-            help="Audio file: .wav, .flac, .mp3, .ogg, .opus or .m4a; by default the script's name with "
-            ".wav, in the current folder.",
+            help="Audio file: .wav, .flac, .mp3, .ogg, .opus or .m4a; by default, the name of the script "
+            "with .wav, in the current folder.",
         ),
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option("--out-dir", metavar="DIR", help="Folder for the audio of several scripts.")
+        Path | None, typer.Option("--out-dir", metavar="DIR", help="Output folder for several scripts.")
     ] = None,
     model: Model = "nano",
     voices: Annotated[
@@ -121,48 +121,54 @@ def speak(
             "--voice",
             "-v",
             metavar="SPEAKER=VOICE",
-            help="Voice of a speaker: a built-in name, a name in your library, or a recording; repeatable.",
+            help="Voice of a speaker: a built-in or library voice, or an audio file (repeatable).",
         ),
     ] = None,
     cfg_scale: Annotated[
-        float | None, typer.Option(help="Guidance scale, from 1 (off, faster) to 10; published default 1.3.")
+        float | None,
+        typer.Option(
+            help="Classifier-free guidance scale, 1 (off, faster) to 10; depends on the model, usually 1.3."
+        ),
     ] = None,
     num_steps: Annotated[
         int | None,
-        typer.Option(help=f"Solver steps per frame, 1 to {MAX_STEPS}; published default 10, 5 is usable."),
+        typer.Option(help=f"Solver steps per frame, 1 to {MAX_STEPS}; usually 10, 5 is faster."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Random seed; drawn if not given.")] = None,
-    solver: Annotated[str | None, typer.Option(help="dpmsolver++ or sde-dpmsolver++.")] = None,
+    solver: Annotated[
+        str | None, typer.Option(help="Diffusion solver: dpmsolver++ or sde-dpmsolver++.")
+    ] = None,
     temperature: Annotated[
-        float | None, typer.Option(help="Scale of the initial noise; published default 1.")
+        float | None, typer.Option(help="Scale of the initial noise; 1 by default.")
     ] = None,
     max_seconds: Annotated[
-        float | None, typer.Option(help="Maximum length of the audio; by default 3 × the estimate + 10 s.")
+        float | None, typer.Option(help="Maximum length of the audio; by default, 3 × the estimate + 10 s.")
     ] = None,
     passage_seconds: Annotated[
-        float | None, typer.Option(help="Maximum length generated in one pass; by default that of the model.")
+        float | None,
+        typer.Option(help="Maximum length of speech generated in one pass; depends on the model."),
     ] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
     quantize: Annotated[
-        str | None, typer.Option(help="int8 or int4: keep most weights in 8 or 4 bits, to save memory.")
+        str | None, typer.Option(help="Quantize weights to int8 or int4 to save memory.")
     ] = None,
     revision: Revision = None,
     mirrors: Mirrors = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Number of scripts generated per batch.")] = 4,
     processes: Annotated[
         int | None,
-        typer.Option(min=1, help="Number of processes for several scripts; by default one per visible GPU."),
+        typer.Option(min=1, help="Number of processes for several scripts; by default, one per visible GPU."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite existing files.")] = False,
     as_json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="Also show how lines of the script were interpreted.")
+        bool, typer.Option("--verbose", help="Also print how each line of the script was parsed.")
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Generate speech from one or several scripts.
+    """Generate speech for one or more scripts.
 
     Audio is written while it is generated. Ctrl-C stops and keeps the audio generated so far.
     """
@@ -205,13 +211,13 @@ def speak(
     )
 )
 def info(
-    model: Annotated[str, typer.Argument(help="nano, a folder, or a Hugging Face hub id.")],
+    model: Annotated[str, typer.Argument(help="nano, a folder, or a Hugging Face model id.")],
     revision: Revision = None,
     mirrors: Mirrors = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Describe a checkpoint: its parts, the memory it needs, and the devices it fits.
+    """Show the type of a checkpoint, its memory requirements, and whether it fits on this machine.
 
     Weights are neither loaded nor downloaded.
     """
@@ -229,9 +235,9 @@ def info(
 def doctor(as_json: Json = False, debug: Debug = False) -> None:
     """Check the installation and suggest fixes.
 
-    Exit code 1 if something is missing that generating speech needs.
+    Exit code 1 if a required part is missing.
     """
-    with terminal.phase("checking"):
+    with terminal.phase("checking the installation"):
         from vibevoice_nb.system.doctor import examine
 
         findings = list(examine())
@@ -246,19 +252,22 @@ def doctor(as_json: Json = False, debug: Debug = False) -> None:
 @app.command(epilog=_examples("vibevoice-nb verify recording", "vibevoice-nb verify recording --device cuda"))
 def verify(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Recorded run: config, weights, inputs, expected arrays.")
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Folder of a recorded run: config, weights, inputs, expected arrays."
+        ),
     ],
     device: Device = "cpu",
     dtype: Dtype = "float32",
     frames: Annotated[
         str,
-        typer.Option(help="loop (plain), fixed (static buffers, CUDA graphs) or fused (with fused kernels)."),
+        typer.Option(help="loop, fixed (static buffers, as in CUDA graphs), or fused (also fused kernels)."),
     ] = "loop",
     debug: Debug = False,
 ) -> None:
-    """Replay a recorded run through this engine and compare every array.
+    """Replay a recorded run and compare every array with the recording.
 
-    The last line is JSON. Exit code 1 if an array is beyond tolerance, or if nothing could be compared.
+    The last line is JSON. Exit code 1 if an array exceeds its tolerance, or nothing could be compared.
     """
     with terminal.phase(f"replaying {folder}"):
         from vibevoice_nb import verify as replay
@@ -273,8 +282,8 @@ def verify(
                 raise
             raise CheckpointError(
                 f"{folder} cannot be replayed ({error})",
-                "inputs of the shapes and types that config.json asks for",
-                "record the run again; --debug shows where it stopped",
+                "inputs with the shapes and types given in config.json",
+                "record the run again; --debug shows where it failed",
             ) from error
     tables.show_comparisons(comparisons)
     summary = replay.summary(comparisons)
@@ -288,7 +297,7 @@ def verify(
     add_help_option=False,
 )
 def bench(ctx: typer.Context) -> None:
-    """Compare speed with transformers' native VibeVoice; see its --help."""
+    """Measure speed, compared with VibeVoice in transformers; see bench --help for the options."""
     from vibevoice_nb.bench import speed as benchmark
 
     benchmark.main(ctx.args)
@@ -305,7 +314,7 @@ app.command(
 
 @voices_app.command("list")
 def list_voices(as_json: Json = False, debug: Debug = False) -> None:
-    """List the built-in voices and those of your library."""
+    """List built-in voices and voices of your library."""
     from vibevoice_nb.voices.builtin import builtin_descriptions
     from vibevoice_nb.voices.library import VoiceLibrary
 
@@ -323,10 +332,14 @@ def list_voices(as_json: Json = False, debug: Debug = False) -> None:
 
 @voices_app.command("add", epilog=_examples("vibevoice-nb voices add anna.wav --name Anna --consent"))
 def add_voice(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Recording; 5 to 30 s of speech are best.")],
-    name: Annotated[str | None, typer.Option(help="Name of the voice; by default that of the file.")] = None,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Audio file; 5 to 30 s of clean speech work best.")
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="Name of the voice; by default, the name of the file.")
+    ] = None,
     consent: Annotated[
-        bool, typer.Option("--consent", help="Record that the speaker agrees to this use.")
+        bool, typer.Option("--consent", help="Record that the speaker consents to this use.")
     ] = False,
     debug: Debug = False,
 ) -> None:
@@ -344,26 +357,24 @@ def add_voice(
 
 @voices_app.command("remove")
 def remove_voice(
-    name: Annotated[str, typer.Argument(help="Name in your library.")], debug: Debug = False
+    name: Annotated[str, typer.Argument(help="Name of the voice.")], debug: Debug = False
 ) -> None:
     """Delete a voice from your library."""
     from vibevoice_nb.voices.library import VoiceLibrary
 
     VoiceLibrary().remove(name)
-    say(f"Removed {name}.")
+    say(f"removed {name}")
 
 
 @voices_app.command("check")
 def check_voices(
-    voices: Annotated[
-        list[str], typer.Argument(metavar="VOICE", help="Recordings, or names of voices in your library.")
-    ],
+    voices: Annotated[list[str], typer.Argument(metavar="VOICE", help="Audio files, or names of voices.")],
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Check recordings: length, clipping, silence, noise, sample rate.
+    """Check the quality of recordings: length, clipping, silence, noise, sample rate.
 
-    Exit code 1 if one of them cannot be used.
+    Exit code 1 if a recording cannot be used.
     """
     results: list[dict[str, object]] = []
     unusable = False
@@ -386,7 +397,7 @@ def check_voices(
 
 
 def _check(name: str) -> tuple[float, Sequence[VoiceCheck]]:
-    """Return the length of a recording, or of a voice by name, and the results of its checks."""
+    """Return the length and the checks of a recording, or of a voice by name."""
     from vibevoice_nb.audio.io import read_audio
     from vibevoice_nb.voices.checks import check_voice
     from vibevoice_nb.voices.resolve import resolve_voice

@@ -1,6 +1,6 @@
-"""Requests of the command line: scripts are read, voices found and output files checked.
+"""Requests of the command line: parse scripts, resolve voices, check output files.
 
-This happens before a model is loaded, so that a mistake costs a second, not a minute. torch is not imported.
+All of it happens before a model is loaded, so mistakes are reported within a second. No torch here.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _MAX_STDIN_BYTES = 4_000_000
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """Script to generate, with its voices and its output file.
+    """A script to generate.
 
     Attributes
     ----------
     source : str
-        The script's file as given.
+        The script's file, as given by the user.
     cast : dict
-        Voice of every speaker, by label.
-    chosen : frozenset of str
-        Labels whose voice was given; the others have a built-in voice by default.
+        Voice of each speaker, by label.
+    asked : frozenset of str
+        Labels with a voice chosen by the user; the others have a default built-in voice.
     target : Path
-        Output file.
+        The output file.
     """
 
     source: str
@@ -50,7 +50,7 @@ class SpeechRequest:
     target: Path
 
     def describe_cast(self) -> str:
-        """Describe the voice of each speaker, and its source."""
+        """Return the voice of each speaker as text, with its source."""
         parts = []
         for label, voice in self.cast.items():
             chosen = "" if label in self.chosen else " by default"
@@ -60,27 +60,27 @@ class SpeechRequest:
 
 @dataclass(frozen=True)
 class Rejection:
-    """Script that cannot be generated, and the error."""
+    """A script that cannot be generated, with the error."""
 
     source: str
     error: VibeVoiceError
 
 
 class Planner:
-    """Factory of requests; voices shared by several scripts are read once.
+    """Creates requests from scripts; voices shared by several scripts are loaded once.
 
     Parameters
     ----------
     voices : sequence of str
         Values of `--voice`, each `SPEAKER=VOICE`.
     force : bool
-        Overwrite existing files.
+        Whether existing files may be replaced.
     show : callable
         Called with the name of a script's file and a diagnostic.
     warn : callable
-        Called with warnings about scripts and voices.
+        Told what is odd about a script or a voice without keeping it from being used.
     model : str
-        Model whose limits scripts and voices are checked against.
+        Whose limits the script and the voices are checked against.
 
     Raises
     ------
@@ -100,9 +100,9 @@ class Planner:
         self.wanted = parse_voice_options(voices)
         self.force, self.warn, self.show = force, warn, show
         self.diagnostics: dict[str, list[Diagnostic]] = {}
-        """Diagnostics of each script, by the name of its file."""
+        """Of each script, by the name of its file."""
         self.matched: set[str] = set()
-        """Labels in `wanted` that occur in a script."""
+        """Of the labels in `wanted`, those that occurred in any script."""
         self._voices: dict[str, Voice] = {}
 
     def request(self, source: str, target: Path) -> SpeechRequest:
@@ -113,7 +113,7 @@ class Planner:
         ScriptError, VoiceError, AudioError, OptionError
         """
         script = read_script(source, list(self.wanted))
-        self._report(source, script.diagnostics, script.errors[:1])  # the error is raised
+        self._report(source, script.diagnostics, script.errors[:1])  # that one is raised
         script.raise_for_errors()
         settings = known_settings(self.model)
         speakable(script, settings.frontend, self.model)
@@ -138,19 +138,19 @@ class Planner:
                 self.show(source, diagnostic)
 
     def check_unused_voices(self, labels: Iterable[str]) -> None:
-        """Raise if a voice is given for someone who is not among the speakers, `labels`."""
+        """Raise for voices of people who are none of the speakers, `labels`."""
         labels = list(dict.fromkeys(labels))
         silent = [label for label in self.wanted if name_key(label) not in self.matched]
         if silent:
             close = difflib.get_close_matches(silent[0], labels, n=1)
             raise ScriptError(
-                f"--voice for {', '.join(silent)}, who has no lines",
-                f"a speaker of the script: {', '.join(labels)}",
+                f"--voice for {', '.join(silent)}, who says nothing",
+                f"somebody who speaks: {', '.join(labels)}",
                 f"did you mean {close[0]}?" if close else "correct the speaker's name",
             )
 
     def voice(self, spec: str) -> Voice:
-        """Find a voice; cached."""
+        """Find a voice, once."""
         if spec not in self._voices:
             voice = self._voices[spec] = resolve_voice(spec)
             for check in voice.checks if voice.source != "built-in" else ():
@@ -164,12 +164,12 @@ class Planner:
 
 
 def parse_voice_options(values: Iterable[str]) -> dict[str, str]:
-    """Parse values of the form `SPEAKER=VOICE`.
+    """Read `SPEAKER=VOICE` as often as it was given.
 
     Returns
     -------
     dict
-        Name or file of the voice, by label of the speaker.
+        From speaker's label to what names the voice.
 
     Raises
     ------
@@ -185,12 +185,12 @@ def parse_voice_options(values: Iterable[str]) -> dict[str, str]:
         speaker, _, spec = (part.strip() for part in value.partition("="))
         if not (speaker and spec):
             raise OptionError(
-                f"--voice {value!r}", "SPEAKER=VOICE", "write, for example, 1=Ada or Anna=anna.wav"
+                f"--voice {value!r}", "SPEAKER=VOICE, such as 1=Ada or Anna=anna.wav", "write it so"
             )
         number = int(speaker) if speaker.isdecimal() else speaker_number(speaker)
         label = label_of(speaker if number is None else number)
         if name_key(label) in map(name_key, wanted):
-            raise OptionError(f"two voices for {label}", "one --voice per speaker", "remove one")
+            raise OptionError(f"two voices for {label}", "one --voice per speaker", "leave one out")
         wanted[label] = spec
     return wanted
 
@@ -198,8 +198,8 @@ def parse_voice_options(values: Iterable[str]) -> dict[str, str]:
 def read_script(source: str, wanted: Sequence[str]) -> Script:
     """Read a script whose speakers may be names.
 
-    Names are distinguished from ordinary words by the cast: the speakers that the script shows, and those
-    with a given voice.
+    Names are told from ordinary words by the cast: everyone the script itself shows to be a speaker, and
+    those the person chose voices for.
 
     Raises
     ------
@@ -213,7 +213,7 @@ def read_script(source: str, wanted: Sequence[str]) -> Script:
     script = read([], named)
     if not script.errors and {*map(name_key, named)} <= {name_key(turn.label) for turn in script.turns}:
         return script
-    if first.errors:  # usually because not every line begins with a name; the names are given
+    if first.errors:  # as a rule because not every line begins with a name: the person knows the names
         return read(named)
     spelt = {name_key(name): name for name in named}
     shown = [spelt.get(name_key(one), one) for one in first.speakers if isinstance(one, str)]
@@ -222,16 +222,16 @@ def read_script(source: str, wanted: Sequence[str]) -> Script:
     spoken = {name_key(turn.label) for turn in second.turns}
     if all(name_key(name) in spoken for name in more):
         return second
-    # A name in the script that resembles a given name without lines is a misspelling; report its line.
+    # A name of the script that resembles one nobody speaks under is a misspelling, and has a line to show.
     keys = {name_key(name): name for name in shown if name_key(name) not in spelt}
     silent = [name_key(name) for name in more if name_key(name) not in spoken]
     misspelt = {keys[key] for name in silent for key in difflib.get_close_matches(name, keys)}
-    # Others would turn the script's own names into errors; unused voices are checked later.
+    # Any other would turn the script's own names into errors; who speaks is checked later.
     return read([*(name for name in shown if name not in misspelt), *more]) if misspelt else first
 
 
 def choose_targets(sources: Sequence[str], output: Path | None, folder: Path | None) -> list[Path]:
-    """Return the output file of each script, all different.
+    """Name the file of each script; no two get the same one.
 
     Raises
     ------
@@ -243,12 +243,16 @@ def choose_targets(sources: Sequence[str], output: Path | None, folder: Path | N
     ['out/a.wav', 'out/b.wav']
     """
     if output is not None and folder is not None:
-        raise OptionError("both --out and --out-dir", "one of them", "remove one")
+        raise OptionError("both --out and --out-dir", "one of them", "leave one out")
     if len(sources) > 1:
         if output is not None:
-            raise OptionError(f"--out with {len(sources)} scripts", "a folder", "use --out-dir FOLDER")
+            raise OptionError(
+                f"--out for {len(sources)} scripts", "a folder for them", "use --out-dir FOLDER"
+            )
         if STDIN in sources:
-            raise OptionError(f"{STDIN} among {len(sources)} scripts", "either stdin or files", "remove it")
+            raise OptionError(
+                f"{STDIN} among {len(sources)} scripts", "stdin alone, or files", "leave it out"
+            )
     elif output is not None:
         return [output]
     stems = ["out" if source == STDIN else Path(source).stem for source in sources]
@@ -258,17 +262,17 @@ def choose_targets(sources: Sequence[str], output: Path | None, folder: Path | N
         other = claimed.setdefault(str(target).casefold(), source)
         if other != source:
             raise OptionError(
-                f"{other} and {source} would both be written to {target}",
-                "scripts with different file names",
-                "rename one, or generate them one after the other with --out",
+                f"{other} and {source} would both become {target}",
+                "scripts whose file names differ",
+                "rename one, or speak them one after the other with --out",
             )
     if len(claimed) < len(sources):
-        raise OptionError("the same script twice", "each script once", "remove one")
+        raise OptionError("the same script twice", "each script once", "leave one out")
     return targets
 
 
 def prepare_folder(folder: Path) -> None:
-    """Create the output folder if it is missing.
+    """Make the folder for the output where it is missing.
 
     Raises
     ------
@@ -285,12 +289,12 @@ def prepare_folder(folder: Path) -> None:
 def plan(
     sources: Sequence[str], targets: Sequence[Path], planner: Planner
 ) -> tuple[list[SpeechRequest], list[Rejection]]:
-    """Prepare requests for several scripts; a rejected script does not stop the others.
+    """Plan several scripts; one that can't be spoken doesn't stop the others.
 
     Raises
     ------
     ScriptError
-        If a voice is given for someone who is in none of the scripts.
+        For the voice of somebody who speaks in none of them.
     """
     requests, rejections = [], []
     for source, target in zip(sources, targets, strict=True):

@@ -1,4 +1,4 @@
-"""Command `vibevoice-nb speak`: prepare requests, generate, and report the results."""
+"""`vibevoice-nb speak`: plan requests, generate, and report the results."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def run(
         _speak(requests, settings, processes), key=lambda outcome: sources.index(outcome.source)
     )
     if rank() > 0:
-        return 0  # the first process prints for all
+        return 0  # only the first process reports
     for outcome in outcomes:
         report(outcome)
     unspoken = len(requests) - len(outcomes)
     if unspoken:
-        warn(f"Interrupted; {unspoken} scripts were not started")
+        warn(f"interrupted; {unspoken} {'script was' if unspoken == 1 else 'scripts were'} not started")
     elif rejections:
-        warn(f"{len(rejections)} of {len(sources)} scripts were not generated; see above")
+        warn(f"{len(rejections)} of {len(sources)} scripts were skipped; see the errors above")
     if as_json:
         print_json(to_json(settings, outcomes, rejections, planner.diagnostics, alone=len(sources) == 1))
     return exit_code(outcomes, rejections, unspoken, alone=len(sources) == 1)
@@ -82,9 +82,9 @@ def _speak(requests: Sequence[SpeechRequest], settings: Settings, processes: int
 
 
 def announce(settings: Settings, requests: Sequence[SpeechRequest]) -> None:
-    """Print the model and the voice of each speaker."""
+    """Print the model, and the voice of each speaker."""
     nano = settings.model == "nano"
-    say(f"model: {settings.model}{', the small model in this package' if nano else ''}")
+    say(f"model: {settings.model}{', the small model inside this package' if nano else ''}")
     for request in requests:
         name = f"{request.source}: " if len(requests) > 1 else ""
         say(f"cast: {name}{request.describe_cast()}")
@@ -95,7 +95,7 @@ def report(outcome: Outcome) -> None:
     if outcome.error is not None:
         fail(outcome.error if outcome.source in str(outcome.error) else f"{outcome.source}: {outcome.error}")
         if outcome.file is not None and str(outcome.file) not in str(outcome.error):
-            warn(f"The audio generated so far is in {shown(outcome.file)}")
+            warn(f"the audio generated so far is in {shown(outcome.file)}")
         return
     summary = outcome.summary
     made = f"{summary['seconds']:.1f} s of audio in {summary['elapsed']:.1f} s (rtf {summary['rtf']:.2f})"
@@ -110,14 +110,14 @@ def report(outcome: Outcome) -> None:
     if summary["odd_length"]:
         warn(
             f"{outcome.source}: {summary['seconds']:.1f} s is far too {summary['odd_length']} for its text; "
-            "listen to it, and try another --seed"
+            "check the audio, and try another --seed"
         )
     if outcome.clipped:
-        warn(f"{outcome.source}: {outcome.clipped} samples were beyond full scale and were clipped")
+        warn(f"{outcome.source}: {outcome.clipped} samples exceeded full scale and were clipped")
 
 
 def shown(path: Path) -> str:
-    """Return the shortest form of a path from the current folder."""
+    """Return the shortest form of a path: relative if it is below the current folder."""
     try:
         return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
     except OSError:  # the current folder was deleted
@@ -132,7 +132,7 @@ def to_json(
     *,
     alone: bool,
 ) -> dict[str, object]:
-    """Flatten the results: the summary of one script, or the list of all."""
+    """Return the JSON output: the summary of one script, or a list of all."""
 
     def of(source: str) -> dict[str, object]:
         return {"diagnostics": [asdict(item) for item in diagnostics.get(source, ())]}
@@ -147,7 +147,7 @@ def to_json(
 def exit_code(
     outcomes: Sequence[Outcome], rejections: Sequence[Rejection], unspoken: int, *, alone: bool
 ) -> int:
-    """Return the exit code, as documented in the help of `speak`."""
+    """Return the exit code, as listed in the help of `speak`."""
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     if unspoken or any(outcome.summary.get("ended") == "cancelled" for outcome in outcomes):
         return INTERRUPTED

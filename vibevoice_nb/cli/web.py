@@ -1,4 +1,4 @@
-"""Command `vibevoice-nb web`: the web demo, or the Studio through Voila, on a local port."""
+"""`vibevoice-nb web`: the web demo, or the Studio through Voila, on a port of this machine."""
 
 from __future__ import annotations
 
@@ -9,56 +9,50 @@ import typer
 from vibevoice_nb.cli import terminal
 from vibevoice_nb.cli.terminal import say
 
-_PORTS = typer.Option(min=0, max=65535, help="Port; 0 selects a free one.")
+_PORTS = typer.Option(min=0, max=65535, help="Port; 0 uses any free port.")
 
 
 def web(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, _PORTS] = 7860,
     public: Annotated[
-        bool, typer.Option("--public", help="Allow a --host that other machines can reach.")
+        bool, typer.Option("--public", help="Allow a --host that is reachable from other machines.")
     ] = False,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(help="Host name of the page, besides localhost; repeatable."),
+        typer.Option(help="Additional host name under which the page is opened (repeatable)."),
     ] = None,
     model: Annotated[
-        str, typer.Option("--model", "-m", help="nano (the default), a folder, or a Hugging Face hub id.")
+        str, typer.Option("--model", "-m", help="nano (the default), a folder, or a Hugging Face model id.")
     ] = "nano",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
     quantize: Annotated[
-        str | None, typer.Option(help="int8 or int4: keep most weights in 8 or 4 bits, to save memory.")
+        str | None, typer.Option(help="Quantize weights to int8 or int4 to save memory.")
     ] = None,
     max_minutes: Annotated[float, typer.Option(help="Maximum length of a conversation.")] = 3.0,
-    queue: Annotated[
-        int, typer.Option(help="Maximum number of queued requests; further ones are rejected.")
-    ] = 20,
+    queue: Annotated[int, typer.Option(help="Maximum number of queued visitors.")] = 20,
     max_steps: Annotated[int, typer.Option(help="Maximum number of solver steps per frame.")] = 20,
-    upload_megabytes: Annotated[int, typer.Option(help="Maximum size of a recording.")] = 16,
-    voice_seconds: Annotated[float, typer.Option(help="Maximum length of a recording.")] = 60.0,
-    keep_minutes: Annotated[float, typer.Option(help="Minutes that visitors' files are kept.")] = 30.0,
-    per_visitor: Annotated[int, typer.Option(help="Maximum number of queued requests per visitor.")] = 2,
-    per_address: Annotated[
-        int, typer.Option(help="Maximum number of queued requests per network address.")
-    ] = 10,
+    upload_megabytes: Annotated[int, typer.Option(help="Maximum size of a voice recording.")] = 16,
+    voice_seconds: Annotated[float, typer.Option(help="Maximum length of a voice recording.")] = 60.0,
+    keep_minutes: Annotated[float, typer.Option(help="Time until visitors' files are deleted.")] = 30.0,
+    per_visitor: Annotated[int, typer.Option(help="Maximum number of queued conversations per visitor.")] = 2,
+    per_address: Annotated[int, typer.Option(help="Maximum queued conversations per network address.")] = 10,
     address_megabytes: Annotated[
-        int, typer.Option(help="Maximum size of the recordings kept per network address.")
+        int, typer.Option(help="Maximum size of stored recordings per network address.")
     ] = 64,
-    total_megabytes: Annotated[
-        int, typer.Option(help="Maximum size of the recordings kept for all visitors.")
-    ] = 512,
+    total_megabytes: Annotated[int, typer.Option(help="Maximum size of all stored recordings.")] = 512,
     voila: Annotated[
         bool,
         typer.Option(
-            "--voila", help="Serve the Studio itself, one for each visitor; the limits above do not apply."
+            "--voila", help="Serve the Studio with Voila, one per visitor; the limits above do not apply."
         ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", hidden=True, help="Show tracebacks.")] = False,
 ) -> None:
-    """Serve a page where visitors write a script and hear it while it is generated.
+    """Serve a web page that generates speech from visitors' scripts.
 
-    One conversation is generated at a time; other requests are queued. The page is reachable only from this
+    One conversation is generated at a time; further requests are queued. The page is reachable only from this
     machine, unless --host and --public are given.
     """
     terminal.output.debug = terminal.output.debug or debug
@@ -86,6 +80,6 @@ def web(
         address_megabytes=address_megabytes,
         total_megabytes=total_megabytes,
     )
-    with terminal.phase(f"loading {model}"):
+    with terminal.phase(f"opening {model} to visitors"):
         from vibevoice_nb.web.server import serve
     serve(model, limits, host, port, how, say, hosts)
