@@ -175,3 +175,20 @@ def test_regenerate_sweep_save_and_export(tmp_path: Path, engine: Engine) -> Non
         assert names == ["001-Anna.wav", "002-Ben.wav", "manifest.json"]
     with pytest.raises(ProjectError, match="closed"):
         project.regenerate(engine, second.id)
+
+
+def test_progress_is_a_bar_or_a_callable(
+    tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Project.create(tmp_path / "talk", "Anna: Hello there.") as project:
+        project.set_voice("Anna", "Ada")
+        seen: list[float] = []
+        take = project.generate(engine, progress=lambda at: seen.append(at.seconds), **FAST).result()
+        assert seen == sorted(seen) and np.isclose(seen[-1], take.seconds)
+        cells: list[int] = []
+        project.sweep(
+            engine, {"max_seconds": 0.5}, progress=lambda at: cells.append(at.cells_done), num_steps=[1, 2]
+        ).result()
+        assert cells == [1, 2]
+        project.generate(engine, progress=True, **FAST).result()
+        assert "Generating" in capsys.readouterr().err

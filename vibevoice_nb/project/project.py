@@ -21,8 +21,8 @@ from vibevoice_nb.script import Diagnostic, Script
 from .cast import Cast, CastMember
 from .episode import Episode
 from .history import History
-from .jobs.generation import Generation, Listener, Mode, prepare
-from .jobs.sweep import Sweep, SweepAxes, sweep_project
+from .jobs.generation import Generation, GenerationProgress, Listener, Mode, prepare
+from .jobs.sweep import Sweep, SweepAxes, SweepProgress, sweep_project
 from .moved import moved_attribute
 from .script_text import ProjectScript, checked_text
 from .settings import ProjectSettings
@@ -315,11 +315,14 @@ class Project:
         *,
         mode: Mode | None = None,
         listener: Listener | None = None,
+        progress: bool | Callable[[GenerationProgress], None] | None = None,
         **options: Unpack[GenerationSettings],
     ) -> Generation:
         """Prepare a generation, which `start()` begins; see `jobs.generation.prepare` for the parameters."""
         self.store.check_writable()
-        return prepare(self._episode, engine, turns, mode=mode, listener=listener, **options)
+        return prepare(
+            self._episode, engine, turns, mode=mode, listener=listener, progress=progress, **options
+        )
 
     def generate(
         self,
@@ -328,10 +331,13 @@ class Project:
         *,
         mode: Mode | None = None,
         listener: Listener | None = None,
+        progress: bool | Callable[[GenerationProgress], None] | None = None,
         **options: Unpack[GenerationSettings],
     ) -> Generation:
         """Generate what is missing, or the turns given, in the background; see `jobs.generation.prepare`."""
-        return self.generation(engine, turns, mode=mode, listener=listener, **options).start()
+        return self.generation(
+            engine, turns, mode=mode, listener=listener, progress=progress, **options
+        ).start()
 
     def regenerate(
         self,
@@ -339,6 +345,7 @@ class Project:
         turn_id: str,
         *,
         listener: Listener | None = None,
+        progress: bool | Callable[[GenerationProgress], None] | None = None,
         **options: Unpack[GenerationSettings],
     ) -> Generation:
         """Generate another take of one turn in its context; the other turns stay as they are.
@@ -347,16 +354,20 @@ class Project:
         """
         seed = self.settings.current.seed if options.get("seed") is None else options["seed"]
         options["seed"] = self.takes.fresh_seed(turn_id, seed)
-        return self.generation(engine, [turn_id], mode="turns", listener=listener, **options).start()
+        return self.generation(
+            engine, [turn_id], mode="turns", listener=listener, progress=progress, **options
+        ).start()
 
     def sweep(
         self,
         engine: Engine | Callable[[], Engine],
         options: GenerationSettings | None = None,
+        *,
+        progress: bool | Callable[[SweepProgress], None] | None = None,
         **axes: Unpack[SweepAxes],
     ) -> Sweep:
         """Generate the script for every combination of the axes' values, in the background; see `Sweep`."""
-        return sweep_project(self._episode, engine, axes, options or {}).start()
+        return sweep_project(self._episode, engine, axes, options or {}, progress).start()
 
     def save(self, path: str | os.PathLike[str], **options: Unpack[SaveOptions]) -> Path:
         """Save the episode as one audio file; see `Take.save`."""

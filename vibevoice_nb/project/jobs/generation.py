@@ -148,8 +148,9 @@ class Generation(Job["Take"]):
         options: Callable[[Engine], GenerationOptions],
         mode: Mode = "turns",
         listener: Listener | None = None,
+        progress: bool | Callable[[GenerationProgress], None] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(progress)
         self.episode, self.turns, self.mode = episode, tuple(turns), mode
         self.progress = GenerationProgress(turns_total=len(self.turns))
         self.options: GenerationOptions | None = None
@@ -182,6 +183,11 @@ class Generation(Job["Take"]):
         self.progress = replace(self.progress, turns_total=len(self.turns))
         self._enter("speaking")
         (self._speak_whole if self.mode == "whole" else self._speak_turns)(engine, self.options)
+
+    unit = " s"
+
+    def measure(self, progress: GenerationProgress) -> tuple[float, float]:
+        return progress.seconds, progress.estimated
 
     def outcome(self) -> Take:
         return self.episode.assemble()
@@ -243,6 +249,7 @@ class Generation(Job["Take"]):
             pace=self._pace.at(elapsed, before.seconds + seconds),
             ttfa=before.ttfa or now - self._asked,
         )
+        self.reported(self.progress)
         self._notify(Event("audio", before.turn, start, audio))
 
     def _end(self, turn: str, take: Take | None) -> None:
@@ -293,6 +300,7 @@ def prepare(
     *,
     mode: Mode | None = None,
     listener: Listener | None = None,
+    progress: bool | Callable[[GenerationProgress], None] | None = None,
     **options: Unpack[GenerationSettings],
 ) -> Generation:
     """Prepare a generation, and check everything that can be checked before a model is loaded.
@@ -308,6 +316,8 @@ def prepare(
         By default the setting. A whole script is always generated from its beginning to its end.
     listener : callable, optional
         Called with every `Event`, in the background.
+    progress : bool or callable, optional
+        True shows a tqdm bar; a callable is called with the `GenerationProgress` after every frame.
     **options
         Those of `GenerationOptions`; by default the settings of the project, then those of the model.
 
@@ -335,6 +345,7 @@ def prepare(
         lambda loaded: loaded.defaults.updated(given),
         mode,
         listener,
+        progress,
     )
 
 

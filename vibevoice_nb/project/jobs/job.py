@@ -6,11 +6,12 @@ import asyncio
 import logging
 import threading
 import uuid
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, Literal, TypeVar
 
 from vibevoice_nb.errors import VibeVoiceError
+from vibevoice_nb.progress import progress_bar
 
 from . import interrupts
 
@@ -39,7 +40,13 @@ class Job(Generic[Result]):
         Reason of a failure.
     """
 
-    def __init__(self) -> None:
+    label = "Generating"
+    unit = ""
+    """Text and unit of the progress bar."""
+
+    def __init__(self, progress: bool | Callable[[Any], None] | None = None) -> None:
+        self._bar = progress
+        self._report: Callable[[Any], None] | None = None
         self.id = uuid.uuid4().hex[:12]
         self.state: State = "queued"
         self.error: BaseException | None = None
@@ -54,6 +61,18 @@ class Job(Generic[Result]):
     def outcome(self) -> Result:
         """Return the value of `result()`, also after cancellation."""
         raise NotImplementedError
+
+    def measure(self, progress: Any) -> tuple[float, float]:
+        """Return how much is done and the total, for the progress bar."""
+        raise NotImplementedError
+
+    def reported(self, progress: Any) -> None:
+        """Pass the progress to the bar or the callable; its errors must not abort the job."""
+        if self._report is not None:
+            try:
+                self._report(progress)
+            except Exception:
+                _log.exception("a progress callback failed")
 
     def entered(self) -> None:
         """Handle a change of `state`."""
@@ -108,7 +127,8 @@ class Job(Generic[Result]):
             self._wait_for_others()
             try:
                 self._enter("loading")
-                self.work()
+                with progress_bar(self._bar, self.label, self.measure, unit=self.unit) as self._report:
+                    self.work()
             finally:
                 _generating.release()
             outcome = self.outcome()

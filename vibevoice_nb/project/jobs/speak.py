@@ -1,6 +1,6 @@
-"""From a project's turns to takes: the model runs, the audio goes to disk as it is made.
+"""Generation of takes: the model runs, and the audio is saved while it is generated.
 
-Each take is kept with all that is needed to make it again and to go on from it.
+Each take is kept with everything needed to reproduce it and to continue from it.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from ..take import Take
     from ..turns import ContextTurn, ProjectTurn
 
-Hear = Callable[[NDArray[np.float32]], None]
+OnAudio = Callable[[NDArray[np.float32]], None]
 Cancelled = Callable[[], bool]
 
 GENERATED = "generated speech"
-"""Every manifest says so, and so does every exported file."""
+"""Mark in every manifest and every exported file."""
 _log = logging.getLogger(__name__)
 _LIBRARIES = ("torch", "numpy", "tokenizers", "transformers", "num2words")
-"""Those that affect the audio: arithmetic, and the way from text to tokens."""
+"""Libraries that affect the audio: arithmetic, and conversion of text to tokens."""
 
 
 def speak_turn(
@@ -48,10 +48,10 @@ def speak_turn(
     engine: Engine,
     turn_id: str,
     options: GenerationOptions,
-    hear: Hear,
+    on_audio: OnAudio,
     cancelled: Cancelled,
 ) -> Take | None:
-    """Speak one turn in the context of the takes chosen before it; None if not a frame was made."""
+    """Generate one turn in the context of the takes chosen before it; return None if there is no frame."""
     turn = episode.turns.find(turn_id)
     context = episode.turns.context_for(turn_id, engine.name, engine.frontend, engine.model.weights_digest())
     begun = time.perf_counter()
@@ -74,13 +74,13 @@ def speak_turn(
             "ended": run.ended,
         }
 
-    # The codec always goes on from the sound before, also where the model read none of its words.
+    # the codec always continues the audio before, even if the model did not read its words
     follows = context[-1].take_id if context else None
     try:
         for audio in run:
             first = first or time.perf_counter() - begun
             writer.write(audio)
-            hear(audio)
+            on_audio(audio)
     except BaseException as error:
         with keeping_audio():
             frames = run.frames
@@ -94,11 +94,11 @@ def speak_turn(
 
 
 def speak_whole(
-    episode: Episode, engine: Engine, options: GenerationOptions, hear: Hear, cancelled: Cancelled
+    episode: Episode, engine: Engine, options: GenerationOptions, on_audio: OnAudio, cancelled: Cancelled
 ) -> dict[str, Take]:
-    """Speak the whole script in the model's own passes, then cut it into a take for each turn.
+    """Generate the whole script in the model's passes, then cut the audio into a take for each turn.
 
-    Stopped early, the turns that were reached become takes, the last of them a part.
+    If stopped early, the turns reached become takes, the last of them a partial take.
     """
     turns = episode.turns.snapshot()
     begun = time.perf_counter()
@@ -107,7 +107,7 @@ def speak_whole(
     first: float | None = None
 
     def cut(draft: Draft, error: BaseException | None = None) -> dict[str, Take]:
-        # The audio is on the disk alone; a write that failed leaves the last frame without it.
+        # The audio is only on disk; after a failed write the last frame has none.
         frames = run.frames[: draft.samples // engine.model.config.hop_length]
         if not len(frames):
             return {}
@@ -124,7 +124,7 @@ def speak_whole(
             for audio in run:
                 first = first or time.perf_counter() - begun
                 draft.write(audio)
-                hear(audio)
+                on_audio(audio)
         except BaseException as error:
             failure = error
             try:
@@ -152,7 +152,7 @@ def _cut(
     context: list[dict[str, Any]] = []
     follows: str | None = None
     hop = engine.model.config.hop_length
-    # A run that was stopped has not come to every turn.
+    # a run that was stopped has not reached every turn
     reached = [
         (turn, span)
         for turn, span in zip(turns, run.spans(), strict=True)
@@ -184,20 +184,20 @@ def _cut(
 
 @contextlib.contextmanager
 def keeping_audio() -> Iterator[None]:
-    """Keep audio after an error: what goes wrong here is logged, and hides nothing."""
+    """Log errors while audio is kept after another error, which must not be hidden."""
     try:
         yield
     except Exception:
-        _log.exception("audio that was generated before an error could not be made a take")
+        _log.exception("audio generated before an error could not be saved as a take")
 
 
 def _short(error: BaseException) -> str:
-    """Return an error in a line."""
+    """Return an error on one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
 def voices_of(episode: Episode) -> dict[int, Voice]:
-    """Each speaker's voice by the model's index; those without one are left out."""
+    """Return the voices by the model's speaker index; speakers without a voice are left out."""
     cast = episode.cast
     voices = {}
     for turn in episode.turns:
@@ -208,7 +208,7 @@ def voices_of(episode: Episode) -> dict[int, Voice]:
 
 
 def _about(engine: Engine, options: GenerationOptions, *, mode: str) -> dict[str, Any]:
-    """What made it, and with which settings."""
+    """Describe the model and the settings."""
     return {
         "content": GENERATED,
         "model": engine.name,
@@ -255,7 +255,7 @@ def _said(episode: Episode, turn: ProjectTurn, voices: Mapping[int, Voice]) -> d
 
 
 def _length(engine: Engine, turn: ProjectTurn, frames: int, *, cut_off: bool) -> dict[str, Any]:
-    """The length the text should take, and whether the audio is far from it."""
+    """Return the estimated length of the text, and whether the audio is far from it."""
     length = frames / engine.model.config.frame_rate, engine.frontend.seconds(turn.turn.text)
     odd = engine.limits.odd_passage([] if cut_off else [length], length if cut_off else None)
     return {"expected_seconds": round(length[1], 2), "odd_length": odd}

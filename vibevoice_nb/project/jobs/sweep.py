@@ -134,8 +134,9 @@ class Sweep(Job["Sweep"]):
         voices: Voices | None,
         axes: Mapping[str, Sequence[Any]],
         fixed: Mapping[str, Any] | None = None,
+        progress: bool | Callable[[SweepProgress], None] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(progress)
         self.axes = _checked(axes)
         self.cells = [
             SweepCell(dict(zip(self.axes, values, strict=True)))
@@ -170,6 +171,7 @@ class Sweep(Job["Sweep"]):
 
             self._speak(engine, cell, report)
             self.progress = SweepProgress(number + 1, len(self.cells), elapsed=time.perf_counter() - begun)
+            self.reported(self.progress)
 
     def _speak(self, engine: Engine, cell: SweepCell, report: Callable[[Progress], None]) -> None:
         from vibevoice_nb.audio.meter import measure
@@ -190,6 +192,12 @@ class Sweep(Job["Sweep"]):
             cell.lufs = measure(speech.audio).lufs
         cell.state = "cancelled" if speech.ended == "cancelled" else "finished"
         self.changed(cell)
+
+    def measure(self, progress: SweepProgress) -> tuple[float, float]:
+        return progress.cells_done, progress.cells_total
+
+    def __repr__(self) -> str:
+        return f"<Sweep {self.state}, {self.progress.cells_done} of {len(self.cells)} cells>"
 
     def outcome(self) -> Sweep:
         return self
@@ -223,6 +231,7 @@ def sweep_project(
     engine: Engine | Callable[[], Engine],
     axes: Mapping[str, Any],
     options: Mapping[str, Any],
+    progress: bool | Callable[[SweepProgress], None] | None = None,
 ) -> Sweep:
     """Prepare a sweep of a project's script with its cast; the settings apply where nothing else is given.
 
@@ -244,6 +253,7 @@ def sweep_project(
         {label: voice for label in labels if (voice := cast[label].voice) is not None},
         axes,
         {name: value for name, value in given.items() if name not in axes and value is not None},
+        progress,
     )
 
 
