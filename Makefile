@@ -72,10 +72,15 @@ WHISPER ?= base
 bench-voice: $(VENV)/.evaluate
 	$(VENV)/bin/python -m vibevoice_nb.bench.intelligibility --whisper $(WHISPER)
 
+# Paths whose prose is held to the vocabulary of docs/contributing.md.
+PROSE := README.md CONTRIBUTING.md docs notebooks binder tests/fuzz tests/notebooks tests/conftest.py \
+	vibevoice_nb/bench vibevoice_nb/examples vibevoice_nb/export vibevoice_nb/system vibevoice_nb/verify
+
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/python .ci/vocabulary.py $(PROSE)
 	@if command -v npm >/dev/null && test -d labextension/node_modules; then npm --prefix labextension run -s check; \
 		else echo "The TypeScript sources are not checked: install Node 20 or newer."; fi
 

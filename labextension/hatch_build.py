@@ -54,7 +54,7 @@ class WidgetBuildHook(BuildHookInterface):  # type: ignore[misc]
         return Path(self.root) / "labextension"
 
     def _is_built(self) -> bool:
-        """Whether everything is there and no source is newer; a copy without sources is what it is."""
+        """Return True if all output exists and no source is newer (or if there are no sources)."""
         widgets = self._folder / "src" / "widget"
         static = Path(self.root) / "vibevoice_nb" / "widgets" / "static"
         names = [path.stem for path in widgets.glob("*.ts") if path.stem != "adapter"]
@@ -89,7 +89,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _npm() -> str | None:
-    """Where npm is, if there is a Node that is new enough: the machine's, or the one pip has brought."""
+    """Return the path of npm, if a new enough Node is installed on the machine or by pip."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if not node or not npm:
         return None

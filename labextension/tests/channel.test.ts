@@ -88,7 +88,7 @@ describe('greeting', () => {
 describe('numbers', () => {
   beforeEach(() => welcome());
 
-  test('what was heard already is not heard twice', () => {
+  test('a message received before is not delivered twice', () => {
     wire.notice(1);
     wire.notice(1);
     wire.notice(2);
@@ -146,7 +146,7 @@ describe('calls', () => {
     });
   });
 
-  test('of two pages are told apart', async () => {
+  test('of two pages are kept apart', async () => {
     const other = new Channel(new Wire());
     const mine = channel.call('undo', {});
     void other.call('undo', {}).catch(() => undefined);

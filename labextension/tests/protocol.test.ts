@@ -21,7 +21,7 @@ test('numbers that JSON has no word for are refused', () => {
   expect(faultToPage(message)).toMatch(/start/);
 });
 
-/** The interfaces of protocol.ts, in the words of the table. */
+/** The interfaces of protocol.ts, in the form of the table. */
 function declared(name: string): Record<string, Record<string, string>> {
   const source = ts.createSourceFile('protocol.ts', types, ts.ScriptTarget.ES2022, true);
   const found = source.statements.find((one) => ts.isInterfaceDeclaration(one) && one.name.text === name);

@@ -79,7 +79,7 @@ def test_a_voice_takes_every_frame_it_begins(samples: int, frames: int) -> None:
 
 
 def test_what_cannot_be_laid_out() -> None:
-    with pytest.raises(ScriptError, match="without turns"):
+    with pytest.raises(ScriptError, match="no turns"):
         build_prompt([], {}, _Bytes(), 3200)
     with pytest.raises(ScriptError, match="no voice for Speaker 2, Speaker 4"):
         build_prompt([(0, "a"), (3, "b"), (1, "c")], _voices(1), _Bytes(), 3200)

@@ -328,7 +328,7 @@ def test_passages_are_known_exactly_and_pauses_are_not_spoken(load: Callable[...
 
 
 def test_nothing_to_say_is_an_error(engine: Engine) -> None:
-    with pytest.raises(ScriptError, match="without turns"):
+    with pytest.raises(ScriptError, match="no turns"):
         _whole(engine, [], CAST, FEW)
 
 

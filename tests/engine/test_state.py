@@ -243,7 +243,9 @@ def test_a_state_of_an_earlier_version_is_refused_with_the_reason(model: VibeVoi
     about = json.loads(file.read_text())
     del about["maker"]
     file.write_text(json.dumps(about | {"format": 1}))
-    with pytest.raises(CheckpointError, match=r"earlier version, which didn't record the weights.*again"):
+    with pytest.raises(
+        CheckpointError, match=r"earlier version, which did not record the model's weights.*again"
+    ):
         GenerationState.load(saved, model)
 
 

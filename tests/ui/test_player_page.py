@@ -346,7 +346,7 @@ def test_audio_that_comes_fast_lays_the_page_out_once_a_frame(player: Callable[.
 
 
 def _audio(pcm: bytes, at: int) -> _Message:
-    return _Message("audio", {"stream": "s", "start": at, "made": time.time() * 1000}, [pcm])
+    return _Message("audio", {"stream": "s", "start": at, "generated_at": time.time() * 1000}, [pcm])
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -337,7 +337,7 @@ def test_verify_refuses_a_broken_folder(bench: Bench, golden: Path) -> None:
     shutil.copytree(golden, bench.folder / "odd")
     np.savez(bench.folder / "odd" / "inputs.npz", stage_latents=np.zeros((1, 2, 5), np.float32))
     result = bench.run("verify", bench.folder / "odd")
-    assert result.exit_code == 2 and "can't be replayed" in result.stderr
+    assert result.exit_code == 2 and "cannot be replayed" in result.stderr
 
 
 def test_verify_fails_where_nothing_could_be_compared(bench: Bench, golden: Path) -> None:

@@ -188,7 +188,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
 def test_one_generation_at_a_time(studio: Studio) -> None:
     studio.script = "Anna: " + "This one takes a while to be spoken, as it has many words. " * 3
     job = studio.generate()
-    with pytest.raises(VibeVoiceError, match="one at a time"):
+    with pytest.raises(VibeVoiceError, match="one generation at a time"):
         studio.generate()
     studio.cancel()
     job.result(180)

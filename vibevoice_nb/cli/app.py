@@ -1,4 +1,4 @@
-"""The command line, `vibevoice-nb`. What takes time to import is imported by the command that needs it."""
+"""Command line `vibevoice-nb`. Slow imports happen inside the command that needs them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Scripts in, conversations out: VibeVoice on the command line.",
+    help="Generate conversations from scripts with VibeVoice.",
     epilog=_examples(
         'echo "Speaker 1: Hello there." | vibevoice-nb speak - --out hello.wav',
         "vibevoice-nb speak script.txt --voice 1=me.wav --voice 2=Ada --model vibevoice/VibeVoice-1.5B-hf",
@@ -58,18 +58,18 @@ def _mirrors(values: list[str] | None) -> tuple[str, ...] | None:
 Debug = Annotated[
     bool, typer.Option("--debug", callback=_set_debug, help="Show the traceback of an error.", hidden=True)
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and everything else on stderr.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout and everything else to stderr.")]
 Model = Annotated[
-    str, typer.Option("--model", "-m", help="nano (the default), a folder, or a Hugging Face hub id.")
+    str, typer.Option("--model", "-m", help="nano (the default), a folder, or a Hugging Face model id.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
-Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of the hub repository.")]
+Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of the Hugging Face repository.")]
 Mirrors = Annotated[
     list[str] | None,
     typer.Option(
         "--mirror",
-        help="Hub repository to try when the model can't be fetched; repeatable; none: not even known ones.",
+        help="Mirror to try if the model cannot be downloaded (repeatable); none disables mirrors.",
     ),
 ]
 
@@ -83,7 +83,7 @@ def main(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Options that every command has."""
+    """Options of every command."""
 
 
 @app.command(
@@ -94,8 +94,8 @@ def main(
         "vibevoice-nb speak scripts/*.txt --out-dir episodes",
         "accelerate launch --module vibevoice_nb speak scripts/*.txt --out-dir episodes",
     )
-    + "\n\nExit codes: 0 all was said, 1 something failed, 2 bad input, 3 the length limit came first, "
-    "130 interrupted (what was made is kept)."
+    + "\n\nExit codes: 0 success, 1 failure, 2 invalid input, 3 length limit reached, "
+    "130 interrupted (audio generated so far is kept)."
 )
 def speak(
     scripts: Annotated[
@@ -107,12 +107,12 @@ def speak(
             "--out",
             "-o",
             metavar="FILE",
-            help="Audio file: .wav, .flac, .mp3, .ogg, .opus or .m4a; by default the script's name with "
-            ".wav, here.",
+            help="Audio file: .wav, .flac, .mp3, .ogg, .opus or .m4a; by default, the name of the script "
+            "with .wav, in the current folder.",
         ),
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option("--out-dir", metavar="DIR", help="Folder for the audio of several scripts.")
+        Path | None, typer.Option("--out-dir", metavar="DIR", help="Output folder for several scripts.")
     ] = None,
     model: Model = "nano",
     voices: Annotated[
@@ -121,50 +121,56 @@ def speak(
             "--voice",
             "-v",
             metavar="SPEAKER=VOICE",
-            help="Voice of a speaker: a built-in name, a name in your library, or a recording; repeatable.",
+            help="Voice of a speaker: a built-in or library voice, or an audio file (repeatable).",
         ),
     ] = None,
     cfg_scale: Annotated[
-        float | None, typer.Option(help="Guidance, 1 (off, quicker) to 10; published default 1.3.")
+        float | None,
+        typer.Option(
+            help="Classifier-free guidance scale, 1 (off, faster) to 10; depends on the model, usually 1.3."
+        ),
     ] = None,
     num_steps: Annotated[
         int | None,
-        typer.Option(help=f"Solver steps per frame, 1 to {MAX_STEPS}; published default 10, 5 is usable."),
+        typer.Option(help=f"Solver steps per frame, 1 to {MAX_STEPS}; usually 10, 5 is faster."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the noise; drawn when not given.")] = None,
-    solver: Annotated[str | None, typer.Option(help="dpmsolver++ or sde-dpmsolver++.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed; drawn if not given.")] = None,
+    solver: Annotated[
+        str | None, typer.Option(help="Diffusion solver: dpmsolver++ or sde-dpmsolver++.")
+    ] = None,
     temperature: Annotated[
-        float | None, typer.Option(help="Scale of the initial noise; published default 1.")
+        float | None, typer.Option(help="Scale of the initial noise; 1 by default.")
     ] = None,
     max_seconds: Annotated[
-        float | None, typer.Option(help="Longest audio; by default 3 times the estimate, and 10 s.")
+        float | None, typer.Option(help="Maximum length of the audio; by default, 3 × the estimate + 10 s.")
     ] = None,
     passage_seconds: Annotated[
-        float | None, typer.Option(help="Longest stretch in one pass; by default what suits the model.")
+        float | None,
+        typer.Option(help="Maximum length of speech generated in one pass; depends on the model."),
     ] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
     quantize: Annotated[
-        str | None, typer.Option(help="int8 or int4: keep most weights in so many bits, to save memory.")
+        str | None, typer.Option(help="Quantize weights to int8 or int4 to save memory.")
     ] = None,
     revision: Revision = None,
     mirrors: Mirrors = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Scripts spoken at once, of several.")] = 4,
+    batch_size: Annotated[int, typer.Option(min=1, help="Number of scripts generated per batch.")] = 4,
     processes: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes that share several scripts; by default one per visible GPU."),
+        typer.Option(min=1, help="Number of processes for several scripts; by default, one per visible GPU."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Write over existing files.")] = False,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite existing files.")] = False,
     as_json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="Also show how lines of the script were read.")
+        bool, typer.Option("--verbose", help="Also print how each line of the script was parsed.")
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Speak scripts: one, or several at once.
+    """Generate speech for one or more scripts.
 
-    The audio is written while it is made. Ctrl-C stops and keeps what was made.
+    Audio is written while it is generated. Ctrl-C stops and keeps the audio generated so far.
     """
     from vibevoice_nb.cli import speak
     from vibevoice_nb.cli.batch import Settings
@@ -180,7 +186,7 @@ def speak(
         "max_seconds": max_seconds,
         "passage_seconds": passage_seconds,
     }
-    # A slip is said before anything is loaded; one seed serves all scripts.
+    # Validate options before loading anything; use one seed for all scripts.
     checked = GenerationOptions().updated(given).seeded()
     options = {name: value for name, value in given.items() if value is not None} | {"seed": checked.seed}
     settings = Settings(
@@ -205,17 +211,17 @@ def speak(
     )
 )
 def info(
-    model: Annotated[str, typer.Argument(help="nano, a folder, or a Hugging Face hub id.")],
+    model: Annotated[str, typer.Argument(help="nano, a folder, or a Hugging Face model id.")],
     revision: Revision = None,
     mirrors: Mirrors = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Say what a checkpoint is, what memory it needs, and whether it fits here.
+    """Show the type of a checkpoint, its memory requirements, and whether it fits on this machine.
 
     Weights are neither loaded nor downloaded.
     """
-    with terminal.phase(f"looking at {model}"):
+    with terminal.phase(f"reading {model}"):
         from vibevoice_nb.system.model_info import describe
 
         found = describe(model, revision=revision, mirrors=_mirrors(mirrors))
@@ -227,11 +233,11 @@ def info(
 
 @app.command()
 def doctor(as_json: Json = False, debug: Debug = False) -> None:
-    """Look at the installation: what is there, what is missing, and the command that mends it.
+    """Check the installation and suggest fixes.
 
-    Exit code 1 if something is missing that speaking needs.
+    Exit code 1 if a required part is missing.
     """
-    with terminal.phase("examining"):
+    with terminal.phase("checking the installation"):
         from vibevoice_nb.system.doctor import examine
 
         findings = list(examine())
@@ -246,18 +252,22 @@ def doctor(as_json: Json = False, debug: Debug = False) -> None:
 @app.command(epilog=_examples("vibevoice-nb verify recording", "vibevoice-nb verify recording --device cuda"))
 def verify(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Recorded run: config, weights, inputs, expected arrays.")
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Folder of a recorded run: config, weights, inputs, expected arrays."
+        ),
     ],
     device: Device = "cpu",
     dtype: Dtype = "float32",
     frames: Annotated[
-        str, typer.Option(help="loop; fixed: buffers in place, as CUDA graphs; or fused: and fused kernels.")
+        str,
+        typer.Option(help="loop, fixed (static buffers, as in CUDA graphs), or fused (also fused kernels)."),
     ] = "loop",
     debug: Debug = False,
 ) -> None:
-    """Replay a recorded run through this engine and compare every array.
+    """Replay a recorded run and compare every array with the recording.
 
-    The last line is JSON. Exit code 1 if an array is beyond tolerance, or if nothing could be compared.
+    The last line is JSON. Exit code 1 if an array exceeds its tolerance, or nothing could be compared.
     """
     with terminal.phase(f"replaying {folder}"):
         from vibevoice_nb import verify as replay
@@ -271,9 +281,9 @@ def verify(
             if terminal.is_out_of_memory(error):
                 raise
             raise CheckpointError(
-                f"{folder} can't be replayed ({error})",
-                "inputs of the shapes and types that config.json asks for",
-                "write the recording again; --debug shows where it stopped",
+                f"{folder} cannot be replayed ({error})",
+                "inputs with the shapes and types given in config.json",
+                "record the run again; --debug shows where it failed",
             ) from error
     tables.show_comparisons(comparisons)
     summary = replay.summary(comparisons)
@@ -287,7 +297,7 @@ def verify(
     add_help_option=False,
 )
 def bench(ctx: typer.Context) -> None:
-    """Measure speed beside transformers' own VibeVoice; --help tells its options."""
+    """Measure speed, compared with VibeVoice in transformers; see bench --help for the options."""
     from vibevoice_nb.bench import speed as benchmark
 
     benchmark.main(ctx.args)
@@ -304,7 +314,7 @@ app.command(
 
 @voices_app.command("list")
 def list_voices(as_json: Json = False, debug: Debug = False) -> None:
-    """List the built-in voices and those of your library."""
+    """List built-in voices and voices of your library."""
     from vibevoice_nb.voices.builtin import builtin_descriptions
     from vibevoice_nb.voices.library import VoiceLibrary
 
@@ -322,12 +332,18 @@ def list_voices(as_json: Json = False, debug: Debug = False) -> None:
 
 @voices_app.command("add", epilog=_examples("vibevoice-nb voices add anna.wav --name Anna --consent"))
 def add_voice(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording; 5 to 30 s of speech are best.")],
-    name: Annotated[str | None, typer.Option(help="By default the file's name.")] = None,
-    consent: Annotated[bool, typer.Option("--consent", help="The speaker agrees that it is used.")] = False,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Audio file; 5 to 30 s of clean speech work best.")
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="Name of the voice; by default, the name of the file.")
+    ] = None,
+    consent: Annotated[
+        bool, typer.Option("--consent", help="Record that the speaker consents to this use.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
-    """Keep a voice in your library."""
+    """Add a voice to your library."""
     from vibevoice_nb.voices.library import VoiceLibrary
 
     library = VoiceLibrary()
@@ -336,37 +352,35 @@ def add_voice(
         warn(f"{check.message} ({check.remedy})")
     say(f"{voice.name}: {voice.seconds:.1f} s, in {library.folder}", style="green")
     if not consent:
-        warn("no consent is recorded; add it with --consent when the speaker has agreed")
+        warn("no consent is recorded; add the voice with --consent once the speaker has agreed")
 
 
 @voices_app.command("remove")
 def remove_voice(
-    name: Annotated[str, typer.Argument(help="Name in your library.")], debug: Debug = False
+    name: Annotated[str, typer.Argument(help="Name of the voice.")], debug: Debug = False
 ) -> None:
     """Delete a voice from your library."""
     from vibevoice_nb.voices.library import VoiceLibrary
 
     VoiceLibrary().remove(name)
-    say(f"{name} is removed")
+    say(f"removed {name}")
 
 
 @voices_app.command("check")
 def check_voices(
-    voices: Annotated[
-        list[str], typer.Argument(metavar="VOICE", help="Recordings, or names of voices in your library.")
-    ],
+    voices: Annotated[list[str], typer.Argument(metavar="VOICE", help="Audio files, or names of voices.")],
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Judge recordings: length, clipping, silence, noise, sample rate.
+    """Check the quality of recordings: length, clipping, silence, noise, sample rate.
 
-    Exit code 1 if one of them can't be used.
+    Exit code 1 if a recording cannot be used.
     """
     results: list[dict[str, object]] = []
     unusable = False
     for name in voices:
         try:
-            seconds, checks = _judge(name)
+            seconds, checks = _check(name)
         except VibeVoiceError as error:
             fail(error)
             results.append({"voice": name, "error": str(error)})
@@ -382,8 +396,8 @@ def check_voices(
         raise typer.Exit(FAILED)
 
 
-def _judge(name: str) -> tuple[float, Sequence[VoiceCheck]]:
-    """Length of a recording, or of a voice by name, and what was found about it."""
+def _check(name: str) -> tuple[float, Sequence[VoiceCheck]]:
+    """Return the length and the checks of a recording, or of a voice by name."""
     from vibevoice_nb.audio.io import read_audio
     from vibevoice_nb.voices.checks import check_voice
     from vibevoice_nb.voices.resolve import resolve_voice

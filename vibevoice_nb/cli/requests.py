@@ -1,6 +1,6 @@
-"""What the command line was asked to speak: scripts read, voices found, output files checked.
+"""Requests of the command line: parse scripts, resolve voices, check output files.
 
-All of it happens before a model is loaded, so that a slip costs a second and not a minute. No torch here.
+All of it happens before a model is loaded, so mistakes are reported within a second. No torch here.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _MAX_STDIN_BYTES = 4_000_000
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """A script to speak.
+    """A script to generate.
 
     Attributes
     ----------
     source : str
-        The script's file as the person named it.
+        The script's file, as given by the user.
     cast : dict
-        From label to voice, for everyone who speaks.
+        Voice of each speaker, by label.
     asked : frozenset of str
-        Labels whose voice the person chose; the others have a built-in one by default.
+        Labels with a voice chosen by the user; the others have a default built-in voice.
     target : Path
-        The file to be.
+        The output file.
     """
 
     source: str
@@ -50,7 +50,7 @@ class SpeechRequest:
     target: Path
 
     def describe_cast(self) -> str:
-        """Say who speaks with which voice, and who chose it."""
+        """Return the voice of each speaker as text, with its source."""
         parts = []
         for label, voice in self.cast.items():
             chosen = "" if label in self.chosen else " by default"
@@ -60,19 +60,19 @@ class SpeechRequest:
 
 @dataclass(frozen=True)
 class Rejection:
-    """A script that can't be spoken, and why."""
+    """A script that cannot be generated, with the error."""
 
     source: str
     error: VibeVoiceError
 
 
 class Planner:
-    """Makes requests of scripts; what several scripts share is read once.
+    """Creates requests from scripts; voices shared by several scripts are loaded once.
 
     Parameters
     ----------
     voices : sequence of str
-        What was given with `--voice`, each `SPEAKER=VOICE`.
+        Values of `--voice`, each `SPEAKER=VOICE`.
     force : bool
         Whether existing files may be replaced.
     show : callable

@@ -1,4 +1,4 @@
-"""`vibevoice-nb speak`: plan, speak, and say what came of it."""
+"""`vibevoice-nb speak`: plan requests, generate, and report the results."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def run(
     processes: int | None,
     as_json: bool,
 ) -> int:
-    """Do what the command does; returns the exit code."""
+    """Run the command; return the exit code."""
     terminal.start(terminal.output, silent=rank() > 0)
     targets = choose_targets(sources, output, folder)
     if folder is not None:
@@ -61,14 +61,14 @@ def run(
         _speak(requests, settings, processes), key=lambda outcome: sources.index(outcome.source)
     )
     if rank() > 0:
-        return 0  # the first process speaks for all
+        return 0  # only the first process reports
     for outcome in outcomes:
         report(outcome)
     unspoken = len(requests) - len(outcomes)
     if unspoken:
-        warn(f"interrupted; {unspoken} scripts were not begun")
+        warn(f"interrupted; {unspoken} {'script was' if unspoken == 1 else 'scripts were'} not started")
     elif rejections:
-        warn(f"{len(rejections)} of {len(sources)} scripts were not spoken; see above")
+        warn(f"{len(rejections)} of {len(sources)} scripts were skipped; see the errors above")
     if as_json:
         print_json(to_json(settings, outcomes, rejections, planner.diagnostics, alone=len(sources) == 1))
     return exit_code(outcomes, rejections, unspoken, alone=len(sources) == 1)
@@ -82,7 +82,7 @@ def _speak(requests: Sequence[SpeechRequest], settings: Settings, processes: int
 
 
 def announce(settings: Settings, requests: Sequence[SpeechRequest]) -> None:
-    """Say which model speaks, and who with which voice."""
+    """Print the model, and the voice of each speaker."""
     nano = settings.model == "nano"
     say(f"model: {settings.model}{', the small model inside this package' if nano else ''}")
     for request in requests:
@@ -91,18 +91,18 @@ def announce(settings: Settings, requests: Sequence[SpeechRequest]) -> None:
 
 
 def report(outcome: Outcome) -> None:
-    """Say what came of a script."""
+    """Print the result of a script."""
     if outcome.error is not None:
         fail(outcome.error if outcome.source in str(outcome.error) else f"{outcome.source}: {outcome.error}")
         if outcome.file is not None and str(outcome.file) not in str(outcome.error):
-            warn(f"what was made is in {shown(outcome.file)}")
+            warn(f"the audio generated so far is in {shown(outcome.file)}")
         return
     summary = outcome.summary
     made = f"{summary['seconds']:.1f} s of audio in {summary['elapsed']:.1f} s (rtf {summary['rtf']:.2f})"
     if summary["ended"] == "cancelled":
         warn(f"{outcome.source}: interrupted after {summary['seconds']:.1f} s")
     if outcome.file is None:
-        warn(f"{outcome.source}: no audio was made")
+        warn(f"{outcome.source}: no audio was generated")
     else:
         say(f"{shown(outcome.file)}: {made}, {summary['model']}, seed {summary['seed']}", style="green")
     if outcome.limit:
@@ -110,17 +110,17 @@ def report(outcome: Outcome) -> None:
     if summary["odd_length"]:
         warn(
             f"{outcome.source}: {summary['seconds']:.1f} s is far too {summary['odd_length']} for its text; "
-            "listen to it, and try another --seed"
+            "check the audio, and try another --seed"
         )
     if outcome.clipped:
-        warn(f"{outcome.source}: {outcome.clipped} samples were beyond full scale and were clipped")
+        warn(f"{outcome.source}: {outcome.clipped} samples exceeded full scale and were clipped")
 
 
 def shown(path: Path) -> str:
-    """A path as short as it can be written from here."""
+    """Return the shortest form of a path: relative if it is below the current folder."""
     try:
         return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-    except OSError:  # the folder we are in is gone
+    except OSError:  # the current folder was deleted
         return str(path)
 
 
@@ -132,7 +132,7 @@ def to_json(
     *,
     alone: bool,
 ) -> dict[str, object]:
-    """Flatten what came of it: one script's summary, or the list of all."""
+    """Return the JSON output: the summary of one script, or a list of all."""
 
     def of(source: str) -> dict[str, object]:
         return {"diagnostics": [asdict(item) for item in diagnostics.get(source, ())]}
@@ -147,7 +147,7 @@ def to_json(
 def exit_code(
     outcomes: Sequence[Outcome], rejections: Sequence[Rejection], unspoken: int, *, alone: bool
 ) -> int:
-    """Choose the exit code; the help of `speak` says what each means."""
+    """Return the exit code, as listed in the help of `speak`."""
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     if unspoken or any(outcome.summary.get("ended") == "cancelled" for outcome in outcomes):
         return INTERRUPTED

@@ -9,51 +9,51 @@ import typer
 from vibevoice_nb.cli import terminal
 from vibevoice_nb.cli.terminal import say
 
-_PORTS = typer.Option(min=0, max=65535, help="0 takes any that is free.")
+_PORTS = typer.Option(min=0, max=65535, help="Port; 0 uses any free port.")
 
 
 def web(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, _PORTS] = 7860,
     public: Annotated[
-        bool, typer.Option("--public", help="Allow a --host that other machines reach.")
+        bool, typer.Option("--public", help="Allow a --host that is reachable from other machines.")
     ] = False,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(help="A host name the page is opened under, beside localhost; may be given repeatedly."),
+        typer.Option(help="Additional host name under which the page is opened (repeatable)."),
     ] = None,
     model: Annotated[
-        str, typer.Option("--model", "-m", help="nano (the default), a folder, or a Hugging Face hub id.")
+        str, typer.Option("--model", "-m", help="nano (the default), a folder, or a Hugging Face model id.")
     ] = "nano",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
     quantize: Annotated[
-        str | None, typer.Option(help="int8 or int4: keep most weights in so many bits, to save memory.")
+        str | None, typer.Option(help="Quantize weights to int8 or int4 to save memory.")
     ] = None,
-    max_minutes: Annotated[float, typer.Option(help="Longest conversation.")] = 3.0,
-    queue: Annotated[int, typer.Option(help="Visitors who may wait.")] = 20,
-    max_steps: Annotated[int, typer.Option(help="Most solver steps per frame.")] = 20,
-    upload_megabytes: Annotated[int, typer.Option(help="Largest recording of a voice.")] = 16,
-    voice_seconds: Annotated[float, typer.Option(help="Longest recording of a voice.")] = 60.0,
-    keep_minutes: Annotated[float, typer.Option(help="How long visitors' files are kept.")] = 30.0,
-    per_visitor: Annotated[int, typer.Option(help="Conversations of one visitor in the queue.")] = 2,
-    per_address: Annotated[int, typer.Option(help="Conversations of one network address in the queue.")] = 10,
+    max_minutes: Annotated[float, typer.Option(help="Maximum length of a conversation.")] = 3.0,
+    queue: Annotated[int, typer.Option(help="Maximum number of queued visitors.")] = 20,
+    max_steps: Annotated[int, typer.Option(help="Maximum number of solver steps per frame.")] = 20,
+    upload_megabytes: Annotated[int, typer.Option(help="Maximum size of a voice recording.")] = 16,
+    voice_seconds: Annotated[float, typer.Option(help="Maximum length of a voice recording.")] = 60.0,
+    keep_minutes: Annotated[float, typer.Option(help="Time until visitors' files are deleted.")] = 30.0,
+    per_visitor: Annotated[int, typer.Option(help="Maximum number of queued conversations per visitor.")] = 2,
+    per_address: Annotated[int, typer.Option(help="Maximum queued conversations per network address.")] = 10,
     address_megabytes: Annotated[
-        int, typer.Option(help="Recordings kept at a time from one network address.")
+        int, typer.Option(help="Maximum size of stored recordings per network address.")
     ] = 64,
-    total_megabytes: Annotated[int, typer.Option(help="Recordings kept at a time, of all visitors.")] = 512,
+    total_megabytes: Annotated[int, typer.Option(help="Maximum size of all stored recordings.")] = 512,
     voila: Annotated[
         bool,
         typer.Option(
-            "--voila", help="Serve the Studio itself, a room for each visitor; the limits above don't apply."
+            "--voila", help="Serve the Studio with Voila, one per visitor; the limits above do not apply."
         ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", hidden=True, help="Show tracebacks.")] = False,
 ) -> None:
-    """Serve a page where visitors write a script and hear it while it is made.
+    """Serve a web page that generates speech from visitors' scripts.
 
-    One conversation is made at a time, the others wait. Only this machine reaches it, unless --host and
-    --public say otherwise.
+    One conversation is generated at a time; further requests are queued. The page is reachable only from this
+    machine, unless --host and --public are given.
     """
     terminal.output.debug = terminal.output.debug or debug
     from vibevoice_nb.web.binding import allowed_hosts, check_host

@@ -1,7 +1,8 @@
-"""The acoustic codec (a sigma-VAE) and the semantic encoder: stacks of causal convolutional stages.
+"""Acoustic codec (a sigma-VAE) and semantic encoder: stacks of causal convolutional stages.
 
-Shapes: B rows, N samples, T latents (N = 3200 T as published), C channels. Inside, time-major [B, steps, C];
-at the border audio is [B, 1, N] and latents are [B, T, 64]. Source: VibeVoice, arXiv 2508.19205, section 2.1.
+Shapes: B rows, N samples, T latents (N = 3200 T as published), C channels. Activations are time-major,
+[B, steps, C]; audio is [B, 1, N] and latents are [B, T, 64].
+Source: VibeVoice, arXiv 2508.19205, section 2.1.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _WIDE = 256
 
 
 class FeedForward(nn.Module):
-    """Weights of two linear layers, four times as wide between them; `Block` computes with them."""
+    """Weights of two linear layers with a hidden size of four times the input; used by `Block`."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -39,15 +40,15 @@ class Block(nn.Module):
     """Depthwise convolution, then feed-forward with an exact GELU, each with a norm and a residual.
 
     In narrow blocks, with many steps and few weights, the norms' weights and the layer scales are folded into
-    the convolution and the matrices. Wide ones have few steps and many weights, which are left as published
-    because they are then kept at half the size (see `kernels`).
+    the convolution and the matrices. Wide blocks have few steps and many weights, which are not changed, so
+    that they can be stored at half the size (see `kernels`).
     """
 
     def __init__(self, size: int, eps: float, *, widest: bool = False) -> None:
         super().__init__()
         self.eps, self.folded = eps, size < _WIDE
         self.widest = widest
-        """Whether it is in the widest stage, which has one step per frame; others have several."""
+        """Whether the block is in the widest stage, which has one step per frame; others have several."""
         self.norm = RMSNorm(size, eps)
         self.mixer = DepthwiseConv(size)
         self.gamma = nn.Parameter(torch.empty(size))
@@ -81,7 +82,7 @@ class Block(nn.Module):
 
 
 class Stage(nn.Module):
-    """A convolution that changes rate or width, then blocks."""
+    """Convolution that changes the rate or width, then blocks."""
 
     def __init__(self, entry: CausalConv | Downsample | Upsample, blocks: list[Block]) -> None:
         super().__init__()
@@ -96,7 +97,7 @@ class Stage(nn.Module):
 
 
 class _Stack(nn.Module):
-    """Stages and a last convolution; subclasses say what the stages are."""
+    """Stages and a last convolution; subclasses build the stages."""
 
     def __init__(self, stages: list[Stage], head: CausalConv) -> None:
         super().__init__()
@@ -106,7 +107,7 @@ class _Stack(nn.Module):
         self._contexts = [(conv.context, conv.channels) for conv in streaming_convs(self)]
 
     def new_state(self, batch: int) -> StreamState:
-        """Make the state of `batch` streams that have heard only silence (zeros)."""
+        """Make the state of `batch` streams after silence (zeros)."""
         like = self.head.bias
         return [like.new_zeros(batch, context, channels) for context, channels in self._contexts]
 
@@ -161,7 +162,7 @@ class Decoder(_Stack):
 
 
 class AcousticCodec(nn.Module):
-    """The sigma-VAE: `encode` gives the mean of the latents, `decode` gives audio back."""
+    """Sigma-VAE: `encode` returns the mean of the latents, `decode` audio."""
 
     def __init__(self, config: AcousticConfig) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a checkpoint's config.json says, as frozen dataclasses without hidden defaults.
+"""Model configuration: config.json as frozen dataclasses without hidden defaults.
 
 Two published layouts are read: the original one (``acoustic_tokenizer_config``, ``decoder_config``, ...) and
 the one inside transformers 5.17 and later (``audio_config``, ``text_config``, ...). Unknown keys warn by
@@ -49,12 +49,12 @@ class StackConfig:
 
 @dataclass(frozen=True)
 class AcousticConfig:
-    """The acoustic sigma-VAE: encoder, decoder and the spread of its latents."""
+    """The acoustic sigma-VAE: encoder, decoder and noise scale of its latents."""
 
     encoder: StackConfig
     decoder: StackConfig
     noise_scale: float
-    """Standard deviation of the per-voice spread added to the encoder's mean (0.5 / 0.8 as published)."""
+    """Standard deviation of the noise scale drawn per voice (0.5 / 0.8 as published)."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class HeadConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A whole VibeVoice."""
+    """Configuration of a VibeVoice model."""
 
     acoustic: AcousticConfig
     semantic: StackConfig
@@ -107,14 +107,14 @@ class ModelConfig:
 
 
 class _Section:
-    """One object of config.json, read key by key; what nobody asked for is reported at the end."""
+    """One object of config.json, read key by key; unread keys are reported at the end."""
 
     def __init__(self, data: Any, where: str) -> None:
         if not isinstance(data, Mapping):
             raise ConfigError(
                 f"config.json: {where} is {type(data).__name__}",
                 "an object with the model's settings",
-                "fetch config.json again from the model's repository",
+                "download config.json again from the model's repository",
             )
         self.data, self.where, self.seen = data, where, set[str]()
 
@@ -128,7 +128,7 @@ class _Section:
     def section(self, key: str) -> _Section:
         self.seen.add(key)
         if key not in self.data:
-            raise self._error(key, "is missing", "this section, it describes a part of the model")
+            raise self._error(key, "is missing", "this section, which describes a part of the model")
         return _Section(self.data[key], f"{self.where}{key}.")
 
     def number(self, key: str, *, integer: bool = True, default: float | None = None) -> Any:
@@ -162,15 +162,15 @@ class _Section:
         return numbers
 
     def fixed(self, **wanted: Any) -> None:
-        """Refuse a setting this code does not implement. An absent key has the published meaning."""
+        """Reject a setting that this code does not implement. An absent key has the published value."""
         for key, value in wanted.items():
             self.seen.add(key)
             got = self.data.get(key, value)
             if got != value:
-                raise self._error(key, f"is {shown(got)}", f"{value!r}, the only kind that was published")
+                raise self._error(key, f"is {shown(got)}", f"{value!r}, the only published value")
 
     def unused(self, *keys: str) -> None:
-        """Name the keys that published files carry and inference does not need."""
+        """Mark keys of published files that inference does not need."""
         self.seen.update(keys)
 
     def finish(self) -> None:
@@ -217,9 +217,9 @@ def parse_config(data: Mapping[str, Any]) -> ModelConfig:
     Raises
     ------
     ConfigError
-        A key is missing, has a value this code does not implement, or contradicts another one.
+        If a key is missing, has a value that this code does not implement, or contradicts another key.
     CheckpointError
-        It describes a model of another kind.
+        If the file describes a model of another kind.
 
     Examples
     --------
@@ -244,7 +244,7 @@ def _parse_original(top: _Section) -> ModelConfig:
     _original_codec_rest(semantic_section, std_dist_type="none")
     for key, size in (
         ("acoustic_vae_dim", acoustic.decoder.size),
-        ("acostic_vae_dim", acoustic.decoder.size),  # the published 7B's own spelling
+        ("acostic_vae_dim", acoustic.decoder.size),  # the spelling of the published 7B
         ("semantic_vae_dim", semantic.size),
     ):
         if key in top.data and top.number(key) != size:
@@ -273,7 +273,7 @@ def _original_stack(section: _Section, side: Literal["encoder", "decoder"]) -> S
     ratios = section.numbers(f"{side}_ratios", minimum=1)
     encoder_depths = section.numbers("encoder_depths", minimum=0)
     if side == "encoder":
-        # The file lists ratios as the decoder applies them.
+        # The file lists ratios in the decoder's order.
         ratios, depths = ratios[::-1], encoder_depths
     elif section.data.get("decoder_depths") is None:
         depths = encoder_depths[::-1]
@@ -386,7 +386,7 @@ def _native_codec_rest(section: _Section) -> None:
 
 
 def _check(config: ModelConfig) -> None:
-    """Refuse settings that contradict each other."""
+    """Reject settings that contradict each other."""
     acoustic, semantic, language, head = config.acoustic, config.semantic, config.language, config.head
     stacks = {
         "acoustic encoder": acoustic.encoder,

@@ -1,9 +1,9 @@
-"""The diffusion head: denoises one latent given the language model's hidden state.
+"""Diffusion head: v-prediction network for one latent, conditioned on the language model's hidden state.
 
 Shapes: B rows, S timesteps, L layers, H hidden size, Z latent size. x and v are [B, Z], cond is [B, H].
 
-What depends on the condition and the timestep but not on x (two thirds of the work) is computed for all
-solver steps in one product by `modulations`; the solver loop then only calls `denoise`.
+The part that depends on the condition and the timestep but not on x (two thirds of the work) is computed for
+all solver steps in one product by `modulations`; the solver loop then only calls `denoise`.
 """
 
 from __future__ import annotations
@@ -75,12 +75,12 @@ class DiffusionHead(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where it runs."""
+        """Device of the weights."""
         return self.layers[0].get_parameter("norm.weight").device
 
     @property
     def dtype(self) -> torch.dtype:
-        """What it computes in; wider than the rest of the model where that is quicker (see `prepare`)."""
+        """Dtype of the computation; float32 in a 16-bit model where that is faster (see `prepare`)."""
         return self.layers[0].get_parameter("norm.weight").dtype
 
     def modulations(self, cond: Tensor, time: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ class DiffusionHead(nn.Module):
         Returns
         -------
         Tensor [S, B, (3 L + 2) H]
-            Scales are what a normed x is multiplied by: the norm's weight times 1 + scale.
+            Scales are the factors of the normed x: the norm's weight times 1 + scale.
         """
         return self._modulate(F.silu(self.cond_proj(cond) + time[:, None]))
 
@@ -105,7 +105,7 @@ class DiffusionHead(nn.Module):
         return torch.addcmul(one, self.all_modulations.product(c), gain)
 
     def _gains(self) -> Affine:
-        """What turns scales into factors of the normed x, and leaves the rest alone: [(3 L + 2) H]."""
+        """Return factors and terms that turn scales into factors of the normed x: [(3 L + 2) H]."""
         weights = [layer.get_parameter("norm.weight") for layer in self.layers]
         ones = torch.ones_like(weights[0])
         zeros = torch.zeros_like(ones)
@@ -125,7 +125,7 @@ class DiffusionHead(nn.Module):
     def forward(self, x: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """Predict the velocity of each row at its own timestep: x [B, Z], t [B], cond [B, H] -> v [B, Z].
 
-        The plain form, for training and as the oracle of the hoisted one.
+        Plain form for training, and the oracle of the precomputed one.
         """
         c = F.silu(self.cond_proj(cond.to(self.dtype)) + self.time(t))
         return self.denoise(x.to(self.dtype), self._modulate(c)).to(x.dtype)

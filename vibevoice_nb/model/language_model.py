@@ -3,7 +3,7 @@
 Shapes: R rows, T new positions, H hidden size, A attention heads, K key-value heads, D head
 size. Hidden states are [R, T, H]. Source: Qwen2.5, arXiv 2412.15115.
 
-Three ways through it: `forward` without a cache (training; the uncached oracle), `prefill` (one row, many
+Three entry points: `forward` without a cache (training; the uncached oracle), `prefill` (one row, many
 positions) and `step` (many rows, one position each, every row at its own length).
 """
 
@@ -22,8 +22,8 @@ from .modules.layers import RMSNorm, SwiGLU
 from .modules.linear import Linear, LinearWeights, fused
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
-"""From a layer's number, what it projected [R, 1, A + 2 K, D], cosines and sines [R, 1, 1, D] to what is
-attended to [R, A, 1, D]."""
+"""Function of a layer's index, its projections [R, 1, A + 2 K, D], cosines and sines [R, 1, 1, D] that
+returns the attention output [R, A, 1, D]."""
 
 
 class Attention(nn.Module):
@@ -39,22 +39,22 @@ class Attention(nn.Module):
         self.qkv = fused(self.q_proj, self.k_proj, self.v_proj)
 
     def project(self, x: Tensor, norm: Norm) -> Tensor:
-        """Make queries, keys and values, all heads in a row, not rotated yet: [R, T, A + 2 K, D]."""
+        """Project to queries, keys and values, all heads side by side, not rotated: [R, T, A + 2 K, D]."""
         return self.qkv.product(x, norm).unflatten(2, (-1, self.head_dim))
 
     def rotated(self, projected: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Take them apart: rotated queries [R, A, T, D], rotated keys [R, K, T, D], values [R, K, T, D]."""
+        """Split projections: rotated queries [R, A, T, D], rotated keys [R, K, T, D], values [R, K, T, D]."""
         qk, v = projected.transpose(1, 2).split((self.heads + self.kv_heads, self.kv_heads), dim=1)
         q, k = rotate(qk, cos, sin).split((self.heads, self.kv_heads), dim=1)
         return q, k, v
 
     def add_to(self, residual: Tensor, attended: Tensor) -> Tensor:
-        """Bring attended heads [R, A, T, D] back to [R, T, H] and add them to `residual`."""
+        """Project attended heads [R, A, T, D] to [R, T, H] and add them to `residual`."""
         return self.o_proj.dense.add_to(residual, attended.transpose(1, 2).flatten(2))
 
 
 class Layer(nn.Module):
-    """Attention and feed-forward, each with a norm before and a residual around."""
+    """Attention and feed-forward, each with a norm and a residual."""
 
     def __init__(self, config: LanguageConfig) -> None:
         super().__init__()
@@ -64,17 +64,17 @@ class Layer(nn.Module):
         self.mlp = SwiGLU(config.hidden_size, config.intermediate_size)
 
     def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Make of x [R, T, H] rotated queries [R, A, T, D] and keys [R, K, T, D], and values alike."""
+        """Project x [R, T, H] to rotated queries [R, A, T, D], and keys and values [R, K, T, D]."""
         return self.self_attn.rotated(self.self_attn.project(x, self.input_layernorm), cos, sin)
 
     def finish(self, x: Tensor, attended: Tensor) -> Tensor:
-        """Add to x [R, T, H] what was attended to [R, A, T, D], and then the feed-forward layer."""
+        """Add the attention output [R, A, T, D] and then the feed-forward layer to x [R, T, H]."""
         x = self.self_attn.add_to(x, attended)
         return self.mlp.add_to(x, x, self.post_attention_layernorm)
 
 
 class LanguageModel(nn.Module):
-    """Embeddings in, hidden states (after the last norm) out."""
+    """Qwen2 decoder from embeddings to hidden states after the last norm."""
 
     def __init__(self, config: LanguageConfig) -> None:
         super().__init__()
@@ -105,12 +105,12 @@ class LanguageModel(nn.Module):
         yield self.norm(x.to(self.norm.weight.device))
 
     def new_cache(self, capacity: int = 0) -> KVCache:
-        """Make an empty cache for one row, each layer's part on that layer's device."""
+        """Make an empty cache for one row, with each layer's part on the device of the layer."""
         likes = [layer.input_layernorm.weight for layer in self.layers]
         return KVCache(likes, self.config.num_kv_heads, self.config.head_dim, capacity)
 
     def prefill(self, embeds: Tensor, cache: KVCache) -> None:
-        """Append T positions [1, T, H] to a row: their keys and values are all that later positions need."""
+        """Append T positions [1, T, H] to a row: later positions need only their keys and values."""
         start, count = cache.length, embeds.shape[1]
         cache.reserve(start + count)
         cos, sin = self.rotary(torch.arange(start, start + count, device=embeds.device), embeds.dtype)
@@ -126,7 +126,7 @@ class LanguageModel(nn.Module):
     def step(self, embeds: Tensor, caches: Sequence[KVCache]) -> Tensor:
         """Append one position to each of R rows: [R, 1, H] -> [R, 1, H]; weights are read once for all.
 
-        A caller that turns out not to want a row's position takes one off its cache's length.
+        To discard the position of a row, subtract one from its cache's length.
         """
         for cache in caches:
             cache.reserve(cache.length + 1)
@@ -142,7 +142,7 @@ class LanguageModel(nn.Module):
         return hidden
 
     def walk(self, embeds: Tensor, positions: Tensor, attend: Attend) -> Tensor:
-        """Take R rows [R, 1, H] at their positions [R] through all layers; `attend` keeps keys and values.
+        """Run all layers on R rows [R, 1, H] at their positions [R]; `attend` stores keys and values.
 
         Returns
         -------
@@ -159,7 +159,7 @@ class LanguageModel(nn.Module):
     def rotary(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Compute cosines and sines [..., D] of positions [...]; Su et al., 2021 (arXiv 2104.09864).
 
-        The first half of the sines is negated: what they multiply is only swapped.
+        The first half of the sines is negated, because `rotate` only swaps the halves of x.
         """
         dim = self.config.head_dim
         index = torch.arange(0, dim, 2, dtype=torch.int64, device=positions.device).float() / dim
@@ -169,18 +169,18 @@ class LanguageModel(nn.Module):
 
 
 def widened(x: Tensor) -> Tensor:
-    """What layers add to, in float32 where it would be float16: large models leave its range there."""
+    """Return the residual stream, in float32 instead of float16: large models exceed float16's range."""
     return x.float() if x.dtype == torch.float16 else x
 
 
 def follow(layer: Layer, *tensors: Tensor) -> list[Tensor]:
-    """Bring tensors to the layer's device; nothing happens while all layers share one."""
+    """Move tensors to the layer's device; no operation if they are there."""
     device = layer.input_layernorm.weight.device
     return [tensor.to(device) for tensor in tensors]
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate x [R, A, T, D] by cos and sin [T, D] or [R, 1, T, D], as `rotary` makes them."""
+    """Rotate x [R, A, T, D] by cos and sin [T, D] or [R, 1, T, D], as `rotary` returns them."""
     half = x.shape[-1] // 2
     swapped = torch.cat((x[..., half:], x[..., :half]), dim=-1)
     return torch.addcmul(x * cos, swapped, sin)

@@ -1,4 +1,4 @@
-"""From turns and voices to the token ids the model reads before it speaks.
+"""Prompt: token ids and voices that the model reads before it generates speech.
 
 Shapes: P prompt positions, N samples of a voice, n = ceil(N / hop) frames it takes.
 
@@ -28,15 +28,15 @@ TEXT = " Text input:\n"
 SPEECH = " Speech output:\n"
 
 FRAMES_AT_ONCE = 15
-"""Frames of a voice that are encoded together."""
+"""Frames of a voice that are encoded at once."""
 
 STEADY_SEED = 1
-"""Draws a voice's spread when no generator is given; this one makes it nearly of median width."""
+"""Seed for the voice latent's noise when no generator is given (chosen for a scale near the median)."""
 
 
 @dataclass(frozen=True)
 class VoiceSlot:
-    """Where a voice's frames stand in the prompt."""
+    """Position of a voice's frames in the prompt."""
 
     start: int
     audio: Tensor
@@ -45,30 +45,30 @@ class VoiceSlot:
 
 @dataclass(frozen=True)
 class Prompt:
-    """Token ids and the voices that fill some of their places."""
+    """Token ids, and the voices that fill some of their positions."""
 
     ids: tuple[int, ...]
     voices: tuple[VoiceSlot, ...]
     lines: tuple[tuple[int, int], ...] = ()
-    """Where each line's tokens stand, from the speaker's label to the end of the line."""
+    """Range of each line's tokens, from the speaker's label to the end of the line."""
 
     @property
     def before_voices(self) -> int:
-        """Positions that are the same whatever the voices; 0 without any."""
+        """Number of positions before the first voice; 0 without voices."""
         return self.voices[0].start if self.voices else 0
 
 
 def build_prompt(
     turns: Sequence[tuple[int, str]], voices: Mapping[int, Tensor], tokenizer: Tokenizer, hop_length: int
 ) -> Prompt:
-    """Lay out the prompt.
+    """Build the prompt.
 
     Parameters
     ----------
     turns : sequence of (speaker, text)
         Speakers numbered from 0.
     voices : mapping from speaker to Tensor [N]
-        Reference recordings, 24 kHz; may be empty, the model then invents the voices.
+        Reference recordings, 24 kHz; if empty, the model chooses the voices.
     tokenizer : Tokenizer
     hop_length : int
         Samples per frame.
@@ -80,11 +80,11 @@ def build_prompt(
     Raises
     ------
     ScriptError
-        Nothing to say, or a speaker without a voice while others have one.
+        If there are no turns, or a speaker has no voice while others have one.
     """
     if not turns:
         raise ScriptError(
-            "a script without turns", "at least one line such as 'Speaker 1: Hello.'", "write one"
+            "the script has no turns", "at least one line such as 'Speaker 1: Hello.'", "add a line"
         )
     silent = sorted({speaker for speaker, _ in turns} - set(voices))
     if voices and silent:
@@ -117,17 +117,17 @@ def encode_voices(
     generator: torch.Generator | None = None,
     prompt_cache: PromptCache | None = None,
 ) -> list[Tensor]:
-    """Encode recordings as the frames the language model reads, with the sigma-VAE's spread.
+    """Encode recordings as frames for the language model, with the noise of the sigma-VAE.
 
     Parameters
     ----------
     voices : sequence of Tensor [N]
     generator : torch.Generator, optional
-        On the CPU. The spread is drawn from it in the reference's order, so that the same seed gives the same
-        prompt. Without one each voice is encoded as if alone, with the spread it always has: what was read of
-        a cast before needn't be read again.
+        On the CPU. The noise is drawn from it in the reference's order, so that the same seed gives the same
+        prompt. Without it, each voice is encoded separately with a fixed noise, so that a prompt with the
+        same voices can be cached.
     prompt_cache : PromptCache, optional
-        Where voices encoded before are found again.
+        Cache of encoded voices.
 
     Returns
     -------
@@ -146,13 +146,12 @@ def encode_voices(
     frames = -(-longest // model.config.hop_length)
     size = model.config.head.latent_size
     spread = torch.randn(len(voices), generator=generator) * model.config.acoustic.noise_scale
-    # Into memory laid out channel by channel, as the reference's latents are when it draws noise like them:
-    # torch draws another sequence there.
+    # In channel-major memory, like the reference's latents: torch's random sequence depends on the layout.
     noise = torch.empty(len(voices), size, frames).transpose(1, 2).normal_(generator=generator)
     encoded = []
     for index, audio in enumerate(voices):
         count = -(-len(audio) // model.config.hop_length)
-        # Zeros up to the longest, as in the reference's batch: its last frame sees them.
+        # Zeros up to the longest, as in the reference's batch: the last frame depends on them.
         padded = torch.nn.functional.pad(audio, (0, longest - len(audio)))[: count * model.config.hop_length]
         encode = functools.partial(_encode, model, padded.to(like))
         mean = encode() if prompt_cache is None else prompt_cache.voice(padded, encode)
@@ -162,14 +161,14 @@ def encode_voices(
 
 
 def _encode(model: VibeVoiceModel, audio: Tensor) -> Tensor:
-    """Encode samples [N] to latent means [n, Z], two seconds at a time: a long voice takes no more room."""
+    """Encode samples [N] to latent means [n, Z], two seconds at a time to bound memory."""
     state = model.acoustic.encoder.new_state(1)
     pieces = audio.split(FRAMES_AT_ONCE * model.config.hop_length)
     return torch.cat([model.acoustic.encode(piece[None, None], state)[0] for piece in pieces])
 
 
 def embed_prompt(model: VibeVoiceModel, prompt: Prompt, voices: Sequence[Tensor]) -> Tensor:
-    """Embed a prompt [1, P, H], its frame places filled with encoded voices [n, Z]."""
+    """Embed a prompt [1, P, H] with encoded voices [n, Z] at its frame positions."""
     device = model.language_model.embed_tokens.weight.device
     embeds = model.embed_tokens(torch.tensor(prompt.ids, device=device))
     for slot, latent in zip(prompt.voices, voices, strict=True):

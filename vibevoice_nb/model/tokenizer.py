@@ -1,4 +1,4 @@
-"""Text to token ids, and the four tokens the model may emit."""
+"""Tokenizer: text to token ids, and the four tokens that the model may emit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ START, END, FRAME, EOS = "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """Ids of the tokens with a meaning of their own."""
+    """Ids of the special tokens."""
 
     start: int
     end: int
@@ -34,12 +34,12 @@ class SpecialTokens:
 
     @property
     def valid_tokens(self) -> tuple[int, int, int, int]:
-        """The tokens the model may emit, in the order logits are given."""
+        """Tokens that the model may emit, in the order of their logits."""
         return self.start, self.end, self.frame, self.eos
 
 
 class Tokenizer(Protocol):
-    """What prompts need of a tokenizer."""
+    """Interface of a tokenizer for prompts."""
 
     special: SpecialTokens
 
@@ -49,11 +49,11 @@ class Tokenizer(Protocol):
 
 
 class FileTokenizer:
-    """A tokenizer.json, or the vocab.json and merges.txt of older repositories.
+    """Tokenizer from tokenizer.json, or from vocab.json and merges.txt of older repositories.
 
-    Control tokens are never read from text: "<|vision_pad|>" in a script is its characters. A prompt puts the
-    tokens it needs in place by their ids. Only a token that stands for a fixed piece of the prompt, as nano
-    has them, is recognized, and only where a piece begins.
+    Control tokens are never read from text: "<|vision_pad|>" in a script is encoded as characters. A prompt
+    inserts special tokens by id. Only tokens for fixed pieces of the prompt, which nano has, are recognized,
+    and only at the beginning of a piece.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class FileTokenizer:
     Raises
     ------
     CheckpointError
-        No tokenizer there, a damaged one, or one without the special tokens.
+        If the tokenizer is missing, damaged, or lacks the special tokens.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -82,7 +82,7 @@ class FileTokenizer:
         unknown = added.get(str((described.get("model") or {}).get("unk_token")))
         self._control = {*added.values(), *self.special.valid_tokens} - {*self._pieces.values(), unknown}
         self.highest = max(*added.values(), *self._backend.get_vocab().values(), *self.special.valid_tokens)
-        """The largest id it can give."""
+        """Largest id that `encode` can return."""
 
     def encode(self, text: str) -> list[int]:
         """Encode a piece of a prompt.
@@ -97,7 +97,7 @@ class FileTokenizer:
         found = self._control.intersection(ids)
         if found:
             raise ScriptError(
-                f"text with the control token {self._backend.id_to_token(min(found))!r}",
+                f"the text contains the control token {self._backend.id_to_token(min(found))!r}",
                 "words to speak",
                 "delete it from the script",
             )
@@ -105,7 +105,7 @@ class FileTokenizer:
 
 
 _SPECIAL = (START, END, FRAME, EOS)
-# The fixed pieces of a prompt, which a tokenizer may have a token for: see `prompt`.
+# Fixed pieces of a prompt, for which a tokenizer may have a token: see `prompt`.
 _PIECE = re.compile(
     r" (?:Transform the text provided by .*|(?:Voice input|Text input|Speech output):)\n| Speaker \d:"
 )
@@ -124,7 +124,7 @@ def _description(folder: Path) -> dict[str, Any]:
 
 
 def _added_tokens(folder: Path, described: dict[str, Any]) -> dict[str, int]:
-    """Take the added tokens out of a description: in a script they are ordinary text."""
+    """Remove the added tokens from a description: in a script they are ordinary text."""
     try:
         tokens = described.pop("added_tokens", None) or ()
         return {str(token["content"]): int(token["id"]) for token in tokens}
@@ -136,9 +136,9 @@ def _backend(folder: Path, described: dict[str, Any]) -> Backend:
     from tokenizers import Tokenizer as Backend
 
     try:
-        # Without added tokens, and with nothing that adds tokens of its own.
+        # Without added tokens, and without a post-processor that adds tokens.
         backend = Backend.from_str(json.dumps({**described, "added_tokens": [], "post_processor": None}))
-        backend.encode("Ready.", add_special_tokens=False)  # some damage shows only then
+        backend.encode("Ready.", add_special_tokens=False)  # some damage is only detected here
     except BaseException as error:  # the library raises bare Exception, and a panic of Rust is not even one
         if isinstance(error, (KeyboardInterrupt, SystemExit, MemoryError)):
             raise
@@ -153,15 +153,15 @@ def _damaged(folder: Path, error: BaseException) -> CheckpointError:
 
 
 def load_tokenizer(folder: Path, config: ModelConfig, mirrors: Sequence[str] = ()) -> FileTokenizer:
-    """Load a checkpoint's tokenizer, or that of the Qwen2.5 model it grew from.
+    """Load a checkpoint's tokenizer, or that of its base model, Qwen2.5.
 
     Parameters
     ----------
     folder : Path
     config : ModelConfig
-        Tells which Qwen2.5 it was: the original repositories ship no tokenizer.
+        Determines the Qwen2.5 model: the original repositories contain no tokenizer.
     mirrors : sequence of str
-        Repositories to try when Qwen's own can't be fetched.
+        Repositories to try if Qwen's cannot be downloaded.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def load_tokenizer(folder: Path, config: ModelConfig, mirrors: Sequence[str] = (
         return _fitting(FileTokenizer(fetched), fetched, config)
     except VibeVoiceError as error:
         raise CheckpointError(
-            f"{folder} has no tokenizer, and {qwen} gave none either ({error.got})",
+            f"{folder} has no tokenizer, and that of {qwen} could not be loaded ({error.got})",
             "tokenizer.json beside the weights",
             f"copy tokenizer.json of {qwen} into {folder}",
         ) from error
@@ -188,7 +188,7 @@ def own_tokenizer(folder: Path) -> Path | None:
     Raises
     ------
     CheckpointError
-        Several folders hold one.
+        If several folders contain one.
     """
     if any((folder / name).exists() for name in _FILES):
         return folder
@@ -212,7 +212,7 @@ def _read_older(folder: Path) -> str:
             raise CheckpointError(f"{file} is too large", f"at most {_LARGEST_FILE} bytes", "fetch it again")
     try:
         return str(Qwen2TokenizerFast.from_pretrained(str(folder)).backend_tokenizer.to_str())
-    except Exception as error:  # half a tokenizer: which error depends on the version
+    except Exception as error:  # an incomplete tokenizer: the error depends on the version
         raise CheckpointError(
             f"{folder} holds no tokenizer that can be read ({str(error)[:400]})",
             "tokenizer.json, or vocab.json and merges.txt",

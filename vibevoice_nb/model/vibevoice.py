@@ -1,4 +1,4 @@
-"""VibeVoice, composed. Source: VibeVoice Technical Report, arXiv 2508.19205.
+"""VibeVoice: the whole network. Source: VibeVoice Technical Report, arXiv 2508.19205.
 
 Shapes: B rows, T positions or frames, H hidden size, Z latent size.
 """
@@ -20,7 +20,7 @@ from .modules.layers import Connector
 
 
 class TokenScores(nn.Module):
-    """The matrix [V, H] that scores tokens; of its rows, only those that are ever asked for need be kept."""
+    """Matrix [V, H] that scores tokens; `keep` reduces it to the rows that are used."""
 
     def __init__(self, hidden_size: int, vocab_size: int) -> None:
         super().__init__()
@@ -28,29 +28,29 @@ class TokenScores(nn.Module):
         self._places: dict[int, int] | None = None
 
     def keep(self, tokens: Sequence[int]) -> None:
-        """Let go of the rows of all other tokens."""
+        """Drop the rows of all other tokens."""
         rows = self.rows(tokens).detach().clone()
         self.weight = nn.Parameter(rows, requires_grad=False)
         self._places = {token: place for place, token in enumerate(tokens)}
 
     def rows(self, tokens: Sequence[int]) -> Tensor:
-        """The rows [len(tokens), H] of tokens, which must be among those kept."""
+        """Return the rows [len(tokens), H] of tokens, which must be among those kept."""
         places = self._places
         return self.weight[list(tokens) if places is None else [places[token] for token in tokens]]
 
 
 class VibeVoiceModel(nn.Module):
-    """All weights of a VibeVoice; what moves during generation lives in `GenerationState`."""
+    """All weights of a VibeVoice; the mutable state of a generation is a `GenerationState`."""
 
     def __init__(self, config: ModelConfig, *, tied: bool) -> None:
         super().__init__()
         self.config = config
         self.max_threads: int | None = None
-        """CPU threads worth using; None is all that torch has."""
+        """Limit of CPU threads; None uses all of torch's."""
         self.quantize: str | None = None
-        """In how many bits the language model's layers are kept once prepared, if in fewer than the rest."""
+        """Quantization of the prepared language model's layers (int8 or int4), if any."""
         self.fingerprint: Fingerprint | None = None
-        """Of the weights before they were prepared; None while they are still parameters."""
+        """Fingerprint of the weights before preparation; None while they are still parameters."""
         hidden = config.language.hidden_size
         self.language_model = LanguageModel(config.language)
         self.lm_head = None if tied else TokenScores(hidden, config.language.vocab_size)
@@ -77,7 +77,7 @@ class VibeVoiceModel(nn.Module):
         return F.linear(hidden, self.score_rows(tokens)).float()
 
     def score_rows(self, tokens: Sequence[int]) -> Tensor:
-        """What a hidden state is multiplied by to score `tokens`: [len(tokens), H]."""
+        """Return the matrix [len(tokens), H] that scores `tokens` from a hidden state."""
         if self.lm_head is None:
             return self.language_model.embed_tokens.weight[list(tokens)]
         return self.lm_head.rows(tokens)
@@ -91,9 +91,9 @@ class VibeVoiceModel(nn.Module):
         return self.acoustic_connector(latent_norm) + self.semantic_connector(semantic)
 
     def normalize_latent(self, latent: Tensor) -> Tensor:
-        """From codec space to the space the head denoises in."""
+        """Convert latents from codec space to the diffusion head's space."""
         return (latent + self.latent_bias) * self.latent_scale
 
     def denormalize_latent(self, latent_norm: Tensor) -> Tensor:
-        """From the head's space back to codec space."""
+        """Convert latents from the diffusion head's space to codec space."""
         return latent_norm / self.latent_scale - self.latent_bias

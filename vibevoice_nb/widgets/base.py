@@ -132,6 +132,14 @@ class VibeVoiceWidget(anywidget.AnyWidget):
     def _read_css(self) -> str:
         return static_text("style.css")
 
+    def __repr__(self) -> str:
+        details = self._repr_details()
+        return f"{type(self).__name__}({details})"
+
+    def _repr_details(self) -> str:
+        """Return the text between the parentheses of `repr`."""
+        return ""
+
     def close(self) -> None:
         """Close the widget in every page that shows it."""
         if "channel" in vars(self):  # or else what it was to be made from was refused

@@ -1,8 +1,8 @@
-"""`GenerationControls`: how to speak and with what, as traits that other widgets can be linked to."""
+"""`GenerationControls`: generation settings and model, as traits that other widgets can link to."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 
 import traitlets
 
@@ -15,19 +15,37 @@ from .base import VibeVoiceWidget, call
 from .model_loader import SUGGESTIONS, ModelLoader, model_defaults
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from vibevoice_nb.engine.engine import Engine
+    from vibevoice_nb.model.config import Solver
     from vibevoice_nb.model.kernels.quantized import Quantize
 
 MODES = ("turns", "whole")
 MAX_SEED = 2**53 - 1
-"""A page counts in doubles; beyond this they skip numbers."""
+"""Largest seed that JavaScript represents exactly."""
 
 _RANGES = {**GENERATION, "seed": (0, MAX_SEED, f"a whole number from 0 to {MAX_SEED}")}
 _CHOICES = {"solver": SOLVERS, "mode": MODES}
 
 
+class ControlSettings(TypedDict, total=False):
+    """Generation settings that `Studio` and `GenerationControls` accept as keyword arguments."""
+
+    num_steps: int
+    """Solver steps per frame, 1 to 999."""
+    cfg_scale: float
+    """Classifier-free guidance scale, 1.0 (off) to 10.0."""
+    seed: int | None
+    """Random seed; None draws one for each generation."""
+    solver: Solver
+    """Diffusion solver."""
+    mode: Literal["turns", "whole"]
+    """Generate turn by turn in context, or the whole script in one pass."""
+
+
 class WholeNumber(traitlets.Int[Any, Any]):
-    """An `Int` that takes whole numbers of every kind, as `GenerationOptions` does."""
+    """An `Int` that accepts integers of any type, as `GenerationOptions` does."""
 
     def validate(self, obj: Any, value: Any) -> Any:
         number = whole(value)
@@ -37,7 +55,7 @@ class WholeNumber(traitlets.Int[Any, Any]):
 
 
 class RealNumber(traitlets.Float[Any, Any]):
-    """A `Float` that takes numbers of every kind, as `GenerationOptions` does."""
+    """A `Float` that accepts numbers of any type, as `GenerationOptions` does."""
 
     def validate(self, obj: Any, value: Any) -> Any:
         number = real(value)
@@ -47,7 +65,7 @@ class RealNumber(traitlets.Float[Any, Any]):
 
 
 class ControlTraits(traitlets.HasTraits):
-    """The settings of a generation; a value out of range is refused, and what was set stays.
+    """Settings of a generation; a value out of range is rejected and the previous one kept.
 
     Attributes
     ----------
@@ -56,20 +74,20 @@ class ControlTraits(traitlets.HasTraits):
     cfg_scale : float
         1.0 to 10.0.
     seed : int or None
-        None draws one for each generation.
+        Random seed; None draws one for each generation.
     last_seed : int or None
-        The one used last.
+        Seed of the last generation.
     solver : {"dpmsolver++", "sde-dpmsolver++"}
     mode : {"turns", "whole"}
         Turn by turn in context, or the whole script in one pass.
     model : str
-        "nano", a hub id, or a folder.
-    models : list of dict
-        What is suggested: id and note.
-    model_state : dict
-        How the model stands: state, name, device, dtype, memory in bytes, message.
-    model_limits : dict
-        Fields of `ModelLimits`, and `sentences` that say them.
+        "nano", a Hugging Face model id, or a folder.
+    models : list of KnownModel
+        Suggested models.
+    model_state : ModelState
+        State, name, device, dtype, memory in bytes, message.
+    model_limits : ModelLimits
+        Fields of `vibevoice_nb.engine.model_limits.ModelLimits`, and `sentences` that describe them.
     """
 
     num_steps = WholeNumber(10).tag(sync=True, page=True)
@@ -102,23 +120,34 @@ class ControlTraits(traitlets.HasTraits):
 
     @traitlets.validate("model")
     def _named(self, proposal: Any) -> str:
-        name = str(proposal["value"]).strip()
-        if not name:
-            raise OptionError("a model without a name", "nano, a hub id, or a folder", "write 'nano'")
-        return name
+        return model_name(proposal["value"])
+
+
+def model_name(value: object) -> str:
+    """Return the name of a model, without surrounding spaces.
+
+    Raises
+    ------
+    OptionError
+        If it is not a string, or empty.
+    """
+    if not isinstance(value, str) or not value.strip():
+        got = "the model name is empty" if isinstance(value, str) else f"model={shown(value)}"
+        raise OptionError(got, "'nano', a Hugging Face model id, or a folder", "use model='nano'")
+    return value.strip()
 
 
 class GenerationControls(ControlTraits, VibeVoiceWidget):
-    """Steps, guidance, seed, solver, mode and model, to be set by hand.
+    """Panel for the generation settings and the model.
 
     Parameters
     ----------
     model : str
-        "nano", a hub id, or a folder.
+        "nano", a Hugging Face model id, or a folder.
     device, dtype, quantize
-        As for `Engine.load`.
-    **settings
-        `num_steps`, `cfg_scale`, `seed`, `solver`, `mode`; by default what the model likes best.
+        See `Engine.load`.
+    **settings : Unpack[ControlSettings]
+        `num_steps`, `cfg_scale`, `seed`, `solver`, `mode`; defaults of the model if omitted.
 
     Examples
     --------
@@ -137,13 +166,25 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
         device: str = "auto",
         dtype: str = "auto",
         quantize: Quantize | None = None,
-        **settings: Any,
+        **settings: Unpack[ControlSettings],
     ) -> None:
+        model = model_name(model)
+        for name in settings:
+            if name not in ControlSettings.__annotations__:
+                expected = f"one of {', '.join(ControlSettings.__annotations__)}"
+                raise OptionError(
+                    f"GenerationControls got an unknown setting {name!r}", expected, "remove it"
+                )
         self._loader = ModelLoader(self._model_is, device=device, dtype=dtype, quantize=quantize)
         own = model_defaults(model)
-        settings = {"num_steps": own.num_steps, "cfg_scale": own.cfg_scale, "solver": own.solver, **settings}
+        shown_settings: dict[str, Any] = {
+            "num_steps": own.num_steps,
+            "cfg_scale": own.cfg_scale,
+            "solver": own.solver,
+            **settings,
+        }
         state, limits = self._loader.state(model), self._loader.limits(model)
-        super().__init__(model=model, model_state=state, model_limits=limits, **settings)
+        super().__init__(model=model, model_state=state, model_limits=limits, **shown_settings)
         self.observe(self._other_model, "model")
 
     def options(self) -> GenerationOptions:
@@ -154,9 +195,15 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
         """Return the settings as keyword arguments of `Engine.speak`."""
         return {name: getattr(self, name) for name in ("num_steps", "cfg_scale", "seed", "solver")}
 
+    def _repr_details(self) -> str:
+        return (
+            f"model={shown(self.model)}, num_steps={self.num_steps}, cfg_scale={self.cfg_scale}, "
+            f"seed={self.seed}"
+        )
+
     @property
     def engine(self) -> Engine:
-        """The model, loaded now if it isn't."""
+        """The engine, loaded on first access."""
         return self._loader.engine(self.model)
 
     @call("load_model")
@@ -172,7 +219,7 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
         self.model_limits = self._loader.limits(self.model)
 
     def _other_model(self, change: Any) -> None:
-        """What was the last model's own way of speaking becomes the new one's; what was chosen stays."""
+        """Replace defaults of the previous model by those of the new one; keep chosen values."""
         before, now = model_defaults(change["old"]), model_defaults(change["new"])
         for name in ("num_steps", "cfg_scale"):
             if getattr(self, name) == getattr(before, name):

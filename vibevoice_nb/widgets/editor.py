@@ -1,4 +1,4 @@
-"""`ScriptEditor`: write a conversation, and see at once how it is read."""
+"""`ScriptEditor`: editor for conversations that shows how the script is parsed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 import traitlets
 
+from vibevoice_nb.errors import OptionError
 from vibevoice_nb.project.storage.schema import PALETTE
+from vibevoice_nb.ranges import shown
 from vibevoice_nb.script import MAX_SPEAKERS, Diagnostic, Script, parse_script
 from vibevoice_nb.script.frontends import PLAIN_TEXT
 from vibevoice_nb.script.lines import name_key, speaker_number
@@ -18,30 +20,31 @@ from vibevoice_nb.widgets.base import VibeVoiceWidget
 
 
 def diagnostic_rows(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
-    """Give diagnostics as the page has them: plain dictionaries, columns in code points."""
+    """Return diagnostics for the page, with columns in code points."""
     return [asdict(item) for item in diagnostics]
 
 
 class ScriptEditor(VibeVoiceWidget):
-    r"""An editor for scripts: speakers in color, remarks with quick fixes, durations, completion.
+    r"""Script editor with speaker colors, diagnostics with quick fixes, durations and completion.
 
     Parameters
     ----------
     script : str
-        The text to begin with.
+        Initial text.
     cast : iterable of str or int, optional
-        The speakers, as in `parse_script`. Without it they are who the script names.
-    **traits
-        Other traits of an ipywidget, such as `layout`.
+        Speakers, as in `parse_script`; taken from the script if omitted.
+    layout : ipywidgets.Layout, optional
 
     Attributes
     ----------
     script : str
-        The text as it stands, also while it is typed in; set it to change it.
-    diagnostics, turns : list of dict
-        What is remarked on it and how it is read; made anew with each change.
-    speakers : list of dict
-        A label, a color (`#rrggbb`) and a voice for each speaker; a color or voice that is set stays.
+        Current text, also while it is edited in the page; assign to replace it.
+    diagnostics : list of ScriptDiagnostic
+        Problems in the script.
+    turns : list of TurnState
+        Turns of the script.
+    speakers : list of Speaker
+        Label, color (`#rrggbb`) and voice of each speaker; an assigned color or voice is kept.
 
     Examples
     --------
@@ -60,22 +63,33 @@ class ScriptEditor(VibeVoiceWidget):
     turns = traitlets.List(traitlets.Dict()).tag(sync=True)
     speakers = traitlets.List(traitlets.Dict()).tag(sync=True)
 
-    def __init__(self, script: str = "", *, cast: Iterable[str | int] | None = None, **traits: Any) -> None:
+    def __init__(
+        self,
+        script: str = "",
+        *,
+        cast: Iterable[str | int] | None = None,
+        layout: Any = None,
+    ) -> None:
+        if not isinstance(script, str):
+            raise OptionError(f"ScriptEditor({shown(script)})", "the text of a script", "pass a string")
         self._cast = None if cast is None else tuple(cast)
         self._names: tuple[str, ...] = ()
-        self._seen: dict[str, dict[str, Any]] = {}  # every speaker there was, to be known again
+        self._seen: dict[str, dict[str, Any]] = {}  # all earlier speakers, to restore their colors and voices
         self.parsed: Script = parse_script("")
-        super().__init__(script=script, **traits)
+        super().__init__(script=script, **({} if layout is None else {"layout": layout}))
         self._read()
         self.observe(lambda _: self._read(), "script")
 
+    def _repr_details(self) -> str:
+        return f"{len(self.turns)} turns, {len(self.diagnostics)} diagnostics"
+
     def _read(self) -> None:
-        """Read the script, and show the page what comes of it in one message."""
+        """Parse the script and send the result to the page in one message."""
         script = self.parsed = self._parse()
         with self.hold_sync():
             self.speakers = self._speakers(script)
             self.turns = turn_rows(script)
-            # An empty page is a beginning, not a fault.
+            # An empty script is no error.
             found = (*script.diagnostics, *check_script(script, PLAIN_TEXT, "the model"))
             self.diagnostics = diagnostic_rows(found) if self.script.strip() else []
 
@@ -87,7 +101,7 @@ class ScriptEditor(VibeVoiceWidget):
 
     def _speakers(self, script: Script) -> list[dict[str, Any]]:
         labels = dict.fromkeys(map(_as_label, self._cast or ()))
-        # A label that is a fault gets no place beside the speakers.
+        # An invalid label is not listed as a speaker.
         labels |= dict.fromkeys(turn.label for turn in script.turns if turn.speaker_index < MAX_SPEAKERS)
         self._seen |= {name_key(speaker["label"]): speaker for speaker in self.speakers}
         rows = [{**self._seen.get(name_key(label), {"voice": None}), "label": label} for label in labels]
@@ -99,7 +113,7 @@ class ScriptEditor(VibeVoiceWidget):
 
 
 def turn_rows(script: Script) -> list[dict[str, Any]]:
-    """Describe the turns of a script that nobody has spoken yet; their numbers are their ids."""
+    """Return the rows of turns without takes; their numbers are their ids."""
     return [
         {
             "id": str(number),

@@ -1,43 +1,97 @@
-"""`Player`: hear a take and look at it, in pieces of any take's length."""
+"""`Player`: plays audio of any length, with waveform, turns and spectrogram."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import traitlets
+from numpy.typing import NDArray
 
+from vibevoice_nb._moved import renamed_keyword
+from vibevoice_nb.audio.io import read_audio
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.sources import AudioSource
-from vibevoice_nb.errors import VibeVoiceError
+from vibevoice_nb.engine.speech import Speech
+from vibevoice_nb.errors import OptionError, VibeVoiceError
 from vibevoice_nb.project.take import Take
+from vibevoice_nb.ranges import shown, whole
 
 from .audio_requests import AudioRequests, at_24_khz
 from .base import VibeVoiceWidget
 from .project_traits import take_summary
 
 OWN = "self"
-"""The source that is the player's own take."""
+"""Name of the player's audio in requests."""
 
+_MAX_RATE = 768_000
 _KEPT_BYTES = 500_000
-"""Of HTML for when there is no kernel; encoding more would keep the widget of a long take waiting."""
+"""Maximum size of the HTML player in a saved notebook; encoding more would delay the widget."""
+
+
+def as_take(audio: object, rate: int = SAMPLE_RATE) -> Take:
+    """Return a take of a take, a speech, an array, or an audio file.
+
+    Examples
+    --------
+    >>> as_take(np.zeros(48_000, np.float32), 48_000).seconds
+    1.0
+    """
+    if isinstance(audio, Take):
+        return audio
+    if isinstance(audio, (str, os.PathLike)):
+        samples, _ = read_audio(audio)
+        return Take.from_audio(samples, name=Path(audio).name)
+    if isinstance(audio, Speech):
+        return Take.from_audio(
+            audio.audio, name="speech", manifest=audio.summary(), sample_rate=audio.sample_rate
+        )
+    if isinstance(audio, np.ndarray):
+        if whole(rate) is None or not 1 <= rate <= _MAX_RATE:
+            raise OptionError(
+                f"rate={shown(rate)}", f"1 to {_MAX_RATE} Hz", "use the sample rate of the array"
+            )
+        if audio.dtype.kind != "f":
+            raise OptionError(
+                f"an array of {audio.dtype}", "float samples in [-1, 1]", "divide int16 samples by 32768"
+            )
+        return Take.from_audio(np.asarray(audio, np.float32), name="array", sample_rate=int(rate))
+    expected = "a Take, a Speech, an array of samples, or the path of an audio file"
+    raise OptionError(f"Player({shown(audio)})", expected, "pass one of these")
 
 
 class Player(AudioRequests, VibeVoiceWidget):
-    """Plays a take, with its waveform, its turns and its spectrogram.
+    """Player with waveform, turns and spectrogram.
+
+    Only the visible and audible parts are sent to the page, so 90 minutes of audio open at once.
 
     Parameters
     ----------
-    take : Take, optional
-        What to play. Only what is seen and heard is sent to the page, so that 90 minutes open at once.
+    audio : Take, Speech, float array [N], or path of an audio file, optional
+        Audio to play.
+    rate : int
+        Sample rate of an array, in Hz.
+    position : float
+        Initial position, in seconds.
+    layout : ipywidgets.Layout, optional
 
     Attributes
     ----------
-    position : float
-        Seconds; follows what is heard, and moves it when it is set.
-    playing : bool
-        Set it to play or pause.
     take : Take or None
-        Set it to play another.
+        The audio; assign a take to play another.
+    position : float
+        Playback position in seconds; assign to seek.
+    playing : bool
+        Assign to play or pause.
+
+    Raises
+    ------
+    OptionError
+        If `audio` is of another type.
+    AudioError
+        If a file cannot be read, or an array is not one-dimensional and finite.
 
     Examples
     --------
@@ -59,36 +113,48 @@ class Player(AudioRequests, VibeVoiceWidget):
     position = traitlets.Float(0.0).tag(sync=True, page=True)
     playing = traitlets.Bool(False).tag(sync=True, page=True)
 
-    def __init__(self, take: Take | None = None, **traits: Any) -> None:
+    @renamed_keyword("take", "audio")
+    def __init__(
+        self,
+        audio: Take | Speech | NDArray[np.floating[Any]] | str | os.PathLike[str] | None = None,
+        *,
+        rate: int = SAMPLE_RATE,
+        position: float = 0.0,
+        layout: Any = None,
+    ) -> None:
         self._revision = 0
-        super().__init__(take=take, **traits)
+        take = None if audio is None else as_take(audio, rate)
+        super().__init__(take=take, position=position, **({} if layout is None else {"layout": layout}))
+
+    def _repr_details(self) -> str:
+        return "" if self.take is None else f"{shown(self.take.name)}, {self.take.seconds:.1f} s"
 
     def play(self) -> None:
-        """Play from where it is. A page nobody has clicked yet asks for a click first."""
+        """Start playback. Browsers require a click in the page first."""
         self.playing = True
 
     def pause(self) -> None:
-        """Pause."""
+        """Pause playback."""
         self.playing = False
 
     def seek(self, seconds: float) -> None:
-        """Go to a time, in seconds; beyond the ends, to the end."""
+        """Move to a time in seconds, limited to the length of the audio."""
         length = 0.0 if self.take is None else self.take.seconds
         self.position = min(max(0.0, float(seconds)), length)
 
     def audio_source(self, name: str) -> AudioSource:
-        """Find what a name of the protocol means: there is only the player's own take."""
+        """Return the player's audio, the only source it has."""
         if name != OWN or self.take is None:
-            raise VibeVoiceError(f"the sound {name!r}", "the player's own take", "run the cell again")
+            raise VibeVoiceError(f"no audio {name!r}", "the audio of this player", "run the cell again")
         return self.take.source
 
     def audio_summary(self, name: str) -> dict[str, Any]:
-        """Describe the take, with its turns."""
+        """Return the summary of the audio, with its turns."""
         self.audio_source(name)
         return self._summary(self.take)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """The widget; and the take as HTML, which a saved notebook plays without a kernel."""
+        """Return the widget, and an HTML player for saved notebooks without a kernel."""
         shown = super()._repr_mimebundle_(**options)
         if self.take is None or not shown:
             return shown
@@ -109,7 +175,7 @@ class Player(AudioRequests, VibeVoiceWidget):
             self.position = 0.0
 
     def _summary(self, take: Take | None) -> dict[str, Any]:
-        """Describe a take for the page, positions at 24 kHz."""
+        """Return the summary of a take, with positions at 24 kHz."""
         if take is None:
             return {}
         summary = take_summary(take, OWN, self._revision)

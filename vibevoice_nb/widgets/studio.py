@@ -1,11 +1,12 @@
-"""`Studio`: the room in which a conversation is written, cast, spoken, mended and exported.
+"""`Studio`: widget to write, cast, generate, edit and export a conversation.
 
-The work is a `Project` on disk; this widget shows it and does to it what the page asks. What the page can do,
-Python can do too: here, or on `Studio.project`.
+The work is a `Project` on disk, which the widget displays and edits. Everything the page can do is available
+in Python: here, or as `Studio.project`.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -19,12 +20,13 @@ from vibevoice_nb.errors import OptionError, VibeVoiceError
 from vibevoice_nb.project import Project, Take
 from vibevoice_nb.project.jobs.generation import Event, Generation
 from vibevoice_nb.project.registry import shared_project
+from vibevoice_nb.ranges import shown
 from vibevoice_nb.texts import whole_text
 from vibevoice_nb.voices.casting import stand_ins
 
 from .audio_requests import AudioRequests
 from .base import VibeVoiceWidget, call
-from .controls import ControlTraits
+from .controls import ControlTraits, model_name
 from .editor import diagnostic_rows
 from .exports import Exports
 from .live_audio import LiveAudio
@@ -34,34 +36,53 @@ from .project_traits import EPISODE, take_cards, take_summary, turn_states
 from .voices import CastPanel, voice_source
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from vibevoice_nb.engine.options import GenerationSettings
     from vibevoice_nb.model.kernels.quantized import Quantize
+    from vibevoice_nb.project.jobs.sweep import SweepAxes
+
+    from .controls import ControlSettings
+    from .sweep import SweepGrid
 
 _SETTINGS = ("num_steps", "cfg_scale", "seed", "solver", "mode", "model")
-"""Controls that are kept in the project."""
+"""Settings that are saved in the project."""
 _OWN = ("num_steps", "cfg_scale")
-"""Those whose default is the model's own."""
+"""Settings with a default that depends on the model."""
 _DEFAULT_PROJECT = "episode.vibevoice"
 
 
 class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, VibeVoiceWidget):
-    """A working room for spoken conversations.
+    """Studio for spoken conversations.
 
     Parameters
     ----------
     project : path or Project, optional
-        The folder `NAME.vibevoice` that holds the work; made if it isn't there. By default
-        `episode.vibevoice` in the working directory, so that running the cell again opens the same work.
+        A project, or its folder `NAME.vibevoice`, created if necessary. By default `episode.vibevoice` in the
+        working directory, so re-running the cell opens the same project.
     script : str, optional
-        The script of a new project. A project that has a script keeps it, with a warning if this is another
-        one: running a cell again never replaces what was edited.
+        Script of a new project. An existing project keeps its script, with a warning if the two differ:
+        re-running a cell never replaces edited text.
     replace_script : bool
-        Replace the project's script by `script`; `studio.project.undo()` brings it back.
+        Replace the script of an existing project by `script`; `studio.project.undo()` restores it.
+    model : str, optional
+        "nano", a Hugging Face model id, or a folder; the project's by default.
     device, dtype, quantize
-        As for `Engine.load`.
-    **settings
-        `model`, `num_steps`, `cfg_scale`, `seed`, `solver`, `mode`; by default the project's. A value counts
-        when it is given for the first time, or is another one than the last time; one that was changed in
-        the page since stays when the cell is run again.
+        See `Engine.load`.
+    **settings : Unpack[ControlSettings]
+        `num_steps`, `cfg_scale`, `seed`, `solver`, `mode`; the project's by default. A value is applied when
+        it is given for the first time or differs from the last run of the cell; a setting that was changed
+        in the page since is kept when the cell is re-run.
+
+    Attributes
+    ----------
+    project : Project
+        Script, cast, takes and settings.
+    turns : list of TurnState
+    takes : dict of TakeState, by id
+    speakers : list of Speaker
+    job : JobState
+    project_state : ProjectState
 
     Examples
     --------
@@ -95,13 +116,22 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         device: str = "auto",
         dtype: str = "auto",
         quantize: Quantize | None = None,
-        **settings: Any,
+        model: str | None = None,
+        **settings: Unpack[ControlSettings],
     ) -> None:
         for name in settings:
             if name not in _SETTINGS:
-                raise OptionError(f"Studio({name}=...)", f"some of {', '.join(_SETTINGS)}", "leave it out")
+                expected = f"one of {', '.join(_SETTINGS)}"
+                raise OptionError(f"Studio got an unknown setting {name!r}", expected, "remove it")
+        given: dict[str, Any] = {**settings}
+        if model is not None:
+            given["model"] = model_name(model)
         if not isinstance(project, Project):
-            project = shared_project(_DEFAULT_PROJECT if project is None or project == "" else project)
+            if not isinstance(project, (str, os.PathLike, type(None))):
+                raise OptionError(
+                    f"project={shown(project)}", "a Project, or the path of its folder", "pass one of these"
+                )
+            project = shared_project(project or _DEFAULT_PROJECT)
         self._project = project
         self._lock = threading.RLock()
         self._revision = 0
@@ -112,11 +142,11 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         self._typing = False
         self._model = ModelLoader(self._model_is, device=device, dtype=dtype, quantize=quantize)
         super().__init__()
-        self._show_settings({**project.settings, **settings})  # a wrong one is refused before it is kept
+        self._show_settings({**project.settings, **given})  # validates before anything is saved
         if not project.read_only:
             if script is not None:
                 self._use_cell_script(script, replace_script)
-            self._attempt(lambda: project.settings.give(settings))
+            self._attempt(lambda: project.settings.give(given))
             self._show_settings(project.settings)
         self._show_script()
         self._refresh()
@@ -129,29 +159,45 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
 
     @property
     def project(self) -> Project:
-        """The project: its script, cast, takes and choices."""
+        """The project: script, cast, takes and settings."""
         return self._project
 
     @property
+    def work(self) -> Project:
+        """The project; deprecated, use `project`."""
+        warnings.warn(
+            "Studio.work is deprecated. Use Studio.project instead.", DeprecationWarning, stacklevel=2
+        )
+        return self._project
+
+    def _repr_details(self) -> str:
+        counts = f"turns={len(self._project.turns)}, takes={len(self.takes)}"
+        return (
+            f"{shown(str(self._project.path))}, {counts}, model={shown(self.model)}, job {self.job['state']}"
+        )
+
+    @property
     def episode(self) -> Take:
-        """The chosen takes, assembled; needs no model."""
+        """The chosen takes, assembled; no model is needed."""
         return self._project.assemble()
 
     @property
     def generation(self) -> Generation | None:
-        """The generation under way, or the last one."""
+        """The current generation, or the last one."""
         return self._generation
 
-    def generate(self, turns: Sequence[str] | None = None, **options: Any) -> Generation:
-        """Speak what is missing, in the background; audio plays in the page while it is made.
+    def generate(
+        self, turns: Sequence[str] | None = None, **options: Unpack[GenerationSettings]
+    ) -> Generation:
+        """Generate missing turns in the background; the page plays audio while it is generated.
 
         Parameters
         ----------
         turns : sequence of str, optional
             Ids of the turns to generate, see `studio.project.turns`. By default, turns without an up-to-date
             take; if there are none, all turns.
-        **options
-            Those of `GenerationOptions`, for this once; by default the room's controls.
+        **options : Unpack[GenerationSettings]
+            Options for this generation only; the settings of the studio by default.
 
         Returns
         -------
@@ -161,22 +207,23 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         Raises
         ------
         ScriptError, VoiceError, ProjectError
-            What keeps it from being spoken.
+            If the script, a voice or the project is not ready.
         """
         with self._lock:
             if self._generation is not None and not self._generation.done:
                 raise VibeVoiceError(
-                    "a second generation in this room",
-                    "one at a time",
-                    "stop the one under way, or wait for it",
+                    "this studio is already generating",
+                    "one generation at a time",
+                    "stop it, or wait until it finishes",
                 )
             model = self.model
+            merged: dict[str, Any] = {**self._options(), **options}
             job = self._project.generation(
                 lambda: self._model.engine(model),
                 turns,
                 mode="whole" if self.mode == "whole" else "turns",
                 listener=self._on_event,
-                **{**self._options(), **options},
+                **merged,
             )
             self._generation, self._live = job, LiveAudio(self.channel, job)
             skipped = {turn.id for turn in self._project.turns if turn.state == "unspeakable"}
@@ -185,26 +232,32 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
             return job.start()
 
     def regenerate(self, turn: str) -> Generation:
-        """Speak one turn again in its context: a new take, the others stay as they are.
+        """Generate a new take of one turn in its context; other turns are unchanged.
 
-        Where the seed is fixed and this turn has a take of it, another is drawn: the same would only make the
-        same take again.
+        If the turn already has a take with the current seed, a new seed is drawn, as the same seed would
+        reproduce the same take.
         """
         fresh = self._project.takes.fresh_seed(turn, self.seed)
-        return self.generate([turn], **({} if fresh == self.seed else {"seed": fresh}))
+        return self.generate([turn]) if fresh == self.seed else self.generate([turn], seed=fresh)
+
+    def respeak(self, turn: str) -> Generation:
+        """Generate a new take of one turn; deprecated, use `regenerate`."""
+        message = "Studio.respeak is deprecated. Use Studio.regenerate instead."
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return self.regenerate(turn)
 
     def cancel(self) -> None:
-        """Stop within a frame; what was made is kept."""
+        """Cancel the generation within one frame; audio generated so far is kept."""
         if self._generation is not None:
             self._generation.cancel()
 
-    def sweep(self, **axes: Sequence[Any]) -> Any:
-        """Speak the script under every combination of settings; shows a grid of players.
+    def sweep(self, **axes: Unpack[SweepAxes]) -> SweepGrid:
+        """Generate the script with every combination of settings, shown as a grid of players.
 
         Parameters
         ----------
-        **axes
-            Lists for `cfg_scale`, `num_steps`, `seed`, `solver`, `temperature`.
+        **axes : Unpack[SweepAxes]
+            Lists of values for `cfg_scale`, `num_steps`, `seed`, `solver`, `temperature`.
 
         Returns
         -------
@@ -222,7 +275,7 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
             lambda: self._model.engine(self.model),
             self._project.script,
             {label: voice for label in labels if (voice := cast[label].voice) is not None},
-            axes,
+            {**axes},  # type: ignore[dict-item]
             {name: value for name, value in self._options().items() if name not in axes},
         )
         grid = SweepGrid(sweep)
@@ -230,10 +283,10 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         return grid
 
     def close(self) -> None:
-        """Take the room down; the project stays as it is."""
-        if self._project is not None:  # else it never came to be
+        """Cancel the generation and close the widget; the project is unchanged."""
+        if self._project is not None:  # None if the constructor failed
             self.cancel()
-            if self._unobserve is not None:  # else an argument was refused
+            if self._unobserve is not None:
                 self._unobserve()
             self.inbox.close()
         super().close()
@@ -265,16 +318,18 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         self.open_project(path, create=create)
 
     def open_project(self, path: str | Path, *, create: bool = False) -> None:
-        """Change to another project; the one open now stays as it is.
+        """Switch to another project; the current one is unchanged.
 
         Raises
         ------
         ProjectError
-            It isn't there and `create` is off, or can't be read.
+            If the project cannot be read, or does not exist and `create` is false.
         """
         with self._lock:
             if self._generation is not None and not self._generation.done:
-                raise VibeVoiceError("a project changed while it is spoken", "a quiet room", "stop it first")
+                raise VibeVoiceError(
+                    "cannot switch projects during generation", "no generation in progress", "stop it first"
+                )
             project = shared_project(path, create=create)
             if self._unobserve is not None:
                 self._unobserve()
@@ -286,14 +341,14 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
             self._show_notes()
             self._unobserve = project.observe(self._follow)
 
-    # What the mixins ask for
+    # Hooks of the mixins
 
     def cast_project(self) -> Project:
-        """Whose cast the voice panel edits."""
+        """Return the project, whose cast the voice panel edits."""
         return self._project
 
     def audio_source(self, name: str) -> AudioSource:
-        """Find what a name of the protocol means."""
+        """Return the audio that a source name stands for."""
         kind, _, rest = name.partition(":")
         if name == EPISODE:
             return self._project.timeline()
@@ -302,7 +357,7 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         return voice_source(name, self._project, self.voice_library)
 
     def audio_summary(self, name: str) -> dict[str, Any]:
-        """Describe a source, with its turns where it is speech of this project."""
+        """Return the summary of a source, with turns if it belongs to this project."""
         kind, _, rest = name.partition(":")
         if name == EPISODE:
             return take_summary(self.episode, name, self._revision)
@@ -311,7 +366,7 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         return super().audio_summary(name)
 
     def export_take(self) -> Take:
-        """What the export panel writes."""
+        """Return the take that the export panel writes."""
         return self.episode
 
     # Inside
@@ -320,7 +375,7 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         return {name: getattr(self, name) for name in ("num_steps", "cfg_scale", "seed", "solver")}
 
     def _on_event(self, event: Event) -> None:
-        """Tell the page what the generation under way says; from its thread."""
+        """Send an event of the generation to the page; called in its thread."""
         job, live = self._generation, self._live
         assert job is not None and live is not None
         with self._lock:
@@ -340,7 +395,7 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         live.on_event(event)
 
     def _use_cell_script(self, script: str, replace: bool) -> None:
-        """Use the script that the cell gives, if that replaces nothing."""
+        """Write the script of the cell, unless it would replace another."""
         project = self._project
         if replace or not project.script_text.strip():
             project.write_script(script)
@@ -353,7 +408,7 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
             self.notify("info", text)
 
     def set_state(self, sync_data: Mapping[str, Any]) -> None:
-        """Take values from the page; what it says of the script was typed there."""
+        """Apply values from the page; a changed script was typed there."""
         self._typing = True
         try:
             super().set_state(sync_data)
@@ -364,7 +419,7 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         typing = self._typing
         self._attempt(lambda: self._project.write_script(change["new"], typing=typing))
         if whole_text(change["new"]) == self._project.script_text:
-            self._show_script()  # without halves of characters
+            self._show_script()  # without lone surrogates
 
     def _setting_changed(self, change: Any) -> None:
         if change["name"] == "model":
@@ -377,12 +432,12 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         self._keep_settings({change["name"]: change["new"]})
 
     def save_settings(self) -> None:
-        """Save the settings that are shown."""
+        """Save the settings as displayed."""
         self._keep_settings({name: getattr(self, name) for name in _SETTINGS})
         self._refresh()
 
     def _keep_settings(self, changes: dict[str, Any]) -> None:
-        """Keep what a person chose; what is only the model's own default isn't kept as a choice."""
+        """Save chosen settings; a model's own default is not saved as a choice."""
         own = model_defaults(self.model)
         kept = {
             name: None if name in _OWN and value == getattr(own, name) else value
@@ -404,7 +459,7 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         self.model_limits = self._model.limits(self.model)
 
     def stand_in_names(self) -> dict[str, str]:
-        """The built-in voices that replace recordings, if the model cannot follow those."""
+        """Return the built-in voices that replace recordings the model cannot follow, by speaker."""
         if self.model_limits.get("follows_voices", True):
             return {}
         spoken = {turn.turn.label for turn in self._project.turns}
@@ -421,16 +476,16 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         self._refresh()
 
     def _show_script(self) -> None:
-        """Show the project's text.
+        """Show the project's script if it has changed.
 
-        Only when the text itself has changed: a page types in the main thread while others look at the
-        project, and what was typed this moment must not be put back to what the project had.
+        Typing in the page updates `script` in the main thread while other threads refresh; newly typed text
+        must not be overwritten with the project's older text.
         """
         if self.script != self._project.script_text:
             self.script = self._project.script_text
 
     def _refresh(self) -> None:
-        """Show the rest of the project as it is now; only what differs travels."""
+        """Update the other traits from the project; only changed ones are sent."""
         with self._lock:
             project = self._project
             episode = project.assemble()

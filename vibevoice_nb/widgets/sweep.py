@@ -1,4 +1,4 @@
-"""`SweepGrid`: the renderings of a sweep side by side, to hear and to compare."""
+"""`SweepGrid`: the takes of a sweep side by side, to play and to compare."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from typing import Any, ClassVar
 import traitlets
 
 from vibevoice_nb.audio.sources import AudioSource
-from vibevoice_nb.errors import VibeVoiceError
+from vibevoice_nb.errors import OptionError, VibeVoiceError
 from vibevoice_nb.project.jobs.sweep import Sweep, SweepCell
+from vibevoice_nb.ranges import shown
 
 from .audio_requests import AudioRequests
 from .base import VibeVoiceWidget, call
 
 
 class SweepGrid(AudioRequests, VibeVoiceWidget):
-    """A grid of players, one for each combination of settings; it fills while the sweep goes on.
+    """Grid of players, one for each combination of settings, filled while the sweep runs.
 
     Parameters
     ----------
     sweep : Sweep
-        Not begun yet, or under way.
+        A sweep that is running or not yet started.
 
     Attributes
     ----------
@@ -34,19 +35,27 @@ class SweepGrid(AudioRequests, VibeVoiceWidget):
     axes = traitlets.Dict().tag(sync=True)
 
     def __init__(self, sweep: Sweep) -> None:
+        if not isinstance(sweep, Sweep):
+            raise OptionError(f"SweepGrid({shown(sweep)})", "a Sweep", "use studio.sweep(num_steps=[5, 10])")
         self.sweep = sweep
         super().__init__(axes=sweep.axes)
         sweep.changed = lambda cell: self._show()
         self._show()
 
     def audio_source(self, name: str) -> AudioSource:
-        """Find the audio of a cell."""
+        """Return the audio of a cell."""
         kind, _, number = name.partition(":")
         index = int(number) if kind == "take" and number.isdecimal() else len(self.sweep.cells)
         take = self.sweep.cells[index].take if index < len(self.sweep.cells) else None
         if take is None:
-            raise VibeVoiceError(f"the sound {name!r}", "a rendering that is ready", "wait for it")
+            raise VibeVoiceError(
+                f"no audio {name!r}", "the source of a finished cell", "wait until it is finished"
+            )
         return take.source
+
+    def _repr_details(self) -> str:
+        finished = sum(cell.state == "finished" for cell in self.sweep.cells)
+        return f"{' x '.join(self.sweep.axes)}, {finished} of {len(self.sweep.cells)} cells finished"
 
     @call("cancel")
     def _cancel(self) -> None:

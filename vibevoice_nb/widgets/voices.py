@@ -1,6 +1,6 @@
-"""`VoicePicker`, and the cast panel it shares with the Studio: who speaks with which voice.
+"""`VoicePicker`, and `CastPanel`, which it shares with the Studio: a voice for each speaker.
 
-The panel works on a cast: a `Project`, or a `Speakers`, which keeps it in memory.
+The panel edits a cast: a `Project`, or `Speakers`, which keeps it in memory.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from vibevoice_nb.audio.sources import ArraySource, AudioSource
 from vibevoice_nb.errors import OptionError, VibeVoiceError, VoiceError
 from vibevoice_nb.project.cast import CastMember, checked_label, trimmed
 from vibevoice_nb.project.storage.schema import PALETTE, checked_color
+from vibevoice_nb.ranges import shown
 from vibevoice_nb.script import MAX_SPEAKERS
 from vibevoice_nb.script.turns import label_of
 from vibevoice_nb.voices.builtin import builtin_descriptions, builtin_voices
@@ -212,17 +213,25 @@ class CastPanel(Uploads, traitlets.HasTraits):
         return {"name": kept.name}
 
 
+def _is_list(value: object) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, (str, bytes))
+
+
+def _is_mapping(value: object) -> bool:
+    return value is None or isinstance(value, Mapping)
+
+
 class VoicePicker(CastPanel, AudioRequests, VibeVoiceWidget):
-    r"""Give speakers voices: built-in, from the library, uploaded, recorded; hear, trim and check them.
+    r"""Panel that assigns voices to speakers: built-in, from the library, uploaded, or recorded.
 
     Parameters
     ----------
     speakers : iterable of str or int
-        Who speaks, as in the script: names, or numbers. One to four.
+        Speakers as in the script: names or numbers, one to four.
     voices : mapping from speaker to voice, optional
-        The voices to begin with: whatever `Engine.speak` takes.
+        Initial voices, as for `Engine.speak`.
     library : VoiceLibrary, optional
-        By default the person's own.
+        Voice library; the user's own by default.
 
     Examples
     --------
@@ -242,6 +251,15 @@ class VoicePicker(CastPanel, AudioRequests, VibeVoiceWidget):
         voices: Mapping[str | int, Any] | None = None,
         library: VoiceLibrary | None = None,
     ) -> None:
+        if not _is_list(speakers):
+            raise OptionError(
+                f"VoicePicker(speakers={shown(speakers)})",
+                "a list of names or numbers",
+                "for example, VoicePicker(['Anna', 'Ben'])",
+            )
+        if not _is_mapping(voices):
+            expected = "a mapping from speaker to voice"
+            raise OptionError(f"voices={shown(voices)}", expected, "for example, voices={'Anna': 'Ada'}")
         self._speakers = Speakers(speakers)
         self._library = library
         for label, voice in (voices or {}).items():
@@ -249,9 +267,14 @@ class VoicePicker(CastPanel, AudioRequests, VibeVoiceWidget):
         super().__init__()
         self.refresh_cast()
 
+    def _repr_details(self) -> str:
+        cast = self.cast
+        pairs = [f"{label}: {cast[label].name if label in cast else None}" for label in self._speakers.cast]
+        return ", ".join(pairs)
+
     @property
     def cast(self) -> dict[str, Voice]:
-        """The voices by speaker, for `Engine.speak`; a speaker without one is left out, see `missing`."""
+        """Voices by speaker, for `Engine.speak`; speakers without a voice are listed in `missing`."""
         members = self._speakers.cast.items()
         return {label: member.voice for label, member in members if member.voice is not None}
 

@@ -83,7 +83,7 @@ describe('live playing', () => {
     expect(playback.pull(FRAME)).toBeNull();
   });
 
-  it('keeps a bounded amount: what was heard goes first, what was not is never overwritten', () => {
+  it('keeps a bounded amount: played audio is dropped first, unplayed audio is never overwritten', () => {
     const store = new LiveStore(2);
     store.write(0, new Int16Array(480_000).fill(1));
     store.read(470_000, 10);

@@ -28,13 +28,13 @@ function bound(script: string, text = script, readOnly = false): { host: LocalHo
   return { host, model };
 }
 
-test('what is typed in the room is in the file, with one edit', () => {
+test('text typed in the studio is in the file, with one edit', () => {
   const { host, model } = bound('Anna: Hi.');
   host.set('script', 'Anna: Hi there.');
   expect([model.text, model.edits]).toEqual(['Anna: Hi there.', 1]);
 });
 
-test('what changes the file is in the room', () => {
+test('changes of the file are in the studio', () => {
   const { host, model } = bound('Anna: Hi.');
   model.type('Ben: No.');
   expect([host.get('script'), model.edits]).toEqual(['Ben: No.', 0]);

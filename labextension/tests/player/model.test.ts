@@ -17,7 +17,7 @@ const turn = (id: string, start: number, stop: number): TakeTurn => ({
 const TURNS = [turn('a', 0, 100), turn('b', 120, 300), turn('c', 300, 1_600_000)];
 
 describe('turns', () => {
-  it('are found by what is heard, and not in a pause', () => {
+  it('are found by sample, and not in a pause', () => {
     const found = [0, 99, 100, 119, 120, 299, 300].map((at) => turnAt(TURNS, at)?.turn);
     expect(found).toEqual(['a', 'a', undefined, undefined, 'b', 'b', 'c']);
     expect(lastBefore(TURNS, 110)?.turn).toBe('a');

@@ -113,7 +113,7 @@ describe('Playback', () => {
     expect(host.get('playing')).toBe(false);
   });
 
-  it('does what the kernel sets, and not what it told the kernel itself', async () => {
+  it('follows what the kernel sets, and not what it reported itself', async () => {
     const { playback, host } = setUp();
     host.set('position', 1.5);
     expect(playback.position).toBe(36_000);
@@ -183,7 +183,7 @@ describe('Playback', () => {
     expect([playback.showing, playback.position]).toEqual(['take', 23_000]);
   });
 
-  it('makes no sound of its own in a page nobody has touched', async () => {
+  it('starts no audio in a page without a user gesture', async () => {
     vi.stubGlobal('navigator', { userActivation: { hasBeenActive: false } });
     const { playback, host } = setUp();
     host.kernel.emit('stream_begin', { stream: 's', sample_rate: 24_000 });

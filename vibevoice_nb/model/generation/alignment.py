@@ -1,12 +1,13 @@
-"""Which frames belong to which line of several spoken in one pass: read off the model's own attention.
+"""Alignment of frames with the lines of a script spoken in one pass, from the model's own attention.
 
 Shapes: L lines, N states (tokens of the lines, or groups of them), T frames, P prompt positions, A attention
 heads, K key-value heads, D head size.
 
-While a model speaks, some of its heads look at what is being said. The more steadily a head moves through the
-text and the fewer tokens it looks at, the more it is believed. Looks are evidence for a chain whose states
-are the tokens in order; the chance that it has left a line by a frame gives that line's end and how sure that
-is. Where no head says anything the chain walks evenly: lines get time by their tokens, and no confidence.
+During generation, some heads attend to the text being spoken. A head gets more weight the more steadily it
+moves through the text and the fewer tokens it attends to. Attention is the evidence of a Markov chain whose
+states are the tokens in order; the probability that the chain has left a line by a frame gives the end of the
+line and its confidence. Without evidence the chain advances evenly: lines get time in proportion to their
+tokens, with confidence 0.
 """
 
 from __future__ import annotations
@@ -27,29 +28,29 @@ from ..vibevoice import VibeVoiceModel
 from .context import SpokenFrames, embed_spoken
 
 _CELLS = 1 << 25
-"""Most cells of a map of frames by states; where there are more, tokens are taken together."""
+"""Most cells of a map of frames by states; beyond that, tokens are grouped."""
 _SCORES = 1 << 25
 """Most attention scores to hold at once."""
 _SHARPNESS = 4
-"""Power of a head's steadiness that is its weight: the best few decide."""
+"""Exponent from a head's steadiness to its weight: the best few heads decide."""
 _DOUBT = 0.02
-"""Chance that a single look says nothing."""
+"""Probability that the attention of one frame is uninformative."""
 _LEAP = 1e-3
-"""Chance that a frame continues anywhere further on: models do leave words out."""
+"""Probability that a frame continues anywhere later in the text: models may leave words out."""
 _NEAR = 1
-"""A boundary this many frames away is as good."""
+"""Accepted error of a boundary in frames."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """The frames [start_frame, stop_frame) of a line, and how sure that is, from 0 to 1."""
+    """Frames [start_frame, stop_frame) of a line, with a confidence from 0 to 1."""
 
     start_frame: int
     stop_frame: int
     confidence: float
 
     def moved(self, frames: int) -> Span:
-        """Return it so many frames later."""
+        """Return the span shifted by a number of frames."""
         return replace(self, start_frame=self.start_frame + frames, stop_frame=self.stop_frame + frames)
 
 
@@ -63,17 +64,17 @@ def align(
     ----------
     model : VibeVoiceModel
     prompt : Prompt
-        With its lines, as `build_prompt` makes it.
+        As `build_prompt` returns it, with its lines.
     spoken : SpokenFrames
-        All that was spoken after it.
+        All frames generated after it.
     expected : float, optional
-        How many frames the whole text would take, where it was not spoken to its end.
+        Number of frames of the whole text, if generation stopped before its end.
 
     Returns
     -------
     list of Span
-        One per line, in order, together covering all frames. Of text spoken to its end every line has a frame
-        at least, if there are enough; lines that speech cut short did not reach have none.
+        One per line, in order, together covering all frames. If generation reached the end of the text, every
+        line has at least one frame, if there are enough; otherwise lines that were not reached have none.
     """
     frames = len(spoken.latent_norm)
     if not frames:
@@ -81,7 +82,7 @@ def align(
     states = _states(prompt, frames)
     embeds = embed_spoken(model, prompt, spoken)
     evidence = _evidence(model.language_model, embeds, prompt, states, frames)
-    # Which state each line after the first begins with.
+    # The first state of each line after the first.
     firsts = np.searchsorted(states, [start for start, _ in prompt.lines][1:])
     return segment(evidence, firsts, expected)
 
@@ -89,14 +90,14 @@ def align(
 def segment(
     evidence: NDArray[np.float32], firsts: NDArray[np.int64], expected: float | None = None
 ) -> list[Span]:
-    """Cut frames into lines by evidence.
+    """Segment frames into lines by evidence.
 
     Parameters
     ----------
     evidence : float32 [T, N]
-        How much likelier each frame's look is in each state than anywhere; positive, 1 says nothing.
+        Likelihood ratio of each frame's attention in each state to the average; positive, 1 is uninformative.
     firsts : int [L - 1]
-        The state that each line but the first begins with.
+        First state of each line but the first.
     expected : float, optional
         As for `align`.
 
@@ -125,14 +126,14 @@ def segment(
 
 
 def _states(prompt: Prompt, frames: int) -> NDArray[np.int64]:
-    """Give the position at which each state begins: every token of every line, or every few."""
+    """Return the position at which each state begins: every token of every line, or groups of tokens."""
     tokens = prompt.lines[-1][1] - prompt.lines[0][0]
     group = -(-tokens * frames // _CELLS)
     return np.array([at for start, stop in prompt.lines for at in range(start, stop, group)], np.int64)
 
 
 def _apart(bounds: list[int]) -> list[int]:
-    """Move boundaries as little as leaves no line without a frame."""
+    """Move boundaries as little as possible so that every line has a frame."""
     last, lines = bounds[-1], len(bounds) - 1
     moved = [0]
     for line, bound in enumerate(bounds[1:], start=1):
@@ -141,7 +142,7 @@ def _apart(bounds: list[int]) -> list[int]:
 
 
 def _gain(informed: NDArray[np.float64], even: NDArray[np.float64], bound: int) -> float:
-    """How much surer than without evidence it is that a boundary is near `bound`."""
+    """Return the gain in probability, over no evidence, that a boundary is near `bound`."""
 
     def near(reached: NDArray[np.float64]) -> float:
         before = reached[bound - _NEAR - 1] if bound > _NEAR else 0.0
@@ -154,10 +155,10 @@ def _gain(informed: NDArray[np.float64], even: NDArray[np.float64], bound: int) 
 def _reached(
     evidence: NDArray[np.float32], firsts: NDArray[np.int64], expected: float | None
 ) -> NDArray[np.float64]:
-    """Chance [L - 1, T] that by each frame the chain has reached the first state of each line but the first.
+    """Return the probability [L - 1, T] that by each frame the chain has reached each line but the first.
 
-    `evidence` [T, N] is how much likelier than usual each frame's look is in each state. With every frame the
-    chain moves on by a geometric number of states, on average as many as bring it to its end.
+    `evidence` [T, N] is described in `segment`. With every frame the chain advances by a geometric number of
+    states, on average as many as bring it to its end.
     """
     frames, states = evidence.shape
     pace = states / (expected or frames)
@@ -172,7 +173,7 @@ def _reached(
         now /= now.sum()
         forward[frame] = now
         now = np.convolve(now, steps)[:states] + leap * now.cumsum()
-    # Speech that was not cut short leaves the last state with its last frame.
+    # Complete speech leaves the last state with its last frame.
     later = np.ones(states)
     if expected is None:
         later[:] = leap
@@ -191,7 +192,7 @@ def _reached(
 def _evidence(
     language_model: LanguageModel, embeds: Tensor, prompt: Prompt, states: NDArray[np.int64], frames: int
 ) -> NDArray[np.float32]:
-    """Mix what the heads look at: [T, N], 1 where a look says nothing."""
+    """Combine the attention of all heads: [T, N], 1 where it is uninformative."""
     count, best, weights = len(states), 0.0, 0.0
     mix = torch.zeros(frames, count)
     for q, k in _queries_and_keys(language_model, embeds):
@@ -200,12 +201,12 @@ def _evidence(
             look = _look(q[0, head, -frames - 1 : -1], key, prompt, states)
             steadiness = _steadiness(look)
             best, weight = max(best, steadiness), steadiness**_SHARPNESS
-            # What does not go to the text says nothing.
+            # Attention to anything but the text is uninformative.
             mix += (weight * (look + (1 - look.sum(1, keepdim=True)) / count)).cpu()
             weights += weight
     if not weights:
         return np.ones((frames, count), np.float32)
-    # Measured on nano: without the exponent, heads that have lost their place are still believed.
+    # Measured on nano: without the exponent, heads that lost their place still get weight.
     return (_DOUBT + (1 - _DOUBT) * count * mix / weights).pow(best**2).numpy()
 
 
@@ -221,7 +222,7 @@ def _queries_and_keys(language_model: LanguageModel, embeds: Tensor) -> Iterator
 
 
 def _look(queries: Tensor, keys: Tensor, prompt: Prompt, states: NDArray[np.int64]) -> Tensor:
-    """Share [T, N] of a head's attention that each state gets from each frame's query [T, D]."""
+    """Return the fraction [T, N] of a head's attention that each state gets from each query [T, D]."""
     first, last = prompt.lines[0][0], prompt.lines[-1][1]
     frames, positions = len(queries), len(keys)
     begun = np.searchsorted(states, np.arange(first, last), side="right")
@@ -236,7 +237,7 @@ def _look(queries: Tensor, keys: Tensor, prompt: Prompt, states: NDArray[np.int6
 
 
 def _steadiness(look: Tensor) -> float:
-    """How far a head follows the text, 0 to 1: it moves with time, and looks at few states at once."""
+    """Score from 0 to 1 of a head that follows the text: it moves with time and attends to few states."""
     frames, states = look.shape
     share = look / look.sum(1, keepdim=True).clamp_min(1e-9)
     center = share @ torch.arange(states, device=look.device, dtype=look.dtype)

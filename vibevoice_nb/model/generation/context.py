@@ -1,9 +1,9 @@
-"""Speech already there as the context of more: a fresh state reads it as if it had just said it itself.
+"""Existing speech as context: a fresh state is prefilled as if it had just generated that speech itself.
 
 Shapes: T frames, P prompt positions, Z latent size, F semantic size, H hidden size, N samples.
 
-The caches take prompt and frames in one pass. The convolutions' buffers are not kept with frames: they are
-made again by decoding the last frames, as many as can still be felt.
+One pass fills the caches with prompt and frames. The convolution buffers are not stored with frames: they
+are rebuilt by decoding the last frames, as many as the receptive field covers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .threads import at_most_threads
 
 @dataclass(frozen=True)
 class SpokenFrames:
-    """Frames already spoken."""
+    """Frames generated before."""
 
     latent_norm: Tensor
     """[T, Z]"""
@@ -43,9 +43,9 @@ def prefill_spoken(
     prompt_cache: PromptCache | None = None,
     seed_voices: bool = True,
 ) -> Tensor:
-    """Let a fresh state read a prompt and the frames that were spoken after it.
+    """Prefill a fresh state with a prompt and the frames that were generated after it.
 
-    Generation then goes on as if it had never been interrupted; only the noise is the state's own.
+    Generation then continues as if it had never been interrupted, except that noise comes from the state.
 
     Parameters
     ----------
@@ -55,21 +55,21 @@ def prefill_spoken(
     state : GenerationState
         Fresh.
     spoken : SpokenFrames
-        May be empty: then only the prompt is read.
+        If empty, only the prompt is read.
     guided : bool
-        Whether the unconditional row will be needed.
+        Whether the unconditional row is needed.
     before : Tensor [T', Z], optional
-        latent_norm of frames that sounded directly before and are not to be read again: they only fill the
-        convolutions' memory.
+        latent_norm of the frames directly before, which are not read again: they only fill the convolution
+        buffers.
     prompt_cache : PromptCache, optional
-        What is known of voices and prompts read before.
+        Cache of voices and prompts read before.
     seed_voices : bool
-        Whether the voices' spread is drawn from the state's generator, as in the reference.
+        Whether the voices' noise is drawn from the state's generator, as in the reference.
 
     Returns
     -------
     Tensor [N]
-        The sound of the last frames, exact in its last `samples_felt` samples.
+        Audio of the last frames, exact in its last `samples_felt` samples.
     """
     with at_most_threads(model.max_threads):
         embeds = embed_spoken(model, prompt, spoken, state.generator if seed_voices else None, prompt_cache)
@@ -87,10 +87,10 @@ def _take_over(
     *,
     guided: bool,
 ) -> Tensor:
-    """Bring all of a state but its conditional row to where those embeddings [1, P + T, H] end."""
+    """Advance everything but the conditional row of a state to the end of the embeddings [1, P + T, H]."""
     count = len(spoken.latent_norm)
     if guided and count:
-        # From the start token on; the last frame, like any pending one, is fed by the next step.
+        # From the start token on; the next step feeds the last frame, like any pending embedding.
         model.language_model.prefill(embeds[:, -1 - count : -1], state.uncond)
     state.pending = embeds[:, -1:].clone()
     state.steps = state.frames = count
@@ -105,7 +105,7 @@ def embed_spoken(
     generator: torch.Generator | None = None,
     prompt_cache: PromptCache | None = None,
 ) -> Tensor:
-    """Embed a prompt, its voices encoded here, and the frames spoken after it: [1, P + T, H]."""
+    """Embed a prompt, whose voices are encoded here, and the frames after it: [1, P + T, H]."""
     voices = encode_voices(model, [slot.audio for slot in prompt.voices], generator, prompt_cache)
     embeds = embed_prompt(model, prompt, voices)
     frames = model.embed_frames(spoken.latent_norm.to(embeds), spoken.semantic.to(embeds))
@@ -113,7 +113,7 @@ def embed_spoken(
 
 
 def _replay(model: VibeVoiceModel, latent_norm: Tensor, state: GenerationState) -> Tensor:
-    """Fill the convolutions' buffers by making the sound [N] of frames [T, Z] once more."""
+    """Fill the convolution buffers by decoding frames [T, Z] to audio [N] again."""
     if not len(latent_norm):
         return latent_norm.new_zeros(0)
     audio = model.acoustic.decode(model.denormalize_latent(latent_norm)[None], state.acoustic)
@@ -122,12 +122,12 @@ def _replay(model: VibeVoiceModel, latent_norm: Tensor, state: GenerationState) 
 
 
 def samples_felt(model: VibeVoiceModel) -> int:
-    """How many of the last samples the semantic encoder's buffers depend on."""
+    """Receptive field of the semantic encoder's buffers, in samples."""
     return _inputs_felt(model.semantic, 0)
 
 
 def frames_felt(model: VibeVoiceModel) -> int:
-    """How many of the last frames the buffers depend on, the semantic encoder's through the sound decoded.
+    """Receptive field of all buffers in frames; the semantic encoder's goes through the decoded audio.
 
     116 (15.5 s) for the published models.
     """
@@ -139,7 +139,7 @@ def _inputs_felt(stack: nn.Module, outputs: int) -> int:
     felt = outputs
     for conv in reversed(streaming_convs(stack)):
         if isinstance(conv, Upsample):
-            # An input makes two blocks of outputs; its second one is the buffer.
+            # An input gives two blocks of outputs; the second one is the buffer.
             felt = max(1, 1 + -(-felt // conv.ratio))
         elif isinstance(conv, Downsample):
             felt = conv.ratio * (felt + 1)

@@ -1,6 +1,6 @@
-"""Frames replayed as CUDA graphs: one launch instead of thousands.
+"""CUDA graphs of generation steps: one launch instead of thousands.
 
-Elsewhere than on CUDA the same frame runs operation by operation, which is how it is tested.
+On other devices the same step runs operation by operation, which is how it is tested.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ from .static_frame import StaticFrame
 from .step import Choose, Draw, Frame, Step, from_seed, likeliest
 
 WARM_UPS = 3
-"""Runs before a capture: libraries choose and set up their kernels then."""
+"""Runs before a capture, in which libraries choose and set up their kernels."""
 _TRIAL_FRAMES = 8
 _TRIAL_BOUND = {torch.float32: 1e-3, torch.bfloat16: 0.2}
-"""How far a frame of fused kernels may be from one of plain operations; a wrong one is off by about 1."""
+"""Largest relative difference between fused and plain operations; a wrong result differs by about 1."""
 _KEPT = 2
-"""Frames of different shape (scripts, steps, guidance) that are kept with their graphs."""
+"""Number of frames of different shape (scripts, steps, guidance) that are kept with their graphs."""
 
 
 class GraphedFrame:
-    """A `StaticFrame` and the graphs of its parts, captured when first needed and when buffers have moved."""
+    """`StaticFrame` with the graphs of its parts, captured on first use and after buffers moved."""
 
     def __init__(self, frame: StaticFrame) -> None:
         self.frame = frame
         self._graphs: dict[str, Callable[[], None]] = {}
         self._pool: Any = None
         self._rows: tuple[int, ...] = ()
-        # From pinned memory a card fetches, and to it brings, without the host waiting.
+        # Copies between pinned memory and the GPU do not block the host.
         pinned = frame.pending.is_cuda
         self._noise = torch.zeros(frame.noise.shape, pin_memory=pinned)
         self._choices = torch.zeros(frame.choice.shape, dtype=frame.choice.dtype, pin_memory=pinned)
 
     def attach(self, states: Sequence[GenerationState]) -> None:
-        """Take over states; see `StaticFrame.attach`."""
+        """Attach states; see `StaticFrame.attach`."""
         if self.frame.attach(states):
             self._graphs.clear()
 
     def step(self, rows: Sequence[int], temperature: float, choose: Choose, draw: Draw) -> list[Step]:
-        """Let the scripts in `rows` take one step each.
+        """Run one step of each script in `rows`.
 
-        With a choice and a noise of the caller's the host is asked in between; otherwise the whole frame is
-        one graph, and the host learns afterwards which tokens were taken.
+        With a custom `choose` or `draw` the host is involved between two graphs; otherwise the whole step is
+        one graph, and the host reads the tokens afterwards.
         """
         frame, states = self.frame, self.frame.attached()
         if frame.reserve(max(c.length for row in rows for c in (states[row].cond, states[row].uncond)) + 1):
@@ -114,7 +114,7 @@ class GraphedFrame:
         self.frame.noise.copy_(self._noise, non_blocking=True)
 
     def _settle(self, state: GenerationState, row: int, token: int) -> Step:
-        """Bring the host's idea of a state up to date, and copy out what was made."""
+        """Update the host's part of a state, and copy the results out of the buffers."""
         frame, special = self.frame, self.frame.special
         guided, speaking = frame.sampler.guided, token == special.frame
         state.steps += 1
@@ -132,16 +132,16 @@ class GraphedFrame:
         return Step(row, token, hidden, uncond, logits, state.pending[0, 0].clone(), made)
 
     def _run(self, name: str, part: Callable[[], None]) -> None:
-        # Graphs and Triton go by the current device, whatever the tensors lie on.
+        # Graphs and Triton use the current device, not that of the tensors.
         with torch.cuda.device_of(self.frame.pending):
             if name not in self._graphs:
                 self._graphs[name] = self.capture(part)
             self._graphs[name]()
 
     def capture(self, part: Callable[[], None]) -> Callable[[], None]:
-        """Make a part of the frame a graph, on CUDA, and return what replays it.
+        """Capture a part of the step as a CUDA graph and return its replay function.
 
-        It is warmed up and captured with all scripts at rest, so that nothing of theirs moves.
+        All scripts are inactive during warm-up and capture, so that their states do not change.
         """
         if self.frame.pending.device.type != "cuda":
             return part
@@ -163,12 +163,12 @@ class GraphedFrame:
 
 
 class GraphPool:
-    """An engine's graphed frames, by shape; each is lent to one generation at a time."""
+    """Pool of graphed frames by shape; each is used by one generation at a time."""
 
     def __init__(self, make: Callable[..., StaticFrame] = StaticFrame) -> None:
         self._make = make
         self.fused = False
-        """Whether its frames are made of fused kernels; `warm_up` finds out whether they serve."""
+        """Whether frames use fused kernels; `warm_up` determines it."""
         self._kept: dict[tuple[object, ...], GraphedFrame] = {}
         self._busy: set[int] = set()
         self._lock = threading.Lock()
@@ -181,7 +181,7 @@ class GraphPool:
         sampler: Sampler,
         special: SpecialTokens,
     ) -> Iterator[GraphedFrame | None]:
-        """Lend a frame with these states attached, or None while it is with another generation."""
+        """Yield a frame with these states attached, or None while another generation uses it."""
         key = (len(states), tuple(sampler.steps), sampler.cfg_scale, special)
         with self._lock:
             graphed = self._kept.pop(key, None)
@@ -204,7 +204,7 @@ class GraphPool:
                 self._busy.discard(id(graphed))
 
     def warm_up(self, model: VibeVoiceModel, sampler: Sampler, special: SpecialTokens) -> None:
-        """Capture the frame of one script ahead of its first sound, of fused kernels where they serve."""
+        """Capture the frame of one script in advance, with fused kernels if they work here and are faster."""
         with torch.inference_mode():
             like = model.latent_scale
             self.fused = cuda.runs_on(like.device) and like.dtype in cuda.DTYPES
@@ -215,24 +215,24 @@ class GraphPool:
                     graphed.step([0], 1.0, likeliest, from_seed)
 
     def _serves(self, model: VibeVoiceModel, sampler: Sampler, special: SpecialTokens) -> bool:
-        """Try whether fused kernels run here, make what plain operations make, and are quicker."""
+        """Check that the fused kernels run, match the unfused result, and are faster."""
         try:
             fused = _trial(self._make(model, sampler, special, 1, fused=True))
-        except Exception as error:  # a compiler of its own, on whatever card and driver there is
-            told = f"{type(error).__name__}: {error}"
-            warnings.warn(f"no fused kernels here, frames are made without them ({told})", stacklevel=2)
+        except Exception as error:  # Triton has its own compiler, and GPUs and drivers differ
+            problem = f"{type(error).__name__}: {error}"
+            warnings.warn(f"fused kernels do not work here and are not used ({problem})", stacklevel=2)
             return False
         plain = _trial(self._make(model, sampler, special, 1, fused=False))
         off = float((fused.made - plain.made).norm() / plain.made.norm())
         if not off <= _TRIAL_BOUND[model.latent_scale.dtype]:
-            warnings.warn(f"fused kernels are off by {off:.1g}, frames are made without them", stacklevel=2)
+            warnings.warn(f"fused kernels are wrong by {off:.1g} and are not used", stacklevel=2)
             return False
         return fused.seconds < plain.seconds
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What a frame made in a trial, and how long it took."""
+    """Result and duration of a frame in a trial."""
 
     made: Tensor
     """Hidden states and latents of the first frame, fp32."""
@@ -240,7 +240,7 @@ class Trial:
 
 
 def _trial(frame: StaticFrame) -> Trial:
-    """Speak a few frames behind nothing but the token that begins speech."""
+    """Generate a few frames from the start-of-speech token alone."""
     special, model = frame.special, frame.model
     state = GenerationState.new(model, seed=0)
     state.pending = model.embed_tokens(torch.tensor([[special.start]], device=frame.pending.device))
@@ -259,5 +259,5 @@ def _trial(frame: StaticFrame) -> Trial:
 
 
 def one_device(tensors: Sequence[Tensor]) -> bool:
-    """Whether a model lies on one device; a graph can't reach over several."""
+    """Return true if all tensors are on one device, as a CUDA graph requires."""
     return len({tensor.device for tensor in tensors if not tensor.is_meta}) <= 1

@@ -1,6 +1,6 @@
 """Generation loop: `prefill` reads a prompt, `generate` yields frames; all speech is built on them.
 
-Shapes: B scripts under way, H hidden size, Z latent size, S solver steps, F semantic size, N samples a frame.
+Shapes: B active scripts, H hidden size, Z latent size, S solver steps, F semantic size, N samples a frame.
 
 Each step feeds one embedding to a script's conditional row and, with guidance, to its unconditional row, in
 one pass over the weights. The unconditional row keeps only positions that lead to a frame: it runs along with
@@ -41,16 +41,16 @@ def prefill(
     *,
     seed_voices: bool = True,
 ) -> None:
-    """Let a fresh state read its prompt, all but the last token, which the first step feeds.
+    """Prefill a fresh state with its prompt, except the last token, which the first step feeds.
 
     Parameters
     ----------
     voices : sequence of Tensor [n, Z], optional
         Encoded voices; by default they are encoded here.
     prompt_cache : PromptCache, optional
-        What is known of voices and prompts read before.
+        Cache of voices and prompts read before.
     seed_voices : bool
-        Whether the spread of voices encoded here is drawn from the state's generator, as in the reference.
+        Whether the noise of voices encoded here is drawn from the state's generator, as in the reference.
     """
     with at_most_threads(model.max_threads):
         if voices is None:
@@ -75,28 +75,28 @@ def generate(
     stop: Callable[[int], bool] = lambda row: False,
     graph_pool: GraphPool | None = None,
 ) -> Iterator[Step]:
-    """Speak until every script has ended or been stopped.
+    """Generate speech until every script has ended or been stopped.
 
-    Scripts end independently; each is equal to its own single run. At every yield the states are whole:
-    stop iterating at any point, and go on later from the states, from clones of them, or from disk.
+    Scripts end independently; each result equals that of a run of its own. The states are consistent at every
+    yield: stop iterating at any point, and continue later from the states, from clones, or from disk.
 
     Parameters
     ----------
     model : VibeVoiceModel
     states : sequence of GenerationState
-        One per script, prefilled or under way.
+        One per script, prefilled or continued.
     sampler : Sampler
     special : SpecialTokens
     temperature : float
         Scales the initial noise; 1.0 as published.
     choose : callable
-        How a token is taken from the four logits; by default the likeliest.
+        Choice of a token from the four logits; by default the likeliest.
     draw : callable
-        Where noise comes from; by default from the state's own generator.
+        Source of noise; by default the state's own generator.
     stop : callable
-        Asked for a script's row before each of its steps; true leaves the script where it is.
+        Called with a script's row before each of its steps; true pauses the script.
     graph_pool : GraphPool, optional
-        Graphs to replay on CUDA, where it gives one that is free.
+        CUDA graphs to replay; without it, or if the matching graph is in use, the plain loop runs.
 
     Yields
     ------
@@ -125,7 +125,7 @@ def _steps(
     choose: Choose,
     draw: Draw,
 ) -> list[Step]:
-    """Let the scripts in `rows` take one step each."""
+    """Run one step of each script in `rows`."""
     live = [states[row] for row in rows]
     hidden, hidden_uncond = _advance(model, live, guided=sampler.guided)
     logits = model.token_logits(hidden, special.valid_tokens)
@@ -157,7 +157,7 @@ def _steps(
 def _advance(
     model: VibeVoiceModel, live: Sequence[GenerationState], *, guided: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """Feed every pending embedding; returns hidden states [B, H] of both rows."""
+    """Feed every pending embedding; return hidden states [B, H] of both rows."""
     pending = torch.cat([state.pending for state in live])
     caches = [state.cond for state in live]
     if not guided:
@@ -176,13 +176,13 @@ def _speak(
     sampler: Sampler,
     fresh: Tensor,
 ) -> dict[int, Frame]:
-    """Make one frame for each of the `speaking` scripts, in one batch.
+    """Generate one frame for each of the `speaking` scripts, in one batch.
 
     `fresh` [1 or 1 + S, B, Z] is the initial noise and, for a stochastic solver, that of every step.
     """
     index = list(speaking)
     fresh = fresh.to(hidden.device)
-    # Row by row: a list as an index would first be sent to the device.
+    # Row by row: indexing with a list would first copy the list to the device.
     cond = torch.stack([hidden[i] for i in index])
     uncond = None if hidden_uncond is None else torch.stack([hidden_uncond[i] for i in index])
     latent_norm = sampler(cond, uncond, fresh[0], fresh[1:])
@@ -206,7 +206,7 @@ def _settle(
     *,
     guided: bool,
 ) -> None:
-    """Bring a state up to date with the token taken."""
+    """Update a state for the token taken."""
     state.steps += 1
     if frame is not None:
         state.frames += 1
@@ -223,7 +223,7 @@ def _settle(
 
 
 class _gathered:
-    """Several scripts' buffers as one batch; what the batch becomes goes back to the scripts."""
+    """Several scripts' buffers as one batch, copied back to the scripts on exit."""
 
     def __init__(self, states: Sequence[StreamState]) -> None:
         self.states = states

@@ -1,11 +1,11 @@
-"""What an engine remembers of prompts: voices encoded before, and keys and values of how prompts begin.
+"""Prompt cache: encoded voices, and KV prefixes of prompts read before.
 
 Shapes: P prompt positions, H hidden size, K key-value heads, D head size, n frames of a voice, Z latent size.
 
-A prompt is always read in pieces that begin at the same positions, remembered or not, so speech doesn't
-depend, to the last bit, on what was remembered. The first one ends where the first voice begins: every seed
-makes other voices, but not another beginning. A piece is known by a hash over its embeddings and all before
-it: text, voices and frames alike.
+A prompt is always read in pieces that begin at the same positions, cached or not, so the result is
+bit-identical with and without the cache. The first piece ends where the first voice begins, because the seed
+changes the voices but not the text before them. The key of a piece is a hash of its embeddings and of all
+pieces before it: text, voices and frames alike.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from ..language_model import LanguageModel
 from ..modules.kv_cache import KVCache, position_bytes
 
 PIECE = 64
-"""Positions read at once on a CPU, which takes as long as there are positions."""
-CARD_PIECE = 512
-"""On a card, which reads so many in little more time than a few."""
+"""Positions per piece on a CPU, where time is proportional to the number of positions."""
+GPU_PIECE = 512
+"""Positions per piece on a GPU, where so many take little more time than a few."""
 
 DEFAULT_LIMIT = 256 << 20
 
 
 class PromptCache:
-    """Remembers until `limit` bytes are full, then forgets what was not used for longest.
+    """Least-recently-used cache of at most `limit` bytes.
 
     Parameters
     ----------
     limit : int
-        Bytes; 0 remembers nothing.
+        Bytes; 0 caches nothing.
     piece : int
-        Positions that are read, and remembered, at once.
+        Positions that are read and cached together.
 
     Examples
     --------
@@ -54,10 +54,10 @@ class PromptCache:
 
     @classmethod
     def of(cls, language_model: LanguageModel) -> PromptCache:
-        """Make one for a model: of the usual size, but of no more than fills its context once."""
+        """Make a cache of the default size, but no larger than one full context of the model."""
         config, like = language_model.config, language_model.norm.weight
         context = config.max_positions * position_bytes(config, like.element_size())
-        return cls(min(DEFAULT_LIMIT, context), CARD_PIECE if like.is_cuda else PIECE)
+        return cls(min(DEFAULT_LIMIT, context), GPU_PIECE if like.is_cuda else PIECE)
 
     def voice(self, audio: Tensor, encode: Callable[[], Tensor]) -> Tensor:
         """Return the latent means [n, Z] of samples [N], encoded only if they are new."""
@@ -69,7 +69,7 @@ class PromptCache:
         return found[0]
 
     def prefill(self, language_model: LanguageModel, embeds: Tensor, cache: KVCache, first: int = 0) -> None:
-        """Let a fresh row read a prompt [1, P, H], copying the pieces it begins with if they are known.
+        """Prefill an empty row with a prompt [1, P, H], copying its leading pieces if they are cached.
 
         The first piece has `first` positions, or as many as the others.
         """
@@ -93,11 +93,11 @@ class PromptCache:
             else:
                 _append(cache, found)
             pieces.append((key, found))
-        # Backwards, so that of one prompt the end is forgotten before the beginning.
+        # In reverse order, so that the end of a prompt is evicted before its beginning.
         self._keep(pieces[::-1])
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Empty the cache."""
         with self._lock:
             self._kept.clear()
             self.nbytes = 0

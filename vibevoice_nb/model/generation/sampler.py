@@ -17,14 +17,14 @@ from .threads import at_most_threads
 
 
 class Sampler:
-    """Draws latents from the diffusion head under classifier-free guidance.
+    """Sampler of latents from the diffusion head with classifier-free guidance.
 
     Parameters
     ----------
     head : DiffusionHead
     steps : sequence of SolverStep
     cfg_scale : float
-        Guidance scale s: v = uncond + s (cond - uncond); 1 switches guidance off. Ho and Salimans, 2022
+        Guidance scale s: v = uncond + s (cond - uncond); 1 disables guidance. Ho and Salimans, 2022
         (arXiv 2207.12598).
     """
 
@@ -41,7 +41,7 @@ class Sampler:
 
     @property
     def draws_per_frame(self) -> int:
-        """Normal draws that one latent takes: the initial one, and one per step of a stochastic solver."""
+        """Normal draws per latent: the initial noise, and one per step of a stochastic solver."""
         return 1 + len(self.steps) * any(step.noise for step in self.steps)
 
     def __call__(
@@ -95,7 +95,7 @@ class Sampler:
         step: SolverStep,
         cfg_scale: float,
     ) -> tuple[Tensor, Tensor]:
-        """Guide v [R, Z] and take a step from x [R, Z]; returns the next x and the clean sample [B, Z]."""
+        """Apply guidance to v [R, Z] and step from x [R, Z]; return next x and clean sample [B, Z]."""
         rows = len(x)
         if cfg_scale != 1.0:
             v, v_uncond = v.chunk(2)

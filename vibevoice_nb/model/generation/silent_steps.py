@@ -1,4 +1,4 @@
-"""Steps of a model that make no audio, counted so that a model that makes none comes to an end."""
+"""Count of steps without audio, which ends a generation that produces none."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 Shapes: C conv channels, K key-value heads, P live positions, D head size, H hidden size.
 
-A state can be cloned (two takes from one point), saved to disk and loaded by the same model; generation goes
-on from it bit-identically in fp32 on a CPU.
+A state can be cloned (two takes from one point), saved to disk and loaded by the same model; generation
+continues from it bit-identically in fp32 on a CPU.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from ..modules.kv_cache import BLOCK, KVCache
 from ..vibevoice import VibeVoiceModel
 
 FORMAT = 2
-_REMEDY = "start the script again, or load the state with the model it was made with"
+_REMEDY = "start the script again, or load the state with the model that saved it"
 
 
 @dataclass(frozen=True)
 class Maker:
-    """Identity of the model that makes a state: no other one can go on from its keys, values and buffers.
+    """Identity of the model that a state belongs to: only that model can continue from it.
 
     Attributes
     ----------
@@ -54,11 +54,12 @@ class Maker:
         return cls(model.weights_digest(), dtype, model.quantize)
 
     def check(self, folder: Path, saved: object) -> None:
-        """Refuse a state saved by another model.
+        """Reject a state saved by another model.
 
         Raises
         ------
         CheckpointError
+            If the weights, dtype or quantization differ.
         """
         if not isinstance(saved, dict) or saved.get("weights") != self.weights:
             raise CheckpointError(f"{folder} was made with another model", "a state of this model", _REMEDY)
@@ -73,20 +74,20 @@ class Maker:
 
 @dataclass
 class GenerationState:
-    """One script under way.
+    """State of one script during generation.
 
     Attributes
     ----------
     cond, uncond : KVCache
-        The conditional row and its unconditional twin.
+        Caches of the conditional and the unconditional row.
     acoustic, semantic : StreamState
         Convolution buffers [1, context, C] of the decoder and of the semantic encoder.
     pending : Tensor [1, 1, H]
         The embedding that the next step feeds to both rows.
     generator : torch.Generator
-        Source of the noise; on the CPU, so that a seed means the same everywhere.
+        Source of noise; on the CPU, so that a seed gives the same noise on every device.
     steps, frames : int
-        Language-model steps and frames made so far.
+        Language-model steps and frames generated so far.
     maker : Maker
         The model that the state belongs to.
     """
@@ -104,7 +105,7 @@ class GenerationState:
 
     @classmethod
     def new(cls, model: VibeVoiceModel, seed: int) -> GenerationState:
-        """Make the state of a script of which nothing has been read yet."""
+        """Make the state of a script before its prompt is read."""
         hidden = model.config.language.hidden_size
         return cls(
             cond=model.language_model.new_cache(),
@@ -117,7 +118,7 @@ class GenerationState:
         )
 
     def clone(self) -> GenerationState:
-        """Copy; both go on alike from here."""
+        """Copy the state; both copies continue identically."""
         generator = torch.Generator("cpu")
         generator.set_state(self.generator.get_state())
         return GenerationState(
@@ -135,29 +136,29 @@ class GenerationState:
 
     @property
     def latent_size(self) -> int:
-        """Width Z of a latent, which is also that of its noise."""
+        """Size Z of a latent and of its noise."""
         return self.acoustic[0].shape[-1]
 
     def silence(self) -> None:
-        """Forget the sound so far, as the reference does at the end of speech."""
+        """Reset the codec buffers, as the reference does at the end of speech."""
         for buffer in self.acoustic + self.semantic:
             buffer.zero_()
 
     def nbytes(self) -> int:
-        """Bytes held by caches and buffers."""
+        """Return the bytes of caches and buffers."""
         buffers = sum(b.numel() * b.element_size() for b in self.acoustic + self.semantic)
         return self.cond.nbytes() + self.uncond.nbytes() + buffers
 
     def save(self, folder: str | Path, config: ModelConfig) -> None:
         """Write the state as state.safetensors and state.json.
 
-        The JSON is replaced last and names the tensor file by its hash, so a broken write is noticed.
+        The JSON is written last and holds the checksum of the tensor file: an incomplete write is detected.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {"pending": self.pending, "generator": self.generator.get_state()}
         for name, cache in (("cond", self.cond), ("null", self.uncond)):
-            # Only what is live is worth keeping; the room ahead is allocated again on loading.
+            # Only live positions are saved; loading allocates the capacity again.
             tensors |= {f"{name}.keys.{i}": t[:, : cache.length] for i, t in enumerate(cache.keys)}
             tensors |= {f"{name}.values.{i}": t[:, : cache.length] for i, t in enumerate(cache.values)}
         for name, buffers in (("acoustic", self.acoustic), ("semantic", self.semantic)):
@@ -231,7 +232,7 @@ class GenerationState:
 
 
 def fingerprint(config: ModelConfig) -> str:
-    """Hash a model's configuration, to tell whether a state belongs to it."""
+    """Hash a model's configuration, to check that a state belongs to it."""
     return hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode()).hexdigest()
 
 
@@ -247,8 +248,8 @@ def _read_about(folder: Path, model: VibeVoiceModel) -> dict[str, Any]:
     about = read_json(folder / "state.json")
     if about.get("format") == 1:
         raise CheckpointError(
-            f"{folder} was saved by an earlier version, which didn't record the weights it was made with",
-            f"a state of format {FORMAT}, which does",
+            f"{folder} was saved by an earlier version, which did not record the model's weights",
+            f"a state of format {FORMAT}",
             "start the script again",
         )
     if about.get("format") != FORMAT:

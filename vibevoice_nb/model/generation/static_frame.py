@@ -30,7 +30,7 @@ from .state import GenerationState
 
 
 class StaticFrame:
-    """Buffers of B scripts under way, and the frame that advances them.
+    """Buffers of B active scripts, and the step that advances them.
 
     Parameters
     ----------
@@ -41,10 +41,10 @@ class StaticFrame:
     batch : int
         Scripts B.
     live : bool
-        Attend to the live positions only, whose number the host then must know: for tests, where this must
-        equal the plain loop to the bit. Otherwise with flash-attn's kernel for caches, or under a mask.
+        Attend to the live positions only, which needs host synchronization: for tests, where the result must
+        equal the plain loop bit for bit. Otherwise flash-attn's kernel for caches or a mask is used.
     fused : bool
-        Use the kernels of `cuda`, its attention included.
+        Use the fused kernels of `kernels.cuda`, including its attention.
     """
 
     def __init__(
@@ -85,11 +85,11 @@ class StaticFrame:
 
     @property
     def capacity(self) -> int:
-        """Positions there is room for."""
+        """Positions allocated."""
         return self.keys[0].shape[2] if self.keys else 0
 
     def reserve(self, positions: int) -> bool:
-        """Make room; returns whether buffers moved, and what was captured is void."""
+        """Make room for positions; return true if buffers moved, which invalidates captured graphs."""
         if positions <= self.capacity:
             return False
         capacity = -(-max(positions, self.capacity * 5 // 4) // BLOCK) * BLOCK
@@ -103,14 +103,14 @@ class StaticFrame:
                 new = like.new_zeros(self.rows, config.num_kv_heads, capacity, config.head_dim)
                 if old:
                     new[:, :, : old[index].shape[2]] = old[index]
-                    old[index] = new[:0]  # let go, layer by layer, by the states too
+                    old[index] = new[:0]  # free layer by layer, in the states too
                     for row, cache in self._live_caches():
                         getattr(cache, name)[index] = new[row]
                 tensors.append(new)
         return True
 
     def attach(self, states: Sequence[GenerationState]) -> bool:
-        """Take over states: what they hold is copied here, and they look here from now on."""
+        """Copy states into these buffers and make them views of the buffers."""
         moved = self.reserve(max(cache.length for s in states for cache in (s.cond, s.uncond)) + 1)
         for state in (reference() for reference in self._states):
             if state is not None and not any(state is other for other in states):
@@ -129,23 +129,23 @@ class StaticFrame:
         return moved
 
     def attached(self) -> list[GenerationState]:
-        """The states that were taken over."""
+        """Return the attached states."""
         found = [reference() for reference in self._states]
         assert all(state is not None for state in found)
         return [state for state in found if state is not None]
 
     def frame(self) -> None:
-        """Take one step, without asking anybody."""
+        """Run one step without host synchronization."""
         self.think()
         self.act()
 
     def think(self) -> None:
-        """Feed every pending embedding and score the tokens; the likeliest is taken until told otherwise."""
+        """Feed every pending embedding, score the tokens, and take the likeliest (`choice` is writable)."""
         self.read()
         self.score()
 
     def read(self) -> None:
-        """Take every pending embedding through the language model."""
+        """Run the language model on every pending embedding."""
         pending = torch.cat((self.pending, self.pending)) if self.sampler.guided else self.pending
         self._mask = None
         with fusing(self.fused):
@@ -158,7 +158,7 @@ class StaticFrame:
         self.choice.copy_(self.logits.argmax(-1))
 
     def act(self) -> None:
-        """Make the frame, and keep what the tokens taken leave of it."""
+        """Compute the frame, and keep it for scripts whose token is a frame."""
         valid = self.special.valid_tokens
         speaking = self.active & (self.choice == valid.index(self.special.frame))
         ending = self.active & (self.choice == valid.index(self.special.end))
@@ -178,21 +178,21 @@ class StaticFrame:
             self.lengths[self.batch :] = grown.masked_fill(beginning, 0)
 
     def sample(self) -> None:
-        """Make the latents."""
+        """Sample the latents."""
         uncond = self.hidden[self.batch :] if self.sampler.guided else None
         with fusing(self.fused):
             latent_norm = self.sampler(self.hidden[: self.batch], uncond, self.noise[0], self.noise[1:])
         self.latent_norm.copy_(latent_norm)
 
     def decode(self) -> None:
-        """Make their sound; what the decoder remembered is in `before` from now on."""
+        """Decode the latents to audio; `before` keeps the previous decoder buffers."""
         self.acoustic.before.copy_(self.acoustic.flat)
         latent = self.model.denormalize_latent(self.latent_norm)[:, None]
         with fusing(self.fused):
             self.audio.copy_(self.model.acoustic.decode(latent, self.acoustic.views))
 
     def encode(self) -> None:
-        """Make the sound's semantic features, likewise."""
+        """Encode the audio to semantic features; `before` keeps the previous encoder buffers."""
         self.semantic.before.copy_(self.semantic.flat)
         with fusing(self.fused):
             self.features.copy_(self.model.semantic(self.audio, self.semantic.views))
@@ -237,7 +237,7 @@ class StaticFrame:
         return attend_step(q, [(keys[r, :, :count], values[r, :, :count]) for r, count in enumerate(counts)])
 
     def _append(self, layer: int, projected: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, ...]:
-        """Write keys and values; returns queries [R, A, 1, D] and the layer's buffers [R, K, P, D]."""
+        """Write keys and values; return queries [R, A, 1, D] and the layer's buffers [R, K, P, D]."""
         keys, values = self.keys[layer], self.values[layer]
         q, k, v = self.model.language_model.layers[layer].self_attn.rotated(projected, cos, sin)
         place = self.lengths[:, None, None, None].expand(k.shape)
@@ -262,7 +262,7 @@ class StaticFrame:
         self.lengths.copy_(torch.tensor(lengths))
 
     def _point(self) -> None:
-        """Let the states look at these buffers."""
+        """Make the states views of these buffers."""
         for index, state in enumerate(self.attached()):
             for row, cache in self._caches(index, state):
                 cache.keys = [tensor[row] for tensor in self.keys]
@@ -272,7 +272,7 @@ class StaticFrame:
 
 
 def _own(state: GenerationState) -> None:
-    """Give a state that others make room for tensors of its own."""
+    """Give a detached state tensors of its own."""
     for cache in (state.cond, state.uncond):
         cache.keys = [tensor.clone() for tensor in cache.keys]
         cache.values = [tensor.clone() for tensor in cache.values]
@@ -282,7 +282,7 @@ def _own(state: GenerationState) -> None:
 
 
 class _Buffers:
-    """Convolution buffers of B scripts in one tensor, which is quick to keep and to give back."""
+    """Convolution buffers of B scripts in one tensor, so that saving and restoring them is one copy."""
 
     def __init__(self, like: StreamState, batch: int) -> None:
         sizes = [buffer.numel() for buffer in like]
@@ -297,10 +297,10 @@ class _Buffers:
         self.views = TwofoldState(now, before)
 
     def of(self, index: int) -> StreamState:
-        """The buffers of one script."""
+        """Return the buffers of one script."""
         return [view[index : index + 1] for view in self.views]
 
     def fill(self, index: int, state: StreamState) -> None:
-        """Take over those of one script."""
+        """Copy the buffers of one script."""
         for target, source in zip(self.of(index), state, strict=True):
             target.copy_(source)

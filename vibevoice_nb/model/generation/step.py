@@ -1,4 +1,4 @@
-"""What comes out of the frame loop, and the two decisions a caller may take in it.
+"""Results of a generation step, and its two callbacks: choice of a token, and noise.
 
 Shapes: H hidden size, Z latent size, F semantic size, N samples a frame.
 """
@@ -16,7 +16,7 @@ from .state import GenerationState
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame of sound and what it was made from."""
+    """One frame of audio, with its latent and semantic features."""
 
     latent_norm: Tensor
     """[Z], the sampler's output."""
@@ -28,7 +28,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Step:
-    """What one step did to one script."""
+    """Result of one step for one script."""
 
     row: int
     """Index of the script in the batch."""
@@ -38,7 +38,7 @@ class Step:
     hidden_uncond: Tensor | None
     """[H], the unconditional row's; None without guidance."""
     logits: Tensor
-    """[4], of the legal tokens."""
+    """[4], of the valid tokens."""
     embed: Tensor
     """[H], the embedding fed to the next step."""
     frame: Frame | None
@@ -46,7 +46,7 @@ class Step:
 
 
 Choose = Callable[[int, Tensor], int]
-"""From a script's row and its logits [4] to the index of the token taken."""
+"""Function of a script's row and its logits [4] that returns the index of the token to take."""
 
 
 def likeliest(row: int, logits: Tensor) -> int:
@@ -55,10 +55,10 @@ def likeliest(row: int, logits: Tensor) -> int:
 
 
 Draw = Callable[[int, GenerationState], Tensor]
-"""From a script's row and its state to fresh standard normal noise [Z], fp32."""
+"""Function of a script's row and its state that returns fresh standard normal noise [Z], fp32."""
 
 
 def from_seed(row: int, state: GenerationState) -> Tensor:
     """Draw from the state's own generator."""
-    # The reference draws for both rows and uses the first half; drawing alike keeps its seeds.
+    # The reference draws noise for both rows and uses the first half; the same draws keep its seeds valid.
     return torch.randn(2, state.latent_size, generator=state.generator)[0]

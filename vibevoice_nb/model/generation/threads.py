@@ -1,7 +1,8 @@
-"""How many CPU threads a model is worth.
+"""CPU threads for a model.
 
-Threads meet after every operation. A small model's operations take microseconds: meeting costs more than it
-saves, and where another program has one of the cores, waiting for it costs many times the work itself.
+Threads synchronize after every operation. The operations of a small model take microseconds, so
+synchronization costs more than it saves; if another program occupies a core, waiting for it costs many times
+the work itself.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ SMALL_PARAMETERS = 50_000_000
 
 
 def is_small(model: nn.Module) -> bool:
-    """Whether a model, on whatever device, is too small for threads and for half precision on a CPU.
+    """Return true for a model, on any device, that is too small for threads and half precision on a CPU.
 
     Examples
     --------
@@ -29,10 +30,9 @@ def is_small(model: nn.Module) -> bool:
 
 @contextmanager
 def at_most_threads(count: int | None) -> Iterator[None]:
-    """Within, torch computes on no more than `count` threads; None changes nothing.
+    """Limit torch to `count` threads within the context; None changes nothing.
 
-    The number belongs to the process: it is given back as soon as the model rests, so that nobody else finds
-    it changed.
+    The number is a setting of the process: it is restored on exit, so that other code is not affected.
     """
     before = torch.get_num_threads()
     if count is None or before <= count:

@@ -13,24 +13,24 @@ from torch import Tensor
 
 
 class Norm(Protocol):
-    """A root-mean-square norm of activations on their way into a product."""
+    """Root-mean-square norm applied to the input of a product."""
 
     @property
     def eps(self) -> float: ...
 
     @property
     def scale(self) -> Tensor | None:
-        """[C] or [..., C], what normed channels are multiplied by."""
+        """Factor of the normed channels, [C] or [..., C]."""
 
     @property
     def shift(self) -> Tensor | None:
-        """[..., C], what is added then."""
+        """Term added to the scaled channels, [..., C]."""
 
     def __call__(self, x: Tensor) -> Tensor: ...
 
 
 class Kernel:
-    """Plain multiplication, with what stands before and behind it in a model."""
+    """Plain matrix product, with the operations before and after it in a model."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self.weight, self.bias = weight, bias
@@ -40,7 +40,7 @@ class Kernel:
         return F.linear(x, self.weight, self.bias)
 
     def product(self, x: Tensor, norm: Norm | None = None) -> Tensor:
-        """Norm, if asked to, and multiply."""
+        """Apply `norm`, if given, and multiply."""
         return self.times(x if norm is None else norm(x))
 
     def gelu(self, x: Tensor, norm: Norm | None = None) -> Tensor:
@@ -48,7 +48,7 @@ class Kernel:
         return F.gelu(self.product(x, norm))
 
     def swiglu(self, x: Tensor, norm: Norm | None = None) -> Tensor:
-        """Multiply by a gate's and a layer's matrix, one above the other: [..., in] -> [..., out / 2]."""
+        """Multiply by the stacked matrices of gate and layer, and gate: [..., in] -> [..., out / 2]."""
         gate, up = self.product(x, norm).chunk(2, dim=-1)
         return F.silu(gate) * up
 

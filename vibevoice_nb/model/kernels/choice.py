@@ -1,8 +1,8 @@
 """Choice of the kernel for each matrix: every optional kernel is tried once before it is used.
 
 A torch build may lack oneDNN or fbgemm, and a processor may lack instructions for 16-bit products. An
-optional kernel is used only if torch offers it here and a trial on random input gives what the plain product
-gives. A 16-bit matrix without hardware for it keeps its 16 bits and is multiplied in float32.
+optional kernel is used only if torch offers it here and a trial on random input agrees with the plain
+product. A 16-bit matrix without hardware for it keeps its 16 bits and is multiplied in float32.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ HALF_TYPES = (torch.bfloat16, torch.float16)
 _PACKED_FROM = 1 << 14
 """Elements from which a float32 matrix is worth packing as float16; smaller ones stay in the cache anyway."""
 _PACKED_BFLOAT16_FROM = 1 << 19
-"""The same for a bfloat16 matrix where the processor multiplies bfloat16: both take as much memory, but from
-memory bfloat16 is read more slowly."""
+"""Same for a bfloat16 matrix where the processor multiplies bfloat16: both take equal memory, but bfloat16 is
+read from it more slowly."""
 _NARROW_FROM = 1 << 19
-"""Elements from which a 16-bit matrix that can't be packed stays in 16 bits, which takes more time. Smaller
-ones, a small part of any large model, become float32."""
+"""Elements from which a 16-bit matrix that cannot be packed stays in 16 bits, which takes more time. Smaller
+matrices, a small part of any large model, become float32."""
 _TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 0.02}
 """Largest difference between a kernel and the plain product, relative to the norm of the latter."""
 _SHAPES = ((96, 160, 2), (70, 33, 5))
@@ -61,8 +61,8 @@ def choose_widened(weight: Tensor, bias: Tensor | None) -> Kernel:
 def choose_for_many_rows(weight: Tensor, bias: Tensor | None) -> Kernel:
     """Choose the fastest kernel for many rows of float32 activations that may be rounded to bfloat16.
 
-    Where the processor multiplies bfloat16, many rows take half the time they take with any other kernel; a
-    row or two take longer.
+    If the processor multiplies bfloat16, many rows take half the time of any other kernel; one or two rows
+    take longer.
     """
     narrow = in_hardware(weight, bias)
     return choose_widened(weight, bias) if narrow is None else CastKernel(narrow, weight.dtype)
@@ -88,7 +88,7 @@ def _choose_for_cpu(weight: Tensor, bias: Tensor | None) -> Kernel:
 
 
 def kept_width(dtype: torch.dtype, count: int, *, published_half: bool) -> int:
-    """Return the bytes that an element of a matrix takes on a CPU once prepared.
+    """Return the bytes per element of a prepared matrix on a CPU.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def kept_width(dtype: torch.dtype, count: int, *, published_half: bool) -> int:
     count : int
         Elements of the matrix.
     published_half : bool
-        Whether its values have no more than the 16 bits they were published in.
+        Whether the values were published in 16 bits.
     """
     narrow = dtype in HALF_TYPES
     if _is_packed(dtype, count) and (narrow or published_half):
@@ -108,7 +108,7 @@ def kept_width(dtype: torch.dtype, count: int, *, published_half: bool) -> int:
 
 
 def _is_packed(dtype: torch.dtype, count: int) -> bool:
-    """Return whether a matrix is kept as float16 if that loses nothing."""
+    """Return true if a matrix is stored as float16 when that is lossless."""
     if dtype not in (torch.float32, *HALF_TYPES) or not has_half_packing():
         return False
     smallest = {torch.float32: _PACKED_FROM, torch.bfloat16: _PACKED_BFLOAT16_FROM}
@@ -116,13 +116,13 @@ def _is_packed(dtype: torch.dtype, count: int) -> bool:
 
 
 def _stays_narrow(dtype: torch.dtype, count: int) -> bool:
-    """Return whether a 16-bit matrix that is neither packed nor multiplied in hardware keeps its 16 bits."""
+    """Return true if a 16-bit matrix that is neither packed nor multiplied in hardware keeps its 16 bits."""
     narrow = dtype in HALF_TYPES and not computes(dtype) and not has_half_packing()
     return narrow and count >= _NARROW_FROM
 
 
 def computes(dtype: torch.dtype) -> bool:
-    """Return whether the CPU loses no time in a dtype: none in float32, and none in bfloat16 in hardware."""
+    """Return true if the CPU computes in a dtype at full speed: float32, or bfloat16 in hardware."""
     return dtype not in HALF_TYPES or has_onednn(dtype)
 
 
@@ -148,7 +148,7 @@ def onednn_problem(dtype: torch.dtype) -> str:
     if not mkldnn.enabled:  # type: ignore[truthy-bool]
         return "oneDNN is switched off in torch.backends.mkldnn"
     if dtype not in _TOLERANCE or (dtype == torch.bfloat16 and not _has_bfloat16()):
-        return "there is no hardware for it that oneDNN uses"
+        return "this processor has no hardware for it that oneDNN uses"
     return "" if _is_right(OneDnnKernel, dtype, pack) else "oneDNN's product failed its trial"
 
 
@@ -161,15 +161,15 @@ def half_packing_problem() -> str:
 
 
 def _has_bfloat16() -> bool:
-    """Return whether the processor multiplies bfloat16 itself, and oneDNN, which may be limited, lets it."""
-    if not _asked(torch.ops.mkldnn, "_is_mkldnn_bf16_supported"):
+    """Return true if the processor multiplies bfloat16 and oneDNN, which may be limited, uses that."""
+    if not _supports(torch.ops.mkldnn, "_is_mkldnn_bf16_supported"):
         return False
     if platform.machine().lower() in ("aarch64", "arm64"):
-        return True  # on x86, oneDNN also says yes where it emulates
-    return any(_asked(torch.cpu, name) for name in _X86_BFLOAT16)
+        return True  # on x86, oneDNN also returns true where it emulates
+    return any(_supports(torch.cpu, name) for name in _X86_BFLOAT16)
 
 
-def _asked(module: Any, name: str) -> bool:
+def _supports(module: Any, name: str) -> bool:
     return bool(getattr(module, name, lambda: False)())
 
 

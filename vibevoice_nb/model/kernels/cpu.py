@@ -2,8 +2,8 @@
 
 Shapes: x [..., in], matrix [out, in], bias and residual [..., out].
 
-On a CPU, speech is generated a row or two at a time, so a product costs the time to read its matrix. Two
-layouts help. Published weights are bfloat16, and every one of them is also a float16 once the matrix is
+On a CPU, speech is generated in one or two rows, so a product takes the time to read its matrix. Two layouts
+help. Published weights are bfloat16, and every one of them is also a float16 once the matrix is
 scaled by a power of two: stored as float16 and widened inside the product, they are read in half the time,
 and the arithmetic is still float32. Other matrices (with a norm folded in, say) are packed for oneDNN, which
 reads them once however few the rows are and finishes the product while its result is in the CPU's cache.
@@ -86,7 +86,7 @@ class WideningKernel(Kernel):
 
 
 class CastKernel(Kernel):
-    """Another kernel for activations of any dtype: cast to its own on the way in, and back on the way out."""
+    """Wrapper of a kernel for activations of any dtype: casts input and output."""
 
     def __init__(self, inner: Kernel, dtype: torch.dtype) -> None:
         self.inner, self.dtype = inner, dtype
@@ -98,7 +98,7 @@ class CastKernel(Kernel):
 def multiply_by_blocks(
     x: Tensor, shape: torch.Size, rows_of: Callable[[slice], Tensor], bias: Tensor | None
 ) -> Tensor:
-    """Multiply in float32 by a matrix [out, in] of any dtype; `rows_of` gives some of its rows at a time."""
+    """Multiply in float32 by a matrix [out, in] of any dtype; `rows_of` returns a slice of its rows."""
     count, width = shape
     flat = x.reshape(-1, width).float()
     out = flat.new_empty(len(flat), count)
@@ -116,7 +116,7 @@ def multiply_by_blocks(
 def fits_half(weight: Tensor) -> bool:
     """Return whether `HalfKernel` keeps a matrix without loss."""
     scale = _half_scale(weight)
-    # In parts, since the comparison takes several times the room of what is compared.
+    # In parts, since the comparison takes several times the memory of its input.
     return all(_is_half(part.float() * scale) for part in weight.split(_ROWS_COMPARED))
 
 
@@ -132,9 +132,9 @@ def _is_half(scaled: Tensor) -> bool:
 
 @contextmanager
 def _half_engine() -> Iterator[None]:
-    """Within, torch's quantized engine is one that packs float16.
+    """Select, within the context, a quantized engine of torch that packs float16.
 
-    The engine is a setting of the process, which another notebook cell may have changed for its own model.
+    The engine is a setting of the process, which another model in the notebook may have changed.
     """
     settings = torch.backends.quantized
     with _packing:

@@ -1,4 +1,4 @@
-"""Matrices kept in 8 or 4 bits, for when memory is short. Activations stay as they are.
+"""Matrices stored in 8 or 4 bits, to save memory. Activations are not quantized.
 
 Shapes: matrix [out, in], x [..., in], G values of a row share a scale.
 
@@ -27,11 +27,11 @@ GROUP = 64
 """Values that share a scale at 4 bits."""
 _ALIGNED = 32
 _TILES = 8
-"""How CUDA's 4-bit layout interleaves rows."""
+"""Row interleaving of CUDA's 4-bit layout."""
 _MIDDLE = 8
 _ROWS_TRIED = 256
 _TOLERANCE = 0.01
-"""Largest error of a fused product, relative to the right one; bfloat16 inside costs 0.1 to 0.3 %."""
+"""Largest relative error of a fused product; bfloat16 inside causes 0.1 to 0.3 %."""
 
 
 class Int8Kernel(Kernel):
@@ -114,7 +114,7 @@ QUANTIZED: dict[Quantize, type[Int8Kernel] | type[Int4Kernel]] = {"int8": Int8Ke
 
 
 def choose_quantized(quantize: Quantize) -> Callable[[Tensor, Tensor | None], Kernel]:
-    """Say how a matrix is kept: in 8 or 4 bits if its shape allows."""
+    """Return the choice of a kernel per matrix: in 8 or 4 bits if its shape allows."""
 
     def choose(weight: Tensor, bias: Tensor | None) -> Kernel:
         if weight.is_meta or (quantize == "int4" and weight.shape[1] % GROUP):
@@ -125,7 +125,7 @@ def choose_quantized(quantize: Quantize) -> Callable[[Tensor, Tensor | None], Ke
 
 
 def _inner_dtype(weight: Tensor) -> torch.dtype:
-    """What the fused products compute in: on CPUs they are quick in bfloat16 alone."""
+    """Return the dtype of the fused products: on CPUs only bfloat16 is fast."""
     return torch.bfloat16 if weight.device.type == "cpu" else weight.dtype
 
 
@@ -153,7 +153,7 @@ def _is_right(
     count, width = shape
     if count % _ALIGNED or width % _ALIGNED:
         return False  # torch's CPU product reads beyond the end of others
-    # So few that a single wrong row is beyond the tolerance, spread from the first to the last.
+    # Few enough that a single wrong row exceeds the tolerance, spread from first to last.
     rows = torch.linspace(0, count - 1, min(count, _ROWS_TRIED), device="cpu").long()
     matrix = widened(rows, torch.float32)
     generator = torch.Generator("cpu").manual_seed(0)

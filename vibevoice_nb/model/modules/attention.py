@@ -1,9 +1,9 @@
-"""Attention: causal over many positions, and one new position per row against its cache.
+"""Attention: causal over many positions, and of one new position per row to its cache.
 
 Shapes: R rows, A heads, K key-value heads (A = K * G), T queries, P keys, D head size. Queries are
 [R, A, T, D], keys and values [R, K, P, D], the result [R, A, T, D].
 
-flash-attn is used when it is installed and the tensors are half precision on CUDA; otherwise torch's
+flash-attn is used if it is installed and the tensors are in half precision on CUDA; otherwise torch's
 scaled-dot-product attention.
 """
 
@@ -23,7 +23,7 @@ LiveKeys = tuple[Tensor, Tensor]
 
 
 def attend_causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attend from the last T of P positions, each to itself and to what is before it."""
+    """Attend from the last T of P positions, each to itself and to earlier positions."""
     flash = _flash_attn()
     if flash is not None and _fits_flash(q):
         q, k, v = (tensor.transpose(1, 2) for tensor in (q, k, v))
@@ -34,7 +34,7 @@ def attend_causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         if groups > 1:
             k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
-    # A few queries and many keys: those of heads that share keys are put in a row, and nothing is repeated.
+    # A few queries and many keys: stack the queries of heads that share keys instead of repeating keys.
     grouped = q.unflatten(1, (k.shape[1], groups)).flatten(2, 3)  # [R, K, G * T, D]
     mask = torch.ones(queries, keys, dtype=torch.bool, device=q.device).tril(keys - queries)
     attended = F.scaled_dot_product_attention(grouped, k, v, attn_mask=mask.repeat(groups, 1))
@@ -47,21 +47,21 @@ def attend_step(q: Tensor, live: Sequence[LiveKeys]) -> Tensor:
         return torch.cat([attend_causal(q[i : i + 1], k[None], v[None]) for i, (k, v) in enumerate(live)])
     rows = []
     for query, (keys, values) in zip(q[:, :, 0], live, strict=True):
-        # As queries of one head, those that share keys read them once.
+        # Queries that share keys become queries of one head, which reads the keys once.
         grouped = query.unflatten(0, (keys.shape[0], -1))[None]  # [1, K, G, D]
         rows.append(F.scaled_dot_product_attention(grouped, keys[None], values[None]).flatten(1, 2))
     return torch.cat(rows)[:, :, None]
 
 
 def attention_name(device: torch.device, dtype: torch.dtype) -> str:
-    """Say which attention runs for tensors of this kind: ``"flash-attn"`` or ``"sdpa"``."""
+    """Return the attention used for tensors of this kind: ``"flash-attn"`` or ``"sdpa"``."""
     probe = torch.empty(0, device="meta", dtype=dtype)
     usable = device.type == "cuda" and _flash_attn() is not None and probe.dtype in _FLASH_DTYPES
     return "flash-attn" if usable and _flash_capable(device) else "sdpa"
 
 
 def flash_kvcache(q: Tensor) -> Callable[..., Tensor] | None:
-    """Find flash-attn's product of single positions with a cache, which reads no more of it than is live."""
+    """Return flash-attn's kernel for single positions and a cache, which reads live positions only."""
     if not _fits_flash(q):
         return None
     return getattr(_flash_attn(), "flash_attn_with_kvcache", None)
@@ -82,7 +82,7 @@ def _flash_capable(device: torch.device) -> bool:
 
 @functools.cache
 def _flash_attn() -> Any | None:
-    """Find flash-attn once; an installed but broken one counts as absent, `doctor` shows why."""
+    """Import flash-attn once; a broken installation counts as absent, and `doctor` shows why."""
     try:
         return importlib.import_module("flash_attn")
     except (ImportError, OSError, RuntimeError):

@@ -3,9 +3,9 @@
 Shapes: B rows, T time steps, C channels, r resampling ratio, k kernel width. Activations are [B, T, C], so a
 dense convolution is one matrix product. Weights keep the published shapes.
 
-State: a `StreamState` is a list of buffers [B, context, C], one per convolution; each convolution knows its
-own place in it (`slot`) and updates its buffer in place. Without a state the past is silence (zeros), which
-is the offline pass: chunk after chunk with a state gives the same numbers.
+State: a `StreamState` is a list of buffers [B, context, C], one per convolution; each convolution has
+its index in the list (`slot`) and updates its buffer in place. Without a state the past is silence (zeros),
+which is the offline pass: chunk after chunk with a state gives the same numbers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ StreamState = list[Tensor]
 
 
 class TwofoldState(StreamState):
-    """Buffers and, in other memory, what they were before the chunk under way."""
+    """Buffers and, in separate memory, their values before the current chunk."""
 
     def __init__(self, buffers: Iterable[Tensor], before: Iterable[Tensor]) -> None:
         super().__init__(buffers)
@@ -34,14 +34,14 @@ class TwofoldState(StreamState):
 
 
 class StreamingConv(nn.Module):
-    """A convolution that remembers `context` past steps of `channels` channels."""
+    """Convolution with a buffer of `context` past steps of `channels` channels."""
 
     context: int
     channels: int
     slot: int = -1
 
     def extend(self, x: Tensor, state: StreamState | None) -> Tensor:
-        """Put the past in front of x [B, T, C] and remember its end.
+        """Prepend the past to x [B, T, C] and keep the end in the buffer.
 
         Returns
         -------
@@ -87,7 +87,7 @@ class CausalConv(StreamingConv):
 class DepthwiseConv(StreamingConv):
     """One filter per channel, stride 1: [B, T, C] -> [B, T, C].
 
-    The caller says which filters: its own, with what is around them folded in.
+    The caller passes the filters: those of this module, with the neighboring factors folded in.
     """
 
     def __init__(self, channels: int) -> None:
@@ -97,7 +97,7 @@ class DepthwiseConv(StreamingConv):
         self.bias = nn.Parameter(torch.empty(channels))
 
     def add_to(self, x: Tensor, norm: Norm, filters: Affine, state: StreamState | None = None) -> Tensor:
-        """Norm x [B, T, C], filter it and add that to x."""
+        """Norm and filter x [B, T, C], and add the result to x."""
         weight, bias = filters
         if cuda.active() and isinstance(state, TwofoldState):
             from ..kernels.cuda.mixer import mix
@@ -137,7 +137,7 @@ class Downsample(StreamingConv):
 class Upsample(StreamingConv):
     """Transposed convolution, kernel 2r, stride r, cut to be causal: [B, T, C_in] -> [B, T * r, C_out].
 
-    Every input makes two blocks of r outputs; the second one overlaps the first one of the next input. The
+    Every input gives two blocks of r outputs; the second one overlaps the first one of the next input. The
     state is that second block, so nothing is computed twice (the reference recomputes 2r - 1 past inputs).
     """
 
@@ -166,11 +166,11 @@ class Upsample(StreamingConv):
 
 
 def number_slots(stack: nn.Module) -> None:
-    """Give every convolution under `stack` its place in the state."""
+    """Set the slot of every convolution under `stack`."""
     for slot, conv in enumerate(streaming_convs(stack)):
         conv.slot = slot
 
 
 def streaming_convs(stack: nn.Module) -> list[StreamingConv]:
-    """All convolutions with a state, in slot order."""
+    """Return all convolutions with a buffer, in slot order."""
     return [module for module in stack.modules() if isinstance(module, StreamingConv)]

@@ -1,4 +1,4 @@
-"""Keys and values of one row's positions so far, in blocks allocated ahead.
+"""KV cache of one row, allocated in blocks.
 
 Shapes: L layers, K key-value heads, P live positions, D head size. `keys` and `values` are lists of L tensors
 [K, capacity, D], live up to `length`.
@@ -16,12 +16,12 @@ BLOCK = 256
 
 
 def position_bytes(language: LanguageConfig, width: int) -> int:
-    """Bytes of one position of one row, its numbers `width` bytes each: every layer's keys and values."""
+    """Return the bytes of one position of one row (all layers), with `width` bytes per number."""
     return 2 * language.num_layers * language.num_kv_heads * language.head_dim * width
 
 
 class KVCache:
-    """The cache of one row; it grows in blocks and never looks beyond its live length.
+    """Cache of one row, which grows in blocks; only positions up to `length` are live.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class KVCache:
         One tensor per layer that gives device and dtype.
     kv_heads, head_dim : int
     capacity : int
-        Positions to allocate at once.
+        Positions to allocate initially.
     """
 
     def __init__(self, likes: Sequence[Tensor], kv_heads: int, head_dim: int, capacity: int = 0) -> None:
@@ -39,14 +39,14 @@ class KVCache:
 
     @property
     def capacity(self) -> int:
-        """Positions it can hold before it grows."""
+        """Positions allocated."""
         return self.keys[0].shape[1]
 
     def reserve(self, length: int) -> None:
         """Make room for `length` positions."""
         if length <= self.capacity:
             return
-        # A quarter more, so that copies stay rare and little memory lies idle.
+        # A quarter more: copies are rare, and little memory is unused.
         self.grow(-(-max(length, self.capacity * 5 // 4) // BLOCK) * BLOCK)
 
     def grow(self, capacity: int) -> None:
@@ -58,9 +58,9 @@ class KVCache:
                 tensors[index] = new
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Write T positions [K, T, D] behind the live ones; returns all of them [K, P + T, D].
+        """Append T positions [K, T, D] to the live ones; return all of them [K, P + T, D].
 
-        `length` is the caller's to advance, once every layer has been written.
+        The caller advances `length` after writing every layer.
         """
         end = self.length + keys.shape[1]
         self.keys[layer][:, self.length : end] = keys
@@ -68,7 +68,7 @@ class KVCache:
         return self.keys[layer][:, :end], self.values[layer][:, :end]
 
     def clone(self) -> KVCache:
-        """Copy, room allocated ahead included, so that both go on alike."""
+        """Copy the cache with its capacity, so that both copies continue identically."""
         copy = object.__new__(KVCache)
         copy.keys = [tensor.clone() for tensor in self.keys]
         copy.values = [tensor.clone() for tensor in self.values]
@@ -76,5 +76,5 @@ class KVCache:
         return copy
 
     def nbytes(self) -> int:
-        """Bytes held, the room allocated ahead included."""
+        """Return the bytes allocated."""
         return sum(tensor.numel() * tensor.element_size() for tensor in self.keys + self.values)

@@ -15,7 +15,7 @@ from ..kernels.base import Norm
 from .linear import Linear, LinearWeights, fused
 
 _HEADROOM = 256.0
-"""By how much the product inside a feed-forward layer may exceed float16's range."""
+"""Factor by which the product inside a feed-forward layer may exceed float16's range."""
 
 
 def rms_normalize(x: Tensor, eps: float) -> Tensor:
@@ -40,7 +40,7 @@ class RMSNorm(nn.Module):
         return None
 
     def forward(self, x: Tensor) -> Tensor:
-        # x may be wider than the weights: see `lm.widened`.
+        # x may be wider than the weights: see `language_model.widened`.
         return F.rms_norm(x, x.shape[-1:], self.weight.to(x.dtype), self.eps).to(self.weight.dtype)
 
 
@@ -58,7 +58,7 @@ class Normalized:
 
 @dataclass(frozen=True)
 class Modulated:
-    """Root-mean-square norm, then another scale and shift for every row (adaLN)."""
+    """Root-mean-square norm with a scale and a shift per row (adaLN)."""
 
     eps: float
     scale: Tensor
@@ -67,7 +67,7 @@ class Modulated:
     """[..., C]"""
 
     def __call__(self, x: Tensor) -> Tensor:
-        # x may be wider: see `lm.widened`.
+        # x may be wider: see `language_model.widened`.
         return torch.addcmul(self.shift, rms_normalize(x, self.eps).to(self.shift.dtype), self.scale)
 
 
@@ -82,14 +82,14 @@ class SwiGLU(nn.Module):
         self.gate_and_up = fused(self.gate_proj, self.up_proj)
 
     def add_to(self, residual: Tensor, x: Tensor, norm: Norm, gain: Tensor | None = None) -> Tensor:
-        """Norm x, compute, scale by `gain` and add to `residual`, which is wide where x is float16."""
+        """Norm x, compute, scale by `gain` and add to `residual`, which is float32 if x is float16."""
         if self.down_proj.weight.dtype == torch.float16:
             wide = self._widened(x, norm)
             return residual + wide if gain is None else torch.addcmul(residual, gain.float(), wide)
         return self.down_proj.dense.add_to(residual, self.gate_and_up.swiglu(x, norm), gain)
 
     def _widened(self, x: Tensor, norm: Norm) -> Tensor:
-        """Norm and compute in float16; in float32 what might leave its range, within and in the end."""
+        """Norm and compute in float16, and in float32 where values may exceed float16's range."""
         gate, up = self.gate_and_up.product(x, norm).chunk(2, dim=-1)
         product = F.silu(gate.float()) * up.float() / _HEADROOM
         return self.down_proj(product.to(gate.dtype)).float() * _HEADROOM

@@ -1,9 +1,10 @@
 """Matrix products, plain for training and prepared for inference.
 
-Shapes: [..., in] -> [..., out]. Modules hold parameters in their published shape. A `Derived` value says how
-parameters make what is really computed with: several matrices side by side, a norm's weight and a layer scale
-folded in. Unprepared it is derived at every call, so gradients flow to the parameters; that is also the
-oracle for the prepared path. `prepare` derives it once, in the layout the device multiplies fastest.
+Shapes: [..., in] -> [..., out]. Modules hold parameters in their published shape. A `Derived` value
+computes the effective weights from parameters: several matrices side by side, with a norm's weight and a
+layer scale folded in. Unprepared it is derived at every call, so gradients flow to the parameters; that is
+also the oracle of the prepared path. `prepare` derives it once, in the layout that the device multiplies
+fastest.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Affine = tuple[Tensor, Tensor | None]
 
 
 class Derived:
-    """A weight and a bias that parameters make, kept once prepared.
+    """Weight and bias derived from parameters, stored once prepared.
 
     `derive` is a method of the module or a partial over modules, never a closure: a copy of the model then
     derives from its own parameters.
@@ -33,19 +34,19 @@ class Derived:
         self._kept: Affine | None = None
 
     def prepare(self) -> None:
-        """Derive once and keep."""
+        """Derive once and store."""
         weight, bias = self._derive()
         self._kept = (weight.detach().contiguous(), None if bias is None else bias.detach().contiguous())
 
     def cast(self, dtype: torch.dtype) -> None:
-        """Keep it in another dtype than the parameters'."""
+        """Store it in another dtype than that of the parameters."""
         assert self._kept is not None
         weight, bias = self._kept
         self._kept = (weight.to(dtype), None if bias is None else bias.to(dtype))
 
     @property
     def prepared(self) -> bool:
-        """Whether it is kept."""
+        """Whether it is stored."""
         return self._kept is not None
 
     def __call__(self) -> Affine:
@@ -53,7 +54,7 @@ class Derived:
 
 
 class Dense(Derived):
-    """The product of activations with a derived matrix [out, in]; see `kernels`."""
+    """Product of activations with a derived matrix [out, in]; see `kernels`."""
 
     _kernel: Kernel | None = None
 
@@ -62,16 +63,16 @@ class Dense(Derived):
         return self._kernel is not None
 
     def prepare(self, choose: Callable[[Tensor, Tensor | None], Kernel] = choose_kernel) -> None:
-        """Derive once and keep in the form that is chosen."""
+        """Derive once and store in the chosen kernel."""
         super().prepare()
         assert self._kept is not None
         self._kernel = choose(*self._kept)
-        # The kernel holds the matrix in its own way: a second copy would only take memory.
+        # The kernel holds the matrix in its own layout: a second copy would only take memory.
         self._kept = None
 
     @property
     def kernel(self) -> Kernel:
-        """What multiplies: the prepared one, or a plain one with the parameters as they are."""
+        """The prepared kernel, or a plain one with the current parameters."""
         return self._kernel or Kernel(*self())
 
     def product(self, x: Tensor, norm: Norm | None = None) -> Tensor:
@@ -92,7 +93,7 @@ class Dense(Derived):
 
 
 class LinearWeights(nn.Module):
-    """Parameters of a linear layer that is only ever multiplied together with what is around it."""
+    """Parameters of a linear layer that is only used within a fused product."""
 
     def __init__(self, features_in: int, features_out: int, *, bias: bool) -> None:
         super().__init__()
@@ -115,7 +116,7 @@ class Linear(LinearWeights):
 
 
 def fused(*layers: LinearWeights) -> Dense:
-    """One product for several layers of the same input; outputs side by side."""
+    """Return one product for several layers of the same input, with outputs side by side."""
     return Dense(functools.partial(_side_by_side, layers))
 
 
@@ -126,6 +127,6 @@ def _side_by_side(layers: Sequence[LinearWeights]) -> Affine:
 
 
 def derived_values(model: nn.Module) -> Iterator[Derived]:
-    """Every derived value under `model`."""
+    """Yield every derived value under `model`."""
     for module in model.modules():
         yield from (value for value in vars(module).values() if isinstance(value, Derived))

@@ -1,9 +1,10 @@
 /** Cast panel: the speakers and their voices. */
 
+import { Disposers } from '../ui/disposers';
 import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
 import { button, Failures, note } from '../ui/elements';
-import { Disposers, Keyed, watch } from '../ui/watch';
+import { Keyed, watch } from '../ui/watch';
 import type { Speaker } from '../host/traits';
 import { currentLanguage, t } from '../strings';
 import { SpeakerCard } from './speaker';

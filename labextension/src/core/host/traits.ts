@@ -103,7 +103,7 @@ export interface ProjectState {
   name: string;
   path: string;
   read_only: boolean;
-  /** Who holds the write lock, if the project is read-only because of that; else empty. */
+  /** Holder of the write lock, if the project is read-only because of it; else empty. */
   holder: string;
   /** Reason why the project cannot be saved; else empty. */
   problem?: string;

@@ -1,4 +1,4 @@
-/** What the toolbar and the keys can do with the player's view. */
+/** Actions of the toolbar and the keys on the player's view. */
 
 import type { Scale } from './spectrogram_tiles';
 

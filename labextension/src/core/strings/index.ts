@@ -22,7 +22,7 @@ type English = typeof en;
 type Key = keyof English;
 type Plural<K> = K extends `${infer Base}.other` ? Base : never;
 
-/** What `t` can be called with: a key, or a key without its plural form. */
+/** Argument of `t`: a key, or a key without its plural form. */
 export type TextKey = Exclude<Key, `${string}.one` | `${string}.other`> | Plural<Key>;
 
 type TextOf<K> = K extends Key

@@ -1,10 +1,11 @@
 /** Takes panel: a list of the turns, and the takes of the selected turn. */
 
+import { Disposers } from '../ui/disposers';
 import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
 import { button, Failures } from '../ui/elements';
 import { Toasts } from '../ui/popover';
-import { Disposers, watch } from '../ui/watch';
+import { watch } from '../ui/watch';
 import { turnsOf } from '../host/turns';
 import { t } from '../strings';
 import { Lane } from './lane';

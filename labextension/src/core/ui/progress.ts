@@ -1,4 +1,4 @@
-/** Progress of a job, in words and as a fraction: for the generate bar and the status bar. */
+/** Progress of a job, as text and as a fraction: for the generate bar and the status bar. */
 
 import type { ToPage } from '../host/protocol';
 import type { JobState, ModelState } from '../host/traits';

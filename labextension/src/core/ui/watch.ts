@@ -3,8 +3,6 @@
 import type { Host } from '../host/host';
 import type { TraitName } from '../host/traits';
 
-export { Disposers } from './disposers';
-
 /** Call `render` now, and once a frame after any of the traits has changed; return a function that stops it. */
 export function watch(host: Host, names: readonly TraitName[], render: () => void): () => void {
   let waiting = 0;

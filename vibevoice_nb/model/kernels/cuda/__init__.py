@@ -1,8 +1,8 @@
-"""Several operations as one kernel, for NVIDIA cards, where a frame costs what its launches cost.
+"""Fused kernels for NVIDIA GPUs, where the time of a frame is that of its kernel launches.
 
-The kernels are written in Triton, which comes with torch on Linux. They stand behind what modules ask for
-anyway (`Kernel`, `DepthwiseConv`, `Sampler`) and are used within `fusing` alone; everything else computes
-operation by operation, which is the oracle they are tested and, when a frame is set up, compared against.
+The kernels are written in Triton, which comes with torch on Linux. Modules call them
+through `Kernel`, `DepthwiseConv` and `Sampler`, only within `fusing`; otherwise they compute operation by
+operation, which is the oracle of the tests and of the comparison when a frame is set up.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ import torch
 _fusing: ContextVar[bool] = ContextVar("fusing", default=False)
 
 DTYPES = (torch.float32, torch.bfloat16)
-"""What the kernels take. Cards that want float16 have other limits, and parts that must stay wide."""
+"""Supported dtypes. GPUs that need float16 have other limits, and parts that must stay in float32."""
 
 
 @functools.cache
 def available() -> bool:
-    """Whether Triton is installed."""
+    """Return true if Triton is installed."""
     return importlib.util.find_spec("triton") is not None
 
 
 def runs_on(device: torch.device) -> bool:
-    """Whether the kernels run there; on a CPU only Triton's interpreter runs them, which is for tests."""
+    """Return true if the kernels run on a device; on a CPU only Triton's interpreter does, for tests."""
     interpreted = os.environ.get("TRITON_INTERPRET") == "1"
     return available() and (interpreted if device.type == "cpu" else device.type == "cuda")
 
 
 def active() -> bool:
-    """Whether operations are to be fused here and now."""
+    """Return true within `fusing`."""
     return _fusing.get()
 
 
 @contextmanager
 def fusing(wanted: bool = True) -> Iterator[None]:
-    """Within, operations are fused, or aren't.
+    """Enable or disable fused kernels within the context.
 
     Examples
     --------

@@ -1,11 +1,11 @@
-"""One new position per row against its cache: rotated and written by one kernel, attended to by two more.
+"""Attention of one new position per row to its cache: one kernel rotates and writes, two more attend.
 
-Shapes: R rows, K key-value heads, G query heads that share one, A = K G, P positions there is room for, D
-head size, S parts that a row's live positions are cut into.
+Shapes: R rows, K key-value heads, G query heads per key-value head, A = K G, P positions allocated, D
+head size, S parts of a row's live positions.
 
-How many positions are live stands in memory, and no more are read. Few rows with many positions would leave
-most of a card idle, so every row is cut into parts that are attended to side by side, and put together by
-their sums of exponentials (Dao et al., 2023, "Flash-Decoding").
+The number of live positions is read from memory, and no other positions are read. A few rows with many
+positions would leave most of a GPU idle, so every row is split into parts that are attended to in parallel
+and combined by their sums of exponentials (Dao et al., 2023, "Flash-Decoding").
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import triton.language as tl
 from torch import Tensor
 
 _PARTS_FROM = 256
-"""Positions of room per part."""
+"""Allocated positions per part."""
 _MOST_PARTS = 64
 _BLOCK = 64
 _LEAST_HEADS = 16
-"""Rows that a product on tensor cores has at least."""
+"""Minimum rows of a product on tensor cores."""
 
 
 @triton.jit
@@ -102,21 +102,21 @@ def _join(sums, tops, totals, out, parts, SP: tl.constexpr, D: tl.constexpr):
 
 
 def attends(head_dim: int) -> bool:
-    """Whether heads of this size can be attended to here."""
+    """Return true if the kernels support heads of this size."""
     return 16 <= head_dim <= 256 and head_dim & (head_dim - 1) == 0
 
 
 def attend(
     projected: Tensor, cos: Tensor, sin: Tensor, lengths: Tensor, keys: Tensor, values: Tensor
 ) -> Tensor:
-    """Rotate, write behind the live positions, and attend.
+    """Rotate, append to the live positions, and attend.
 
     Parameters
     ----------
     projected : Tensor [R, 1, A + 2 K, D]
         Queries, keys and values, not rotated.
     cos, sin : Tensor [R, 1, 1, D]
-        As `LanguageModel.rotary` makes them.
+        As `LanguageModel.rotary` returns them.
     lengths : Tensor [R], int64
         Live positions, not counting the new one.
     keys, values : Tensor [R, K, P, D]

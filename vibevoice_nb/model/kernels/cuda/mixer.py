@@ -1,4 +1,4 @@
-"""Norm, depthwise convolution, residual and the convolution's memory of the past, as one kernel.
+"""Norm, depthwise convolution, residual and update of the convolution's buffer, as one kernel.
 
 Shapes: B streams, T time steps, C channels, kernel width 7, so 6 steps of past. All are [B, steps, C].
 """
@@ -11,7 +11,7 @@ import triton.language as tl
 from torch import Tensor
 
 _TILE = 8192
-"""Values of x that a program holds at once, to norm them."""
+"""Values of x that a program norms together."""
 _CHANNELS = 128
 _MOST_STEPS = 16
 
@@ -54,7 +54,7 @@ def _mix(
                 now.to(after.dtype.element_ty),
                 mask=(kept >= 0)[:, None] & own,
             )
-    # What of the past is still within reach after T steps.
+    # The part of the past that stays in the buffer after T steps.
     if tl.program_id(0) == 0:
         for index in tl.static_range(TAPS - 1):
             there = channel_there & (tl.full((BC,), index, tl.int32) + T < past)
@@ -67,7 +67,7 @@ def _mix(
 
 
 def mix(x: Tensor, eps: float, weight: Tensor, bias: Tensor, before: Tensor, after: Tensor) -> Tensor:
-    """Add to x what its norm is filtered to.
+    """Norm and filter x, and add the result to x.
 
     Parameters
     ----------
@@ -77,9 +77,9 @@ def mix(x: Tensor, eps: float, weight: Tensor, bias: Tensor, before: Tensor, aft
     weight : Tensor [C, 1, 7]
     bias : Tensor [C]
     before : Tensor [B, 6, C]
-        The normed steps before; streams may lie apart.
+        The normed steps before; the stride between streams is free.
     after : Tensor [B, 6, C]
-        Gets what is `before` the next chunk; other memory, since programs run in any order.
+        Output: `before` of the next chunk; separate memory, since programs run in any order.
 
     Returns
     -------

@@ -1,11 +1,11 @@
-"""A matrix product with the norm before it and what stands behind it, as one kernel.
+"""Matrix product with the norm before it and the operation after it, as one kernel.
 
 Shapes: M rows, N columns of the result, K summed over. x is [M, K], the matrix [N, K], or [2 N, K] for a
-gated layer: the gate's rows, then the other's.
+gated layer: the rows of the gate, then of the other matrix.
 
-A norm divides whole rows, so it commutes with the product: rows are multiplied as they come, scaled channel
-by channel, while their squares are added up on the side, and the sums are divided in the end. A shift is not
-divided: it has sums of its own.
+A norm divides whole rows, so it commutes with the product: rows are scaled per channel and multiplied without
+the norm while their squares are summed, and the sums are divided at the end. A shift is not divided: it has
+sums of its own.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ..base import Kernel, Norm
 from . import DTYPES, active
 
 _NARROW = 16
-"""Columns from which a product is worth a kernel."""
+"""Columns from which a fused product is faster."""
 _MOST_ROWS = 1 << 17
 _MANY_COLUMNS = 8192
 _LARGE, _LARGE_TILE = 1024, 128
-"""Rows from which tiles are large, and how large."""
+"""Rows from which tiles are large, and their size."""
 
 
 @triton.jit
@@ -88,7 +88,7 @@ def _product(
 
 
 class FusedKernel(Kernel):
-    """Plain multiplication, and within `fusing` one kernel for all that is asked for."""
+    """Plain product; within `fusing`, one kernel for the product and the operations around it."""
 
     def product(self, x: Tensor, norm: Norm | None = None) -> Tensor:
         return self._run("none", x, norm) if self._fits(x) else super().product(x, norm)
@@ -137,12 +137,12 @@ class FusedKernel(Kernel):
 
 
 def _or(tensor: Tensor | None, other: Tensor) -> Tensor:
-    """A pointer must be given even where it isn't followed."""
+    """Return a placeholder for a missing tensor: the kernel needs a pointer even if it is not used."""
     return other if tensor is None else tensor
 
 
 def _row_stride(by: Tensor | None) -> int:
-    """How far apart the rows of a scale, shift or gain [K] or [M, K] are; they may lie in a larger tensor."""
+    """Return the row stride of a scale, shift or gain [K] or [M, K], which may be a view."""
     if by is None or by.dim() == 1:
         return 0
     assert by.dim() == 2 and by.stride(1) == 1
@@ -150,10 +150,10 @@ def _row_stride(by: Tensor | None) -> int:
 
 
 def _tiles(rows: int, columns: int, depth: int, width: int) -> dict[str, int | str]:
-    """Say which part of the product each program makes.
+    """Return the tile of the product that each program computes.
 
-    A few rows cost what reading the matrix costs: narrow strips of it, one for every processor of the card,
-    read far ahead. Many rows cost multiplications: squarer tiles.
+    With few rows the time is that of reading the matrix: narrow strips, one per multiprocessor of the GPU,
+    read far ahead. With many rows it is that of the multiplications: square tiles.
     """
     precision = "ieee" if width == 4 else "tf32"
     if rows <= 64:
