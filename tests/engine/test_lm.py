@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.model.language_model import LanguageModel
-from vibevoice_nb.model.loading.footprint import LEGAL
+from vibevoice_nb.model.loading.footprint import VALID_TOKENS
 from vibevoice_nb.model.loading.prepare import load_prepared
 from vibevoice_nb.model.modules.attention import attend_causal, attend_step, attention_name
 from vibevoice_nb.model.modules.kv_cache import BLOCK, KVCache
@@ -256,7 +256,7 @@ def test_an_engine_keeps_the_scores_it_asks_for_alone(tmp_path: Path) -> None:
     engine = Engine.load(folder, device="cpu", dtype="float32")
     assert whole.lm_head is not None and engine.model.lm_head is not None
     valid = engine.tokenizer.special.valid_tokens
-    assert len(engine.model.lm_head.weight) == LEGAL == len(valid) < len(whole.lm_head.weight)
+    assert len(engine.model.lm_head.weight) == VALID_TOKENS == len(valid) < len(whole.lm_head.weight)
     hidden = torch.randn(2, 3, whole.config.language.hidden_size)
     for tokens in (valid, valid[::-1], valid[2:3]):
         assert torch.equal(engine.model.token_logits(hidden, tokens), whole.token_logits(hidden, tokens))

@@ -1,7 +1,7 @@
-"""The speaker's service of the web demo: takes a visitor's request, speaks it, and gives the files.
+"""Service behind the web demo: runs one generation request at a time and returns the files.
 
-Every request is a `Project` in a temporary folder, which is deleted when the files are there; those and the
-live sound are kept for a while. Nothing here knows of Gradio.
+Every request is a `Project` in a temporary folder, which is deleted once the files are written. Files and
+live audio are kept for a limited time. Independent of Gradio.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """What a visitor wants spoken.
+    """Request of a visitor.
 
     Attributes
     ----------
@@ -53,9 +53,9 @@ class SpeechRequest:
     voices : sequence of str
         Names of built-in voices, in the order in which the model numbers the speakers.
     recordings : sequence of (Path or None)
-        Files to use in their place, where there is one.
+        Audio files to use instead, where given.
     consent : bool
-        Whether the visitor says that the people recorded agree.
+        Whether the visitor confirms the consent of the recorded speakers.
     num_steps, cfg_scale : int, float
     seed : int, optional
     """
@@ -71,18 +71,18 @@ class SpeechRequest:
 
 @dataclass(frozen=True)
 class Report:
-    """How far a request is.
+    """Progress of a request.
 
     Attributes
     ----------
     stream : str
-        What the live sound is asked for with; empty when there is none.
+        Name of the live stream; empty if there is none.
     words : str
         For the visitor to read.
     seed : int or None
-        As used, once it is known.
+        Seed in use, once it is known.
     files : tuple of Path
-        To download, at the end.
+        Files to download, once finished.
     """
 
     stream: str
@@ -92,14 +92,14 @@ class Report:
 
 
 class DemoService:
-    """Speaks orders; whoever calls `speak` sees to it that there is one at a time.
+    """Runs requests; the caller of `speak` must run one at a time.
 
     Parameters
     ----------
     model : str
     limits : Limits
     folder : Path
-        Everything of the visitors lies in it.
+        Folder for all files of visitors.
     **how
         `device`, `dtype` and `quantize`, as for `Engine.load`.
     """
@@ -114,7 +114,7 @@ class DemoService:
         self._lock = threading.Lock()
 
     def load(self) -> None:
-        """Load the model, so that the first visitor needn't wait for it."""
+        """Load the model before the first request."""
         self._engine()
 
     def _engine(self) -> Engine:
@@ -124,7 +124,7 @@ class DemoService:
         self._loaded = fraction
 
     def stream(self, name: str) -> LiveMp3 | None:
-        """Find a visitor's live sound."""
+        """Return the live audio of a request."""
         return self._streams.get(name)
 
     def expect(self, visitor: str) -> None:
@@ -136,7 +136,7 @@ class DemoService:
                 del self._waiting[next(iter(self._waiting))]
 
     def stop(self, visitor: str) -> bool:
-        """Stop what is spoken for a visitor within a frame, or withdraw it; returns whether it did."""
+        """Cancel the running or queued request of a visitor; return whether there was one."""
         job, waiting = self._jobs.get(visitor), self._waiting.get(visitor)
         if job is not None:
             job.cancel()
@@ -145,7 +145,7 @@ class DemoService:
         return job is not None or waiting is not None
 
     def leave(self, visitor: str) -> None:
-        """Forget a visitor who has gone."""
+        """Cancel the request of a visitor who has left."""
         self.stop(visitor)
         self._waiting.pop(visitor, None)
 
@@ -191,7 +191,7 @@ class DemoService:
             yield self._finish(job, name, own)
 
     def _follow(self, job: Generation, report: Report, visitor: str) -> Iterator[Report]:
-        """Let it work, and say how far it is."""
+        """Run a job and report its progress."""
         with self._lock:
             self._jobs[visitor] = job
         try:
@@ -266,7 +266,7 @@ class DemoService:
         return voice_of(Received(path, shown, "upload"), max_seconds=self.limits.voice_seconds)
 
     def forget_old(self) -> None:
-        """Delete what was kept long enough."""
+        """Delete expired files."""
         oldest = time.time() - 60 * self.limits.keep_minutes
         for folder in self._folder.glob("*/live.mp3"):
             if folder.stat().st_mtime < oldest:
@@ -287,7 +287,7 @@ class _Waiting:
 
 
 class _LiveListener:
-    """Leads what is said to the live sound, with the pauses of the script."""
+    """Writes generated audio to the live stream, with the pauses of the script."""
 
     def __init__(self, project: Project, live: LiveMp3) -> None:
         self._live = live

@@ -44,7 +44,7 @@ _OPTIONS = {
 
 @magics_class
 class VibeVoiceMagics(Magics):
-    """The cell magic; `%load_ext vibevoice_nb` brings it."""
+    """Cell magic, loaded by `%load_ext vibevoice_nb`."""
 
     @magic_arguments()
     @argument(
@@ -56,24 +56,24 @@ class VibeVoiceMagics(Magics):
     @argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     @argument("--steps", type=int, help="solver steps per frame")
     @argument("--cfg", type=float, help="classifier-free guidance; 1 is off")
-    @argument("--seed", type=int, help="of the noise; drawn and shown when left out")
+    @argument("--seed", type=int, help="random seed; drawn if not given")
     @argument("--solver", help="dpmsolver++ or sde-dpmsolver++")
     @argument("--temperature", type=float, help="scales the initial noise")
     @argument(
         "--mode", choices=("turns", "whole"), default="turns", help="turn by turn in context, or one pass"
     )
-    @argument("--project", help="a folder NAME.vibevoice to keep script, voices and takes in")
+    @argument("--project", help="project folder NAME.vibevoice for script, voices and takes")
     @argument(
         "--replace-script",
         action="store_true",
         help="take the cell's text even if the project's script was edited elsewhere; undo brings it back",
     )
     @argument("--out", help="also write the audio to this file")
-    @argument("--force", action="store_true", help="let --out replace a file")
+    @argument("--force", action="store_true", help="allow --out to overwrite a file")
     @argument("--name", help="also bind the take to this variable")
     @cell_magic
     def vibevoice(self, line: str, cell: str) -> Take:
-        """Speak the cell, one line per turn, and show the take."""
+        """Generate speech for the cell, one line per turn, and show the take."""
         args = parse_argstring(self.vibevoice, line)
         if args.name is not None and not args.name.isidentifier():
             raise UsageError(f"--name {args.name}: not a name Python can bind")
@@ -224,5 +224,5 @@ class _Bar:
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """What `%load_ext vibevoice_nb` calls."""
+    """Register the magic; called by `%load_ext vibevoice_nb`."""
     shell.register_magics(VibeVoiceMagics)

@@ -1,4 +1,4 @@
-"""Where a checkpoint is: a local folder, the embedded voice, or a hub repository with mirrors."""
+"""Location of a checkpoint: a local folder, the embedded model, or a hub repository with mirrors."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def _fetch(repositories: list[str], revision: str | None, wanted: Sequence[str])
 def check_kind(repository: str, revision: str | None) -> None:
     """Raise for a repository with a model of another kind, before gigabytes of it are fetched.
 
-    Whatever else is wrong, fetching will say.
+    Other problems are reported by the download.
     """
     from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError

@@ -1,4 +1,4 @@
-"""Fingerprint of a model's weights, cheap enough to be taken at every loading.
+"""Fingerprint of a model's weights, fast enough to compute at every load.
 
 Small tensors are read whole, of large ones evenly spaced blocks: training or merging a model changes
 values everywhere. Names and shapes count too; files, shards and layouts don't.

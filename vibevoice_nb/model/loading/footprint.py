@@ -1,6 +1,6 @@
-"""How many bytes a model's weights take once prepared, told from its shapes alone.
+"""Size of a model's prepared weights in bytes, computed from shapes; the model may be on the meta device.
 
-The model may be on the meta device. Sizes are of what `prepare` keeps: see `kernel_choice` and `quantized`.
+Sizes are those of the weights that `prepare` stores: see `kernels.choice` and `kernels.quantized`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ..modules.linear import Dense, Linear, LinearWeights, derived_values
 from ..vibevoice import TokenScores, VibeVoiceModel
 
 _REPLACED = (LinearWeights, CausalConv, Downsample, Upsample)
-"""Modules whose weight is let go of once it is prepared."""
-LEGAL = 4
+"""Modules whose weight is dropped once it is prepared."""
+VALID_TOKENS = 4
 """Tokens that a model may emit and that are scored."""
 
 
@@ -32,14 +32,14 @@ def kept_bytes(
     published_half: bool = True,
     quantize: Quantize | None = None,
 ) -> int:
-    """Add up what a prepared model, or a part of one, holds to speak.
+    """Return the bytes of a prepared model, or of a part of one.
 
     Parameters
     ----------
     model : Module
         Not prepared yet.
     dtype : torch.dtype
-        What it will compute in.
+        Dtype of the computation.
     device_type : str
         ``"cpu"`` or ``"cuda"``, ...
     published_half : bool
@@ -64,7 +64,7 @@ def kept_bytes(
     on_cpu = device_type == "cpu"
     filters_width = 4 if on_cpu and not computes(dtype) else dtype.itemsize
     scores = [module for module in model.modules() if isinstance(module, TokenScores)]
-    total += sum(LEGAL * module.weight.shape[1] * dtype.itemsize for module in scores)
+    total += sum(VALID_TOKENS * module.weight.shape[1] * dtype.itemsize for module in scores)
     for value in derived_values(model):
         weight, bias = value()
         total += 0 if bias is None else bias.numel() * dtype.itemsize
@@ -87,7 +87,7 @@ def loading_bytes(
     device_type: str = "cpu",
     stored_width: int = 2,
 ) -> int:
-    """Tell what a device holds at most, while weights are read, beyond what it keeps in the end.
+    """Return the peak memory of a device while weights are read, beyond the prepared weights.
 
     Layers and blocks are read one by one and first, when there is room; what counts is the rest of each of
     the model's children, in their order (see `weights.load_model`): their file, which is mapped into main
@@ -96,7 +96,7 @@ def loading_bytes(
     Parameters
     ----------
     kept : callable
-        What a part holds once it is prepared, as `kept_bytes` says.
+        Bytes of a prepared part, see `kept_bytes`.
     stored_width : int
         Bytes of a stored number.
     """
@@ -111,7 +111,7 @@ def loading_bytes(
             for module in child.modules()
             if isinstance(module, (*_REPLACED, TokenScores))
             and id(module.weight) not in elsewhere
-            # On a card, a matrix that stands alone is multiplied by as it is.
+            # On a GPU, the matrix of a single layer is used unchanged.
             and (on_cpu or not isinstance(module, Linear))
         ]
         beside = sum(replaced) * dtype.itemsize + (sum(mine) * stored_width if on_cpu else 0)

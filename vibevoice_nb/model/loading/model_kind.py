@@ -1,7 +1,7 @@
-"""Kinds of models that people have, told apart by their files, so that an error names the way to use one.
+"""Recognition of other kinds of models by their files, so that an error explains how to proceed.
 
-Only names and small JSON files are looked at. What is not recognized here is left to the checks of the
-loader, which name what a VibeVoice checkpoint lacks.
+Only file names and small JSON files are read. Anything not recognized here is left to the checks of the
+loader, which name the missing parts of a VibeVoice checkpoint.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ...errors import CheckpointError
 from .plain_files import read_json
 
 _SECTIONS = ("acoustic_tokenizer_config", "diffusion_head_config", "audio_config")
-"""Parts of config.json that a speaking VibeVoice has and other models have not."""
+"""Sections of config.json that only VibeVoice for text to speech has."""
 
 _TEXT_TO_SPEECH = "use microsoft/VibeVoice-1.5B, vibevoice/VibeVoice-7B or a fine-tune of them"
 _UNQUANTIZED = (

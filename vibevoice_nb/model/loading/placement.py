@@ -1,4 +1,4 @@
-"""Which device, which dtype, and what goes where when one device is too small."""
+"""Choice of device and dtype, and placement of layers on several devices if one is too small."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Placement = Mapping[str, torch.device]
 """From module-name prefix to device; the empty prefix is everything else."""
 
 _SPARE = 0.85
-"""Share of a GPU's free memory that weights may take; the rest is for the cache and activations."""
+"""Fraction of a GPU's free memory for weights; the rest is for the cache and activations."""
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -1,4 +1,4 @@
-"""Small files of a checkpoint, read with suspicion: only regular files, and no more than a limit."""
+"""Small files of a checkpoint: only regular files are read, up to a size limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From weights as published to weights as the device likes them, once, while loading or after."""
+"""Preparation of published weights for fast inference on a device, during loading or after."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def load_prepared(
     scored: Sequence[int] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> VibeVoiceModel:
-    """Load a checkpoint and prepare it part by part, so that no more than one part is there twice.
+    """Load a checkpoint and prepare it part by part, so that at most one part is in memory twice.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def load_prepared(
     scored : sequence of int, optional
         The only tokens whose scores will be asked for; a matrix of scores keeps no others. All by default.
     progress : callable, optional
-        Told the share that is done, from 0 to 1.
+        Called with the fraction completed, from 0 to 1.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def load_prepared(
 
 
 def _return_freed_memory() -> None:
-    """Hand what was freed back to the system; glibc keeps it otherwise, a quarter of a model."""
+    """Return freed memory to the system; otherwise glibc keeps it, up to a quarter of a model."""
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
@@ -76,7 +76,7 @@ def _return_freed_memory() -> None:
 
 
 def prepare(model: VibeVoiceModel, *, quantize: Quantize | None = None) -> None:
-    """Fuse, fold and pack every matrix for inference, and let go of the originals.
+    """Fuse, fold and pack every matrix for inference, and drop the originals.
 
     The model computes the same as before, without gradients. The originals' memory is freed, part after part:
     they become tensors on the meta device, which keep their names and shapes and are not computed with any

@@ -1,4 +1,4 @@
-"""Weights from safetensors files into a model: strictly, every key by name.
+"""Strict loading of safetensors files into a model: every key is checked by name.
 
 The model is built on the meta device (no memory), tensors are read one by one, cast and put on their device.
 Pickled weights are never opened: unpickling runs code.
@@ -35,7 +35,7 @@ _LFS = b"version https://git-lfs"
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """Where a tensor is and how large."""
+    """File, shape and dtype of a tensor."""
 
     file: Path
     shape: tuple[int, ...]
@@ -125,7 +125,7 @@ def load_model(
     ----------
     folder : Path
     placement : torch.device, or mapping from module-name prefix to torch.device
-        Where each part goes; see `placement.place`.
+        Device of each part; see `placement.place`.
     dtype : torch.dtype
     ready : callable
         Called with every part as soon as its weights are there, before the next one is read, and with the
