@@ -29,7 +29,7 @@ LAYERS = [
     {"machine"},
     {"files", "progress", "texts"},
     {"ranges"},
-    {"errors", "_version"},
+    {"errors", "_moved", "_version"},
 ]
 """Packages and modules from top to bottom; each imports those below it, and not those beside it."""
 

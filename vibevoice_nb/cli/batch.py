@@ -1,6 +1,6 @@
-"""Orders carried out: scripts spoken in batches, audio written while it is made.
+"""Batches of the command line: generate requests together and write audio while it is generated.
 
-torch comes in with the engine, when the first batch is spoken.
+torch is imported with the engine, for the first batch.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to speak: the model and where it runs, and the options of generation that were given."""
+    """Settings of the command: the model, its device, and the given generation options."""
 
     model: str
     device: str = "auto"
@@ -45,16 +45,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a request.
+    """Result of a request.
 
     Attributes
     ----------
     file : Path or None
-        Where the audio is; None if there is none.
+        File with the audio; None without audio.
     summary : dict
         As `Speech.summary`; empty after an error.
     limit : str
-        Which limit ended it early, and what raises it; or that the model stalled.
+        Limit that was reached and the option that raises it, or a stalled model; else empty.
     clipped : int
         Samples beyond full scale.
     """
@@ -68,7 +68,7 @@ class Outcome:
     clipped: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Flatten to what a JSON line holds."""
+        """Flatten to a JSON object."""
         about = {"script": self.source, "file": None if self.file is None else str(self.file)}
         if self.error is not None:
             return {**about, "error": str(self.error)}
@@ -76,18 +76,18 @@ class Outcome:
 
 
 class AudioFile:
-    """A file of any format: written as WAV while the audio is made, encoded at the end.
+    """Audio file of any format: written as WAV during generation, encoded at the end.
 
     Parameters
     ----------
     target : Path
     force : bool
-        Whether an existing file may be replaced. Only audio that is complete does.
+        Overwrite an existing file, once the audio is complete.
 
     Raises
     ------
     AudioError
-        The file can't be written there.
+        If the file cannot be written.
     """
 
     def __init__(self, target: Path, *, force: bool) -> None:
@@ -102,12 +102,12 @@ class AudioFile:
         Parameters
         ----------
         complete : bool
-            Otherwise an existing file is left as it was, and the audio beside it.
+            If false, an existing file is kept and the audio stays beside it.
 
         Returns
         -------
         Path or None
-            Where the audio is; None without any.
+            File with the audio; None without audio.
 
         Raises
         ------
@@ -126,14 +126,14 @@ class AudioFile:
         return self.target
 
     def give_up(self, reason: BaseException) -> Path | None:
-        """Close after an error; what was made stays where it is."""
-        with suppress(VibeVoiceError):  # the disk has refused already
+        """Close after an error; the audio written so far is kept."""
+        with suppress(VibeVoiceError):  # the disk error is reported already
             self.sink.abandon(reason)
         return self.sink.working_path
 
 
 def load_engine(settings: Settings) -> Engine:
-    """Load the model; the first thing here that takes time."""
+    """Load the model, with progress."""
     with terminal.phase(f"loading {settings.model}") as at:
         from vibevoice_nb.engine.engine import Engine
 
@@ -155,7 +155,7 @@ def load_engine(settings: Settings) -> Engine:
 def speak_requests(
     engine: Engine, requests: Sequence[SpeechRequest], settings: Settings, cancelled: Callable[[], bool]
 ) -> list[Outcome]:
-    """Speak all requests, batch after batch; those not begun when `cancelled` came are left out."""
+    """Generate all requests, batch after batch; after cancellation the remaining ones are left out."""
     outcomes: list[Outcome] = []
     batches = list(batch(requests, settings.batch_size))
     for number, group in enumerate(batches, start=1):
@@ -168,9 +168,9 @@ def speak_requests(
 
 
 def batch(requests: Sequence[SpeechRequest], size: int) -> Iterator[list[SpeechRequest]]:
-    """Group requests that can be spoken together: at most `size`, of similar length, with one cast.
+    """Group requests that can be generated together: at most `size`, of similar length, with one cast.
 
-    Where nobody chose a voice, the cast follows from the script, so any of them go together.
+    Without given voices the cast follows from the script, so any of them can be combined.
     """
     groups: dict[object, list[SpeechRequest]] = {}
     for request in sorted(requests, key=lambda request: -request.script.estimated_seconds):
@@ -190,9 +190,9 @@ def speak_batch(
     report: Callable[[Progress], None],
     cancelled: Callable[[], bool],
 ) -> list[Outcome]:
-    """Speak requests in one batch, each into its own file.
+    """Generate requests in one batch, each into its own file.
 
-    An error before the first sound may be one script's alone, so the others are then tried without it.
+    An error before the first audio may concern a single script, so each is then tried separately.
     """
     files: list[AudioFile] = []
     voices: Voices | None = None
@@ -202,7 +202,7 @@ def speak_batch(
         for request in requests:
             files.append(AudioFile(request.target, force=settings.force))
         with warnings.catch_warnings():
-            if known_settings(settings.model).frontend is engine.frontend:  # the plan has reported it
+            if known_settings(settings.model).frontend is engine.frontend:  # reported by the planner
                 warnings.simplefilter("ignore", ScriptWarning)
                 warnings.simplefilter("ignore", VoiceWarning)
             speeches = engine.speak_many(
@@ -234,7 +234,7 @@ def speak_batch(
 
 
 def _finished(engine: Engine, request: SpeechRequest, speech: Speech, file: AudioFile) -> Outcome:
-    """Close the file of a script that was spoken."""
+    """Close the file of a generated script."""
     made = Outcome(
         request.source,
         request.target,
@@ -259,13 +259,13 @@ def _limit(engine: Engine, speech: Speech) -> str:
         return f"the model's context of {room} positions is full; split the script into parts"
     limit = speech.run.max_seconds
     return (
-        f"the length limit of {limit:.1f} s came before the script's end; --max-seconds {2 * limit:.0f} "
-        f"raises it (with --seed {speech.options.seed} it begins the same)"
+        f"the length limit of {limit:.1f} s was reached before the end of the script; raise it with "
+        f"--max-seconds {2 * limit:.0f} (and --seed {speech.options.seed} for the same beginning)"
     )
 
 
 def _free_name(target: Path) -> Path:
-    """A name beside `target` for the WAV that is encoded at the end."""
+    """Return an unused name beside `target` for the WAV that is encoded at the end."""
     number = 1
     while True:
         name = target.with_name(f"{target.stem}.part{number if number > 1 else ''}.wav")

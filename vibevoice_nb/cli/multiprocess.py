@@ -1,7 +1,7 @@
-"""Several scripts shared out over processes, one per GPU, with accelerate.
+"""Distribution of several scripts over processes, one per GPU, with accelerate.
 
-Two ways in: `accelerate launch --module vibevoice_nb speak ...` starts the processes itself; without a
-launcher, and with more than one GPU in sight, they are started here.
+`accelerate launch --module vibevoice_nb speak ...` starts the processes itself; without a launcher and with
+more than one visible GPU, they are started here.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ Item = TypeVar("Item")
 
 
 def launched() -> bool:
-    """Whether a launcher has started several of us."""
+    """Return true if a launcher has started several processes."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def rank() -> int:
-    """Which of the processes this is; 0 speaks for all."""
+    """Return the rank of this process; rank 0 prints for all."""
     return int(os.environ.get("RANK", "0"))
 
 
 def processes_for(requests: int, device: str) -> int:
-    """How many processes to start: one per visible GPU, not more than there are scripts."""
+    """Return the number of processes to start: one per visible GPU, at most one per script."""
     if requests < 2 or device not in ("auto", "cuda"):
         return 1
     import torch
@@ -44,7 +44,7 @@ def processes_for(requests: int, device: str) -> int:
 
 
 def speak_here(requests: Sequence[SpeechRequest], settings: Settings) -> list[Outcome]:
-    """Speak requests in this process."""
+    """Generate requests in this process."""
     if not requests:
         return []
     engine = load_engine(settings)
@@ -53,12 +53,12 @@ def speak_here(requests: Sequence[SpeechRequest], settings: Settings) -> list[Ou
 
 
 def speak_launched(requests: Sequence[SpeechRequest], settings: Settings) -> list[Outcome]:
-    """Speak this process's share under a launcher; every process returns the outcomes of all."""
+    """Generate the requests of this process under a launcher; every process returns all outcomes."""
     from accelerate.utils import broadcast_object_list, gather_object
 
     state = _join(settings.device)
     try:
-        # The seed that the first one drew. All have checked their files before any appears: this waits.
+        # All use the seed of the first. The exchange also waits until all have checked their output files.
         (options,) = broadcast_object_list([settings.options])
         state.wait_for_everyone()
         settings = replace(settings, options=options)
@@ -68,7 +68,7 @@ def speak_launched(requests: Sequence[SpeechRequest], settings: Settings) -> lis
 
 
 def speak_on_processes(requests: Sequence[SpeechRequest], settings: Settings, count: int) -> list[Outcome]:
-    """Start `count` processes and let each speak its share."""
+    """Start `count` processes, each for a part of the requests."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -91,7 +91,7 @@ def _process(
     settings: Settings,
     output: terminal.Output,
 ) -> list[Outcome]:
-    """What a process does that `speak_on_processes` started."""
+    """Main function of a process started by `speak_on_processes`."""
     place = {"RANK": number, "LOCAL_RANK": number, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
     os.environ.update({name: str(value) for name, value in place.items()})
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
@@ -104,7 +104,7 @@ def _process(
 
 
 def _join(device: str) -> PartialState:
-    """Become one of the processes. gloo is enough: what is exchanged is small."""
+    """Join the process group. The data exchanged is small, so gloo suffices."""
     import torch
     from accelerate import PartialState
 
@@ -115,18 +115,18 @@ def _speak_assigned(
     state: PartialState, requests: Sequence[SpeechRequest], settings: Settings
 ) -> list[Outcome]:
     by_length = sorted(requests, key=lambda request: -request.script.estimated_seconds)
-    with state.split_between_processes(deal(by_length, state.num_processes)) as mine:
+    with state.split_between_processes(distribute(by_length, state.num_processes)) as mine:
         if state.num_processes > 1:
             terminal.say(
-                f"{state.num_processes} processes; this one speaks {len(mine)} of {len(requests)} scripts"
+                f"{state.num_processes} processes; this one generates {len(mine)} of {len(requests)} scripts"
             )
         return speak_here(mine, replace(settings, device=str(state.device)))
 
 
-def deal(items: Sequence[Item], hands: int) -> list[Item]:
-    """Deal items out like cards, so that cutting the result into `hands` runs gives everyone a fair share.
+def distribute(items: Sequence[Item], count: int) -> list[Item]:
+    """Distribute items round-robin, so that cutting the result into `count` runs balances them.
 
-    >>> deal([9, 8, 3, 2, 1], 2)
+    >>> distribute([9, 8, 3, 2, 1], 2)
     [9, 3, 1, 8, 2]
     """
-    return [item for hand in range(hands) for item in items[hand::hands]]
+    return [item for start in range(count) for item in items[start::count]]

@@ -1,4 +1,4 @@
-"""What the command line prints on stdout for people to read."""
+"""Tables and text that the command line prints to stdout."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _MANY_COLUMNS = 200
 
 
 def _print(table: Table) -> None:
-    # Not cut to a width nobody sees: in a pipe or a file a row stays one line.
+    # In a pipe or a file there is no width, so a row stays one line.
     (out if out.is_terminal else Console(width=_MANY_COLUMNS)).print(table)
 
 
@@ -61,22 +61,26 @@ def _status(status: str, text: str | None = None) -> Text:
 
 
 def show_findings(findings: Sequence[Finding]) -> None:
-    """Print what `doctor` found, and what to do about it."""
+    """Print the findings of `doctor` and their remedies."""
     table = _table("", "", "")
     for finding in findings:
         found = Text(finding.found)
         if finding.remedy and finding.status != "ok":
-            found.append(f"\nto mend it: {finding.remedy}", style="bold")
+            found.append(f"\nto fix it: {finding.remedy}", style="bold")
         table.add_row(_status(finding.status), Text(finding.topic), found)
     _print(table)
     missing = sum(finding.status == "missing" for finding in findings)
     warnings = sum(finding.status == "warning" for finding in findings)
-    verdict = f"{missing} missing, {warnings} warnings" if missing or warnings else "all is well"
+    verdict = (
+        f"{missing} missing, {warnings} warning{'' if warnings == 1 else 's'}"
+        if missing or warnings
+        else "no problems found"
+    )
     out.print(_status("missing" if missing else "warning" if warnings else "ok", verdict))
 
 
 def show_comparisons(comparisons: Sequence[Comparison]) -> None:
-    """Print what `verify` compared."""
+    """Print the comparisons of `verify`."""
     table = _table("array", "max abs", "relative", "tolerance", "status")
     for item in comparisons:
         status = _status(item.status, f"{item.status}: {item.reason}" if item.reason else item.status)
@@ -86,11 +90,11 @@ def show_comparisons(comparisons: Sequence[Comparison]) -> None:
 
 
 def show_model(info: ModelInfo) -> None:
-    """Print what a checkpoint is and where it fits."""
+    """Print the description of a checkpoint and the devices it fits."""
     source, config = info.source, info.source.config
     total = sum(info.parameters.values())
     stored = ", ".join(f"{count / 1e6:,.1f}M in {dtype}" for dtype, count in info.stored.items())
-    embeddings = "tied to the embeddings" if info.tied else "a matrix of its own"
+    embeddings = "tied to the embeddings" if info.tied else "a separate matrix"
     about = _table("", "")
     rows = {
         "model": f"{info.name} ({source.where})",
@@ -100,11 +104,11 @@ def show_model(info: ModelInfo) -> None:
         "token scores": embeddings,
         "tokenizer": source.tokenizer,
         "context": f"{config.language.max_positions:,} positions: {info.context_minutes:.1f} min of audio, "
-        "less what text and voices take",
+        "minus text and voices",
         "frames": f"{config.frame_rate:g} per second, {config.hop_length} samples each",
     }
     if source.to_fetch:
-        rows["to fetch"] = f"{in_gigabytes(source.to_fetch)} of weights"
+        rows["to download"] = f"{in_gigabytes(source.to_fetch)} of weights"
     for name, text in rows.items():
         about.add_row(Text(name, style="bold"), Text(text))
     _print(about)
@@ -119,21 +123,21 @@ def show_model(info: ModelInfo) -> None:
         figures = (need.weights, need.cache_per_minute, need.codec, need.working, need.total(talk))
         memory.add_row(dtype, *map(in_gigabytes, figures))
     _print(memory)
-    cards = _table("on an NVIDIA card in", "weights", f"peak, {talk:.0f} min", "fits a card of")
+    gpus = _table("on an NVIDIA GPU in", "weights", f"peak, {talk:.0f} min", "fits a GPU of")
     for kind, need in info.card_needs.items():
         size = need.card(talk)
-        cards.add_row(
+        gpus.add_row(
             kind,
             in_gigabytes(need.weights),
             in_gigabytes(need.total(talk)),
-            f"{size} GB" if size else "none alone",
+            f"{size} GB" if size else "no single GPU",
         )
-    _print(cards)
+    _print(gpus)
     places = _table("here", "", "free", "dtype", "", "room for")
     for fit in info.fits:
-        remarks = [fit.reason, f"--quantize {fit.quantize} fits" if fit.quantize else ""]
-        remark = "; ".join(filter(None, remarks))
-        verdict = _status(fit.verdict, _VERDICTS[fit.verdict] + (f" ({remark})" if remark else ""))
+        notes = [fit.reason, f"--quantize {fit.quantize} fits" if fit.quantize else ""]
+        note = "; ".join(filter(None, notes))
+        verdict = _status(fit.verdict, _VERDICTS[fit.verdict] + (f" ({note})" if note else ""))
         room = f"{fit.minutes:g} min" if fit.minutes else ""
         free = in_gigabytes(fit.device.free)
         places.add_row(fit.device.device, Text(fit.device.name), free, fit.dtype, verdict, room)
@@ -141,7 +145,7 @@ def show_model(info: ModelInfo) -> None:
 
 
 def show_voices(builtin: Mapping[str, str], own: Sequence[StoredVoice], folder: Path) -> None:
-    """Print the voices there are."""
+    """Print the list of voices."""
     table = _table("name", "from", "about")
     for name, description in builtin.items():
         table.add_row(Text(name), "built-in", Text(description))
@@ -155,9 +159,9 @@ def show_voices(builtin: Mapping[str, str], own: Sequence[StoredVoice], folder: 
 
 
 def show_checks(name: str, seconds: float, checks: Sequence[VoiceCheck]) -> None:
-    """Print what was found about a recording."""
+    """Print the checks of a recording."""
     if not checks:
-        out.print(Text(f"{name}: {seconds:.1f} s, ").append("a good recording", style="green"))
+        out.print(Text(f"{name}: {seconds:.1f} s, ").append("good recording", style="green"))
         return
     out.print(Text(f"{name}: {seconds:.1f} s"))
     for check in checks:

@@ -1,6 +1,6 @@
-"""What the command line shows: messages, errors without tracebacks, a progress bar, and Ctrl-C.
+"""Terminal output: messages, errors without tracebacks, a progress bar, and Ctrl-C.
 
-Results go to stdout; all that is said about the work goes to stderr.
+Results go to stdout, messages to stderr.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from vibevoice_nb.engine.options import Progress
 
 FAILED, BAD_INPUT, LENGTH, INTERRUPTED = 1, 2, 3, 130
-"""Exit codes. FAILED: something went wrong on the way. LENGTH: the length limit came before the end."""
+"""Exit codes. FAILED: an error during the work. LENGTH: the length limit was reached before the end."""
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -39,7 +39,7 @@ err = Console(stderr=True, soft_wrap=True)
 
 @dataclass
 class Output:
-    """How much is said."""
+    """Verbosity of the output."""
 
     quiet: bool = False
     debug: bool = False
@@ -50,18 +50,18 @@ output = Output()
 
 
 def say(text: str, style: str = "") -> None:
-    """Tell the person what is going on, unless they asked for quiet; nothing in the text is markup."""
+    """Print a message, unless `--quiet` is given; the text is not interpreted as markup."""
     if not output.quiet:
         err.print(Text(text, style=style))
 
 
 def warn(text: str) -> None:
-    """Tell the person something they should know."""
+    """Print a warning."""
     err.print(Text("warning: ", style="yellow").append(text, style="default"))
 
 
 def show_diagnostic(source: str, item: Diagnostic) -> None:
-    """Print a diagnostic of a script in one line; those that only inform, with `--verbose`."""
+    """Print a diagnostic of a script in one line; those of severity info only with `--verbose`."""
     if item.severity == "info" and not output.verbose:
         return
     styles = {"error": "red", "warning": "yellow", "info": "cyan"}
@@ -70,7 +70,7 @@ def show_diagnostic(source: str, item: Diagnostic) -> None:
 
 
 def sentence(item: Diagnostic) -> str:
-    """Write what a diagnostic says without its place and severity.
+    """Format a diagnostic without its position and severity.
 
     >>> sentence(Diagnostic("warning", "'Ben -' is read as 'Ben:'", 1, 1, 6, suggestion="write 'Ben:'"))
     "'Ben -' is read as 'Ben:'. To fix it: write 'Ben:'."
@@ -79,14 +79,14 @@ def sentence(item: Diagnostic) -> str:
 
 
 def fail(error: BaseException | str) -> None:
-    """Show an error in red; its traceback only where `--debug` asked for it."""
+    """Print an error in red, with a traceback if `--debug` is given."""
     if output.debug and isinstance(error, BaseException):
         err.print(Text("".join(traceback.format_exception(error)), style="dim"))
     err.print(Text(f"error: {error}", style="red"))
 
 
 def print_json(data: Mapping[str, Any]) -> None:
-    """Print one line of JSON on stdout, in ASCII unless stdout is UTF-8, the encoding of JSON."""
+    """Print one line of JSON to stdout, in ASCII unless stdout is UTF-8, the encoding of JSON."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False)
     if not _is_utf8(sys.stdout) or not _is_unicode(text):
         text = json.dumps(data, allow_nan=False)
@@ -98,12 +98,12 @@ def _is_utf8(stream: TextIO) -> bool:
 
 
 def _is_unicode(text: str) -> bool:
-    """Tell whether text has no half of a surrogate pair, as names of files that aren't UTF-8 have."""
+    """Return true if the text has no lone surrogates, which names of files outside UTF-8 have."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 class Commands(TyperGroup):
-    """The commands, with what they raise turned into a message and an exit code."""
+    """Command group that turns exceptions into a message and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
@@ -120,14 +120,14 @@ class Commands(TyperGroup):
 
 
 def start(wanted: Output, *, silent: bool = False) -> None:
-    """Begin in a process of our own; a silent one leaves talking to another."""
+    """Set up the output of a new process; a quiet one leaves printing to another."""
     output.quiet, output.debug, output.verbose = wanted.quiet or silent, wanted.debug, wanted.verbose
     err.quiet = silent
     warnings.showwarning = _show_warning
 
 
 def _exit_code(error: BaseException) -> int | None:
-    """Say what happened; None for what is no mistake of the person and no fault of the machine."""
+    """Return the message for an expected exception; None for a bug."""
     if isinstance(error, VibeVoiceError):
         fail(error)
         return BAD_INPUT
@@ -139,15 +139,13 @@ def _exit_code(error: BaseException) -> int | None:
         return FAILED
     if is_out_of_memory(error):
         fail(error)
-        say(
-            "A shorter script, shorter voices, --dtype or a smaller model need less: see `vibevoice-nb info`."
-        )
+        say("Use a shorter script, shorter voices, --dtype or a smaller model; see `vibevoice-nb info`.")
         return FAILED
     return None
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, of the machine or of a GPU; torch has no one exception for it."""
+    """Return true if the machine or a GPU ran out of memory; torch has no single exception for it."""
     named = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
     return named or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
 
@@ -165,7 +163,7 @@ def _show_warning(
 
 @contextmanager
 def phase(text: str) -> Iterator[Callable[[float], None]]:
-    """Show what is being done while it lasts; gives what to call with the fraction completed."""
+    """Show a status while the block runs; yield a function to call with the fraction completed."""
     live = err.is_terminal and not output.quiet
     if not live:
         say(f"{text} ...")
@@ -179,7 +177,7 @@ def phase(text: str) -> Iterator[Callable[[float], None]]:
 
 
 def clock(seconds: float) -> str:
-    """Write a length of time.
+    """Format a duration.
 
     >>> clock(7.4), clock(75), clock(3675)
     ('0:07', '1:15', '1:01:15')
@@ -190,9 +188,9 @@ def clock(seconds: float) -> str:
 
 
 class SpeakingBar:
-    """A progress bar for the time that is spoken; call it with every `Progress`.
+    """Progress bar of the generated audio; call it with every `Progress`.
 
-    Nothing is shown where stderr is no terminal.
+    Nothing is shown if stderr is not a terminal.
     """
 
     def __init__(self, label: str) -> None:
@@ -204,7 +202,7 @@ class SpeakingBar:
         self._task = self._bars.add_task(label, total=None, about="reading the script and the voices")
 
     def __enter__(self) -> SpeakingBar:
-        if not self._bars.disable:  # rich before 14.3 ends even a hidden bar with an empty line
+        if not self._bars.disable:  # rich before 14.3 prints an empty line after a hidden bar
             self._bars.start()
         return self
 
@@ -226,9 +224,9 @@ class SpeakingBar:
 
 
 class Interrupt:
-    """Ctrl-C asks to stop after the frame that is being made; a second one stops at once.
+    """Handler of Ctrl-C: the first one stops after the current frame, the second one at once.
 
-    Within its `with` block; call it to learn whether it was asked.
+    It is active in its `with` block; calling it returns true after Ctrl-C.
     """
 
     def __init__(self) -> None:
@@ -250,4 +248,4 @@ class Interrupt:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
-        say("\nstopping; Ctrl-C again stops at once", style="yellow")
+        say("\nStopping after this frame; press Ctrl-C again to stop at once.", style="yellow")

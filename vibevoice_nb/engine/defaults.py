@@ -1,4 +1,4 @@
-"""Settings that a checkpoint brings: how it generates best, its front end, its limits. Needs no torch."""
+"""Settings of a checkpoint: default options, front end, limits. Needs no torch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ModelSettings:
     options : GenerationOptions
         The package's own defaults where the checkpoint names none.
     frontend : Frontend
-        From text to what the tokenizer reads.
+        Conversion from text to the tokenizer's input.
     limits : ModelLimits
     """
 
@@ -35,7 +35,7 @@ class ModelSettings:
 
 
 PUBLISHED = ModelSettings(GenerationOptions(), PLAIN_TEXT, ModelLimits())
-"""Settings of a model of which nothing else is known."""
+"""Settings of a model without settings of its own."""
 
 
 def model_settings(folder: Path) -> ModelSettings:
@@ -48,7 +48,7 @@ def model_settings(folder: Path) -> ModelSettings:
     Raises
     ------
     CheckpointError
-        If it names something this package doesn't know.
+        If it contains a setting that this package does not know.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def known_settings(model: str) -> ModelSettings:
         folder = NANO_FOLDER if model == NANO else Path(model).expanduser()
         file = folder / "generation.json"
         return _known(folder, file.stat().st_mtime_ns) if file.is_file() else PUBLISHED
-    except (VibeVoiceError, OSError, ValueError, RuntimeError):  # loading it will say what is wrong with it
+    except (VibeVoiceError, OSError, ValueError, RuntimeError):  # loading the model reports the error
         return PUBLISHED
 
 

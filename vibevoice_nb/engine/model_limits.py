@@ -1,4 +1,4 @@
-"""Limits of a model: languages, voices, length. They come from its checkpoint, and controls show them."""
+"""Limits of a model, from its checkpoint: languages, voices, length."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 
 class VoiceWarning(UserWarning):
-    """A voice that the model cannot follow."""
+    """Warning about a recording that the model cannot follow."""
 
 
 OddLength = Literal["", "short", "long"]
@@ -20,16 +20,16 @@ _SHORT_SLACK, _LONG_SLACK = 0.3, 0.8
 
 @dataclass(frozen=True)
 class ModelLimits:
-    """Languages, voices and lengths that a model is bound to.
+    """Languages, voices and lengths that a model supports.
 
     Attributes
     ----------
     languages : tuple of str
-        Codes of the languages it speaks; empty where it is not bound to some.
+        Codes of its languages; empty if they are not restricted.
     follows_voices : bool
-        Whether it speaks with the voice of a recording. Otherwise it has only the built-in voices.
+        Whether it follows a reference recording. Otherwise it has only the built-in voices.
     max_seconds : float or None
-        Longest audio in one pass; None where it speaks a script in passages.
+        Longest audio in one pass; None if it generates a script in passages.
     passage_seconds : float or None
         Length of those passages.
     length_ratio : (float, float)
@@ -48,7 +48,7 @@ class ModelLimits:
     length_ratio: tuple[float, float] = (0.25, 4.0)
 
     def sentences(self, model: str) -> list[str]:
-        """Return the limits in words."""
+        """Return the limits as sentences."""
         said = []
         if self.languages:
             names = " and ".join(_LANGUAGES.get(code, code) for code in self.languages)
@@ -68,7 +68,7 @@ class ModelLimits:
         }
 
     def odd_length(self, seconds: float, expected: float) -> OddLength:
-        """Say whether audio is far too short or too long for its text.
+        """Return "short" or "long" for audio whose length is far from that of its text.
 
         Parameters
         ----------
@@ -98,7 +98,7 @@ class ModelLimits:
         lengths : iterable of (float, float)
             Seconds of audio and the estimate, for each passage.
         cut_off : (float, float), optional
-            Those of one that a length limit ended: it can be too long only.
+            The same for a passage that a length limit ended: it can only be too long.
         """
         found = [self.odd_length(seconds, expected) for seconds, expected in lengths]
         if cut_off is not None and self.odd_length(*cut_off) == "long":

@@ -13,13 +13,13 @@ from ..model.config import SOLVERS, Solver
 from ..ranges import GENERATION, check_ranges, plain, shown
 
 Ended = Literal["finished", "length", "stalled", "cancelled"]
-"""The model said all it had to; the length limit was reached; the model went on without producing audio;
-somebody stopped it."""
+"""Reason that generation stopped: the script is complete; the length limit was reached; the model produced no
+more audio; the caller cancelled it."""
 
 
 @dataclass(frozen=True)
 class GenerationOptions:
-    """How to speak.
+    """Options of a generation.
 
     Parameters
     ----------
@@ -28,27 +28,26 @@ class GenerationOptions:
     num_steps : int
         Solver steps per frame, 1 to 999. Fewer are faster, 5 is usable.
     seed : int, optional
-        Of the noise; drawn when not given, and always told in the result.
+        Random seed; drawn if not given. The result names it.
     solver : {"dpmsolver++", "sde-dpmsolver++"}
     temperature : float
-        Scales the initial noise; 1.0 as published, less is steadier and flatter.
+        Scale of the initial noise; 1.0 as published, lower values are steadier and flatter.
     max_seconds : float, optional
-        Longest audio; by default three times what the script is estimated to take, and 10 s.
+        Longest audio; by default three times the estimated length plus 10 s.
     passage_seconds : float, optional
-        Longest stretch, by estimate, to speak in one pass; by default the whole script. Small models speak
-        short stretches best.
+        Longest passage, by estimate, generated in one pass; by default the whole script. Small models are
+        best at short passages.
     context_seconds : float, optional
-        Most of the earlier turns that are read before one spoken turn by turn, only whole ones; by default as
-        much as fits. 0 gives it none.
+        Most context read before a turn that is generated alone, in whole turns; by default as much as fits.
+        0 is none.
     seed_voices : bool
-        Whether the seed also draws the spread that the codec gives to voices, as the reference does. By
-        default a voice always has the same: it sounds alike in every take, and what was read of a cast before
-        needn't be read again for another seed.
+        Whether the seed also draws the noise of the voices' latents, as in the reference. By default a voice
+        always has the same noise: it sounds alike in every take, and the prompt cache serves every seed.
 
     Raises
     ------
     OptionError
-        A value out of range.
+        If a value is out of range.
 
     Examples
     --------
@@ -84,7 +83,7 @@ class GenerationOptions:
             )
 
     def updated(self, changes: Mapping[str, Any]) -> GenerationOptions:
-        """Return a copy with changes, a name that is no option being an error; None changes nothing."""
+        """Return a copy with changes; None changes nothing, an unknown name is an error."""
         known = [f.name for f in fields(self)]
         for name in changes:
             if name not in known:
@@ -94,7 +93,7 @@ class GenerationOptions:
         return replace(self, **{name: value for name, value in changes.items() if value is not None})
 
     def seeded(self) -> GenerationOptions:
-        """Return a copy whose seed is drawn if there was none."""
+        """Return a copy with a seed, drawn if there was none."""
         return self if self.seed is not None else replace(self, seed=secrets.randbelow(2**31))
 
 
@@ -126,9 +125,9 @@ class GenerationSettings(TypedDict, total=False):
 
 
 class Pace:
-    """Seconds of work for a second of audio, from the first frame on.
+    """Seconds of work per second of audio, from the first frame on.
 
-    What comes before the first frame, reading the prompt, happens once and says nothing about the rest.
+    The time before the first frame, for reading the prompt, is not part of it.
 
     Examples
     --------
@@ -141,7 +140,7 @@ class Pace:
         self._first: tuple[float, float] | None = None
 
     def at(self, elapsed: float, seconds: float) -> float:
-        """Return the pace after a frame; 0 after the first one, when it isn't known yet."""
+        """Return the pace after a frame; 0 after the first, when it is not known yet."""
         if self._first is None:
             self._first = elapsed, seconds
         elapsed, seconds = elapsed - self._first[0], seconds - self._first[1]
@@ -150,18 +149,18 @@ class Pace:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a generation is.
+    """Progress of a generation.
 
     Attributes
     ----------
     seconds : float
-        Audio made so far, over all scripts.
+        Audio generated so far, of all scripts.
     estimated_seconds : float
-        What the scripts will probably take, never less than `seconds`.
+        Estimated length of all scripts, at least `seconds`.
     elapsed : float
         Seconds of work so far.
     pace : float
-        Seconds of work for a second of audio since the first frame; 0 while it isn't known.
+        Seconds of work per second of audio since the first frame; 0 while it is not known.
     """
 
     seconds: float
@@ -171,10 +170,10 @@ class Progress:
 
     @property
     def rtf(self) -> float:
-        """Real-time factor: work over audio; below 1 is faster than listening."""
+        """Real-time factor: seconds of work per second of audio; below 1 is faster than listening."""
         return self.elapsed / self.seconds if self.seconds else 0.0
 
     @property
     def remaining(self) -> float:
-        """Estimated seconds of work to come; 0 while the pace isn't known."""
+        """Estimated seconds of work left; 0 while the pace is not known."""
         return max(0.0, self.estimated_seconds - self.seconds) * self.pace

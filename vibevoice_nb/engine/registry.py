@@ -1,6 +1,6 @@
-"""Models loaded in this process, each once, and what they hold.
+"""Registry of the models loaded in this process, each once.
 
-A notebook has several widgets and cells; they share what is loaded here. Importing this brings no torch.
+The widgets and cells of a notebook share them. Importing this module does not import torch.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoadedInfo:
-    """A model that is in memory.
+    """Facts of a loaded model.
 
     Attributes
     ----------
     model : str
-        As it was asked for.
+        Name, folder or hub id that it was loaded by.
     device, dtype : str
-        Where it runs, and what it computes in; with the bits its layers are kept in, if they are fewer.
+        Device and dtype of the computation, with the bits of quantized layers.
     nbytes : int
-        What its weights take at most; where 16 bits hold them exactly they are kept at half of it.
+        Most memory of its weights; half of it where 16 bits hold them exactly.
     mirror : str
-        Repository and commit that served it, if it is not the repository asked for.
+        Repository and commit that served it, if it is not the requested repository.
     limits : ModelLimits
-        Languages, voices and lengths it is bound to.
+        Languages, voices and lengths that it supports.
     """
 
     model: str
@@ -45,9 +45,9 @@ class LoadedInfo:
 
 
 class EngineRegistry:
-    """Engines by what was asked for: model, device, dtype, bits.
+    """Engines by model, device, dtype and quantization.
 
-    Loading the same again, from any thread, waits for the first and gives the same engine.
+    Loading the same again, from any thread, waits for the first load and returns the same engine.
 
     Examples
     --------
@@ -73,14 +73,14 @@ class EngineRegistry:
         making: Callable[[], None] | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Engine:
-        """Get an engine, loading it if it isn't there; see `Engine.load` for arguments and errors.
+        """Return an engine, loading it first if necessary; see `Engine.load` for parameters and errors.
 
         Parameters
         ----------
         making : callable, optional
-            Called before a load that takes time, never when the engine is there already.
+            Called before a model is loaded, but not if it is loaded already.
         progress : callable, optional
-            Told the share of the weights that is there, from 0 to 1.
+            Called with the fraction completed, from 0 to 1.
         """
         key = (str(model), device, dtype, quantize)
         with self._loading:
@@ -97,13 +97,13 @@ class EngineRegistry:
     def get(
         self, model: str, *, device: str = "auto", dtype: str = "auto", quantize: Quantize | None = None
     ) -> Engine | None:
-        """Return an engine if it is loaded; never waits."""
+        """Return an engine if it is loaded; do not wait."""
         return self._engines.get((str(model), device, dtype, quantize))
 
     def unload(self, model: str) -> int:
-        """Let go of a model on every device; returns how many engines that were.
+        """Unload a model from every device; return the number of engines removed.
 
-        Their memory is free once nobody else holds them: a generation under way keeps its own.
+        Their memory is free once no generation uses them.
         """
         with self._loading:
             keys = [key for key in self._engines if key[0] == str(model)]
@@ -117,13 +117,16 @@ class EngineRegistry:
                 torch.cuda.empty_cache()
         return len(keys)
 
+    def __repr__(self) -> str:
+        return f"<EngineRegistry: {', '.join(key[0] or '' for key in self._engines) or 'no models'}>"
+
     def list(self) -> list[LoadedInfo]:
-        """What is loaded, in the order of loading."""
+        """Return the loaded models, in the order of loading."""
         return [describe(engine) for engine in list(self._engines.values())]
 
 
 def describe(engine: Engine) -> LoadedInfo:
-    """Say where a model is and what its weights take."""
+    """Return the facts of a loaded model."""
     dtype = str(engine.dtype).removeprefix("torch.")
     if engine.quantize is None:
         tensors = [*engine.model.parameters(), *engine.model.buffers()]
@@ -149,4 +152,4 @@ def describe(engine: Engine) -> LoadedInfo:
 
 
 engines = EngineRegistry()
-"""What this process has loaded."""
+"""Models of this process."""

@@ -197,12 +197,12 @@ class SpeechRun:
 
     @property
     def done(self) -> bool:
-        """Whether all passages and the pauses after them are generated."""
+        """True if all passages and the pauses after them are generated."""
         return not self._speaking and not self._remaining and not self._silence
 
     @property
     def full(self) -> bool:
-        """Whether another frame would exceed the length limit or the model's context."""
+        """True if another frame would exceed the length limit or the model's context."""
         network = self.model.model
         if self.samples + network.config.hop_length > self.max_seconds * SAMPLE_RATE:
             return True
@@ -210,7 +210,7 @@ class SpeechRun:
 
     @property
     def halted(self) -> bool:
-        """Whether no more steps are allowed: the audio is full, or the model produces none."""
+        """True if no more steps are allowed: the audio is full, or the model produces none."""
         return self._silent_steps.stalled or self.full
 
     @property
@@ -252,7 +252,7 @@ class SpeechRun:
 
     @property
     def _needs_frame(self) -> bool:
-        """Whether the next token must be a frame.
+        """True if the next token must be a frame.
 
         Right after reading speech, the model may predict its end immediately.
         """

@@ -8,6 +8,7 @@ check a new device or dtype as well.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..model.loading.placement import pick_device
+from ..progress import progress_bar
 from .computed import STAGES, whole_runs
 from .recording import Recording
 
@@ -60,6 +62,7 @@ def verify(
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
     frames: str = "loop",
+    progress: bool | Callable[[float], None] | None = None,
 ) -> list[Comparison]:
     """Replay a recorded run.
 
@@ -71,6 +74,9 @@ def verify(
     frames : {"loop", "fixed", "fused"}
         Generation of frames in whole runs: operation by operation; on fixed buffers (replayed as graphs on
         CUDA); or on fixed buffers with fused kernels, which needs an NVIDIA GPU.
+
+    progress : bool or callable, optional
+        True shows a progress bar; a callable is called with the fraction completed, from 0 to 1.
 
     Returns
     -------
@@ -86,12 +92,16 @@ def verify(
     recording = Recording(Path(folder), pick_device(device), dtype, frames)
     computed: dict[str, NDArray[Any]] = {}
     stages: set[str] = set()
-    with torch.inference_mode():
-        for part in (*STAGES, whole_runs):
+    parts = (*STAGES, whole_runs)
+    bar = progress_bar(progress, "Verifying", lambda fraction: (fraction, 1.0))
+    with torch.inference_mode(), bar as report:
+        for number, part in enumerate(parts, start=1):
             for name, value in part(recording):
                 computed[name] = value.detach().float().cpu().numpy() if isinstance(value, Tensor) else value
                 if part is not whole_runs and not name.startswith("decode_"):
                     stages.add(name)
+            if report is not None:
+                report(number / len(parts))
     comparisons = []
     for name, expected in recording.expected.items():
         reason = "no inputs recorded for it"

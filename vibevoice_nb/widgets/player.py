@@ -46,7 +46,11 @@ def as_take(audio: object, rate: int = SAMPLE_RATE) -> Take:
         return Take.from_audio(samples, name=Path(audio).name)
     if isinstance(audio, Speech):
         return Take.from_audio(
-            audio.audio, name="speech", manifest=audio.summary(), sample_rate=audio.sample_rate
+            audio.audio,
+            turns=audio.turns,
+            name="speech",
+            manifest=audio.summary(),
+            sample_rate=audio.sample_rate,
         )
     if isinstance(audio, np.ndarray):
         if whole(rate) is None or not 1 <= rate <= _MAX_RATE:
