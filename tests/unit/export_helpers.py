@@ -1,4 +1,4 @@
-"""What the tests of exports share: a conversation made of tones, and independent readers."""
+"""Helpers of the export tests: a conversation made of tones, and independent readers."""
 
 from __future__ import annotations
 

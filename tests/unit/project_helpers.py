@@ -1,4 +1,4 @@
-"""What the tests of projects share: takes of tones instead of speech, a project on disk."""
+"""Helpers of the project tests: takes of tones instead of speech, a project on disk."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_hostile_names_make_no_paths(tmp_path: Path) -> None:
             assert len(path.name.encode()) < 120
             assert all(char.isalnum() or char in "-_." for char in path.name), path.name
     assert names(tmp_path) == ["stems", "turns"]
-    assert safe_name("..") == "" and safe_name("CON") == "CON"  # a number stands before it
+    assert safe_name("..") == "" and safe_name("CON") == "CON"  # a number precedes it
 
 
 def test_a_hostile_take_name_names_no_subtitle(tmp_path: Path) -> None:

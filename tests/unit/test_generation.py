@@ -67,7 +67,7 @@ def test_every_turn_gets_a_take_and_the_episode_is_all_of_them(project: Project,
     assert [turn.state for turn in project.turns] == ["spoken"] * 4
     assert job.state == "finished" and job.progress.turns_done == 4 and job.progress.ttfa
     assert len(heard) == sum(take.samples for take in job.takes) == episode.samples
-    # Each turn goes on from the one before it, so the episode is just what was heard.
+    # Each turn continues the one before it, so the episode equals the live audio.
     np.testing.assert_allclose(episode.audio, heard, atol=1e-4)
     assert [event.turn for event in events if event.kind == "take"] == list(job.turns)
     audio = [event for event in events if event.kind == "audio"]
@@ -428,7 +428,7 @@ FAULTS: dict[str, tuple[str, BaseException]] = {
 def test_an_error_in_a_turn_keeps_its_audio(
     project: Project, engine: Engine, monkeypatch: pytest.MonkeyPatch, fault: str, mode: Any
 ) -> None:
-    """Whatever happens in the fourth frame: the three before it are a partial take, to be heard."""
+    """After an error in the fourth frame, the three before it are a partial take that can be played."""
     where, error = FAULTS[fault]
     module, _, name = where.rpartition(".")
     if module.endswith(("SpeechRun", "Generation")):

@@ -1,4 +1,4 @@
-"""Where subtitles break: at sentences and phrases, never between words that belong together."""
+"""Line breaks of subtitles: at sentences and phrases, never between words that belong together."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def test_a_full_disk_changes_nothing(prepared: Path, tmp_path: Path, disk: Disk,
             after = facts(project)
             again = facts(Project.open(folder, read_only=True))
             assert {**after, "undo": 0} == {**again, "undo": 0}, f"{what}, write {full_at}"
-            if failed and what != "take":  # a take that is complete on the disk is kept, whoever is told
+            if failed and what != "take":  # a take that is complete on disk is kept
                 assert after == before, f"{what}, write {full_at}"
             if failed:
                 CHANGES[what](project)

@@ -126,7 +126,7 @@ def test_a_damaged_script_is_recovered(path: Path, what: str, earlier_version: b
             data = json.loads((path / name).read_text())
             (path / name).write_text(json.dumps({key: data[key] for key in data if key != "script"}))
     if what == "cut to zeros" and earlier_version:
-        return  # its words are others, and nobody knows the text
+        return  # its words are others, and the text is unknown
     script = path / "script.txt"
     DAMAGE[what](script)
     damaged = script.read_bytes() if script.exists() else None
