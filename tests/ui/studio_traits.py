@@ -160,6 +160,7 @@ def studio_traits(**more: Any) -> dict[str, Any]:
             "dtype": "float32",
             "memory": 112_000_000,
             "message": "",
+            "fraction": None,
         },
         "model_limits": {
             "languages": [],
@@ -184,6 +185,9 @@ def studio_traits(**more: Any) -> dict[str, Any]:
             "path": "/home/anna/episode.vibevoice",
             "read_only": False,
             "holder": "",
+            "problem": "",
+            "unsaved": False,
+            "actions": [],
         },
         "can_undo": "",
         **more,
@@ -219,6 +223,7 @@ def _describe(source: str, **_: object) -> dict[str, Any]:
         "name": source,
         "samples": 3 * SAMPLE_RATE,
         "sample_rate": SAMPLE_RATE,
+        "revision": 0,
         "turns": [],
     }
 

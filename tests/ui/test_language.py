@@ -68,7 +68,17 @@ def test_no_english_is_left(chinese: Callable[..., Any]) -> None:
     "traits",
     [
         {"script": "", "turns": [], "takes": {}, "speakers": [], "take": {}},
-        {"project_state": {"name": "episode", "path": "/work", "read_only": True, "note": ""}},
+        {
+            "project_state": {
+                "name": "episode",
+                "path": "/work",
+                "read_only": True,
+                "holder": "",
+                "problem": "",
+                "unsaved": False,
+                "actions": [],
+            }
+        },
         {
             "project_state": {
                 "name": "episode",

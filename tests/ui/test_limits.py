@@ -8,11 +8,11 @@ from typing import Any
 from studio_helpers import consenting, faults, studio
 from studio_traits import studio_traits, turns_and_takes
 
-from vibevoice_nb.engine.defaults import known_settings
+from vibevoice_nb.widgets.model_loader import ModelLoader
 
 __all__ = ["studio"]  # a fixture
 
-NANO = known_settings("nano").limits.to_json("nano")
+NANO = ModelLoader(lambda state: None).limits("nano")
 REASON = "nano has nothing to speak in '你好。', so the turn is skipped"
 
 

@@ -115,7 +115,7 @@ def test_describes_its_take() -> None:
         "stop": N // 2,
         "confidence": 1.0,
     }
-    assert Player().get_state("take")["take"] == {}
+    assert Player().get_state("take")["take"] is None
 
 
 def test_another_take_is_another_revision_from_its_beginning() -> None:
@@ -125,7 +125,7 @@ def test_another_take_is_another_revision_from_its_beginning() -> None:
     widget.take = take()
     assert widget.get_state("take")["take"]["revision"] > first and widget.position == 0.0
     widget.take = None
-    assert widget.get_state("take")["take"] == {}
+    assert widget.get_state("take")["take"] is None
 
 
 def test_is_operated_from_python() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 
 class VoiceWarning(UserWarning):
@@ -60,12 +60,6 @@ class ModelLimits:
         elif self.max_seconds is not None:
             said.append(f"{model} speaks up to {self.max_seconds / 60:.0f} minutes in one pass.")
         return said
-
-    def to_json(self, model: str) -> dict[str, Any]:
-        """Return plain values for a page."""
-        return {**asdict(self), "languages": list(self.languages), "sentences": self.sentences(model)} | {
-            "length_ratio": list(self.length_ratio)
-        }
 
     def odd_length(self, seconds: float, expected: float) -> OddLength:
         """Return "short" or "long" for audio whose length is far from that of its text.

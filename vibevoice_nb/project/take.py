@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from vibevoice_nb.engine.frames import Frames
+    from vibevoice_nb.engine.model_limits import OddLength
     from vibevoice_nb.export.options import ExportOptions, SaveOptions
 
 LEAD = SAMPLE_RATE * 20 // 1000
@@ -162,9 +163,10 @@ class Take:
         return str(self.manifest.get("ended") or "")
 
     @property
-    def odd_length(self) -> str:
+    def odd_length(self) -> OddLength:
         """Either "short" or "long" if its length is far from the estimate of its text; else empty."""
-        return str(self.manifest.get("odd_length") or "")
+        known: dict[object, OddLength] = {"short": "short", "long": "long"}
+        return known.get(self.manifest.get("odd_length"), "")
 
     @property
     def lead(self) -> NDArray[np.float32]:

@@ -6,7 +6,6 @@ Positions are samples at 24 kHz whatever the source's rate is; audio travels as 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from vibevoice_nb.audio.sources import AudioSource, read_padded
 from vibevoice_nb.errors import OptionError, VibeVoiceError
 
 from .base import Answer, call
+from .payloads import TakeSummary
 
 MAX_BUCKETS = 16_384
 MAX_SAMPLES = 30 * SAMPLE_RATE
@@ -38,7 +38,7 @@ class AudioRequests:
         """
         raise NotImplementedError
 
-    def audio_summary(self, name: str) -> dict[str, Any]:
+    def audio_summary(self, name: str) -> TakeSummary:
         """Describe a source as the `take` trait does; a widget that knows its turns adds them."""
         source = at_24_khz(self.audio_source(name))
         return {
@@ -51,7 +51,7 @@ class AudioRequests:
         }
 
     @call("describe", slow=True)
-    def _describe(self, source: str) -> dict[str, Any]:
+    def _describe(self, source: str) -> TakeSummary:
         return self.audio_summary(source)
 
     @call("peaks", slow=True)

@@ -13,6 +13,7 @@ from vibevoice_nb.ranges import GENERATION, real, shown, whole
 
 from .base import VibeVoiceWidget, call
 from .model_loader import SUGGESTIONS, ModelLoader, model_defaults
+from .payloads import KnownModel, ModelLimits, ModelState, payload, payload_list
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -87,7 +88,7 @@ class ControlTraits(traitlets.HasTraits):
     model_state : ModelState
         State, name, device, dtype, memory in bytes, message.
     model_limits : ModelLimits
-        Fields of `vibevoice_nb.engine.model_limits.ModelLimits`, and `sentences` that describe them.
+        Languages, voices and lengths the model supports, and `sentences` that describe them.
     """
 
     num_steps = WholeNumber(10).tag(sync=True, page=True)
@@ -97,9 +98,9 @@ class ControlTraits(traitlets.HasTraits):
     solver = traitlets.Unicode("dpmsolver++").tag(sync=True, page=True)
     mode = traitlets.Unicode("turns").tag(sync=True, page=True)
     model = traitlets.Unicode("nano").tag(sync=True, page=True)
-    models = traitlets.List(traitlets.Dict(), SUGGESTIONS).tag(sync=True)
-    model_state = traitlets.Dict().tag(sync=True)
-    model_limits = traitlets.Dict().tag(sync=True)
+    models = payload_list(KnownModel, SUGGESTIONS)
+    model_state = payload(ModelState)
+    model_limits = payload(ModelLimits)
 
     @traitlets.validate("num_steps", "cfg_scale", "seed")
     def _in_range(self, proposal: Any) -> Any:
@@ -214,7 +215,7 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
     def _unload_model(self) -> None:
         self._loader.unload(self.model)
 
-    def _model_is(self, state: dict[str, Any]) -> None:
+    def _model_is(self, state: ModelState) -> None:
         self.model_state = state
         self.model_limits = self._loader.limits(self.model)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
 
 import traitlets
@@ -16,12 +15,27 @@ from vibevoice_nb.script.frontends import PLAIN_TEXT
 from vibevoice_nb.script.lines import name_key, speaker_number
 from vibevoice_nb.script.speakable import check_script
 from vibevoice_nb.script.turns import label_of
-from vibevoice_nb.widgets.base import VibeVoiceWidget
+
+from .base import VibeVoiceWidget
+from .payloads import ScriptDiagnostic, Speaker, TurnState, payload_list
 
 
-def diagnostic_rows(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
+def diagnostic_rows(diagnostics: Iterable[Diagnostic]) -> list[ScriptDiagnostic]:
     """Return diagnostics for the page, with columns in code points."""
-    return [asdict(item) for item in diagnostics]
+    return [
+        {
+            "severity": item.severity,
+            "message": item.message,
+            "line": item.line,
+            "column": item.column,
+            "end_column": item.end_column,
+            "expected": item.expected,
+            "suggestion": item.suggestion,
+            "fix": item.fix,
+            "alternatives": list(item.alternatives),
+        }
+        for item in diagnostics
+    ]
 
 
 class ScriptEditor(VibeVoiceWidget):
@@ -59,9 +73,9 @@ class ScriptEditor(VibeVoiceWidget):
     _page = "editor"
 
     script = traitlets.Unicode().tag(sync=True, page=True)
-    diagnostics = traitlets.List(traitlets.Dict()).tag(sync=True)
-    turns = traitlets.List(traitlets.Dict()).tag(sync=True)
-    speakers = traitlets.List(traitlets.Dict()).tag(sync=True)
+    diagnostics = payload_list(ScriptDiagnostic)
+    turns = payload_list(TurnState)
+    speakers = payload_list(Speaker)
 
     def __init__(
         self,
@@ -74,7 +88,7 @@ class ScriptEditor(VibeVoiceWidget):
             raise OptionError(f"ScriptEditor({shown(script)})", "the text of a script", "pass a string")
         self._cast = None if cast is None else tuple(cast)
         self._names: tuple[str, ...] = ()
-        self._seen: dict[str, dict[str, Any]] = {}  # all earlier speakers, to restore their colors and voices
+        self._seen: dict[str, Speaker] = {}  # all earlier speakers, to restore their colors and voices
         self.parsed: Script = parse_script("")
         super().__init__(script=script, **({} if layout is None else {"layout": layout}))
         self._read()
@@ -99,20 +113,23 @@ class ScriptEditor(VibeVoiceWidget):
         self._names = script.cast or self._names
         return script
 
-    def _speakers(self, script: Script) -> list[dict[str, Any]]:
+    def _speakers(self, script: Script) -> list[Speaker]:
         labels = dict.fromkeys(map(_as_label, self._cast or ()))
         # An invalid label is not listed as a speaker.
         labels |= dict.fromkeys(turn.label for turn in script.turns if turn.speaker_index < MAX_SPEAKERS)
         self._seen |= {name_key(speaker["label"]): speaker for speaker in self.speakers}
-        rows = [{**self._seen.get(name_key(label), {"voice": None}), "label": label} for label in labels]
-        colors = [row.get("color") for row in rows]
+        unseen: Speaker = {"label": "", "color": "", "voice": None}
+        rows: list[Speaker] = [
+            {**self._seen.get(name_key(label), unseen), "label": label} for label in labels
+        ]
+        colors = [row["color"] for row in rows]
         for place, row in enumerate(rows):
-            if not row.get("color"):
+            if not row["color"]:
                 colors[place] = row["color"] = min(PALETTE, key=colors.count)
         return rows
 
 
-def turn_rows(script: Script) -> list[dict[str, Any]]:
+def turn_rows(script: Script) -> list[TurnState]:
     """Return the rows of turns without takes; their numbers are their ids."""
     return [
         {

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-import traitlets
-
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.sources import AudioSource
 from vibevoice_nb.errors import ProjectError, VibeVoiceError
@@ -18,6 +16,7 @@ from vibevoice_nb.voices.voice import load_voice
 from .audio_requests import AudioRequests
 from .base import VibeVoiceWidget, call
 from .paths import document_path
+from .payloads import KnownVoice, ListedProject, ListedTake, payload_list
 from .project_traits import take_cards
 from .uploads import Received, Uploads, voice_of
 from .voices import Speakers, known_voices, voice_source
@@ -31,9 +30,9 @@ class LibraryBrowser(Uploads, AudioRequests, VibeVoiceWidget):
 
     Attributes
     ----------
-    voices : list of dict
+    voices : list of KnownVoice
         Name, kind, description and length of each available voice.
-    projects : list of dict
+    projects : list of ListedProject
         Name, path, number of turns, length and takes of each project in the folder last shown.
 
     Examples
@@ -45,8 +44,8 @@ class LibraryBrowser(Uploads, AudioRequests, VibeVoiceWidget):
 
     _page: ClassVar[str] = "voices"
 
-    voices = traitlets.List(traitlets.Dict()).tag(sync=True)
-    projects = traitlets.List(traitlets.Dict()).tag(sync=True)
+    voices = payload_list(KnownVoice)
+    projects = payload_list(ListedProject)
 
     def __init__(self, library: VoiceLibrary | None = None) -> None:
         self.library = library or VoiceLibrary()
@@ -63,7 +62,7 @@ class LibraryBrowser(Uploads, AudioRequests, VibeVoiceWidget):
             except ProjectError:  # damaged or not a project: opening it reports the error
                 continue
         self._projects = found
-        self.projects = [{"path": path, **_summary(project)} for path, project in found.items()]
+        self.projects = [_summary(path, project) for path, project in found.items()]
 
     def audio_source(self, name: str) -> AudioSource:
         """Return the audio of "library:<voice>", "project:<folder>" or "take:<id>@<folder>"."""
@@ -103,14 +102,26 @@ class LibraryBrowser(Uploads, AudioRequests, VibeVoiceWidget):
         return {"name": kept.name}
 
 
-def _summary(project: Project) -> dict[str, Any]:
+def _summary(path: str, project: Project) -> ListedProject:
     texts = {item.id: f"{item.turn.label}: {item.turn.text}"[:_TEXT_LENGTH] for item in project.turns}
     try:
         seconds = project.timeline().samples / SAMPLE_RATE
     except VibeVoiceError:  # the file of a take is missing; list the project anyway
         seconds = 0.0
-    takes = [
-        {"text": texts[card["turn"]], **{name: card[name] for name in ("id", "seconds", "starred", "model")}}
-        for card in take_cards(project).values()
+    takes: list[ListedTake] = [
+        {
+            "id": take["id"],
+            "text": texts[take["turn"]],
+            "seconds": take["seconds"],
+            "starred": take["starred"],
+            "model": take["model"],
+        }
+        for take in take_cards(project).values()
     ]
-    return {"name": project.name, "turns": len(texts), "seconds": round(seconds, 2), "takes": takes}
+    return {
+        "name": project.name,
+        "path": path,
+        "turns": len(texts),
+        "seconds": round(seconds, 2),
+        "takes": takes,
+    }

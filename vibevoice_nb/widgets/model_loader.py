@@ -12,15 +12,18 @@ from vibevoice_nb.engine.registry import describe, engines
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.model.loading.checkpoint import MIRRORS, NANO
 
+from . import payloads
+from .payloads import KnownModel, ModelState, ModelStatus
+
 if TYPE_CHECKING:
     from vibevoice_nb.engine.engine import Engine
     from vibevoice_nb.engine.model_limits import ModelLimits
 
-SUGGESTIONS = [
+SUGGESTIONS: list[KnownModel] = [
     {"id": NANO, "note": "the small embedded voice: no download, English, for trying things out"},
     {"id": "vibevoice/VibeVoice-1.5B-hf", "note": "VibeVoice 1.5B: 5.4 GB, up to 90 minutes"},
     {"id": "vibevoice/VibeVoice-7B-hf", "note": "VibeVoice 7B: 18.7 GB, up to 45 minutes"},
-    *({"id": name, "note": "original layout"} for name in MIRRORS),
+    *(KnownModel(id=name, note="original layout") for name in MIRRORS),
 ]
 
 
@@ -44,18 +47,25 @@ class ModelLoader:
         `device`, `dtype` and `quantize`, as for `Engine.load`.
     """
 
-    def __init__(self, tell: Callable[[dict[str, Any]], None], **how: Any) -> None:
+    def __init__(self, tell: Callable[[ModelState], None], **how: Any) -> None:
         self._tell, self._how = tell, how
         self._limits: dict[str, ModelLimits] = {}
 
-    def state(self, model: str) -> dict[str, Any]:
+    def state(self, model: str) -> ModelState:
         """How a model stands now."""
         engine = engines.get(model, **self._how)
         return _unloaded(model) if engine is None else self._ready(model, engine)
 
-    def limits(self, model: str) -> dict[str, Any]:
+    def limits(self, model: str) -> payloads.ModelLimits:
         """Languages, voices and lengths a model is bound to, as far as they are known."""
-        return (self._limits.get(model) or known_settings(model).limits).to_json(model)
+        limits = self._limits.get(model) or known_settings(model).limits
+        return {
+            "languages": list(limits.languages),
+            "follows_voices": limits.follows_voices,
+            "max_seconds": limits.max_seconds,
+            "passage_seconds": limits.passage_seconds,
+            "sentences": limits.sentences(model),
+        }
 
     def engine(self, model: str) -> Engine:
         """Get the engine, loading it if it isn't there; takes its time, so not in the main thread."""
@@ -75,7 +85,7 @@ class ModelLoader:
         self._tell(self._ready(model, engine))
         return engine
 
-    def _ready(self, model: str, engine: Engine) -> dict[str, Any]:
+    def _ready(self, model: str, engine: Engine) -> ModelState:
         loaded = describe(engine)
         self._limits[model] = loaded.limits
         message = f"from the mirror {loaded.mirror}: {model} could not be fetched" if loaded.mirror else ""
@@ -116,9 +126,26 @@ class ModelLoader:
         self._tell(_unloaded(model))
 
 
-def _state(state: str, model: str, **more: Any) -> dict[str, Any]:
-    return {"state": state, "name": model, "device": "", "dtype": "", "memory": 0, "message": "", **more}
+def _state(
+    state: ModelStatus,
+    model: str,
+    *,
+    device: str = "",
+    dtype: str = "",
+    memory: int = 0,
+    message: str = "",
+    fraction: float | None = None,
+) -> ModelState:
+    return {
+        "state": state,
+        "name": model,
+        "device": device,
+        "dtype": dtype,
+        "memory": memory,
+        "message": message,
+        "fraction": fraction,
+    }
 
 
-def _unloaded(model: str) -> dict[str, Any]:
+def _unloaded(model: str) -> ModelState:
     return _state("unloaded", model, message="is loaded when first needed")

@@ -21,6 +21,7 @@ from vibevoice_nb.ranges import shown, whole
 
 from .audio_requests import AudioRequests, at_24_khz
 from .base import VibeVoiceWidget
+from .payloads import TakeSummary, TakeTurn
 from .project_traits import take_summary
 
 OWN = "self"
@@ -152,10 +153,12 @@ class Player(AudioRequests, VibeVoiceWidget):
             raise VibeVoiceError(f"no audio {name!r}", "the audio of this player", "run the cell again")
         return self.take.source
 
-    def audio_summary(self, name: str) -> dict[str, Any]:
+    def audio_summary(self, name: str) -> TakeSummary:
         """Return the summary of the audio, with its turns."""
         self.audio_source(name)
-        return self._summary(self.take)
+        summary = self._summary(self.take)
+        assert summary is not None  # audio_source has checked it
+        return summary
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Return the widget, and an HTML player for saved notebooks without a kernel."""
@@ -178,13 +181,13 @@ class Player(AudioRequests, VibeVoiceWidget):
         if isinstance(change.old, Take):
             self.position = 0.0
 
-    def _summary(self, take: Take | None) -> dict[str, Any]:
+    def _summary(self, take: Take | None) -> TakeSummary | None:
         """Return the summary of a take, with positions at 24 kHz."""
         if take is None:
-            return {}
+            return None
         summary = take_summary(take, OWN, self._revision)
         scale = SAMPLE_RATE / take.sample_rate
-        turns = [
+        turns: list[TakeTurn] = [
             {**turn, "start": round(turn["start"] * scale), "stop": round(turn["stop"] * scale)}
             for turn in summary["turns"]
         ]

@@ -14,6 +14,7 @@ from vibevoice_nb.project.registry import share
 from vibevoice_nb.texts import whole_text
 
 from .base import VibeVoiceWidget, call
+from .payloads import ProjectState, SaveAction, payload
 
 
 class ProjectPanel(VibeVoiceWidget):
@@ -21,11 +22,10 @@ class ProjectPanel(VibeVoiceWidget):
 
     Attributes
     ----------
-    project_state : dict
-        A `ProjectState`.
+    project_state : ProjectState
     """
 
-    project_state = traitlets.Dict().tag(sync=True)
+    project_state = payload(ProjectState)
     script = traitlets.Unicode().tag(sync=True, page=True)
     _failed = ""
 
@@ -145,17 +145,19 @@ class ProjectPanel(VibeVoiceWidget):
         problem, unsaved = project.problem, self.script != project.script_text and not project.read_only
         text = problem.got if problem else self._failed
         gone, replaced = project.store.can_recreate, project.store.was_replaced
-        actions = ["recreate"] * gone
-        actions += ["retry"] * (bool(text) and not gone and not replaced)
-        actions += ["save_copy"] * bool(text)
-        shown = {
+        offered: dict[SaveAction, bool] = {
+            "recreate": gone,
+            "retry": bool(text) and not gone and not replaced,
+            "save_copy": bool(text),
+        }
+        shown: ProjectState = {
             "name": project.name,
             "path": str(project.path),
             "read_only": project.read_only,
             "holder": project.holder,
             "problem": text,
             "unsaved": bool(text) and unsaved,
-            "actions": actions,
+            "actions": [action for action, possible in offered.items() if possible],
         }
         if self.project_state != shown:
             self.project_state = shown

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from vibevoice_nb.project import Project, Take
+
+from .payloads import TakeState, TakeSummary, TurnState, TurnStatus
 
 EPISODE = "episode"
 """The source that is the assembled project."""
 
 
-def turn_states(project: Project, marks: Mapping[str, str]) -> list[dict[str, Any]]:
+def turn_states(project: Project, marks: Mapping[str, TurnStatus]) -> list[TurnState]:
     """Describe every turn.
 
     Parameters
@@ -20,7 +21,7 @@ def turn_states(project: Project, marks: Mapping[str, str]) -> list[dict[str, An
     marks : mapping from turn id to state
         "queued" or "speaking", where a generation is at work; it hides the project's own state.
     """
-    rows = []
+    rows: list[TurnState] = []
     for item in project.turns:
         turn = item.turn
         chosen = None if item.chosen is None else project.take(item.chosen)
@@ -46,16 +47,16 @@ def turn_states(project: Project, marks: Mapping[str, str]) -> list[dict[str, An
     return rows
 
 
-def take_cards(project: Project) -> dict[str, dict[str, Any]]:
+def take_cards(project: Project) -> dict[str, TakeState]:
     """Describe every take of every turn."""
-    cards = {}
+    cards: dict[str, TakeState] = {}
     for item in project.turns:
         for take_id in item.takes:
             cards[take_id] = _card(project, item.id, project.take(take_id))
     return cards
 
 
-def _card(project: Project, turn: str, take: Take) -> dict[str, Any]:
+def _card(project: Project, turn: str, take: Take) -> TakeState:
     options = take.manifest.get("options") or {}
     return {
         "id": take.id,
@@ -76,7 +77,7 @@ def _card(project: Project, turn: str, take: Take) -> dict[str, Any]:
     }
 
 
-def take_summary(take: Take, source: str, revision: int) -> dict[str, Any]:
+def take_summary(take: Take, source: str, revision: int) -> TakeSummary:
     """Describe what the player plays; positions in samples."""
     return {
         "source": source,

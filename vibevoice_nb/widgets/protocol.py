@@ -29,6 +29,17 @@ _FITS: Final[Mapping[str, Callable[[Any], bool]]] = {
 }
 
 
+def fits(value: object, kind: str) -> bool:
+    """Return True if a value is of a plain type of the table; `kind` is "string", "integer", "number" ...
+
+    Examples
+    --------
+    >>> fits(3, "number"), fits(True, "integer")
+    (True, False)
+    """
+    return _FITS[kind](value)
+
+
 def fault_to_page(content: object) -> str:
     """Say what is wrong with a message to the page; empty when it is right.
 
@@ -85,7 +96,7 @@ def _fault_in(fields: Mapping[str, Any], expected: Mapping[str, str], where: str
         if value is None:
             if not kind.endswith("?"):
                 return f"{where} lacks {name}"
-        elif not _FITS[kind.rstrip("?")](value):
+        elif not fits(value, kind.rstrip("?")):
             return f"{where}: {name} is {_shown(value)}, not of type {kind}"
     unread = [name for name in fields if name not in expected]
     return f"{where} has no field {', '.join(unread)}" if unread else ""

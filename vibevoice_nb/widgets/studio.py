@@ -31,6 +31,18 @@ from .editor import diagnostic_rows
 from .exports import Exports
 from .live_audio import LiveAudio
 from .model_loader import ModelLoader, model_defaults
+from .payloads import (
+    JobState,
+    ModelState,
+    ScriptDiagnostic,
+    TakeState,
+    TakeSummary,
+    TurnState,
+    TurnStatus,
+    payload,
+    payload_dict,
+    payload_list,
+)
 from .project_panel import ProjectPanel
 from .project_traits import EPISODE, take_cards, take_summary, turn_states
 from .voices import CastPanel, voice_source
@@ -98,13 +110,13 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
     _project: Project = None  # type: ignore[assignment]
     _unobserve: Callable[[], None] | None = None
 
-    diagnostics = traitlets.List(traitlets.Dict()).tag(sync=True)
-    turns = traitlets.List(traitlets.Dict()).tag(sync=True)
-    take = traitlets.Dict().tag(sync=True)
+    diagnostics = payload_list(ScriptDiagnostic)
+    turns = payload_list(TurnState)
+    take = payload(TakeSummary)
     position = traitlets.Float(0.0).tag(sync=True, page=True)
     playing = traitlets.Bool(False).tag(sync=True, page=True)
-    takes = traitlets.Dict().tag(sync=True)
-    job = traitlets.Dict({"id": "", "state": "idle", "turns": [], "message": ""}).tag(sync=True)
+    takes = payload_dict(TakeState)
+    job = payload(JobState, {"id": "", "state": "idle", "turns": [], "message": ""})
     can_undo = traitlets.Unicode().tag(sync=True)
 
     def __init__(
@@ -138,7 +150,7 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         self._previous_choices: list[tuple[str | None, int | None]] = []
         self._generation: Generation | None = None
         self._live: LiveAudio | None = None
-        self._marks: dict[str, str] = {}
+        self._marks: dict[str, TurnStatus] = {}
         self._typing = False
         self._model = ModelLoader(self._model_is, device=device, dtype=dtype, quantize=quantize)
         super().__init__()
@@ -356,7 +368,7 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
             return self._project.take(rest).source
         return voice_source(name, self._project, self.voice_library)
 
-    def audio_summary(self, name: str) -> dict[str, Any]:
+    def audio_summary(self, name: str) -> TakeSummary:
         """Return the summary of a source, with turns if it belongs to this project."""
         kind, _, rest = name.partition(":")
         if name == EPISODE:
@@ -454,7 +466,7 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         self.model_state = self._model.state(self.model)
         self.model_limits = self._model.limits(self.model)
 
-    def _model_is(self, state: dict[str, Any]) -> None:
+    def _model_is(self, state: ModelState) -> None:
         self.model_state = state
         self.model_limits = self._model.limits(self.model)
 

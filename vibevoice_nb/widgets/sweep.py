@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import traitlets
 
 from vibevoice_nb.audio.sources import AudioSource
 from vibevoice_nb.errors import OptionError, VibeVoiceError
-from vibevoice_nb.project.jobs.sweep import Sweep, SweepCell
+from vibevoice_nb.project.jobs.sweep import Sweep
+from vibevoice_nb.project.jobs.sweep import SweepCell as Cell
 from vibevoice_nb.ranges import shown
 
+from . import payloads
 from .audio_requests import AudioRequests
 from .base import VibeVoiceWidget, call
 
@@ -31,7 +33,7 @@ class SweepGrid(AudioRequests, VibeVoiceWidget):
 
     _page: ClassVar[str] = "sweep"
 
-    cells = traitlets.List(traitlets.Dict()).tag(sync=True)
+    cells = payloads.payload_list(payloads.SweepCell)
     axes = traitlets.Dict().tag(sync=True)
 
     def __init__(self, sweep: Sweep) -> None:
@@ -64,7 +66,7 @@ class SweepGrid(AudioRequests, VibeVoiceWidget):
     def _show(self) -> None:
         self.cells = [self._row(index, cell) for index, cell in enumerate(self.sweep.cells)]
 
-    def _row(self, index: int, cell: SweepCell) -> dict[str, Any]:
+    def _row(self, index: int, cell: Cell) -> payloads.SweepCell:
         options = {**self.sweep.fixed, **cell.options}
         return {
             "source": f"take:{index}",

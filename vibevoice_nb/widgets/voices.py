@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 import traitlets
 
@@ -28,6 +28,7 @@ from vibevoice_nb.voices.voice import Voice
 
 from .audio_requests import AudioRequests
 from .base import VibeVoiceWidget, call
+from .payloads import KnownVoice, Speaker, VoiceKind, payload_list
 from .uploads import Received, Uploads, voice_of
 
 
@@ -120,8 +121,8 @@ class CastPanel(Uploads, traitlets.HasTraits):
         Name, kind, description and length of each built-in voice and each of the library.
     """
 
-    speakers = traitlets.List(traitlets.Dict()).tag(sync=True)
-    voices = traitlets.List(traitlets.Dict()).tag(sync=True)
+    speakers = payload_list(Speaker)
+    voices = payload_list(KnownVoice)
 
     _library: VoiceLibrary | None = None
 
@@ -137,7 +138,7 @@ class CastPanel(Uploads, traitlets.HasTraits):
         return self._library
 
     @traitlets.default("voices")
-    def _first_voices(self) -> list[dict[str, Any]]:
+    def _first_voices(self) -> list[KnownVoice]:
         return known_voices(self.voice_library)
 
     def refresh_cast(self) -> None:
@@ -356,10 +357,10 @@ def voice_source(name: str, cast: Cast, library: VoiceLibrary) -> AudioSource:
     raise VibeVoiceError(f"the sound {name!r}", "a voice that is in this widget", "reload the page")
 
 
-def known_voices(library: VoiceLibrary) -> list[dict[str, Any]]:
+def known_voices(library: VoiceLibrary) -> list[KnownVoice]:
     """Describe the built-in voices and those of a library."""
     described = builtin_descriptions()
-    rows = [
+    rows: list[KnownVoice] = [
         {"name": name, "kind": "built-in", "description": described[name], "seconds": seconds}
         for name, seconds in _builtin_seconds()
     ]
@@ -380,7 +381,7 @@ def _builtin_seconds() -> tuple[tuple[str, float], ...]:
     return tuple((name, round(soundfile.info(path).duration, 2)) for name, path in builtin_voices().items())
 
 
-def _row(member: CastMember, stand_in: str = "") -> dict[str, Any]:
+def _row(member: CastMember, stand_in: str = "") -> Speaker:
     voice = member.voice
     return {
         "label": member.label,
@@ -389,7 +390,7 @@ def _row(member: CastMember, stand_in: str = "") -> dict[str, Any]:
         if voice is None
         else {
             "name": voice.name,
-            "kind": member.kind,
+            "kind": cast(VoiceKind, member.kind),
             "seconds": round(voice.seconds, 3),
             "checks": [
                 {"severity": check.severity, "message": check.message, "remedy": check.remedy}

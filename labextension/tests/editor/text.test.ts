@@ -108,6 +108,7 @@ describe('diagnostics', () => {
     expected: '',
     suggestion: '',
     fix: null,
+    alternatives: [],
     ...fields,
   });
   const text = Text.of(['😀😀 Speaker two: Hi.', 'Ben']);

@@ -22,7 +22,8 @@ class Model {
 }
 
 function bound(script: string, text = script, readOnly = false): { host: LocalHost; model: Model } {
-  const host = new LocalHost({ script, project_state: { name: '', path: '', read_only: readOnly, holder: '' } }, {});
+  const saved = { name: '', path: '', holder: '', problem: '', unsaved: false, actions: [] };
+  const host = new LocalHost({ script, project_state: { ...saved, read_only: readOnly } }, {});
   const model = new Model(text);
   new TextSync(host, model);
   return { host, model };

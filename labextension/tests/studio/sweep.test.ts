@@ -8,6 +8,8 @@ const cell = (cfg_scale: number, num_steps: number, seed: number, more: Partial<
   cfg_scale,
   num_steps,
   seed,
+  solver: null,
+  temperature: null,
   seconds: 1,
   elapsed: 1,
   rtf: cfg_scale,

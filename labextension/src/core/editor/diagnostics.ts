@@ -31,7 +31,7 @@ export function toDiagnostics(diagnostics: readonly ScriptDiagnostic[], before: 
       message: messageOf(diagnostic),
       ...(diagnostic.fix === null
         ? {}
-        : { actions: [diagnostic.fix, ...(diagnostic.alternatives ?? [])].map(quickFix) }),
+        : { actions: [diagnostic.fix, ...diagnostic.alternatives].map(quickFix) }),
     });
   }
   return converted.sort((a, b) => a.from - b.from);

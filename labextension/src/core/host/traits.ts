@@ -1,12 +1,23 @@
-/** Traits: the values a widget shares with its kernel, typed like the payloads that Python writes. */
+/**
+ * Traits: the values a widget shares with its kernel. Interfaces, fields and types are those of the table
+ * `vibevoice_nb/widgets/payloads.json`, which a test compares with this file.
+ */
+
+export type Severity = 'error' | 'warning' | 'info';
+export type VoiceKind = 'built-in' | 'library' | 'upload' | 'recording' | 'file';
+export type TurnStatus = 'unspoken' | 'queued' | 'speaking' | 'spoken' | 'changed' | 'unspeakable';
+export type JobStatus = 'idle' | 'queued' | 'loading' | 'speaking' | 'finished' | 'cancelled' | 'failed';
+export type ModelStatus = 'unloaded' | 'loading' | 'ready' | 'failed';
+export type CellStatus = 'waiting' | 'speaking' | 'finished' | 'cancelled';
+export type SaveAction = 'recreate' | 'retry' | 'save_copy';
+export type OddLength = '' | 'short' | 'long';
+export type Mode = 'turns' | 'whole';
 
 export interface Check {
-  severity: 'error' | 'warning' | 'info';
+  severity: Severity;
   message: string;
   remedy: string;
 }
-
-export type VoiceKind = 'built-in' | 'library' | 'upload' | 'recording' | 'file';
 
 export interface SpeakerVoice {
   name: string;
@@ -38,7 +49,7 @@ export interface TurnState {
   speaker_index: number;
   line: number;
   end_line: number;
-  state: 'unspoken' | 'queued' | 'speaking' | 'spoken' | 'changed' | 'unspeakable';
+  state: TurnStatus;
   /** Reason why it is unspeakable. */
   reason: string;
   /** The chosen take was stopped before its end. */
@@ -68,19 +79,19 @@ export interface TakeState {
   context_changed: boolean;
   ended: string;
   /** Length far from the estimate: "short", "long", or empty. */
-  odd_length: string;
+  odd_length: OddLength;
 }
 
 export interface ModelState {
-  state: 'unloaded' | 'loading' | 'ready' | 'failed';
+  state: ModelStatus;
   name: string;
   device: string;
   dtype: string;
   /** Bytes; 0 if it is not loaded. */
   memory: number;
   message: string;
-  /** Fraction loaded so far. */
-  fraction?: number;
+  /** Fraction loaded so far; null if it is not loading. */
+  fraction: number | null;
 }
 
 /** Limits of the model: languages, voices, lengths. */
@@ -94,7 +105,7 @@ export interface ModelLimits {
 
 export interface JobState {
   id: string;
-  state: 'idle' | 'queued' | 'loading' | 'speaking' | 'finished' | 'cancelled' | 'failed';
+  state: JobStatus;
   turns: string[];
   message: string;
 }
@@ -106,32 +117,30 @@ export interface ProjectState {
   /** Holder of the write lock, if the project is read-only because of it; else empty. */
   holder: string;
   /** Reason why the project cannot be saved; else empty. */
-  problem?: string;
+  problem: string;
   /** The script shown differs from the one on disk. */
-  unsaved?: boolean;
+  unsaved: boolean;
   /** Actions offered to the user. */
-  actions?: SaveAction[];
+  actions: SaveAction[];
 }
-
-export type SaveAction = 'recreate' | 'retry' | 'save_copy';
 
 export interface SweepCell {
   source: string;
   num_steps: number | null;
   cfg_scale: number | null;
   seed: number | null;
-  solver?: string | null;
-  temperature?: number | null;
+  solver: string | null;
+  temperature: number | null;
   seconds: number;
   elapsed: number;
   rtf: number;
   loudness: number | null;
-  state: 'waiting' | 'speaking' | 'finished' | 'cancelled';
+  state: CellStatus;
 }
 
 /** A problem in the script; lines and columns count from 1, columns in code points. */
 export interface ScriptDiagnostic {
-  severity: 'error' | 'warning' | 'info';
+  severity: Severity;
   message: string;
   line: number;
   column: number;
@@ -140,7 +149,7 @@ export interface ScriptDiagnostic {
   suggestion: string;
   fix: string | null;
   /** Other possible replacements. */
-  alternatives?: readonly string[];
+  alternatives: readonly string[];
 }
 
 /** A turn of audio: samples `[start, stop)`. */
@@ -208,7 +217,7 @@ export interface Traits {
   seed: number | null;
   last_seed: number | null;
   solver: string;
-  mode: 'turns' | 'whole';
+  mode: Mode;
   // model
   model?: string;
   models?: KnownModel[];
@@ -221,7 +230,7 @@ export interface Traits {
   takes?: Record<string, TakeState>;
   can_undo?: string;
   // player
-  take?: Partial<TakeSummary> | null;
+  take?: TakeSummary | null;
   position: number;
   playing: boolean;
   autoplay?: boolean;
@@ -233,7 +242,7 @@ export interface Traits {
 export type TraitName = keyof Traits;
 
 /** State of a turn as it is shown, with the reasons why a generated turn may need another take. */
-export type DisplayState = TurnState['state'] | 'partial' | 'context';
+export type DisplayState = TurnStatus | 'partial' | 'context';
 
 export function displayState(turn: TurnState): DisplayState {
   if (turn.state !== 'spoken') return turn.state;

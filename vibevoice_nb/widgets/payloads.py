@@ -1,0 +1,323 @@
+"""Payloads of the traits: the values that a widget sends to its page, one class for each object.
+
+`payloads.json` is the table of the same objects, fields and types. Tests compare this module and the
+interfaces of the page (`labextension/src/core/host/traits.ts`) with it. A type of the table is one of
+`protocol.json`, or the name of a payload or of a list of choices. `T?` is a value or null, `T[]` a list, and
+`T{}` an object with values of one type.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any, Final, Literal, TypedDict, TypeVar
+
+import traitlets
+
+from vibevoice_nb.engine.model_limits import OddLength
+from vibevoice_nb.project.jobs.generation import Mode as Mode
+from vibevoice_nb.script.turns import Severity
+
+from .protocol import fits
+
+TABLE: Final[Mapping[str, Any]] = json.loads(
+    files("vibevoice_nb.widgets").joinpath("payloads.json").read_text(encoding="utf-8")
+)
+
+VoiceKind = Literal["built-in", "library", "upload", "recording", "file"]
+TurnStatus = Literal["unspoken", "queued", "speaking", "spoken", "changed", "unspeakable"]
+JobStatus = Literal["idle", "queued", "loading", "speaking", "finished", "cancelled", "failed"]
+ModelStatus = Literal["unloaded", "loading", "ready", "failed"]
+CellStatus = Literal["waiting", "speaking", "finished", "cancelled"]
+SaveAction = Literal["recreate", "retry", "save_copy"]
+
+_Payload = TypeVar("_Payload")
+
+
+class Check(TypedDict):
+    """Finding about a recording."""
+
+    severity: Severity
+    message: str
+    remedy: str
+
+
+class SpeakerVoice(TypedDict):
+    """Voice of a speaker."""
+
+    name: str
+    kind: VoiceKind
+    seconds: float
+    checks: list[Check]
+    consent: bool
+    needs_consent: bool
+    stand_in: str
+    """Built-in voice used instead, if the model cannot follow a recording; else empty."""
+
+
+class Speaker(TypedDict):
+    """Speaker of the script."""
+
+    label: str
+    color: str
+    voice: SpeakerVoice | None
+
+
+class KnownVoice(TypedDict):
+    """Voice that can be assigned: built-in, or from the library."""
+
+    name: str
+    kind: VoiceKind
+    description: str
+    seconds: float
+
+
+class ScriptDiagnostic(TypedDict):
+    """Problem in the script; lines and columns count from 1, columns in code points."""
+
+    severity: Severity
+    message: str
+    line: int
+    column: int
+    end_column: int
+    expected: str
+    suggestion: str
+    fix: str | None
+    alternatives: list[str]
+
+
+class TurnState(TypedDict):
+    """Turn of the script and the state of its takes."""
+
+    id: str
+    speaker: str
+    speaker_index: int
+    line: int
+    end_line: int
+    state: TurnStatus
+    reason: str
+    """Reason why it is unspeakable; else empty."""
+    partial: bool
+    """True if the chosen take was stopped before its end."""
+    context_changed: bool
+    estimated: float
+    seconds: float | None
+    gap_ms: int | None
+    pause_ms: int
+    takes: list[str]
+    chosen: str | None
+
+
+class TakeState(TypedDict):
+    """Take of a turn."""
+
+    id: str
+    turn: str
+    created: str
+    seed: int | None
+    num_steps: int | None
+    cfg_scale: float | None
+    solver: str | None
+    model: str
+    seconds: float
+    rtf: float | None
+    starred: bool
+    follows: str | None
+    context_changed: bool
+    ended: str
+    odd_length: OddLength
+
+
+class TakeTurn(TypedDict):
+    """Turn of audio: samples `[start, stop)`."""
+
+    turn: str
+    label: str
+    text: str
+    color: str
+    start: int
+    stop: int
+    confidence: float
+    """Confidence in the boundaries, 0 to 1."""
+
+
+class TakeSummary(TypedDict):
+    """Audio source with its turns: the `take` trait, and the reply to `describe`."""
+
+    source: str
+    name: str
+    samples: int
+    sample_rate: int
+    revision: int
+    """Changes with the audio."""
+    turns: list[TakeTurn]
+
+
+class ModelState(TypedDict):
+    """State of the model."""
+
+    state: ModelStatus
+    name: str
+    device: str
+    dtype: str
+    memory: int
+    """Bytes; 0 if it is not loaded."""
+    message: str
+    fraction: float | None
+    """Fraction loaded so far; None if it is not loading."""
+
+
+class ModelLimits(TypedDict):
+    """Limits of the model: languages, voices, lengths."""
+
+    languages: list[str]
+    follows_voices: bool
+    max_seconds: float | None
+    passage_seconds: float | None
+    sentences: list[str]
+
+
+class KnownModel(TypedDict):
+    """Suggested model."""
+
+    id: str
+    note: str
+
+
+class JobState(TypedDict):
+    """State of the current generation, or of the last one."""
+
+    id: str
+    state: JobStatus
+    turns: list[str]
+    message: str
+
+
+class ProjectState(TypedDict):
+    """State of the project on disk."""
+
+    name: str
+    path: str
+    read_only: bool
+    holder: str
+    """Holder of the write lock, if the project is read-only because of it; else empty."""
+    problem: str
+    """Reason why the project cannot be saved; else empty."""
+    unsaved: bool
+    """True if the script shown differs from the one on disk."""
+    actions: list[SaveAction]
+    """Actions offered to the user."""
+
+
+class ListedTake(TypedDict):
+    """Take in the sidebar's list of projects."""
+
+    id: str
+    text: str
+    seconds: float
+    starred: bool
+    model: str
+
+
+class ListedProject(TypedDict):
+    """Project in the sidebar."""
+
+    name: str
+    path: str
+    turns: int
+    seconds: float
+    takes: list[ListedTake]
+
+
+class SweepCell(TypedDict):
+    """Cell of a sweep."""
+
+    source: str
+    num_steps: int | None
+    cfg_scale: float | None
+    seed: int | None
+    solver: str | None
+    temperature: float | None
+    seconds: float
+    elapsed: float
+    rtf: float
+    loudness: float | None
+    state: CellStatus
+
+
+def payload(kind: type[_Payload], default: _Payload | None = None) -> traitlets.TraitType[_Payload, _Payload]:
+    """Return a synchronized trait whose value is a payload."""
+    value: Any = default
+    trait: Any = traitlets.Dict() if default is None else traitlets.Dict(value)
+    return trait.tag(sync=True, payload=kind.__name__)
+
+
+def payload_list(
+    kind: type[_Payload], default: Sequence[_Payload] = ()
+) -> traitlets.TraitType[list[_Payload], list[_Payload]]:
+    """Return a synchronized trait whose value is a list of payloads."""
+    trait: Any = traitlets.List(traitlets.Dict(), list(default))
+    return trait.tag(sync=True, payload=f"{kind.__name__}[]")
+
+
+def payload_dict(
+    kind: type[_Payload],
+) -> traitlets.TraitType[dict[str, _Payload], dict[str, _Payload]]:
+    """Return a synchronized trait whose value is a dict of payloads by id."""
+    trait: Any = traitlets.Dict()
+    return trait.tag(sync=True, payload=f"{kind.__name__}{{}}")
+
+
+def fault_in_trait(name: str, value: object) -> str:
+    """Describe the first difference between the value of a trait and the table; empty if there is none.
+
+    Examples
+    --------
+    >>> fault_in_trait("job", {"id": "", "state": "idle", "turns": [7], "message": ""})
+    'job.turns[0] is 7, not of type string'
+    """
+    if name not in TABLE["traits"]:
+        return f"no trait is called {name}"
+    return _fault(value, TABLE["traits"][name], name)
+
+
+def fault_in_payload(name: str, value: object) -> str:
+    """Describe the first difference between a payload and the table; empty if there is none.
+
+    Examples
+    --------
+    >>> fault_in_payload("KnownModel", {"id": "nano"})
+    'KnownModel lacks note'
+    """
+    return _fault(value, name, name)
+
+
+def _fault(value: Any, kind: str, where: str) -> str:
+    if kind.endswith("?"):
+        return "" if value is None else _fault(value, kind[:-1], where)
+    wrong = f"{where} is {json.dumps(value, default=repr)[:60]}, not of type {kind}"
+    if kind.endswith("[]"):
+        if not isinstance(value, list):
+            return wrong
+        return _first(_fault(item, kind[:-2], f"{where}[{index}]") for index, item in enumerate(value))
+    if kind.endswith("{}"):
+        if not isinstance(value, dict):
+            return wrong
+        return _first(_fault(item, kind[:-2], f"{where}[{key!r}]") for key, item in value.items())
+    if kind in TABLE["choices"]:
+        return "" if value in TABLE["choices"][kind] else wrong
+    if kind not in TABLE["payloads"]:
+        return "" if fits(value, kind) else wrong
+    if not isinstance(value, dict):
+        return wrong
+    fields: Mapping[str, str] = TABLE["payloads"][kind]
+    if missing := [name for name in fields if name not in value]:
+        return f"{where} lacks {', '.join(missing)}"
+    if unknown := [name for name in value if name not in fields]:
+        return f"{where} has no field {', '.join(unknown)}"
+    return _first(_fault(value[name], field, f"{where}.{name}") for name, field in fields.items())
+
+
+def _first(faults: Iterable[str]) -> str:
+    return next(filter(None, faults), "")
