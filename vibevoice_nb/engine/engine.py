@@ -101,7 +101,8 @@ class Engine:
         ------
         CheckpointError, ConfigError, DeviceError, OptionError
         """
-        with progress_bar(progress, f"Loading {model}", lambda fraction: (fraction, 1.0)) as report:
+        label = f"Loading {model}" if isinstance(model, (str, Path)) else "Loading"
+        with progress_bar(progress, label, lambda fraction: (fraction, 1.0)) as report:
             return cls(
                 LoadedModel.load(
                     model,
