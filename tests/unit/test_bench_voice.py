@@ -94,7 +94,7 @@ def test_standard_errors_are_those_of_resampling() -> None:
     assert Score().standard_error == 0 and Score().wer == 0
 
 
-@pytest.mark.parametrize("width", bench_voice.WIDTHS)
+@pytest.mark.parametrize("width", bench_voice.DTYPE_CHOICES)
 def test_every_width_is_really_used(width: str) -> None:
     engine = bench_voice.load("nano", width)
     assert engine.speak("Speaker 1: Yes.", seed=1, max_seconds=0.2).seconds > 0

@@ -263,8 +263,8 @@ def choose_targets(sources: Sequence[str], output: Path | None, folder: Path | N
         if other != source:
             raise OptionError(
                 f"{other} and {source} would both become {target}",
-                "scripts whose file names differ",
-                "rename one, or speak them one after the other with --out",
+                "scripts with different file names",
+                "rename one, or generate them one after the other with --out",
             )
     if len(claimed) < len(sources):
         raise OptionError("the same script twice", "each script once", "leave one out")
