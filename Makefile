@@ -74,7 +74,7 @@ bench-voice: $(VENV)/.evaluate
 
 # Paths whose prose is held to the vocabulary of docs/contributing.md.
 PROSE := README.md CONTRIBUTING.md docs notebooks binder tests/fuzz tests/notebooks tests/conftest.py \
-	vibevoice_nb/bench vibevoice_nb/examples vibevoice_nb/export vibevoice_nb/system vibevoice_nb/verify
+	labextension/src $(addprefix vibevoice_nb/,bench cli engine examples export nano project system verify web)
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff check .

@@ -47,6 +47,7 @@ autodoc_default_options = {"members": True}
 autoclass_content = "both"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True  # an attribute may also be a documented property
 python_display_short_literal_types = True
 python_maximum_signature_line_length = 90
 suppress_warnings = [

@@ -3,7 +3,7 @@
 ``make bench-voice`` (``python -m vibevoice_nb.bench.intelligibility``) generates every sentence of the
 reporting set in every voice. If the extra ``evaluate`` is installed, Whisper base transcribes the audio
 (``--whisper``: a hub id or a folder), DistilMOS predicts its naturalness, and a speaker embedding compares
-voices. Otherwise pocketsphinx transcribes, which recognizes natural voices poorly. ``--width`` (bfloat16,
+voices. Otherwise pocketsphinx transcribes, which recognizes natural voices poorly. ``--dtype`` (bfloat16,
 float16, int8, int4) and ``--num-steps``, given once or several times, measure what fewer bits or diffusion
 steps do, with the same sentences and seeds. The last line is one flat JSON object.
 
@@ -33,8 +33,8 @@ from vibevoice_nb.model.loading.placement import DTYPES
 from vibevoice_nb.model.modules.linear import Dense, derived_values
 from vibevoice_nb.voices.builtin import builtin_voices
 
-WIDTHS = (*DTYPES, *get_args(Quantize))
-"""What a model can compute in, or keep its language model's layers in."""
+DTYPE_CHOICES = (*DTYPES, *get_args(Quantize))
+"""Dtypes of the computation, or quantizations of the language model's layers."""
 Figures = dict[str, float | int | str]
 SENTENCES = Path(__file__).resolve().parents[2] / "tests" / "data" / "sentences"
 
@@ -112,14 +112,14 @@ def read_sentences(path: Path, limit: int | None = None) -> list[str]:
     return lines[:limit]
 
 
-def load(model: str, width: str) -> Engine:
+def load(model: str, dtype: str) -> Engine:
     """Load a model on the CPU that computes in a dtype, or keeps its language model's layers in it.
 
     The activations of int8 and int4 layers are float32.
     """
-    quantize: Quantize | None = next((bits for bits in get_args(Quantize) if bits == width), None)
-    engine = Engine.load(model, device="cpu", dtype="float32" if quantize else width, quantize=quantize)
-    assert engine.dtype == DTYPES["float32" if quantize else width]
+    quantize: Quantize | None = next((bits for bits in get_args(Quantize) if bits == dtype), None)
+    engine = Engine.load(model, device="cpu", dtype="float32" if quantize else dtype, quantize=quantize)
+    assert engine.dtype == DTYPES["float32" if quantize else dtype]
     layers = [value for layer in engine.model.language_model.layers for value in derived_values(layer)]
     if quantize:
         kept = {"int8": Int8Kernel, "int4": Int4Kernel}[quantize]
@@ -189,13 +189,13 @@ def _if_installed(judge: Any) -> Any:
 class Variant:
     """Dtype and number of diffusion steps (None: the model's default)."""
 
-    width: str
+    dtype: str
     num_steps: int | None
 
     @property
     def label(self) -> str:
         """Suffix for the names of figures."""
-        return self.width if self.num_steps is None else f"{self.width}_steps{self.num_steps}"
+        return self.dtype if self.num_steps is None else f"{self.dtype}_steps{self.num_steps}"
 
 
 def measure(
@@ -236,12 +236,12 @@ def measure(
         "seed": seed,
         "heard_by": panel.heard_by,
         "sentences": len(texts) * len(names),
-        "width": variants[0].width,
+        "dtype": variants[0].dtype,
     }
     first: Score | None = None
     for variant in variants:
         label = variant.label
-        figures, total = _measure_variant(load(model, variant.width), variant, texts, names, seed, panel)
+        figures, total = _measure_variant(load(model, variant.dtype), variant, texts, names, seed, panel)
         report |= {f"wer_{label}": round(total.wer, 2), f"wer_{label}_se": round(total.standard_error, 2)}
         if first is None:
             first = total
@@ -297,9 +297,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--whisper", default="base", help="Whisper model: a hub id or a folder")
     parser.add_argument(
-        "--width",
+        "--dtype",
         action="append",
-        choices=WIDTHS,
+        choices=DTYPE_CHOICES,
         help="dtype to compute in or to keep weights in; may be repeated",
     )
     parser.add_argument("--num-steps", type=int, action="append", help="diffusion steps; may be repeated")
@@ -308,8 +308,8 @@ def main() -> None:
     known = builtin_voices()
     names = options.voice or list(known)
     variants = [
-        Variant(width, steps)
-        for width, steps in itertools.product(options.width or WIDTHS[:1], options.num_steps or [None])
+        Variant(dtype, steps)
+        for dtype, steps in itertools.product(options.dtype or DTYPE_CHOICES[:1], options.num_steps or [None])
     ]
     report = measure(options.model, texts, names, options.seed, variants, Panel(options.whisper, known))
     # JSON has no NaN: missing figures are null.

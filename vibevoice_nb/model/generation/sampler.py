@@ -36,7 +36,7 @@ class Sampler:
 
     @property
     def guided(self) -> bool:
-        """Whether guidance is used (and with it the unconditional condition)."""
+        """True if guidance is used, which needs the unconditional condition."""
         return self.cfg_scale != 1.0
 
     @property

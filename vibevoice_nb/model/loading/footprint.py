@@ -89,9 +89,9 @@ def loading_bytes(
 ) -> int:
     """Return the peak memory of a device while weights are read, beyond the prepared weights.
 
-    Layers and blocks are read one by one and first, when there is room; what counts is the rest of each of
-    the model's children, in their order (see `weights.load_model`): their file, which is mapped into main
-    memory, and the matrices as they were read beside what is made of them.
+    Layers and blocks are read first, one by one, while most memory is free. The peak is reached in the rest
+    of the model's children, in their order (see `weights.load_model`): their file, which is mapped into main
+    memory, and the matrices as read beside the prepared ones.
 
     Parameters
     ----------

@@ -22,12 +22,12 @@ _SPARE = 0.85
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """Pick the fastest device there is, or check the one asked for.
+    """Return the fastest device available, or check the requested one.
 
     Raises
     ------
     DeviceError
-        The device asked for does not exist here.
+        If the requested device is not available.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def pick_device(name: str = "auto") -> torch.device:
     if not available.get(device.type, False):
         present = [kind for kind, there in available.items() if there]
         raise DeviceError(
-            f"device {shown(name)} is not here",
+            f"device {shown(name)} is not available",
             f"one of {', '.join(present)}",
             "use auto, or see `vibevoice-nb doctor`",
         )
@@ -58,13 +58,13 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def pick_dtype(device: torch.device, name: str = "auto", *, small: bool = False) -> torch.dtype:
-    """Pick the dtype that suits the hardware, or translate the one asked for.
+    """Return the dtype that suits the hardware, or the requested one.
 
-    bfloat16 on Ampere and later, float16 on older CUDA cards, float32 on MPS and on CPUs, except CPUs that
+    bfloat16 on Ampere and later, float16 on older NVIDIA GPUs, float32 on MPS and on CPUs, except CPUs that
     multiply bfloat16 in hardware: there voices are encoded in three quarters of the time, frames take a
-    little less, and keys, values and embeddings half the memory, though what is multiplied by a row or two is
-    float32 within either way (see `kernels`). A `small` model (see `threads`) gains nothing from that: it
-    keeps float32.
+    little less, and keys, values and embeddings half the memory; products of one or two rows are computed in
+    float32 either way (see `kernels`). A `small` model (see `threads`) does not benefit: it
+    uses float32.
 
     Examples
     --------
@@ -84,22 +84,22 @@ def pick_dtype(device: torch.device, name: str = "auto", *, small: bool = False)
 
 
 def cpu_has_fast_bfloat16() -> bool:
-    """Return whether torch multiplies bfloat16 in hardware here (AVX-512 BF16, AMX, or Arm's BF16)."""
+    """Return true if torch multiplies bfloat16 in hardware here (AVX-512 BF16, AMX, or Arm's BF16)."""
     return computes(torch.bfloat16)
 
 
 def place(
     model: VibeVoiceModel, device: torch.device, dtype: torch.dtype, quantize: Quantize | None = None
 ) -> Placement:
-    """Plan where the parts go; the model may still be on the meta device.
+    """Plan the device of each part; the model may still be on the meta device.
 
-    Everything goes to `device` if it fits. Otherwise the language model's layers that do not are handed, in
-    order, to the other GPUs and at last to the CPU, as accelerate's planner says.
+    Everything is placed on `device` if it fits. Otherwise the remaining layers of the language model are
+    placed, in order, on the other GPUs and finally on the CPU, as planned by accelerate.
 
     Raises
     ------
     DeviceError
-        Not even the other GPUs and the CPU can hold the rest.
+        If the other GPUs and the CPU do not have enough memory for the rest.
     """
     if device.type != "cuda":
         return {"": device}
@@ -116,7 +116,7 @@ def split_layers(
     budgets: Mapping[int, int],
     quantize: Quantize | None = None,
 ) -> Placement:
-    """Spread the language model's layers over GPUs with these bytes each, then over the CPU."""
+    """Place the language model's layers on GPUs with the given bytes, then on the CPU."""
     from accelerate import infer_auto_device_map
 
     layers = model.language_model.get_submodule("layers")
@@ -133,9 +133,9 @@ def split_layers(
             f"{rest / 1e9:.1f} GB for the parts that can't be split",
             "use a smaller model, another dtype, or the CPU",
         )
-    # accelerate counts layers as they were published; what they take less here, a device has more.
+    # accelerate counts published layers; scale the memory by what prepared layers save.
     room = sum(parameter.numel() for parameter in layers.parameters()) * dtype.itemsize / kept
-    # The first GPU also holds what can't be split.
+    # The first GPU also holds the parts that cannot be split.
     memory: dict[int | str, int] = {first: budgets[first] - rest}
     memory.update((index, budget) for index, budget in budgets.items() if index != first)
     memory["cpu"] = _cpu_memory()
@@ -147,7 +147,7 @@ def split_layers(
             "GPUs and main memory that hold it together",
             "use a smaller model",
         )
-    # All layers on one device come as a single entry without a name.
+    # If all layers are on one device, the plan is a single entry without a name.
     spread = {
         f"language_model.layers.{name}".rstrip("."): (
             torch.device("cuda", where) if isinstance(where, int) else torch.device(where)

@@ -46,7 +46,7 @@ class Derived:
 
     @property
     def prepared(self) -> bool:
-        """Whether it is stored."""
+        """True once the value is stored."""
         return self._kept is not None
 
     def __call__(self) -> Affine:
