@@ -29,9 +29,7 @@ export function toDiagnostics(diagnostics: readonly ScriptDiagnostic[], before: 
       to,
       severity: diagnostic.severity,
       message: messageOf(diagnostic),
-      ...(diagnostic.fix === null
-        ? {}
-        : { actions: [diagnostic.fix, ...diagnostic.alternatives].map(quickFix) }),
+      ...(diagnostic.fix === null ? {} : { actions: [diagnostic.fix, ...diagnostic.alternatives].map(quickFix) }),
     });
   }
   return converted.sort((a, b) => a.from - b.from);
