@@ -64,7 +64,7 @@ def mimebundle(take: Showable, budget: int | None = None) -> dict[str, Any]:
     Returns
     -------
     dict
-        `text/html`, `text/plain`, and for a take with audio `TAKE_MIME`, for the JupyterLab extension's player.
+        `text/html`, `text/plain`, and with audio `TAKE_MIME`, for the player of the JupyterLab extension.
 
     Raises
     ------
