@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from .errors import OptionError
+from .ranges import shown
+
 _Value = TypeVar("_Value")
 
 
@@ -31,14 +34,24 @@ def progress_bar(
     unit : str
         Unit of the two.
 
+    Raises
+    ------
+    OptionError
+        If `progress` is none of these.
+
     Examples
     --------
     >>> with progress_bar(None, "Loading", lambda fraction: (fraction, 1.0)) as report:
     ...     report is None
     True
     """
-    if not isinstance(progress, bool) or not progress:
-        yield None if isinstance(progress, bool) else progress
+    if progress is None or progress is False:
+        yield None
+        return
+    if progress is not True:
+        if not callable(progress):
+            raise OptionError(f"progress={shown(progress)}", "True, False or a function", "leave it out")
+        yield progress
         return
     from tqdm.auto import tqdm
 

@@ -1,4 +1,4 @@
-"""The benchmark against transformers, on a tiny model: that it measures what it says, not how fast."""
+"""Benchmark against transformers on a tiny model: it measures what it reports."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def live_samples() -> np.ndarray:
     job: Any = SimpleNamespace(id="j", done=False, state="speaking", progress=GenerationProgress())
     live = LiveAudio(SimpleNamespace(send=send), job)  # type: ignore[arg-type]
     for start in range(0, AUDIO.size, 3200):
-        live.tell(Event("audio", "t", start, AUDIO[start : start + 3200]))
+        live.on_event(Event("audio", "t", start, AUDIO[start : start + 3200]))
     return np.frombuffer(b"".join(sent), "<i2")
 
 

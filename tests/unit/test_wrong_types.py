@@ -72,7 +72,7 @@ def test_what_a_model_is_loaded_with(value: Any) -> None:
 @pytest.mark.parametrize("value", WRONG, ids=lambda value: type(value).__name__)
 def test_what_speaking_calls(engine: Engine, value: Any) -> None:
     for name in ("sink", "progress", "cancelled"):
-        if not callable(value):
+        if not callable(value) and not (name == "progress" and value is True):
             with pytest.raises(OptionError, match=name):
                 engine.speak("Anna: Hi.", max_seconds=0.3, **{name: value})
 

@@ -22,7 +22,7 @@ from ..model.prompt import Prompt
 from ..model.tokenizer import Tokenizer
 from ..model.vibevoice import VibeVoiceModel
 from ..progress import progress_bar
-from ..ranges import GENERATION
+from ..ranges import GENERATION, shown
 from ..script import Diagnostic, Script, Turn, parse_script
 from ..script.frontends import Frontend
 from ..script.speakable import ScriptWarning, check_script, speakable
@@ -101,7 +101,7 @@ class Engine:
         ------
         CheckpointError, ConfigError, DeviceError, OptionError
         """
-        with progress_bar(progress, f"Loading {model}", lambda fraction: (fraction, 1.0)) as report:
+        with progress_bar(progress, f"Loading {shown(model)}", lambda fraction: (fraction, 1.0)) as report:
             return cls(
                 LoadedModel.load(
                     model,

@@ -33,6 +33,18 @@ test('the sound is read from the HTML, whole or in lines', () => {
   }
 });
 
+test('a take saved by version 0.1.0 keeps its colors', () => {
+  const turns = [
+    { ...turn, color: undefined, colour: '#7aa2f7' },
+    { ...turn, color: '#9ece6a' },
+  ].map((one) => JSON.parse(JSON.stringify(one)) as object);
+  const { take } = savedTake({ [TAKE]: { ...saved, turns }, 'text/html': html })!;
+  expect(take.turns).toEqual([
+    { ...turn, color: '#7aa2f7' },
+    { ...turn, color: '#9ece6a' },
+  ]);
+});
+
 test.each([
   [{ [TAKE]: saved }],
   [{ 'text/html': html }],

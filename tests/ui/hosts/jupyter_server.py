@@ -21,6 +21,8 @@ import nbformat
 import psutil
 from jupyter_client import BlockingKernelClient
 
+import vibevoice_nb
+
 TOKEN = "tests"
 
 # What each host is started with, beside the port, the token and the root.
@@ -85,6 +87,7 @@ class JupyterServer:
             path = home / "settings" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(values))
+        self._serve_built_extension()
         self.log = home / "server.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -96,6 +99,14 @@ class JupyterServer:
                 start_new_session=True,
                 preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
+
+    def _serve_built_extension(self) -> None:
+        """Serve the extension built in the source tree, which an earlier installation may not have."""
+        built = Path(vibevoice_nb.__file__).parent / "labextension"
+        if built.is_dir():
+            folder = self.home / "share" / "labextensions"
+            folder.mkdir(parents=True)
+            (folder / "vibevoice-nb").symlink_to(built)
 
     def _command(self) -> list[str]:
         module, *options = HOSTS[self.host]
@@ -134,6 +145,7 @@ class JupyterServer:
             "JUPYTER_RUNTIME_DIR": "runtime",
             "JUPYTERLAB_SETTINGS_DIR": "settings",
             "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+            "JUPYTER_PATH": "share",
             "VIBEVOICE_NB_HOME": "user/vibevoice",
         }
         return {

@@ -35,6 +35,19 @@ WATCH_FIRST_VOICE = """() => {
   look();
 }"""
 
+# Numbers of bluish and of orange pixels in the strip with the whole waveform.
+COLORS = """() => {
+  const canvas = document.querySelector('.vvnb-deck-overview canvas');
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  let [blue, orange] = [0, 0];
+  for (let i = 0; i < data.length; i += 4) {
+    blue += data[i + 2] > data[i] + 40;
+    orange += data[i] > data[i + 2] + 40;
+  }
+  return [blue, orange];
+}"""
+
+DATA = HERE.parents[1] / "data"
 DOCUMENTS = "__import__('vibevoice_nb.widgets.lab_document', fromlist=['_'])"
 
 
@@ -192,6 +205,34 @@ def test_a_saved_take_has_its_player_without_a_kernel(open_lab: OpenLab, lab: Ju
     assert not lab.api("sessions")
     # ipywidgets' own complaint about a notebook without a kernel.
     page.problems = [one for one in page.problems if "null (reading 'kernel')" not in one]
+
+
+def test_a_take_saved_by_version_0_1_0_plays_in_its_colors(open_lab: OpenLab, lab: JupyterServer) -> None:
+    shutil.copy(DATA / "take_0_1_0.ipynb", lab.root)
+    page = open_lab()
+    page.page.evaluate(
+        "() => void window.jupyterapp.commands.execute('docmanager:open',"
+        " {path: 'take_0_1_0.ipynb', kernelPreference: {shouldStart: false, canStart: false}})"
+    )
+    player = page.page.locator(".jp-OutputArea .vvnb-lab-take")
+    expect(player).to_contain_text("0:04")
+    page.page.wait_for_function(WAVEFORM)
+    blue, orange = page.page.evaluate(COLORS)
+    assert min(blue, orange) > 100, f"{blue} blue and {orange} orange pixels"
+    player.get_by_role("button", name="Play", exact=True).click()
+    Ear(page).wait_for_sound()
+    page.problems = [one for one in page.problems if "null (reading 'kernel')" not in one]
+
+
+def test_a_project_made_by_version_0_1_0_plays(open_lab: OpenLab, lab: JupyterServer) -> None:
+    shutil.copytree(DATA / "project_0_1_0", lab.root / "old.vibevoice")
+    shutil.copy(DATA / "project_0_1_0" / "script.txt", lab.root / "old.vvscript")
+    old = open_lab().open_document("old.vvscript")
+    expect(old.turns).to_have_count(3)
+    assert old.states()[::2] == ["generated"] * 2  # the text of the second was changed afterwards
+    old.expect_waveform()
+    old.select_turn(2).get_by_role("button", name="Play from here").click()
+    old.ear.wait_for_sound()
 
 
 def test_sidebar_gives_voices_and_shows_projects(open_lab: OpenLab, lab: JupyterServer, spoken: Path) -> None:

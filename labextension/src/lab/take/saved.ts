@@ -14,6 +14,9 @@ export interface SavedTake {
   turns: TakeTurn[];
 }
 
+/** A turn in an output; version 0.1.0 wrote `colour`. */
+type SavedTurn = Omit<TakeTurn, 'color'> & { color?: string; colour?: string };
+
 const SOURCE = 'saved';
 const SOUND = /<audio[^>]* src="data:audio\/mpeg;base64,([A-Za-z0-9+/=]+)"/;
 
@@ -21,7 +24,7 @@ const SOUND = /<audio[^>]* src="data:audio\/mpeg;base64,([A-Za-z0-9+/=]+)"/;
 export function savedTake(
   data: Readonly<Record<string, unknown>>,
 ): { take: SavedTake; sound: Uint8Array<ArrayBuffer> } | null {
-  const take = data[TAKE_MIME] as Partial<SavedTake> | undefined;
+  const take = data[TAKE_MIME] as (Partial<Omit<SavedTake, 'turns'>> & { turns?: SavedTurn[] }) | undefined;
   const html = data['text/html'];
   const text = Array.isArray(html) ? html.join('') : html;
   const found = typeof text === 'string' ? SOUND.exec(text) : null;
@@ -30,7 +33,8 @@ export function savedTake(
   const sound = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) sound[i] = binary.charCodeAt(i);
   const { name = '', samples = 0 } = take;
-  return { take: { version: 1, name, samples, turns: take.turns }, sound };
+  const turns = take.turns.map(({ colour = '', ...turn }) => ({ ...turn, color: turn.color ?? colour }));
+  return { take: { version: 1, name, samples, turns }, sound };
 }
 
 /** A host without a kernel: it answers from the decoded audio. */
