@@ -112,7 +112,7 @@ class Blocks:
         Raises
         ------
         AudioError
-            The disk is full or refuses.
+            If the disk is full, or the file can't be written.
         """
         from safetensors.numpy import save
 

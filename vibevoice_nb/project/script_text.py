@@ -83,7 +83,7 @@ class ProjectScript:
         ScriptError
             If the script is too long.
         ProjectError
-            If the disk refuses, which leaves the script unchanged, or the project can't be changed.
+            If the script can't be written, which leaves it unchanged, or the project can't be changed.
         """
         text, store = checked_text(text), self._store
         with store.mutex:

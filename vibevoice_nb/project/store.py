@@ -134,7 +134,7 @@ class ProjectStore:
             if not self._lock.is_noted:
                 remedy = "save a copy elsewhere (project.save_copy(path))"
                 return ProjectError(f"{path} is another folder now", "the folder that was opened", remedy)
-            folder.trust()  # some file systems give a folder another number from time to time
+            folder.trust()  # some file systems change the inode number of a folder
         if not os.access(path, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
             remedy = "restore its permissions, or save a copy elsewhere (project.save_copy(path))"
             return ProjectError(f"{path} can no longer be written", "a writable folder", remedy)
@@ -174,7 +174,7 @@ class ProjectStore:
         Raises
         ------
         ProjectError
-            If something exists there, or the disk refuses.
+            If something exists there, or a file can't be written.
         """
         with self.mutex, new_folder(target) as folder:
             return write_copy(self.state, self.text, self.voices, self.folder, folder, self.takes)
@@ -188,7 +188,7 @@ class ProjectStore:
         Raises
         ------
         ProjectError
-            If something exists at the path, or the disk refuses.
+            If something exists at the path, or a file can't be written.
         """
         with self.mutex:
             if self._lock is None or self.closed:
@@ -229,7 +229,7 @@ class ProjectStore:
         Raises
         ------
         ProjectError
-            If the project can't be changed, or the disk refuses.
+            If the project can't be changed, or a file can't be written.
         """
         with self.mutex:
             self.check_writable()

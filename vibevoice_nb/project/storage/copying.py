@@ -40,7 +40,7 @@ def write_copy(
     Raises
     ------
     ProjectError
-        If the disk refuses.
+        If a file can't be written.
     """
     with target.disk():
         target.voices.mkdir()

@@ -237,7 +237,7 @@ class ProjectFolder:
         Raises
         ------
         ProjectError
-            If the disk refuses; the files are unchanged.
+            If a file can't be written; all files are unchanged.
         """
         path, backup = self.path / "project.json", self.path / "project.json.bak"
         data = {**state.to_json(), "made_by": f"vibevoice-nb {__version__}"}
@@ -258,7 +258,7 @@ class ProjectFolder:
         Raises
         ------
         ProjectError
-            If the folder is a link that leads out of the project, or the disk refuses.
+            If the folder is a link that leads out of the project, or a file can't be written.
         """
         self.inside(path.parent)
         with self.disk():
@@ -329,7 +329,7 @@ class ProjectFolder:
         Raises
         ------
         ProjectError
-            If the disk refuses.
+            If a file can't be written.
         """
         try:
             path = self.takes / checked_id(take_id)
@@ -391,7 +391,7 @@ def new_folder(target: Path) -> Iterator[ProjectFolder]:
     Raises
     ------
     ProjectError
-        If something exists there, or the disk refuses.
+        If something exists there, or a file can't be written.
     """
     if os.path.lexists(target):
         raise ProjectError(f"{target} already exists", "a new name", "open it, or choose another name")
