@@ -1,6 +1,6 @@
 """Names of version 0.1: old module paths and keywords still work, with a DeprecationWarning.
 
-The finder stands at the end of `sys.meta_path`, so it is asked only for modules that no other finder has.
+The finder is last in `sys.meta_path`, so it is used only for modules that no other finder has.
 """
 
 from __future__ import annotations
@@ -93,11 +93,11 @@ RENAMED: Mapping[str, str] = {
     "normalise_loudness": "normalize_loudness",
     "to_pcm16": "to_int16",
 }
-"""Names of version 0.1 that old modules also give under their old spelling."""
+"""Names of version 0.1 that old modules also provide under their old spelling."""
 
 
 def moved_name(name: str, modules: Sequence[ModuleType]) -> object:
-    """Return a name of an old module from the first new module that has it.
+    """Return an attribute of an old module from the first new module that has it.
 
     Raises
     ------

@@ -18,12 +18,12 @@ PROJECT_SUFFIX = ".vibevoice"
 
 
 def check_target(path: str | os.PathLike[str], *, suffixes: tuple[str, ...], force: bool) -> Path:
-    """Check, before any work is done, that a file may be written; nothing is touched.
+    """Check that a file can be written, before any work is done and without changing anything.
 
     Parameters
     ----------
     path : path
-        The file to be.
+        The file to write.
     suffixes : tuple of str
         The file types that can be written, such as `(".wav",)`.
     force : bool
@@ -32,14 +32,13 @@ def check_target(path: str | os.PathLike[str], *, suffixes: tuple[str, ...], for
     Returns
     -------
     Path
-        Where to write, links resolved.
+        The file to write, with links resolved.
 
     Raises
     ------
     AudioError
-        For an unknown type, a folder that is missing or not writable, an existing file without
-        `force`, whatever isn't a plain file, a link to a file of another type, and a link inside a
-        project that leads out of it.
+        If the type is unknown, the folder is missing or not writable, the file exists and `force` is false,
+        it is not a regular file, or it is a link to another type or out of its project.
 
     Examples
     --------
@@ -88,18 +87,18 @@ def check_target(path: str | os.PathLike[str], *, suffixes: tuple[str, ...], for
 
 
 def _project_of(path: Path) -> Path | None:
-    """Return the project folder that a path lies in, links in the path not resolved; None outside of one."""
+    """Return the project folder that contains a path, without resolving links; None if there is none."""
     folders = (folder for folder in path.absolute().parents if folder.suffix == PROJECT_SUFFIX)
     return next(folders, None)
 
 
 def publish(part: Path, target: Path, *, force: bool) -> None:
-    """Give a finished file its name, in one step; without `force` never over another file."""
+    """Rename a finished file in one step; without `force`, never replace another file."""
     if force:
         os.replace(part, target)
     else:
         try:
-            os.link(part, target)  # unlike a rename, it fails when the name is taken
+            os.link(part, target)  # unlike a rename, it fails if the name exists
         except FileExistsError:
             raise exists_error(target) from None
         except OSError:  # a file system without hard links
@@ -112,24 +111,24 @@ def publish(part: Path, target: Path, *, force: bool) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Let the names in a folder reach the disk, where the system can do that."""
+    """Flush the entries of a folder to the disk, if the system supports it."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError):  # some network file systems can't
+        with contextlib.suppress(OSError):  # not supported by some network file systems
             os.fsync(handle)
     finally:
         os.close(handle)
 
 
 def write_atomically(target: Path, data: bytes | memoryview, *, force: bool) -> None:
-    """Write a file whole or not at all: temporary file beside it, fsync, rename.
+    """Write a file atomically: temporary file beside it, fsync, rename.
 
     Raises
     ------
     AudioError
-        If the disk is full or refuses; nothing is left behind and nothing overwritten.
+        If the write fails, for example on a full disk; no file is then left or overwritten.
     """
     part: Path | None = None
     try:
@@ -148,14 +147,13 @@ def write_atomically(target: Path, data: bytes | memoryview, *, force: bool) -> 
 def write_together(files: Mapping[Path, bytes]) -> None:
     """Replace several files together, or none of them; a link is replaced, not followed.
 
-    All data is on the disk under temporary names before the first file gets its own name. If one of them
-    can't, those before it get their old content back. After a crash in between, the first ones are the new
-    ones.
+    All data is on the disk under temporary names before the first file is renamed. If a rename fails, the
+    earlier ones are reverted. After a crash in between, the first files are new and the others old.
 
     Raises
     ------
     AudioError
-        If the disk is full or refuses; nothing has changed.
+        If the write fails, for example on a full disk; nothing has then changed.
 
     Examples
     --------
@@ -198,7 +196,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
 
 
 def copy_name(path: Path, second: Path) -> None:
-    """Give a file a second name, replacing what has it: a hard link where there are some, else a copy."""
+    """Give a file a second name, replacing an existing file: a hard link if supported, else a copy."""
     part, file = create_beside(second, f"{second.suffix}.{os.getpid()}.tmp")
     file.close()
     try:
@@ -240,12 +238,12 @@ def exists_error(path: Path) -> AudioError:
 
 
 def create(path: Path) -> BinaryIO:
-    """Create a file that isn't there yet, unbuffered: what was written survives the death of the process."""
+    """Create a new, unbuffered file, so that written data survives a crash of the process."""
     return open(path, "xb", buffering=0)  # type: ignore[return-value]
 
 
 def create_beside(target: Path, suffix: str) -> tuple[Path, BinaryIO]:
-    """Create a new file `STEM + suffix` next to `target`, numbered when the name is taken."""
+    """Create a new file `STEM + suffix` next to `target`, numbered if the name exists."""
     base, dot, extension = suffix.rpartition(".")
     stem = target.stem
     while len(os.fsencode(stem)) > 200:  # file names end at 255 bytes
@@ -260,7 +258,7 @@ def create_beside(target: Path, suffix: str) -> tuple[Path, BinaryIO]:
 
 
 def write_all(file: BinaryIO, data: bytes | memoryview) -> None:
-    """Write all of it: a raw file may take less than it was given, above all when the disk gets full."""
+    """Write all data: a raw file may accept only a part, especially on a nearly full disk."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]
