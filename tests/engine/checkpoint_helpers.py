@@ -1,4 +1,4 @@
-"""What the tests of checkpoints share: a small one on disk, a copy to damage, loading it."""
+"""Helpers for tests of checkpoints: a small one on disk, a copy to damage, loading."""
 
 from __future__ import annotations
 

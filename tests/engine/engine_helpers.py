@@ -1,4 +1,4 @@
-"""What several of the engine's tests need: a model smaller still, prompts for it, forced tokens."""
+"""Helpers for tests of the engine: a very small model, prompts for it, forced tokens."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def audio_of(steps: Sequence[Step], row: int = 0) -> Tensor:
 
 
 def same_steps(left: Sequence[Step], right: Sequence[Step]) -> bool:
-    """Whether two walks of one row are equal bit for bit."""
+    """Return true if two runs of one row are equal bit for bit."""
 
     def flat(step: Step) -> list[Tensor]:
         uncond = [] if step.hidden_uncond is None else [step.hidden_uncond]
@@ -183,7 +183,7 @@ def limited(count: int) -> Callable[[], dict[str, Any]]:
 
 
 def close(left: Sequence[Step], right: Sequence[Step], bound: float = 1e-4) -> bool:
-    """Whether two walks take the same tokens and differ by no more than rounding."""
+    """Return true if two runs have the same tokens and differ by no more than rounding."""
 
     def near(a: torch.Tensor, b: torch.Tensor) -> bool:
         return float((a - b).norm()) <= bound * float(b.norm()) + 1e-6

@@ -74,7 +74,7 @@ def fake_cards(*devices: torch.device) -> Iterator[list[CardMemory]]:
 def read_nothing(
     model: VibeVoiceModel, layout: Any, names: list[str], tensors: Any, where: Any, dtype: torch.dtype
 ) -> dict[str, Tensor]:
-    """What `weights._read` reads, without contents: a file's can't become fake."""
+    """Return what `weights._read` does, without contents: those of a file cannot become fake tensors."""
     return {
         name: torch.empty(model.get_parameter(name).shape, dtype=dtype, device=weights.device_of(name, where))
         for name in names

@@ -1,4 +1,4 @@
-"""Where a checkpoint is found, in a folder or on the hub, and the tokenizer beside it or Qwen's."""
+"""Search for a checkpoint in a folder or on the hub, and for its tokenizer or Qwen's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is no checkpoint, refused with the reason: pickles, parts of files, damaged ones, ways elsewhere."""
+"""Invalid checkpoints, rejected with the reason: pickles, partial or damaged files, outside paths."""
 
 from __future__ import annotations
 

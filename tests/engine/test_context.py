@@ -121,7 +121,7 @@ def test_frames_that_are_only_heard_fill_the_convolutions() -> None:
 
 
 def _felt(model: VibeVoiceModel, frames: int) -> Tensor:
-    """How strongly each of the last frames moves anything in the convolutions' memory."""
+    """Return the influence of each of the last frames on the state of the convolutions."""
     latent = torch.randn(1, frames, LATENT, dtype=torch.float64).requires_grad_()
     decoder, encoder = model.acoustic.decoder.new_state(1), model.semantic.new_state(1)
     model.semantic(model.acoustic.decode(latent, decoder), encoder)

@@ -184,7 +184,7 @@ def test_many_rows_may_be_rounded_on_their_way_into_a_bfloat16_product() -> None
     assert _error(choose_for_many_rows(weight.float(), None), weight.float(), None) < 1e-6
 
 
-# Trials: what torch offers is believed only if it is right.
+# Trials: kernels of torch are used only if their results are correct.
 
 
 def test_a_build_that_promises_too_much_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

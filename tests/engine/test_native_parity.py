@@ -101,7 +101,7 @@ def prompt() -> Prompt:
 
 @dataclass
 class NativeRun:
-    """What transformers' `generate` did; `plan` forces its tokens, None lets it choose."""
+    """Return the result of transformers' `generate`; `plan` forces its tokens, None leaves them free."""
 
     model: Any
     plan: Sequence[int] | None

@@ -1,4 +1,4 @@
-"""What an engine remembers of prompts: never a bit of the speech, only the time to its first sound."""
+"""Prompt cache: it reduces the time to first audio and never changes the audio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many threads a model computes on, and who notices."""
+"""Number of threads of a model, and its effect on other code."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def _framed(inner: str) -> str:
 
 
 def _body(take: Showable, seconds: float, room: int) -> str:
-    """Picture, player, and who speaks, in at most `room` bytes; what there is no room for is left out."""
+    """Return picture, player and speakers in at most `room` bytes; parts that do not fit are omitted."""
     if not take.source.samples:
         return ""
     picture = _picture(take, int(room * _PICTURE_SHARE))

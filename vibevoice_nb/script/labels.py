@@ -39,8 +39,9 @@ _AND = re.compile(r" ?[&+/,] ?| (?:and|und|et|y|e) ", re.IGNORECASE)
 _EVERYBODY = frozenset({"all", "both", "everyone", "everybody", "together"})
 # Words that begin a note; they are names only in a script without other names.
 NOT_NAMES = frozenset(
-    "note notes nb warning caution attention important remember remark tip tips hint example examples "
-    "question answer ps update reminder summary conclusion result results fact today tomorrow "
+    "note notes nb warning caution attention important remember remark tip tips "  # vocabulary: ok
+    "hint example examples question answer ps update reminder "
+    "summary conclusion result results fact today tomorrow "
     "yesterday now then first second third fourth finally next also again meanwhile however still "
     "instead because why how what when intro outro verse chorus bridge refrain music end where who "
     "which plus title subtitle chapter part section scene act episode topic subject date time place "
