@@ -74,7 +74,7 @@ bench-voice: $(VENV)/.evaluate
 
 # Paths whose prose is held to the vocabulary of docs/contributing.md.
 PROSE := README.md CONTRIBUTING.md docs notebooks binder tests/fuzz tests/notebooks tests/conftest.py \
-	labextension/src $(addprefix vibevoice_nb/,bench engine examples export nano project system verify)
+	labextension/src $(addprefix vibevoice_nb/,bench cli engine examples export nano project system verify web)
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff check .

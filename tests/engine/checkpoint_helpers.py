@@ -1,4 +1,4 @@
-"""What the tests of checkpoints share: a small one on disk, a copy to damage, loading it."""
+"""Fixtures of the checkpoint tests: a small checkpoint, a copy to damage, and loading."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint of the smallest model, original layout, tied; copy it before changing it."""
+    """Checkpoint of the smallest model (original layout, tied embeddings); copy it before changing it."""
     return small_checkpoint(tmp_path_factory.mktemp("small") / "small")
 
 
 @pytest.fixture
 def folder(small: Path, tmp_path: Path) -> Path:
-    """A copy to damage."""
+    """Copy of the checkpoint to damage."""
     return Path(shutil.copytree(small, tmp_path / "copy"))
 
 

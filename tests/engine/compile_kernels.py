@@ -1,4 +1,4 @@
-"""Compile every kernel that a frame of a published model launches, for real cards, without having one.
+"""Compile every kernel that a frame of a published model launches, for real GPUs, without having one.
 
 Run as a program, since Triton decides when it is imported whether kernels are compiled or interpreted:
 ``python compile_kernels.py 1.5b bfloat16 80 90``, the last being compute capabilities. The last line is JSON:
@@ -35,7 +35,7 @@ TYPES = {
 
 
 class Recorder:
-    """Stands in for a kernel: notes with what it is launched."""
+    """Stand-in for a kernel that records its launch arguments."""
 
     def __init__(self, kernel: Any) -> None:
         self.kernel, self.seen, self.launches = kernel, {}, 0

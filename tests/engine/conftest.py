@@ -1,4 +1,4 @@
-"""The engine's tests run on one thread: their models are so small that more only get in each other's way."""
+"""The tests run on one thread: their models are so small that more threads slow them down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several of the engine's tests need: a model smaller still, prompts for it, forced tokens."""
+"""Helpers of the network tests: a tiny model, its prompts, and forced tokens."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LATENT, SEMANTIC = 8, 6
 
 
 def small_config() -> dict[str, Any]:
-    """A config.json whose sizes all differ, so that no two can be mistaken for each other."""
+    """Return a config.json with pairwise different sizes, so that none can be confused."""
     config = original_config()
     for section, size in (("acoustic_tokenizer_config", LATENT), ("semantic_tokenizer_config", SEMANTIC)):
         config[section] |= {
@@ -48,13 +48,13 @@ def small_config() -> dict[str, Any]:
 
 
 def small_model(seed: int = 0, **options: Any) -> VibeVoiceModel:
-    """The model of `small_config`, its weights as published (unprepared)."""
+    """Return the model of `small_config` with unprepared weights."""
     return random_model(small_config(), seed=seed, **options)
 
 
 @functools.cache
 def prepared_model(seed: int = 0) -> VibeVoiceModel:
-    """The same, ready for inference; shared, so leave it as it is."""
+    """Return the prepared model; it is shared, so do not change it."""
     model = small_model(seed)
     prepare(model)
     return model
@@ -70,7 +70,7 @@ def small_checkpoint(folder: Path, config: dict[str, Any] | None = None) -> Path
 
 
 def small_prompt(seed: int = 0, *, voices: Sequence[int] = (2 * HOP, 3 * HOP - 7), text: int = 9) -> Prompt:
-    """A short prompt of random bytes with voices of these many samples."""
+    """Return a short prompt of random bytes with voices of the given numbers of samples."""
     generator = torch.Generator().manual_seed(seed)
 
     def words(count: int) -> list[int]:
@@ -90,7 +90,7 @@ def sampler_of(model: VibeVoiceModel, cfg_scale: float = 1.3, num_steps: int = 3
 
 
 class Reads:
-    """Counts the positions that a language model really reads."""
+    """Counter of the positions that a language model reads."""
 
     def __init__(self, lm: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
         self.positions = 0
@@ -108,14 +108,14 @@ class Reads:
 
 
 def begun(model: VibeVoiceModel, prompt: Prompt, seed: int = 0) -> GenerationState:
-    """A state that has read a prompt."""
+    """Return a state prefilled with a prompt."""
     state = GenerationState.new(model, seed=seed)
     prefill(model, prompt, state)
     return state
 
 
 def forced(*plans: Sequence[int]) -> Callable[[int, Tensor], int]:
-    """Make each row take the tokens of its own plan, one after the other."""
+    """Force the tokens of each row, in order."""
     walks = [iter(plan) for plan in plans]
     return lambda row, logits: SPECIAL.valid_tokens.index(next(walks[row]))
 
@@ -127,13 +127,13 @@ def walk(
 
 
 def audio_of(steps: Sequence[Step], row: int = 0) -> Tensor:
-    """The sound of one row, [N]."""
+    """Return the audio of one row, [N]."""
     frames = [step.frame.audio for step in steps if step.row == row and step.frame is not None]
     return torch.cat(frames) if frames else torch.zeros(0)
 
 
 def same_steps(left: Sequence[Step], right: Sequence[Step]) -> bool:
-    """Whether two walks of one row are equal bit for bit."""
+    """Return true if two runs of one row are equal bit for bit."""
 
     def flat(step: Step) -> list[Tensor]:
         uncond = [] if step.hidden_uncond is None else [step.hidden_uncond]
@@ -145,7 +145,7 @@ def same_steps(left: Sequence[Step], right: Sequence[Step]) -> bool:
 
 
 def restless_model() -> VibeVoiceModel:
-    """A model that ends, and begins anew, by itself, at steps that depend on everything it has read."""
+    """Return a model that ends and starts speech by itself, at steps that depend on everything read."""
     model = small_model(1, tied=False)
     assert model.lm_head is not None
     rows = 14 * torch.randn(3, 48, generator=torch.Generator().manual_seed(1))
@@ -161,13 +161,13 @@ def both(
     states: Callable[[], list[GenerationState]],
     options: Callable[[], dict[str, Any]],
 ) -> tuple[list[Step], list[Step]]:
-    """Walk from fresh states by the plain loop, and by frames of the pool."""
+    """Run from fresh states with the plain loop and with frames of the pool."""
     plain = walk(model, states(), sampler, **options())
     return plain, walk(model, states(), sampler, graph_pool=pool, **options())
 
 
 def after(count: int) -> Callable[[int], bool]:
-    """Stop once every row has been asked this often."""
+    """Return a `stop` that is true after a number of calls per row."""
     asked: dict[int, int] = {}
 
     def stop(row: int) -> bool:
@@ -178,12 +178,12 @@ def after(count: int) -> Callable[[int], bool]:
 
 
 def limited(count: int) -> Callable[[], dict[str, Any]]:
-    """Make options that stop after `count` steps."""
+    """Return options that stop after `count` steps."""
     return lambda: {"stop": after(count)}
 
 
 def close(left: Sequence[Step], right: Sequence[Step], bound: float = 1e-4) -> bool:
-    """Whether two walks take the same tokens and differ by no more than rounding."""
+    """Return true if two runs take the same tokens and differ only by rounding."""
 
     def near(a: torch.Tensor, b: torch.Tensor) -> bool:
         return float((a - b).norm()) <= bound * float(b.norm()) + 1e-6

@@ -1,4 +1,4 @@
-"""Counting what torch launches, on any device, the meta device too."""
+"""Counter of the operations that torch launches, on any device including meta."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _VIEWS = """view reshape t transpose slice select split split_with_sizes chunk u
 
 
 class Launches(TorchDispatchMode):
-    """Within, counts operations by name; those that only look, or had nothing to do, aren't any."""
+    """Count operations by name within the context, except views and operations on nothing."""
 
     def __init__(self) -> None:
         super().__init__()

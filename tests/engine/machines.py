@@ -1,4 +1,4 @@
-"""Simulated machines: what torch offers on other processors and in other builds.
+"""Simulated machines: the features of torch on other processors and in other builds.
 
 A test that uses the fixture `machine` runs once on each. Operators that a machine lacks raise errors, so that
 using one without asking fails. Tests about a choice state what the machine offers by `pretend`.
@@ -64,22 +64,22 @@ MACHINES: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 
 @pytest.fixture(scope="module", params=list(MACHINES))
 def machine(request: pytest.FixtureRequest) -> Iterator[str]:
-    """This machine, then simulated ones; the name of each."""
+    """Yield the names of this machine and of simulated ones."""
     with pytest.MonkeyPatch.context() as patch:
         MACHINES[request.param](patch)
         yield request.param
 
 
 class PretendedOneDnn(Kernel):
-    """Stands for oneDNN where it may be absent; computes the plain product."""
+    """Stand-in for oneDNN that computes the plain product."""
 
 
 class PretendedHalf(Kernel):
-    """Stands for fbgemm where it may be absent; computes the plain product."""
+    """Stand-in for fbgemm that computes the plain product."""
 
 
 def pretend(patch: pytest.MonkeyPatch, *, onednn: Collection[torch.dtype] = (), half: bool = False) -> None:
-    """Let kernels be chosen as on a machine that has these."""
+    """Choose kernels as on a machine with these features."""
     patch.setattr(kernel_choice, "has_onednn", lambda dtype: dtype in onednn)
     patch.setattr(kernel_choice, "has_half_packing", lambda: half)
     patch.setattr(kernel_choice, "OneDnnKernel", PretendedOneDnn)

@@ -1,4 +1,4 @@
-"""The frame loop as one would first write it: it remembers nothing and computes everything again each step.
+"""Naive generation loop without any cache: it computes everything again at each step.
 
 No cache, no stream state, no batch, no hoisting, the solver is diffusers' own: the oracle of the fast one.
 """
@@ -18,7 +18,7 @@ from vibevoice_nb.model.vibevoice import VibeVoiceModel
 def scheduler_of(
     num_steps: int, solver: str = "dpmsolver++", train_steps: int = 1000
 ) -> DPMSolverMultistepScheduler:
-    """The solver as diffusers has it, with VibeVoice's schedule."""
+    """Return diffusers' solver with VibeVoice's schedule."""
     scheduler = DPMSolverMultistepScheduler(
         num_train_timesteps=train_steps,
         beta_schedule="squaredcos_cap_v2",
@@ -59,7 +59,7 @@ def solve(
 
 
 class PlainLoop:
-    """One script, told which token to take at every step.
+    """One script with the token of every step given.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class PlainLoop:
         self.latents: list[Tensor] = []
 
     def step(self, token: int) -> dict[str, Tensor]:
-        """Take a step; what it made, by the names that `Step` and `Frame` have for it."""
+        """Run a step; return its results by the names of the fields of `Step` and `Frame`."""
         model, embed = self.model, self.fed[-1]
         cond, uncond = self._last(self.fed), self._last([*self.uncond, embed])
         logits = model.token_logits(cond, range(model.config.language.vocab_size))

@@ -1,4 +1,4 @@
-"""Make a recorded run as `verify` reads it, by the plain loop and unprepared weights."""
+"""Record a run for `verify` with the plain loop and unprepared weights."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write_recording(
     tied: bool = True,
     layout: str = "original",
 ) -> Path:
-    """Record a run of a random model whose voices have these many samples."""
+    """Record a run of a random model with voices of the given numbers of samples."""
     folder.mkdir(parents=True)
     model = random_model(config, tied=tied)
     save_weights(model, folder, layout=layout)
@@ -56,7 +56,7 @@ def write_recording(
 def _parts(
     model: VibeVoiceModel, generator: torch.Generator, num_steps: int, cfg_scale: float
 ) -> tuple[Arrays, Arrays]:
-    """Single parts: head, connectors, solvers, decoder and semantic encoder."""
+    """Record single parts: head, connectors, solvers, decoder and semantic encoder."""
 
     def randn(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator)
@@ -108,7 +108,7 @@ def _run(
     num_steps: int,
     cfg_scale: float,
 ) -> tuple[Arrays, Arrays]:
-    """A whole run with its prompt."""
+    """Record a whole run with its prompt."""
     size, hop = model.config.head.latent_size, model.config.hop_length
     counts = [-(-length // hop) for length in lengths]
     ids, slots, audio = [5, 6], [], torch.zeros(len(lengths), max(lengths))

@@ -1,4 +1,4 @@
-"""Which frames belong to which line: by made-up evidence, by random models, and by the embedded voice."""
+"""Alignment of frames with lines: on synthetic evidence, random models, and the embedded model."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _whole(spans: Sequence[Span], frames: int) -> bool:
 
 
 def _evidence(path: NDArray[np.int64], states: int, strength: float = 0.8) -> NDArray[np.float32]:
-    """Looks that follow a path of states, one per frame."""
+    """Return attention that follows a path of states, one per frame."""
     at = np.arange(states)[None] == path[:, None]
     return (1 - strength + strength * states * at).astype(np.float32)
 
@@ -140,7 +140,7 @@ def nano() -> Engine:
 
 @pytest.fixture(scope="module")
 def spoken(nano: Engine) -> list[Spoken]:
-    """The talk turn by turn: where each begins is known."""
+    """Generate the script turn by turn, so that the boundaries are known."""
     done: list[Spoken] = []
     cast = {0: resolve_voice("Ada"), 1: resolve_voice("Ruben")}
     options = nano.defaults.updated({"seed": 1, "num_steps": 5})

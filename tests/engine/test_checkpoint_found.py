@@ -1,4 +1,4 @@
-"""Where a checkpoint is found, in a folder or on the hub, and the tokenizer beside it or Qwen's."""
+"""Location of a checkpoint, in a folder or on the hub, and of its tokenizer or Qwen's."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_folder_that_may_not_be_entered(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 class _Hub:
-    """huggingface_hub.snapshot_download, with repositories that are there or gone."""
+    """Stand-in for huggingface_hub.snapshot_download, with existing and missing repositories."""
 
     def __init__(self, folder: Path, *available: str) -> None:
         self.folder, self.available, self.asked = folder, available, list[tuple[str, str | None]]()

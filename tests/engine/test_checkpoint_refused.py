@@ -1,4 +1,4 @@
-"""What is no checkpoint, refused with the reason: pickles, parts of files, damaged ones, ways elsewhere."""
+"""Rejected checkpoints, with the reason: pickles, parts of files, damaged ones, ways elsewhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["folder", "small"]  # fixtures
 
 
 class _Trap:
-    """Unpickling this would leave a mark."""
+    """Object that creates a file when unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark

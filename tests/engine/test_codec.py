@@ -1,4 +1,4 @@
-"""Codec and semantic encoder: streaming, causality, gradients, and a plain reading of the same weights."""
+"""Codec and semantic encoder: streaming, causality, gradients, and a naive implementation as the oracle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vibevoice_nb.model.modules.conv import CausalConv, Downsample, Upsample
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 CHUNKS = st.lists(st.integers(1, 4), min_size=1, max_size=5)
-"""How many frames each call gets."""
+"""Frames per call."""
 
 
 def _rand(*shape: int, seed: int = 0) -> Tensor:

@@ -1,4 +1,4 @@
-"""config.json in both published layouts, and what is wrong with it when it is."""
+"""config.json in both published layouts, and errors in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames already spoken, read by a fresh state: it goes on as the state that spoke them does."""
+"""Context: a state prefilled with frames continues like the state that generated them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _drawn(start: int) -> Callable[[int, GenerationState], Tensor]:
 
 @functools.cache
 def _whole(guided: bool) -> list[Step]:
-    """One uninterrupted run of nothing but frames."""
+    """Run without interruption that consists of frames."""
     model = prepared_model()
     return walk(
         model,
@@ -108,7 +108,7 @@ def test_the_sound_before_is_told() -> None:
 
 
 def test_frames_that_are_only_heard_fill_the_convolutions() -> None:
-    """As many as are felt, in two parts: the language model reads one, the codec both."""
+    """Frames of the receptive field in two parts: the language model reads one, the codec both."""
     model, count = prepared_model(), 60
     spoken = _spoken(_whole(True), count)
     late = SpokenFrames(spoken.latent_norm[50:], spoken.semantic[50:])
@@ -121,7 +121,7 @@ def test_frames_that_are_only_heard_fill_the_convolutions() -> None:
 
 
 def _felt(model: VibeVoiceModel, frames: int) -> Tensor:
-    """How strongly each of the last frames moves anything in the convolutions' memory."""
+    """Return the influence of each of the last frames on the convolution buffers."""
     latent = torch.randn(1, frames, LATENT, dtype=torch.float64).requires_grad_()
     decoder, encoder = model.acoustic.decoder.new_state(1), model.semantic.new_state(1)
     model.semantic(model.acoustic.decode(latent, decoder), encoder)

@@ -1,4 +1,4 @@
-"""Control tokens in what a person writes: they reach a model as characters, never as the token."""
+"""Control tokens in a script: they are encoded as characters, never as the token."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""The fused kernels against the operations they stand for, run by Triton's interpreter on the CPU.
+"""Fused kernels against the operations that they replace, run by Triton's interpreter on the CPU.
 
-What the interpreter can't show, that they compile for real cards, is tried apart: Triton needs none for that.
+Compilation for real GPUs, which the interpreter does not cover, is tested separately: Triton needs no GPU for
+it.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ pytest.importorskip("triton")
 from vibevoice_nb.model.kernels.cuda import attention, product, solver
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-"""On a card the kernels are compiled and run there."""
+"""On a GPU the kernels are compiled and run there."""
 
 Norms = dict[str, Any]
 
@@ -177,7 +178,7 @@ def test_solver(kind: str, cfg_scale: float) -> None:
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> VibeVoiceModel:
-    """A model whose matrices are prepared as on a card, with heads that the kernels attend to."""
+    """Return a model prepared as on a GPU, with a head size that the kernels support."""
     config = small_config()
     config["decoder_config"] |= {"num_attention_heads": 3, "num_key_value_heads": 1}
     model = random_model(config)
@@ -211,7 +212,7 @@ def test_a_fused_frame_speaks_like_the_loop(model: VibeVoiceModel, fused_pool: G
 
 
 def _slow(monkeypatch: pytest.MonkeyPatch, fused: bool) -> None:
-    """Make a trial of frames, fused ones or the others, seem slow."""
+    """Make a trial of fused or plain frames appear slow."""
     trial = graphs._trial
 
     def tried(frame: StaticFrame) -> graphs.Trial:
@@ -257,7 +258,7 @@ def test_fused_kernels_that_fail_are_left_alone(
 
 @pytest.mark.slow
 def test_every_kernel_of_a_published_model_compiles_for_a_real_card(tmp_path: Path) -> None:
-    """In bfloat16, within the shared memory the card has."""
+    """Compile in bfloat16, within the shared memory of the GPU."""
     program = Path(__file__).with_name("compile_kernels.py")
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     environment["TRITON_CACHE_DIR"] = str(tmp_path)

@@ -1,4 +1,4 @@
-"""The frame on fixed buffers, as CUDA graphs replay it: it is the plain loop's frame.
+"""Static frame, as CUDA graphs replay it: it equals the plain loop's frame.
 
 Without a GPU its operations are recorded once and replayed from the recording, which a graph does too.
 """
@@ -43,11 +43,11 @@ from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
 START, END, FRAME, EOS = (SPECIAL.start, SPECIAL.end, SPECIAL.frame, SPECIAL.eos)
 MIXED = [FRAME, FRAME, END, START, FRAME, FRAME, FRAME, END, FRAME, EOS]
-CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA card")
+CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 
 
 class _LivePool(GraphPool):
-    """Lends frames that attend as the plain loop does, so that both can be compared to the bit."""
+    """Pool of frames that attend like the plain loop, so that both can be compared bit for bit."""
 
     live = True
 
@@ -62,7 +62,7 @@ class _MaskedPool(_LivePool):
 @pytest.mark.parametrize("solver", ["dpmsolver++", "sde-dpmsolver++"])
 @pytest.mark.parametrize("cfg_scale", [1.0, 1.3])
 def test_one_script_by_forced_tokens(cfg_scale: float, solver: str) -> None:
-    """The host is asked in between: tokens of all kinds, noise drawn only for frames."""
+    """With a custom choice: tokens of all kinds, noise drawn only for frames."""
     model = prepared_model()
     plain, fixed = both(
         model,
@@ -78,7 +78,7 @@ def test_one_script_by_forced_tokens(cfg_scale: float, solver: str) -> None:
 @pytest.mark.parametrize("pool", [_LivePool, _MaskedPool])
 @pytest.mark.parametrize("cfg_scale", [1.0, 1.3])
 def test_one_script_left_to_itself(cfg_scale: float, pool: type[_LivePool]) -> None:
-    """The frame decides by itself: it speaks, ends, begins anew; noise it had no use for is wound back."""
+    """Without a custom choice: frames, ends and starts of speech; unused noise is not consumed."""
     model = restless_model()
     prepare(model)
     ended: list[GenerationState] = []
@@ -173,7 +173,7 @@ def test_a_frame_is_lent_to_one_generation_at_a_time(monkeypatch: pytest.MonkeyP
 
 
 class _Watch(Launches):
-    """Refuses whatever a graph can't hold: questions to the host, and data from it."""
+    """Reject operations that a graph cannot hold: host synchronization, and data from the host."""
 
     _FORBIDDEN = (
         "_local_scalar_dense",
@@ -197,7 +197,7 @@ class _Watch(Launches):
 
 @pytest.mark.parametrize("batch", [1, 4])
 def test_the_frame_never_asks_the_host(batch: int) -> None:
-    """On the meta device nothing has a value: what needs one fails, and what comes from the host shows."""
+    """On the meta device, operations that need a value fail, and data from the host is detected."""
     with torch.device("meta"):
         model = VibeVoiceModel(parse_config(small_config()), tied=True)
     prepare(model)

@@ -1,4 +1,4 @@
-"""The frame loop against a plain one: each number, several scripts at once, the noise and its seeds."""
+"""Generation loop against a naive one: each number, several scripts at once, the noise and its seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recorded runs: the reference's own, and ours of other shapes; and that `verify` notices what is wrong."""
+"""Recorded runs of the reference, and ours of other shapes; `verify` detects errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _status(comparisons: list[Comparison]) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def golden() -> list[Comparison]:
-    """The reference's runs, replayed."""
+    """Replay of the reference's runs."""
     return verify(GOLDEN)
 
 
@@ -93,13 +93,13 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(small: Path, tmp_path: Path) -> Path:
-    """A copy to damage."""
+    """Copy of the recording to damage."""
     return Path(shutil.copytree(small, tmp_path / "copy"))
 
 
 @pytest.fixture(scope="module")
 def replayed(small: Path) -> list[Comparison]:
-    """It, replayed."""
+    """Replay of the recording."""
     return verify(small)
 
 

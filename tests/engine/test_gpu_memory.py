@@ -1,6 +1,6 @@
-"""The published sizes on cards they are meant for: loaded and spoken with, every byte counted.
+"""Published sizes on simulated GPUs: loading and generation, with every byte counted.
 
-No card is needed and nothing is computed: see `fake_card`.
+No GPU is needed and nothing is computed: see `fake_gpu`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from fake_card import CardMemory, card, fake_cards, read_nothing
+from fake_gpu import GpuMemory, fake_gpus, gpu, read_nothing
 
 from vibevoice_nb.bench.model import bench_config, special_tokens
 from vibevoice_nb.model.config import SAMPLE_RATE, parse_config
@@ -40,7 +40,7 @@ VOICE_SECONDS = 10
 TOKENS_PER_MINUTE = 225
 """150 words, a token and a half each."""
 CONTEXT = 500_000_000
-"""What CUDA itself takes; it is no tensor."""
+"""Memory of CUDA's context, outside tensors."""
 PUBLISHED = {"1.5b": "original_1.5b", "7b": "original_7b"}
 STEPS = solver_steps(2, "dpmsolver++")
 
@@ -53,7 +53,7 @@ def _skeleton(size: str) -> VibeVoiceModel:
 
 @pytest.fixture
 def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Weights come from nowhere, each where it belongs; what asks for numbers is told what a card says."""
+    """Use weights without contents, and answer value queries like a GPU."""
 
     def right(multiply: Any, widened: Any, shape: torch.Size, dtype: torch.dtype) -> bool:
         some = widened(slice(0, quantized._ROWS_TRIED), torch.float32)
@@ -70,7 +70,7 @@ def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _talk(model: VibeVoiceModel, size: str) -> None:
-    """Read the prompt of a long conversation, and make its first frames and its last one."""
+    """Prefill a long conversation, and generate its first frames and its last one."""
     special = special_tokens(bench_config(size))
     ids, slots = [0] * 40, []
     for _ in range(2):
@@ -111,10 +111,10 @@ def _talk(model: VibeVoiceModel, size: str) -> None:
     ],
 )
 def test_what_a_card_must_have(size: str, quantize: Quantize | None, gigabytes: int) -> None:
-    """`info` says it beforehand, within a twentieth, and loading takes no more at any moment."""
+    """`info` predicts the peak within 5 %, and loading never exceeds it."""
     need = memory_need(_skeleton(size), torch.bfloat16, device="cuda", published_half=True, quantize=quantize)
-    where = card()
-    with fake_cards(where) as (memory,), torch.no_grad():
+    where = gpu()
+    with fake_gpus(where) as (memory,), torch.no_grad():
         scored = special_tokens(bench_config(size)).valid_tokens
         model = load_prepared(Path(size), where, torch.bfloat16, quantize=quantize, scored=scored)
         loaded = memory.live
@@ -126,7 +126,7 @@ def test_what_a_card_must_have(size: str, quantize: Quantize | None, gigabytes: 
     figures = " ".join(f"{value / 1e9:.2f}" for value in (loaded, peak, told))
     print(f"{size} {quantize}: {figures} GB loaded, at most and foretold")
     assert told == pytest.approx(peak, rel=0.05)
-    assert peak < 0.95e9 * gigabytes and need.card(MINUTES) == gigabytes
+    assert peak < 0.95e9 * gigabytes and need.gpu_size(MINUTES) == gigabytes
 
 
 @pytest.mark.parametrize("size", list(PUBLISHED))
@@ -140,10 +140,10 @@ def test_sizes_are_those_published(size: str) -> None:
 
 @pytest.mark.usefixtures("no_files")
 def test_a_cache_moves_layer_by_layer() -> None:
-    """Old and new are never there together, although states look at the old."""
-    size, where = "mid", card()
+    """Old and new buffers are never in memory together, although states refer to the old."""
+    size, where = "mid", gpu()
     special = special_tokens(bench_config(size))
-    with fake_cards(where) as (memory,), torch.no_grad():
+    with fake_gpus(where) as (memory,), torch.no_grad():
         model = load_prepared(Path(size), where, torch.bfloat16, scored=special.valid_tokens)
         frame = StaticFrame(model, Sampler(model.head, STEPS, 1.3), special, 1)
         state = GenerationState.new(model, seed=0)
@@ -160,8 +160,8 @@ def test_a_cache_moves_layer_by_layer() -> None:
 
 
 def test_memory_is_followed() -> None:
-    where = card()
-    with fake_cards(where) as (memory,):
+    where = gpu()
+    with fake_gpus(where) as (memory,):
         kept = torch.empty(1000, device=where)
         view = kept[:10]
         assert (memory.live, memory.peak) == (4000, 4000)
@@ -171,4 +171,4 @@ def test_memory_is_followed() -> None:
         assert memory.live == 4000
         del view
         assert memory.live == 0
-    assert isinstance(memory, CardMemory)
+    assert isinstance(memory, GpuMemory)

@@ -1,4 +1,4 @@
-"""float16 reaches 65,504: what large models' activations exceed is kept in float32."""
+"""float16 ends at 65,504: activations of large models that exceed it are computed in float32."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prepared products: exact on every machine, and the choice among them."""
+"""Prepared products: accuracy on every machine, and the choice of kernels."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from vibevoice_nb.model.loading.prepare import prepare
 __all__ = ["machine"]  # a fixture
 
 BIG = (192, 160)
-"""Enough elements to be worth keeping as float16."""
+"""Enough elements to be stored as float16."""
 
 
 def _weight(shape: tuple[int, int] = BIG, *, published: bool, scale: float = 1.0, seed: int = 0) -> Tensor:
@@ -184,7 +184,7 @@ def test_many_rows_may_be_rounded_on_their_way_into_a_bfloat16_product() -> None
     assert _error(choose_for_many_rows(weight.float(), None), weight.float(), None) < 1e-6
 
 
-# Trials: what torch offers is believed only if it is right.
+# Trials: an optional kernel is used only if its result is right.
 
 
 def test_a_build_that_promises_too_much_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,7 +244,7 @@ def test_onednn_switched_off_is_not_used(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("engine", torch.backends.quantized.supported_engines)
 def test_the_quantized_engine_of_the_process_does_not_matter(engine: str) -> None:
-    """Another notebook cell may have set it; a model loads all the same, and leaves it as it was."""
+    """Another notebook cell may have changed the setting; a model loads, and does not change it."""
     settings, weight = torch.backends.quantized, _weight(published=True)
     before = settings.engine
     try:

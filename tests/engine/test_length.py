@@ -1,4 +1,4 @@
-"""What a long conversation holds: as much as the formula says, and a little room ahead."""
+"""Memory of a long conversation: that of the formula, and a little capacity in advance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The language model: every way through it gives the numbers of the uncached one, and of transformers."""
+"""Language model: all entry points equal the uncached one, and transformers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _feed(lm: LanguageModel, embeds: Tensor, pieces: list[int], cache: KVCache) 
 
 
 def _stepped(pieces: list[int]) -> list[int]:
-    """Where the steps of `_feed` stand."""
+    """Return the positions of the steps of `_feed`."""
     return [end - 1 for end in itertools.accumulate(piece + 1 for piece in pieces)]
 
 

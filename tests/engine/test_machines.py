@@ -1,4 +1,4 @@
-"""Whole models on simulated machines, and kernels with oneDNN and torch held to older processors."""
+"""Whole models on simulated machines, and kernels with oneDNN and torch limited to older processors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from vibevoice_nb.model.vibevoice import VibeVoiceModel
 __all__ = ["machine"]  # a fixture
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 BOUNDS = {"float32": 2e-5, "bfloat16": 0.1, "float16": 0.01, "int8": 0.1, "int4": 0.5}
-"""Largest error of the sound of three frames, relative to the plain model's in float32."""
+"""Largest relative error of the audio of three frames, against the plain model in float32."""
 OLDER = {
     "avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"},
     "sse41": {"ONEDNN_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": "default"},

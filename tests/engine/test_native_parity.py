@@ -101,7 +101,7 @@ def prompt() -> Prompt:
 
 @dataclass
 class NativeRun:
-    """What transformers' `generate` did; `plan` forces its tokens, None lets it choose."""
+    """Run of transformers' `generate`; `plan` forces its tokens, None does not."""
 
     model: Any
     plan: Sequence[int] | None

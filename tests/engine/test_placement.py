@@ -19,7 +19,7 @@ from engine_helpers import (
     small_prompt,
     walk,
 )
-from fake_card import card, fake_cards, read_nothing
+from fake_gpu import fake_gpus, gpu, read_nothing
 from machines import pretend
 
 from vibevoice_nb.errors import DeviceError, OptionError
@@ -65,8 +65,8 @@ def sizes(model: VibeVoiceModel) -> tuple[int, int]:
 
 
 @pytest.fixture
-def cards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let accelerate's planner believe in cards that are not here, and in 1 GB of main memory."""
+def gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let accelerate's planner believe in GPUs that do not exist, and in 1 GB of main memory."""
     monkeypatch.setattr("accelerate.utils.modeling.get_max_memory", lambda memory: memory)
     monkeypatch.setattr(placement, "_cpu_memory", lambda: 10**9)
 
@@ -80,7 +80,7 @@ def _where(model: VibeVoiceModel, device: torch.device, budgets: dict[int, int])
     return [str(device_of(f"language_model.layers.{i}.{weight}", plan)) for i in range(LAYERS)]
 
 
-@pytest.mark.usefixtures("cards")
+@pytest.mark.usefixtures("gpus")
 def test_what_fits_stays_together(model: VibeVoiceModel, sizes: tuple[int, int]) -> None:
     rest, layer = sizes
     assert split_layers(model, FIRST, torch.float32, {0: rest + LAYERS * layer, 1: 10**9}) == {"": FIRST}
@@ -88,7 +88,7 @@ def test_what_fits_stays_together(model: VibeVoiceModel, sizes: tuple[int, int])
     assert split_layers(model, FIRST, torch.bfloat16, half) == {"": FIRST}, "half the bytes"
 
 
-@pytest.mark.usefixtures("cards")
+@pytest.mark.usefixtures("gpus")
 def test_quantized_layers_are_counted_as_they_are_kept(model: VibeVoiceModel, sizes: tuple[int, int]) -> None:
     rest, layer = sizes
     small = kept_bytes(model.language_model.layers[0], torch.float32, device_type="cuda", quantize="int8")
@@ -101,7 +101,7 @@ def test_quantized_layers_are_counted_as_they_are_kept(model: VibeVoiceModel, si
     assert split_layers(model, FIRST, torch.float32, {0: rest + LAYERS * small}, "int8") == {"": FIRST}
 
 
-@pytest.mark.usefixtures("cards")
+@pytest.mark.usefixtures("gpus")
 def test_layers_go_to_the_next_card_in_order(model: VibeVoiceModel, sizes: tuple[int, int]) -> None:
     rest, layer = sizes
     where = _where(model, FIRST, {0: rest + 5 * layer, 1: 10 * layer})
@@ -111,14 +111,14 @@ def test_layers_go_to_the_next_card_in_order(model: VibeVoiceModel, sizes: tuple
     assert set(three) == {"cuda:0", "cuda:1", "cuda:2"} and three == sorted(three)
 
 
-@pytest.mark.usefixtures("cards")
+@pytest.mark.usefixtures("gpus")
 def test_all_layers_on_another_card(model: VibeVoiceModel, sizes: tuple[int, int]) -> None:
     rest, layer = sizes
     assert _where(model, FIRST, {0: rest, 1: 20 * layer}) == ["cuda:1"] * LAYERS
     assert _where(model, FIRST, {0: rest}) == ["cpu"] * LAYERS
 
 
-@pytest.mark.usefixtures("cards")
+@pytest.mark.usefixtures("gpus")
 def test_what_no_card_holds_goes_to_main_memory(model: VibeVoiceModel, sizes: tuple[int, int]) -> None:
     rest, layer = sizes
     where = _where(model, FIRST, {0: rest + 4 * layer, 1: layer})
@@ -126,14 +126,14 @@ def test_what_no_card_holds_goes_to_main_memory(model: VibeVoiceModel, sizes: tu
     assert sorted(where, key=["cuda:0", "cuda:1", "cpu"].index) == where
 
 
-@pytest.mark.usefixtures("cards")
+@pytest.mark.usefixtures("gpus")
 def test_the_device_asked_for_comes_first(model: VibeVoiceModel, sizes: tuple[int, int]) -> None:
     rest, layer = sizes
     where = _where(model, torch.device("cuda", 1), {0: 10 * layer, 1: rest + 4 * layer})
     assert where[0] == "cuda:1" and where[-1] == "cuda:0"
 
 
-@pytest.mark.usefixtures("cards")
+@pytest.mark.usefixtures("gpus")
 def test_too_small_a_machine_is_a_clear_error(
     model: VibeVoiceModel, sizes: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +161,7 @@ def test_the_longest_prefix_wins_and_a_number_is_no_prefix_of_another() -> None:
 
 
 def test_a_model_is_loaded_to_where_the_plan_says(tmp_path: Path) -> None:
-    """The meta device stands for a second card."""
+    """The meta device stands for a second GPU."""
     (tmp_path / "config.json").write_text(json.dumps(small_config()))
     save_weights(small_model(), tmp_path)
     meta = torch.device("meta")
@@ -174,8 +174,8 @@ def test_a_model_is_loaded_to_where_the_plan_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("quantize", [None, "int8"])
 def test_a_split_model_speaks(tmp_path: Path, quantize: Quantize | None) -> None:
-    """Over two cards and main memory, from loading on: no operation mixes devices (see `fake_card`)."""
-    one, two = card(0), card(1)
+    """Over two GPUs and main memory, from loading on: no operation mixes devices (see `fake_gpu`)."""
+    one, two = gpu(0), gpu(1)
     config = small_config()
     config["decoder_config"]["num_hidden_layers"] = 4
     (tmp_path / "config.json").write_text(json.dumps(config))
@@ -183,7 +183,7 @@ def test_a_split_model_speaks(tmp_path: Path, quantize: Quantize | None) -> None
     plan = {"": one, "language_model.layers.1": two, "language_model.layers.2": CPU}
     frame, prompt = SPECIAL.valid_tokens.index(SPECIAL.frame), small_prompt()
     sampler_of(prepared_model())  # the noise schedule is worked out here, with numbers
-    with pytest.MonkeyPatch.context() as patch, fake_cards(one, two) as held, torch.no_grad():
+    with pytest.MonkeyPatch.context() as patch, fake_gpus(one, two) as held, torch.no_grad():
         # Values there are none, and what asks for them is not what is tested.
         patch.setattr(weights, "_read", read_nothing)
         pretend(patch)

@@ -1,4 +1,4 @@
-"""What an engine remembers of prompts: never a bit of the speech, only the time to its first sound."""
+"""Prompt cache: the audio is bit-identical, and the first audio comes sooner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many threads a model computes on, and who notices."""
+"""CPU threads of a model, and restoration of the process's setting."""
 
 from __future__ import annotations
 

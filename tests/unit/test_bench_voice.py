@@ -94,9 +94,9 @@ def test_standard_errors_are_those_of_resampling() -> None:
     assert Score().standard_error == 0 and Score().wer == 0
 
 
-@pytest.mark.parametrize("width", bench_voice.DTYPE_CHOICES)
-def test_every_width_is_really_used(width: str) -> None:
-    engine = bench_voice.load("nano", width)
+@pytest.mark.parametrize("dtype", bench_voice.DTYPE_CHOICES)
+def test_every_dtype_is_really_used(dtype: str) -> None:
+    engine = bench_voice.load("nano", dtype)
     assert engine.speak("Speaker 1: Yes.", seed=1, max_seconds=0.2).seconds > 0
     with pytest.raises(OptionError, match="int2"):
         bench_voice.load("nano", "int2")

@@ -170,7 +170,7 @@ def test_two_outputs_of_one_name_are_refused(bench: Bench) -> None:
     (bench.folder / "more").mkdir()
     other = bench.write("more/talk.json", '[{"speaker": 1, "text": "Hi."}]')
     result = bench.run(*bench.command(other))
-    assert result.exit_code == 2 and "both become" in result.stderr
+    assert result.exit_code == 2 and "both be written" in result.stderr
     assert not list(bench.folder.rglob("talk.wav"))
 
 

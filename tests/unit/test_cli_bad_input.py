@@ -99,7 +99,7 @@ def test_voice_that_is_text(bench: Bench) -> None:
     [
         (("--voice", "Ada"), "SPEAKER=VOICE"),
         (("--voice", "=Ada"), "SPEAKER=VOICE"),
-        (("--voice", "1=hum.wav", "--voice", "speaker 1=hum.wav"), "two voices for Speaker 1"),
+        (("--voice", "1=hum.wav", "--voice", "speaker 1=hum.wav"), "--voice was given twice for Speaker 1"),
         (("--voice", "1=Adda"), "Adda"),
         (("--voice", "1=nowhere.wav"), "nowhere.wav"),
         (("--cfg-scale", "0.5"), "cfg_scale=0.5"),

@@ -196,4 +196,4 @@ def test_memory_of_the_published_models_is_what_is_computed(size: str) -> None:
         need = memory_need(model, torch.bfloat16, device="cuda", published_half=True, quantize=quantize)
         gigabytes, size_sold = re.fullmatch(r"([\d.]+) GB, fits (\d+) GB", cell).groups()  # type: ignore[union-attr]
         assert need.total(10) / 1e9 == pytest.approx(float(gigabytes), abs=0.06)
-        assert need.card(10) == int(size_sold)
+        assert need.gpu_size(10) == int(size_sold)

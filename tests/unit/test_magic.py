@@ -62,7 +62,7 @@ def test_a_cell_that_is_run_again_keeps_what_was_edited_meanwhile(
     speak(shell, line, CELL + "\nAnna: Hi.")  # the text is the cell's, the voice was chosen since
     assert ruben is not None and project.cast["Anna"].voice is ruben
     project.script_text = edited = CELL + "\nBen: Edited in the Studio."
-    with pytest.raises(UsageError, match=r"edited since a cell gave it.*--replace-script"):
+    with pytest.raises(UsageError, match=r"edited outside the cell.*--replace-script"):
         speak(shell, line)
     assert project.script_text == edited
     speak(shell, f"{line} --replace-script")
@@ -78,7 +78,7 @@ def test_a_cell_that_is_run_again_keeps_what_was_edited_meanwhile(
         ("--voice Cleo=Ada", CELL, "Anna, Ben"),
         ("--voice Anna=Adaa", CELL, "did you mean Ada"),
         ("--steps 0", CELL, "num_steps=0"),
-        ("--name 1x", CELL, "not a name"),
+        ("--name 1x", CELL, "not a valid Python name"),
         ("--model no/such/model", CELL, "no/such/model"),
         ("", "# only a remark", "nothing to speak"),
         ("--nonsense", CELL, "unrecognized arguments"),

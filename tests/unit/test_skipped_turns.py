@@ -190,12 +190,12 @@ def flat(result: Any) -> str:
 def test_the_web_demo_says_it_and_skips_it() -> None:
     pytest.importorskip("gradio")
     from vibevoice_nb.web.limits import Limits
-    from vibevoice_nb.web.page import _remarker
+    from vibevoice_nb.web.page import _describer
     from vibevoice_nb.web.service import DemoService, SpeechRequest
 
     script, big = "Anna: Hello.\nBen: 你好。", "vibevoice/VibeVoice-1.5B-hf"
-    assert "nano has nothing to speak in" in _remarker(Limits(), "nano")(script)
-    assert "nothing to speak" not in _remarker(Limits(), big)(script)
+    assert "nano has nothing to speak in" in _describer(Limits(), "nano")(script)
+    assert "nothing to speak" not in _describer(Limits(), big)(script)
     with tempfile.TemporaryDirectory() as folder:
         service = DemoService("nano", Limits(), Path(folder), device="cpu", dtype="float32")
         request = SpeechRequest(

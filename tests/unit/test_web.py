@@ -69,7 +69,7 @@ def test_sound_comes_before_it_is_all_made(server: Server, visitor: Visitor) -> 
             heard += block
     assert early and sound.headers["content-type"] == "audio/mpeg"
     _, words, seed, (mp3, wav) = job.result(timeout=60)
-    assert "generated speech by nano" in words and "all was said" in words and seed == "1"
+    assert "generated speech by nano" in words and "complete" in words and seed == "1"
     for file in (mp3, wav):
         manifest = read_manifest(file)
         assert manifest is not None and manifest["content"] == "generated speech"
@@ -85,7 +85,7 @@ def test_eight_visitors_at_once_are_all_served(server: Server) -> None:
         seeds = [str(number) for number in range(8)]
         answers = list(pool.map(lambda who, seed: who.speak(SHORT, seed=seed), visitors, seeds))
     assert [seed for _, seed, _ in answers] == seeds
-    assert all("all was said" in words and len(files) == 2 for words, _, files in answers)
+    assert all("complete" in words and len(files) == 2 for words, _, files in answers)
 
 
 def test_a_seed_is_drawn_and_said(visitor: Visitor) -> None:
@@ -118,7 +118,7 @@ def test_another_visitor_stops_nothing(server: Server, visitor: Visitor) -> None
     job = visitor.submit(SHORT)
     first(job)
     server.visitor().stop()
-    assert "all was said" in job.result(timeout=60)[1]
+    assert "complete" in job.result(timeout=60)[1]
 
 
 def test_what_waits_can_be_withdrawn(server: Server, visitor: Visitor) -> None:
@@ -129,8 +129,8 @@ def test_what_waits_can_be_withdrawn(server: Server, visitor: Visitor) -> None:
     job = visitor.submit(LONG)
     visitor.stop()
     other.stop()
-    assert "before its turn" in job.result(timeout=30)[1]
-    assert "all was said" in visitor.speak(SHORT)[0] and not server.service._waiting
+    assert "Stopped while queued" in job.result(timeout=30)[1]
+    assert "complete" in visitor.speak(SHORT)[0] and not server.service._waiting
 
 
 def test_who_goes_away_makes_room(server: Server) -> None:
@@ -139,7 +139,7 @@ def test_who_goes_away_makes_room(server: Server) -> None:
     first(job)
     _until_it_speaks(server)
     job.cancel()
-    assert "all was said" in server.visitor().speak(SHORT)[0]
+    assert "complete" in server.visitor().speak(SHORT)[0]
     assert not server.service._jobs
 
 
@@ -169,14 +169,20 @@ def test_it_stops_by_itself_at_the_limit(server: Server, tmp_path: Path) -> None
 def test_too_long_a_script_is_refused_in_words(visitor: Visitor) -> None:
     said = visitor.refusal("Speaker 1: " + "On and on it goes, for ever. " * 60)
     assert (
-        "script of about 1.9 minutes" in said and "at most 1 minutes" in said and "To fix it: shorten" in said
+        "script is about 1.9 minutes long" in said
+        and "at most 1 minute here" in said
+        and "To fix it: shorten" in said
     )
     assert "2,700 here" in visitor.refusal("x" * 100_000)
 
 
 @pytest.mark.parametrize(
     ("script", "words"),
-    [("  \n", "an empty script"), ("Speaker one: Hello.", "line 1, column 1"), ("Speaker 9: Hi.", "line 1")],
+    [
+        ("  \n", "the script is empty"),
+        ("Speaker one: Hello.", "line 1, column 1"),
+        ("Speaker 9: Hi.", "line 1"),
+    ],
 )
 def test_a_script_with_errors_is_refused_in_words(visitor: Visitor, script: str, words: str) -> None:
     assert words in visitor.refusal(script)

@@ -30,7 +30,7 @@ from vibevoice_nb.web.guard import Rate, Refusal, Uploads
 from vibevoice_nb.web.limits import Limits, read_script
 from vibevoice_nb.web.live_mp3 import LiveMp3
 from vibevoice_nb.web.markdown import in_markdown
-from vibevoice_nb.web.page import _remarker
+from vibevoice_nb.web.page import _describer
 from vibevoice_nb.web.service import DemoService
 
 LIMITS = Limits(
@@ -114,7 +114,7 @@ def test_the_sum_of_an_addresss_uploads_is_limited(streamed: bool) -> None:
     with web_server(LIMITS) as server:
         answers = [upload(server, 900_000, streamed=streamed) for _ in range(5)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 413, 413]
-        assert "3 MB of recordings from your network address" in answers[-1].text
+        assert "Your network address has uploaded more than 3 MB" in answers[-1].text
         assert "Try again" in answers[-1].text
         stored = sum(file.stat().st_size for file in server.service._folder.rglob("*") if file.is_file())
         assert stored < 3_000_000
@@ -125,10 +125,10 @@ def test_uploads_of_all_are_limited_and_expire() -> None:
     now = 0.0
     uploads = Uploads(Limits(address_megabytes=2, total_megabytes=3, keep_minutes=1), clock=lambda: now)
     uploads.add("a", 1_900_000)
-    with pytest.raises(Refusal, match="from your network address"):
+    with pytest.raises(Refusal, match="Your network address has"):
         uploads.add("a", 200_000)
     uploads.add("b", 1_000_000)
-    with pytest.raises(Refusal, match="of all visitors"):
+    with pytest.raises(Refusal, match="All visitors"):
         uploads.add("c", 200_000)
     now = 61.0
     uploads.add("a", 1_900_000)
@@ -255,7 +255,7 @@ def test_one_visitor_cannot_fill_the_queue(server: Server) -> None:
     again = join(server, session)
     assert again.status_code == 429
     assert "You have 1 conversation in the queue" in again.json()["detail"]
-    assert "the first is being spoken now" in again.json()["detail"]
+    assert "the first is being generated now" in again.json()["detail"]
     waiting = [join(server, "second"), join(server, "second"), join(server, "third"), join(server, "fourth")]
     assert [answer.status_code for answer in waiting] == [200, 429, 200, 429]
     assert "number 1 in the queue" in waiting[1].json()["detail"]
@@ -289,7 +289,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("script", HOSTILE)
 def test_nothing_a_visitor_writes_is_markup(script: str) -> None:
-    shown = _remarker(LIMITS, "nano")(script)
+    shown = _describer(LIMITS, "nano")(script)
     ours = shown.replace("\n- ", "\n").replace(". Speakers, in order: ", "").replace("About ", "")
     for sign in ("*", "<", "[", "](", "http:", "www.", "`", "~", "$"):
         assert sign not in ours, shown
@@ -321,7 +321,7 @@ PERFECT = [
 
 @pytest.mark.parametrize("script", PERFECT)
 def test_a_perfect_script_has_no_remarks(script: str) -> None:
-    assert "\n- " not in _remarker(LIMITS, "nano")(script)
+    assert "\n- " not in _describer(LIMITS, "nano")(script)
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_a_perfect_script_has_no_remarks(script: str) -> None:
 )
 def test_the_page_the_check_and_the_project_agree(script: str, tmp_path: Path) -> None:
     """One reading, in words for somebody who has no cast to pass."""
-    shown = _remarker(LIMITS, "nano")(script)
+    shown = _describer(LIMITS, "nano")(script)
     with Project.create(tmp_path / "talk", script) as project:
         turns = [(turn.label, turn.text) for turn in project.script.turns]
         errors = [(item.line, item.message) for item in project.script.errors]
@@ -358,7 +358,7 @@ def test_the_page_the_check_and_the_project_agree(script: str, tmp_path: Path) -
 
 def test_a_long_script_is_not_read_while_it_is_written() -> None:
     started = time.process_time()
-    assert "Too long" in _remarker(LIMITS, "nano")("[" + 100_000 * " " + "x]: hi")
+    assert "Too long" in _describer(LIMITS, "nano")("[" + 100_000 * " " + "x]: hi")
     assert time.process_time() - started < 0.5
 
 

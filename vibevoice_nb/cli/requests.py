@@ -38,7 +38,7 @@ class SpeechRequest:
     cast : dict
         Voice of each speaker, by label.
     asked : frozenset of str
-        Labels with a voice chosen by the user; the others have a default built-in voice.
+        Labels with a voice chosen by the user; the others have the default built-in voice.
     target : Path
         The output file.
     """
@@ -78,9 +78,9 @@ class Planner:
     show : callable
         Called with the name of a script's file and a diagnostic.
     warn : callable
-        Told what is odd about a script or a voice without keeping it from being used.
+        Called with warnings about a script or a voice that can be used nevertheless.
     model : str
-        Whose limits the script and the voices are checked against.
+        Model whose limits the script and the voices are checked against.
 
     Raises
     ------
@@ -100,9 +100,9 @@ class Planner:
         self.wanted = parse_voice_options(voices)
         self.force, self.warn, self.show = force, warn, show
         self.diagnostics: dict[str, list[Diagnostic]] = {}
-        """Of each script, by the name of its file."""
+        """Diagnostics of each script, by the name of its file."""
         self.matched: set[str] = set()
-        """Of the labels in `wanted`, those that occurred in any script."""
+        """Labels in `wanted` that occurred in any script."""
         self._voices: dict[str, Voice] = {}
 
     def request(self, source: str, target: Path) -> SpeechRequest:
@@ -113,7 +113,7 @@ class Planner:
         ScriptError, VoiceError, AudioError, OptionError
         """
         script = read_script(source, list(self.wanted))
-        self._report(source, script.diagnostics, script.errors[:1])  # that one is raised
+        self._report(source, script.diagnostics, script.errors[:1])  # an error is raised below
         script.raise_for_errors()
         settings = known_settings(self.model)
         speakable(script, settings.frontend, self.model)
@@ -138,19 +138,19 @@ class Planner:
                 self.show(source, diagnostic)
 
     def check_unused_voices(self, labels: Iterable[str]) -> None:
-        """Raise for voices of people who are none of the speakers, `labels`."""
+        """Raise an error if a voice was chosen for a name that is not in `labels`."""
         labels = list(dict.fromkeys(labels))
         silent = [label for label in self.wanted if name_key(label) not in self.matched]
         if silent:
             close = difflib.get_close_matches(silent[0], labels, n=1)
             raise ScriptError(
-                f"--voice for {', '.join(silent)}, who says nothing",
-                f"somebody who speaks: {', '.join(labels)}",
+                f"--voice names {', '.join(silent)}, without lines in the script",
+                f"a speaker of the script: {', '.join(labels)}",
                 f"did you mean {close[0]}?" if close else "correct the speaker's name",
             )
 
     def voice(self, spec: str) -> Voice:
-        """Find a voice, once."""
+        """Return a voice; each is loaded once."""
         if spec not in self._voices:
             voice = self._voices[spec] = resolve_voice(spec)
             for check in voice.checks if voice.source != "built-in" else ():
@@ -164,12 +164,12 @@ class Planner:
 
 
 def parse_voice_options(values: Iterable[str]) -> dict[str, str]:
-    """Read `SPEAKER=VOICE` as often as it was given.
+    """Parse the values of `--voice`, each `SPEAKER=VOICE`.
 
     Returns
     -------
     dict
-        From speaker's label to what names the voice.
+        Voice, as given by the user, by label of the speaker.
 
     Raises
     ------
@@ -185,12 +185,14 @@ def parse_voice_options(values: Iterable[str]) -> dict[str, str]:
         speaker, _, spec = (part.strip() for part in value.partition("="))
         if not (speaker and spec):
             raise OptionError(
-                f"--voice {value!r}", "SPEAKER=VOICE, such as 1=Ada or Anna=anna.wav", "write it so"
+                f"--voice {value!r}", "SPEAKER=VOICE, such as 1=Ada or Anna=anna.wav", "correct the option"
             )
         number = int(speaker) if speaker.isdecimal() else speaker_number(speaker)
         label = label_of(speaker if number is None else number)
         if name_key(label) in map(name_key, wanted):
-            raise OptionError(f"two voices for {label}", "one --voice per speaker", "leave one out")
+            raise OptionError(
+                f"--voice was given twice for {label}", "one --voice per speaker", "remove one of them"
+            )
         wanted[label] = spec
     return wanted
 
@@ -198,8 +200,8 @@ def parse_voice_options(values: Iterable[str]) -> dict[str, str]:
 def read_script(source: str, wanted: Sequence[str]) -> Script:
     """Read a script whose speakers may be names.
 
-    Names are told from ordinary words by the cast: everyone the script itself shows to be a speaker, and
-    those the person chose voices for.
+    The cast tells names and ordinary words apart: it consists of the speakers found in the script itself
+    and of those for whom the user chose voices.
 
     Raises
     ------
@@ -213,7 +215,7 @@ def read_script(source: str, wanted: Sequence[str]) -> Script:
     script = read([], named)
     if not script.errors and {*map(name_key, named)} <= {name_key(turn.label) for turn in script.turns}:
         return script
-    if first.errors:  # as a rule because not every line begins with a name: the person knows the names
+    if first.errors:  # usually because not every line begins with a name; the user knows the names
         return read(named)
     spelt = {name_key(name): name for name in named}
     shown = [spelt.get(name_key(one), one) for one in first.speakers if isinstance(one, str)]
@@ -222,16 +224,16 @@ def read_script(source: str, wanted: Sequence[str]) -> Script:
     spoken = {name_key(turn.label) for turn in second.turns}
     if all(name_key(name) in spoken for name in more):
         return second
-    # A name of the script that resembles one nobody speaks under is a misspelling, and has a line to show.
+    # A name in the script that resembles a chosen name without lines is a misspelling; report its line.
     keys = {name_key(name): name for name in shown if name_key(name) not in spelt}
     silent = [name_key(name) for name in more if name_key(name) not in spoken]
     misspelt = {keys[key] for name in silent for key in difflib.get_close_matches(name, keys)}
-    # Any other would turn the script's own names into errors; who speaks is checked later.
+    # Without one, this cast would turn the script's own names into errors; a later check reports the rest.
     return read([*(name for name in shown if name not in misspelt), *more]) if misspelt else first
 
 
 def choose_targets(sources: Sequence[str], output: Path | None, folder: Path | None) -> list[Path]:
-    """Name the file of each script; no two get the same one.
+    """Return the output file of each script; no two are the same.
 
     Raises
     ------
@@ -243,15 +245,15 @@ def choose_targets(sources: Sequence[str], output: Path | None, folder: Path | N
     ['out/a.wav', 'out/b.wav']
     """
     if output is not None and folder is not None:
-        raise OptionError("both --out and --out-dir", "one of them", "leave one out")
+        raise OptionError("--out and --out-dir were both given", "one of them", "remove one of them")
     if len(sources) > 1:
         if output is not None:
             raise OptionError(
-                f"--out for {len(sources)} scripts", "a folder for them", "use --out-dir FOLDER"
+                f"--out was given for {len(sources)} scripts", "an output folder", "use --out-dir FOLDER"
             )
         if STDIN in sources:
             raise OptionError(
-                f"{STDIN} among {len(sources)} scripts", "stdin alone, or files", "leave it out"
+                f"{STDIN} is one of {len(sources)} scripts", "either stdin or files", "remove it"
             )
     elif output is not None:
         return [output]
@@ -262,17 +264,17 @@ def choose_targets(sources: Sequence[str], output: Path | None, folder: Path | N
         other = claimed.setdefault(str(target).casefold(), source)
         if other != source:
             raise OptionError(
-                f"{other} and {source} would both become {target}",
+                f"{other} and {source} would both be written to {target}",
                 "scripts with different file names",
-                "rename one, or generate them one after the other with --out",
+                "rename one, or run the command once for each script with --out",
             )
     if len(claimed) < len(sources):
-        raise OptionError("the same script twice", "each script once", "leave one out")
+        raise OptionError("the same script was given twice", "each script once", "remove one of them")
     return targets
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make the folder for the output where it is missing.
+    """Create the output folder if it does not exist.
 
     Raises
     ------
@@ -282,19 +284,21 @@ def prepare_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise AudioError(
-            f"{folder}: {error.strerror or error}", "a folder for the audio", "choose another --out-dir"
+            f"the folder {folder} cannot be created: {error.strerror or error}",
+            "a writable output folder",
+            "choose another --out-dir",
         ) from error
 
 
 def plan(
     sources: Sequence[str], targets: Sequence[Path], planner: Planner
 ) -> tuple[list[SpeechRequest], list[Rejection]]:
-    """Plan several scripts; one that can't be spoken doesn't stop the others.
+    """Create the requests of several scripts; an invalid script does not stop the others.
 
     Raises
     ------
     ScriptError
-        For the voice of somebody who speaks in none of them.
+        If a voice was chosen for a speaker who has no lines in any script.
     """
     requests, rejections = [], []
     for source, target in zip(sources, targets, strict=True):
@@ -308,16 +312,18 @@ def plan(
 
 
 def _reader(source: str) -> Callable[..., Script]:
-    """Return a function that parses the script with a cast or known names, as often as needed."""
+    """Return a function that parses the script with a cast or known names; the source is read only once."""
     if source != STDIN:
         return lambda cast, known=(): load_script(source, cast=cast, known=known)
     data = sys.stdin.buffer.read(_MAX_STDIN_BYTES + 1)
     if len(data) > _MAX_STDIN_BYTES:
         raise ScriptError(
-            f"stdin: more than {_MAX_STDIN_BYTES:,} bytes", "a script", "split it into episodes"
+            f"the script from stdin has more than {_MAX_STDIN_BYTES:,} bytes",
+            "a shorter script",
+            "split it into episodes",
         )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ScriptError(f"stdin: {error}", "text in UTF-8", "save it with the encoding UTF-8") from error
+        raise ScriptError(f"stdin cannot be read: {error}", "UTF-8 text", "save the file as UTF-8") from error
     return lambda cast, known=(): parse_script(text, cast=cast, known=known)

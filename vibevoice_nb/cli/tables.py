@@ -124,8 +124,8 @@ def show_model(info: ModelInfo) -> None:
         memory.add_row(dtype, *map(in_gigabytes, figures))
     _print(memory)
     gpus = _table("on an NVIDIA GPU in", "weights", f"peak, {talk:.0f} min", "fits a GPU of")
-    for kind, need in info.card_needs.items():
-        size = need.card(talk)
+    for kind, need in info.gpu_needs.items():
+        size = need.gpu_size(talk)
         gpus.add_row(
             kind,
             in_gigabytes(need.weights),

@@ -23,7 +23,7 @@ _CONTEXT_BYTES = 500_000_000
 _ROOM = 2.125
 """Factor on the keys and values of the audio's positions: text and voices add half, caches grow by a quarter
 in advance, and the prompt cache keeps one row."""
-_CARDS = (4, 6, 8, 10, 12, 16, 24, 32, 40, 48, 80)
+_GPU_SIZES = (4, 6, 8, 10, 12, 16, 24, 32, 40, 48, 80)
 """Common GPU memory sizes in GB; about 5 % is reserved by driver and display."""
 
 
@@ -64,9 +64,9 @@ class Need:
         speaking = self.codec + self.working + minutes * self.room_per_minute
         return round(self.process + self.weights + max(self.loading, speaking))
 
-    def card(self, minutes: float) -> int | None:
+    def gpu_size(self, minutes: float) -> int | None:
         """Return the smallest common GPU size in GB with room for some minutes; None beyond the largest."""
-        return next((size for size in _CARDS if self.total(minutes) <= 0.95e9 * size), None)
+        return next((size for size in _GPU_SIZES if self.total(minutes) <= 0.95e9 * size), None)
 
 
 def memory_need(

@@ -92,7 +92,7 @@ class ModelInfo:
     tied: bool
     needs: dict[str, Need]
     """Fit on this machine's first device."""
-    card_needs: dict[str, Need]
+    gpu_needs: dict[str, Need]
     """Fit on an NVIDIA GPU, also if this machine has none."""
     fits: list[Fit]
 
@@ -127,8 +127,8 @@ class ModelInfo:
             "frame_rate": config.frame_rate,
             "memory": {kind: self._memory(need) for kind, need in self.needs.items()},
             "memory_on_card": {
-                kind: {**self._memory(need), "card_gb": need.card(self.talk_minutes)}
-                for kind, need in self.card_needs.items()
+                kind: {**self._memory(need), "card_gb": need.gpu_size(self.talk_minutes)}
+                for kind, need in self.gpu_needs.items()
             },
             "devices": [
                 {
@@ -190,8 +190,8 @@ def describe(
     width = pick_dtype(first, small=is_small(built))
     needs |= {bits: needed(width, first.type, bits) for bits in get_args(Quantize)}
     # Both 16-bit dtypes need the same memory.
-    card_needs = {"16 bits": needed(torch.bfloat16, "cuda")}
-    card_needs |= {bits: needed(torch.bfloat16, "cuda", bits) for bits in get_args(Quantize)}
+    gpu_needs = {"16 bits": needed(torch.bfloat16, "cuda")}
+    gpu_needs |= {bits: needed(torch.bfloat16, "cuda", bits) for bits in get_args(Quantize)}
     limit = source.config.language.max_positions / source.config.frame_rate / 60
     return ModelInfo(
         name=model,
@@ -200,7 +200,7 @@ def describe(
         stored=dict(stored),
         tied=built.lm_head is None,
         needs=needs,
-        card_needs=card_needs,
+        gpu_needs=gpu_needs,
         fits=[fit(built, needed, device, limit) for device in found],
     )
 

@@ -1,5 +1,5 @@
-"""The web demo: a page where visitors write a script, cast it and hear it while it is made.
+"""Web demo: a page where visitors write a script, choose voices, and listen while speech is generated.
 
-`service` speaks their scripts, one at a time; `live` is the sound while it is made; `page` is what they see
-(Gradio, extra `web`); `server` binds it to a port; `studio_app` serves the Studio itself through Voila.
+`service` generates speech, one script at a time; `live_mp3` streams the audio during generation; `page` is
+the page (Gradio, extra `web`); `server` binds it to a port; `voila` serves the Studio instead.
 """

@@ -1,4 +1,4 @@
-"""Who reaches a server: this machine, or the network."""
+"""Host checks: reachability of a server from this machine or from the network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vibevoice_nb.errors import OptionError
 
 
 def check_host(host: str, public: bool) -> None:
-    """Refuse to be open to the network unless that was said in so many words.
+    """Reject hosts other than the loopback unless `--public` was given.
 
     Raises
     ------
@@ -20,22 +20,22 @@ def check_host(host: str, public: bool) -> None:
     >>> check_host("127.0.0.1", public=False)
     >>> check_host("0.0.0.0", public=False)
     Traceback (most recent call last):
-    vibevoice_nb.errors.OptionError: --host 0.0.0.0, which others can reach. Expected ...
+    vibevoice_nb.errors.OptionError: --host 0.0.0.0 is reachable from other machines. Expected ...
     """
     if public or is_loopback(host):
         return
     raise OptionError(
-        f"--host {host}, which others can reach",
-        "127.0.0.1, or --public beside it",
-        "add --public if everybody who reaches this machine may use it",
+        f"--host {host} is reachable from other machines",
+        "127.0.0.1, or --public in addition",
+        "add --public if everyone who can reach this machine may use it",
     )
 
 
 def allowed_hosts(host: str, public: bool, named: Sequence[str] = ()) -> tuple[str, ...] | None:
-    """Return the names a server answers to, beside those of the loopback; None for any.
+    """Return the accepted host names in addition to those of the loopback; None for any.
 
-    A page of another site can make a browser resolve that site's name to this machine. The Host header still
-    carries the foreign name, so a server that checks it can't be used that way.
+    A page of another site can make a browser resolve that site's name to this machine (DNS rebinding). The
+    Host header still has the foreign name, so a server that checks it is protected.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def allowed_hosts(host: str, public: bool, named: Sequence[str] = ()) -> tuple[s
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address.
+    """Return true if an address is reachable from this machine only.
 
     >>> is_loopback("::1"), is_loopback("localhost"), is_loopback("192.168.1.2"), is_loopback("")
     (True, True, False, False)
@@ -63,13 +63,13 @@ def is_loopback(host: str) -> bool:
 
 
 def who_reaches(host: str) -> str:
-    """Say it.
+    """Return a description of the machines that can reach a host.
 
     >>> who_reaches("127.0.0.1")
-    'only this machine reaches it'
+    'reachable from this machine only'
     """
     return (
-        "only this machine reaches it"
+        "reachable from this machine only"
         if is_loopback(host)
-        else "everybody who reaches this machine can use it"
+        else "everyone who can reach this machine can use it"
     )

@@ -1,6 +1,6 @@
-"""Limits on requests, whatever is asked for: host names, rate, size, uploads of one address and of all.
+"""Limits on all requests: host names, rate, size, and uploads per address and in total.
 
-An ASGI middleware. It runs before Gradio, which has no such limits.
+An ASGI middleware that runs before Gradio, which has no such limits.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from .binding import is_loopback
 from .limits import Limits
 
 REQUESTS_PER_SECOND, BURST = 30.0, 120.0
-"""POST requests of one address; a page that somebody types in makes about ten a second."""
+"""POST requests per second of one address; typing in the page makes about ten."""
 _ADDRESSES = 4096
-"""Addresses remembered; the least recent is forgotten first."""
+"""Maximum number of tracked addresses; the least recent is dropped first."""
 _FORM = 65_536
-"""Bytes that an upload has beside the file."""
+"""Bytes of an upload in addition to the file."""
 MAX_SESSION = 100
-"""Characters of a session's name, which Gradio remembers; its own have 11."""
+"""Maximum length of a session name, which Gradio keeps; its own have 11 characters."""
 
 
 class Refusal(Exception):
-    """A request that is not served: the HTTP status, and the sentence for the visitor."""
+    """Rejected request: the HTTP status, and a sentence for the visitor."""
 
     def __init__(self, status: int, words: str) -> None:
         super().__init__(words)
@@ -53,7 +53,7 @@ class Rate:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def allows(self, address: str) -> bool:
-        """Count one request, and return whether it may be served."""
+        """Count a request; return true if it may be served."""
         now = self._clock()
         tokens, counted = self._buckets.pop(address, (self._burst, now))
         tokens = min(self._burst, tokens + (now - counted) * self._per_second)
@@ -65,7 +65,7 @@ class Rate:
 
 
 class Uploads:
-    """Bytes uploaded within the time that files are kept, by address and in all.
+    """Bytes uploaded within the time that files are kept, by address and in total.
 
     Examples
     --------
@@ -73,7 +73,7 @@ class Uploads:
     >>> uploads.add("a", 900_000)
     >>> uploads.add("a", 200_000)
     Traceback (most recent call last):
-    vibevoice_nb.web.guard.Refusal: more than 1 MB of recordings from your network address ...
+    vibevoice_nb.web.guard.Refusal: Your network address has uploaded more than 1 MB of recordings ...
     """
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
@@ -83,20 +83,24 @@ class Uploads:
         self._total = 0
 
     def add(self, address: str, size: int) -> None:
-        """Count bytes, or refuse them.
+        """Count uploaded bytes.
 
         Raises
         ------
         Refusal
+            If the address or all visitors together exceed their limit.
         """
         self._expire()
         limits = self._limits
-        when = f"within {limits.keep_minutes:g} minutes. Try again when older ones have been deleted."
+        when = f"within {limits.keep_minutes:g} min. Try again after older ones have been deleted."
         if self._by_address.get(address, 0) + size > limits.address_megabytes * 1_000_000:
             most = limits.address_megabytes
-            raise Refusal(413, f"more than {most} MB of recordings from your network address {when}")
+            raise Refusal(413, f"Your network address has uploaded more than {most} MB of recordings {when}")
         if self._total + size > limits.total_megabytes * 1_000_000:
-            raise Refusal(413, f"more than {limits.total_megabytes} MB of recordings of all visitors {when}")
+            most = limits.total_megabytes
+            raise Refusal(
+                413, f"All visitors together have uploaded more than {most} MB of recordings {when}"
+            )
         self._entries.append((self._clock(), address, size))
         self._by_address[address] = self._by_address.get(address, 0) + size
         self._total += size
@@ -112,14 +116,14 @@ class Uploads:
 
 
 class Guard:
-    """The middleware.
+    """ASGI middleware that enforces the limits.
 
     Parameters
     ----------
     app : ASGI application
     limits : Limits
     hosts : collection of str, optional
-        Names the page is served under, beside those of this machine's loopback; None for any.
+        Accepted host names in addition to those of the loopback; None for any.
     """
 
     def __init__(self, app: Any, limits: Limits, hosts: Collection[str] | None = ()) -> None:
@@ -152,7 +156,7 @@ class Guard:
             await self.app(scope, body.receive, body.send)
         except Exception:
             if body.refusal is None:
-                raise  # else the application only learned that its visitor had left
+                raise  # otherwise the application only noticed that the visitor disconnected
         if body.refusal is not None and not body.answered:
             await _refuse(scope, send, body.refusal)
 
@@ -161,19 +165,20 @@ class Guard:
         if self._hosts is None or is_loopback(name) or name in self._hosts:
             return
         raise Refusal(
-            421, f"This page isn't served as {name[:100]!r}. The server's --allow-host adds a name."
+            421,
+            f"This page is not served as {name[:100]!r}. Start the server with --allow-host to add a name.",
         )
 
     def _counter(self, address: str, is_upload: bool) -> Callable[[int, int], None]:
-        """Return what is called with the size of a request so far, and the bytes new in it."""
+        """Return a function to call with the size of a request so far, and the number of new bytes."""
         limits = self._limits
         most = limits.upload_megabytes * 1_000_000 + _FORM if is_upload else limits.max_body
 
         def count(size: int, new: int) -> None:
             if size > most and is_upload:
-                raise Refusal(413, f"a recording larger than the {limits.upload_megabytes} MB allowed here")
+                raise Refusal(413, f"A recording may have at most {limits.upload_megabytes} MB here.")
             if size > most:
-                raise Refusal(413, f"a request of more than {most:,} bytes")
+                raise Refusal(413, f"A request may have at most {most:,} bytes.")
             if is_upload:
                 self._uploads.add(address, new)
 
@@ -181,7 +186,7 @@ class Guard:
 
 
 class _Body:
-    """The body of one request, refused as soon as it is too large."""
+    """Body of one request, rejected as soon as it is too large."""
 
     def __init__(self, receive: Any, send: Any, count: Callable[[int, int], None]) -> None:
         self._receive, self._send, self._count = receive, send, count
@@ -191,13 +196,13 @@ class _Body:
         self.answered = False
 
     def announced(self, length: str) -> None:
-        """Count a size that the request itself states, before anything is read."""
+        """Check the size in the request's header before reading the body."""
         if length.isascii() and length.isdecimal() and len(length) < 19:
             self._counted = int(length)
             self._count(self._counted, self._counted)
 
     async def read(self) -> bytes:
-        """Read the whole, which the application still receives as it came."""
+        """Read the whole body; the application receives it unchanged."""
         messages: list[Any] = []
         while not messages or messages[-1].get("more_body"):
             messages.append(await self.receive())
@@ -224,7 +229,7 @@ class _Body:
 
     async def send(self, message: Any) -> None:
         if self.refusal is not None and not self.answered:
-            return  # what the application says to a visitor who has left
+            return  # drop the application's response to a disconnected visitor
         self.answered = True
         await self._send(message)
 
@@ -233,9 +238,9 @@ def _check_session(body: bytes) -> None:
     try:
         session = json.loads(body).get("session_hash")
     except (ValueError, AttributeError, RecursionError):
-        return  # not what a page sends; the application says so
+        return  # not valid JSON; the application reports it
     if session is not None and (not isinstance(session, str) or len(session) > MAX_SESSION):
-        raise Refusal(400, f"A session name of more than {MAX_SESSION} characters. Reload the page.")
+        raise Refusal(400, f"A session name may have at most {MAX_SESSION} characters. Reload the page.")
 
 
 def _host_name(header: str) -> str:
@@ -249,7 +254,7 @@ def _host_name(header: str) -> str:
     host = header.strip().casefold()
     if host.startswith("["):
         name, _, port = host[1:].partition("]")
-        return "" if port.strip(":0123456789") else name  # "[::1].example.org" is no address
+        return "" if port.strip(":0123456789") else name  # "[::1].example.org" is not an address
     return host.partition(":")[0].rstrip(".")
 
 

@@ -1,4 +1,4 @@
-"""What one visitor may ask of a machine that many share."""
+"""Limits of the web demo for each visitor and for all."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ class Limits:
     Attributes
     ----------
     max_minutes : float
-        Longest conversation, by estimate before and by what is made after.
+        Longest conversation: by estimate before generation, by audio length during it.
     queue : int
-        Visitors who may wait; the next one is sent away.
+        Maximum number of queued visitors; further requests are rejected.
     max_steps : int
-        Most solver steps per frame.
+        Maximum number of solver steps per frame.
     upload_megabytes : int
         Largest recording.
     voice_seconds : float
         Longest recording.
     keep_minutes : float
-        How long a visitor's files are kept.
+        Time until a visitor's files are deleted.
     per_visitor, per_address : int
-        Conversations of one visitor, and of all visitors with one network address, that may be in the queue.
+        Maximum number of queued conversations of one visitor, and of all visitors with one network address.
     address_megabytes, total_megabytes : int
-        Recordings that are kept at a time: those uploaded from one address, and all.
+        Maximum size of the stored recordings: those uploaded from one address, and all.
 
     Raises
     ------
     OptionError
-        A value out of range.
+        If a value is out of range.
 
     Examples
     --------
@@ -74,21 +74,21 @@ class Limits:
 
     @property
     def max_characters(self) -> int:
-        """Characters of a script beyond which it isn't read at all."""
+        """Maximum number of characters of a script; longer ones are not parsed."""
         return int(3 * self.max_minutes * 60 * CHARS_PER_SECOND)
 
     @property
     def max_body(self) -> int:
-        """Bytes of a request that isn't an upload: a script as JSON, with room to say that it is too long."""
+        """Maximum bytes of a request other than an upload: a script as JSON, even if it is too long."""
         return 6 * self.max_characters + 1_000_000
 
     def check(self, text: str) -> Script:
-        """Read a script, or say why it can't be spoken here.
+        """Parse a script and check it against the limits.
 
         Raises
         ------
         ScriptError
-            It is empty, too long, or has errors.
+            If the script is empty, too long, or has errors.
 
         Examples
         --------
@@ -96,18 +96,21 @@ class Limits:
         ('Anna',)
         >>> Limits(max_minutes=1).check("Anna: " + 200 * "On and on. ")
         Traceback (most recent call last):
-        vibevoice_nb.errors.ScriptError: a script of about 2.4 minutes. Expected at most 1 minutes ...
+        vibevoice_nb.errors.ScriptError: the script is about 2.4 minutes long. Expected at most 1 minute ...
         """
         most = self.max_characters
-        if len(text) > most:  # before it is read: reading a million characters takes a while, too
-            raise self._too_long(f"a script of {len(text):,} characters", f"at most {most:,} here")
+        if len(text) > most:  # before parsing, which takes a while for a million characters
+            raise self._too_long(f"the script has {len(text):,} characters", f"at most {most:,} here")
         if not text.strip():
-            raise ScriptError("an empty script", "at least one line, such as 'Anna: Hello!'", "write one")
+            raise ScriptError(
+                "the script is empty", "at least one line, such as 'Anna: Hello!'", "write a line"
+            )
         script = read_script(text).raise_for_errors()
         minutes = script.estimated_seconds / 60
         if minutes > self.max_minutes:
+            most_minutes = f"{self.max_minutes:g} minute{'' if self.max_minutes == 1 else 's'}"
             raise self._too_long(
-                f"a script of about {minutes:.1f} minutes", f"at most {self.max_minutes:g} minutes here"
+                f"the script is about {minutes:.1f} minutes long", f"at most {most_minutes} here"
             )
         return script
 
@@ -116,7 +119,7 @@ class Limits:
 
 
 def read_script(text: str) -> Script:
-    r"""Read a script as the project that speaks it does, with diagnostics for somebody who has only the page.
+    r"""Parse a script as a project does, with diagnostics for users of the page.
 
     Examples
     --------
@@ -128,7 +131,7 @@ def read_script(text: str) -> Script:
 
 
 def _for_visitors(found: Diagnostic) -> Diagnostic:
-    """Replace advice that only a program can follow: a page has no cast to pass."""
+    """Replace advice that applies to the Python API only."""
     if "cast" not in found.suggestion:
         return found
     return replace(

@@ -1,7 +1,7 @@
-"""Sound while it is made, as a browser plays it: an MP3 file that grows, and its bytes as they come.
+"""Live audio for browsers: an MP3 file that grows during generation, and a stream of its bytes.
 
-The file has no table of contents and no length: both are known only at the end. So it is for listening; what
-is downloaded is encoded anew, exact to the sample and with the whole manifest.
+The file has no table of contents and no length, which are known only at the end. It is for listening only;
+downloads are encoded separately, exact to the sample and with the whole manifest.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from numpy.typing import NDArray
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 
 BIT_RATE = 160_000
-"""The most MP3 has at this sample rate: browsers read in blocks of bytes, and begin to play the sooner."""
+"""Highest MP3 bit rate at this sample rate: browsers read blocks of bytes, so playback starts earlier."""
 
 _BLOCK = 1 << 16
 _POLL = 0.05  # seconds; a frame is 0.133
 
 
 class LiveMp3:
-    """An MP3 file that can be read while it is written.
+    """MP3 file that can be read while it is written.
 
     Parameters
     ----------
     path : Path
         A new file.
     tags : mapping of str
-        Written first: title, comment.
+        Title and comment, written first.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class LiveMp3:
         self.path, self.ended = path, False
         self._samples = 0
         self._file = open(path, "xb", buffering=0)  # noqa: SIM115 - as long as the container
-        # Without a Xing header nothing is written twice.
+        # Without a Xing header, nothing is rewritten at the end.
         self._container: Any = av.open(
             _Forward(self._file), "w", format="mp3", options={"write_xing": "0", "flush_packets": "1"}
         )
@@ -60,7 +60,7 @@ class LiveMp3:
         self._stream.format, self._stream.bit_rate = "fltp", BIT_RATE
 
     def write(self, audio: NDArray[np.float32]) -> None:
-        """Take float32 [n], 24 kHz."""
+        """Append float32 [n] at 24 kHz."""
         import av
 
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(audio)[None], format="fltp", layout="mono")
@@ -79,20 +79,20 @@ class LiveMp3:
         self, kind: type[BaseException] | None, reason: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if self._samples:  # before the first sample there is nothing to complete
+            if self._samples:  # nothing was encoded
                 self._mux(None)
             self._container.close()
         finally:
             self._file.close()
-            # The encoder has threads of its own as long as something refers to it.
+            # The encoder keeps its threads until it is garbage-collected.
             self._stream = self._container = None
             self.ended = True
 
     async def follow(self) -> AsyncIterator[bytes]:
-        """Yield the file's bytes from its beginning, as they come, until it has ended."""
+        """Yield the file's bytes from its beginning, as they are written, until the end."""
         with open(self.path, "rb") as file:
             while True:
-                last = self.ended  # asked before reading: what is read then is all there is
+                last = self.ended  # checked before reading, so that the last read is complete
                 if block := file.read(_BLOCK):
                     yield block
                 elif last:
@@ -102,7 +102,7 @@ class LiveMp3:
 
 
 class _Forward:
-    """A file that can only be written: the encoder must not go back to what was heard already."""
+    """Write-only file: the encoder must not seek back to bytes that were already streamed."""
 
     def __init__(self, file: Any) -> None:
         self._file = file

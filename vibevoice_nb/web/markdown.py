@@ -1,4 +1,4 @@
-"""Text from visitors as text: nothing in it is markup, a link or a picture."""
+"""Escaping of visitors' text, so that it is never markup, a link or an image."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def in_html(text: str) -> str:
 def in_markdown(text: str) -> str:
     r"""Escape text for Markdown: every punctuation mark becomes an entity, line breaks become spaces.
 
-    An entity is never markup in CommonMark, and is shown as the character it stands for; a backslash would
-    not keep addresses from becoming links.
+    CommonMark never treats an entity as markup and shows its character; backslashes would not prevent
+    automatic links.
 
     >>> in_markdown("**Ben**")
     '&#42;&#42;Ben&#42;&#42;'

@@ -1,4 +1,4 @@
-"""What visitors see: a Gradio page around a `DemoService`."""
+"""Gradio page of the web demo, for a `DemoService`."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from .service import DemoService, Report, SpeechRequest
 _log = logging.getLogger(__name__)
 
 _NANO = (
-    "**nano** is the small voice inside the package, for trying things out. It is not the published "
-    "VibeVoice and doesn't sound like it."
+    "**nano** is a small embedded model for trying things out. It is not the published VibeVoice, and its "
+    "quality is much lower."
 )
-_CONSENT = "Everybody whose recording I use here has agreed to it."
+_CONSENT = "Everyone whose recording I use here has agreed to it."
 _RESPONSIBLE = (
-    "Recordings are used for this one conversation and deleted {minutes:g} minutes later. Everything made "
-    "here is marked as generated speech inside the file; say so, too, where you use it."
+    "Recordings are used for this conversation only and deleted {minutes:g} minutes later. Every file is "
+    "marked as generated speech; please also say so where you use it."
 )
 _ORDINALS = ("First", "Second", "Third", "Fourth")[:MAX_SPEAKERS]
 _EXAMPLES = ("two_speakers", "one_speaker", "three_speakers", "four_speakers")
@@ -50,7 +50,7 @@ def build_page(service: DemoService) -> gr.Blocks:
     Returns
     -------
     gradio.Blocks
-        With its queue; `speak`, `stop` and `wait` are its named endpoints.
+        The page with its queue; the named endpoints are `speak`, `stop` and `wait`.
     """
     limits = service.limits
     keep = int(60 * limits.keep_minutes)
@@ -60,7 +60,7 @@ def build_page(service: DemoService) -> gr.Blocks:
         with gr.Row():
             with gr.Column():
                 script = gr.Textbox(_example(_EXAMPLES[0]), label="Script", lines=10, max_lines=24)
-                remark = _remarker(limits, service.model)
+                remark = _describer(limits, service.model)
                 remarks = gr.Markdown(remark(_example(_EXAMPLES[0])))
                 gr.Examples(
                     [[_example(name)] for name in _EXAMPLES],
@@ -71,7 +71,7 @@ def build_page(service: DemoService) -> gr.Blocks:
                 settings = _settings(service)
             with gr.Column():
                 voices = _voices()
-                with gr.Accordion("Recordings instead", open=False):
+                with gr.Accordion("Use recordings instead", open=False):
                     recordings = _recordings()
                     consent = gr.Checkbox(False, label=_CONSENT)
         with gr.Row():
@@ -80,20 +80,20 @@ def build_page(service: DemoService) -> gr.Blocks:
         words = gr.Markdown()
         sound = gr.HTML()
         with gr.Row():
-            seed_used = gr.Textbox(label="Seed it was made with", interactive=False)
+            seed_used = gr.Textbox(label="Seed used", interactive=False)
             downloads = gr.File(label="Download", file_count="multiple", interactive=False)
         gr.Markdown(_RESPONSIBLE.format(minutes=limits.keep_minutes))
 
-        speak.click(_telling(service.expect), [], [], api_name="wait", queue=False).then(
+        speak.click(_for_session(service.expect), [], [], api_name="wait", queue=False).then(
             _speaker(service),
             [script, *settings, consent, *voices, *recordings],
             [sound, words, seed_used, downloads],
             api_name="speak",
             concurrency_limit=1,  # one engine, one voice at a time
-            show_progress="minimal",  # which tells the place in the queue
+            show_progress="minimal",  # which shows the position in the queue
             show_progress_on=[words],
         )
-        stop.click(_telling(service.stop), [], [], api_name="stop", queue=False)
+        stop.click(_for_session(service.stop), [], [], api_name="stop", queue=False)
         script.change(
             remark,
             [script],
@@ -103,17 +103,15 @@ def build_page(service: DemoService) -> gr.Blocks:
             trigger_mode="always_last",
             show_progress="hidden",
         )
-        page.unload(_telling(service.leave))
-    page.state_session_capacity = (
-        10 * limits.queue
-    )  # sessions that Gradio remembers, whatever they are called
+        page.unload(_for_session(service.leave))
+    page.state_session_capacity = 10 * limits.queue  # sessions that Gradio keeps, whatever their names
     return limit_queue(page.queue(max_size=limits.queue, default_concurrency_limit=1), limits)
 
 
 def _heading(service: DemoService) -> str:
     lines = [
         "# VibeVoice",
-        f"Model: **{in_markdown(service.model)}**. Write a script, choose the voices, press Speak: the "
+        f"Model: **{in_markdown(service.model)}**. Write a script, choose voices and press Speak: the "
         f"audio plays while it is generated. Up to {service.limits.max_minutes:g} minutes; one visitor at "
         f"a time, up to {service.limits.queue} in the queue.",
     ]
@@ -122,19 +120,19 @@ def _heading(service: DemoService) -> str:
 
 
 def _settings(service: DemoService) -> list[gr.components.Component]:
-    """Steps, CFG and seed."""
+    """Lay out steps, CFG and seed."""
     own, limits = model_defaults(service.model), service.limits
     with gr.Row():
         steps = min(own.num_steps, limits.max_steps)
         return [
             gr.Slider(1, limits.max_steps, steps, step=1, label="Steps", info="Fewer are faster."),
             gr.Slider(1.0, 5.0, own.cfg_scale, step=0.1, label="CFG", info="1 is off."),
-            gr.Textbox("", label="Seed", info="A number; empty: drawn each time.", max_lines=1),
+            gr.Textbox("", label="Seed", info="A whole number; drawn if empty.", max_lines=1),
         ]
 
 
 def _voices() -> list[gr.Dropdown]:
-    """A built-in voice for each speaker."""
+    """Lay out the choice of a built-in voice for each speaker."""
     described = builtin_descriptions()
     names = list(described)
     choices = [(f"{name}, {about}", name) for name, about in described.items()]
@@ -145,7 +143,7 @@ def _voices() -> list[gr.Dropdown]:
 
 
 def _recordings() -> list[gr.Audio]:
-    """For each speaker a place for a recording, which is then used instead."""
+    """Lay out an optional recording for each speaker, which replaces the built-in voice."""
     recordings = [
         gr.Audio(
             sources=["upload", "microphone"],
@@ -160,16 +158,16 @@ def _recordings() -> list[gr.Audio]:
 
 
 def _only_uploads(recording: gr.Audio) -> None:
-    """Take nothing but what the visitor sent.
+    """Accept only files that the visitor uploaded.
 
-    Mounted in another application Gradio fetches what a visitor names: any file of this machine, any address.
+    Mounted in another application, Gradio fetches whatever a visitor names: any local file or URL.
     """
     take = recording.async_move_resource_to_block_cache
 
     async def take_uploads(path: str | Path) -> str | None:
         sent = Path(os.environ["GRADIO_TEMP_DIR"]).resolve()
         if not Path(path).resolve().is_relative_to(sent):
-            refusal = VoiceError("a recording that wasn't uploaded", "one from your own device", "upload it")
+            refusal = VoiceError("the recording was not uploaded", "a file from your device", "upload it")
             raise gr.Error(str(refusal), print_exception=False)
         return await take(path)
 
@@ -186,8 +184,8 @@ def _speaker(service: DemoService) -> Callable[..., Iterator[tuple[Any, ...]]]:
         consent: bool,
         *cast: str | None,
     ) -> Iterator[tuple[Any, ...]]:
-        """Speak a script; the first answer says where the sound is heard while it is made."""
-        with _in_words():
+        """Generate a script; the first update has the address of the live audio."""
+        with _errors_shown():
             wanted = SpeechRequest(
                 script=script,
                 voices=[voice or "" for voice in cast[:MAX_SPEAKERS]],
@@ -197,10 +195,10 @@ def _speaker(service: DemoService) -> Callable[..., Iterator[tuple[Any, ...]]]:
                 cfg_scale=float(cfg_scale),
                 seed=_number(seed),
             )
-            told = ""
+            shown = ""
             for report in service.speak(wanted, request.session_hash or ""):
-                sound = _player(report) if report.stream != told else gr.skip()
-                told = report.stream
+                sound = _player(report) if report.stream != shown else gr.skip()
+                shown = report.stream
                 seed_used = "" if report.seed is None else str(report.seed)
                 yield (
                     sound,
@@ -213,8 +211,8 @@ def _speaker(service: DemoService) -> Callable[..., Iterator[tuple[Any, ...]]]:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
-    """Say what went wrong in the page; what is no fault of the visitor goes into the log."""
+def _errors_shown() -> Iterator[None]:
+    """Show errors in the page; log those that the visitor did not cause."""
     try:
         yield
     except VibeVoiceError as error:
@@ -222,27 +220,25 @@ def _in_words() -> Iterator[None]:
     except Exception:
         _log.exception("the page failed")
         raise gr.Error(
-            "Something went wrong on this machine, and is in its log. Try again, or something shorter.",
+            "An internal error occurred (see the server's log). Try again, or use a shorter script.",
             print_exception=False,
         ) from None
 
 
-def _telling(action: Callable[[str], object]) -> Callable[[gr.Request], None]:
-    """Tell the service something about the visitor whose page this is."""
+def _for_session(action: Callable[[str], object]) -> Callable[[gr.Request], None]:
+    """Return a page function that calls `action` with the visitor's session."""
 
-    def tell(request: gr.Request) -> None:
+    def call(request: gr.Request) -> None:
         action(request.session_hash or "")
 
-    tell.__doc__ = action.__doc__
-    return tell
+    call.__doc__ = action.__doc__
+    return call
 
 
 def _number(seed: str | int | None) -> int | None:
     text = "" if seed is None else str(seed).strip()
     if text and not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise OptionError(
-            f"the seed {text[:40]!r}", "a whole number, not negative", "leave it empty to have one drawn"
-        )
+        raise OptionError(f"the seed is {text[:40]!r}", "a whole number from 0", "leave it empty to draw one")
     return int(text) if text else None
 
 
@@ -253,15 +249,15 @@ def _player(report: Report) -> str:
     )
 
 
-def _remarker(limits: Limits, model: str) -> Callable[[str], str]:
-    """Return the function that describes a script, in Markdown, while it is written."""
+def _describer(limits: Limits, model: str) -> Callable[[str], str]:
+    """Return a function that describes a script in Markdown, for the page to call during editing."""
 
-    def remark(script: str) -> str:
+    def describe(script: str) -> str:
         if not script.strip():
             return ""
         if len(script) > limits.max_characters:
             return (
-                f"Too long: {len(script):,} characters, and at most {limits.max_characters:,} are read here."
+                f"Too long: {len(script):,} characters. At most {limits.max_characters:,} are allowed here."
             )
         read = read_script(script)
         diagnostics = (*read.diagnostics, *check_script(read, known_settings(model).frontend, model))
@@ -271,7 +267,7 @@ def _remarker(limits: Limits, model: str) -> Callable[[str], str]:
             [f"About {read.estimated_seconds:.0f} s. Speakers, in order: {speakers}.", "", *found]
         )
 
-    return remark
+    return describe
 
 
 def _example(name: str) -> str:

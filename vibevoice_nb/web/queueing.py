@@ -1,4 +1,4 @@
-"""A fair queue: how many conversations one visitor, or one network address, may have in it."""
+"""Fair queue: limits on the conversations per visitor and per network address."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .limits import Limits
 
 
 def limit_queue(page: gr.Blocks, limits: Limits) -> gr.Blocks:
-    """Let a page's queue refuse a visitor who has enough in it already, and say which place that has.
+    """Make a page's queue reject visitors at their limit, reporting the position of their first request.
 
     Gradio limits only the length of a queue.
     """
@@ -20,7 +20,7 @@ def limit_queue(page: gr.Blocks, limits: Limits) -> gr.Blocks:
 
     async def push_fairly(body: Any, request: Any, username: str | None) -> Any:
         asked = page.fns.get(body.fn_index)
-        if asked is None or asked.queue is False:  # programs send everything this way, such as "stop"
+        if asked is None or asked.queue is False:  # API clients send every call this way, including "stop"
             return await push(body, request, username)
         waiting = [event for one in queue.event_queue_per_concurrency_id.values() for event in one.queue]
         active = [event for job in queue.active_jobs if job for event in job]
@@ -39,14 +39,12 @@ def limit_queue(page: gr.Blocks, limits: Limits) -> gr.Blocks:
 
 
 def _refusal(who: str, place: int, most: int) -> str:
-    first = "being spoken now" if place == 0 else f"number {place} in the queue"
+    first = "being generated now" if place == 0 else f"number {place} in the queue"
     many = f"{most} conversation{'s' * (most > 1)}"
-    return (
-        f"{who} {many} in the queue, as many as are allowed; the first is {first}. Wait for it, or stop it."
-    )
+    return f"{who} {many} in the queue, which is the limit; the first is {first}. Wait for it, or stop it."
 
 
 def _address(request: Any) -> str:
-    """Return where a request comes from; several visitors may share it."""
+    """Return the network address of a request; several visitors may share it."""
     client = getattr(request, "client", None)
     return client.host if client is not None else ""

@@ -1,4 +1,4 @@
-"""The web demo on a port: Gradio's page, the live sound, and nothing from anywhere else."""
+"""Server of the web demo: Gradio's page and the live audio, without resources from other hosts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from uvicorn import Server
 
-# The page needs nothing from other hosts; a browser that is told so asks none, whatever Gradio's version.
+# The page needs nothing from other hosts; this policy enforces it with every Gradio version.
 _POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; object-src 'none'; base-uri 'self'; "
     "form-action 'self'"
@@ -41,7 +41,7 @@ _TIDY_EVERY = 60.0  # seconds
 
 
 class _AddHeaders:
-    """Adds them to every answer, also to those that come bit by bit."""
+    """ASGI middleware that adds the headers to every response, also to streamed ones."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -56,20 +56,20 @@ class _AddHeaders:
 
 
 def build_app(service: DemoService, hosts: Collection[str] | None = ()) -> FastAPI:
-    """Put the page and the live sound into one application.
+    """Build an application of the page and the live audio.
 
     Parameters
     ----------
     service : DemoService
     hosts : collection of str, optional
-        Names the page is served under, beside those of this machine's loopback; None for any.
+        Accepted host names in addition to those of the loopback; None for any.
 
     Raises
     ------
     VibeVoiceError
-        Gradio isn't installed.
+        If Gradio is not installed.
     """
-    # Gradio reads these while it is imported: nothing is told to its makers, nothing kept of visitors' runs.
+    # Gradio reads these at import: they disable telemetry and storage of visitors' runs.
     os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_RUN_HISTORY="False")
     try:
         import gradio as gr
@@ -77,7 +77,7 @@ def build_app(service: DemoService, hosts: Collection[str] | None = ()) -> FastA
         from fastapi.responses import FileResponse, StreamingResponse
     except ImportError as error:
         raise VibeVoiceError(
-            f"no web demo ({error})", "Gradio 5 or newer", "pip install 'vibevoice-nb[web]'"
+            f"the web demo is not installed ({error})", "Gradio 5 or newer", "pip install 'vibevoice-nb[web]'"
         ) from error
     from .page import build_page
 
@@ -90,8 +90,8 @@ def build_app(service: DemoService, hosts: Collection[str] | None = ()) -> FastA
     async def listen(name: str) -> Response:
         live = service.stream(name)
         if live is None:
-            return Response("This sound is no longer kept.", 404, media_type="text/plain")
-        if live.ended:  # now it can be wound, too
+            return Response("This audio has been deleted.", 404, media_type="text/plain")
+        if live.ended:  # seekable once complete
             return FileResponse(live.path, media_type="audio/mpeg")
         return StreamingResponse(
             live.follow(), media_type="audio/mpeg", headers={"Cache-Control": "no-store"}
@@ -111,27 +111,27 @@ def build_app(service: DemoService, hosts: Collection[str] | None = ()) -> FastA
 
 @contextlib.contextmanager
 def serving(service: DemoService, host: str, port: int, hosts: Collection[str] | None = ()) -> Iterator[str]:
-    """Serve in the background while the block lasts; gives the address.
+    """Serve in the background inside the block; yield the address.
 
     Parameters
     ----------
     service : DemoService
     host : str
     port : int
-        0 for any that is free.
+        0 for any free port.
     hosts : collection of str, optional
         As for `build_app`.
 
     Raises
     ------
     VibeVoiceError
-        Gradio isn't installed, or the port is taken.
+        If Gradio is not installed, or the port is in use.
     """
     server, bound = _server(service, host, port, hosts)
     thread = threading.Thread(target=lambda: asyncio.run(_run(server, bound, service)), daemon=True)
     thread.start()
     try:
-        while not server.started and thread.is_alive():  # until then, whoever comes is turned away
+        while not server.started and thread.is_alive():  # until then, connections are refused
             time.sleep(0.01)
         yield address(bound)
     finally:
@@ -148,7 +148,7 @@ def serve(
     say: Callable[[str], None],
     hosts: Collection[str] | None = (),
 ) -> None:
-    """Serve until somebody interrupts; what visitors left is deleted then.
+    """Serve until interrupted, then delete visitors' files.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def serve(
     how : mapping
         `device`, `dtype` and `quantize`, as for `Engine.load`.
     say : callable
-        Told the address.
+        Called with a message that has the address.
     hosts : collection of str, optional
         As for `build_app`.
 
@@ -170,13 +170,13 @@ def serve(
         service = DemoService(model, limits, folder, **how)
         server, bound = _server(service, host, port, hosts)
         service.load()
-        say(f"{model} speaks at {address(bound)} ({who_reaches(host)}); Ctrl-C ends it")
+        say(f"{model} is ready at {address(bound)} ({who_reaches(host)}); press Ctrl-C to stop")
         asyncio.run(_run(server, bound, service))
 
 
 @contextlib.contextmanager
 def visitors_folder() -> Iterator[Path]:
-    """A folder for everything that comes from visitors, Gradio's own files included."""
+    """Create a folder for all visitors' files, including Gradio's own."""
     before = os.environ.get("GRADIO_TEMP_DIR")
     with tempfile.TemporaryDirectory(prefix="vibevoice-web-", ignore_cleanup_errors=True) as made:
         os.environ["GRADIO_TEMP_DIR"] = str(Path(made) / "gradio")
@@ -190,7 +190,7 @@ def visitors_folder() -> Iterator[Path]:
 
 
 def address(bound: socket.socket) -> str:
-    """Write where a socket is, as a browser takes it."""
+    """Return the URL of a socket."""
     host, port = bound.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{port}/"
@@ -199,7 +199,7 @@ def address(bound: socket.socket) -> str:
 def _server(
     service: DemoService, host: str, port: int, hosts: Collection[str] | None
 ) -> tuple[Server, socket.socket]:
-    """Bind first: a port that is taken is said before a model is loaded."""
+    """Bind the port before the model is loaded, so that a port in use is reported at once."""
     app = build_app(service, hosts)
     import uvicorn
 
@@ -211,7 +211,9 @@ def _server(
     except (OSError, OverflowError) as error:
         bound.close()
         raise VibeVoiceError(
-            f"{host}:{port} ({error})", "a free port on an address of this machine", "choose another --port"
+            f"cannot listen on {host}:{port} ({error})",
+            "a free port on an address of this machine",
+            "choose another --port",
         ) from error
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
     logging.getLogger("uvicorn.error").addFilter(_is_no_farewell)
@@ -219,7 +221,7 @@ def _server(
 
 
 async def _run(server: Server, bound: socket.socket, service: DemoService) -> None:
-    """Serve, and tidy up meanwhile."""
+    """Serve, and delete expired files regularly."""
 
     async def tidy() -> None:
         while True:
@@ -232,6 +234,6 @@ async def _run(server: Server, bound: socket.socket, service: DemoService) -> No
 
 
 def _is_no_farewell(record: logging.LogRecord) -> bool:
-    """Pages that are open when the server ends are cut off: nothing anybody must be told."""
+    """Log filter that drops messages about clients disconnected at shutdown."""
     reason = record.exc_info[1] if record.exc_info else None
     return not (isinstance(reason, asyncio.CancelledError) or "graceful shutdown" in record.getMessage())

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _TELL_EVERY = 0.5  # seconds
 _MAX_WAITING = 1000
-"""Visitors remembered between "I am about to ask" and the request itself."""
+"""Maximum number of visitors announced by `wait` whose request has not arrived yet."""
 _log = logging.getLogger(__name__)
 
 
@@ -55,7 +55,7 @@ class SpeechRequest:
     recordings : sequence of (Path or None)
         Audio files to use instead, where given.
     consent : bool
-        Whether the visitor confirms the consent of the recorded speakers.
+        True if the visitor confirms the consent of the recorded speakers.
     num_steps, cfg_scale : int, float
     seed : int, optional
     """
@@ -78,7 +78,7 @@ class Report:
     stream : str
         Name of the live stream; empty if there is none.
     words : str
-        For the visitor to read.
+        Status text for the visitor.
     seed : int or None
         Seed in use, once it is known.
     files : tuple of Path
@@ -108,7 +108,7 @@ class DemoService:
         self.model, self.limits = model, limits
         self._folder, self._how = folder, how
         self._streams: dict[str, LiveMp3] = {}
-        self._loaded = 0.0  # the fraction of the model
+        self._loaded = 0.0  # fraction of the model
         self._jobs: dict[str, Generation] = {}
         self._waiting: dict[str, _Waiting] = {}  # by visitor, the oldest first
         self._lock = threading.Lock()
@@ -150,21 +150,21 @@ class DemoService:
         self._waiting.pop(visitor, None)
 
     def speak(self, request: SpeechRequest, visitor: str) -> Iterator[Report]:
-        """Speak an order; a visitor who stops listening (closes the iterator) stops the work.
+        """Generate a request; closing the iterator cancels it.
 
         Raises
         ------
         ScriptError, VoiceError, OptionError, AudioError
-            In words for the visitor; nothing in them says where this machine keeps its files.
+            If the request is invalid. The message is for the visitor and has no paths of this machine.
         """
         waiting = self._waiting.pop(visitor, None)
         if waiting is not None and not waiting.wanted:
-            yield Report("", "Stopped before its turn came.")
+            yield Report("", "Stopped while queued.")
             return
         script = self.limits.check(request.script)
         if request.num_steps is not None and request.num_steps > self.limits.max_steps:
             raise OptionError(
-                f"num_steps={request.num_steps}", f"at most {self.limits.max_steps} here", "take fewer"
+                f"num_steps={request.num_steps}", f"at most {self.limits.max_steps} here", "use fewer steps"
             )
         cast = self._cast(script, request)
         name = secrets.token_urlsafe(16)
@@ -187,7 +187,7 @@ class DemoService:
                     cfg_scale=request.cfg_scale,
                     seed=request.seed,
                 )
-                yield from self._follow(job, Report(name, f"{self.model} begins …"), visitor)
+                yield from self._follow(job, Report(name, f"Starting {self.model} …"), visitor)
             yield self._finish(job, name, own)
 
     def _follow(self, job: Generation, report: Report, visitor: str) -> Iterator[Report]:
@@ -215,9 +215,9 @@ class DemoService:
             raise job.error
         episode = job.result()
         if not episode.samples:
-            return Report(name, "Stopped before the first sound.", _seed(job))
+            return Report(name, "Stopped before any audio was generated.", _seed(job))
         files = [episode.save(own / f"conversation{suffix}", manifest=False) for suffix in (".mp3", ".wav")]
-        ended = "stopped" if job.state == "cancelled" else "all was said"
+        ended = "stopped" if job.state == "cancelled" else "complete"
         length = clock(episode.samples / SAMPLE_RATE)
         words = f"{GENERATED} by {self.model}, {length}, seed {_seed(job)}, {ended}"
         if skipped:
@@ -229,11 +229,11 @@ class DemoService:
         if replaced:
             words += f"; it cannot follow recordings and used {' and '.join(replaced)} instead"
         if any(take.odd_length for take in job.takes):
-            words += "; a part of it is far too short or too long for its text, so listen to it"
+            words += "; a part is far too short or too long for its text, so check the audio"
         return Report(name, words, _seed(job), tuple(files))
 
     def _cast(self, script: Script, request: SpeechRequest) -> dict[str, tuple[Voice, str]]:
-        """Each speaker's voice and its kind."""
+        """Return each speaker's voice and its kind."""
         cast = {}
         labels = {turn.speaker_index: turn.label for turn in script.turns}
         for place, (_, label) in enumerate(sorted(labels.items())):
@@ -241,7 +241,7 @@ class DemoService:
             if recording is None:
                 if request.voices[place] not in builtin_voices():
                     raise VoiceError(
-                        f"the voice {request.voices[place][:100]!r} for {label}",
+                        f"unknown voice {request.voices[place][:100]!r} for {label}",
                         f"one of {', '.join(builtin_voices())}, or a recording",
                         "choose one of them",
                     )
@@ -254,14 +254,14 @@ class DemoService:
         shown = display_name(path.name)
         if not consent:
             raise VoiceError(
-                f"the recording {shown} without the consent of who speaks in it",
-                "their consent",
-                "ask them, then tick the box, or choose a built-in voice",
+                f"consent for the recording {shown} is not confirmed",
+                "the consent of the recorded speaker",
+                "tick the box once they have agreed, or choose a built-in voice",
             )
         size, most = path.stat().st_size, self.limits.upload_megabytes * 1_000_000
         if size > most:
             raise VoiceError(
-                f"{shown}: {size / 1e6:.1f} MB", f"at most {most / 1e6:g} MB", "cut out the best 10 to 30 s"
+                f"{shown} is {size / 1e6:.1f} MB", f"at most {most / 1e6:g} MB", "cut out the best 10 to 30 s"
             )
         return voice_of(Received(path, shown, "upload"), max_seconds=self.limits.voice_seconds)
 
@@ -305,7 +305,7 @@ def _progress(job: Generation, model: str, loaded: float) -> str:
         return f"Loading {model} … {loaded:.0%}"
     now = job.progress
     left = f", {clock(now.remaining)} left" if now.pace and now.seconds > 1 else ""
-    return f"{model} speaks: {clock(now.seconds)} of about {clock(now.estimated)}{left}"
+    return f"Generating with {model}: {clock(now.seconds)} of about {clock(now.estimated)}{left}"
 
 
 def _seed(job: Generation) -> int | None:
@@ -313,10 +313,10 @@ def _seed(job: Generation) -> int | None:
 
 
 def _wait(job: Generation) -> None:
-    """Until the thread has let go of the project's files; what went wrong is asked for elsewhere."""
+    """Wait until the thread has released the project's files; its error is reported elsewhere."""
     try:
         job.result()
     except VibeVoiceError:
         return
     except Exception:
-        _log.exception("speaking for a visitor failed")
+        _log.exception("generation for a visitor failed")

@@ -1,7 +1,7 @@
-"""The Studio as a page of its own: Voila runs a notebook of one cell for each visitor, each in a kernel.
+"""Studio as a page of its own: for each visitor, Voila runs a notebook of one cell in a kernel.
 
-Unlike the web demo, the Studio opens and writes files of this machine, as its user does in a notebook. So the
-address has a token, and is for those who would be given a notebook, too.
+Unlike the web demo, the Studio reads and writes files of this machine, as a notebook does. The address
+therefore has a token, and is only for people who may run notebooks here.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from vibevoice_nb.widgets import Studio
 
 NOTEBOOK = Path(__file__).with_name("studio.ipynb")
-_ROOM = "VIBEVOICE_NB_VOILA"
-"""What the server tells the kernels it starts, in JSON."""
+_SETTINGS = "VIBEVOICE_NB_VOILA"
+"""Environment variable with the settings for the kernels, as JSON."""
 
 
 def serve_studio(
@@ -37,37 +37,41 @@ def serve_studio(
     say: Callable[[str], None],
     hosts: Collection[str] | None = (),
 ) -> None:
-    """Serve the Studio until somebody interrupts.
+    """Serve the Studio until interrupted.
 
     Parameters
     ----------
     host, port : str, int
-        Port 0 takes any that is free.
+        Port 0 uses any free port.
     model : str
     how : mapping
         `device`, `dtype` and `quantize`, as for `Engine.load`.
     say : callable
-        Told the address.
+        Called with messages, the first of which has the address.
     hosts : collection of str, optional
-        Names it answers to, beside those of this machine's loopback; None for any.
+        Accepted host names in addition to those of the loopback; None for any.
 
     Raises
     ------
     VibeVoiceError
-        Voila isn't installed.
+        If Voila is not installed.
     """
     try:
         from voila.app import Voila
     except ImportError as error:
-        raise VibeVoiceError(f"no Voila ({error})", "Voila 0.5.8 or newer", "pip install voila") from error
+        raise VibeVoiceError(
+            f"Voila is not installed ({error})", "Voila 0.5.8 or newer", "pip install voila"
+        ) from error
     port, token = port or _free_port(host), secrets.token_urlsafe(16)
-    with tempfile.TemporaryDirectory(prefix="vibevoice-rooms-", ignore_cleanup_errors=True) as rooms:
-        room = {"folder": rooms, "model": model, "how": dict(how)}
-        os.environ.update({_ROOM: json.dumps(room), "JUPYTER_TOKEN": token})  # the kernels inherit them
+    with tempfile.TemporaryDirectory(prefix="vibevoice-studios-", ignore_cleanup_errors=True) as folder:
+        settings = {"folder": folder, "model": model, "how": dict(how)}
+        os.environ.update(
+            {_SETTINGS: json.dumps(settings), "JUPYTER_TOKEN": token}
+        )  # the kernels inherit them
         shown = f"[{host}]" if ":" in host else host
-        say(f"the Studio opens at http://{shown}:{port}/?token={token} ({who_reaches(host)}); Ctrl-C ends it")
+        say(f"the Studio is at http://{shown}:{port}/?token={token} ({who_reaches(host)}); Ctrl-C stops it")
         if not is_loopback(host):
-            say("whoever has that address can use the files of this machine as you can")
+            say("anyone with this address can read and write files of this machine as you can")
         _guarded(Voila, hosts).launch_instance([str(NOTEBOOK), *_options(host, port)])
 
 
@@ -76,29 +80,29 @@ def open_studio() -> Studio:
 
     Examples
     --------
-    >>> room = open_studio()
-    >>> room.model, [turn["speaker"] for turn in room.turns]
+    >>> studio = open_studio()
+    >>> studio.model, [turn["speaker"] for turn in studio.turns]
     ('nano', ['Speaker 1', 'Speaker 2'])
-    >>> room.close()
+    >>> studio.close()
     """
     from vibevoice_nb.widgets import Studio
 
-    room = json.loads(os.environ.get(_ROOM, "{}"))
-    folder = tempfile.mkdtemp(prefix="room-", dir=room.get("folder"))
+    settings = json.loads(os.environ.get(_SETTINGS, "{}"))
+    folder = tempfile.mkdtemp(prefix="settings-", dir=settings.get("folder"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Studio(
         Path(folder) / "conversation",
         script="Speaker 1: Good morning!\nSpeaker 2: How nice to hear you.",
-        model=room.get("model", "nano"),
-        **room.get("how", {}),
+        model=settings.get("model", "nano"),
+        **settings.get("how", {}),
     )
 
 
 def _guarded(application: Any, hosts: Collection[str] | None) -> Any:
-    """Return Voila with Jupyter's check of the Host header, which Voila leaves off."""
+    """Return Voila with Jupyter's check of the Host header, which Voila omits."""
 
     class Voila(application):  # type: ignore[misc]
-        name = "voila"  # its settings and configuration are found by it
+        name = "voila"  # settings and configuration are found by this name
 
         def init_settings(self) -> dict[str, Any]:
             settings = super().init_settings()
@@ -112,7 +116,7 @@ def _options(host: str, port: int) -> list[str]:
     return [
         "--no-browser",
         "--strip_sources=True",
-        "--Voila.auto_token=True",  # which is what JUPYTER_TOKEN says
+        "--Voila.auto_token=True",  # set by JUPYTER_TOKEN
         f"--Voila.ip={host}",
         f"--port={port}",
         "--Voila.port_retries=0",

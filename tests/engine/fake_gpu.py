@@ -1,6 +1,6 @@
-"""A card that is not here: tensors of its device without contents, and how much memory they take.
+"""Simulated GPU: tensors of its device without contents, and the memory they take.
 
-torch's fake tensors run the very code a real card would, operation by operation, refuse to mix devices, and
+torch's fake tensors run the very code a real GPU would, operation by operation, refuse to mix devices, and
 know the size of everything; only the numbers are absent.
 """
 
@@ -27,12 +27,12 @@ from vibevoice_nb.model.vibevoice import VibeVoiceModel
 class _Mode(FakeTensorMode):
     @property
     def avoid_device_init(self) -> bool:
-        """Yes: torch.tensor(..., device=...) would look for the real device otherwise."""
+        """Return true: otherwise torch.tensor(..., device=...) looks for the real device."""
         return True
 
 
-class CardMemory(TorchDispatchMode):
-    """Follows the bytes that live on a device, and the most there ever were."""
+class GpuMemory(TorchDispatchMode):
+    """Counter of the bytes allocated on a device, and their peak."""
 
     def __init__(self, device: torch.device) -> None:
         super().__init__()
@@ -64,25 +64,25 @@ class CardMemory(TorchDispatchMode):
 
 
 @contextmanager
-def fake_cards(*devices: torch.device) -> Iterator[list[CardMemory]]:
-    """Within, tensors are fake, and those of some devices are followed."""
+def fake_gpus(*devices: torch.device) -> Iterator[list[GpuMemory]]:
+    """Make tensors fake within the context, and count those of some devices."""
     mode = _Mode(allow_non_fake_inputs=True)
     with mode, ExitStack() as stack:
-        yield [stack.enter_context(CardMemory(device)) for device in devices]
+        yield [stack.enter_context(GpuMemory(device)) for device in devices]
 
 
 def read_nothing(
     model: VibeVoiceModel, layout: Any, names: list[str], tensors: Any, where: Any, dtype: torch.dtype
 ) -> dict[str, Tensor]:
-    """What `weights._read` reads, without contents: a file's can't become fake."""
+    """Replace `weights._read` by tensors without contents: those of a file cannot be faked."""
     return {
         name: torch.empty(model.get_parameter(name).shape, dtype=dtype, device=weights.device_of(name, where))
         for name in names
     }
 
 
-def card(index: int = 0) -> torch.device:
-    """A card; skips the test where torch can't pretend to have one."""
+def gpu(index: int = 0) -> torch.device:
+    """Simulated GPU; skip the test if torch cannot simulate one."""
     setup = getattr(backend_registration, "_setup_privateuseone_for_python_backend", None)
     if setup is None:
         pytest.skip("this torch has no devices made of Python")
