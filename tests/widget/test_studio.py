@@ -128,6 +128,18 @@ def test_regenerate_choose_star_delete_undo(studio: Studio, page: Page) -> None:
     assert studio.takes[second]["starred"]
 
 
+def test_regenerate_leaves_the_other_turns_in_whole_script_mode(studio: Studio) -> None:
+    studio.mode = "whole"
+    studio.generate().result(180)
+    before = [turn["takes"] for turn in studio.turns]
+    studio.regenerate(studio.turns[1]["id"]).result(180)
+    after = [turn["takes"] for turn in studio.turns]
+    assert len(after[1]) == len(before[1]) + 1
+    assert [takes for n, takes in enumerate(after) if n != 1] == [
+        takes for n, takes in enumerate(before) if n != 1
+    ]
+
+
 def test_gaps_change_the_episode_without_a_model(studio: Studio, page: Page) -> None:
     studio.generate().result(180)
     before, revision = studio.take["samples"], studio.take["revision"]
