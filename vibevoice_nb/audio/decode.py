@@ -170,7 +170,7 @@ def _check_chunks(file: BinaryIO, size: int, path: Path) -> None:
             long_size = struct.unpack("<8xQ", file.read(16).ljust(16, b"\0"))[0]
             claimed -= 16
         if name in (b"data", b"SSND"):
-            if claimed == 0xFFFFFFFF:  # RF64, or a WAV that was written to a pipe, whose length nobody knew
+            if claimed == 0xFFFFFFFF:  # RF64, or a WAV that was written to a pipe without its length
                 claimed = long_size
             if claimed > size - file.tell():
                 raise AudioError(

@@ -263,7 +263,7 @@ class QueueSink(Sink):
         with self._changed:
             self._changed.wait_for(lambda: self._ended or len(self._chunks) < self.max_chunks)
             if self.cancelled:
-                raise CancelledError("nobody listens any more")
+                raise CancelledError("the reader has stopped")
             if self._ended:
                 raise AudioError("audio for a queue that is closed", "an open sink", "open a new one")
             self._chunks.append(chunk)
