@@ -152,7 +152,7 @@ def _check_earlier(key: str, before: Mapping[str, Any]) -> Kept:
 
 
 @inverse("script", _check_earlier, reason="script")
-def _bring_back(store: ProjectStore, key: str, before: Mapping[str, Any]) -> bool:
+def _restore_script(store: ProjectStore, key: str, before: Mapping[str, Any]) -> bool:
     """Make an earlier script the script again, with its turns and speakers."""
     earlier, state = Earlier(**before), store.state
     turns, members = earlier.records

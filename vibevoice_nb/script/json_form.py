@@ -101,9 +101,9 @@ class _Source:
         end_column = min(column + end - start, stop - begin + 1)
         return Place(self.reader.line(number, words, (min(column, end_column), end_column)), 0, 0)
 
-    def remark(self, severity: Severity, start: int, end: int, message: str, remedy: str) -> None:
+    def report(self, severity: Severity, start: int, end: int, message: str, remedy: str) -> None:
         """Record a diagnostic for `text[start:end]`."""
-        self.reader.remark(severity, self.place(start, end), message, _JSON_LIST, remedy)
+        self.reader.report(severity, self.place(start, end), message, _JSON_LIST, remedy)
 
 
 def read_json(text: str, reader: ScriptReader) -> None:
@@ -113,7 +113,7 @@ def read_json(text: str, reader: ScriptReader) -> None:
         for start, end in _line_spans(text):
             if text[start:end].strip() and not inner[start:end].strip():
                 message = f"{quoted(text[start:end].strip())} is outside the JSON and is not read aloud"
-                source.remark(
+                source.report(
                     "info" if is_fence(text[start:end]) else "warning", start, end, message, "delete it"
                 )
     entries: list[tuple[Any, int, int]] = []
@@ -123,7 +123,7 @@ def read_json(text: str, reader: ScriptReader) -> None:
         at = exc.pos if isinstance(exc, json.JSONDecodeError) else 0
         reason = exc.msg if isinstance(exc, json.JSONDecodeError) else exc
         remedy = "replace the curly quotes by straight ones" if re.search("[“”]", inner) else "correct it"
-        source.remark("error", at, at + 1, f"no JSON script: {reason}", remedy)
+        source.report("error", at, at + 1, f"no JSON script: {reason}", remedy)
     turns = [_as_turn(value) for value, _, _ in entries]
     speakers = [speaker for speaker, _, _ in turns]
     if not reader.cast and not any(isinstance(speaker, int) for speaker in speakers):
@@ -135,13 +135,13 @@ def read_json(text: str, reader: ScriptReader) -> None:
     for (_, start, end), (speaker, words, unread) in zip(entries, turns, strict=True):
         if speaker is None or words is None:
             message = f"{quoted(text[start:end])} is no turn"
-            source.remark("error", start, end, message, "give it a speaker (a number or a name) and a text")
+            source.report("error", start, end, message, "give it a speaker (a number or a name) and a text")
             continue
         _turn(reader, speaker, source.place(start, end, joined_lines(words)))
         for key in unread:
             severity: Severity = "info" if key.casefold() in _NOT_WORDS else "warning"
             kept = "speaker and text only"
-            reader.remark(severity, source.place(start, end), f"not read: {quoted(key)}", kept, "remove it")
+            reader.report(severity, source.place(start, end), f"not read: {quoted(key)}", kept, "remove it")
 
 
 def _entries(text: str, source: _Source) -> Iterator[tuple[Any, int, int]]:
@@ -195,11 +195,11 @@ def _in_object(
     ]
     if len(lists) != 1:
         message = f"{quoted(text[start:end])} is no turn"
-        source.remark("error", start, end, message, "give it a speaker (a number or a name) and a text")
+        source.report("error", start, end, message, "give it a speaker (a number or a name) and a text")
         return
     for key, _, place, stop in values:
         if place != lists[0][2]:
-            source.remark("warning", place, stop, f"not read: {quoted(key)}", "remove it")
+            source.report("warning", place, stop, f"not read: {quoted(key)}", "remove it")
     yield from _members(text, lists[0][2], decoder)
 
 
@@ -253,7 +253,7 @@ def _turn(reader: ScriptReader, speaker: int | str, place: Place) -> None:
             f"one of {', '.join(reader.cast)}" if reader.cast else "numbers only, or a cast with the names"
         )
         message = f"{quoted(str(speaker))} is no speaker here"
-        reader.remark(
+        reader.report(
             "error", place, message, expected, "correct the speaker, or pass a cast that has the name"
         )
     reader.begin(speaker if name is None else name, place, 0, known=name is not None)

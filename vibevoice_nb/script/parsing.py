@@ -112,7 +112,7 @@ def parse_script(
         text = " " + text[1:]
     if len(text) > MAX_SCRIPT_CHARS:
         message = f"the script has {len(text):,} characters"
-        reader.remark("error", TOP, message, f"at most {MAX_SCRIPT_CHARS:,}", "split it into episodes")
+        reader.report("error", TOP, message, f"at most {MAX_SCRIPT_CHARS:,}", "split it into episodes")
     elif format == "json" or (format == "auto" and looks_like_json(json_text(text))):
         read_json(text, reader)
     else:

@@ -312,7 +312,7 @@ class ProjectFolder:
         found = [path for path in parent.iterdir() if path.name.startswith(".") == hidden and path.is_dir()]
         return sorted(found)
 
-    def throw_away(self, take_id: str) -> None:
+    def move_to_trash(self, take_id: str) -> None:
         """Move a take to the trash, if it exists.
 
         Raises
@@ -323,7 +323,7 @@ class ProjectFolder:
         if path.is_dir():
             self._move(path, self.trash / take_id)
 
-    def bring_back(self, take_id: str) -> Take | None:
+    def restore_take(self, take_id: str) -> Take | None:
         """Move a take out of the trash; return None if it is missing or damaged.
 
         Raises
@@ -341,7 +341,7 @@ class ProjectFolder:
         except (*_UNREADABLE, VibeVoiceError):
             return None
 
-    def thrown_away(self) -> set[str]:
+    def trashed(self) -> set[str]:
         """Return the ids of the takes in the trash."""
         return {path.name for path in self._folders(self.trash)}
 

@@ -182,7 +182,7 @@ class State:
         undoable = frozenset().union(*(step.kept.voices for step in self.undo))
         return {*undoable, *(member.voice for member in self.cast if member.voice)}
 
-    def thrown_away(self) -> set[str]:
+    def trashed(self) -> set[str]:
         """Return the ids of the deleted takes that undo can bring back."""
         return set().union(*(step.kept.takes for step in self.undo))
 
