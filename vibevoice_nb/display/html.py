@@ -38,7 +38,7 @@ _BLOCK = "display:block;width:100%;margin:.4em 0"
 
 
 class Showable(Protocol):
-    """Object that can be displayed: a `Take`, or anything like it."""
+    """Interface of a displayed object, such as a `Take`."""
 
     @property
     def name(self) -> str: ...
@@ -59,17 +59,17 @@ def mimebundle(take: Showable, budget: int | None = None) -> dict[str, Any]:
     ----------
     take : Take
     budget : int, optional
-        Bytes of HTML; by default what `display.default_budget` says.
+        Maximum bytes of HTML; `display.default_budget` by default.
 
     Returns
     -------
     dict
-        `text/html`, `text/plain`, and where there is sound what our JupyterLab extension makes a player of.
+        `text/html`, `text/plain`, and if there is audio, data for the player of the JupyterLab extension.
 
     Raises
     ------
     OptionError
-        For a budget below 2000 bytes.
+        If the budget is below 2000 bytes.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def mimebundle(take: Showable, budget: int | None = None) -> dict[str, Any]:
     words = _words(take, seconds, int(budget * _WORDS_SHARE))
     try:
         body = _body(take, seconds, budget - len(_framed(head).encode()) - len(json.dumps(words)))
-    except AudioError as exc:  # a take whose file is gone is still a take
+    except AudioError as exc:  # a take without its file is displayed without audio
         body = f"<div>{escape(str(exc))}</div>"
     bundle: dict[str, Any] = {"text/html": _framed(head + body), "text/plain": text}
     return {TAKE_MIME: words, **bundle} if words and "<audio" in body else bundle
@@ -127,7 +127,7 @@ def _words(take: Showable, seconds: float, room: int) -> dict[str, Any]:
 
 
 def _framed(inner: str) -> str:
-    # No colors of our own: the text is dark or light as the page is.
+    # No explicit colors: the text follows the page's theme.
     return f'<div class="vibevoice-take" style="max-width:720px;line-height:1.5">{inner}</div>'
 
 

@@ -1,7 +1,7 @@
 """Waveform and spectrogram for papers and notebooks, with matplotlib and librosa.
 
-A plot that isn't given axes is a `Plot`: a figure that pyplot knows nothing of, so nothing has to be closed
-and a notebook shows it once, as the value of its cell. Given axes, the plot draws there and returns them.
+Without axes, a plot returns a `Plot`: a figure outside of pyplot, so it need not be closed, and a notebook
+shows it once, as the value of its cell. With axes, it draws there and returns them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TOP_HZ = 12_000.0
 
-# Told apart also by those who don't see red and green, and in grey.
+# Distinguishable with red-green color blindness, and in gray.
 _COLORS = ("#3b6fb6", "#c8553d", "#2a9d7f", "#8a5fb0", "#b8860b", "#5f6b7a")
 _INK, _GREY = "#3a4250", "#7d899b"
 _SIZE = (7.2, 2.4)  # inches: the width of a page in two columns
@@ -49,7 +49,7 @@ class Turn(Protocol):
 
 
 class Plot(Figure):
-    """A figure that shows itself in a notebook and stays out of pyplot."""
+    """Figure outside of pyplot that is displayed by a notebook."""
 
     def __init__(self, width: float = _SIZE[0], height: float = _SIZE[1]) -> None:
         super().__init__(figsize=(width, height), dpi=160, layout="constrained")
@@ -89,22 +89,22 @@ def plot_waveform(
     Parameters
     ----------
     audio : float32 [N] or AudioSource
-        A source is drawn from its peaks, so that 90 minutes needn't be in memory.
+        Audio; a source is drawn from its peaks, so 90 minutes need not be in memory.
     sample_rate : int
-        Of an array, in Hz.
+        Sample rate of an array, in Hz.
     turns : sequence of TakeTurn
     ax : Axes, optional
-        Where to draw.
+        Axes to draw in.
 
     Returns
     -------
     Plot or Axes
-        A new figure; `ax` if there was one.
+        A new figure; `ax` if it was given.
 
     Raises
     ------
     AudioError
-        For audio without samples.
+        If the audio has no samples.
 
     Examples
     --------
@@ -167,23 +167,23 @@ def plot_spectrogram(
     ----------
     audio : float32 [N] or AudioSource
     sample_rate : int
-        Of an array, in Hz.
+        Sample rate of an array, in Hz.
     turns : sequence of TakeTurn
     ax : Axes, optional
-        Where to draw; a color bar is put beside it.
+        Axes to draw in; a color bar is added beside them.
     scale : {"mel", "linear"}
 
     Returns
     -------
     Plot or Axes
-        A new figure; `ax` if there was one.
+        A new figure; `ax` if it was given.
 
     Raises
     ------
     AudioError
-        For audio without samples.
+        If the audio has no samples.
     OptionError
-        For an unknown scale.
+        If the scale is unknown.
 
     Examples
     --------
@@ -223,7 +223,7 @@ def plot_spectrogram(
 
 
 def waveform_strip(source: AudioSource, turns: Sequence[Turn], width: int, height: int) -> bytes:
-    """Draw nothing but the waveform, as a transparent PNG for pages dark and light; sizes in pixels."""
+    """Draw only the waveform, as a transparent PNG for dark and light pages; sizes in pixels."""
     figure = Plot(width / 100, height / 100)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
@@ -237,7 +237,7 @@ def waveform_strip(source: AudioSource, turns: Sequence[Turn], width: int, heigh
 
 
 def colors_of(turns: Sequence[Turn]) -> dict[str, str]:
-    """Each speaker's color as #rrggbb, by label: the turns' own, or one from the palette.
+    """Return the speakers' colors as #rrggbb, by label: the turns' own, or colors of the palette.
 
     Examples
     --------
@@ -270,7 +270,7 @@ def _waves(
     columns: int,
     ink: str,
 ) -> float:
-    """Fill the waveform, in the speakers' colors and elsewhere in `ink`; return the largest sample."""
+    """Fill the waveform in the speakers' colors, elsewhere in `ink`; return the largest sample."""
     peaks = to_float32(source.peaks(0, source.samples, columns)).astype(np.float64)
     low, high = peaks.min(axis=1), peaks.max(axis=1)
     middles = (np.arange(columns) + 0.5) * (source.samples / columns)
@@ -294,7 +294,7 @@ def _waves(
 def _finish(
     axes: Axes, source: AudioSource, turns: Sequence[Turn], colors: Mapping[str, str], *, small: bool
 ) -> None:
-    """Time axis, a band of turns above, legend; `small` print in figures of our own."""
+    """Add time axis, a band of turns above, and legend; with `small` print in new figures."""
     from matplotlib.patches import Patch
     from matplotlib.ticker import FuncFormatter, MultipleLocator
 
@@ -342,5 +342,5 @@ def _clock(time: float, longest: float) -> str:
 
 
 def _plain(label: str) -> str:
-    """Legends read `$` as mathematics and leave out what begins with `_`; here all is text."""
+    """Escape text for legends, which treat `$` as mathematics and omit labels that begin with `_`."""
     return ("\u200b" if label.startswith("_") else "") + label.replace("$", r"\$")

@@ -1,1 +1,1 @@
-"""The embedded voice: a small VibeVoice and the text front end it reads through."""
+"""Text front end of nano, the small embedded model."""

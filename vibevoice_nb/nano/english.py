@@ -1,4 +1,4 @@
-"""English text as nano reads it: numbers and abbreviations spoken out, words turned into phones.
+"""English text for nano: numbers and abbreviations as words, words as phones.
 
 Nano is too small to learn English spelling. A word found in the lexicon becomes its phones, one character
 each; any other word is spelled in capital letters, which nano has learned to read on its own.
@@ -49,7 +49,7 @@ _RULES: list[Rule] = [
 
 
 def normalize(text: str) -> str:
-    """English text as plain lower-case words, numbers and abbreviations spoken out.
+    """Return English text as plain lower-case words, with numbers and abbreviations as words.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def normalize(text: str) -> str:
 
 
 def _spoken_out(text: str) -> str:
-    """Plain words of text that is folded already."""
+    """Return the plain words of text that is already folded."""
     text = re.sub(r"\s+", " ", text)
     text = re.sub(r"-{2,}", " - ", re.sub(r"\.{2,}", ". ", text))
     for pattern, spoken in _RULES:
@@ -98,7 +98,7 @@ def _strongest(match: re.Match[str]) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of `normalize(text)` without punctuation: what two transcripts are compared by.
+    """Return the words of `normalize(text)` without punctuation, for comparing transcripts.
 
     Examples
     --------
@@ -110,14 +110,14 @@ def words(text: str) -> list[str]:
 
 @functools.cache
 def lexicon() -> dict[str, str]:
-    """Word to phones, one character a phone. Read once, on first use."""
+    """Return the phones of each word, one character per phone. Loaded once, on first use."""
     data = resources.files("vibevoice_nb.nano").joinpath("lexicon.txt.gz").read_bytes()
     fields = gzip.decompress(data).decode("utf-8").split()
     return dict(zip(fields[::2], fields[1::2], strict=True))
 
 
 def _suffixed(word: str, table: dict[str, str]) -> str | None:
-    """Phones of a known word with an ending; None where there is none."""
+    """Return the phones of a known word with an ending; None if there is none."""
     for ending in ("'s", "s'", "s"):
         if word.endswith(ending) and word[: -len(ending)] in table:
             stem = table[word[: -len(ending)]]
@@ -144,16 +144,16 @@ def _suffixed(word: str, table: dict[str, str]) -> str | None:
 
 
 def to_phonemes(text: str, *, spell_probability: float = 0.0, rng: random.Random | None = None) -> str:
-    """English text in the characters nano reads.
+    """Convert English text to the characters that nano reads.
 
     Parameters
     ----------
     text : str
-        Any text; it is normalized first, what has no English reading being left out without a warning.
+        Any text; it is normalized, and parts without an English reading are omitted without a warning.
     spell_probability : float
-        How many of the known words are spelled all the same, from 0 to 1. Training uses about 0.12.
+        Fraction of the known words that are spelled nevertheless, from 0 to 1. Training uses about 0.12.
     rng : random.Random, optional
-        Chooses those words. Needed when `spell_probability` isn't 0.
+        Random choice of those words; required if `spell_probability` is not 0.
 
     Returns
     -------
@@ -183,7 +183,7 @@ def to_phonemes(text: str, *, spell_probability: float = 0.0, rng: random.Random
 
 
 def _vowel_forms(out: list[str], parts: list[str]) -> str:
-    """Before a vowel "the" is said with the vowel of "see"."""
+    """Use the vowel of "see" in "the" before a vowel."""
     for i, part in enumerate(parts[:-2]):
         if part == "the" and out[i] == "ðə" and parts[i + 1] == " " and out[i + 2][0] in VOWELS:
             out[i] = "ði"

@@ -1,4 +1,4 @@
-"""The tables behind `vibevoice_nb.nano.english`: what is written one way and said another."""
+"""Tables for `vibevoice_nb.nano.english`: text that is read differently from its spelling."""
 
 from __future__ import annotations
 
