@@ -1,6 +1,6 @@
-"""Any audio file, decoded in blocks of float32 [n, channels] at its own rate, by soundfile or else by PyAV.
+"""Decoding of any audio file to blocks of float32 [n, channels] at its own rate, by soundfile or PyAV.
 
-Files are untrusted: nothing is allocated by what a header claims, and a file that lies is an error.
+Files are untrusted: memory is never allocated from the sizes in a header, and inconsistent files are errors.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import numpy as np
 
 from vibevoice_nb.errors import AudioError
 
-# What PyAV may open: containers that hold audio, never playlists, which lead to other files or the network.
+# Formats PyAV may open: audio containers, but no playlists, which refer to other files or the network.
 _CONTAINERS = "aac,ac3,aiff,amr,asf,au,avi,caf,flac,matroska,mov,mp3,mp4,mpegts,ogg,w64,wav,webm"
-_RATES = range(4_000, 768_001)  # a slower file would blow up when it is resampled; a faster one is no audio
+_RATES = range(4_000, 768_001)  # lower rates would grow too much when resampled; higher ones are not audio
 _BLOCK = 1 << 18  # samples decoded at a time, over all channels
-_CHUNKS = 10_000  # looked at before the audio: a real file has a dozen
+_CHUNKS = 10_000  # checked before decoding; real files have a dozen
 _READABLE = "an audio file: WAV, FLAC, MP3, OGG, M4A, WebM and the like"
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A file that a decoder took: its facts, and its samples in blocks of float32 [n, channels]."""
+    """Opened audio file: its properties, and its samples in blocks of float32 [n, channels]."""
 
     format: str
     decoder: str
@@ -40,7 +40,7 @@ class Decoded:
 
 
 class _SafeSeeks:
-    """A file for decoders: seeking to a place that does not exist leads to the end.
+    """File for decoders in which seeking to an invalid position moves to the end.
 
     Their callbacks print the traceback of an error in `seek` and go on with a wrong position.
     """
@@ -56,12 +56,12 @@ class _SafeSeeks:
 
 
 def open_plain_file(path: Path, max_bytes: int) -> BinaryIO:
-    """Open a file after all the checks that need no decoder; the caller closes it."""
+    """Open a file after the checks that need no decoder; the caller closes it."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             raise AudioError(f"{path}: a folder", _READABLE, "name a file in it")
-        if not stat.S_ISREG(mode):  # reading a pipe or a device could wait for ever
+        if not stat.S_ISREG(mode):  # reading a pipe or a device could block forever
             raise AudioError(f"{path}: not a plain file", _READABLE, "save the audio to a file first")
         file = open(path, "rb")  # noqa: SIM115
     except FileNotFoundError as exc:
@@ -94,7 +94,7 @@ def open_plain_file(path: Path, max_bytes: int) -> BinaryIO:
 
 
 def decode(file: BinaryIO, path: object) -> Decoded:
-    """Open a file with the first decoder that takes it.
+    """Open a file with the first decoder that accepts it.
 
     A decoder may raise anything for a damaged file: libsndfile and FFmpeg have errors of their own, and their
     bindings raise `OSError`, `ValueError`, `AttributeError` and more. Here and in `_guarded` all of them
@@ -105,13 +105,13 @@ def decode(file: BinaryIO, path: object) -> Decoded:
     file : binary file
         From `open_plain_file`; open until the last block is read.
     path : object
-        Its name, for the messages.
+        Name of the file, for messages.
 
     Raises
     ------
     AudioError
-        When no decoder takes it, there is no sound in it, or its rate is absurd; and from `blocks`
-        when it is damaged.
+        If no decoder accepts the file, it has no audio, or its rate is out of range; raised by `blocks` if
+        the file is damaged.
     """
     try:
         decoded = _open_soundfile(_SafeSeeks(file)) or _open_pyav(_SafeSeeks(file), path)
@@ -153,7 +153,7 @@ def _is_text(head: bytes) -> bool:
 
 
 def _check_chunks(file: BinaryIO, size: int, path: Path) -> None:
-    """Refuse a WAV or AIFF that holds less than its header promises; libsndfile would cut it silently."""
+    """Reject a WAV or AIFF that is shorter than its header states; libsndfile would cut it silently."""
     file.seek(0)
     kind, form = struct.unpack("<4s4x4s", file.read(12).ljust(12, b"\0"))
     if not (kind in (b"RIFF", b"RF64") and form == b"WAVE") and not (
@@ -213,7 +213,7 @@ def _open_soundfile(file: _SafeSeeks) -> Decoded | None:
 
 
 def _mp3_tells_length(file: _SafeSeeks) -> bool:
-    """Return whether an MP3 has the optional header with its length."""
+    """Return true if an MP3 has the optional header with its length."""
     position = file.tell()
     file.seek(0)
     tag = file.read(10).ljust(10, b"\0")
@@ -236,7 +236,7 @@ def _open_pyav(file: _SafeSeeks, path: object) -> Decoded:
             f"{path}: no sound in it ({container.format.name})", _READABLE, "choose another file"
         )
     name, stream = container.format.name, container.streams.audio[0]
-    if getattr(stream, "codec_context", None) is None:  # PyAV then gives the stream no rate and no channels
+    if getattr(stream, "codec_context", None) is None:  # PyAV then reports no rate and no channels
         raise AudioError(
             f"{path}: its audio is in a coding that can't be decoded", _READABLE, "convert it to WAV"
         )
@@ -254,14 +254,14 @@ def _open_pyav(file: _SafeSeeks, path: object) -> Decoded:
         sample_rate=stream.rate or 0,
         channels=stream.channels or 0,
         floating=False,
-        # Other containers have no length in them, and FFmpeg guesses it from the bit rate.
+        # Other containers do not store the length, and FFmpeg guesses it from the bit rate.
         expected_seconds=(container.duration or 0) / 1e6 if name.startswith(("mov", "matroska")) else 0.0,
         blocks=blocks(),
     )
 
 
 def damaged(path: object, reason: object) -> AudioError:
-    """The error for a file that ends too early or can't be decoded to its end."""
+    """Return the error for a file that is truncated or cannot be decoded completely."""
     return AudioError(
         f"{path}: truncated or damaged ({reason})", "a complete file", "copy or record it again"
     )
