@@ -60,31 +60,31 @@ def open_plain_file(path: Path, max_bytes: int) -> BinaryIO:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise AudioError(f"{path}: a folder", _READABLE, "name a file in it")
+            raise AudioError(f"{path} is a folder", _READABLE, "name a file in it")
         if not stat.S_ISREG(mode):  # reading a pipe or a device could block forever
-            raise AudioError(f"{path}: not a plain file", _READABLE, "save the audio to a file first")
+            raise AudioError(f"{path} is not a plain file", _READABLE, "save the audio to a file first")
         file = open(path, "rb")  # noqa: SIM115
     except FileNotFoundError as exc:
         raise AudioError(f"{path}: no such file", _READABLE, "check the path") from exc
     except PermissionError as exc:
         raise AudioError(
-            f"{path}: no permission to read it", "a readable file", "change its permissions"
+            f"{path} cannot be read: no permission", "a readable file", "change its permissions"
         ) from exc
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
-        raise AudioError(f"{path!s:.200} can't be opened ({reason})", _READABLE, "check the path") from exc
+        raise AudioError(f"{path!s:.200} cannot be opened ({reason})", _READABLE, "check the path") from exc
     try:
         size = os.fstat(file.fileno()).st_size
         if size == 0:
-            raise AudioError(f"{path}: an empty file (0 bytes)", _READABLE, "copy or record it again")
+            raise AudioError(f"{path} is an empty file (0 bytes)", _READABLE, "copy or record it again")
         if size > max_bytes:
             raise AudioError(
-                f"{path}: {size / 1e6:.0f} MB",
+                f"{path} is {size / 1e6:.0f} MB",
                 f"at most {max_bytes / 1e6:.0f} MB",
                 "cut out the part you need",
             )
         if _is_text(file.read(4096)):
-            raise AudioError(f"{path}: a text file", _READABLE, "choose an audio file")
+            raise AudioError(f"{path} is a text file", _READABLE, "choose an audio file")
         _check_chunks(file, size, path)
         file.seek(0)
     except BaseException:
@@ -119,7 +119,7 @@ def decode(file: BinaryIO, path: object) -> Decoded:
         raise
     except Exception as exc:
         raise AudioError(
-            f"{path}: not an audio file that can be decoded ({str(exc)[:200]})",
+            f"{path} is not an audio file that can be decoded ({str(exc)[:200]})",
             _READABLE,
             "convert it to WAV",
         ) from exc
@@ -174,8 +174,8 @@ def _check_chunks(file: BinaryIO, size: int, path: Path) -> None:
                 claimed = long_size
             if claimed > size - file.tell():
                 raise AudioError(
-                    f"{path}: truncated; its header promises {claimed / 1e6:.1f} MB of audio and "
-                    f"{max(0, size - file.tell()) / 1e6:.1f} MB are there",
+                    f"{path}: truncated; its header states {claimed / 1e6:.1f} MB of audio, but "
+                    f"{max(0, size - file.tell()) / 1e6:.1f} MB are present",
                     "a complete file",
                     "copy or record it again",
                 )
@@ -232,14 +232,10 @@ def _open_pyav(file: _SafeSeeks, path: object) -> Decoded:
     file.seek(0)
     container = av.open(file, "r", options={"format_whitelist": _CONTAINERS})
     if not container.streams.audio:
-        raise AudioError(
-            f"{path}: no sound in it ({container.format.name})", _READABLE, "choose another file"
-        )
+        raise AudioError(f"{path} has no audio ({container.format.name})", _READABLE, "choose another file")
     name, stream = container.format.name, container.streams.audio[0]
     if getattr(stream, "codec_context", None) is None:  # PyAV then reports no rate and no channels
-        raise AudioError(
-            f"{path}: its audio is in a coding that can't be decoded", _READABLE, "convert it to WAV"
-        )
+        raise AudioError(f"{path}: the audio codec is not supported", _READABLE, "convert it to WAV")
 
     def blocks() -> Iterator[np.ndarray]:
         with container:

@@ -269,7 +269,7 @@ def encode(
     (b'RIFF', True)
     """
     if not np.size(audio):
-        raise AudioError("no audio to encode", "at least one sample", "generate something first")
+        raise AudioError("there is no audio to encode", "at least one sample", "generate speech first")
     file = io.BytesIO()
     with Encoder(file, format, metadata=metadata, chapters=chapters, bitrate=bitrate, quick=quick) as encoder:
         encoder.write(audio)
@@ -304,7 +304,7 @@ def read_manifest(source: str | os.PathLike[str] | BinaryIO) -> dict[str, Any] |
             for stream in container.streams.audio:  # Ogg keeps them with the stream
                 tags.update(stream.metadata)
     except (av.FFmpegError, ValueError) as exc:
-        raise AudioError(f"{source}: can't be read ({exc})", "an audio file", "choose another file") from exc
+        raise AudioError(f"{source} cannot be read ({exc})", "an audio file", "choose another file") from exc
     lowered = {key.lower(): value for key, value in tags.items()}
     text = lowered.get("manifest", lowered.get("comment", ""))
     try:

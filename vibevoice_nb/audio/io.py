@@ -293,7 +293,7 @@ def encode_audio(path: str | os.PathLike[str], audio: np.ndarray) -> bytes:
     """
     audio = as_samples(audio)
     if not audio.size:
-        raise AudioError(f"no audio for {path}", "at least one sample", "generate something first")
+        raise AudioError(f"there is no audio for {path}", "at least one sample", "generate speech first")
     suffix = Path(path).suffix.lower()  # of the given name; the target of a link may have another one
     # Encoded in memory, as encoders do not report a full disk.
     if suffix in _EXPORTED:
@@ -312,7 +312,7 @@ def _encode(audio: np.ndarray, suffix: str, path: object) -> bytes:
                 file.write(stored(audio[start : start + SAMPLE_RATE]))
     except (soundfile.LibsndfileError, ValueError) as exc:
         raise AudioError(
-            f"{path}: this libsndfile can't write {container} ({exc})",
+            f"{path}: this libsndfile cannot write {container} ({exc})",
             "a format it can write",
             "write .wav or .flac, or install a newer soundfile",
         ) from exc
@@ -336,7 +336,9 @@ def _collect(
     frames, clipped = 0, 0.0
     for block in decoded.blocks:
         if not np.isfinite(block).all():
-            raise AudioError(f"{path}: samples that are NaN or infinite", "finite samples", "export it again")
+            raise AudioError(
+                f"{path} has samples that are NaN or infinite", "finite samples", "export it again"
+            )
         clipped += clipped_fraction(block, floating=decoded.floating) * len(block)
         frames += len(block)
         if frames > max_seconds * rate:
@@ -350,7 +352,7 @@ def _collect(
                 take.add(block, mono)
         parts.append(mono if resampler is None else resampler.resample_chunk(mono))
     if not frames:
-        raise AudioError(f"{path}: no samples in it", "a recording", "copy or record it again")
+        raise AudioError(f"{path} has no samples", "a recording", "copy or record it again")
     if resampler is not None:
         parts.append(resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True))
     seconds = frames / rate
@@ -359,11 +361,11 @@ def _collect(
         raise damaged(path, f"it ends at {seconds:.1f} s of {decoded.expected_seconds:.1f} s")
     audio = np.concatenate(parts)
     if not np.isfinite(audio).all():  # samples near the largest float: their average or filter overflows
-        raise AudioError(f"{path}: samples too large for float32", "samples in [-1, 1]", "export it again")
+        raise AudioError(f"{path} has samples too large for float32", "samples in [-1, 1]", "export it again")
     return audio, seconds, clipped / frames
 
 
 def _too_long(path: object, seconds: float, limit: float) -> AudioError:
     return AudioError(
-        f"{path}: at least {seconds:.0f} s long", f"at most {limit:.0f} s", "cut out the part you need"
+        f"{path} is at least {seconds:.0f} s long", f"at most {limit:.0f} s", "cut out the part you need"
     )

@@ -117,8 +117,8 @@ def levelled(
         audio = source.read(start, stop - start)
         if audio.size != stop - start:
             raise AudioError(
-                f"{audio.size} samples where {stop - start} should be",
-                "audio that is all there",
+                f"the source has {audio.size} samples instead of {stop - start}",
+                "complete audio",
                 "open it again",
             )
         gains: NDArray[np.float32] | float = 1.0

@@ -38,9 +38,9 @@ def edges(start: int, stop: int, buckets: int) -> NDArray[np.int64]:
     [0, 2, 5, 7, 10]
     """
     if not 1 <= buckets <= MAX_BUCKETS:
-        raise OptionError(f"{buckets} buckets", f"1 to {MAX_BUCKETS}", "ask for one per pixel")
+        raise OptionError(f"{buckets} buckets", f"1 to {MAX_BUCKETS}", "use one per pixel")
     if stop < start:
-        raise OptionError(f"samples {start} to {stop}", "a stop not before the start", "exchange them")
+        raise OptionError(f"samples {start} to {stop}", "a stop not before the start", "swap them")
     return start + np.arange(buckets + 1, dtype=np.int64) * (stop - start) // buckets
 
 

@@ -152,16 +152,18 @@ class WavSink(Sink):
         """Append float32 [n]; on return, it is in the file on disk, which is playable."""
         chunk = as_samples(chunk)
         if self._closed:
-            raise AudioError(f"audio for {self.path}, which is closed", "an open sink", "open a new one")
+            raise AudioError(
+                f"audio was written to {self.path}, which is closed", "an open sink", "open a new one"
+            )
         if not chunk.size:
             return
         samples = self.samples + chunk.size
         if _WAV_HEADER.size + 2 * samples > MAX_WAV_BYTES:
             self._end()
             raise AudioError(
-                f"{self.working_path}: full at {self.seconds / 3600:.1f} hours",
+                f"{self.working_path} is full after {self.seconds / 3600:.1f} hours",
                 "a WAV file of at most 4 GB",
-                "split the script; everything up to here is in that file",
+                "split the script; the audio so far is in that file",
             )
         pcm = to_int16(chunk).astype("<i2").tobytes()
         try:
@@ -265,7 +267,7 @@ class QueueSink(Sink):
             if self.cancelled:
                 raise CancelledError("the reader has stopped")
             if self._ended:
-                raise AudioError("audio for a queue that is closed", "an open sink", "open a new one")
+                raise AudioError("audio was written to a closed queue", "an open sink", "open a new one")
             self._chunks.append(chunk)
             self._changed.notify_all()
 

@@ -152,7 +152,9 @@ class FileSource(BlockSource):
         self.path = Path(path)
         with self._open() as file:
             if file.format not in ("WAV", "WAVEX", "RF64", "FLAC") or not file.seekable():
-                raise AudioError(f"{path}: {file.format}", "WAV or FLAC", "convert it, or read it whole")
+                raise AudioError(
+                    f"{path} is a file of type {file.format}", "WAV or FLAC", "convert it, or read it whole"
+                )
             self.samples, self.sample_rate = int(file.frames), int(file.samplerate)
 
     def read(self, start: int, count: int) -> NDArray[np.float32]:
@@ -230,4 +232,4 @@ def blocks_of(source: AudioSource) -> Blocks:
 
 
 def _unreadable(path: Path, reason: object) -> AudioError:
-    return AudioError(f"{path}: {reason}", "a WAV or FLAC file that can be read", "copy or make it again")
+    return AudioError(f"{path}: {reason}", "a WAV or FLAC file that can be read", "copy or export it again")

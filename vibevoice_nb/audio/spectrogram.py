@@ -98,7 +98,7 @@ def decibels(
         raise OptionError(
             f"samples {start} to {stop} in {columns} x {rows} pixels",
             f"at least one sample, and 1 to {_MAX_SIDE} pixels each way",
-            "ask for another picture",
+            "request another range or size",
         )
     rate = source.sample_rate
     if scale not in ("mel", "linear") or not 0 < top_hz <= rate / 2:
