@@ -1,4 +1,4 @@
-"""What an `Engine` is asked for: a checkpoint, scripts, voices and options, and those that make no sense."""
+"""Arguments of an `Engine`: checkpoint, scripts, voices and options, valid and invalid."""
 
 from __future__ import annotations
 

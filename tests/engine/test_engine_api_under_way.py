@@ -93,7 +93,7 @@ def test_cancelling_is_asked_while_nothing_is_heard(tmp_path: Path, folder: Path
     copy = Path(shutil.copytree(folder, tmp_path / "mute"))
     model = small_model(tied=False)
     assert model.lm_head is not None
-    model.lm_head.weight.zero_()  # all alike: the first legal token wins
+    model.lm_head.weight.zero_()  # equal logits: the first valid token is chosen
     save_weights(model, copy)
     asked = iter(range(1000))
     speech = Engine.load(copy).speak("Speaker 1: Hi.", {}, cancelled=lambda: next(asked) > 20)

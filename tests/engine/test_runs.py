@@ -109,7 +109,7 @@ def _context(count: int, frames: int = 5, seed: int = 0) -> list[Spoken]:
 def test_a_turn_spoken_again_finds_its_voices_where_they_were(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the seed, unless it draws the voices too: then all from the first voice on is read again."""
+    """Reuse with any seed, unless the voices depend on it: then only the text before them is reused."""
     reads, counts = Reads(engine.model.language_model, monkeypatch), []
     for seed, seed_voices in ((1, False), (2, False), (3, True), (4, True)):
         options = replace(FEW, seed=seed, seed_voices=seed_voices)

@@ -101,7 +101,7 @@ def test_named_speakers_become_known_through_their_voices(bench: Bench) -> None:
     result = bench.speak(*voices, "--json", script=script)
     assert result.exit_code == 0, result.output
     assert set(last_json(result.stdout)["cast"]) == {"Anna", "ben"}
-    script.write_text("Anna: Good day.\nBen: Hello.\n")  # here the script itself shows who speaks
+    script.write_text("Anna: Good day.\nBen: Hello.\n")  # here the names are found in the script itself
     assert "no cast" not in bench.speak(*voices, "--force", script=script).stderr
     script.write_text("Anna: Good day.\nThis goes on.\nBem: Hello.\n")
     assert "'Bem:' is not in the cast" in bench.speak(*voices, "--force", script=script).stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -376,6 +377,25 @@ def test_who_observes_is_told(project: Project) -> None:
     stop()
     project.script_text = "Anna: Newer."
     assert reasons == ["takes", "cast", "settings", "gaps", "script"]
+
+
+def test_observers_may_wait_for_other_threads(project: Project) -> None:
+    """The widgets do: a script typed and a voice chosen at the same time once blocked each other."""
+    read: list[tuple[str, bool]] = []
+
+    def wait(reason: str) -> None:
+        other = threading.Thread(target=project.assemble, daemon=True)
+        other.start()
+        other.join(5)
+        read.append((reason, not other.is_alive()))
+
+    project.observe(wait)
+    project.write_script("Anna: New.")
+    project.give_script("Anna: Newer.", replace=True)
+    project.undo()
+    project.set_voice("Anna", voice(200))
+    assert [ended for _, ended in read] == [True] * len(read)
+    assert [reason for reason, _ in read] == ["script", "script", "settings", "script", "cast"]
 
 
 def test_three_hundred_turns_are_edited_quickly(project: Project) -> None:

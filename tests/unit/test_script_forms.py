@@ -215,7 +215,7 @@ def test_screenplay() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "fix"),
     [
-        ("Anna: Hi. Ben: Hello.", 1, "\nBen:"),  # nobody of that name so far
+        ("Anna: Hi. Ben: Hello.", 1, "\nBen:"),  # no speaker of that name so far
         ("Speaker 1: Hi Speaker 2: Hello", 1, "\nSpeaker 2:"),
         ("Anna: I told Ben: go.\nBen: Hm.", 1, "\nBen:"),
         ("Ben: Hi.\nBen: So.\n\nCARLA\nHello.", 4, "CARLA:"),

@@ -20,7 +20,7 @@ GOLDEN = Path(__file__).parents[1] / "data" / "processor_golden.json"
 
 
 # Where ours keeps more than the published code, on purpose: what it makes of the case, and how severe its
-# remarks are.
+# diagnostics are.
 DIFFERENT = {
     "unknown_lines_dropped": (
         [

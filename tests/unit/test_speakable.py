@@ -1,4 +1,4 @@
-"""What a model can speak of a script: front ends, diagnostics at their place, limits."""
+"""Speakable parts of a script: front ends, positions of diagnostics, limits."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ Sent = tuple[dict[str, Any], list[bytes]]
 
 
 class Wire:
-    """What the kernel has sent, with a clock that moves when it is told to."""
+    """Messages sent by the kernel, with a clock that is moved explicitly."""
 
     def __init__(self, **options: Any) -> None:
         self.sent: list[Sent] = []

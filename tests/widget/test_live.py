@@ -1,4 +1,4 @@
-"""What a page is sent while a generation runs, and how often."""
+"""Messages to a page during generation, and their rate."""
 
 from __future__ import annotations
 

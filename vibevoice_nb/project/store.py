@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from vibevoice_nb.errors import ProjectError, VibeVoiceError
 from vibevoice_nb.ranges import shown
 from vibevoice_nb.script import Script
 
+from .mutex import Mutex
 from .storage.copying import write_copy
 from .storage.folder import SUFFIX, ProjectFolder, new_folder
 from .storage.lock import ProjectLock, lock_folder
@@ -50,7 +50,7 @@ class ProjectStore:
     voices : ProjectVoices
     drafts : set of str
         Ids of the drafts that are being written.
-    mutex : RLock
+    mutex : Mutex
         Held while the content is read or changed.
     reverts : ExitStack
         Inside `changing`: callbacks that move files back if the change fails.
@@ -60,7 +60,7 @@ class ProjectStore:
 
     def __init__(self, folder: ProjectFolder, lock: ProjectLock | None, holder: str) -> None:
         self.folder, self.holder, self.closed = folder, holder, False
-        self.mutex = threading.RLock()
+        self.mutex = Mutex()
         self.reverts = contextlib.ExitStack()
         self.trash_outdated = False
         self.drafts: set[str] = set()
@@ -260,7 +260,10 @@ class ProjectStore:
         return stop
 
     def notify(self, reason: str) -> None:
-        """Call the observers."""
+        """Call the observers, once this thread has released the mutex: they may wait for other threads."""
+        self.mutex.call_after(lambda: self._call_observers(reason))
+
+    def _call_observers(self, reason: str) -> None:
         with self.mutex:
             observers = list(self._observers)
         for callback in observers:

@@ -1,4 +1,4 @@
-"""Scripts in JSON: a list of turns, JSON Lines, and the shapes in which other tools write conversations."""
+"""Scripts in JSON: a list of turns, JSON Lines, and the structures that other tools write."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _NOT_WORDS = frozenset(
 
 
 def looks_like_json(text: str) -> bool:
-    """Decide if a text begins like a JSON list or object, and not like `[1]:` or `[pause]`.
+    """Return true if a text begins like a JSON list or object, and not like `[1]:` or `[pause]`.
 
     >>> looks_like_json('[ {"speaker"'), looks_like_json("[1]: Hello."), looks_like_json("[]")
     (True, False, True)
@@ -94,7 +94,7 @@ class _Source:
         self.starts = [start for start, _ in self.spans]
 
     def place(self, start: int, end: int, words: str = "") -> Place:
-        """Place of `text[start:end]`; `words` are what is said there."""
+        """Return the place of `text[start:end]`, which has the spoken text `words`."""
         number = bisect.bisect_right(self.starts, start)
         begin, stop = self.spans[number - 1]
         column = start - begin + 1
@@ -107,7 +107,7 @@ class _Source:
 
 
 def read_json(text: str, reader: ScriptReader) -> None:
-    """Read a script in JSON into the reader: each entry is a turn, each fault a diagnostic for its entry."""
+    """Parse a script in JSON into the reader: each entry is a turn, each fault a diagnostic."""
     source, inner = _Source(text, reader), json_text(text)
     if inner is not text:
         for start, end in _line_spans(text):
@@ -145,7 +145,7 @@ def read_json(text: str, reader: ScriptReader) -> None:
 
 
 def _entries(text: str, source: _Source) -> Iterator[tuple[Any, int, int]]:
-    """Entries of a JSON list, of JSON Lines, or of the list in an object, each with its place in the text."""
+    """Return the entries of a JSON list, of JSON Lines, or of the list in an object, with their places."""
     decoder = json.JSONDecoder(object_pairs_hook=_without_repeats)
     at = _skip(text, 0)
     if not text[at:]:
@@ -179,7 +179,7 @@ def _members(text: str, at: int, decoder: json.JSONDecoder) -> Iterator[tuple[An
 def _in_object(
     text: str, start: int, end: int, decoder: json.JSONDecoder, source: _Source
 ) -> Iterator[tuple[Any, int, int]]:
-    """Entries of the list in an object such as `{"dialogue": [...]}`; its other keys are reported."""
+    """Return the entries of the list in an object such as `{"dialogue": [...]}`; report its other keys."""
     values: list[tuple[str, Any, int, int]] = []
     at = _skip(text, start + 1)
     while text[at] != "}":
@@ -205,7 +205,7 @@ def _in_object(
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     entry = dict(pairs)
-    if len(entry) < len(pairs):  # Python would keep the last and say nothing
+    if len(entry) < len(pairs):  # Python would silently keep the last one
         raise ValueError(f"an entry has a key twice, of {', '.join(map(quoted, entry))}")
     return entry
 
@@ -215,7 +215,7 @@ def _is_pair(value: Any) -> bool:
 
 
 def _as_turn(value: Any) -> tuple[int | str | None, str | None, list[str]]:
-    """Speaker, words, and the keys that aren't read, of an entry; None for what it hasn't got."""
+    """Return an entry's speaker and words, each None if absent, and its unused keys."""
     if _is_pair(value):
         return _speaker(value[0]), value[1], []
     if not isinstance(value, dict):
@@ -234,7 +234,7 @@ def _as_turn(value: Any) -> tuple[int | str | None, str | None, list[str]]:
 
 
 def _speaker(value: Any) -> int | str | None:
-    """Speaker of an entry; None for what can't be one."""
+    """Return the speaker of an entry; None if the value is invalid."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9:

@@ -1,4 +1,4 @@
-"""Collects the turns of a script and what is wrong with it, whatever form it is read from."""
+"""Collector of the turns and diagnostics of a script in any format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PAUSE = f"[pause] or [pause:500], in all at most {MAX_PAUSE_MS} ms between two 
 
 @dataclass(frozen=True)
 class Place:
-    """A stretch of one line, where a diagnostic points."""
+    """Range of a line, for a diagnostic."""
 
     line: Line
     start: int
@@ -32,7 +32,7 @@ TOP = Place(Line(1, "", (1,)), 0, 0)
 
 @dataclass
 class _Draft:
-    """A turn that is still growing; `place` is its label, or its first words after a pause."""
+    """Unfinished turn; `place` is its label, or its first words after a pause."""
 
     speaker: int | str
     place: Place
@@ -57,8 +57,8 @@ class ScriptReader:
         self.use_cast(cast)
         self.diagnostics: list[Diagnostic] = []
         self.drafts: list[_Draft] = []
-        self.spoken: list[_Draft] = []  # those that have words
-        self.joins = False  # whether text goes to the last draft: not so after a pause
+        self.spoken: list[_Draft] = []  # drafts with words
+        self.joins = False  # true if text is added to the last draft, false after a pause
         self.knows_speaker = False
 
     def use_cast(self, cast: tuple[str, ...], aliases: Iterable[tuple[str, str]] = ()) -> None:
@@ -80,7 +80,7 @@ class ScriptReader:
     ) -> None:
         """Record a diagnostic for a place."""
         columns = place.line.span(place.start, place.end)
-        if place.line.entry:  # a JSON entry's span is no place for a replacement
+        if place.line.entry:  # the span of a JSON entry must not be replaced
             fix, alternatives = None, ()
         self.diagnostics.append(
             Diagnostic(severity, message, place.line.number, *columns, expected, remedy, fix, alternatives)
@@ -121,14 +121,14 @@ class ScriptReader:
         self.joins, self.knows_speaker = True, known
 
     def say(self, line: Line, start: int, end: int | None = None, *, begins: bool = False) -> None:
-        """Add what a line says in `[start, end)` to the current speaker's turns, cut at its pauses.
+        """Add the speech in `[start, end)` of a line to the current speaker's turns, cut at its pauses.
 
-        `begins`: whether the line has no label, so that a bullet may stand before the words.
+        `begins` is true if the line has no label, so it may begin with a bullet.
         """
         line = plain_line(line.part(start, len(line.text) if end is None else end), self.note, begins=begins)
         at = 0
         for pause in find_pauses(line.text, 0):
-            if pause.ms is None:  # stays in the text: nothing is dropped
+            if pause.ms is None:  # stays in the text, so nothing is lost
                 place = Place(line, pause.start, pause.end)
                 message = f"{quoted(line.text[pause.start : pause.end])} can't be read as a pause"
                 self.remark("error", place, message, _PAUSE, f"write '{pause.plain}'", pause.plain)
@@ -170,7 +170,7 @@ class ScriptReader:
         self.remark("error", place, message, _PAUSE, "shorten them")
 
     def script(self) -> Script:
-        """Return what has been read."""
+        """Return the parsed script."""
         for draft in [draft for draft in self.spoken if len(draft.texts) > 1]:
             self._join(draft)
         for draft in self.drafts:

@@ -1,4 +1,4 @@
-"""Scripts in plain text: from lines with labels to turns."""
+"""Scripts in plain text: conversion of labeled lines to turns."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from vibevoice_nb.script.turns import label_of
 
 
 def read_text(text: str, reader: ScriptReader, known: Iterable[str] = ()) -> None:
-    """Read a script in plain text into the reader.
+    """Parse a script in plain text into the reader.
 
     Parameters
     ----------
     text : str
     reader : ScriptReader
-        With a cast, or without one: then the names are found in the script.
+        Reader with a cast, or without one; then the names are found in the script.
     known : iterable of str
         Names that were speakers before, for a reader without a cast.
     """
@@ -53,7 +53,7 @@ def read_text(text: str, reader: ScriptReader, known: Iterable[str] = ()) -> Non
 
 
 def _find_cast(lines: list[Line], reader: ScriptReader, known: Iterable[str]) -> None:
-    """Take the names that the script shows to be speakers for the cast."""
+    """Use the speakers found in the script as the cast."""
     found = find_speakers([line for line in lines if not _says_nothing(line)], known)
     reader.use_cast(found.names, found.aliases)
     for name in found.names:
@@ -69,7 +69,7 @@ def _find_cast(lines: list[Line], reader: ScriptReader, known: Iterable[str]) ->
 
 
 def _says_nothing(line: Line) -> bool:
-    """Decide if a line has only pauses and markup."""
+    """Return true if a line has only pauses and markup."""
     text = plain_line(line, ignore).text
     end = 0
     for pause in find_pauses(text, 0):
@@ -80,7 +80,7 @@ def _says_nothing(line: Line) -> bool:
 
 
 def _silent_start(line: Line, reader: ScriptReader) -> int:
-    """Length of the pauses and directions that stand before a label, as in `[pause] Ben: Hello.`"""
+    """Return the length of the pauses and directions before a label, as in `[pause] Ben: Hello.`"""
     first = next(inner_labels(line.text, 0, reader.names), None)
     if first is None or first.speaker is None or not _says_nothing(line.part(0, first.start)):
         return 0
@@ -111,7 +111,7 @@ def _begin_turn(line: Line, label: Label, reader: ScriptReader) -> None:
 
 
 def _say(line: Line, start: int, reader: ScriptReader, *, begins: bool = False) -> None:
-    """Add what a line says to the script; a label inside it begins another turn."""
+    """Add the speech of a line to the script; a label inside it begins another turn."""
     for inner in inner_labels(line.text, start, reader.names):
         place = Place(line, inner.start, inner.end)
         if inner.certain and inner.speaker is not None:
@@ -130,7 +130,7 @@ def _say(line: Line, start: int, reader: ScriptReader, *, begins: bool = False) 
 
 
 def _doubt_label(line: Line, label: Label, reader: ScriptReader) -> None:
-    """Report a label that may be meant as one; it is text where a speaker is known, otherwise an error."""
+    """Report a possible label; it is treated as text if a speaker is known, otherwise as an error."""
     place = Place(line, label.start, label.end)
     written = quoted(line.text[label.start : label.end])
     fix = label.plain or None
@@ -171,7 +171,7 @@ def _numbered_fix(label: Label, reader: ScriptReader) -> str | None:
 
 
 def _continue_turn(line: Line, reader: ScriptReader, *, apart: bool) -> None:
-    """Give a line without a label to the previous speaker; `apart`: a rule is between them."""
+    """Assign a line without a label to the previous speaker; `apart` if a rule separates them."""
     start = line.indent
     place = Place(line, start, len(line.text.rstrip()))
     if _says_nothing(line):
