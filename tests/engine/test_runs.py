@@ -295,7 +295,7 @@ def test_a_run_that_was_stopped_is_resumed(engine: Engine) -> None:
         lambda options: _whole(engine, TURNS, CAST, options),
     ):
         run, straight = _done(make(FEW)), _done(make(longer))
-        resumed = run.run.resumed(0.2)
+        resumed = run.run.resumed(0.2, engine.loaded)
         audio = np.concatenate([run.audio, *resumed])
         assert np.array_equal(audio, straight.audio) and resumed.ended == "length"
         assert np.array_equal(resumed.frames.latent, straight.frames.latent)
