@@ -103,7 +103,7 @@ def test_speech_goes_on_as_if_never_interrupted(count: int, guided: bool) -> Non
     assert _error(steps[:MORE], _whole(guided)[count : count + MORE]) < 2e-5
 
 
-def test_the_sound_before_is_told() -> None:
+def test_the_sound_before_is_reported() -> None:
     for count in LENGTHS:
         _, heard = _rebuilt(count)
         wanted = audio_of(_whole(True)[:count])[-receptive_samples(prepared_model()) :]

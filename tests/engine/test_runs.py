@@ -106,7 +106,7 @@ def _context(count: int, frames: int = 5, seed: int = 0) -> list[Spoken]:
 # A turn and its context.
 
 
-def test_a_turn_spoken_again_finds_its_voices_where_they_were(
+def test_a_turn_regenerated_finds_its_voices_where_they_were(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Reuse with any seed, unless the voices depend on it: then only the text before them is reused."""

@@ -280,7 +280,7 @@ def test_who_speaks_the_words_that_are_doubted() -> None:
         ("Good 👍🏽 job 👨‍👩‍👧.", "Good job.", 0),
     ],
 )
-def test_markup_is_told_and_not_spoken(written: str, text: str, pause: int) -> None:
+def test_markup_is_reported_and_not_spoken(written: str, text: str, pause: int) -> None:
     source = f"Speaker 1: {written}"
     script = parse_script(source)
     assert spoken(script) == [(1, text, pause)]

@@ -138,7 +138,7 @@ def test_nano_says_what_it_cannot_do() -> None:
     assert ModelLimits(max_seconds=5400).sentences("big") == ["big speaks up to 90 minutes in one pass."]
 
 
-def test_recordings_get_built_in_voices_that_nobody_else_has() -> None:
+def test_recordings_get_unused_built_in_voices() -> None:
     hum = Voice("hum", np.zeros(48000, np.float32), "array")
     ada = resolve_voice("Ada")
     replaced = stand_ins({"A": hum, "B": ada, "C": hum, "D": Voice("copy", ada.audio, "library")})
