@@ -70,7 +70,7 @@ def test_a_speaker_keeps_the_models_index_when_the_order_changes(project: Projec
     assert {turn.turn.label: turn.turn.speaker_index for turn in project.turns} == {"Anna": 0, "Ben": 1}
 
 
-def test_a_fifth_speaker_is_an_error_in_words(project: Project) -> None:
+def test_a_fifth_speaker_is_an_error_with_a_message(project: Project) -> None:
     project.script_text = "\n".join(f"{name}: Hi." for name in "ABCDE")
     with pytest.raises(ScriptError, match="speaker number 5"):
         project.script.raise_for_errors()
@@ -365,7 +365,7 @@ def test_settings_are_plain_and_kept(project: Project) -> None:
     assert project.settings["seed"] is None
 
 
-def test_who_observes_is_told(project: Project) -> None:
+def test_observers_are_notified(project: Project) -> None:
     reasons: list[str] = []
     stop = project.observe(reasons.append)
     project.observe(lambda reason: 1 / 0)

@@ -396,7 +396,7 @@ class Project:
         Raises
         ------
         ProjectError
-            If something exists there, or the disk refuses.
+            If something exists there, or a file can't be written.
 
         Examples
         --------
