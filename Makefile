@@ -72,15 +72,11 @@ WHISPER ?= base
 bench-voice: $(VENV)/.evaluate
 	$(VENV)/bin/python -m vibevoice_nb.bench.intelligibility --whisper $(WHISPER)
 
-# Paths whose prose is held to the vocabulary of docs/contributing.md.
-PROSE := README.md CONTRIBUTING.md docs notebooks binder tests/fuzz tests/notebooks tests/conftest.py \
-	labextension/src $(addprefix vibevoice_nb/,bench cli engine examples export nano project system verify web)
-
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/python .ci/vocabulary.py $(PROSE)
+	$(VENV)/bin/python .ci/vocabulary.py
 	@if command -v npm >/dev/null && test -d labextension/node_modules; then npm --prefix labextension run -s check; \
 		else echo "The TypeScript sources are not checked: install Node 20 or newer."; fi
 

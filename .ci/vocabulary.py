@@ -30,7 +30,7 @@ WORDS = {
     r"duets?": "A/B player",
     r"remarks?": "diagnostic",
     r"slips?": "error, mistake",
-    r"(?<!--)quick(er|est|ly)?(?![ -]fix)": "fast, faster",
+    r"(?<!--)quick(er|est|ly)?(?![ -]fix| :|\n +As for)": "fast, faster",
     r"(told|with|gives?|report|as) (the|a) share|the share (that is|of (the|what|it))": "fraction",
     r"(stands|stood)(?! for)|(how|where|why) \w+( \w+)? stand": "is, depends on; state, reason",
     r"nobody|whoever": "name the subject, or use the passive",

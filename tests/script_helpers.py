@@ -1,4 +1,4 @@
-"""What the tests of scripts share: a cast, what is in a script that was read, and what was lost."""
+"""Helpers for tests of scripts: a cast, the contents of a parsed script, and lost words."""
 
 from __future__ import annotations
 
@@ -62,6 +62,6 @@ def lost_words(text: str, script: Script) -> list[str]:
 
 
 def _numbered(word: str, labels: set[str]) -> bool:
-    """Whether a word is a number of a label such as `[007]:`."""
+    """Return true if a word is a number of a label such as `[007]:`."""
     digits = re.sub(r"\D", "", word)
     return bool(digits) and f"speaker {int(digits)}" in labels

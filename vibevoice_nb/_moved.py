@@ -97,7 +97,7 @@ RENAMED: Mapping[str, str] = {
 
 
 def moved_name(name: str, modules: Sequence[ModuleType]) -> object:
-    """Return a name of an old module from the first new module that has it.
+    """Return an attribute of an old module from the first new module that has it.
 
     Raises
     ------

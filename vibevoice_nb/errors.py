@@ -34,7 +34,7 @@ class VibeVoiceError(Exception):
 
 
 class ScriptError(VibeVoiceError):
-    """The script can't be spoken as written."""
+    """The script has errors or cannot be spoken."""
 
 
 class VoiceError(VibeVoiceError):
@@ -42,11 +42,11 @@ class VoiceError(VibeVoiceError):
 
 
 class AudioError(VibeVoiceError):
-    """Audio can't be read or written."""
+    """Audio cannot be read or written."""
 
 
 class CheckpointError(VibeVoiceError):
-    """A model folder or file can't be loaded."""
+    """A model folder or file cannot be loaded."""
 
 
 class ConfigError(CheckpointError):
@@ -62,4 +62,4 @@ class DeviceError(VibeVoiceError):
 
 
 class ProjectError(VibeVoiceError):
-    """A project folder can't be opened or changed."""
+    """A project folder cannot be opened or changed."""

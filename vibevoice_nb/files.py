@@ -99,7 +99,7 @@ def publish(part: Path, target: Path, *, force: bool) -> None:
         os.replace(part, target)
     else:
         try:
-            os.link(part, target)  # unlike a rename, it fails when the name is taken
+            os.link(part, target)  # unlike a rename, it fails if the name exists
         except FileExistsError:
             raise exists_error(target) from None
         except OSError:  # a file system without hard links
@@ -124,7 +124,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_atomically(target: Path, data: bytes | memoryview, *, force: bool) -> None:
-    """Write a file whole or not at all: temporary file beside it, fsync, rename.
+    """Write a file atomically: temporary file beside it, fsync, rename.
 
     Raises
     ------
@@ -244,7 +244,7 @@ def create(path: Path) -> BinaryIO:
 
 
 def create_beside(target: Path, suffix: str) -> tuple[Path, BinaryIO]:
-    """Create a new file `STEM + suffix` next to `target`, numbered when the name is taken."""
+    """Create a new file `STEM + suffix` next to `target`, numbered if the name exists."""
     base, dot, extension = suffix.rpartition(".")
     stem = target.stem
     while len(os.fsencode(stem)) > 200:  # file names end at 255 bytes

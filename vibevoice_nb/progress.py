@@ -20,7 +20,7 @@ def progress_bar(
     *,
     unit: str = "",
 ) -> Iterator[Callable[[_Value], None] | None]:
-    """Yield the function to report progress to.
+    """Yield the function to call with progress.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def progress_bar(
     label : str
         Text before the bar.
     measure : callable
-        From a reported value to how much is done, and how much there is in total.
+        Converts a reported value to the amount done and the total amount.
     unit : str
         Unit of the two.
 

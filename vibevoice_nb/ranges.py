@@ -75,7 +75,7 @@ def real(value: Any) -> float | None:
     value = plain(value)
     if isinstance(value, bool) or getattr(value, "shape", ()) != ():
         return None
-    if not hasattr(type(value), "__float__") and not hasattr(type(value), "__index__"):  # float() reads text
+    if not hasattr(type(value), "__float__") and not hasattr(type(value), "__index__"):  # float() parses text
         return None
     try:
         return float(value)

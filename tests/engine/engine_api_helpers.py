@@ -1,4 +1,4 @@
-"""What the tests of `Engine` share: a talk, its voices, an engine that speaks on, one that ends by itself."""
+"""Helpers for tests of `Engine`: a script, its voices, an engine that never ends, one that ends by itself."""
 
 from __future__ import annotations
 

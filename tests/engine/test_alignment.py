@@ -55,7 +55,7 @@ def test_evidence_that_is_clear_is_followed(data: st.DataObject) -> None:
 
 @settings(max_examples=80)
 @given(st.data())
-def test_whatever_the_evidence_spans_cover_and_nobody_is_left_out(data: st.DataObject) -> None:
+def test_spans_cover_everything_for_any_evidence(data: st.DataObject) -> None:
     frames, lines = data.draw(st.integers(1, 30)), data.draw(st.integers(1, 8))
     tokens = data.draw(st.lists(st.integers(1, 5), min_size=lines, max_size=lines))
     seed = data.draw(st.integers(0, 999))

@@ -227,7 +227,7 @@ def test_contradictions_are_named(layout: str, changes: dict[str, Any], told: st
     assert told in caught.value.got
 
 
-def test_every_contradiction_is_told_at_once() -> None:
+def test_every_contradiction_is_reported_at_once() -> None:
     config = copy.deepcopy(original_config())
     _set(config, "decoder_config.num_key_value_heads", 3)
     _set(config, "diffusion_head_config.hidden_size", 32)

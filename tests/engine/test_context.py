@@ -22,7 +22,12 @@ from engine_helpers import (
 )
 from torch import Tensor
 
-from vibevoice_nb.model.generation.context import SpokenFrames, frames_felt, prefill_spoken, samples_felt
+from vibevoice_nb.model.generation.context import (
+    SpokenFrames,
+    prefill_spoken,
+    receptive_frames,
+    receptive_samples,
+)
 from vibevoice_nb.model.generation.loop import Step
 from vibevoice_nb.model.generation.state import GenerationState
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
@@ -98,10 +103,10 @@ def test_speech_goes_on_as_if_never_interrupted(count: int, guided: bool) -> Non
     assert _error(steps[:MORE], _whole(guided)[count : count + MORE]) < 2e-5
 
 
-def test_the_sound_before_is_told() -> None:
+def test_the_sound_before_is_reported() -> None:
     for count in LENGTHS:
         _, heard = _rebuilt(count)
-        wanted = audio_of(_whole(True)[:count])[-samples_felt(prepared_model()) :]
+        wanted = audio_of(_whole(True)[:count])[-receptive_samples(prepared_model()) :]
         got = heard[len(heard) - len(wanted) :]
         assert got.shape == wanted.shape
         torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-6)
@@ -132,14 +137,14 @@ def _felt(model: VibeVoiceModel, frames: int) -> Tensor:
 
 def test_exactly_as_many_frames_are_played_again_as_are_felt() -> None:
     model = small_model().double()
-    felt = frames_felt(model)
+    felt = receptive_frames(model)
     strength = _felt(model, felt + 3)
     assert (strength[:3] == 0).all(), "of those before, nothing is left"
     assert (strength[3:] > 0).all(), "each of these has left something"
 
 
 def test_playing_fewer_frames_again_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vibevoice_nb.model.generation.context.frames_felt", lambda model: 3)
+    monkeypatch.setattr("vibevoice_nb.model.generation.context.receptive_frames", lambda model: 3)
     state, _ = _rebuilt(60)
     assert _error(_go_on(state, 60, True)[:MORE], _whole(True)[60 : 60 + MORE]) > 1e-3
 
@@ -158,4 +163,4 @@ def test_the_published_models_need_fifteen_seconds() -> None:
     for section in ("acoustic_tokenizer_config", "semantic_tokenizer_config"):
         config[section]["encoder_depths"] = "3-3-3-3-3-3-8"
     with torch.device("meta"):
-        assert frames_felt(VibeVoiceModel(parse_config(config), tied=True)) == 116
+        assert receptive_frames(VibeVoiceModel(parse_config(config), tied=True)) == 116

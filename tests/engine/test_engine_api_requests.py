@@ -1,4 +1,4 @@
-"""What an `Engine` is asked for: a checkpoint, scripts, voices and options, and those that make no sense."""
+"""Arguments of an `Engine`: checkpoint, scripts, voices and options, valid and invalid."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["engine", "folder"]  # fixtures
 # Loading.
 
 
-def test_what_was_loaded_is_told(engine: Engine, folder: Path) -> None:
+def test_what_was_loaded_is_reported(engine: Engine, folder: Path) -> None:
     assert (engine.name, engine.device, engine.dtype) == (str(folder), torch.device("cpu"), torch.float32)
     assert engine.attention == "sdpa"
     assert engine.defaults == GenerationOptions()
@@ -53,7 +53,7 @@ def test_a_device_that_is_not_here(folder: Path, device: str) -> None:
         Engine.load(folder, device=device)
 
 
-def test_a_dtype_nobody_knows(folder: Path) -> None:
+def test_an_unknown_dtype(folder: Path) -> None:
     with pytest.raises(OptionError, match=r"int7.*float32, bfloat16, float16"):
         Engine.load(folder, dtype="int7")
 
@@ -115,7 +115,7 @@ def test_a_stream_does_only_what_is_asked_of_it(engine: Engine) -> None:
     assert np.array_equal(np.concatenate(first), engine.speak(TALK, CAST, **FEW).audio[: 3 * HOP])
 
 
-def test_seeds_are_reproducible_and_told_when_drawn(engine: Engine) -> None:
+def test_seeds_are_reproducible_and_reported_if_drawn(engine: Engine) -> None:
     options = {"num_steps": 1, "max_seconds": 0.1}
     one, other = engine.speak(TALK, CAST, **options), engine.speak(TALK, CAST, **options)
     assert one.options.seed is not None and one.options.seed != other.options.seed
@@ -188,7 +188,7 @@ def test_voices_by_number_label_name_and_order(engine: Engine) -> None:
     assert np.array_equal(speech.audio, wanted)
 
 
-def test_gaps_between_numbers_give_nobody_anothers_voice(engine: Engine) -> None:
+def test_gaps_between_numbers_do_not_swap_voices(engine: Engine) -> None:
     speech = engine.speak("Speaker 1: One.\nSpeaker 3: Three.", {3: BEN, 1: ANNA}, **FEW)
     assert speech.cast == {"Speaker 1": "Anna", "Speaker 3": "Ben"}
     alike = engine.speak("Speaker 1: One.\nSpeaker 2: Three.", {2: BEN, 1: ANNA}, **FEW)
@@ -225,7 +225,7 @@ def test_voices_that_do_not_fit_the_speakers(engine: Engine, voices: Any, told: 
         engine.speak(TALK, voices, **FEW)
 
 
-def test_a_voice_nobody_knows_and_one_that_is_text(engine: Engine, tmp_path: Path) -> None:
+def test_an_unknown_voice_and_one_that_is_text(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(VoiceError, match="Xenia"):
         engine.speak("Speaker 1: Hi.", {1: "Xenia"}, **FEW)
     (tmp_path / "voice.wav").write_text("this is no recording")

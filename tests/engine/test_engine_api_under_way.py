@@ -70,7 +70,7 @@ def test_a_speech_is_saved(engine: Engine, tmp_path: Path) -> None:
 # Progress and cancelling.
 
 
-def test_progress_is_told_after_every_frame_and_never_falls(engine: Engine) -> None:
+def test_progress_is_reported_after_every_frame_and_never_falls(engine: Engine) -> None:
     seen: list[Progress] = []
     speech = engine.speak(TALK, CAST, progress=seen.append, **FEW)
     assert [round(p.seconds * RATE) for p in seen] == [HOP * (i + 1) for i in range(10)]
@@ -93,7 +93,7 @@ def test_cancelling_is_asked_while_nothing_is_heard(tmp_path: Path, folder: Path
     copy = Path(shutil.copytree(folder, tmp_path / "mute"))
     model = small_model(tied=False)
     assert model.lm_head is not None
-    model.lm_head.weight.zero_()  # all alike: the first legal token wins
+    model.lm_head.weight.zero_()  # equal logits: the first valid token is chosen
     save_weights(model, copy)
     asked = iter(range(1000))
     speech = Engine.load(copy).speak("Speaker 1: Hi.", {}, cancelled=lambda: next(asked) > 20)
@@ -101,7 +101,7 @@ def test_cancelling_is_asked_while_nothing_is_heard(tmp_path: Path, folder: Path
     assert speech.rtf == 0.0
 
 
-def test_cancelled_between_the_frames_of_a_batch_nobody_loses_any(engine: Engine) -> None:
+def test_cancelling_between_the_frames_of_a_batch_loses_no_frame(engine: Engine) -> None:
     scripts = [TALK, "Speaker 1: And now for something else.\nSpeaker 2: What?"]
     wanted = engine.speak_many(scripts, CAST, **FEW)
     for frames in (1, 2, 3, 6):
@@ -132,7 +132,7 @@ Speaker 1: Oh? [pause:15]
 """
 
 
-def test_a_length_limit_is_told_and_going_on_is_seamless(engine: Engine) -> None:
+def test_a_length_limit_is_reported_and_going_on_is_seamless(engine: Engine) -> None:
     whole = engine.speak(TALK, CAST, num_steps=2, seed=5, max_seconds=0.3)
     speech = engine.speak(TALK, CAST, num_steps=2, seed=5, max_seconds=0.105)
     assert speech.ended == "length" and speech.seconds == 0.1, "whole frames only"

@@ -101,7 +101,7 @@ def test_a_matrix_without_numbers_is_left_alone() -> None:
 @pytest.mark.parametrize("shape", [SMALL, BIG, LARGE])
 @pytest.mark.parametrize("dtype", [FLOAT32, BFLOAT16, FLOAT16])
 @pytest.mark.parametrize("published", [True, False])
-def test_memory_is_told_as_it_is_kept(
+def test_memory_is_reported_as_it_is_kept(
     machine: str, dtype: torch.dtype, shape: tuple[int, int], published: bool
 ) -> None:
     kernel = choose_kernel(_weight(shape, published=published).to(dtype), None)

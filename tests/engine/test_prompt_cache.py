@@ -122,7 +122,7 @@ def test_a_small_model_does_not_remember_more_than_its_context() -> None:
     assert PromptCache.of(lm).limit == cache.nbytes() < PromptCache().limit
 
 
-def test_nothing_is_kept_without_room() -> None:
+def test_nothing_is_saved_without_disk_space() -> None:
     memory, made = PromptCache(0), []
     for _ in range(2):
         memory.voice(torch.zeros(9), lambda: made.append(1) or torch.zeros(1, 4))  # type: ignore[func-returns-value]

@@ -190,7 +190,7 @@ def test_a_frame_is_near_that_of_float32(bits: str) -> None:
 
 
 @torch.inference_mode()
-def test_sizes_are_told_beforehand() -> None:
+def test_sizes_are_reported_beforehand() -> None:
     for quantize in (None, "int8", "int4"):
         model = _model()
         whole = kept_bytes(model, torch.float32, published_half=False, quantize=quantize)  # type: ignore[arg-type]

@@ -106,10 +106,10 @@ def _context(count: int, frames: int = 5, seed: int = 0) -> list[Spoken]:
 # A turn and its context.
 
 
-def test_a_turn_spoken_again_finds_its_voices_where_they_were(
+def test_a_turn_regenerated_finds_its_voices_where_they_were(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the seed, unless it draws the voices too: then all from the first voice on is read again."""
+    """Reuse with any seed, unless the voices depend on it: then only the text before them is reused."""
     reads, counts = Reads(engine.model.language_model, monkeypatch), []
     for seed, seed_voices in ((1, False), (2, False), (3, True), (4, True)):
         options = replace(FEW, seed=seed, seed_voices=seed_voices)
@@ -295,7 +295,7 @@ def test_a_run_that_was_stopped_is_resumed(engine: Engine) -> None:
         lambda options: _whole(engine, TURNS, CAST, options),
     ):
         run, straight = _done(make(FEW)), _done(make(longer))
-        resumed = run.run.resumed(0.2)
+        resumed = run.run.resumed(0.2, engine.loaded)
         audio = np.concatenate([run.audio, *resumed])
         assert np.array_equal(audio, straight.audio) and resumed.ended == "length"
         assert np.array_equal(resumed.frames.latent, straight.frames.latent)

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from engine_api_helpers import ANNA, BEN, CAST, FEW, TALK, engine, folder, restless
 from engine_helpers import HOP
 
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.engine.run import SpeechRun
+from vibevoice_nb.engine.speech import Speech
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.script import parse_script
 
 __all__ = ["engine", "folder", "restless"]  # fixtures
+
+TWO = "Speaker 1: Good morning.\nSpeaker 2: Hello."
+
+
+@pytest.fixture(scope="module")
+def nano() -> Engine:
+    return Engine.load("nano", dtype="float32")
 
 
 def test_a_speech_plots_writes_subtitles_and_shows_a_player(engine: Engine) -> None:
@@ -77,3 +89,24 @@ def test_a_run_holds_no_audio(engine: Engine) -> None:
         tracemalloc.stop()
     assert samples == 599 * HOP and len(run.frames) == 600
     assert peak < samples * 4 / 4, "a quarter of the audio, in float32"
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda speech: pickle.loads(pickle.dumps(speech))])
+def test_a_copy_of_a_speech_has_its_turns_and_is_resumed(
+    nano: Engine, copied: Callable[[Speech], Speech], tmp_path: Path
+) -> None:
+    whole = nano.speak(TWO, seed=1)
+    part = nano.speak(TWO, seed=1, max_seconds=0.8)
+    later = copied(part)
+    assert np.array_equal(later.audio, part.audio) and later.turns == part.turns
+    assert later.to_srt() == part.to_srt() and later.save(tmp_path / "later.wav").exists()
+    resumed = nano.resume(later, max_seconds=30)
+    assert np.array_equal(resumed.audio, whole.audio) and resumed.turns == whole.turns
+    assert np.array_equal(nano.resume(part, max_seconds=30).audio, whole.audio)
+
+
+def test_a_speech_of_another_model_is_not_resumed(nano: Engine) -> None:
+    part = nano.speak(TWO, seed=1, max_seconds=0.8)
+    other = Engine.load("nano", dtype="bfloat16")
+    with pytest.raises(OptionError, match="resume it with the engine that generated it"):
+        other.resume(part, max_seconds=30)

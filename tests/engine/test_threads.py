@@ -35,7 +35,7 @@ def test_threads_are_bounded_within_and_given_back() -> None:
             assert torch.get_num_threads() == 3
 
 
-def test_a_small_model_computes_on_one_thread_and_nobody_else_does(
+def test_only_a_small_model_computes_on_one_thread(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model, seen = prepared_model(), []

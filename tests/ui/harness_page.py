@@ -67,7 +67,7 @@ class Mounted:
         return value
 
     def faults(self, selector: str = "body") -> list[str]:
-        """What axe-core finds seriously wrong with the accessibility of a part of the page."""
+        """Return the serious accessibility problems that axe-core finds in a part of the page."""
         axe = LABEXTENSION / "node_modules/axe-core/axe.min.js"
         if not axe.is_file():
             pytest.skip("axe-core is not installed (npm ci in labextension)")
@@ -91,7 +91,7 @@ class Mounted:
         self._waiting.append({"content": content, "buffers": texts})
 
     def to_kernel(self, message: dict[str, Any]) -> list[dict[str, Any]]:
-        """What the page sent, answered with what there is for it."""
+        """Receive the page's messages and send the prepared answers."""
         if "changes" in message:
             self.changes.append(message["changes"])
             self.on_change(message["changes"])

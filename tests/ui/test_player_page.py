@@ -102,7 +102,7 @@ def player(page: Any, mount: Callable[..., Any]) -> Callable[..., Room]:
 
 
 def place_of(heard: np.ndarray, source: np.ndarray, skip: int = 300, length: int = 2400) -> int:
-    """Where in the source the sound begins that was heard, and that it is it exactly."""
+    """Return the position in the source of recorded audio, and check that they are equal."""
     sound = heard[skip : skip + length]
     products = fftconvolve(source, sound[::-1], "valid")
     energy = fftconvolve(source**2, np.ones(length), "valid")
@@ -206,7 +206,7 @@ def test_shows_another_take_and_its_spectrogram(player: Callable[..., Room]) -> 
 
 
 def painted(mounted: Room) -> str:
-    """What the spectrogram looks like, once it has more than its ground and its labels."""
+    """Return the pixels of the spectrogram, once it shows more than background and labels."""
     return mounted.page.evaluate(
         """() => {
           const canvas = document.querySelector('.vvnb-deck-spectrum');
@@ -270,7 +270,7 @@ def test_opens_ninety_minutes_at_once(player: Callable[..., Room], record_proper
 
 
 def drawn(mounted: Room) -> bool:
-    """Whether the waveform is more than a line."""
+    """Return true if the waveform is more than a line."""
     return mounted.page.evaluate(
         """() => {
           const canvas = document.querySelector('.vvnb-deck-wave');

@@ -1,4 +1,4 @@
-"""What the tests of audio, sinks and voices share: a tone, a full disk, a person without privileges."""
+"""Helpers for tests of audio, sinks and voices: a tone, a full disk, a user without privileges."""
 
 from __future__ import annotations
 

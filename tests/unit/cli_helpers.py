@@ -1,4 +1,4 @@
-"""What the tests of the command line share: a small model, a voice, the command in and out of process."""
+"""Helpers for tests of the command line: a small model, a voice, the command in and out of process."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def test_levels() -> None:
     assert dbfs(np.full(10, 1e30, dtype=np.float32)) == pytest.approx(600)
 
 
-def test_clipping_is_told_from_a_loud_float_recording() -> None:
+def test_clipping_and_a_loud_float_recording_are_distinguished() -> None:
     loud = tone(level=3.0)
     assert clipped_fraction(np.clip(loud, -1, 1)) > 0.5
     assert clipped_fraction(loud, floating=True) < 0.001

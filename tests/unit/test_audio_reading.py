@@ -111,9 +111,9 @@ def test_files_that_are_not_audio(tmp_path: Path) -> None:
         "noise.mp3": "decoded",
         "header.wav": "no samples",
         "pipe.wav": "not a plain file",
-        "text.wav/inside.wav": "can't be opened",
-        "nul\0.wav": "can't be opened",
-        "x" * 5000: "can't be opened",
+        "text.wav/inside.wav": "cannot be opened",
+        "nul\0.wav": "cannot be opened",
+        "x" * 5000: "cannot be opened",
     }.items():
         with pytest.raises(AudioError, match=words):
             read_audio(tmp_path / name)
@@ -128,7 +128,7 @@ def test_a_video_without_sound(tmp_path: Path) -> None:
         for _ in range(5):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))))
         container.mux(stream.encode(None))
-    with pytest.raises(AudioError, match="no sound in it"):
+    with pytest.raises(AudioError, match="has no audio"):
         read_audio(tmp_path / "a.mp4")
 
 
@@ -179,12 +179,12 @@ def test_headers_that_lie(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     pcm = (tone(0.5) * 32767).astype("<i2").tobytes()
     path.write_bytes(wav_bytes(pcm, claimed=0xFFFFFFF0))
-    with pytest.raises(AudioError, match=r"truncated; its header promises 4295\.0 MB"):
+    with pytest.raises(AudioError, match=r"truncated; its header states 4295\.0 MB"):
         read_audio(path)
     ds64 = struct.pack("<4sIQQQI", b"ds64", 28, 10**10, 10**10, 5 * 10**9, 0)
     plain = wav_bytes(pcm, claimed=0xFFFFFFFF)
     path.write_bytes(b"RF64" + plain[4:12] + ds64 + plain[12:])
-    with pytest.raises(AudioError, match=r"promises 10000\.0 MB"):
+    with pytest.raises(AudioError, match=r"states 10000\.0 MB"):
         read_audio(path)
     path.write_bytes(wav_bytes(pcm, claimed=0xFFFFFFFF))  # what a recorder writes into a pipe
     assert read_audio(path)[0].size == SAMPLE_RATE // 2

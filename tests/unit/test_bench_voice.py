@@ -119,18 +119,18 @@ def test_the_recognizer_hears_and_forgets() -> None:
     ]
     first, second = (clips[text] for text in texts)
     ear = hearing.Recognizer()
-    alone = ear.hear(first)
+    alone = ear.transcribe(first)
     result = hearing.score([second, first], texts[::-1], recognizer=ear)
     assert result.heard[1] == alone
     assert result.wer < 60 and result.words == 19
     # The wrong words are wrong.
     assert hearing.score([second], texts[:1], recognizer=ear).wer > 80
-    assert len(ear.hear(np.zeros(24000, np.float32)).split()) < 3
+    assert len(ear.transcribe(np.zeros(24000, np.float32)).split()) < 3
 
 
 def test_whoever_is_installed_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     class Ear:
-        def hear(self, audio: np.ndarray, sample_rate: int = 24000) -> str:
+        def transcribe(self, audio: np.ndarray, sample_rate: int = 24000) -> str:
             return "one two"
 
     def missing() -> Any:

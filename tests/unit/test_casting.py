@@ -61,7 +61,7 @@ def test_voices_are_matched_by_label_or_number() -> None:
         match_voices(["Anna"], {"Cleo": "a"})
 
 
-def test_defaults_are_the_built_in_voices_in_order_and_nobody_shares_one() -> None:
+def test_defaults_are_the_built_in_voices_in_order_without_sharing() -> None:
     names = list(builtin_voices())
     speakers = {"Anna": 0, "Ben": 1, "Cleo": 2}
     assert [voice.name for voice in cast_voices(speakers).values()] == names[:3]

@@ -101,15 +101,13 @@ def test_named_speakers_become_known_through_their_voices(bench: Bench) -> None:
     result = bench.speak(*voices, "--json", script=script)
     assert result.exit_code == 0, result.output
     assert set(last_json(result.stdout)["cast"]) == {"Anna", "ben"}
-    script.write_text("Anna: Good day.\nBen: Hello.\n")  # here the script itself shows who speaks
+    script.write_text("Anna: Good day.\nBen: Hello.\n")  # here the names are found in the script itself
     assert "no cast" not in bench.speak(*voices, "--force", script=script).stderr
     script.write_text("Anna: Good day.\nThis goes on.\nBem: Hello.\n")
     assert "'Bem:' is not in the cast" in bench.speak(*voices, "--force", script=script).stderr
 
 
-def test_defaults_are_said_plainly_and_nobody_shares_a_voice(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_defaults_are_explained_and_no_voice_is_shared(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     built_in = {name: bench.voice for name in ("Una", "Duo", "Tria")}
     for module in ("vibevoice_nb.voices.resolve", "vibevoice_nb.voices.casting"):
         monkeypatch.setattr(f"{module}.builtin_voices", lambda: built_in)
@@ -300,7 +298,7 @@ def test_voices_come_and_go(bench: Bench) -> None:
     assert gone.exit_code == 2 and "Anna" not in bench.run("voices", "list").stdout
 
 
-def test_voices_are_judged_in_words(bench: Bench) -> None:
+def test_checks_of_voices_are_printed_as_sentences(bench: Bench) -> None:
     silent = write_audio(bench.folder / "silent.wav", read_audio(bench.voice)[0] * 0)
     text = bench.write("text.wav", "not audio")
     result = bench.run("voices", "check", bench.voice, silent, text)

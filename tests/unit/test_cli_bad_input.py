@@ -52,7 +52,7 @@ def test_scripts(bench: Bench, text: str, said: str) -> None:
     assert "loading" not in refused(bench, said, script=script)
 
 
-def test_every_error_of_a_script_is_told(bench: Bench) -> None:
+def test_every_error_of_a_script_is_reported(bench: Bench) -> None:
     script = bench.write("bad.txt", "Speaker one: Hello.\nSpeaker two: Hi.\n")
     refused(bench, "line 1", "bad.txt:2: error:", script=script)
 

@@ -43,7 +43,7 @@ def run(folder: Path, surroundings: dict[str, str], *arguments: str) -> subproce
     return done
 
 
-def test_a_spoken_script_is_told_in_json(tmp_path: Path, surroundings: dict[str, str]) -> None:
+def test_a_spoken_script_is_reported_in_json(tmp_path: Path, surroundings: dict[str, str]) -> None:
     pytest.importorskip("torch")
     (tmp_path / "脚本é.txt").write_text("王: Hello there.\n", encoding="utf-8")
     done = run(tmp_path, surroundings, "speak", "脚本é.txt", "--out", "😀é.wav", "--json", "--device", "cpu")

@@ -1,4 +1,4 @@
-"""What `make demo` speaks, heard by a recognizer that knows nothing of us."""
+"""Speech of `make demo`, transcribed by an independent recognizer."""
 
 from pathlib import Path
 

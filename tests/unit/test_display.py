@@ -86,7 +86,7 @@ def test_first_the_bit_rate_goes_down_then_the_end_is_left_out() -> None:
     assert len(preview) > 0.9 * 120_000
 
 
-def test_no_room_for_sound_is_said() -> None:
+def test_missing_space_for_audio_is_reported() -> None:
     page = Page(mimebundle(LONG, 3_500)["text/html"])
     assert "audio" not in page.found and "Too long to embed here" in page.text
 
@@ -107,7 +107,7 @@ def test_no_colors_that_one_theme_would_hide() -> None:
     assert "color:" not in html and "background" not in html
 
 
-def test_the_setting_counts_until_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_setting_applies_until_it_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(display, "default_budget", 50_000)
     assert len(mimebundle(LONG)["text/html"]) <= 50_000
     assert len(LONG._repr_mimebundle_()["text/html"]) <= 50_000

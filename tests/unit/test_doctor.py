@@ -50,7 +50,9 @@ def test_doctor_finds_what_there_is(bench: Bench) -> None:
     assert all(findings[topic]["remedy"] for topic in missing)
 
 
-def test_a_missing_package_is_told_with_the_command(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
+def test_a_missing_package_is_reported_with_the_command(
+    monkeypatch: pytest.MonkeyPatch, bench: Bench
+) -> None:
     real = doctor.metadata.version
 
     def version(name: str) -> str:
@@ -96,7 +98,7 @@ def test_a_hub_that_hangs_is_not_waited_for(silent_server: str) -> None:
     assert doctor.hub_problem("http://127.0.0.1:9", seconds=0.5)
 
 
-def test_fused_kernels_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fused_kernels_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     from vibevoice_nb.model.kernels import cuda
 
     assert "NVIDIA GPU" in doctor.fused_kernels("cpu").found
@@ -106,7 +108,7 @@ def test_fused_kernels_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (finding.status == "ok") is there and ("triton" in finding.remedy) is not there
 
 
-def test_broken_flash_attention_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_flash_attention_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert doctor.flash_attention("cpu").status == "note"
     assert doctor.flash_attention("cuda").found.startswith("not installed")
     (tmp_path / "flash_attn.py").write_text("raise ImportError('undefined symbol: _ZN3c10')")
@@ -124,7 +126,7 @@ def test_a_library_that_cannot_be_written(bench: Bench, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("packing", ["", "no fbgemm"])
 @pytest.mark.parametrize("onednn", ["", "no hardware"])
-def test_the_cost_of_16_bits_is_told(packing: str, onednn: str) -> None:
+def test_the_cost_of_16_bits_is_reported(packing: str, onednn: str) -> None:
     finding = doctor.narrow_products("bfloat16", onednn, packing)
     if not onednn:
         assert finding.status == "ok" and "in hardware" in finding.found
@@ -135,7 +137,7 @@ def test_the_cost_of_16_bits_is_told(packing: str, onednn: str) -> None:
         assert "no hardware; no fbgemm" in finding.found and "twice the time" in finding.found
 
 
-def test_the_kernels_in_use_are_told_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kernels_in_use_are_reported_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel_choice, "half_packing_problem", lambda: "no fbgemm")
     monkeypatch.setattr(kernel_choice, "onednn_problem", lambda dtype: "no oneDNN")
     findings = {finding.topic: finding for finding in doctor._products()}
@@ -148,7 +150,7 @@ def test_the_kernels_in_use_are_told_with_the_reason(monkeypatch: pytest.MonkeyP
     assert wide.status == "ok" and "by oneDNN" in wide.found and "stay in 16 bits" in wide.found
 
 
-def test_quantized_products_that_are_not_fused_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quantized_products_that_are_not_fused_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert doctor._quantized_products().topic == "quantized on the CPU"
 
     def refuse(*_: Any) -> Any:
@@ -334,7 +336,7 @@ def test_memory_is_what_this_machine_takes(
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(("options", "kind"), [("", "float32"), (", quantize='int8'", "int8")])
-def test_the_peak_is_foretold(options: str, kind: str) -> None:
+def test_the_peak_is_predicted(options: str, kind: str) -> None:
     """Within a tenth, of a whole process that loads nano and speaks; info is asked in one of its own, too."""
     speak = (
         "from vibevoice_nb import Engine\n"

@@ -1,4 +1,4 @@
-"""What nano reads: numbers spoken out, words as phones, nothing outside the alphabet."""
+"""Text front end of nano: numbers as words, words as phones, nothing outside the alphabet."""
 
 from __future__ import annotations
 

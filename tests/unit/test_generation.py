@@ -191,7 +191,7 @@ def test_it_can_be_awaited_while_the_loop_goes_on(project: Project, engine: Engi
     assert seconds > 0.2 and ticks > 3
 
 
-def test_what_goes_wrong_reaches_whoever_waits(project: Project) -> None:
+def test_errors_reach_the_waiting_caller(project: Project) -> None:
     def broken() -> Engine:
         raise OptionError("no such model", "a model", "choose another")
 
@@ -203,7 +203,7 @@ def test_what_goes_wrong_reaches_whoever_waits(project: Project) -> None:
     assert job.state == "failed"
 
 
-def test_a_listener_that_fails_stops_nobody(
+def test_a_failing_listener_does_not_stop_the_generation(
     project: Project, engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(event: Event) -> None:

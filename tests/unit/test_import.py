@@ -17,7 +17,7 @@ seconds = time.perf_counter() - start
 print(seconds, "torch" in sys.modules)
 """
 
-# These stand below the engine and must work, and be quick, where torch isn't installed.
+# These do not depend on the engine; they must work, and import fast, without torch.
 WITHOUT_TORCH = [
     "vibevoice_nb.errors",
     "vibevoice_nb.script",

@@ -45,7 +45,7 @@ def modules() -> Iterator[ModuleType]:
             warnings.simplefilter("ignore")
             try:
                 yield importlib.import_module(found.name)
-            except ImportError:  # what it stands on is optional
+            except ImportError:  # its dependency is optional
                 continue
 
 
@@ -151,7 +151,7 @@ def _member(op: Any, arg: Any) -> str:
 
 
 def repeats(items: Any, before: str = "") -> Iterator[tuple[str, str]]:
-    """Of each repeat that can be long: a text that leads to it, and one that it repeats."""
+    """Yield, for each repeat that can be long, a text that leads to it and one that it repeats."""
     for op, arg in items:
         name = str(op)
         if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
@@ -182,7 +182,7 @@ def cpu_of(action: Callable[[str], object], text: str) -> float:
 
 
 def grows_linearly(action: Callable[[str], object], make: Callable[[int], str], size: int = SMALL) -> bool:
-    """Whether a text that is 16 times as long takes less than 64 times as long (256 times: quadratic)."""
+    """Return true if a text 16 times as long takes less than 64 times as long (256 times: quadratic)."""
     for _ in range(3):
         large = cpu_of(action, make(size * GROWTH))
         if large < 0.02:  # too short to measure: 4,000 characters of a quadratic pattern take longer

@@ -183,7 +183,7 @@ def test_critic_learns_and_leaves_the_codec_alone() -> None:
 
 def test_copies_are_judged(shape: ModelConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Ear:
-        def hear(self, audio: np.ndarray, sample_rate: int = 24_000) -> str:
+        def transcribe(self, audio: np.ndarray, sample_rate: int = 24_000) -> str:
             return "nothing"
 
     monkeypatch.setattr(copy_synthesis, "Naturalness", lambda: lambda audio: 3.0)

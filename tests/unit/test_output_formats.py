@@ -109,7 +109,7 @@ def test_an_encoder_that_is_missing_is_named(
             write_audio(tmp_path / f"a{spec.suffix}", tone(0.1))
 
 
-def test_a_missing_encoder_is_told_before_the_work(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_encoder_is_reported_before_the_work(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     _without("aac", monkeypatch)
     monkeypatch.setattr("vibevoice_nb.cli.batch.load_engine", lambda settings: pytest.fail("too late"))
     done = bench.speak("--out", "talk.m4a")

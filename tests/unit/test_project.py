@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def test_a_speaker_keeps_the_models_index_when_the_order_changes(project: Projec
     assert {turn.turn.label: turn.turn.speaker_index for turn in project.turns} == {"Anna": 0, "Ben": 1}
 
 
-def test_a_fifth_speaker_is_an_error_in_words(project: Project) -> None:
+def test_a_fifth_speaker_is_an_error_with_a_message(project: Project) -> None:
     project.script_text = "\n".join(f"{name}: Hi." for name in "ABCDE")
     with pytest.raises(ScriptError, match="speaker number 5"):
         project.script.raise_for_errors()
@@ -364,7 +365,7 @@ def test_settings_are_plain_and_kept(project: Project) -> None:
     assert project.settings["seed"] is None
 
 
-def test_who_observes_is_told(project: Project) -> None:
+def test_observers_are_notified(project: Project) -> None:
     reasons: list[str] = []
     stop = project.observe(reasons.append)
     project.observe(lambda reason: 1 / 0)
@@ -376,6 +377,25 @@ def test_who_observes_is_told(project: Project) -> None:
     stop()
     project.script_text = "Anna: Newer."
     assert reasons == ["takes", "cast", "settings", "gaps", "script"]
+
+
+def test_observers_may_wait_for_other_threads(project: Project) -> None:
+    """The widgets do: a script typed and a voice chosen at the same time once blocked each other."""
+    read: list[tuple[str, bool]] = []
+
+    def wait(reason: str) -> None:
+        other = threading.Thread(target=project.assemble, daemon=True)
+        other.start()
+        other.join(5)
+        read.append((reason, not other.is_alive()))
+
+    project.observe(wait)
+    project.write_script("Anna: New.")
+    project.give_script("Anna: Newer.", replace=True)
+    project.undo()
+    project.set_voice("Anna", voice(200))
+    assert [ended for _, ended in read] == [True] * len(read)
+    assert [reason for reason, _ in read] == ["script", "script", "settings", "script", "cast"]
 
 
 def test_three_hundred_turns_are_edited_quickly(project: Project) -> None:

@@ -161,7 +161,7 @@ def test_a_full_disk_changes_nothing(prepared: Path, tmp_path: Path, disk: Disk,
     assert points >= 5
 
 
-def test_the_same_text_is_saved_once_there_is_room(path: Path, disk: Disk) -> None:
+def test_the_same_text_is_saved_once_there_is_space(path: Path, disk: Disk) -> None:
     long = SCRIPT + "\nAnna: " + "Very long. " * 1000
     with Project.open(path) as project:
         disk.count, disk.full_at, disk.stays_full = 0, 1, True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -53,3 +54,16 @@ def test_a_turn_is_regenerated_and_the_others_keep_every_sample(folder: Path) ->
         assert [turn.chosen == kept[turn.id] for turn in project.turns] == [True, False, True]
     with Project.open(folder) as project:
         assert [turn.state for turn in project.turns] == ["spoken"] * 3
+
+
+def test_a_saved_project_has_a_format_that_0_1_refuses_by_its_number(tmp_path: Path) -> None:
+    with Project.create(tmp_path / "talk", "Anna: Hello.") as project:
+        project.set_voice("Anna", "Ada")  # its record has no `colour`, which 0.1 needs
+    assert json.loads((tmp_path / "talk.vibevoice" / "project.json").read_text())["format"] == 2
+
+
+def test_the_old_name_of_set_color_works_and_warns(folder: Path) -> None:
+    with Project.open(folder) as project:
+        with pytest.warns(DeprecationWarning, match="set_colour is deprecated; use project.set_color"):
+            project.set_colour("Anna", "#112233")  # type: ignore[attr-defined]
+        assert project.cast["Anna"].color == "#112233"

@@ -73,7 +73,7 @@ def test_without_any_state_the_takes_are_found_again(path: Path) -> None:
 def test_a_later_format_is_named(path: Path) -> None:
     data = json.loads((path / "project.json").read_text())
     (path / "project.json").write_text(json.dumps({**data, "format": 7}))
-    with pytest.raises(ProjectError, match=r"format 7.*at most format 1.*newer vibevoice-nb"):
+    with pytest.raises(ProjectError, match=r"format 7.*at most format 2.*newer vibevoice-nb"):
         Project.open(path)
     assert json.loads((path / "project.json").read_text())["format"] == 7
 

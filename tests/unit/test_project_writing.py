@@ -210,7 +210,7 @@ def test_a_project_that_cannot_be_changed(path: Path, how: str) -> None:
     assert project.can_undo == "" or how == "closed"
 
 
-def test_the_same_process_is_told_so(path: Path) -> None:
+def test_the_message_about_the_same_process_says_so(path: Path) -> None:
     with Project.open(path), pytest.warns(UserWarning, match="this process"):
         assert Project.open(path).read_only
     with Project.open(path) as project:

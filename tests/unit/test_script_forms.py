@@ -215,7 +215,7 @@ def test_screenplay() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "fix"),
     [
-        ("Anna: Hi. Ben: Hello.", 1, "\nBen:"),  # nobody of that name so far
+        ("Anna: Hi. Ben: Hello.", 1, "\nBen:"),  # no speaker of that name so far
         ("Speaker 1: Hi Speaker 2: Hello", 1, "\nSpeaker 2:"),
         ("Anna: I told Ben: go.\nBen: Hm.", 1, "\nBen:"),
         ("Ben: Hi.\nBen: So.\n\nCARLA\nHello.", 4, "CARLA:"),
@@ -280,7 +280,7 @@ def test_who_speaks_the_words_that_are_doubted() -> None:
         ("Good 👍🏽 job 👨‍👩‍👧.", "Good job.", 0),
     ],
 )
-def test_markup_is_told_and_not_spoken(written: str, text: str, pause: int) -> None:
+def test_markup_is_reported_and_not_spoken(written: str, text: str, pause: int) -> None:
     source = f"Speaker 1: {written}"
     script = parse_script(source)
     assert spoken(script) == [(1, text, pause)]

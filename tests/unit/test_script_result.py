@@ -1,4 +1,4 @@
-"""What comes of a script: values to keep, soon there, and never an exception, whatever is written."""
+"""Results of parsing: stable values, in little time, and never an exception for any text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who speaks in a script: numbers, names, casts, and labels that are almost one."""
+"""Speakers of a script: numbers, names, casts, and misspelled labels."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_ordinary_text_with_a_colon_never_becomes_a_speaker_unsaid() -> None:
     assert remarks(script, "warning") == [
         "'Note:' is not a valid speaker label, so the line continues the turn of Speaker 1"
     ]
-    assert not remarks(script, "info")  # one remark is enough
+    assert not remarks(script, "info")  # one diagnostic is enough
     top = parse_script("Note: remember the milk.\nSpeaker 1: Yes.")
     assert [item.line for item in top.errors] == [1]
     alone = parse_script("Note: remember the milk.")

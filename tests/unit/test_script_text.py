@@ -20,7 +20,7 @@ GOLDEN = Path(__file__).parents[1] / "data" / "processor_golden.json"
 
 
 # Where ours keeps more than the published code, on purpose: what it makes of the case, and how severe its
-# remarks are.
+# diagnostics are.
 DIFFERENT = {
     "unknown_lines_dropped": (
         [
@@ -76,7 +76,7 @@ def test_agrees_with_the_published_parser(case: dict) -> None:
 # Lines
 
 
-def test_continued_lines_join_the_turn_and_are_told() -> None:
+def test_continued_lines_join_the_turn_and_are_reported() -> None:
     script = parse_script("Speaker 1:\n  one\n\n# no\n two  \r\nSpeaker 2: three\rfour")
     assert spoken(script) == [(1, "one two", 0), (2, "three four", 0)]
     assert [(item.severity, item.line) for item in script.diagnostics] == [
@@ -107,7 +107,7 @@ def test_nothing_to_speak_is_an_error(text: str) -> None:
         script.raise_for_errors()
 
 
-def test_an_empty_turn_is_left_out_and_told() -> None:
+def test_an_empty_turn_is_omitted_and_reported() -> None:
     script = parse_script("Speaker 1: Hi.\nSpeaker 2:   \nSpeaker 1: Hm.")
     assert spoken(script) == [(1, "Hi.", 0), (1, "Hm.", 0)]
     (warning,) = script.diagnostics
@@ -204,7 +204,7 @@ def test_the_limit_holds_for_the_sum() -> None:
     assert "60001 ms" in error.message
 
 
-def test_a_pause_before_the_first_words_is_told() -> None:
+def test_a_pause_before_the_first_words_is_reported() -> None:
     script = parse_script("[pause]\nSpeaker 1: [pause:5] Hi.")
     assert spoken(script) == [(1, "Hi.", 0)]
     assert [(item.severity, item.line, item.column) for item in script.diagnostics] == [

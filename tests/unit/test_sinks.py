@@ -255,7 +255,7 @@ def test_the_largest_header_still_fits_its_fields() -> None:
 # A queue
 
 
-def test_queue_hands_over_in_order_with_a_bound() -> None:
+def test_queue_is_bounded_and_keeps_the_order() -> None:
     sink = QueueSink(max_chunks=2)
     most = 0
 

@@ -1,4 +1,4 @@
-"""What a model can speak of a script: front ends, diagnostics at their place, limits."""
+"""Speakable parts of a script: front ends, positions of diagnostics, limits."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_nano_says_what_it_cannot_do() -> None:
     assert ModelLimits(max_seconds=5400).sentences("big") == ["big speaks up to 90 minutes in one pass."]
 
 
-def test_recordings_get_built_in_voices_that_nobody_else_has() -> None:
+def test_recordings_get_unused_built_in_voices() -> None:
     hum = Voice("hum", np.zeros(48000, np.float32), "array")
     ada = resolve_voice("Ada")
     replaced = stand_ins({"A": hum, "B": ada, "C": hum, "D": Voice("copy", ada.audio, "library")})

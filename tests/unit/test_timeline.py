@@ -133,7 +133,7 @@ def test_peaks_are_those_of_the_takes_in_their_places() -> None:
     assert np.array_equal(exact[:, 0], exact[:, 1]) and exact[7, 0] == np.rint(audio[507] * 32768)
 
 
-def test_a_turn_spoken_again_leaves_all_others_as_they_were(tmp_path: Path) -> None:
+def test_a_turn_regenerated_leaves_all_others_as_they_were(tmp_path: Path) -> None:
     with Project.create(tmp_path / "talk", SCRIPT) as project:
         speak_all(project)
         before = project.timeline()

@@ -90,7 +90,7 @@ def test_each_flaw_is_found_alone(audio: np.ndarray, code: str, severity: str) -
 
 
 @pytest.mark.parametrize("snr", [0, 5, 10, 25, 35])
-def test_noise_is_told_by_its_level(snr: float) -> None:
+def test_noise_is_reported_by_its_level(snr: float) -> None:
     audio = speech(8.0)
     noise = np.random.default_rng(2).standard_normal(audio.size).astype(np.float32)
     noisy = audio + noise * np.float32(np.sqrt(np.mean(audio**2)) * 10 ** (-snr / 20))

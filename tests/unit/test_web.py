@@ -105,7 +105,7 @@ def test_an_uploaded_voice_speaks_with_consent(visitor: Visitor, tmp_path: Path)
 # --- stopping -----------------------------------------------------------------------------------------------
 
 
-def test_stop_keeps_what_was_made(server: Server, visitor: Visitor) -> None:
+def test_stop_keeps_the_audio_so_far(server: Server, visitor: Visitor) -> None:
     job = visitor.submit(LONG, steps=5)
     first(job)
     _until_it_speaks(server)
@@ -121,7 +121,7 @@ def test_another_visitor_stops_nothing(server: Server, visitor: Visitor) -> None
     assert "complete" in job.result(timeout=60)[1]
 
 
-def test_what_waits_can_be_withdrawn(server: Server, visitor: Visitor) -> None:
+def test_a_queued_request_can_be_withdrawn(server: Server, visitor: Visitor) -> None:
     other = server.visitor()
     speaking = other.submit(LONG, steps=5)
     first(speaking)
@@ -133,7 +133,7 @@ def test_what_waits_can_be_withdrawn(server: Server, visitor: Visitor) -> None:
     assert "complete" in visitor.speak(SHORT)[0] and not server.service._waiting
 
 
-def test_who_goes_away_makes_room(server: Server) -> None:
+def test_a_visitor_who_leaves_frees_a_place(server: Server) -> None:
     gone = server.visitor()
     job = gone.submit(LONG, steps=10)
     first(job)
@@ -166,7 +166,7 @@ def test_it_stops_by_itself_at_the_limit(server: Server, tmp_path: Path) -> None
 # --- what is refused ----------------------------------------------------------------------------------------
 
 
-def test_too_long_a_script_is_refused_in_words(visitor: Visitor) -> None:
+def test_too_long_a_script_is_rejected_with_a_message(visitor: Visitor) -> None:
     said = visitor.refusal("Speaker 1: " + "On and on it goes, for ever. " * 60)
     assert (
         "script is about 1.9 minutes long" in said
@@ -184,7 +184,7 @@ def test_too_long_a_script_is_refused_in_words(visitor: Visitor) -> None:
         ("Speaker 9: Hi.", "line 1"),
     ],
 )
-def test_a_script_with_errors_is_refused_in_words(visitor: Visitor, script: str, words: str) -> None:
+def test_a_script_with_errors_is_rejected_with_a_message(visitor: Visitor, script: str, words: str) -> None:
     assert words in visitor.refusal(script)
 
 
@@ -193,7 +193,7 @@ def test_settings_out_of_range_are_refused(visitor: Visitor, settings: dict[str,
     assert visitor.refusal(**settings)
 
 
-def test_hostile_names_and_files_are_refused_in_words(visitor: Visitor, tmp_path: Path) -> None:
+def test_hostile_names_and_files_are_rejected_with_a_message(visitor: Visitor, tmp_path: Path) -> None:
     hostile = tmp_path / "<img src=x onerror=alert(1)>; rm -rf ~.wav"
     hostile.write_bytes(b"#!/bin/sh\necho no audio\n" * 99)
     said = visitor.refusal(recording=hostile, consent=True)

@@ -131,7 +131,7 @@ def test_a_model_setting_is_a_name(project: Project, value: Any) -> None:
         project.settings["model"] = value
 
 
-def test_a_path_in_the_home_of_nobody(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_in_the_home_of_an_unknown_user(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """A setting that names one leaves the project readable."""
     assert known_settings(NO_HOME) is PUBLISHED
     project.settings["model"] = NO_HOME

@@ -1,4 +1,4 @@
-"""What the tests of voices share: something like speech, a home without voices, a library, a catalogue."""
+"""Helpers for tests of voices: speech-like audio, a home without voices, a library, a catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the web demo share: a server on nano, visitors, and their recordings."""
+"""Helpers for tests of the web demo: a server with nano, visitors, and their recordings."""
 
 from __future__ import annotations
 

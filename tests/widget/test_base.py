@@ -156,7 +156,7 @@ def test_every_text_goes_both_ways(page: FakePage, text: str) -> None:
     assert page.call("describe", source=text)["result"] == {"source": whole}
 
 
-def test_a_method_the_widget_lacks_fails_in_words(page: FakePage) -> None:
+def test_a_method_the_widget_lacks_fails_with_a_message(page: FakePage) -> None:
     assert page.call("regenerate", turn="t1")["got"] == "Room has no method 'regenerate'"
 
 

@@ -18,7 +18,7 @@ Sent = tuple[dict[str, Any], list[bytes]]
 
 
 class Wire:
-    """What the kernel has sent, with a clock that moves when it is told to."""
+    """Messages sent by the kernel, with a clock that is moved explicitly."""
 
     def __init__(self, **options: Any) -> None:
         self.sent: list[Sent] = []
@@ -76,7 +76,7 @@ def test_a_fault_of_our_own_is_raised() -> None:
     assert wire.sent == []
 
 
-def test_a_new_page_is_welcomed_and_told_everything_after_it_answered_the_probe() -> None:
+def test_a_new_page_is_welcomed_and_gets_everything_after_it_answered_the_probe() -> None:
     wire = Wire()
     notice(wire, "before")
     wire.take()
@@ -208,7 +208,7 @@ def test_calls_are_handed_on_with_their_buffers_in_either_form() -> None:
         {"method": "undo", "params": {}, "base64": ["not base64"]},
     ],
 )
-def test_a_call_that_is_none_fails_in_words(fields: dict[str, Any]) -> None:
+def test_a_call_that_is_none_fails_with_a_message(fields: dict[str, Any]) -> None:
     wire = Wire()
     wire.say("call", id=5, **fields)
     [(answer, _)] = wire.sent

@@ -1,4 +1,4 @@
-"""What a page is sent while a generation runs, and how often."""
+"""Messages to a page during generation, and their rate."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_every_frame_is_sent_but_not_progress_with_each(channel: Channel) -> Non
     assert 2.0 / PROGRESS_EVERY - 3 <= reports <= 2.0 / PROGRESS_EVERY + 2
 
 
-def test_a_new_turn_and_its_end_are_told_at_once(channel: Channel) -> None:
+def test_a_new_turn_and_its_end_are_reported_at_once(channel: Channel) -> None:
     live = LiveAudio(channel, Job(), clock=lambda: 0.0)  # type: ignore[arg-type]
     for event in (Event("turn", "t"), Event("take", "t"), Event("turn", "u")):
         live.on_event(event)

@@ -71,7 +71,7 @@ def states(studio: Studio) -> list[str]:
     return [turn["state"] for turn in studio.turns]
 
 
-def test_the_room_shows_the_project(studio: Studio) -> None:
+def test_the_studio_shows_the_project(studio: Studio) -> None:
     assert states(studio) == ["unspoken", "unspoken"]
     assert [(row["label"], row["voice"]["name"]) for row in studio.speakers] == [
         ("Anna", "Ada"),
@@ -126,6 +126,18 @@ def test_regenerate_choose_star_delete_undo(studio: Studio, page: Page) -> None:
     assert second not in studio.takes and "deleted" in studio.can_undo
     page.call("undo")
     assert studio.takes[second]["starred"]
+
+
+def test_regenerate_leaves_the_other_turns_in_whole_script_mode(studio: Studio) -> None:
+    studio.mode = "whole"
+    studio.generate().result(180)
+    before = [turn["takes"] for turn in studio.turns]
+    studio.regenerate(studio.turns[1]["id"]).result(180)
+    after = [turn["takes"] for turn in studio.turns]
+    assert len(after[1]) == len(before[1]) + 1
+    assert [takes for n, takes in enumerate(after) if n != 1] == [
+        takes for n, takes in enumerate(before) if n != 1
+    ]
 
 
 def test_gaps_change_the_episode_without_a_model(studio: Studio, page: Page) -> None:
@@ -205,14 +217,14 @@ def test_a_stopped_turn_is_marked_as_partial(studio: Studio) -> None:
     assert [(turn["state"], turn["partial"]) for turn in studio.turns] == [("spoken", True)]
 
 
-def test_two_rooms_on_one_folder_show_the_same(studio: Studio) -> None:
+def test_two_studios_on_one_folder_show_the_same(studio: Studio) -> None:
     other = Studio(studio.project.path)
     studio.script = "Anna: Changed."
     assert other.script == "Anna: Changed." and other.project is studio.project
     other.close()
 
 
-def test_a_second_process_is_told_and_loses_nothing(studio: Studio) -> None:
+def test_a_second_process_gets_an_error_and_loses_nothing(studio: Studio) -> None:
     code = (
         "import sys, warnings; warnings.simplefilter('ignore'); from vibevoice_nb import Studio;"
         "s = Studio(sys.argv[1]); state = s.project_state;"

@@ -217,7 +217,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path == whole_text(path)], ids=ascii)
-def test_paths_from_a_page_fail_in_words(
+def test_paths_from_a_page_fail_with_a_message(
     studio: Studio, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -89,7 +89,7 @@ def test_a_file_that_stays_short_is_refused_and_deleted(inbox: Inbox) -> None:
     assert list(folder(inbox).iterdir()) == []
 
 
-def test_forgotten_uploads_make_room(inbox: Inbox) -> None:
+def test_dropped_uploads_free_space(inbox: Inbox) -> None:
     uploads = [inbox.begin(f"{number}.wav", 10, "upload") for number in range(MAX_OPEN + 3)]
     assert len(list(folder(inbox).iterdir())) == MAX_OPEN
     with pytest.raises(VibeVoiceError, match="unknown upload"):

@@ -65,7 +65,7 @@ def test_choose_and_remove(page: FakePage, picker: VoicePicker) -> None:
     assert page.call("set_voice", speaker="Anna", voice="ada")["kind"] == "reply"
     voice = speaker(picker, "Anna")["voice"]
     assert (voice["name"], voice["kind"], voice["needs_consent"]) == ("Ada", "built-in", False)
-    assert voice["checks"] == []  # short as it is: nobody could record it again
+    assert voice["checks"] == []  # although short: it cannot be recorded again
     assert picker.cast["Anna"].name == "Ada"
     page.call("clear_voice", speaker="Anna")
     assert speaker(picker, "Anna")["voice"] is None

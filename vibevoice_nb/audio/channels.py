@@ -1,4 +1,4 @@
-"""Phase check: find channels of a recording that cancel each other when averaged."""
+"""Phase check: detection of channels that cancel each other when averaged."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 CANCELLED = 0.1
-"""Power of the average, relative to that of independent channels, below which they cancel: -10 dB."""
+"""Power of the average, relative to independent channels, below which channels cancel: -10 dB."""
 
 
 class ChannelPowers:
-    """Powers of the channels and of their average, without offsets, added up block by block.
+    """Powers of the channels and of their average, without offsets, accumulated block by block.
 
     Independent channels of powers P keep sum(P) / channels^2 in their average, and so does a single one among
     silent ones; channels of opposite phase (one wired the wrong way round) keep next to nothing.

@@ -1,6 +1,6 @@
-"""Any audio file, decoded in blocks of float32 [n, channels] at its own rate, by soundfile or else by PyAV.
+"""Decoding of any audio file to blocks of float32 [n, channels] at its own rate, by soundfile or PyAV.
 
-Files are untrusted: nothing is allocated by what a header claims, and a file that lies is an error.
+Files are untrusted: memory is never allocated from the sizes in a header, and inconsistent files are errors.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import numpy as np
 
 from vibevoice_nb.errors import AudioError
 
-# What PyAV may open: containers that hold audio, never playlists, which lead to other files or the network.
+# Formats PyAV may open: audio containers, but no playlists, which refer to other files or the network.
 _CONTAINERS = "aac,ac3,aiff,amr,asf,au,avi,caf,flac,matroska,mov,mp3,mp4,mpegts,ogg,w64,wav,webm"
-_RATES = range(4_000, 768_001)  # a slower file would blow up when it is resampled; a faster one is no audio
+_RATES = range(4_000, 768_001)  # lower rates would grow too much when resampled; higher ones are not audio
 _BLOCK = 1 << 18  # samples decoded at a time, over all channels
-_CHUNKS = 10_000  # looked at before the audio: a real file has a dozen
+_CHUNKS = 10_000  # checked before decoding; real files have a dozen
 _READABLE = "an audio file: WAV, FLAC, MP3, OGG, M4A, WebM and the like"
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A file that a decoder took: its facts, and its samples in blocks of float32 [n, channels]."""
+    """Opened audio file: its properties, and its samples in blocks of float32 [n, channels]."""
 
     format: str
     decoder: str
@@ -40,7 +40,7 @@ class Decoded:
 
 
 class _SafeSeeks:
-    """A file for decoders: seeking to a place that does not exist leads to the end.
+    """File for decoders in which seeking to an invalid position moves to the end.
 
     Their callbacks print the traceback of an error in `seek` and go on with a wrong position.
     """
@@ -56,35 +56,35 @@ class _SafeSeeks:
 
 
 def open_plain_file(path: Path, max_bytes: int) -> BinaryIO:
-    """Open a file after all the checks that need no decoder; the caller closes it."""
+    """Open a file after the checks that need no decoder; the caller closes it."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise AudioError(f"{path}: a folder", _READABLE, "name a file in it")
-        if not stat.S_ISREG(mode):  # reading a pipe or a device could wait for ever
-            raise AudioError(f"{path}: not a plain file", _READABLE, "save the audio to a file first")
+            raise AudioError(f"{path} is a folder", _READABLE, "name a file in it")
+        if not stat.S_ISREG(mode):  # reading a pipe or a device could block forever
+            raise AudioError(f"{path} is not a plain file", _READABLE, "save the audio to a file first")
         file = open(path, "rb")  # noqa: SIM115
     except FileNotFoundError as exc:
         raise AudioError(f"{path}: no such file", _READABLE, "check the path") from exc
     except PermissionError as exc:
         raise AudioError(
-            f"{path}: no permission to read it", "a readable file", "change its permissions"
+            f"{path} cannot be read: no permission", "a readable file", "change its permissions"
         ) from exc
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or exc
-        raise AudioError(f"{path!s:.200} can't be opened ({reason})", _READABLE, "check the path") from exc
+        raise AudioError(f"{path!s:.200} cannot be opened ({reason})", _READABLE, "check the path") from exc
     try:
         size = os.fstat(file.fileno()).st_size
         if size == 0:
-            raise AudioError(f"{path}: an empty file (0 bytes)", _READABLE, "copy or record it again")
+            raise AudioError(f"{path} is an empty file (0 bytes)", _READABLE, "copy or record it again")
         if size > max_bytes:
             raise AudioError(
-                f"{path}: {size / 1e6:.0f} MB",
+                f"{path} is {size / 1e6:.0f} MB",
                 f"at most {max_bytes / 1e6:.0f} MB",
                 "cut out the part you need",
             )
         if _is_text(file.read(4096)):
-            raise AudioError(f"{path}: a text file", _READABLE, "choose an audio file")
+            raise AudioError(f"{path} is a text file", _READABLE, "choose an audio file")
         _check_chunks(file, size, path)
         file.seek(0)
     except BaseException:
@@ -94,7 +94,7 @@ def open_plain_file(path: Path, max_bytes: int) -> BinaryIO:
 
 
 def decode(file: BinaryIO, path: object) -> Decoded:
-    """Open a file with the first decoder that takes it.
+    """Open a file with the first decoder that accepts it.
 
     A decoder may raise anything for a damaged file: libsndfile and FFmpeg have errors of their own, and their
     bindings raise `OSError`, `ValueError`, `AttributeError` and more. Here and in `_guarded` all of them
@@ -105,13 +105,13 @@ def decode(file: BinaryIO, path: object) -> Decoded:
     file : binary file
         From `open_plain_file`; open until the last block is read.
     path : object
-        Its name, for the messages.
+        Name of the file, for messages.
 
     Raises
     ------
     AudioError
-        When no decoder takes it, there is no sound in it, or its rate is absurd; and from `blocks`
-        when it is damaged.
+        If no decoder accepts the file, it has no audio, or its rate is out of range; raised by `blocks` if
+        the file is damaged.
     """
     try:
         decoded = _open_soundfile(_SafeSeeks(file)) or _open_pyav(_SafeSeeks(file), path)
@@ -119,7 +119,7 @@ def decode(file: BinaryIO, path: object) -> Decoded:
         raise
     except Exception as exc:
         raise AudioError(
-            f"{path}: not an audio file that can be decoded ({str(exc)[:200]})",
+            f"{path} is not an audio file that can be decoded ({str(exc)[:200]})",
             _READABLE,
             "convert it to WAV",
         ) from exc
@@ -153,7 +153,7 @@ def _is_text(head: bytes) -> bool:
 
 
 def _check_chunks(file: BinaryIO, size: int, path: Path) -> None:
-    """Refuse a WAV or AIFF that holds less than its header promises; libsndfile would cut it silently."""
+    """Reject a WAV or AIFF that is shorter than its header states; libsndfile would cut it silently."""
     file.seek(0)
     kind, form = struct.unpack("<4s4x4s", file.read(12).ljust(12, b"\0"))
     if not (kind in (b"RIFF", b"RF64") and form == b"WAVE") and not (
@@ -170,12 +170,12 @@ def _check_chunks(file: BinaryIO, size: int, path: Path) -> None:
             long_size = struct.unpack("<8xQ", file.read(16).ljust(16, b"\0"))[0]
             claimed -= 16
         if name in (b"data", b"SSND"):
-            if claimed == 0xFFFFFFFF:  # RF64, or a WAV that was written to a pipe, whose length nobody knew
+            if claimed == 0xFFFFFFFF:  # RF64, or a WAV that was written to a pipe without its length
                 claimed = long_size
             if claimed > size - file.tell():
                 raise AudioError(
-                    f"{path}: truncated; its header promises {claimed / 1e6:.1f} MB of audio and "
-                    f"{max(0, size - file.tell()) / 1e6:.1f} MB are there",
+                    f"{path}: truncated; its header states {claimed / 1e6:.1f} MB of audio, but "
+                    f"{max(0, size - file.tell()) / 1e6:.1f} MB are present",
                     "a complete file",
                     "copy or record it again",
                 )
@@ -213,7 +213,7 @@ def _open_soundfile(file: _SafeSeeks) -> Decoded | None:
 
 
 def _mp3_tells_length(file: _SafeSeeks) -> bool:
-    """Return whether an MP3 has the optional header with its length."""
+    """Return true if an MP3 has the optional header with its length."""
     position = file.tell()
     file.seek(0)
     tag = file.read(10).ljust(10, b"\0")
@@ -232,14 +232,10 @@ def _open_pyav(file: _SafeSeeks, path: object) -> Decoded:
     file.seek(0)
     container = av.open(file, "r", options={"format_whitelist": _CONTAINERS})
     if not container.streams.audio:
-        raise AudioError(
-            f"{path}: no sound in it ({container.format.name})", _READABLE, "choose another file"
-        )
+        raise AudioError(f"{path} has no audio ({container.format.name})", _READABLE, "choose another file")
     name, stream = container.format.name, container.streams.audio[0]
-    if getattr(stream, "codec_context", None) is None:  # PyAV then gives the stream no rate and no channels
-        raise AudioError(
-            f"{path}: its audio is in a coding that can't be decoded", _READABLE, "convert it to WAV"
-        )
+    if getattr(stream, "codec_context", None) is None:  # PyAV then reports no rate and no channels
+        raise AudioError(f"{path}: the audio codec is not supported", _READABLE, "convert it to WAV")
 
     def blocks() -> Iterator[np.ndarray]:
         with container:
@@ -254,14 +250,14 @@ def _open_pyav(file: _SafeSeeks, path: object) -> Decoded:
         sample_rate=stream.rate or 0,
         channels=stream.channels or 0,
         floating=False,
-        # Other containers have no length in them, and FFmpeg guesses it from the bit rate.
+        # Other containers do not store the length, and FFmpeg guesses it from the bit rate.
         expected_seconds=(container.duration or 0) / 1e6 if name.startswith(("mov", "matroska")) else 0.0,
         blocks=blocks(),
     )
 
 
 def damaged(path: object, reason: object) -> AudioError:
-    """The error for a file that ends too early or can't be decoded to its end."""
+    """Return the error for a file that is truncated or cannot be decoded completely."""
     return AudioError(
         f"{path}: truncated or damaged ({reason})", "a complete file", "copy or record it again"
     )

@@ -1,6 +1,6 @@
-"""WAV, FLAC, MP3, Opus and M4A with PyAV, block by block, with metadata and chapters inside.
+"""Encoding of WAV, FLAC, MP3, Opus and M4A with PyAV, block by block, with metadata and chapters.
 
-Shapes: audio is float32 [N], 24 kHz mono. What each format keeps of it:
+Shapes: audio is float32 [N], 24 kHz mono. Properties of the formats:
 
 | format | samples       | metadata        | chapters            |
 |--------|---------------|-----------------|---------------------|
@@ -10,10 +10,10 @@ Shapes: audio is float32 [N], 24 kHz mono. What each format keeps of it:
 | Opus   | lossy, 48 kHz | any key         | CHAPTERxxx comments |
 | M4A    | lossy, AAC    | fixed keys      | Nero's chpl         |
 
-All keep the length to the sample: MP3 says in LAME's header what its encoder put before and after the audio
-(a player that ignores it plays up to 0.1 s of silence more), Opus in Ogg's pre-skip and last position, M4A in
-its edit list (FFmpeg ignores its end and decodes up to 43 ms of silence more). WAV and M4A have no place for
-keys of one's own, so there the manifest follows the comment; `read_manifest` knows both.
+All keep the length to the sample: MP3 stores the encoder's padding in LAME's header (a player that ignores it
+plays up to 0.1 s of additional silence), Opus in Ogg's pre-skip and last position, M4A in its edit list
+(FFmpeg ignores its end and decodes up to 43 ms of additional silence). WAV and M4A do not allow custom keys,
+so there the manifest follows the comment; `read_manifest` reads both.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ class FormatSpec:
     Attributes
     ----------
     suffix, mime : str
-        Of its files.
+        Suffix and MIME type of its files.
     bitrates : (int, int, int) or None
-        Lowest, default and highest, in bits per second; None where the format is lossless.
+        Lowest, default and highest, in bits per second; None for lossless formats.
     """
 
     suffix: str
@@ -81,12 +81,12 @@ SPECS: Mapping[Format, FormatSpec] = {
 
 
 def format_spec(format: str) -> FormatSpec:
-    """Look a format up by its name.
+    """Return a format by its name.
 
     Raises
     ------
     OptionError
-        For a name that is none of them.
+        If there is no format of that name.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def format_spec(format: str) -> FormatSpec:
 
 
 def check_encoder(format: Format) -> None:
-    """Raise if the installed PyAV can't encode a format.
+    """Raise an error if the installed PyAV cannot encode a format.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def check_encoder(format: Format) -> None:
 
 
 class Encoder:
-    """Write one audio file as its samples come.
+    """Encoder of one audio file, block by block.
 
     Parameters
     ----------
@@ -131,9 +131,9 @@ class Encoder:
         Open for writing, seekable; stays open.
     format : {"wav", "flac", "mp3", "opus", "m4a"}
     metadata : mapping of str
-        Such as title, artist, comment, manifest.
+        Tags, such as title, artist, comment, manifest.
     chapters : sequence of Chapter
-        Left out of a WAV, which has no place for them.
+        Chapters; ignored for WAV, which does not support them.
     bitrate : int, optional
         In bits per second, for MP3, Opus and M4A.
     quick : bool
@@ -142,9 +142,9 @@ class Encoder:
     Raises
     ------
     OptionError
-        For a format or a bit rate that doesn't exist.
+        If the format or the bit rate is unknown.
     AudioError
-        The installed PyAV can't encode the format; from `write`, for samples that aren't finite floats.
+        If the installed PyAV cannot encode the format; raised by `write` if samples are not finite floats.
 
     Examples
     --------
@@ -171,7 +171,7 @@ class Encoder:
         check_encoder(format)
         rate = _bitrate(format, self.spec, bitrate)
         self.samples = 0
-        # In M4A, lengths are multiples of a millisecond otherwise.
+        # Otherwise, lengths in M4A are multiples of a millisecond.
         muxer = {"movie_timescale": str(SAMPLE_RATE)} if format == "m4a" else {}
         self._container = av.open(file, "w", format=self.spec.container, options=muxer)
         options = {"compression_level": "7"} if quick and format == "mp3" else {}
@@ -189,14 +189,14 @@ class Encoder:
             )
 
     def write(self, audio: NDArray[np.floating[Any]]) -> None:
-        """Take float32 [n]; what is beyond full scale is clipped where the format can't hold it."""
+        """Append float32 [n]; values beyond full scale are clipped if the format cannot represent them."""
         audio = as_samples(audio)
         for start in range(0, audio.size, BLOCK):
             self._encode(audio[start : start + BLOCK])
 
     def close(self) -> None:
-        """Write what the encoder still holds, and the parts of the header that only the end knows."""
-        if not self.samples:  # before the first sample the container has no header to complete
+        """Write the encoder's remaining data, and the parts of the header that depend on the length."""
+        if not self.samples:  # without samples, the container has no header to complete
             self._container.close()
             return
         for packet in self._stream.encode(None):
@@ -204,7 +204,7 @@ class Encoder:
         self._container.close()
 
     def abandon(self) -> None:
-        """Close the file, which is incomplete and unusable."""
+        """Close the file without completing it; it is unusable."""
         import av
 
         with contextlib.suppress(av.FFmpegError, OSError, ValueError):
@@ -258,9 +258,9 @@ def encode(
     Raises
     ------
     AudioError
-        For no samples, or samples that aren't finite floats.
+        If there are no samples, or they are not finite floats.
     OptionError
-        For a format or a bit rate that doesn't exist.
+        If the format or the bit rate is unknown.
 
     Examples
     --------
@@ -269,7 +269,7 @@ def encode(
     (b'RIFF', True)
     """
     if not np.size(audio):
-        raise AudioError("no audio to encode", "at least one sample", "generate something first")
+        raise AudioError("there is no audio to encode", "at least one sample", "generate speech first")
     file = io.BytesIO()
     with Encoder(file, format, metadata=metadata, chapters=chapters, bitrate=bitrate, quick=quick) as encoder:
         encoder.write(audio)
@@ -277,7 +277,7 @@ def encode(
 
 
 def read_manifest(source: str | os.PathLike[str] | BinaryIO) -> dict[str, Any] | None:
-    """Read back the manifest that an exported file carries; None where there is none.
+    """Return the manifest of an exported file; None if it has none.
 
     Parameters
     ----------
@@ -286,7 +286,7 @@ def read_manifest(source: str | os.PathLike[str] | BinaryIO) -> dict[str, Any] |
     Raises
     ------
     AudioError
-        When it isn't an audio file.
+        If it is not an audio file.
 
     Examples
     --------
@@ -298,13 +298,13 @@ def read_manifest(source: str | os.PathLike[str] | BinaryIO) -> dict[str, Any] |
 
     try:
         opened = os.fspath(source) if isinstance(source, (str, os.PathLike)) else source
-        # Only the containers this module writes: a playlist could lead to other files or the network.
+        # Only the containers that this module writes: a playlist could refer to other files or the network.
         with av.open(opened, "r", options={"format_whitelist": "wav,flac,mp3,ogg,mov"}) as container:
             tags = dict(container.metadata)
             for stream in container.streams.audio:  # Ogg keeps them with the stream
                 tags.update(stream.metadata)
     except (av.FFmpegError, ValueError) as exc:
-        raise AudioError(f"{source}: can't be read ({exc})", "an audio file", "choose another file") from exc
+        raise AudioError(f"{source} cannot be read ({exc})", "an audio file", "choose another file") from exc
     lowered = {key.lower(): value for key, value in tags.items()}
     text = lowered.get("manifest", lowered.get("comment", ""))
     try:
@@ -371,5 +371,5 @@ def _chapter(number: int, chapter: Chapter) -> dict[str, Any]:
 
 
 def _printable(text: str) -> str:
-    """Without control characters (a NUL would cut the rest off) and lone surrogates (no UTF-8 for them)."""
+    """Remove control characters (a NUL would end the text) and lone surrogates (not valid in UTF-8)."""
     return "".join(" " if unicodedata.category(char) in ("Cc", "Cs") else char for char in text).strip()

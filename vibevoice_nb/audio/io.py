@@ -66,21 +66,21 @@ class AudioInfo:
     Attributes
     ----------
     source : str
-        The file, as it was given.
+        The file, as given by the user.
     format : str
         The container, such as `WAV` or `mov,mp4`.
     decoder : str
         `soundfile` or `PyAV`.
     sample_rate : int
-        Of the file, in Hz.
+        Sample rate of the file, in Hz.
     channels : int
-        Of the file; more than one were averaged, unless `channel` says otherwise.
+        Number of channels of the file, which were averaged unless `channel` is set.
     seconds : float
-        Length of what was decoded.
+        Length of the decoded audio.
     clipped : float
-        The part of the samples at full scale, from 0 to 1.
+        Fraction of the samples at full scale, from 0 to 1.
     channel : int or None
-        The one that was taken, counted from 0, because the average of all would have cancelled them.
+        Index of the channel used, from 0, if the channels would cancel each other when averaged.
     """
 
     source: str
@@ -94,7 +94,7 @@ class AudioInfo:
 
 
 def rms(audio: np.ndarray) -> float:
-    """Root mean square of the samples; 0 for no samples.
+    """Return the root mean square of the samples; 0 for no samples.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def rms(audio: np.ndarray) -> float:
 
 
 def dbfs(audio: np.ndarray) -> float:
-    """RMS level in dB relative to full scale, not below -120.
+    """Return the RMS level in dB relative to full scale, at least -120.
 
     Examples
     --------
@@ -116,10 +116,10 @@ def dbfs(audio: np.ndarray) -> float:
 
 
 def normalize_loudness(audio: np.ndarray, target_dbfs: float = -25.0, eps: float = 1e-6) -> np.ndarray:
-    """Bring audio to the loudness the model was trained with.
+    """Normalize audio to the loudness of the model's training data.
 
-    `audio * 10^(target_dbfs / 20) / (rms + eps)`; if the peak then exceeds 1, divided by `peak + eps`: what
-    VibeVoice's own processor does to a voice.
+    `audio * 10^(target_dbfs / 20) / (rms + eps)`; if the peak then exceeds 1, divided by `peak + eps`, as
+    VibeVoice's own processor does.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def normalize_loudness(audio: np.ndarray, target_dbfs: float = -25.0, eps: float
     target_dbfs : float
         RMS level, dB relative to full scale.
     eps : float
-        Keeps silence silent.
+        Small constant that keeps silence unchanged.
 
     Returns
     -------
@@ -146,13 +146,13 @@ def normalize_loudness(audio: np.ndarray, target_dbfs: float = -25.0, eps: float
 
 
 def clipped_fraction(block: np.ndarray, *, floating: bool = False) -> float:
-    """Return the part of the samples at full scale, from 0 to 1.
+    """Return the fraction of the samples at full scale, from 0 to 1.
 
     Parameters
     ----------
     block : float32, any shape
     floating : bool
-        Whether the samples were stored as floating point: those may go beyond 1 without being clipped.
+        True if the samples were stored as floating point, which may exceed 1 without being clipped.
 
     Examples
     --------
@@ -169,16 +169,15 @@ def read_audio(
 ) -> tuple[np.ndarray, AudioInfo]:
     """Read a file of any common format as 24 kHz mono.
 
-    soundfile decodes it, else PyAV; soxr resamples; channels are averaged (`AudioInfo.channels` has how many
-    there were), or where they cancel each other, the loudest is taken. Decoding goes block by block, so that
-    only the result is held in memory. A file that ends before its header says is an error; one that doesn't
-    say (OGG) is read to where it ends.
+    soundfile decodes it, else PyAV; soxr resamples; channels are averaged, or if they cancel each other, the
+    loudest is used (see `AudioInfo`). Decoding works block by block, so only the result is held in memory. A
+    file that is shorter than its header states is an error; one without a length (OGG) is read to its end.
 
     Parameters
     ----------
     path : path
     max_seconds, max_bytes : float, int
-        Longer and larger files are refused.
+        Longer and larger files are rejected.
 
     Returns
     -------
@@ -188,8 +187,8 @@ def read_audio(
     Raises
     ------
     AudioError
-        For a file that is missing, a folder, unreadable, empty, too large, too long, text, not audio,
-        truncated or damaged.
+        If the file is missing, a folder, unreadable, empty, too large, too long, text, not audio, truncated
+        or damaged.
 
     Examples
     --------
@@ -208,7 +207,7 @@ def read_audio(
         powers = ChannelPowers()
         audio, seconds, clipped = _collect(decoded, path, max_seconds, powers)
         channel = powers.cancelled()
-        if channel is not None:  # known only at the end: it is decoded again
+        if channel is not None:  # known only at the end, so the file is decoded again
             file.seek(0)
             audio, seconds, clipped = _collect(decode(file, path), path, max_seconds, channel)
     info = AudioInfo(
@@ -225,7 +224,7 @@ def read_audio(
 
 
 def write_audio(path: str | os.PathLike[str], audio: np.ndarray, *, force: bool = False) -> Path:
-    """Write audio to a file, whole or not at all.
+    """Write audio to a file atomically.
 
     Parameters
     ----------
@@ -243,9 +242,9 @@ def write_audio(path: str | os.PathLike[str], audio: np.ndarray, *, force: bool 
     Raises
     ------
     AudioError
-        For an unknown suffix, a format that can't be encoded here, an existing file without `force`, a folder
-        that isn't there or not writable, a full disk, or audio that is empty or not finite; the disk is then
-        as it was before.
+        If the suffix is unknown, the format cannot be encoded, the file exists and `force` is false, the
+        folder is missing or not writable, the disk is full, or the audio is empty or not finite; the disk is
+        then unchanged.
 
     Examples
     --------
@@ -260,12 +259,12 @@ def write_audio(path: str | os.PathLike[str], audio: np.ndarray, *, force: bool 
 
 
 def check_audio_target(path: str | os.PathLike[str], *, force: bool) -> Path:
-    """Check, before any work is done, that audio may be written to a file and encoded as its suffix says.
+    """Check, before any work is done, that audio can be encoded and written to a file.
 
     Raises
     ------
     AudioError
-        As for `write_audio`.
+        If `write_audio` would fail for the file.
     """
     target = check_target(path, suffixes=AUDIO_SUFFIXES, force=force)
     if target.suffix.lower() in _EXPORTED:
@@ -279,13 +278,13 @@ def encode_audio(path: str | os.PathLike[str], audio: np.ndarray) -> bytes:
     Parameters
     ----------
     path : path
-        Nothing is written there.
+        Path that selects the format; nothing is written.
     audio : float32 [N]
 
     Raises
     ------
     AudioError
-        If the audio is empty or not finite, or libsndfile can't write the format.
+        If the audio is empty or not finite, or libsndfile cannot write the format.
 
     Examples
     --------
@@ -294,9 +293,9 @@ def encode_audio(path: str | os.PathLike[str], audio: np.ndarray) -> bytes:
     """
     audio = as_samples(audio)
     if not audio.size:
-        raise AudioError(f"no audio for {path}", "at least one sample", "generate something first")
-    suffix = Path(path).suffix.lower()  # of the name given: a link may have another
-    # Encoded in memory: an encoder can't report a disk that fills up, our own write can.
+        raise AudioError(f"there is no audio for {path}", "at least one sample", "generate speech first")
+    suffix = Path(path).suffix.lower()  # of the given name; the target of a link may have another one
+    # Encoded in memory, as encoders do not report a full disk.
     if suffix in _EXPORTED:
         return encode(audio, _EXPORTED[suffix])
     return _encode(audio, suffix, path)
@@ -313,7 +312,7 @@ def _encode(audio: np.ndarray, suffix: str, path: object) -> bytes:
                 file.write(stored(audio[start : start + SAMPLE_RATE]))
     except (soundfile.LibsndfileError, ValueError) as exc:
         raise AudioError(
-            f"{path}: this libsndfile can't write {container} ({exc})",
+            f"{path}: this libsndfile cannot write {container} ({exc})",
             "a format it can write",
             "write .wav or .flac, or install a newer soundfile",
         ) from exc
@@ -325,7 +324,7 @@ def _collect(
 ) -> tuple[np.ndarray, float, float]:
     """Mix, resample and join the blocks; return audio [N], seconds decoded, fraction clipped.
 
-    `take` is the channel to take, or what is to measure the channels while their average is taken.
+    `take` is the channel to use, or the meter of the channels while they are averaged.
     """
     import soxr  # type: ignore[import-untyped, unused-ignore]
 
@@ -337,7 +336,9 @@ def _collect(
     frames, clipped = 0, 0.0
     for block in decoded.blocks:
         if not np.isfinite(block).all():
-            raise AudioError(f"{path}: samples that are NaN or infinite", "finite samples", "export it again")
+            raise AudioError(
+                f"{path} has samples that are NaN or infinite", "finite samples", "export it again"
+            )
         clipped += clipped_fraction(block, floating=decoded.floating) * len(block)
         frames += len(block)
         if frames > max_seconds * rate:
@@ -345,26 +346,26 @@ def _collect(
         if isinstance(take, int):
             mono = np.ascontiguousarray(block[:, min(take, block.shape[1] - 1)])
         else:
-            with np.errstate(over="ignore"):  # what overflows is refused at the end
+            with np.errstate(over="ignore"):  # overflow is reported at the end
                 mono = np.ascontiguousarray(block.mean(axis=1, dtype=np.float32))
             if block.shape[1] > 1:
                 take.add(block, mono)
         parts.append(mono if resampler is None else resampler.resample_chunk(mono))
     if not frames:
-        raise AudioError(f"{path}: no samples in it", "a recording", "copy or record it again")
+        raise AudioError(f"{path} has no samples", "a recording", "copy or record it again")
     if resampler is not None:
         parts.append(resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True))
     seconds = frames / rate
-    slack = max(0.25, 0.02 * decoded.expected_seconds)  # for what encoders pad
+    slack = max(0.25, 0.02 * decoded.expected_seconds)  # for padding by encoders
     if seconds < decoded.expected_seconds - slack:
         raise damaged(path, f"it ends at {seconds:.1f} s of {decoded.expected_seconds:.1f} s")
     audio = np.concatenate(parts)
     if not np.isfinite(audio).all():  # samples near the largest float: their average or filter overflows
-        raise AudioError(f"{path}: samples too large for float32", "samples in [-1, 1]", "export it again")
+        raise AudioError(f"{path} has samples too large for float32", "samples in [-1, 1]", "export it again")
     return audio, seconds, clipped / frames
 
 
 def _too_long(path: object, seconds: float, limit: float) -> AudioError:
     return AudioError(
-        f"{path}: at least {seconds:.0f} s long", f"at most {limit:.0f} s", "cut out the part you need"
+        f"{path} is at least {seconds:.0f} s long", f"at most {limit:.0f} s", "cut out the part you need"
     )

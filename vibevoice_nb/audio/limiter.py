@@ -1,10 +1,10 @@
-"""Bring audio to a loudness: one gain for all of it, and a limiter that holds the peaks.
+"""Loudness normalization with one gain for the whole audio, and a limiter for the peaks.
 
 Shapes: audio is float32 [N], 24 kHz mono; gains are float32 [n], to be multiplied with it.
 
-The limiter looks ahead: where a peak is coming, the gain is down before it, and then rises again at a steady
-rate. In dB, that is a running minimum (the peaks to come), a cumulative minimum against a slope (the release)
-and two moving averages (a smooth attack, no steps): no loop over samples.
+The limiter looks ahead: the gain falls before a peak and then rises at a constant rate. In dB, this is a
+running minimum (look-ahead), a cumulative minimum against a slope (release) and two moving averages (smooth
+attack), without a loop over samples.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Levelling:
     ----------
     before : Loudness
     target_lufs, limit_db : float
-        What was asked for.
+        Requested loudness and limit.
     gain_db : float
-        0 where there is no loudness to go by.
+        Gain; 0 if the loudness is undefined.
     limiting : bool
-        Whether a peak would go beyond the limit, so that the limiter works.
+        True if a peak would exceed the limit, so the limiter is active.
     """
 
     before: Loudness
@@ -80,7 +80,7 @@ class Levelling:
         -------
         gains : float32 [stop - start]
         release : float
-            How far the limiter is down at `stop - attack`, in dB.
+            Gain reduction at `stop - attack`, in dB.
         """
         steady = np.full(stop - start, 10 ** (self.gain_db / 20), dtype=np.float32)
         if not self.limiting:
@@ -90,7 +90,7 @@ class Levelling:
         needed = _needed_db(audio * steady[0], self.limit_db)
         if release == 0.0 and not needed.any():
             return steady, 0.0
-        down = _ahead(needed)  # of [first, stop), like all that follows
+        down = _ahead(needed)  # for [first, stop), like all following arrays
         slope = _RELEASE * np.arange(down.size)
         lowest = np.minimum.accumulate(np.concatenate([[release + _RELEASE], down - slope]))[1:]
         fallen = np.minimum(lowest + slope, 0.0)
@@ -101,15 +101,15 @@ class Levelling:
 def levelled(
     source: Readable, levelling: Levelling | None
 ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32] | float]]:
-    """Read a source block by block, with the gains that bring it to its loudness.
+    """Read a source block by block, with the gains that normalize its loudness.
 
     Yields
     ------
     start : int
     audio : float32 [n]
-        As it is in the source.
+        Audio of the source, unchanged.
     gains : float32 [n] or float
-        To be multiplied with it.
+        Gains to multiply the audio with.
     """
     release = 0.0
     for start in range(0, source.samples, BLOCK):
@@ -117,8 +117,8 @@ def levelled(
         audio = source.read(start, stop - start)
         if audio.size != stop - start:
             raise AudioError(
-                f"{audio.size} samples where {stop - start} should be",
-                "audio that is all there",
+                f"the source has {audio.size} samples instead of {stop - start}",
+                "complete audio",
                 "open it again",
             )
         gains: NDArray[np.float32] | float = 1.0
@@ -128,7 +128,7 @@ def levelled(
 
 
 def _needed_db(audio: NDArray[np.float32], limit_db: float) -> NDArray[np.float64]:
-    """Gain in dB, at most 0, that each sample needs; `REACH` samples at both ends are only context."""
+    """Return the gain in dB, at most 0, for each sample; `REACH` samples at both ends are only context."""
     limit = 10 ** (limit_db / 20)
     peaks = true_peaks(audio, limit)
     needed = np.zeros(peaks.size)
@@ -138,7 +138,7 @@ def _needed_db(audio: NDArray[np.float32], limit_db: float) -> NDArray[np.float6
 
 
 def _ahead(needed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Least gain from a hold before each sample to an attack and a hold after it."""
+    """Return the lowest gain from a hold before each sample to an attack and a hold after it."""
     from scipy.ndimage import minimum_filter1d
 
     reach = _ATTACK // 2 + _HOLD
@@ -146,6 +146,6 @@ def _ahead(needed: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _averaged(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Mean of each run of `count` values; never above 0, where the values aren't."""
+    """Return the mean of each run of `count` values, limited to 0."""
     sums = np.cumsum(np.concatenate([[0.0], values]))
     return np.minimum((sums[count:] - sums[:-count]) / count, 0.0)

@@ -23,7 +23,7 @@ from .limiter import Levelling, levelled
 from .meter import measure
 
 CORRECTIONS = 2
-"""Passes, at most, that make up for what the limiter takes."""
+"""Maximum number of passes that compensate for the limiter's reduction."""
 
 _MOST_CORRECTION, _GOOD_ENOUGH = 3.0, 0.1  # dB
 
@@ -31,7 +31,7 @@ _MOST_CORRECTION, _GOOD_ENOUGH = 3.0, 0.1  # dB
 def normalize(
     audio: NDArray[np.floating[Any]], lufs: float = -16.0, true_peak_db: float = -1.0
 ) -> NDArray[np.float32]:
-    """Bring audio to a loudness, with no true peak beyond a limit.
+    """Normalize audio to a loudness, with true peaks below a limit.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def normalize(
     lufs : float
         -16 is usual for podcasts, -14 for streaming.
     true_peak_db : float
-        Where the limiter holds the peaks. Where it would have to do very much, the result is less loud.
+        Limit of the true peaks. If that needs too much reduction, the result is less loud.
 
     Returns
     -------
@@ -50,9 +50,9 @@ def normalize(
     Raises
     ------
     OptionError
-        For a target out of range.
+        If a target is out of range.
     AudioError
-        For samples that aren't finite floats.
+        If the samples are not finite floats.
 
     Examples
     --------
@@ -71,17 +71,17 @@ def level(
     true_peak_db: float = -1.0,
     passing: Callable[[NDArray[np.float32]], NDArray[np.float32]] = np.asarray,
 ) -> Levelling:
-    """Find the gain that brings audio to a loudness.
+    """Find the gain that normalizes audio to a loudness.
 
-    What the limiter takes is made up for by more gain, in up to two more passes, and by at most 3 dB: beyond
-    that it would be heard.
+    Further gain compensates for the limiter's reduction, in up to two more passes and by at most 3 dB, since
+    more would be audible.
 
     Parameters
     ----------
     source : Readable
     lufs, true_peak_db : float
     passing : callable
-        Every block goes through it; it may count them, or raise an exception to end the work.
+        Called with every block, which it returns; it may count blocks, or raise an exception to stop.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def level(
     Raises
     ------
     OptionError
-        For a target out of range.
+        If a target is out of range.
     """
     Levelling.check(lufs, true_peak_db)
     plan = first = Levelling.plan(

@@ -51,7 +51,7 @@ class Loudness:
 
 
 class LoudnessMeter:
-    """Measure audio as it comes.
+    """Loudness meter for audio in blocks.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class LoudnessMeter:
     def __init__(self) -> None:
         import pyloudnorm
 
-        # BS.1770's two filters, as pyloudnorm's own meter sets them up.
+        # The two filters of BS.1770, as in pyloudnorm's own meter.
         stages = (
             pyloudnorm.IIRfilter(4.0, 1 / np.sqrt(2), 1500.0, SAMPLE_RATE, "high_shelf"),
             pyloudnorm.IIRfilter(0.0, 0.5, 38.0, SAMPLE_RATE, "high_pass"),
@@ -77,7 +77,7 @@ class LoudnessMeter:
         self._samples, self._power, self._peak = 0, 0.0, 0.0
 
     def add(self, audio: NDArray[np.floating[Any]]) -> None:
-        """Take float32 [n]."""
+        """Add float32 [n]."""
         from scipy.signal import lfilter
 
         audio = as_samples(audio)
@@ -95,7 +95,7 @@ class LoudnessMeter:
         self._rest = self._rest[whole:]
 
     def result(self) -> Loudness:
-        """Everything that was added, as one piece of audio."""
+        """Return the loudness of all added blocks."""
         peak = self._peak_with(np.zeros(2 * REACH, dtype=np.float32))
         mean = self._power / self._samples if self._samples else 0.0
         return Loudness(
@@ -128,12 +128,12 @@ def measure(audio: NDArray[np.floating[Any]] | Iterable[NDArray[np.floating[Any]
     Parameters
     ----------
     audio : float32 [N], or an iterable of float32 [n]
-        Blocks of one piece of audio keep the memory small.
+        Audio; use blocks to save memory.
 
     Raises
     ------
     AudioError
-        For samples that aren't finite floats.
+        If the samples are not finite floats.
 
     Examples
     --------

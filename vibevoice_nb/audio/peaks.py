@@ -1,7 +1,7 @@
 """Waveform peaks: minimum and maximum of every 256 samples, cached beside the audio file.
 
 Shapes: audio float32 [N]; B = ceil(N / 256) blocks; peaks int16 [buckets, 2], minimum and maximum. One level
-is enough: 90 minutes have half a million blocks, and a glance over all of them takes a millisecond.
+is enough: 90 minutes have half a million blocks, which are reduced in a millisecond.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def edges(start: int, stop: int, buckets: int) -> NDArray[np.int64]:
     Raises
     ------
     OptionError
-        No bucket, too many, or a stop before the start.
+        If there are no or too many buckets, or the stop is before the start.
 
     Examples
     --------
@@ -38,15 +38,15 @@ def edges(start: int, stop: int, buckets: int) -> NDArray[np.int64]:
     [0, 2, 5, 7, 10]
     """
     if not 1 <= buckets <= MAX_BUCKETS:
-        raise OptionError(f"{buckets} buckets", f"1 to {MAX_BUCKETS}", "ask for one per pixel")
+        raise OptionError(f"{buckets} buckets", f"1 to {MAX_BUCKETS}", "use one per pixel")
     if stop < start:
-        raise OptionError(f"samples {start} to {stop}", "a stop not before the start", "exchange them")
+        raise OptionError(f"samples {start} to {stop}", "a stop not before the start", "swap them")
     return start + np.arange(buckets + 1, dtype=np.int64) * (stop - start) // buckets
 
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """The smallest and largest sample of every 256.
+    """Minimum and maximum of every 256 samples.
 
     Attributes
     ----------
@@ -58,12 +58,12 @@ class Blocks:
 
     @classmethod
     def of(cls, chunks: Iterable[NDArray[np.float32]]) -> Blocks:
-        """Measure audio that comes in chunks.
+        """Return the blocks of audio given in chunks.
 
         Parameters
         ----------
         chunks : iterable of float32 [n]
-            Each but the last a multiple of 256 long.
+            Audio; the length of each chunk but the last is a multiple of 256.
 
         Examples
         --------
@@ -84,7 +84,7 @@ class Blocks:
         return cls(np.concatenate(low), np.concatenate(high))
 
     def between(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.int16]:
-        """Peaks of the samples [first, last), widened to whole blocks; silence where nothing is.
+        """Return the peaks of the samples [first, last), widened to whole blocks; silence outside the audio.
 
         Parameters
         ----------
@@ -98,7 +98,7 @@ class Blocks:
         begin = np.clip(first // BLOCK, 0, count)
         end = np.clip(-(-last // BLOCK), 0, count)
         pairs = np.stack([begin, end], axis=1).ravel()
-        # `reduceat` reduces from each index to the next; every other result is of what lies in between.
+        # `reduceat` reduces from each index to the next; every other result belongs to a gap.
         silence = np.zeros(1, np.int16)
         low = np.minimum.reduceat(np.concatenate([self.low, silence]), pairs)[::2]
         high = np.maximum.reduceat(np.concatenate([self.high, silence]), pairs)[::2]
@@ -107,12 +107,12 @@ class Blocks:
         return found
 
     def save(self, path: Path, about: str) -> None:
-        """Keep them in a file (safetensors), whole or not at all; `about` says of which audio they are.
+        """Write the peaks to a file (safetensors) atomically; `about` identifies the audio.
 
         Raises
         ------
         AudioError
-            The disk is full or refuses.
+            If the write fails, for example on a full disk.
         """
         from safetensors.numpy import save
 
@@ -121,7 +121,7 @@ class Blocks:
 
     @classmethod
     def load(cls, path: Path, about: str, samples: int) -> Blocks | None:
-        """Read what `save` kept; None if it isn't there, is damaged, or is of other audio."""
+        """Load a file of `save`; None if it is missing, damaged, or of other audio."""
         from safetensors import SafetensorError, safe_open
 
         try:
@@ -139,7 +139,7 @@ class Blocks:
 
 
 def exact_peaks(audio: NDArray[np.float32], marks: NDArray[np.int64]) -> NDArray[np.int16]:
-    """Peaks of `audio[marks[i]:marks[i + 1]]`; an empty bucket shows the sample it begins at.
+    """Return the peaks of `audio[marks[i]:marks[i + 1]]`; an empty bucket shows its first sample.
 
     Parameters
     ----------
@@ -165,13 +165,13 @@ def exact_peaks(audio: NDArray[np.float32], marks: NDArray[np.int64]) -> NDArray
 def file_mark(path: Path) -> str:
     """Return a fingerprint of a file's content without reading all of it.
 
-    A FLAC carries the hash of its samples in the first 42 bytes, so its mark survives copying; any other file
-    is known by its size and its time.
+    A FLAC has the hash of its samples in the first 42 bytes, so its fingerprint survives copying; any other
+    file is identified by its size and modification time.
 
     Raises
     ------
     AudioError
-        The file can't be read.
+        If the file cannot be read.
     """
     try:
         with open(path, "rb") as file:

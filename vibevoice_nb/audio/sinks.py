@@ -40,13 +40,13 @@ class Sink(Protocol):
     """Receives audio as it is generated. Use it in a `with` block, or call `close` at the end."""
 
     def write(self, chunk: np.ndarray) -> None:
-        """Take float32 [n]."""
+        """Receive float32 [n]."""
 
     def close(self) -> None:
-        """The audio is complete. May be called twice."""
+        """Complete the audio. May be called twice."""
 
     def abandon(self, reason: BaseException) -> None:
-        """The audio will not be completed, because of `reason`; a `with` block calls it on an exception."""
+        """Abandon the audio because of `reason`; called by a `with` block on an exception."""
         self.close()
 
     def __enter__(self: _Self) -> _Self:
@@ -62,7 +62,7 @@ class Sink(Protocol):
 
 
 class MemorySink(Sink):
-    """Keep the audio in memory.
+    """Sink that stores the audio in memory.
 
     Examples
     --------
@@ -77,52 +77,52 @@ class MemorySink(Sink):
         self._chunks: list[np.ndarray] = []
 
     def write(self, chunk: np.ndarray) -> None:
-        """Take float32 [n]; a copy, as the generator may use its buffer again."""
+        """Store a copy of float32 [n], as the generator may reuse its buffer."""
         self._chunks.append(as_samples(chunk).copy())
 
     def close(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     @property
     def audio(self) -> np.ndarray:
-        """Everything written so far, float32 [N]."""
+        """Audio written so far, float32 [N]."""
         if len(self._chunks) > 1:
             self._chunks = [np.concatenate(self._chunks)]
         return self._chunks[0] if self._chunks else np.zeros(0, dtype=np.float32)
 
 
 class WavSink(Sink):
-    """Write a 16-bit WAV while the audio is made; memory stays flat.
+    """Sink that writes a 16-bit WAV during generation, with constant memory.
 
-    The header is put right after every chunk, so the file is playable at any moment: during the run,
-    after an exception, after `kill -9`. It appears with the first audio. A new file is written under
-    its own name. Where `force` replaces an existing file, the audio goes to `NAME.part.wav` beside
-    it (`NAME.part2.wav` if an earlier one was left there) and takes the name at `close`, so a run that
-    fails leaves the old file as it was and its own audio in the part file: `working_path` says where.
+    The header is updated after every chunk, so the file is playable at any time: during the run, after an
+    exception, after `kill -9`. It is created with the first audio. A new file is written under its own name.
+    If `force` replaces an existing file, the audio is written to `NAME.part.wav` beside it (`NAME.part2.wav`
+    if that exists) and renamed by `close`. After a failed run, the old file is unchanged, and the audio is
+    in the part file, `working_path`.
 
     Parameters
     ----------
     path : path
-        A name that ends in `.wav`.
+        File name that ends in `.wav`.
     force : bool
-        Whether an existing file may be replaced.
+        Replace an existing file.
 
     Attributes
     ----------
     path : Path
         The finished file.
     working_path : Path or None
-        The file that holds the audio now; None before the first audio.
+        File that currently has the audio; None before the first audio.
     samples : int
         Samples written; `seconds` is the same in seconds.
     clipped : int
-        Samples beyond full scale, which 16 bits had to clip.
+        Number of clipped samples, which exceeded full scale.
 
     Raises
     ------
     AudioError
-        At once when the file can't be written there; while writing when the disk is full (what was
-        written before stays, playable), when 4 GB (24.8 hours) are reached, or on samples not finite.
+        If the file cannot be written, checked at once; raised by `write` if the disk is full (the audio so
+        far remains playable), 4 GB (24.8 hours) are reached, or samples are not finite.
 
     Examples
     --------
@@ -149,25 +149,27 @@ class WavSink(Sink):
         return self.samples / SAMPLE_RATE
 
     def write(self, chunk: np.ndarray) -> None:
-        """Append float32 [n]; when it returns, the file on disk holds it and is playable."""
+        """Append float32 [n]; on return, it is in the file on disk, which is playable."""
         chunk = as_samples(chunk)
         if self._closed:
-            raise AudioError(f"audio for {self.path}, which is closed", "an open sink", "open a new one")
+            raise AudioError(
+                f"audio was written to {self.path}, which is closed", "an open sink", "open a new one"
+            )
         if not chunk.size:
             return
         samples = self.samples + chunk.size
         if _WAV_HEADER.size + 2 * samples > MAX_WAV_BYTES:
             self._end()
             raise AudioError(
-                f"{self.working_path}: full at {self.seconds / 3600:.1f} hours",
+                f"{self.working_path} is full after {self.seconds / 3600:.1f} hours",
                 "a WAV file of at most 4 GB",
-                "split the script; everything up to here is in that file",
+                "split the script; the audio so far is in that file",
             )
         pcm = to_int16(chunk).astype("<i2").tobytes()
         try:
             if self._file is None:
                 self._file = self._open()
-                write_all(self._file, _wav_header(samples) + pcm)  # in one go: never without a header
+                write_all(self._file, _wav_header(samples) + pcm)  # in one write, so never without a header
             else:
                 self._file.seek(_WAV_HEADER.size + 2 * self.samples)
                 write_all(self._file, pcm)
@@ -180,7 +182,7 @@ class WavSink(Sink):
         self.clipped += int(np.count_nonzero(np.abs(chunk) > 1.0))
 
     def close(self) -> None:
-        """Flush to the disk and give the file its name. Without audio there is no file."""
+        """Flush to the disk and rename the file. Without audio, there is no file."""
         if self._closed:
             return
         self._end()
@@ -192,7 +194,7 @@ class WavSink(Sink):
             self.working_path = self.path
 
     def abandon(self, reason: BaseException) -> None:
-        """Keep what was written where it is (`working_path`); an existing file is not replaced."""
+        """Keep the audio in `working_path`; an existing file is not replaced."""
         if not self._closed:
             self._end()
 
@@ -218,7 +220,7 @@ class WavSink(Sink):
             raise disk_error(self.path, exc, f"the audio is in {self.working_path}") from exc
 
     def _salvage(self) -> str:
-        """After a failed write: cut the half-written chunk off, keep the rest; say what is left."""
+        """Remove the partial chunk of a failed write; return the error, which describes the rest."""
         if self._file is None:
             return "nothing was written"
         assert self.working_path is not None
@@ -234,12 +236,12 @@ class WavSink(Sink):
 
 
 class QueueSink(Sink):
-    """Hand chunks from the thread that generates to the one that listens; iterate to receive them.
+    """Sink that passes chunks from the generating thread to a reading one; iterate to receive them.
 
-    Bounded: `write` waits while `max_chunks` are unheard. `close` ends the iteration after the last
-    chunk; an exception on the generating side is raised again on the listening side, so a crash is
-    never taken for the end. `cancel`, from any thread, stops both at once: the iteration ends, and
-    `write`, even one that waits, raises `concurrent.futures.CancelledError`.
+    The queue is bounded: `write` waits while `max_chunks` are unread. `close` ends the iteration after the
+    last chunk. An exception on the generating side is raised again on the reading side, so a crash is not
+    mistaken for the end. `cancel`, from any thread, stops both: the iteration ends, and `write`, even a
+    waiting one, raises `concurrent.futures.CancelledError`.
 
     Examples
     --------
@@ -258,31 +260,31 @@ class QueueSink(Sink):
         self._changed = threading.Condition()
 
     def write(self, chunk: np.ndarray) -> None:
-        """Hand over float32 [n]; wait while the queue is full."""
+        """Enqueue float32 [n]; wait while the queue is full."""
         chunk = as_samples(chunk).copy()
         with self._changed:
             self._changed.wait_for(lambda: self._ended or len(self._chunks) < self.max_chunks)
             if self.cancelled:
-                raise CancelledError("nobody listens any more")
+                raise CancelledError("the reader has stopped")
             if self._ended:
-                raise AudioError("audio for a queue that is closed", "an open sink", "open a new one")
+                raise AudioError("audio was written to a closed queue", "an open sink", "open a new one")
             self._chunks.append(chunk)
             self._changed.notify_all()
 
     def close(self) -> None:
-        """The last chunk is in the queue."""
+        """Mark the end, after the last chunk."""
         with self._changed:
             self._end()
 
     def abandon(self, reason: BaseException) -> None:
-        """Raise `reason` on the listening side, after the chunks that are already in the queue."""
+        """Raise `reason` on the reading side, after the chunks in the queue."""
         with self._changed:
             if not self._ended:
                 self._reason = reason
             self._end()
 
     def cancel(self) -> None:
-        """Stop both sides; chunks not yet heard are dropped."""
+        """Stop both sides; unread chunks are dropped."""
         with self._changed:
             self.cancelled = True
             self._chunks.clear()

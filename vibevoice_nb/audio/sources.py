@@ -1,4 +1,4 @@
-"""Audio sources that are read in pieces: an array, a file of any length, any object with `read` and `peaks`.
+"""Audio sources for reading in pieces: an array, a file of any length, any object with `read` and `peaks`.
 
 Positions count samples; audio is float32 [N], mono.
 """
@@ -20,7 +20,7 @@ from .pcm import SAMPLE_RATE, as_samples
 from .peaks import BLOCK, Blocks, edges, exact_peaks, file_mark
 
 _CHUNK = BLOCK * 4096  # 44 s
-_KEEP_BEYOND = 60 * SAMPLE_RATE  # the peaks of a shorter file are measured before they could be read
+_KEEP_BEYOND = 60 * SAMPLE_RATE  # shorter files are measured faster than cached peaks are loaded
 
 
 class Readable(Protocol):
@@ -44,13 +44,13 @@ class AudioSource(Protocol):
 
     @property
     def sample_rate(self) -> int:
-        """In Hz."""
+        """Sample rate in Hz."""
 
     def read(self, start: int, count: int) -> NDArray[np.float32]:
         """Read `[start, start + count)`; what lies beyond the ends is left out."""
 
     def peaks(self, start: int, stop: int, buckets: int) -> NDArray[np.int16]:
-        """Smallest and largest sample of equal stretches of `[start, stop)`, int16 [buckets, 2].
+        """Return the minimum and maximum of equal parts of `[start, stop)`, int16 [buckets, 2].
 
         Fast at any zoom. Buckets of 256 samples and more are widened to whole blocks of 256, smaller ones
         are exact. Beyond the ends there is silence.
@@ -58,7 +58,7 @@ class AudioSource(Protocol):
 
 
 class BlockSource:
-    """Peaks for a source that can read: kept as blocks of 256 samples, measured when first asked for."""
+    """Mixin with peaks for a source: stored as blocks of 256 samples, measured on first use."""
 
     samples: int
     sample_rate: int
@@ -72,7 +72,7 @@ class BlockSource:
 
     @property
     def blocks(self) -> Blocks:
-        """The smallest and largest sample of every 256."""
+        """Minimum and maximum of every 256 samples."""
         with self._measuring:  # only one thread measures 90 minutes
             if self._blocks is None:
                 self._blocks = self._measure()
@@ -98,13 +98,13 @@ class ArraySource(BlockSource):
     Parameters
     ----------
     audio : float32 [N]
-        Not copied.
+        Samples, not copied.
     sample_rate : int
 
     Raises
     ------
     AudioError
-        No one-dimensional array of finite samples.
+        If it is not a one-dimensional array of finite samples.
 
     Examples
     --------
@@ -124,7 +124,7 @@ class ArraySource(BlockSource):
 
 
 class FileSource(BlockSource):
-    """A WAV or FLAC file, read where it is asked for; several channels are averaged.
+    """WAV or FLAC file, read in pieces; several channels are averaged.
 
     The file is opened for each read, so that any number of threads can read and nothing stays open. The peaks
     of a long one are kept beside it as `NAME.peaks`, where that can be written.
@@ -136,7 +136,7 @@ class FileSource(BlockSource):
     Raises
     ------
     AudioError
-        No file, no audio, or no format that can be read in pieces.
+        If there is no such file, or it is not audio in a format that can be read in pieces.
 
     Examples
     --------
@@ -152,7 +152,9 @@ class FileSource(BlockSource):
         self.path = Path(path)
         with self._open() as file:
             if file.format not in ("WAV", "WAVEX", "RF64", "FLAC") or not file.seekable():
-                raise AudioError(f"{path}: {file.format}", "WAV or FLAC", "convert it, or read it whole")
+                raise AudioError(
+                    f"{path} is a file of type {file.format}", "WAV or FLAC", "convert it, or read it whole"
+                )
             self.samples, self.sample_rate = int(file.frames), int(file.samplerate)
 
     def read(self, start: int, count: int) -> NDArray[np.float32]:
@@ -230,4 +232,4 @@ def blocks_of(source: AudioSource) -> Blocks:
 
 
 def _unreadable(path: Path, reason: object) -> AudioError:
-    return AudioError(f"{path}: {reason}", "a WAV or FLAC file that can be read", "copy or make it again")
+    return AudioError(f"{path}: {reason}", "a WAV or FLAC file that can be read", "copy or export it again")

@@ -2,9 +2,9 @@
 
 Shapes: an image is [rows, columns], row 0 lowest in frequency, column 0 earliest.
 
-A column covers its share of the stretch. Close up, where columns lie closer than windows are long, each is
-the spectrum of a window around its middle. Further out it is the mean power of windows spread over it: all of
-them while that is affordable, else a few, so that the cost is bounded by the picture and not by the audio.
+Each column covers an equal part of the range. If columns are narrower than the window, a column is the
+spectrum of one window around its middle. Otherwise it is the mean power of windows spread over it: all of
+them if affordable, else a few, so the cost depends on the image size and not on the length of the audio.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ RANGE_DB = 90.0
 _WINDOW_SECONDS = 0.040  # resolves a voice's harmonics
 _CLOSE_WINDOW_SECONDS = 0.012  # and, close up, its single pulses
 _CLOSE_SECONDS = 0.002  # per column
-_WINDOWS = 2500  # that a picture takes, or one for each column
-_APART_SECONDS = 0.5  # columns further apart are read one by one: less work than decoding all between them
-_PLACES = 500  # that are read one by one; with more columns, neighbors show the same one
-_BATCH = 256  # windows transformed at a time, which fit the processor's cache
+_WINDOWS = 2500  # per image, or one for each column
+_APART_SECONDS = (
+    0.5  # columns further apart are read separately, which is cheaper than decoding everything between
+)
+_PLACES = 500  # read separately; with more columns, neighbors show the same one
+_BATCH = 256  # windows per transform, to fit the processor's cache
 _MAX_SIDE = 4096
 _FLOOR = 1e-12
 
@@ -56,7 +58,7 @@ def image(
     columns, rows : int
         Size of the picture.
     scale : {"mel", "linear"}
-        How rows are spread over frequencies.
+        Distribution of the rows over frequencies.
     top_hz : float
         Upper end of the highest row.
 
@@ -68,7 +70,7 @@ def image(
     Raises
     ------
     OptionError
-        For an empty stretch, a picture without or with too many pixels, or an unknown scale.
+        If the range is empty, the image has no or too many pixels, or the scale is unknown.
 
     Examples
     --------
@@ -91,12 +93,12 @@ def decibels(
     scale: Scale = "mel",
     top_hz: float = 12_000.0,
 ) -> NDArray[np.float32]:
-    """Compute what `image` shows, in dB, float32 [rows, columns]."""
+    """Compute the levels for `image` in dB, float32 [rows, columns]."""
     if stop <= start or not 1 <= columns <= _MAX_SIDE or not 1 <= rows <= _MAX_SIDE:
         raise OptionError(
             f"samples {start} to {stop} in {columns} x {rows} pixels",
             f"at least one sample, and 1 to {_MAX_SIDE} pixels each way",
-            "ask for another picture",
+            "request another range or size",
         )
     rate = source.sample_rate
     if scale not in ("mel", "linear") or not 0 < top_hz <= rate / 2:
@@ -120,7 +122,7 @@ def decibels(
 
 
 def row_hz(rows: int, scale: Scale = "mel", top_hz: float = 12_000.0) -> NDArray[np.floating[Any]]:
-    """Frequency in Hz at the middle of each row, float [rows].
+    """Return the frequency in Hz at the middle of each row, float [rows].
 
     Examples
     --------
@@ -131,7 +133,7 @@ def row_hz(rows: int, scale: Scale = "mel", top_hz: float = 12_000.0) -> NDArray
 
 
 def _corners(rows: int, scale: Scale, top_hz: float) -> NDArray[np.floating[Any]]:
-    """Frequencies [rows + 2]: a row's triangle begins at one, peaks at the next, ends at the third."""
+    """Return frequencies [rows + 2]: a row's triangle begins at one, peaks at the next, ends at the third."""
     if scale == "mel":
         import librosa
 
@@ -141,9 +143,9 @@ def _corners(rows: int, scale: Scale, top_hz: float) -> NDArray[np.floating[Any]
 
 @functools.lru_cache(maxsize=16)
 def _bands(scale: Scale, rows: int, size: int, rate: int, top_hz: float) -> tuple[int, NDArray[np.float32]]:
-    """Length of the transform, and what each of its bins gives to each row: float32 [rows, bins]."""
+    """Return the length of the transform, and the weight of each bin in each row: float32 [rows, bins]."""
     corners = _corners(rows, scale, top_hz)
-    finest = rate / float(np.diff(corners).min())  # no row may fall between two bins
+    finest = rate / float(np.diff(corners).min())  # every row must contain a bin
     fft = max(1 << (2 * size - 1).bit_length(), 1 << int(np.ceil(finest) - 1).bit_length())
     if scale == "mel":
         import librosa
@@ -152,7 +154,7 @@ def _bands(scale: Scale, rows: int, size: int, rate: int, top_hz: float) -> tupl
     else:
         bins = np.arange(fft // 2 + 1) * (rate / fft)
         bands = np.maximum(0, 1 - np.abs(bins - corners[1:-1, None]) / (top_hz / rows))
-    # A sine at full scale in the middle of a row shall have 0 dB there, however wide the row and the window.
+    # A sine at full scale in the middle of a row has 0 dB there, for any width of row and window.
     weights = _weights(size)
     lobe = np.square(np.abs(np.fft.rfft(weights, 16 * fft)) / weights.sum())
     away = np.abs(np.arange(fft // 2 + 1) * 16 - corners[1:-1, None] * (16 * fft / rate))
@@ -166,7 +168,7 @@ def _weights(size: int) -> NDArray[np.float32]:
 
 
 def _window_starts(start: int, hop: float, columns: int, size: int, apart: bool) -> NDArray[np.int64]:
-    """First samples of each column's windows, [columns, windows]; next to each other where it reads apart."""
+    """Return the first samples of each column's windows, [columns, windows]; adjacent if read separately."""
     count = max(1, min(_WINDOWS // columns, int(np.ceil(2 * hop / size))))
     step = size / 2 if apart else hop / count
     middles = start + (np.arange(columns)[:, None] + 0.5) * hop
@@ -186,7 +188,7 @@ def _windows(source: AudioSource, starts: NDArray[np.int64], size: int, apart: b
 
 
 def _spectra(windows: NDArray[np.float32], fft: int) -> NDArray[np.float32]:
-    """Power of each window's bins, where a sine at full scale has 1: float32 [windows, bins]."""
+    """Return the power of each window's bins, 1 for a sine at full scale: float32 [windows, bins]."""
     from scipy.fft import rfft
 
     weights = _weights(windows.shape[1])

@@ -1,4 +1,4 @@
-"""True peaks: the audio between its samples, found by oversampling four times.
+"""True peaks: peaks between samples, found by oversampling four times.
 
 Shapes: audio is float32 [N].
 """
@@ -18,9 +18,9 @@ _STRETCH = 2400  # samples that are oversampled, or left out, at a time
 
 
 def true_peaks(audio: NDArray[np.float32], least: float) -> NDArray[np.float32]:
-    """Largest oversampled value from each sample to the next; `REACH` samples at both ends are only context.
+    """Return the largest value from each sample to the next; `REACH` samples at both ends are only context.
 
-    Where none can be beyond `least`, which is in most places, nothing is oversampled and the result is 0.
+    Parts that cannot exceed `least`, which is most of the audio, are not oversampled; their result is 0.
     """
     count = max(0, audio.size - 2 * REACH)
     peaks = np.zeros(count, dtype=np.float32)
@@ -39,7 +39,7 @@ def true_peaks(audio: NDArray[np.float32], least: float) -> NDArray[np.float32]:
 
 @functools.cache
 def _interpolator() -> tuple[NDArray[np.float32], float]:
-    """The oversampling filter, [4, 21], and how far its values can at most go beyond the samples'."""
+    """Return the oversampling filter, [4, 21], and the maximum ratio of its output to the samples."""
     from scipy.signal import firwin
 
     taps = _OVERSAMPLING * firwin(2 * _OVERSAMPLING * REACH + 1, 1 / _OVERSAMPLING, window=("kaiser", 5.0))

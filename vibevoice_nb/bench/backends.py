@@ -341,7 +341,7 @@ def open_backend(backend: str, folder: str, dtype: str, threads: int, device: st
     _backend = kind(Path(folder), DTYPES[dtype], torch.device(device))
 
 
-def run_side(context: int, frames: int, seed: int, text_cfg: bool = False, static: bool = False) -> Round:
+def run_backend(context: int, frames: int, seed: int, text_cfg: bool = False, static: bool = False) -> Round:
     """Run a round in the process that `open_backend` prepared."""
     assert _backend is not None
     guidance = (

@@ -66,7 +66,7 @@ class WhisperRecognizer:
                 f"Whisper model {model!r}: {error}", "a hub id or a local folder", "name an existing model"
             ) from error
 
-    def hear(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> str:
+    def transcribe(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> str:
         """Transcribe `audio` [N] float32."""
         speech = np.pad(levelled(audio, sample_rate), JUDGE_RATE // 2)
         # On unclear speech Whisper can repeat itself without end, so no three tokens may occur twice.

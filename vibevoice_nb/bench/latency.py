@@ -151,7 +151,7 @@ def random_prompt(backend: OurBackend, tokens: int, number: int = 0) -> Prompt:
     return Prompt((*ids, *text(tokens), backend.special.start), tuple(slots))
 
 
-def run_first_sound(tokens: int) -> dict[str, float]:
+def run_latency(tokens: int) -> dict[str, float]:
     """Measure our engine with a text of a number of tokens, in the process that `open_backend` prepared."""
     return _milliseconds(of_backend(our_backend(), tokens))
 

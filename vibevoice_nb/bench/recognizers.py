@@ -45,7 +45,7 @@ def levelled(audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
 class Listener(Protocol):
     """Interface of a recognizer."""
 
-    def hear(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> str:
+    def transcribe(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> str:
         """Transcribe `audio` [N] float32."""
 
 
@@ -68,7 +68,7 @@ class Recognizer:
         # The cepstral mean is computed from the utterance itself, independently of the previous one.
         self._decoder = Decoder(cmn="batch", loglevel="FATAL")
 
-    def hear(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> str:
+    def transcribe(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> str:
         """Transcribe `audio`.
 
         Parameters
@@ -165,6 +165,6 @@ def score(
     recognizer = recognizer or Recognizer()
     total = Score()
     for sound, text in zip(audio, texts, strict=True):
-        said, heard = words(text), recognizer.hear(sound, sample_rate)
+        said, heard = words(text), recognizer.transcribe(sound, sample_rate)
         total += Score(((word_errors(said, words(heard)), len(said)),), (heard,))
     return total

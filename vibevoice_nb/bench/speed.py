@@ -32,12 +32,12 @@ from vibevoice_nb.bench.backends import (
     find_floor,
     open_backend,
     peak_memory_mb,
+    run_backend,
     run_rows,
-    run_side,
     uses_fused_kernels,
 )
 from vibevoice_nb.bench.cold_start import run_start
-from vibevoice_nb.bench.latency import TOKENS, run_first_sound, run_nano
+from vibevoice_nb.bench.latency import TOKENS, run_latency, run_nano
 from vibevoice_nb.bench.model import SIZES, bench_config, write_random_checkpoint
 from vibevoice_nb.bench.roofline import Floor
 from vibevoice_nb.machine import processor_name
@@ -111,7 +111,7 @@ class Process:
         self, context: int, frames: int, seed: int, *, text_cfg: bool = False, static: bool = False
     ) -> Round:
         """Generate frames in the process."""
-        return self._pool.submit(run_side, context, frames, seed, text_cfg, static).result()
+        return self._pool.submit(run_backend, context, frames, seed, text_cfg, static).result()
 
     def run_rows(self, context: int, frames: int, rows: int) -> Round:
         """Generate frames of several scripts in the process."""
@@ -121,9 +121,9 @@ class Process:
         """Return true if frames use fused kernels in the process."""
         return self._pool.submit(uses_fused_kernels).result()
 
-    def first_sound(self, tokens: int) -> dict[str, float]:
+    def first_audio(self, tokens: int) -> dict[str, float]:
         """Measure the time to first audio of a text in the process."""
-        return self._pool.submit(run_first_sound, tokens).result()
+        return self._pool.submit(run_latency, tokens).result()
 
     def floor(self, context: int, *, published_half: bool) -> Floor:
         """Measure in the process the bytes a frame reads and the memory bandwidth."""
@@ -199,14 +199,14 @@ def _throughput(plan: Plan, ours: Process, width: str, context: int) -> Figures:
     return figures
 
 
-def _first_sounds(plan: Plan, folder: Path, dtype: str) -> Figures:
+def _first_audio(plan: Plan, folder: Path, dtype: str) -> Figures:
     """Measure the time to first audio of new and cached casts; each text in a new process."""
     width, figures = WIDTHS[dtype], Figures()
     for tokens in TOKENS[:1] if plan.quick else TOKENS:
         process = Process("ours", folder, dtype, plan)
         process.wait()
         length = "" if tokens == TOKENS[0] else f"_{tokens}"
-        figures |= _named_times(f"ours_{width}_ttfa{length}", process.first_sound(tokens))
+        figures |= _named_times(f"ours_{width}_ttfa{length}", process.first_audio(tokens))
         figures[f"ttfa_ratio_{width}{length}"] = figures[f"ours_{width}_ttfa{length}_ratio"]
         process.close()
     return figures
@@ -322,7 +322,7 @@ def run(plan: Plan) -> Figures:
         for dtype in plan.dtypes:
             contexts = plan.contexts if dtype == plan.dtypes[0] else plan.contexts[:1]
             figures |= measure(plan, folder, dtype, contexts, native=native)
-            figures |= _first_sounds(plan, folder, dtype)
+            figures |= _first_audio(plan, folder, dtype)
     if device.type == "cpu" and not plan.quick:
         figures |= _nano() | _start()
     if not native:

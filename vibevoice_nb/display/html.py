@@ -38,7 +38,7 @@ _BLOCK = "display:block;width:100%;margin:.4em 0"
 
 
 class Showable(Protocol):
-    """Object that can be displayed: a `Take`, or anything like it."""
+    """Interface of a displayed object, such as a `Take`."""
 
     @property
     def name(self) -> str: ...

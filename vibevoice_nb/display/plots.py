@@ -99,12 +99,12 @@ def plot_waveform(
     Returns
     -------
     Plot or Axes
-        A new figure; `ax` if there was one.
+        A new figure; `ax` if it was given.
 
     Raises
     ------
     AudioError
-        For audio without samples.
+        If the audio has no samples.
 
     Examples
     --------
@@ -176,14 +176,14 @@ def plot_spectrogram(
     Returns
     -------
     Plot or Axes
-        A new figure; `ax` if there was one.
+        A new figure; `ax` if it was given.
 
     Raises
     ------
     AudioError
-        For audio without samples.
+        If the audio has no samples.
     OptionError
-        For an unknown scale.
+        If the scale is unknown.
 
     Examples
     --------
@@ -270,7 +270,7 @@ def _waves(
     columns: int,
     ink: str,
 ) -> float:
-    """Fill the waveform, in the speakers' colors and elsewhere in `ink`; return the largest sample."""
+    """Fill the waveform in the speakers' colors, elsewhere in `ink`; return the largest sample."""
     peaks = to_float32(source.peaks(0, source.samples, columns)).astype(np.float64)
     low, high = peaks.min(axis=1), peaks.max(axis=1)
     middles = (np.arange(columns) + 0.5) * (source.samples / columns)

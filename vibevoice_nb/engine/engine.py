@@ -289,6 +289,11 @@ class Engine:
         -------
         Speech
             The whole audio from the start; or only the new part, if the audio goes, or went, to a sink.
+
+        Raises
+        ------
+        OptionError
+            If `max_seconds` is out of range, or another model generated the speech.
         """
         options = replace(speech.options, max_seconds=max_seconds)
         if options.max_seconds is None:
@@ -296,7 +301,7 @@ class Engine:
         if sink is None:
             sink = MemorySink()
             sink.write(speech.audio)
-        run = speech.run.resumed(options.max_seconds)
+        run = speech.run.resumed(options.max_seconds, self.loaded)
         with _speaking_bar(progress) as report:
             fill_sinks([run], [sink], report, cancelled)
         return speech.continued(run, _audio_of(sink))

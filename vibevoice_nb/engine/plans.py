@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..audio.pcm import SAMPLE_RATE
 from ..errors import OptionError
-from ..model.generation.context import frames_felt
+from ..model.generation.context import receptive_frames
 from ..model.prompt import Prompt
 from ..script import Turn
 from ..script.passages import cut, cut_numbered
@@ -180,7 +180,7 @@ class WholeScript:
         self._prompts = [model.prompt(passage.turns, cast) for passage in self.passages or [_EMPTY]]
 
     def reading(self, number: int, made: Frames, starts: Sequence[int], frames_left: float) -> Reading:
-        before = last_frames([made], frames_felt(self.model.model) if self.gapless else 0)
+        before = last_frames([made], receptive_frames(self.model.model) if self.gapless else 0)
         return Reading(self._prompts[number], 0, made[:0], before[0] if before else made[:0])
 
 
@@ -245,7 +245,7 @@ class TurnInContext:
         sizes = config.head.latent_size, config.semantic.size
         frames = Frames.joined([line.frames for line in window], *sizes)
         outside = [line.frames for line in spoken[: len(spoken) - count]]
-        before = Frames.joined(last_frames(outside, frames_felt(self.model.model)), *sizes)
+        before = Frames.joined(last_frames(outside, receptive_frames(self.model.model)), *sizes)
         turns = [*(line.turn for line in window), *passage.turns]
         return Reading(self.model.prompt(turns, self.cast), count, frames, before)
 

@@ -13,7 +13,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from ..model.generation.alignment import Span as Span
 from ..model.generation.context import prefill_spoken
 from ..model.generation.loop import Frame, generate
 from ..model.generation.silent_steps import SilentSteps
-from ..model.generation.state import GenerationState
+from ..model.generation.state import GenerationState, Maker
 from ..model.generation.step import Choose, Step, likeliest
 from ..ranges import shown
 from ..script import Turn
@@ -41,6 +41,10 @@ Report = Callable[[Progress], None]
 Cancelled = Callable[[], bool]
 Audio = NDArray[np.float32]
 _Run = TypeVar("_Run", bound="SpeechRun")
+
+
+def _never() -> bool:
+    return False
 
 
 class SpeechRun:
@@ -89,7 +93,7 @@ class SpeechRun:
     """
 
     def __init__(self, plan: Plan, options: GenerationOptions, cancelled: Cancelled | None = None) -> None:
-        self.plan, self.model, self.options = plan, plan.model, options.seeded()
+        self.plan, self.options = plan, options.seeded()
         self.estimated_seconds = plan.estimated_seconds
         self.max_seconds = options.max_seconds or 3 * plan.estimated_seconds + 10
         network = self.model.model
@@ -99,7 +103,7 @@ class SpeechRun:
         self.lengths: list[tuple[float, float]] = []
         self.started = time.perf_counter()
         self.first_audio: float | None = None
-        self._cancelled: Cancelled = cancelled or (lambda: False)
+        self._cancelled: Cancelled = cancelled or _never
         self._buffer = FrameBuffer(network.config.head.latent_size, network.config.semantic.size)
         self._starts: list[tuple[int, int]] = []
         """First frame and first sample of each passage that was begun."""
@@ -159,18 +163,41 @@ class SpeechRun:
     def __repr__(self) -> str:
         return f"<SpeechRun {self.ended}: {self.seconds:.1f} s of audio>"
 
-    def resumed(self: _Run, max_seconds: float) -> _Run:
-        """Return a copy that continues with a new length limit; this run stays as it is."""
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the model out of copies and pickles; `resumed` continues them with the engine's."""
+        plan = copy.copy(self.plan)
+        plan.model = None  # type: ignore[assignment]
+        return {**vars(self), "plan": plan, "_cancelled": _never, "_walk": None}
+
+    def resumed(self: _Run, max_seconds: float, model: LoadedModel) -> _Run:
+        """Return a copy that continues with a model and a new length limit; this run stays as it is.
+
+        Raises
+        ------
+        OptionError
+            If another model made this run.
+        """
+        if self.state.maker != Maker.of(model.model):
+            made = self.state.maker
+            got = f"a speech of other weights, dtype or quantization ({made.dtype}, {made.quantize})"
+            raise OptionError(got, f"a speech of {model}", "resume it with the engine that generated it")
         other = copy.copy(self)
+        other.plan = copy.copy(self.plan)
+        other.plan.model = model
         other.options = replace(self.options, max_seconds=max_seconds)
         other.max_seconds = max_seconds
         other.state = self.state.clone()
         other.lengths, other._starts = list(self.lengths), list(self._starts)
-        config = self.model.model.config
+        config = model.model.config
         other._buffer = FrameBuffer(config.head.latent_size, config.semantic.size, self.frames)
-        other._cancelled, other._walk = (lambda: False), None
+        other._cancelled, other._walk = _never, None
         other.started, other.first_audio = time.perf_counter(), None
         return other
+
+    @property
+    def model(self) -> LoadedModel:
+        """The model."""
+        return self.plan.model
 
     @property
     def frames(self) -> Frames:
@@ -316,7 +343,7 @@ class SpeechRun:
 
 
 def generate_batch(
-    runs: Sequence[SpeechRun], cancelled: Cancelled = lambda: False
+    runs: Sequence[SpeechRun], cancelled: Cancelled = _never
 ) -> Iterator[tuple[SpeechRun, Audio]]:
     """Advance runs together, in one batch of the model: yield (run, audio), a frame or a pause at a time.
 
@@ -387,7 +414,7 @@ def fill_sinks(
     sink_of = {id(run): sink for run, sink in zip(runs, sinks, strict=True)}
     before = sum(run.seconds for run in runs)
     started, pace = time.perf_counter(), Pace()
-    for run, audio in generate_batch(runs, cancelled or (lambda: False)):
+    for run, audio in generate_batch(runs, cancelled or _never):
         sink_of[id(run)].write(audio)
         if progress is not None:
             done = sum(run.seconds for run in runs)

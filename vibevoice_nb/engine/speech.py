@@ -99,6 +99,12 @@ class Speech:
         """Return the result of a run that continued this one."""
         return Speech.of(run, audio, self.cast, self.diagnostics, self.elapsed)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep the turns in copies and pickles: the model that finds them stays outside."""
+        return {
+            name: value for name, value in {**vars(self), "turns": self.turns}.items() if name != "source"
+        }
+
     def __repr__(self) -> str:
         odd = f", far too {self.odd_length} for its text" if self.odd_length else ""
         return f"<Speech {self.seconds:.1f} s, {self.model}, seed {self.options.seed}, {self.ended}{odd}>"

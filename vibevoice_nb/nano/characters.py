@@ -21,7 +21,7 @@ _JOINERS = frozenset(("Cf", "Mn", "Mc", "Me", "Sk"))
 
 @dataclass(frozen=True)
 class Folded:
-    """Text in the characters of English.
+    """Text reduced to the characters of English.
 
     Attributes
     ----------

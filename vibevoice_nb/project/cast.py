@@ -13,6 +13,7 @@ from vibevoice_nb.errors import OptionError, VoiceError
 from vibevoice_nb.ranges import shown
 from vibevoice_nb.script.lines import is_name, speaker_number
 from vibevoice_nb.script.turns import label_of
+from vibevoice_nb.voices.casting import VoiceSpec
 from vibevoice_nb.voices.resolve import resolve_voice
 from vibevoice_nb.voices.voice import Voice, load_voice
 
@@ -94,7 +95,9 @@ class Cast(Mapping[str, CastMember]):
         voices = (f"{label}: {member.voice.name if member.voice else None}" for label, member in self.items())
         return f"<Cast {', '.join(voices)}>"
 
-    def set_voice(self, label: str, voice: Any, kind: str | None = None, consent: bool = False) -> CastMember:
+    def set_voice(
+        self, label: str, voice: VoiceSpec, kind: str | None = None, consent: bool = False
+    ) -> CastMember:
         """Give a speaker a voice; it is copied into the project.
 
         Parameters
@@ -118,7 +121,7 @@ class Cast(Mapping[str, CastMember]):
             If the project can't be changed.
         """
         label = checked_label(label)
-        resolved = voice if isinstance(voice, Voice) else resolve_voice(voice)
+        resolved = resolve_voice(voice)
         self._replace_voice(label, f"gave {label} the voice {resolved.name}", resolved, kind, consent)
         return self[label]
 

@@ -46,7 +46,7 @@ class Draft:
     Raises
     ------
     ProjectError
-        If the disk refuses, also from `write`.
+        If a file can't be written, also from `write`.
     """
 
     def __init__(self, folder: ProjectFolder, draft_id: str, about: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
+from vibevoice_nb.export.manifest import GENERATED
 from vibevoice_nb.script import Script
 
 from .cast import Cast
@@ -65,7 +66,7 @@ class Episode:
             timeline = self.timeline()
             spoken = {turn.label for turn in timeline.turns}
             manifest = {
-                "content": "generated speech",
+                "content": GENERATED,
                 "project": self._store.name,
                 "speakers": {
                     member.label: {

@@ -15,6 +15,7 @@ MOVED = {
     "keep_audio": "takes.keep_audio",
     "model": "settings.current.model",
     "note_given": "settings.note_given",
+    "set_colour": "set_color",
     "was_replaced": "store.was_replaced",
 }
 

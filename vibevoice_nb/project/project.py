@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from vibevoice_nb.engine.options import GenerationSettings
     from vibevoice_nb.export.options import ExportOptions, SaveOptions
     from vibevoice_nb.script.frontends import Frontend
+    from vibevoice_nb.voices.casting import VoiceSpec
     from vibevoice_nb.voices.voice import Voice
 
 
@@ -240,7 +241,9 @@ class Project:
 
     # The cast
 
-    def set_voice(self, label: str, voice: Any, kind: str | None = None, consent: bool = False) -> CastMember:
+    def set_voice(
+        self, label: str, voice: VoiceSpec, kind: str | None = None, consent: bool = False
+    ) -> CastMember:
         """Give a speaker a voice, which is copied into the project; see `Cast.set_voice`."""
         return self.cast.set_voice(label, voice, kind, consent)
 
@@ -396,7 +399,7 @@ class Project:
         Raises
         ------
         ProjectError
-            If something exists there, or the disk refuses.
+            If something exists there, or a file can't be written.
 
         Examples
         --------

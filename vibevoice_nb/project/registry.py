@@ -15,7 +15,7 @@ from .store import ProjectStore
 
 _projects: weakref.WeakValueDictionary[Path, Project] = weakref.WeakValueDictionary()
 _stores: weakref.WeakValueDictionary[Path, ProjectStore] = weakref.WeakValueDictionary()
-"""Stores outlive their `Project` while somebody holds a part of it, such as its settings or a job."""
+"""Open stores; one outlives its `Project` while a part of it, such as its settings or a job, is in use."""
 _lock = threading.Lock()
 
 
@@ -47,7 +47,7 @@ def shared_project(path: str | os.PathLike[str], *, create: bool = True) -> Proj
     folder = project_path(path).absolute()
     with _lock:
         store = _stores.get(folder)
-        # If another process held the lock, it may have gone. If the folder is gone, memory still has its
+        # If another process held the lock, it may have ended. If the folder was deleted, memory still has its
         # content; if another project is in its place, that one is opened.
         if store is None or store.closed or store.read_only or store.was_replaced:
             if not folder.exists() and not create:

@@ -83,7 +83,7 @@ class ProjectScript:
         ScriptError
             If the script is too long.
         ProjectError
-            If the disk refuses, which leaves the script unchanged, or the project can't be changed.
+            If the script can't be written, which leaves it unchanged, or the project can't be changed.
         """
         text, store = checked_text(text), self._store
         with store.mutex:
@@ -152,7 +152,7 @@ def _check_earlier(key: str, before: Mapping[str, Any]) -> Kept:
 
 
 @inverse("script", _check_earlier, reason="script")
-def _bring_back(store: ProjectStore, key: str, before: Mapping[str, Any]) -> bool:
+def _restore_script(store: ProjectStore, key: str, before: Mapping[str, Any]) -> bool:
     """Make an earlier script the script again, with its turns and speakers."""
     earlier, state = Earlier(**before), store.state
     turns, members = earlier.records

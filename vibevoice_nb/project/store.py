@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from vibevoice_nb.errors import ProjectError, VibeVoiceError
 from vibevoice_nb.ranges import shown
 from vibevoice_nb.script import Script
 
+from .mutex import Mutex
 from .storage.copying import write_copy
 from .storage.folder import SUFFIX, ProjectFolder, new_folder
 from .storage.lock import ProjectLock, lock_folder
@@ -50,7 +50,7 @@ class ProjectStore:
     voices : ProjectVoices
     drafts : set of str
         Ids of the drafts that are being written.
-    mutex : RLock
+    mutex : Mutex
         Held while the content is read or changed.
     reverts : ExitStack
         Inside `changing`: callbacks that move files back if the change fails.
@@ -60,7 +60,7 @@ class ProjectStore:
 
     def __init__(self, folder: ProjectFolder, lock: ProjectLock | None, holder: str) -> None:
         self.folder, self.holder, self.closed = folder, holder, False
-        self.mutex = threading.RLock()
+        self.mutex = Mutex()
         self.reverts = contextlib.ExitStack()
         self.trash_outdated = False
         self.drafts: set[str] = set()
@@ -134,7 +134,7 @@ class ProjectStore:
             if not self._lock.is_noted:
                 remedy = "save a copy elsewhere (project.save_copy(path))"
                 return ProjectError(f"{path} is another folder now", "the folder that was opened", remedy)
-            folder.trust()  # some file systems give a folder another number from time to time
+            folder.trust()  # some file systems change the inode number of a folder
         if not os.access(path, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
             remedy = "restore its permissions, or save a copy elsewhere (project.save_copy(path))"
             return ProjectError(f"{path} can no longer be written", "a writable folder", remedy)
@@ -174,7 +174,7 @@ class ProjectStore:
         Raises
         ------
         ProjectError
-            If something exists there, or the disk refuses.
+            If something exists there, or a file can't be written.
         """
         with self.mutex, new_folder(target) as folder:
             return write_copy(self.state, self.text, self.voices, self.folder, folder, self.takes)
@@ -188,7 +188,7 @@ class ProjectStore:
         Raises
         ------
         ProjectError
-            If something exists at the path, or the disk refuses.
+            If something exists at the path, or a file can't be written.
         """
         with self.mutex:
             if self._lock is None or self.closed:
@@ -229,7 +229,7 @@ class ProjectStore:
         Raises
         ------
         ProjectError
-            If the project can't be changed, or the disk refuses.
+            If the project can't be changed, or a file can't be written.
         """
         with self.mutex:
             self.check_writable()
@@ -260,7 +260,10 @@ class ProjectStore:
         return stop
 
     def notify(self, reason: str) -> None:
-        """Call the observers."""
+        """Call the observers, once this thread has released the mutex: they may wait for other threads."""
+        self.mutex.call_after(lambda: self._call_observers(reason))
+
+    def _call_observers(self, reason: str) -> None:
         with self.mutex:
             observers = list(self._observers)
         for callback in observers:
@@ -295,16 +298,16 @@ class ProjectStore:
         got = f"the turn {shown(turn_id)} is not in the script of {self.name}"
         raise ProjectError(got, "the id of a turn", "see project.turns")
 
-    def lanes(self) -> dict[str, list[Take]]:
+    def takes_by_turn(self) -> dict[str, list[Take]]:
         """Return the takes of every turn that has any, the oldest first."""
-        lanes: dict[str, list[Take]] = {}
+        takes_by_turn: dict[str, list[Take]] = {}
         for take in sorted(self.takes.values(), key=_age):
-            lanes.setdefault(take.turn_id, []).append(take)
-        return lanes
+            takes_by_turn.setdefault(take.turn_id, []).append(take)
+        return takes_by_turn
 
     def latest(self, turn_id: str) -> str | None:
         """Return the id of a turn's last take, preferably a complete one."""
-        takes = self.lanes().get(turn_id, [])
+        takes = self.takes_by_turn().get(turn_id, [])
         found = [take for take in takes if take.ended != "cancelled"] or takes
         return found[-1].id if found else None
 
@@ -320,16 +323,16 @@ class ProjectStore:
 
     def _finish_deletions(self) -> None:
         """Restore takes that a crash left in the trash before their deletion was saved."""
-        for take_id in self.folder.thrown_away() - self.state.thrown_away():
+        for take_id in self.folder.trashed() - self.state.trashed():
             with contextlib.suppress(VibeVoiceError):  # it stays in the trash until the next time
-                if take := self.folder.bring_back(take_id):
+                if take := self.folder.restore_take(take_id):
                     self.takes[take_id] = take
 
     def tidy(self) -> None:
         """Remove files that are no longer needed."""
         self.trash_outdated = False
         with contextlib.suppress(VibeVoiceError, OSError):  # what can't be removed now is removed later
-            self.folder.tidy(self.state.thrown_away(), self.state.voices(), set(self.takes))
+            self.folder.tidy(self.state.trashed(), self.state.voices(), set(self.takes))
 
 
 def create_folder(path: str | os.PathLike[str], text: str) -> Path:

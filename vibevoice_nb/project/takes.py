@@ -42,7 +42,7 @@ class ProjectTakes(Mapping[str, Take]):
         return len(self._store.takes)
 
     def __repr__(self) -> str:
-        return f"<ProjectTakes: {len(self)} takes of {len(self._store.lanes())} turns>"
+        return f"<ProjectTakes: {len(self)} takes of {len(self._store.takes_by_turn())} turns>"
 
     def __call__(self, turn_id: str) -> list[Take]:
         """Return the takes of a turn; deprecated, use `of`."""
@@ -53,7 +53,7 @@ class ProjectTakes(Mapping[str, Take]):
     def of(self, turn_id: str) -> list[Take]:
         """Return the takes of a turn, the oldest first."""
         with self._store.mutex:
-            return [self._colored(take) for take in self._store.lanes().get(turn_id, [])]
+            return [self._colored(take) for take in self._store.takes_by_turn().get(turn_id, [])]
 
     def find(self, take_id: str) -> Take:
         """Return the take with an id.
@@ -120,8 +120,8 @@ class ProjectTakes(Mapping[str, Take]):
         with self._store.changing("takes") as state:
             turn_id = self._find(take_id).turn_id
             record = self._record_of(self._find(take_id))
-            self._store.reverts.callback(_move_back, self._store.folder.bring_back, take_id)
-            self._store.folder.throw_away(take_id)
+            self._store.reverts.callback(_move_back, self._store.folder.restore_take, take_id)
+            self._store.folder.move_to_trash(take_id)
             back: list[list[Any]] = [["restore", take_id], ["chosen", turn_id, record.chosen]]
             if take_id in state.starred:
                 back.append(["starred", take_id])
@@ -148,7 +148,8 @@ class ProjectTakes(Mapping[str, Take]):
                 "speaker": record.speaker,
                 "text": record.text,
                 "voice": None if member.voice is None else {"sha256": member.voice.sha256},
-                "number": 1 + max((take.number for take in self._store.lanes().get(turn_id, [])), default=0),
+                "number": 1
+                + max((take.number for take in self._store.takes_by_turn().get(turn_id, [])), default=0),
             }
             take_id = f"{turn_id}-{secrets.token_hex(3)}"
             hooks = WriterHooks(self._store.check_writable, self._publish, self._store.drafts.discard)
@@ -261,8 +262,8 @@ def _check_choice(key: str, before: str | None) -> Kept:
 def _restore(store: ProjectStore, key: str) -> bool:
     """Restore a deleted take from the trash."""
     if key not in store.takes:
-        store.reverts.callback(_move_back, store.folder.throw_away, key)
-    take = store.takes.get(key) or store.folder.bring_back(key)
+        store.reverts.callback(_move_back, store.folder.move_to_trash, key)
+    take = store.takes.get(key) or store.folder.restore_take(key)
     if take is not None:
         store.takes[key] = take
     return take is not None

@@ -96,9 +96,9 @@ class ProjectTurns:
     def snapshot(self) -> list[ProjectTurn]:
         """Return the turns as they are now."""
         with self._store.mutex:
-            lanes, voices = self._store.lanes(), self._voice_hashes()
+            takes_by_turn, voices = self._store.takes_by_turn(), self._voice_hashes()
             return [
-                self._turn(index, lanes.get(record.id, []), voices)
+                self._turn(index, takes_by_turn.get(record.id, []), voices)
                 for index, record in enumerate(self._store.state.turns)
             ]
 
@@ -115,7 +115,7 @@ class ProjectTurns:
         """
         with self._store.mutex:
             index = self._store.index(turn_id)
-            return self._turn(index, self._store.lanes().get(turn_id, []), self._voice_hashes())
+            return self._turn(index, self._store.takes_by_turn().get(turn_id, []), self._voice_hashes())
 
     @property
     def model(self) -> str:

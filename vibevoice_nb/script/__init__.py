@@ -1,4 +1,4 @@
-"""The script language: see `vibevoice_nb.script.parsing`."""
+"""Script language; `vibevoice_nb.script.parsing` describes it."""
 
 from .parsing import MAX_SPEAKERS, SUFFIXES, Diagnostic, Script, Severity, Turn, load_script, parse_script
 

@@ -61,16 +61,16 @@ _VERB_FORMS = frozenset(form for verb in _VERBS for form in _forms(verb))
 
 
 def is_direction(content: str, bracket: str, *, alone: bool = True) -> bool:
-    """Decide if what stands in brackets says how something is said, and isn't said itself.
+    """Return true if the text in brackets is a stage direction, which is not read aloud.
 
     Parameters
     ----------
     content : str
         Words between the brackets.
     bracket : str
-        The opening one: "(", "[", "*" or "<".
+        The opening bracket: "(", "[", "*" or "<".
     alone : bool
-        Whether it stands between sentences; inside of one, only the plainest directions count.
+        True between sentences; inside a sentence, only unmistakable directions count.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def is_direction(content: str, bracket: str, *, alone: bool = True) -> bool:
 
 
 def is_pause(content: str) -> bool:
-    """Decide if what stands in brackets is a pause.
+    """Return true if the text in brackets is a pause.
 
     >>> is_pause("long pause"), is_pause("2 second pause"), is_pause("pauses the film"), is_pause("2s")
     (True, True, False, True)
@@ -114,7 +114,7 @@ def is_pause(content: str) -> bool:
 
 
 def pause_ms(content: str) -> int | None:
-    """Length of a pause described in words or as a time; None for anything else.
+    """Return the length of a pause described in words or as a time; None for any other text.
 
     >>> [pause_ms(text) for text in ("pause", "short pause", "pause 2s", "2 seconds", "pause:800", "1")]
     [1000, 500, 2000, 2000, 800, None]
@@ -131,7 +131,7 @@ def pause_ms(content: str) -> int | None:
         return None
     if numbers:
         value = float(numbers[0])
-        # Nobody means 2 ms; without a unit, a number with a point or a small one is seconds.
+        # 2 ms is never meant: without a unit, a decimal or a small number is in seconds.
         factor = _UNITS[units[0]] if units else 1000 if "." in numbers[0] or value < 20 else 1
         return round(value * factor)
     lengths = [_PAUSE_LENGTHS[word] for word in words if word in _PAUSE_LENGTHS]

@@ -1,7 +1,7 @@
 """Text front ends: the form in which a model reads text, and the part of a text it can speak.
 
-Importing this brings no torch. Every face asks the model's front end before it generates, so that text
-without a pronunciation is skipped and reported, not turned into noise.
+Importing this module does not import torch. Every interface checks text with the model's front end before
+generating, so text without a pronunciation is skipped and reported, not turned into noise.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class TextCheck:
     Attributes
     ----------
     empty : bool
-        Nothing is left to speak.
+        True if nothing is left to speak.
     left_out : tuple of str
-        Words that are left out, in order.
+        Omitted words, in order.
     """
 
     empty: bool = False
@@ -31,17 +31,17 @@ class TextCheck:
 
 
 class Frontend(Protocol):
-    """The way from text to what the tokenizer reads."""
+    """Conversion of text to the tokenizer's input."""
 
     expects: str
     """Description of the text it can speak."""
 
     def __call__(self, text: str) -> str:
-        """Return what the tokenizer reads."""
+        """Convert text to the tokenizer's input."""
         ...
 
     def check(self, text: str) -> TextCheck:
-        """Find what it cannot speak."""
+        """Find the parts of a text that it cannot speak."""
         ...
 
     def seconds(self, text: str) -> float:
@@ -49,12 +49,12 @@ class Frontend(Protocol):
         ...
 
 
-# Letters that are drawn as nothing: Hangul fillers.
+# Invisible letters: Hangul fillers.
 _INVISIBLE = "\u115f\u1160\u3164\uffa0"
 
 
 class PlainText:
-    """Text as it is written, for models that read any script: a letter or a digit is something to speak.
+    """Unchanged text, for models that read any script; any letter or digit can be spoken.
 
     Examples
     --------
@@ -106,7 +106,7 @@ class EnglishPhonemes:
         return self._START + self._PHONE * phones + self._SPELLED * spelled + self._PUNCTUATION * stops
 
 
-@functools.lru_cache(maxsize=4096)  # a page asks again with every key that is pressed
+@functools.lru_cache(maxsize=4096)  # a page calls it on every keystroke
 def _english_check(text: str) -> TextCheck:
     from ..nano.characters import fold
 
@@ -116,4 +116,4 @@ def _english_check(text: str) -> TextCheck:
 
 PLAIN_TEXT = PlainText()
 FRONTENDS: dict[str, Frontend] = {"none": PLAIN_TEXT, "english_phonemes": EnglishPhonemes()}
-"""By the name a checkpoint's `generation.json` gives."""
+"""Front ends by their name in a checkpoint's `generation.json`."""

@@ -1,4 +1,4 @@
-"""Scripts in JSON: a list of turns, JSON Lines, and the shapes in which other tools write conversations."""
+"""Scripts in JSON: a list of turns, JSON Lines, and the structures that other tools write."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _NOT_WORDS = frozenset(
 
 
 def looks_like_json(text: str) -> bool:
-    """Decide if a text begins like a JSON list or object, and not like `[1]:` or `[pause]`.
+    """Return true if a text begins like a JSON list or object, and not like `[1]:` or `[pause]`.
 
     >>> looks_like_json('[ {"speaker"'), looks_like_json("[1]: Hello."), looks_like_json("[]")
     (True, False, True)
@@ -94,26 +94,26 @@ class _Source:
         self.starts = [start for start, _ in self.spans]
 
     def place(self, start: int, end: int, words: str = "") -> Place:
-        """Place of `text[start:end]`; `words` are what is said there."""
+        """Return the place of `text[start:end]`, which has the spoken text `words`."""
         number = bisect.bisect_right(self.starts, start)
         begin, stop = self.spans[number - 1]
         column = start - begin + 1
         end_column = min(column + end - start, stop - begin + 1)
         return Place(self.reader.line(number, words, (min(column, end_column), end_column)), 0, 0)
 
-    def remark(self, severity: Severity, start: int, end: int, message: str, remedy: str) -> None:
+    def report(self, severity: Severity, start: int, end: int, message: str, remedy: str) -> None:
         """Record a diagnostic for `text[start:end]`."""
-        self.reader.remark(severity, self.place(start, end), message, _JSON_LIST, remedy)
+        self.reader.report(severity, self.place(start, end), message, _JSON_LIST, remedy)
 
 
 def read_json(text: str, reader: ScriptReader) -> None:
-    """Read a script in JSON into the reader: each entry is a turn, each fault a diagnostic for its entry."""
+    """Parse a script in JSON into the reader: each entry is a turn, each fault a diagnostic."""
     source, inner = _Source(text, reader), json_text(text)
     if inner is not text:
         for start, end in _line_spans(text):
             if text[start:end].strip() and not inner[start:end].strip():
                 message = f"{quoted(text[start:end].strip())} is outside the JSON and is not read aloud"
-                source.remark(
+                source.report(
                     "info" if is_fence(text[start:end]) else "warning", start, end, message, "delete it"
                 )
     entries: list[tuple[Any, int, int]] = []
@@ -123,7 +123,7 @@ def read_json(text: str, reader: ScriptReader) -> None:
         at = exc.pos if isinstance(exc, json.JSONDecodeError) else 0
         reason = exc.msg if isinstance(exc, json.JSONDecodeError) else exc
         remedy = "replace the curly quotes by straight ones" if re.search("[“”]", inner) else "correct it"
-        source.remark("error", at, at + 1, f"no JSON script: {reason}", remedy)
+        source.report("error", at, at + 1, f"no JSON script: {reason}", remedy)
     turns = [_as_turn(value) for value, _, _ in entries]
     speakers = [speaker for speaker, _, _ in turns]
     if not reader.cast and not any(isinstance(speaker, int) for speaker in speakers):
@@ -135,17 +135,17 @@ def read_json(text: str, reader: ScriptReader) -> None:
     for (_, start, end), (speaker, words, unread) in zip(entries, turns, strict=True):
         if speaker is None or words is None:
             message = f"{quoted(text[start:end])} is no turn"
-            source.remark("error", start, end, message, "give it a speaker (a number or a name) and a text")
+            source.report("error", start, end, message, "give it a speaker (a number or a name) and a text")
             continue
         _turn(reader, speaker, source.place(start, end, joined_lines(words)))
         for key in unread:
             severity: Severity = "info" if key.casefold() in _NOT_WORDS else "warning"
             kept = "speaker and text only"
-            reader.remark(severity, source.place(start, end), f"not read: {quoted(key)}", kept, "remove it")
+            reader.report(severity, source.place(start, end), f"not read: {quoted(key)}", kept, "remove it")
 
 
 def _entries(text: str, source: _Source) -> Iterator[tuple[Any, int, int]]:
-    """Entries of a JSON list, of JSON Lines, or of the list in an object, each with its place in the text."""
+    """Return the entries of a JSON list, of JSON Lines, or of the list in an object, with their places."""
     decoder = json.JSONDecoder(object_pairs_hook=_without_repeats)
     at = _skip(text, 0)
     if not text[at:]:
@@ -179,7 +179,7 @@ def _members(text: str, at: int, decoder: json.JSONDecoder) -> Iterator[tuple[An
 def _in_object(
     text: str, start: int, end: int, decoder: json.JSONDecoder, source: _Source
 ) -> Iterator[tuple[Any, int, int]]:
-    """Entries of the list in an object such as `{"dialogue": [...]}`; its other keys are reported."""
+    """Return the entries of the list in an object such as `{"dialogue": [...]}`; report its other keys."""
     values: list[tuple[str, Any, int, int]] = []
     at = _skip(text, start + 1)
     while text[at] != "}":
@@ -195,17 +195,17 @@ def _in_object(
     ]
     if len(lists) != 1:
         message = f"{quoted(text[start:end])} is no turn"
-        source.remark("error", start, end, message, "give it a speaker (a number or a name) and a text")
+        source.report("error", start, end, message, "give it a speaker (a number or a name) and a text")
         return
     for key, _, place, stop in values:
         if place != lists[0][2]:
-            source.remark("warning", place, stop, f"not read: {quoted(key)}", "remove it")
+            source.report("warning", place, stop, f"not read: {quoted(key)}", "remove it")
     yield from _members(text, lists[0][2], decoder)
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     entry = dict(pairs)
-    if len(entry) < len(pairs):  # Python would keep the last and say nothing
+    if len(entry) < len(pairs):  # Python would silently keep the last one
         raise ValueError(f"an entry has a key twice, of {', '.join(map(quoted, entry))}")
     return entry
 
@@ -215,7 +215,7 @@ def _is_pair(value: Any) -> bool:
 
 
 def _as_turn(value: Any) -> tuple[int | str | None, str | None, list[str]]:
-    """Speaker, words, and the keys that aren't read, of an entry; None for what it hasn't got."""
+    """Return an entry's speaker and words, each None if absent, and its unused keys."""
     if _is_pair(value):
         return _speaker(value[0]), value[1], []
     if not isinstance(value, dict):
@@ -234,7 +234,7 @@ def _as_turn(value: Any) -> tuple[int | str | None, str | None, list[str]]:
 
 
 def _speaker(value: Any) -> int | str | None:
-    """Speaker of an entry; None for what can't be one."""
+    """Return the speaker of an entry; None if the value is invalid."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9:
@@ -253,7 +253,7 @@ def _turn(reader: ScriptReader, speaker: int | str, place: Place) -> None:
             f"one of {', '.join(reader.cast)}" if reader.cast else "numbers only, or a cast with the names"
         )
         message = f"{quoted(str(speaker))} is no speaker here"
-        reader.remark(
+        reader.report(
             "error", place, message, expected, "correct the speaker, or pass a cast that has the name"
         )
     reader.begin(speaker if name is None else name, place, 0, known=name is not None)

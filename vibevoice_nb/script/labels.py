@@ -39,8 +39,9 @@ _AND = re.compile(r" ?[&+/,] ?| (?:and|und|et|y|e) ", re.IGNORECASE)
 _EVERYBODY = frozenset({"all", "both", "everyone", "everybody", "together"})
 # Words that begin a note; they are names only in a script without other names.
 NOT_NAMES = frozenset(
-    "note notes nb warning caution attention important remember remark tip tips hint example examples "
-    "question answer ps update reminder summary conclusion result results fact today tomorrow "
+    "note notes nb warning caution attention important remember remark tip tips "  # vocabulary: ok
+    "hint example examples question answer ps update reminder "
+    "summary conclusion result results fact today tomorrow "
     "yesterday now then first second third fourth finally next also again meanwhile however still "
     "instead because why how what when intro outro verse chorus bridge refrain music end where who "
     "which plus title subtitle chapter part section scene act episode topic subject date time place "
@@ -50,12 +51,12 @@ NOT_NAMES = frozenset(
 
 @dataclass(frozen=True)
 class Label:
-    """Beginning of a line that names a speaker, or seems to.
+    """Beginning of a line that is, or resembles, a speaker label.
 
-    `kind`: "speaker" is certain; "misspelt" is surely meant as `Speaker N:` but isn't one; "unknown" has the
-    shape of a name that isn't in the cast; "bare" is a number without its colon or its word; "joint" names
-    several speakers. `[start, end)` holds label and colon, the speech begins at `text`. `plain` is the
-    correct spelling of the label, empty where it is right or where there is no telling.
+    `kind`: "speaker" is a valid label; "misspelt" is a misspelled `Speaker N:`; "unknown" looks like a name
+    but is not in the cast; "bare" is a number without the colon or the word; "joint" names several speakers.
+    `[start, end)` contains label and colon, and the speech begins at `text`. `plain` is the correct spelling
+    of the label, empty if the label is correct or the correction is unknown.
     """
 
     kind: Literal["speaker", "misspelt", "unknown", "bare", "joint"]
@@ -72,14 +73,14 @@ def find_label(text: str, names: Mapping[str, str]) -> Label | None:
     Parameters
     ----------
     text : str
-        A line without characters that can't be spoken.
+        A line without unspeakable characters.
     names : mapping
-        `name_key(name)` to name, for each speaker with a name; empty when there is none.
+        Names of the speakers, by `name_key(name)`.
 
     Returns
     -------
     Label or None
-        None when the line begins with ordinary text.
+        None if the line begins with ordinary text.
 
     Examples
     --------
@@ -124,7 +125,7 @@ def _bare_label(text: str, start: int) -> Label | None:
 
 
 def _label_at(text: str, start: int, body: int, names: Mapping[str, str]) -> Label | None:
-    """Read a label that begins at `body` and ends with a colon; `start` is the position of its prefix."""
+    """Parse a label that begins at `body` and ends with a colon; `start` is the position of its prefix."""
     colon = _label_colon(text, body)
     if colon is None:
         return None
@@ -157,7 +158,7 @@ def _label_at(text: str, start: int, body: int, names: Mapping[str, str]) -> Lab
 
 
 def _label_colon(text: str, start: int) -> int | None:
-    """Place of the colon that may end a label: none of a web address or of the time of day."""
+    """Return the position of the colon that may end a label; not one in a URL or a time of day."""
     for match in _COLON.finditer(text, start):
         colon = match.start()
         digits = text[colon - 1 : colon].isdigit() and text[colon + 1 : colon + 2].isdigit()
@@ -171,7 +172,7 @@ def _label_colon(text: str, start: int) -> int | None:
 
 
 def _speaker(shown: str, names: Mapping[str, str]) -> int | str | None:
-    """Speaker that a label names for certain."""
+    """Return the speaker that a label names unambiguously."""
     number = speaker_number(shown)
     if number is not None:
         return number
@@ -188,7 +189,7 @@ def _speaker(shown: str, names: Mapping[str, str]) -> int | str | None:
 
 
 def several_names(shown: str, names: Mapping[str, str]) -> list[str]:
-    """Speakers that a label such as `Anna & Ben` names together; empty if it is a name like any other.
+    """Return the speakers that a label such as `Anna & Ben` names together; empty for a single name.
 
     >>> several_names("Anna & Ben", {"anna": "Anna"}), several_names("Smith & Sons", {"anna": "Anna"})
     (['Anna', 'Ben'], [])
@@ -197,7 +198,7 @@ def several_names(shown: str, names: Mapping[str, str]) -> list[str]:
 
 
 def joint_names(shown: str, names: Mapping[str, str]) -> list[str]:
-    """Names of which a name is made up, of which at least one is a speaker's."""
+    """Return the parts of a joint name, of which at least one is a speaker."""
     if len(shown) > 2 * MAX_NAME_CHARS:
         return []
     if name_key(shown) in _EVERYBODY and len(names) > 1:
@@ -213,7 +214,7 @@ def joint_names(shown: str, names: Mapping[str, str]) -> list[str]:
 
 
 def _dashed_label(text: str, start: int, body: int, names: Mapping[str, str]) -> Label | None:
-    """Read `Ben – text`, where Ben is a speaker."""
+    """Parse `Ben – text`, where Ben is a speaker."""
     if not names:
         return None
     dash = _DASH.search(text, body, body + _REACH)
@@ -228,7 +229,7 @@ def _dashed_label(text: str, start: int, body: int, names: Mapping[str, str]) ->
 
 
 def dashed_name(text: str) -> str | None:
-    """Name before a dash at the beginning of a line, as in `Ben – text`.
+    """Return the name before a dash at the beginning of a line, as in `Ben – text`.
 
     >>> dashed_name("Ben – Hello."), dashed_name("I was – well – late.")
     ('Ben', None)
@@ -242,7 +243,7 @@ def dashed_name(text: str) -> str | None:
 
 
 def _without_markup(text: str, start: int, colon: int) -> tuple[str, int, bool]:
-    """Label before the colon, without the bold or italics of `**Anna:**`, `**Anna**:` and `<b>Anna</b>:`."""
+    """Return the label before the colon, without bold or italics, as in `**Anna:**` and `<b>Anna</b>:`."""
     written, end = text[start:colon].strip(), colon + 1
     tag = _TAG.match(written)
     opening = tag or _MARKS.match(written)
@@ -258,7 +259,7 @@ def _without_markup(text: str, start: int, colon: int) -> tuple[str, int, bool]:
 
 
 def skip_blanks(text: str, start: int) -> int:
-    """Index of the first character from `start` on that is no blank."""
+    """Return the index of the first non-blank character from `start` on."""
     while start < len(text) and text[start].isspace():
         start += 1
     return start
@@ -269,7 +270,7 @@ def _without_brackets(text: str) -> str:
 
 
 def nearest_name(text: str, names: Mapping[str, str], cutoff: float) -> str | None:
-    """Name of the cast that a text resembles most, stage directions such as "(laughing)" left out."""
+    """Return the cast's name that a text resembles most, ignoring directions such as "(laughing)"."""
     if not names or len(text) > 2 * MAX_NAME_CHARS:
         return None
     keys = difflib.get_close_matches(name_key(_without_brackets(text)), names, 1, cutoff)
@@ -297,7 +298,7 @@ _EMPHASIS = "*_"
 
 
 def inner_labels(text: str, start: int, names: Mapping[str, str]) -> Iterator[InnerLabel]:
-    """Find labels behind the beginning of a line's speech.
+    """Find labels inside a line, after the beginning of its speech.
 
     Examples
     --------
@@ -318,7 +319,7 @@ def inner_labels(text: str, start: int, names: Mapping[str, str]) -> Iterator[In
 
 
 def _inner_label(text: str, at: int, colon: int, names: Mapping[str, str]) -> InnerLabel | None:
-    """Read the words before a colon as a label that doesn't begin at `at`."""
+    """Parse the words before a colon as a label that does not begin at `at`."""
     low = max(at, colon - _REACH)
     end = colon + 1
     directed = _DIRECTED.search(text[low:colon])

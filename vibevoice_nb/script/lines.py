@@ -13,19 +13,19 @@ from dataclasses import dataclass
 
 MAX_NAME_CHARS = 40
 
-# Editors count lines by these. The other line ends of Unicode divide a line without beginning a new number.
+# Editors count these line ends. Unicode's other ones split a line without increasing the line number.
 NEW_LINE = re.compile(r"\r\n|\r|\n")
 _LINE_END = re.compile("[\v\f\x85\u2028\u2029]")
 
-# Control characters, invisible format characters, direction overrides, lone surrogates: not typed on
-# purpose, and a tokenizer would take them for content. Joiners stay: Persian, Hindi and emoji need them.
+# Control characters, invisible format characters, direction overrides, lone surrogates: rarely intended, and
+# a tokenizer would treat them as content. Joiners stay: Persian, Hindi and emoji need them.
 _UNSPEAKABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffc\ud800-\udfff]"
 )
 _NUMBERED = re.compile(r"speaker (\d{1,9})|\[ ?(\d{1,9}) ?\]", re.IGNORECASE)
 _COMMENT = re.compile(r"#+\Z|#\s")
 _NAME_PUNCTUATION = frozenset(".'’-_&/")
-# The blocks of pictures: faces, flags, animals, signs. Digits with a picture form stay text.
+# Blocks of pictographs: faces, flags, animals, signs. Digits with an emoji form stay text.
 PICTURE = "\u231a\u231b\u23e9-\u23fa\u2600-\u27bf\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55\U0001f000-\U0001faff"
 EMOJI = re.compile(f"[{PICTURE}][{PICTURE}\u200d\ufe0e\ufe0f\u20e3\U000e0020-\U000e007f]*|\ufe0f?\u20e3")
 
@@ -44,10 +44,10 @@ class Line:
     entry: tuple[int, int] | None = None
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Columns of `text[start:end]`, the second one exclusive."""
+        """Return the columns of `text[start:end]`, the second one exclusive."""
         if self.entry:
             return self.entry
-        # The character after a stretch may stand further on, where something between them was left out.
+        # The next character may have a later column, if characters in between were removed.
         last = self.columns[end - 1] + 1 if start < end else self.columns[end]
         return self.columns[start], max(self.columns[start], min(last, self.columns[-1]))
 
@@ -58,7 +58,7 @@ class Line:
         return Line(self.number, self.text[start:end], columns, self.entry)
 
     def edit(self, changes: Iterable[tuple[int, int, str]]) -> Line:
-        """Replace stretches of the text, given in order; replacements keep the column of their stretch.
+        """Replace ranges of the text, given in order; replacements keep the column of their range.
 
         >>> line = Line(1, "<v Ben>Hi", range(1, 11)).edit([(0, 3, ""), (6, 7, ": ")])
         >>> line.text, list(line.columns)
@@ -73,7 +73,7 @@ class Line:
         return Line(self.number, "".join(texts), [*columns, *self.columns[at:]], self.entry)
 
     def edited_part(self, start: int, end: int, changes: Iterable[tuple[int, int, str]]) -> Line:
-        """Return `part(start, end)` with changes, which are given by their places in the whole line."""
+        """Return `part(start, end)` with changes, given by their positions in the whole line."""
         return self.part(start, end).edit((begin - start, stop - start, new) for begin, stop, new in changes)
 
     @property
@@ -97,7 +97,7 @@ def split_lines(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def joined_lines(text: str) -> str:
-    r"""Write a text of several lines as one.
+    r"""Join the lines of a text.
 
     >>> joined_lines("one\r\ntwo")
     'one two'
@@ -129,7 +129,7 @@ def clean_line(
 
 
 def is_comment(text: str) -> bool:
-    """Decide if a line is a comment: `# ` at its start, or nothing but `#`.
+    """Return true if a line is a comment: `# ` at its start, or only `#`.
 
     >>> is_comment("# a note"), is_comment("#"), is_comment("#metoo was mentioned"), is_comment("## Part two")
     (True, True, False, False)
@@ -138,12 +138,12 @@ def is_comment(text: str) -> bool:
 
 
 def folded(text: str) -> str:
-    """Text with every run of blanks as one space, and none around it."""
+    """Replace every run of blanks by one space, and strip the text."""
     return " ".join(text.split())
 
 
 def quoted(text: str) -> str:
-    """Quote a text in a message, shortened where it is long.
+    """Quote a text in a message, shortened if it is long.
 
     >>> quoted("Hello"), len(quoted("x" * 100))
     ("'Hello'", 42)
@@ -152,7 +152,7 @@ def quoted(text: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """Key that two spellings of one name share: case, spacing and the kind of apostrophe don't matter.
+    """Return the key of a name; case, spacing and the kind of apostrophe do not matter.
 
     >>> name_key("D’Arcy  Jones") == name_key("d'arcy jones")
     True
@@ -162,7 +162,7 @@ def name_key(name: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Decide if a text can stand before the colon and be read back as the same name."""
+    """Return true if a text can be used as a label and is parsed back to the same name."""
     return (
         0 < len(text) <= MAX_NAME_CHARS
         and text == folded(text)
@@ -183,7 +183,7 @@ def speaker_number(text: str) -> int | None:
 
 
 def looks_like_a_name(text: str) -> bool:
-    """Decide if a text is one to three words, none of them beginning in lower case.
+    """Return true if a text has one to three words, none of which begins in lower case.
 
     >>> [looks_like_a_name(text) for text in ("Dr. Smith", "Host 2", "Ben 😀", "I mean")]
     [True, True, True, False]

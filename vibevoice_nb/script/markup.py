@@ -1,7 +1,7 @@
-"""Markup in what is said: tags, Markdown, stage directions, emoji. It is reported and not read aloud.
+"""Markup in speech: tags, Markdown, stage directions, emoji. It is reported and not read aloud.
 
-Each pass rewrites a line and keeps the places of its characters. Pauses of other tools become `[pause:500]`;
-everything else that is no word goes. What can be words stays: "Anna (my sister) said [sic]".
+Each pass rewrites a line and keeps the positions of its characters. Pauses of other tools become
+`[pause:500]`; other markup is removed. Possible words stay: "Anna (my sister) said [sic]".
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _SENTENCE_END = frozenset(".!?…。！？:;\"”’'")
 
 @dataclass(frozen=True)
 class _Found:
-    """Markup in `[start, end)` that is replaced by `new`; with `parts`, only those stretches go."""
+    """Markup in `[start, end)` that is replaced by `new`; with `parts`, only those ranges are removed."""
 
     start: int
     end: int
@@ -61,11 +61,11 @@ def plain_line(line: Line, note: Note, *, begins: bool = True) -> Line:
     Parameters
     ----------
     line : Line
-        What is said, without its label.
+        The speech of a line, without its label.
     note : Note
         Called for each piece of markup.
     begins : bool
-        Whether the line has no label, so that a bullet or heading may stand first.
+        True if the line has no label, so it may begin with a bullet or a heading.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def ignore(*_: object, **__: object) -> None:
 
 
 def is_rule(text: str) -> bool:
-    """Decide if a line is a rule of Markdown, such as `---`."""
+    """Return true if a line is a horizontal rule of Markdown, such as `---`."""
     return _RULE.match(text) is not None
 
 
@@ -124,7 +124,7 @@ def _applied(line: Line, find: Callable[[str], Iterator[_Found]], note: Note) ->
 
 
 def _gap(text: str, done: int, start: int, end: int) -> tuple[int, int, str]:
-    """Stretch to leave out, with blanks that would stand doubled or before a comma, and what stays."""
+    """Return the range to remove, with blanks doubled or before a comma, and its replacement."""
     before, after = text[start - 1 : start], text[end : end + 1]
     if before.isalnum() and after.isalnum():
         return start, end, " "
@@ -264,7 +264,7 @@ def _find_brackets(text: str) -> Iterator[_Found]:
         content = written.strip("[](){}")
         if content.casefold().startswith("slnc ") and written.startswith("[["):
             content = f"pause {content[5:]} ms"
-        # "(2 seconds)" inside of a sentence is text.
+        # "(2 seconds)" inside a sentence is text.
         timed = written[0] == "(" and content.strip()[:1].isdigit() and not _alone(text, start, end)
         ms = None if timed else pause_ms(content)
         if ms is not None and ms <= MAX_PAUSE_MS:
@@ -304,7 +304,7 @@ def _is_bracketed_direction(text: str, start: int, end: int, content: str) -> bo
 
 
 def _alone(text: str, start: int, end: int) -> bool:
-    """Return whether a stretch is between sentences."""
+    """Return true if a range is between sentences."""
     before = text[:start].rstrip() if start < 200 else text[start - 200 : start].rstrip()
     after = text[end : end + 40].lstrip()
     return (not before or before[-1] in _SENTENCE_END or before[-1] in ")]") and (

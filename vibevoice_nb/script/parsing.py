@@ -1,4 +1,4 @@
-r"""The script language: what is said, by whom, and the pauses in between.
+r"""Script language: turns of named or numbered speakers, with pauses.
 
     # a line that begins with "#" and a blank is a comment
     Speaker 1: Welcome back. [pause:500] Shall we start?
@@ -24,7 +24,7 @@ r"""The script language: what is said, by whom, and the pauses in between.
 Nothing is dropped silently: every word ends in a turn, a comment or a diagnostic.
 
 The model knows speakers 0 to 3. A name's index is its place in the cast; a number's is the number itself if
-somebody has number 0, else the number less one (so speakers 1 and 3 are 0 and 2), as in the published code.
+a speaker has number 0, else the number minus one (so speakers 1 and 3 are 0 and 2), as in the published code.
 """
 
 from __future__ import annotations
@@ -74,20 +74,20 @@ def parse_script(
         The speakers' names in the order of the model's indices; a dictionary from names to voices will do. A
         number (`1`, "1" or "Speaker 1") only keeps a place: numbered speakers need no cast.
     format : {"auto", "text", "json"}
-        "auto" takes for JSON what begins like a JSON list or object, also within a code fence.
+        "auto" treats text as JSON if it begins like a JSON list or object, also inside a code fence.
     known : iterable of str
-        Without a cast: names that were speakers before. Where they occur they are speakers again, in this
+        Without a cast: names that were speakers before. If they occur, they are speakers again, in this
         order and before new ones.
 
     Returns
     -------
     Script
-        Call `raise_for_errors()` before speaking it.
+        Call `raise_for_errors()` before generating speech.
 
     Raises
     ------
     OptionError
-        For a cast or a format that can't be used; never for the script's content.
+        If the cast or the format is invalid; never because of the script's content.
 
     Examples
     --------
@@ -108,11 +108,11 @@ def parse_script(
         )
     if format not in ("auto", "text", "json"):
         raise OptionError(f"format={format!r}", "'auto', 'text' or 'json'", "leave it out")
-    if text.startswith("\ufeff"):  # the mark some editors put first; a space keeps the columns right
+    if text.startswith("\ufeff"):  # byte order mark; a space keeps the columns right
         text = " " + text[1:]
     if len(text) > MAX_SCRIPT_CHARS:
         message = f"the script has {len(text):,} characters"
-        reader.remark("error", TOP, message, f"at most {MAX_SCRIPT_CHARS:,}", "split it into episodes")
+        reader.report("error", TOP, message, f"at most {MAX_SCRIPT_CHARS:,}", "split it into episodes")
     elif format == "json" or (format == "auto" and looks_like_json(json_text(text))):
         read_json(text, reader)
     else:
@@ -135,12 +135,12 @@ def load_script(
     Returns
     -------
     Script
-        With diagnostics; what is wrong *in* the script is not raised here.
+        The script with diagnostics; problems in the script are not raised here.
 
     Raises
     ------
     ScriptError
-        When the file is missing, unreadable, too large, no plain file or not text.
+        If the file is missing, unreadable, too large, not a regular file, or not text.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def load_script(
 
 
 def _read_limited(file: Path, limit: int) -> bytes:
-    if file.exists() and not file.is_file():  # opening a pipe would wait for ever
+    if file.exists() and not file.is_file():  # opening a pipe could block forever
         raise ScriptError(
             f"{file}: not a plain file", "a script file", "name a file, not a folder or a device"
         )
@@ -194,7 +194,7 @@ def _read_limited(file: Path, limit: int) -> bytes:
 
 
 def _checked_cast(cast: Iterable[object] | None) -> tuple[str, ...]:
-    """The names of a cast, spaces put right; a cast of numbers only is none."""
+    """Return the names of a cast with normalized spaces; empty if it has numbers only."""
     if isinstance(cast, str) or not (cast is None or isinstance(cast, Iterable)):
         raise OptionError(f"cast={cast!r}", "a list of names", f"write cast=[{cast!r}]")
     names: dict[str, str] = {}

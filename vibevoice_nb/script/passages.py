@@ -1,8 +1,8 @@
-"""Passages: a script is cut into parts, each generated in one pass of the model.
+"""Passages: parts of a script, each generated in one pass of the model.
 
-The published models speak a whole script in one pass. It is cut only where it asks for a pause, since the
-model cannot wait on request, and, for a model that is best at short stretches, wherever one gets longer
-than it likes: between turns if possible, else between sentences, else at a comma or a space.
+The published models generate a whole script in one pass. It is cut only at pauses, since the model cannot
+pause on request, and, for a model that is best at short passages, where a passage exceeds its preferred
+length: between turns if possible, else between sentences, else at a comma or a space.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from . import Turn
 from .frontends import PLAIN_TEXT, Frontend
 
 _ENDLESS = 100
-"""Characters of the longest word that is left whole."""
+"""Maximum number of characters of a word that is not cut."""
 _BREAKS = (re.compile(r"(?<=[.?!…])\s+"), re.compile(r"(?<=[,;:])\s+"), re.compile(r"\s+"))
 
 
@@ -28,9 +28,9 @@ def cut(
     ----------
     turns : sequence of Turn
     seconds : float, optional
-        Longest passage by estimate; by default as long as there is no pause.
+        Maximum length of a passage, by estimate; by default, passages end only at pauses.
     frontend : Frontend
-        The model's: no piece is left by itself that it cannot speak.
+        The model's front end; a piece that it cannot speak is joined to another one.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def cut(
 def cut_numbered(
     turns: Sequence[Turn], seconds: float | None = None, frontend: Frontend = PLAIN_TEXT
 ) -> list[list[tuple[int, Turn]]]:
-    """Cut as `cut` does, each piece with the index in `turns` of the turn it is of.
+    """Cut like `cut`; return each piece with the index of its turn in `turns`.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def cut_numbered(
 
 
 def _pieces(turns: Sequence[Turn], seconds: float | None, frontend: Frontend) -> Iterator[tuple[int, Turn]]:
-    """Split turns that are too long; the pause stays behind the last piece."""
+    """Split turns that are too long; the pause follows the last piece."""
     for index, turn in enumerate(turns):
         if seconds is None or turn.estimated_seconds <= seconds:
             yield index, turn
@@ -83,7 +83,7 @@ def _pieces(turns: Sequence[Turn], seconds: float | None, frontend: Frontend) ->
 
 
 def _split(turn: Turn, seconds: float) -> Iterator[Turn]:
-    """Split at the strongest kind of break there is, and the parts again while they are too long."""
+    """Split at the strongest kind of break, and the parts again while they are too long."""
     parts = _parts(turn.text)
     for part in parts:
         piece = replace(turn, text=part)
@@ -94,7 +94,7 @@ def _split(turn: Turn, seconds: float) -> Iterator[Turn]:
 
 
 def _parts(text: str) -> list[str]:
-    """Divide a text at its strongest breaks, or an endless word in its middle."""
+    """Divide a text at its strongest breaks, or a very long word in its middle."""
     for pattern in _BREAKS:
         parts = pattern.split(text)
         if len(parts) > 1:
@@ -115,7 +115,7 @@ def _speakable(pieces: Iterator[Turn], frontend: Frontend) -> list[Turn]:
 
 
 def _joined(passage: list[tuple[int, Turn]]) -> list[tuple[int, Turn]]:
-    """Put neighboring pieces of one turn together again; turns stay lines of their own, as in training."""
+    """Join adjacent pieces of one turn; turns remain separate lines, as in training."""
     joined: list[tuple[int, Turn]] = []
     for index, piece in passage:
         if joined and joined[-1][0] == index:

@@ -18,7 +18,7 @@ _DURATION = re.compile(r"[: ] ?(\d{1,9}(?:\.\d{1,9})?) ?(ms|s)?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Pause:
-    """A pause in `[start, end)`; `ms` is None when it can't be read, and `plain` is then a readable one."""
+    """A pause in `[start, end)`; `ms` is None if it is invalid, and `plain` is then a valid replacement."""
 
     start: int
     end: int
@@ -27,7 +27,7 @@ class Pause:
 
 
 def find_pauses(text: str, start: int) -> Iterator[Pause]:
-    """Find every pause in `text[start:]`, unreadable ones included.
+    """Find every pause in `text[start:]`, including invalid ones.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Collects the turns of a script and what is wrong with it, whatever form it is read from."""
+"""Collector of the turns and diagnostics of a script in any format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PAUSE = f"[pause] or [pause:500], in all at most {MAX_PAUSE_MS} ms between two 
 
 @dataclass(frozen=True)
 class Place:
-    """A stretch of one line, where a diagnostic points."""
+    """Range of a line, for a diagnostic."""
 
     line: Line
     start: int
@@ -32,7 +32,7 @@ TOP = Place(Line(1, "", (1,)), 0, 0)
 
 @dataclass
 class _Draft:
-    """A turn that is still growing; `place` is its label, or its first words after a pause."""
+    """Unfinished turn; `place` is its label, or its first words after a pause."""
 
     speaker: int | str
     place: Place
@@ -57,8 +57,8 @@ class ScriptReader:
         self.use_cast(cast)
         self.diagnostics: list[Diagnostic] = []
         self.drafts: list[_Draft] = []
-        self.spoken: list[_Draft] = []  # those that have words
-        self.joins = False  # whether text goes to the last draft: not so after a pause
+        self.spoken: list[_Draft] = []  # drafts with words
+        self.joins = False  # true if text is added to the last draft, false after a pause
         self.knows_speaker = False
 
     def use_cast(self, cast: tuple[str, ...], aliases: Iterable[tuple[str, str]] = ()) -> None:
@@ -68,7 +68,7 @@ class ScriptReader:
         for alias, name in aliases:
             self.names.setdefault(name_key(alias), name)
 
-    def remark(
+    def report(
         self,
         severity: Severity,
         place: Place,
@@ -80,7 +80,7 @@ class ScriptReader:
     ) -> None:
         """Record a diagnostic for a place."""
         columns = place.line.span(place.start, place.end)
-        if place.line.entry:  # a JSON entry's span is no place for a replacement
+        if place.line.entry:  # the span of a JSON entry must not be replaced
             fix, alternatives = None, ()
         self.diagnostics.append(
             Diagnostic(severity, message, place.line.number, *columns, expected, remedy, fix, alternatives)
@@ -100,7 +100,7 @@ class ScriptReader:
         alternatives: tuple[str, ...] = (),
     ) -> None:
         """Record a diagnostic for `line.text[start:end]`."""
-        self.remark(severity, Place(line, start, end), message, expected, remedy, fix, alternatives)
+        self.report(severity, Place(line, start, end), message, expected, remedy, fix, alternatives)
 
     def line(self, number: int, raw: str, entry: tuple[int, int] | None = None, offset: int = 0) -> Line:
         """Remove unspeakable characters from a line, and report them."""
@@ -121,17 +121,17 @@ class ScriptReader:
         self.joins, self.knows_speaker = True, known
 
     def say(self, line: Line, start: int, end: int | None = None, *, begins: bool = False) -> None:
-        """Add what a line says in `[start, end)` to the current speaker's turns, cut at its pauses.
+        """Add the speech in `[start, end)` of a line to the current speaker's turns, cut at its pauses.
 
-        `begins`: whether the line has no label, so that a bullet may stand before the words.
+        `begins` is true if the line has no label, so it may begin with a bullet.
         """
         line = plain_line(line.part(start, len(line.text) if end is None else end), self.note, begins=begins)
         at = 0
         for pause in find_pauses(line.text, 0):
-            if pause.ms is None:  # stays in the text: nothing is dropped
+            if pause.ms is None:  # stays in the text, so nothing is lost
                 place = Place(line, pause.start, pause.end)
                 message = f"{quoted(line.text[pause.start : pause.end])} can't be read as a pause"
-                self.remark("error", place, message, _PAUSE, f"write '{pause.plain}'", pause.plain)
+                self.report("error", place, message, _PAUSE, f"write '{pause.plain}'", pause.plain)
                 continue
             self._say(line, at, pause.start)
             self._pause(line, pause, pause.ms)
@@ -159,7 +159,7 @@ class ScriptReader:
         place = Place(line, pause.start, pause.end)
         if not self.spoken:
             message = "a pause before the first words is left out"
-            self.remark("warning", place, message, "a pause after some words", "delete it", "")
+            self.report("warning", place, message, "a pause after some words", "delete it", "")
             return
         draft = self.spoken[-1]
         self.joins = self.joins and self.drafts[-1] is not draft
@@ -167,27 +167,27 @@ class ScriptReader:
             draft.pause_ms += ms
             return
         message = f"the pauses here come to {draft.pause_ms + ms} ms"
-        self.remark("error", place, message, _PAUSE, "shorten them")
+        self.report("error", place, message, _PAUSE, "shorten them")
 
     def script(self) -> Script:
-        """Return what has been read."""
+        """Return the parsed script."""
         for draft in [draft for draft in self.spoken if len(draft.texts) > 1]:
             self._join(draft)
         for draft in self.drafts:
             if not draft.texts:
                 message = f"{label_of(draft.speaker)} has nothing to say here; the turn is left out"
-                self.remark(
+                self.report(
                     "warning", draft.place, message, "text after the colon", "write it, or delete the line"
                 )
         indices = self._indices()
         turns = tuple(self._turn(draft, indices[draft.speaker]) for draft in self.spoken)
         if not turns and not any(item.severity == "error" for item in self.diagnostics):
-            self.remark("error", TOP, "the script has nothing to speak", SPEAKER_LINE, "write one")
+            self.report("error", TOP, "the script has nothing to speak", SPEAKER_LINE, "write one")
         script = Script(turns, (), self.cast)
         if script.estimated_seconds > MAX_MINUTES * 60:
             message = f"the script takes about {script.estimated_seconds / 60:.0f} minutes to speak"
             expected = f"at most {MAX_MINUTES} minutes, the longest any VibeVoice model can do in one go"
-            self.remark("warning", TOP, message, expected, "split it into episodes")
+            self.report("warning", TOP, message, expected, "split it into episodes")
         ordered = sorted(self.diagnostics, key=lambda item: (item.line, item.column))
         return Script(turns, tuple(ordered), self.cast)
 
@@ -200,10 +200,10 @@ class ScriptReader:
             self._tell_of_joined_markup(draft, set(plain.columns[:-1]))
         if text != joined and plain_line(plain, ignore).text != plain.text:
             message = "markup inside of markup; a part of it is left"
-            self.remark("error", draft.place, message, "plain text", "delete the markup")
+            self.report("error", draft.place, message, "plain text", "delete the markup")
         if text != joined and any(True for _ in find_pauses(text, 0)):
             message, remedy = "a pause reaches over the end of a line", "write it on one line"
-            self.remark("error", draft.place, message, _PAUSE, remedy)
+            self.report("error", draft.place, message, _PAUSE, remedy)
         draft.texts = [text] if text else []
         if not text:
             self.spoken.remove(draft)
@@ -215,7 +215,7 @@ class ScriptReader:
             end = start + len(text)
             if not kept.issuperset(range(start, end)):
                 message = "markup that reaches over the end of a line is not read aloud"
-                self.remark("warning", place, message, "markup on one line", "delete it")
+                self.report("warning", place, message, "markup on one line", "delete it")
             start = end + 1
 
     def _turn(self, draft: _Draft, index: int) -> Turn:
@@ -223,7 +223,7 @@ class ScriptReader:
         if len(text) > MAX_TURN_CHARS:
             message = f"a turn of {len(text):,} characters"
             remedy = "begin a new 'Speaker N:' line at each paragraph"
-            self.remark("error", draft.place, message, f"at most {MAX_TURN_CHARS:,}", remedy)
+            self.report("error", draft.place, message, f"at most {MAX_TURN_CHARS:,}", remedy)
         column, _ = first.span(draft.place.start, draft.place.end)
         _, end_column = last.line.span(last.start, last.end)
         return Turn(
@@ -254,7 +254,7 @@ class ScriptReader:
             place, label = firsts[speaker], label_of(speaker)
             if index in taken:
                 message = f"{label} and {label_of(taken[index])} are both the model's speaker {index}"
-                self.remark(
+                self.report(
                     "error", place, message, "one label for each speaker", "use only names, or only numbers"
                 )
             elif index >= MAX_SPEAKERS:
@@ -263,6 +263,6 @@ class ScriptReader:
                 )
                 message = f"{label} would be speaker number {index + 1}, and the model has {MAX_SPEAKERS}"
                 remedy = f"give the line to one of {', '.join(map(str, first4))}"
-                self.remark("error", place, message, f"at most {MAX_SPEAKERS} speakers", remedy)
+                self.report("error", place, message, f"at most {MAX_SPEAKERS} speakers", remedy)
             taken.setdefault(index, speaker)
         return indices | {speaker: index for index, speaker in enumerate(unknown, free)}

@@ -1,4 +1,4 @@
-"""The part of a script that a model can speak: checked before generating, by every face alike."""
+"""Check for the parts of a script that a model cannot speak, used by every interface before generating."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import Diagnostic, Script, Turn
 from .frontends import Frontend, TextCheck
 
 _NAMED = 4
-"""Words of a turn that are named one by one."""
+"""Maximum number of words of a turn that are reported one by one."""
 
 
 class ScriptWarning(UserWarning):
@@ -25,15 +25,15 @@ def check_script(script: Script, frontend: Frontend, model: str) -> tuple[Diagno
     ----------
     script : Script
     frontend : Frontend
-        The model's.
+        The model's front end.
     model : str
-        Its name, for the messages.
+        Name of the model, for the messages.
 
     Returns
     -------
     tuple of Diagnostic
-        A warning at each turn that is skipped and at each word that is left out; an error where nothing in
-        the script can be spoken.
+        A warning for each skipped turn and each omitted word; an error if nothing in the script can be
+        spoken.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def check_script(script: Script, frontend: Frontend, model: str) -> tuple[Diagno
 
 
 def speakable(script: Script, frontend: Frontend, model: str) -> Script:
-    """Leave out the turns that a model cannot speak.
+    """Return the script without the turns that a model cannot speak.
 
     Raises
     ------
@@ -107,10 +107,10 @@ def _skipped(turn: Turn, check: TextCheck, frontend: Frontend, model: str, *, er
 
 
 def _left_out(turn: Turn, words: Sequence[str], frontend: Frontend, model: str) -> Diagnostic:
-    """Name words at the place of the first."""
+    """Report words at the position of the first one."""
     fix: str | None = None
     column, end = turn.text_column, turn.end_column if turn.line == turn.end_line else turn.text_column + 1
-    # The text is in the source unchanged only where nothing in it was joined or removed.
+    # The text equals the source only if nothing in it was joined or removed.
     if turn.line == turn.end_line and turn.end_column - turn.text_column == len(turn.text):
         at = turn.text.find(words[0])
         if at >= 0:

@@ -30,15 +30,15 @@ class Speakers:
     Attributes
     ----------
     names : tuple of str
-        In the order of the model's indices: those known before, then by first appearance.
+        Names in the order of the model's indices: known ones first, then by first appearance.
     aliases : list of (str, str)
         Other spellings, such as "Anna (laughing)", each with its name.
     doubtful : set of str
-        Names with so little to show for them that a warning says they were taken for speakers.
+        Names with little evidence, treated as speakers with a warning.
     places : dict
-        Of each new name, the line and the label where it occurs first.
+        Line and label of the first occurrence of each new name.
     nearest : dict
-        For a name that occurs once, another one that it may be a misspelling of.
+        For a name that occurs once, the name of which it may be a misspelling.
     """
 
     names: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class _Counts:
 
 
 def find_speakers(lines: Sequence[Line], known: Iterable[str] = ()) -> Speakers:
-    """Decide which names in a script are speakers.
+    """Find the names in a script that are speakers.
 
     A name before a colon is one in a script without numbered speakers, if it occurs twice, or the script
     begins with a name or is mostly made of such lines. In a script with numbered speakers only names known
@@ -130,7 +130,7 @@ def _count(lines: Sequence[Line], familiar: Mapping[str, str]) -> _Counts:
             counts.labelled += 1
             counts.first |= counts.worded == 1 and label.kind in ("speaker", "unknown", "joint")
             _add_label(counts, label, line)
-            if not line.text[label.text :].strip():  # a name above what is said
+            if not line.text[label.text :].strip():  # a name above the speech
                 counts.above.add(name_key(str(label.speaker)))
         for inner in inner_labels(line.text, start, familiar):
             if inner.speaker is None:
@@ -185,14 +185,14 @@ def _has_digit(name: str) -> bool:
 
 
 def _without_direction(name: str) -> str:
-    """Name without what it says of the manner, as in "Anna (laughing)"."""
+    """Return a name without a stage direction, as in "Anna (laughing)"."""
     match = _BRACKETS.search(name)
     plain = folded(_BRACKETS.sub(" ", name))
     return plain if match and is_direction(match[1], "(") and is_name(plain or ":") else name
 
 
 def _base(name: str) -> str:
-    """Key of a name without what stands in brackets, and without emoji."""
+    """Return the key of a name without text in brackets, and without emoji."""
     plain = folded(EMOJI.sub(" ", _BRACKETS.sub(" ", name)))
     return name_key(plain or name)
 

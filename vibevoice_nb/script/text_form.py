@@ -1,4 +1,4 @@
-"""Scripts in plain text: from lines with labels to turns."""
+"""Scripts in plain text: conversion of labeled lines to turns."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from vibevoice_nb.script.turns import label_of
 
 
 def read_text(text: str, reader: ScriptReader, known: Iterable[str] = ()) -> None:
-    """Read a script in plain text into the reader.
+    """Parse a script in plain text into the reader.
 
     Parameters
     ----------
     text : str
     reader : ScriptReader
-        With a cast, or without one: then the names are found in the script.
+        Reader with a cast, or without one; then the names are found in the script.
     known : iterable of str
         Names that were speakers before, for a reader without a cast.
     """
@@ -53,7 +53,7 @@ def read_text(text: str, reader: ScriptReader, known: Iterable[str] = ()) -> Non
 
 
 def _find_cast(lines: list[Line], reader: ScriptReader, known: Iterable[str]) -> None:
-    """Take the names that the script shows to be speakers for the cast."""
+    """Use the speakers found in the script as the cast."""
     found = find_speakers([line for line in lines if not _says_nothing(line)], known)
     reader.use_cast(found.names, found.aliases)
     for name in found.names:
@@ -65,11 +65,11 @@ def _find_cast(lines: list[Line], reader: ScriptReader, known: Iterable[str]) ->
             )
             message = f"'{name}:' is taken for the name of a speaker"
             place = Place(*found.places[name])
-            reader.remark("warning", place, message, "a name that occurs more than once", remedy, fix)
+            reader.report("warning", place, message, "a name that occurs more than once", remedy, fix)
 
 
 def _says_nothing(line: Line) -> bool:
-    """Decide if a line has only pauses and markup."""
+    """Return true if a line has only pauses and markup."""
     text = plain_line(line, ignore).text
     end = 0
     for pause in find_pauses(text, 0):
@@ -80,7 +80,7 @@ def _says_nothing(line: Line) -> bool:
 
 
 def _silent_start(line: Line, reader: ScriptReader) -> int:
-    """Length of the pauses and directions that stand before a label, as in `[pause] Ben: Hello.`"""
+    """Return the length of the pauses and directions before a label, as in `[pause] Ben: Hello.`"""
     first = next(inner_labels(line.text, 0, reader.names), None)
     if first is None or first.speaker is None or not _says_nothing(line.part(0, first.start)):
         return 0
@@ -92,7 +92,7 @@ def _hint_at_hash(line: Line, reader: ScriptReader) -> None:
     if line.text.startswith("#", start) and not line.text.startswith("##", start):
         message = "the line begins with '#' and is text"
         remedy = "write a blank after '#' if it is a comment"
-        reader.remark("info", Place(line, start, start + 1), message, "", remedy, "# ")
+        reader.report("info", Place(line, start, start + 1), message, "", remedy, "# ")
 
 
 def _begin_turn(line: Line, label: Label, reader: ScriptReader) -> None:
@@ -101,36 +101,36 @@ def _begin_turn(line: Line, label: Label, reader: ScriptReader) -> None:
     if label.kind == "joint":
         message = f"{written} names more than one speaker; {label.speaker} speaks the line"
         remedy = "write a line for each"
-        reader.remark("warning", place, message, "one speaker for each line", remedy, label.plain)
+        reader.report("warning", place, message, "one speaker for each line", remedy, label.plain)
     elif label.plain:
         message = f"{written} is read as '{label.plain}'"
         remedy = f"write '{label.plain}'"
-        reader.remark("warning", place, message, "a plain label and colon", remedy, label.plain)
+        reader.report("warning", place, message, "a plain label and colon", remedy, label.plain)
     reader.begin(label.speaker, place, label.text)
     _say(line, label.text, reader)
 
 
 def _say(line: Line, start: int, reader: ScriptReader, *, begins: bool = False) -> None:
-    """Add what a line says to the script; a label inside it begins another turn."""
+    """Add the speech of a line to the script; a label inside it begins another turn."""
     for inner in inner_labels(line.text, start, reader.names):
         place = Place(line, inner.start, inner.end)
         if inner.certain and inner.speaker is not None:
             reader.say(line, start, inner.start, begins=begins)
             message = f"the label '{inner.written}' is inside a line and begins a turn"
             expected, remedy = "one line for each turn", "begin a new line before it"
-            reader.remark("warning", place, message, expected, remedy, f"\n{inner.written}")
+            reader.report("warning", place, message, expected, remedy, f"\n{inner.written}")
             reader.begin(inner.speaker, place, inner.end)
             start, begins = inner.end, False
         else:
             speaker = label_of(reader.drafts[-1].speaker)
             message = f"'{inner.written}' inside the line is read as words of {speaker}"
             remedy = "begin a new line before it if somebody else speaks"
-            reader.remark("warning", place, message, SPEAKER_LINE, remedy, f"\n{inner.written}")
+            reader.report("warning", place, message, SPEAKER_LINE, remedy, f"\n{inner.written}")
     reader.say(line, start, begins=begins)
 
 
 def _doubt_label(line: Line, label: Label, reader: ScriptReader) -> None:
-    """Report a label that may be meant as one; it is text where a speaker is known, otherwise an error."""
+    """Report a possible label; it is treated as text if a speaker is known, otherwise as an error."""
     place = Place(line, label.start, label.end)
     written = quoted(line.text[label.start : label.end])
     fix = label.plain or None
@@ -145,7 +145,7 @@ def _doubt_label(line: Line, label: Label, reader: ScriptReader) -> None:
         if unknown:
             remedy = f"if {label.speaker} is a speaker, pass a cast with all the names"
             fix = fix or _numbered_fix(label, reader)
-        reader.remark("warning", place, message, SPEAKER_LINE, remedy, fix)
+        reader.report("warning", place, message, SPEAKER_LINE, remedy, fix)
         _say(line, label.start, reader, begins=True)
         return
     message, expected = f"{written} is not a valid speaker label", SPEAKER_LINE
@@ -157,7 +157,7 @@ def _doubt_label(line: Line, label: Label, reader: ScriptReader) -> None:
     elif label.kind == "misspelt":
         expected = "'Speaker N:' with a whole number"
         remedy = remedy if fix else "number the speakers from 1"
-    reader.remark("error", place, message, expected, remedy, fix)
+    reader.report("error", place, message, expected, remedy, fix)
     reader.begin(label.speaker, place, label.text, known=False)
     _say(line, label.text, reader)
 
@@ -171,7 +171,7 @@ def _numbered_fix(label: Label, reader: ScriptReader) -> str | None:
 
 
 def _continue_turn(line: Line, reader: ScriptReader, *, apart: bool) -> None:
-    """Give a line without a label to the previous speaker; `apart`: a rule is between them."""
+    """Assign a line without a label to the previous speaker; `apart` if a rule separates them."""
     start = line.indent
     place = Place(line, start, len(line.text.rstrip()))
     if _says_nothing(line):
@@ -181,21 +181,21 @@ def _continue_turn(line: Line, reader: ScriptReader, *, apart: bool) -> None:
         message = f"the line continues the turn of {label_of(reader.drafts[-1].speaker)}"
         if apart:
             remedy = "make it a comment if it isn't spoken"
-            reader.remark("warning", place, message, SPEAKER_LINE, remedy, f"# {line.text.strip()}")
+            reader.report("warning", place, message, SPEAKER_LINE, remedy, f"# {line.text.strip()}")
         else:
-            reader.remark("info", place, message, "", "")
+            reader.report("info", place, message, "", "")
     elif reader.names:
         name = next(iter(reader.names.values()))
         remedy = f"begin it with a name, such as '{name}:', or with '# ' if it isn't spoken"
         fix = f"# {line.text.strip()}"
         expected = f"one of {', '.join(reader.cast)}"
         alternatives = (f"{name}: {line.text.strip()}",)
-        reader.remark("error", place, "this line has no speaker", expected, remedy, fix, alternatives)
+        reader.report("error", place, "this line has no speaker", expected, remedy, fix, alternatives)
         reader.begin(name, place, start, known=False)
     else:
         remedy = "write 'Speaker 1:' before it, or '# ' if it isn't spoken"
         message = "no speaker is named before this line, so it goes to Speaker 1"
         fix = f"Speaker 1: {line.text.strip()}"
-        reader.remark("warning", place, message, SPEAKER_LINE, remedy, fix)
+        reader.report("warning", place, message, SPEAKER_LINE, remedy, fix)
         reader.begin(1, place, start)
     _say(line, start, reader, begins=True)

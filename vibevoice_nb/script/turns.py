@@ -22,8 +22,8 @@ class Diagnostic:
     """A problem at one place of a script.
 
     Lines and columns count from 1; columns count characters (code points, not UTF-16 units), and `end_column`
-    is exclusive. `fix`, where there is one, is the text to put in place of `[column, end_column)`;
-    `alternatives` are other texts that may be put there.
+    is exclusive. `fix`, if not empty, is a replacement for `[column, end_column)`; `alternatives` are other
+    possible replacements.
     """
 
     severity: Severity
@@ -43,7 +43,7 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class Turn:
-    """One speaker's words without interruption.
+    """Uninterrupted words of one speaker.
 
     `speaker` is the label, a number or a name; `speaker_index` is the model's, 0 to 3 (4 and above only in a
     script with errors, so that no wrong voice is used). `pause_after_ms` is the silence that
@@ -63,12 +63,12 @@ class Turn:
 
     @property
     def label(self) -> str:
-        """The speaker as written before the colon: "Speaker 1" or "Anna"."""
+        """Speaker label, as written before the colon: "Speaker 1" or "Anna"."""
         return label_of(self.speaker)
 
     @property
     def estimated_seconds(self) -> float:
-        """About how long the text takes to say, without the pause after it.
+        """Estimated length of the speech, without the pause after it.
 
         >>> round(Turn(1, "Welcome back to the programme.", 0).estimated_seconds, 1)
         2.0
@@ -81,7 +81,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Script:
-    """The turns of a conversation, and what was remarked while reading them.
+    """Turns of a conversation, and the diagnostics of parsing it.
 
     `cast` holds the names that give the speakers their indices, empty in a script of numbered speakers.
     """
@@ -92,27 +92,27 @@ class Script:
 
     @property
     def speakers(self) -> tuple[int | str, ...]:
-        """The labels that occur, in the order of the model's indices."""
+        """Labels in the script, in the order of the model's indices."""
         indices = {turn.speaker: turn.speaker_index for turn in self.turns}
         return tuple(sorted(indices, key=indices.__getitem__))
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
-        """The diagnostics that keep the script from being spoken."""
+        """Diagnostics that prevent generation."""
         return tuple(item for item in self.diagnostics if item.severity == "error")
 
     @property
     def estimated_seconds(self) -> float:
-        """About how long the script will last, pauses included."""
+        """Estimated length of the audio, including pauses."""
         return sum(turn.estimated_seconds + turn.pause_after_ms / 1000 for turn in self.turns)
 
     def raise_for_errors(self) -> Script:
-        """Return the script itself, or raise when it can't be spoken.
+        """Return the script itself; raise an error if it has errors.
 
         Raises
         ------
         ScriptError
-            Names line and column of the first error, and says how many more there are.
+            If the script has errors; the message has the position of the first and the number of others.
 
         Examples
         --------
@@ -130,9 +130,9 @@ class Script:
         raise ScriptError(got, first.expected, first.suggestion)
 
     def to_text(self) -> str:
-        r"""Write the script out, one line per turn; comments are not kept.
+        r"""Return the script as text, one line per turn, without comments.
 
-        `parse_script(script.to_text(), cast=script.cast)` has the same turns, but for their places.
+        `parse_script(script.to_text(), cast=script.cast)` has the same turns, except for their positions.
 
         Examples
         --------

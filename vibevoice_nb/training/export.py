@@ -32,7 +32,7 @@ DESCRIPTIONS = {
     "Ada": "a woman's voice, clear and even (American English)",
     "Ruben": "a man's voice, deep and calm (American English)",
     "Alasdair": "a man's voice with a Scottish accent",
-    "Kai": "a man's voice, light and quick (American English)",
+    "Kai": "a man's voice, light and quick (American English)",  # vocabulary: ok
 }
 MODEL_CONFIG = CONFIGS / "nano.json"
 CLIP_FRAMES = 8

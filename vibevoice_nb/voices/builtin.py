@@ -31,6 +31,6 @@ def builtin_descriptions() -> dict[str, str]:
 
 
 def _catalogue() -> list[dict[str, str]]:
-    """The list of {name, description, file} that is shipped with the built-in voices."""
+    """Return the list of {name, description, file} that ships with the built-in voices."""
     path = _BUILTIN / "voices.json"
     return json.loads(path.read_text("utf-8")) if path.is_file() else []

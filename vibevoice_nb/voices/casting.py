@@ -1,4 +1,4 @@
-"""Casting: from the speakers of a script and the voices given for them to one voice per speaker.
+"""Casting: assignment of one voice to each speaker of a script.
 
 Speakers are labels, such as "Anna" or "Speaker 1", in the order of the model's indices. Python, the command
 line, the cell magic and the Studio use these functions, so defaults and errors are the same everywhere.
@@ -40,12 +40,12 @@ def match_voices(labels: Sequence[str], voices: Mapping[Any, _Spec]) -> dict[str
     Returns
     -------
     dict
-        From label to what was given; a speaker without a voice is missing.
+        Given voices, by label; speakers without a voice are missing.
 
     Raises
     ------
     ScriptError
-        If a speaker has two voices, or somebody who is not in the script has one.
+        If a speaker has two voices, or a voice is for a speaker who is not in the script.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def cast_voices(
     fill : bool
         Give a built-in voice to each speaker that a mapping leaves out, instead of raising.
     resolve : callable
-        Makes a `Voice` of what was given for a speaker.
+        Converts a given value to a `Voice`.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def cast_voices(
     ScriptError
         If the voices do not fit the speakers, or a speaker has no voice assigned.
     VoiceError
-        If something given is no voice, or no built-in voice is left.
+        If a given value is not a voice, or no built-in voice is left.
 
     Examples
     --------
@@ -178,7 +178,7 @@ def stand_ins(cast: Mapping[_Key, Voice]) -> dict[_Key, Voice]:
     Returns
     -------
     dict
-        Only the speakers whose voice is replaced.
+        Replacements, for the speakers whose voice is replaced.
 
     Examples
     --------

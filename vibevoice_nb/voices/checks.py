@@ -13,9 +13,9 @@ import numpy as np
 from vibevoice_nb.audio.io import AudioInfo, clipped_fraction
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 
-MIN_SECONDS = 0.3  # two frames of the model: less is no voice at all
+MIN_SECONDS = 0.3  # two frames of the model
 GOOD_SECONDS = 3.0
-LONG_SECONDS = 60.0  # more costs context and improves nothing
+LONG_SECONDS = 60.0  # more uses context without improving the result
 MAX_VOICE_SECONDS = 600.0
 MAX_CLIPPED = 0.001
 SILENCE_DBFS = -60.0
@@ -39,11 +39,11 @@ class VoiceCheck:
         `too_short`, `too_long`, `clipped`, `silent`, `mostly_silent`, `noisy`, `narrow_band`, `stereo`,
         `out_of_phase`, `offset`.
     severity : str
-        `error` (can't be used), `warning` (will be heard), `info`.
+        `error` (cannot be used), `warning` (audible), `info`.
     message, remedy : str
         Text for the user.
     measured, limit : float
-        In the unit the message names.
+        Values in the unit of the message.
     """
 
     code: str
@@ -55,7 +55,7 @@ class VoiceCheck:
 
 
 def frame_levels(audio: np.ndarray) -> np.ndarray:
-    """Level of each 20 ms without its offset, in dBFS, not below -100; float64 [max(1, N // 480)].
+    """Return the level of each 20 ms without its offset, in dBFS, at least -100; float64 [max(1, N // 480)].
 
     Examples
     --------
@@ -69,7 +69,7 @@ def frame_levels(audio: np.ndarray) -> np.ndarray:
 
 
 def _active(levels: np.ndarray) -> np.ndarray:
-    """Which frames are speech, bool [T]: near the loudest 100 ms (a click is shorter), not too faint."""
+    """Return a mask of speech frames, bool [T]: near the loudest 100 ms (a click is shorter), not faint."""
     width = min(5, levels.size)
     loudest = 10.0 * np.log10(
         np.convolve(10.0 ** (levels / 10.0), np.full(width, 1.0 / width), "valid").max()
@@ -95,19 +95,19 @@ def active_span(audio: np.ndarray) -> tuple[int, int]:
 
 
 def check_voice(audio: np.ndarray, info: AudioInfo | None = None) -> list[VoiceCheck]:
-    """Measure a recording before it is trimmed; silence at its ends doesn't count.
+    """Check a recording before it is trimmed, ignoring silence at its ends.
 
     Parameters
     ----------
     audio : float32 [N]
-        As `read_audio` returns it.
+        Audio from `read_audio`.
     info : AudioInfo, optional
-        What the file was; without it, channels and sample rate aren't judged.
+        Properties of the file; without it, channels and sample rate are not checked.
 
     Returns
     -------
     list of VoiceCheck
-        Worst first; empty for a good recording.
+        Findings, worst first; empty for a good recording.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def check_voice(audio: np.ndarray, info: AudioInfo | None = None) -> list[VoiceC
             )
         ]
     length = _check_length((stop - start) / SAMPLE_RATE)
-    if length and length[0].severity == "error":  # there is nothing to judge, or too much
+    if length and length[0].severity == "error":  # too short or too long for further checks
         return length
     checks = [
         *length,
@@ -222,7 +222,7 @@ def _check_sound(levels: np.ndarray, clipped: float) -> list[VoiceCheck]:
                 "cut the pauses out",
             )
         )
-    # Speech has pauses: a tenth of its frames show the room, a twentieth the loud vowels.
+    # Speech has pauses: its quietest tenth is background noise, its loudest twentieth are vowels.
     floor, speech = np.percentile(levels, (10, 95))
     snr = float(speech - floor)
     if snr < MIN_SNR_DB:

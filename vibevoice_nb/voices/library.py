@@ -1,7 +1,7 @@
 """Voice library: the user's own voices on disk.
 
 A library is a folder with one folder per voice, named as the voice: `voice.flac` (24 kHz mono, trimmed, at
--25 dBFS) and `voice.json` (what it was made from, when, what was found, and whether the speaker agreed).
+-25 dBFS) and `voice.json` (original file, date, findings, and consent).
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class StoredVoice:
     ----------
     name : str
     original : str
-        Name of the file it was made from.
+        Name of the original file.
     sha256 : str
-        Of its samples, as in `Voice.sha256`.
+        Hash of the samples, as in `Voice.sha256`.
     seconds : float
     added : str
-        When, UTC, ISO 8601.
+        Date and time of addition: UTC, ISO 8601.
     consent : bool
         True if the user confirmed that the speaker agrees.
     checks : tuple of VoiceCheck
@@ -70,7 +70,7 @@ class VoiceLibrary:
     ----------
     folder : path, optional
         By default `voices` in `$VIBEVOICE_NB_HOME`, else in `$XDG_DATA_HOME/vibevoice-nb`, else in
-        `~/.local/share/vibevoice-nb`. It is made when the first voice is added.
+        `~/.local/share/vibevoice-nb`. It is created when the first voice is added.
 
     Examples
     --------
@@ -84,7 +84,7 @@ class VoiceLibrary:
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
         try:
             self.folder = Path(folder).expanduser() if folder is not None else _default_folder()
-        except (RuntimeError, TypeError) as exc:  # the home of a user who isn't here; a number
+        except (RuntimeError, TypeError) as exc:  # home folder of an unknown user; a number
             got = f"the voice library's folder {shown(folder)} ({exc})"
             raise VoiceError(got, "a folder", "write its whole path, also in VIBEVOICE_NB_HOME") from exc
 
@@ -95,27 +95,27 @@ class VoiceLibrary:
         name: str | None = None,
         consent: bool = False,
     ) -> Voice:
-        """Keep a voice.
+        """Add a voice.
 
         Parameters
         ----------
         source : path, float32 [N] or Voice
-            As for `load_voice`; it is copied, trimmed and normalized.
+            Recording, as for `load_voice`; it is copied, trimmed and normalized.
         name : str, optional
-            By default one derived from the recording's.
+            Name of the voice; derived from the recording's by default.
         consent : bool
             True if the speaker agrees to the use of the voice; stored with it.
 
         Returns
         -------
         Voice
-            As the library holds it.
+            The voice as stored.
 
         Raises
         ------
         VoiceError
-            For an unusable recording, a name that is taken (also by a built-in voice) or not allowed,
-            and a folder that can't be written.
+            If the recording is unusable, the name is in use (also by a built-in voice) or not allowed, or the
+            folder cannot be written.
         """
         voice = source if isinstance(source, Voice) else load_voice(source, normalize=False)
         name = derive_name(voice.name) if name is None else clean_name(name)
@@ -126,7 +126,7 @@ class VoiceLibrary:
                 draft = Path(made, "voice")
                 draft.mkdir()
                 path = write_audio(draft / "voice.flac", normalize_loudness(voice.audio))
-                audio, _ = read_audio(path)  # as it will be heard: FLAC rounds to 24 bits
+                audio, _ = read_audio(path)  # as stored: FLAC rounds to 24 bits
                 kept = Voice(name, audio, "library", voice.checks, voice.info)
                 manifest = {
                     "version": _MANIFEST_VERSION,
@@ -143,18 +143,18 @@ class VoiceLibrary:
         return kept
 
     def free_name(self, text: str) -> str:
-        """Return a name that resembles a text, such as a file's name, and that no voice has."""
+        """Return an unused name that resembles a text, such as a file's name."""
         own = {fold_name(path.name) for path in self._folders()}
         taken = own.union(map(fold_name, builtin_voices()))
         return derive_name(text, lambda name: fold_name(name) in taken)
 
     def get(self, name: str) -> Voice:
-        """Load a voice; upper and lower case don't matter.
+        """Load a voice; upper and lower case do not matter.
 
         Raises
         ------
         VoiceError
-            For an unknown name (close ones are listed), and for a voice whose files are damaged.
+            If the name is unknown (similar ones are listed), or the files of the voice are damaged.
         """
         path = self._find(name)
         entry = _read_manifest(path)
@@ -173,21 +173,21 @@ class VoiceLibrary:
         Raises
         ------
         VoiceError
-            For an unknown name, or a folder that can't be written.
+            If the name is unknown, or the folder cannot be written.
         """
         path = self._find(name)
         with self._disk():
             hidden = tempfile.mkdtemp(prefix=".removed-", dir=self.folder)
-            path.rename(Path(hidden, "voice"))  # gone in one step, whatever deleting the files takes
+            path.rename(Path(hidden, "voice"))  # removed in one step, before its files are deleted
             shutil.rmtree(hidden, ignore_errors=True)
 
     def rename(self, name: str, new: str) -> None:
-        """Give a voice another name.
+        """Rename a voice.
 
         Raises
         ------
         VoiceError
-            For an unknown name, and for a new one that is taken or not allowed.
+            If the name is unknown, or the new name is in use or not allowed.
         """
         path = self._find(name)
         new = clean_name(new)
@@ -197,7 +197,7 @@ class VoiceLibrary:
             self._move(path, new)
 
     def list(self) -> list[StoredVoice]:
-        """All voices, by name; one whose files are damaged is left out with a warning that names it."""
+        """Return all voices, by name; damaged ones are omitted with a warning."""
         entries = []
         for path in self._folders():
             try:
@@ -235,13 +235,13 @@ class VoiceLibrary:
         try:
             folder.rename(self.folder / name)
         except OSError as exc:
-            if exc.errno in (errno.EEXIST, errno.ENOTEMPTY):  # another process took the name meanwhile
+            if exc.errno in (errno.EEXIST, errno.ENOTEMPTY):  # another process has used the name meanwhile
                 raise _taken(name, "library") from exc
             raise
 
     @contextlib.contextmanager
     def _disk(self) -> Iterator[None]:
-        """Turn errors of the disk into `VoiceError`; the library is then unchanged."""
+        """Convert disk errors to `VoiceError`; the library is then unchanged."""
         try:
             yield
         except AudioError as exc:
@@ -264,7 +264,7 @@ def _default_folder() -> Path:
 
 
 def _read_manifest(path: Path) -> StoredVoice:
-    """Read an entry; the file may have been edited, so nothing in it is taken for granted."""
+    """Parse and validate an entry; its file may have been edited."""
     try:
         with open(path / "voice.json", "rb") as file:
             fields = json.loads(file.read(_MANIFEST_BYTES))

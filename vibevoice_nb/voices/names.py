@@ -10,14 +10,14 @@ from vibevoice_nb.errors import VoiceError
 
 _PUNCTUATION = frozenset(" -_.'()")
 _LONGEST = 120
-"""Bytes of a name; file systems end at 255."""
+"""Maximum length of a name in bytes; the limit of file systems is 255."""
 _RESERVED = frozenset(
     ["CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(10))]
 )
 
 
 def is_reserved(name: str) -> bool:
-    """Return whether Windows keeps a file name for a device, with any suffix.
+    """Return true if Windows reserves a file name for a device, with any suffix.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def is_reserved(name: str) -> bool:
 
 
 def clean_name(name: str) -> str:
-    """Return a voice's name as it is stored; raise if it is not allowed.
+    """Return a voice's name in its stored form; raise an error if it is not allowed.
 
     Letters and digits of any script, spaces and `- _ . ' ( )`; so a name is also a safe folder name on
     every system.
@@ -65,9 +65,9 @@ def derive_name(text: str, is_taken: Callable[[str], bool] = lambda name: False)
     Parameters
     ----------
     text : str
-        Anything; what is not allowed in a name becomes a space.
+        Any text; characters not allowed in a name become spaces.
     is_taken : callable
-        Whether a name is in use; a number is then added.
+        Returns true if a name is in use; a number is then added.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""From a name, a file or samples to a `Voice`."""
+"""Conversion of a name, a file or samples to a `Voice`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .voice import Voice, load_voice
 def resolve_voice(
     spec: str | os.PathLike[str] | np.ndarray | Voice, library: VoiceLibrary | None = None
 ) -> Voice:
-    """Return the voice that a name, a file or samples stand for.
+    """Return the voice given by a name, a file or samples.
 
     Parameters
     ----------
     spec : str, path, float32 [N] or Voice
-        A string is tried as a built-in voice, as a name in the library, as a file, in this order.
+        A string is looked up as a built-in voice, a name in the library, and a file, in this order.
     library : VoiceLibrary, optional
         The user's library by default.
 

@@ -30,7 +30,7 @@ class Voice:
     audio : float32 [N]
         24 kHz mono.
     source : str
-        Where it came from: the path, `array`, `built-in` or `library`.
+        Origin: the path, `array`, `built-in` or `library`.
     checks : tuple of VoiceCheck
         Findings about the recording, worst first.
     info : AudioInfo or None
@@ -75,23 +75,23 @@ def load_voice(
     source : path or float32 [N]
         A file of any common format; or samples at 24 kHz, at most 10 minutes.
     name : str, optional
-        By default the file's name without its suffix.
+        Name of the voice; by default, the file's name without its suffix.
     trim : bool
         Cut silence off both ends, leaving 0.1 s.
     normalize : bool
-        Bring it to -25 dBFS, as the model expects.
+        Normalize it to -25 dBFS, as the model expects.
     max_seconds : float
         Longer files are rejected.
 
     Returns
     -------
     Voice
-        With what was found about the recording in `checks`.
+        The voice, with findings about the recording in `checks`.
 
     Raises
     ------
     VoiceError
-        If the file can't be read or used: silent, under 0.3 s, over 10 minutes.
+        If the recording cannot be read or used: silent, under 0.3 s, or over 10 minutes.
 
     Examples
     --------

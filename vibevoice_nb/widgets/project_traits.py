@@ -1,4 +1,4 @@
-"""What a page shows of a project, as plain values: the traits `turns`, `takes`, `take`, `project`."""
+"""Project data for a page, as plain values: the traits `turns`, `takes`, `take`, `project`."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ import traitlets
 from vibevoice_nb.audio.sources import AudioSource
 from vibevoice_nb.errors import OptionError, VibeVoiceError
 from vibevoice_nb.project import Project, Take
-from vibevoice_nb.project.jobs.generation import Event, Generation
+from vibevoice_nb.project.jobs.generation import Event, Generation, Mode
 from vibevoice_nb.project.registry import shared_project
 from vibevoice_nb.ranges import shown
 from vibevoice_nb.texts import whole_text
@@ -221,6 +221,19 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         ScriptError, VoiceError, ProjectError
             If the script, a voice or the project is not ready.
         """
+        return self._start(turns, "whole" if self.mode == "whole" else "turns", **options)
+
+    def regenerate(self, turn: str) -> Generation:
+        """Generate a new take of one turn in its context; other turns are unchanged.
+
+        If the turn already has a take with the current seed, a new seed is drawn, as the same seed would
+        reproduce the same take.
+        """
+        return self._start([turn], "turns", seed=self._project.takes.fresh_seed(turn, self.seed))
+
+    def _start(
+        self, turns: Sequence[str] | None, mode: Mode, **options: Unpack[GenerationSettings]
+    ) -> Generation:
         with self._lock:
             if self._generation is not None and not self._generation.done:
                 raise VibeVoiceError(
@@ -233,7 +246,7 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
             job = self._project.generation(
                 lambda: self._model.engine(model),
                 turns,
-                mode="whole" if self.mode == "whole" else "turns",
+                mode=mode,
                 listener=self._on_event,
                 **merged,
             )
@@ -242,15 +255,6 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
             self._marks = dict.fromkeys([turn for turn in job.turns if turn not in skipped], "queued")
             self._on_event(Event("state"))
             return job.start()
-
-    def regenerate(self, turn: str) -> Generation:
-        """Generate a new take of one turn in its context; other turns are unchanged.
-
-        If the turn already has a take with the current seed, a new seed is drawn, as the same seed would
-        reproduce the same take.
-        """
-        fresh = self._project.takes.fresh_seed(turn, self.seed)
-        return self.generate([turn]) if fresh == self.seed else self.generate([turn], seed=fresh)
 
     def respeak(self, turn: str) -> Generation:
         """Generate a new take of one turn; deprecated, use `regenerate`."""

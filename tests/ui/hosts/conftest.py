@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 SCRIPT = """Anna: Good morning, how was the train?
 Ben: Late again, but the view was fine.
 Anna: Then sit down and have some tea."""
-# A busy machine is no fault of the page; what must be quick is measured (test_studio_speed.py).
+# Generous timeouts, for busy machines; speed is measured in test_studio_speed.py.
 expect.set_options(timeout=20_000)
 FAILED = pytest.StashKey[bool]()
 FIGURES = pytest.StashKey[dict[str, float]]()

@@ -42,7 +42,7 @@ HOSTS: dict[str, tuple[str, ...]] = {
     "voila": ("voila",),
 }
 
-# Without these the first page of a new user asks about news and shows a tour.
+# Without these, the first page of a new user offers announcements and a tour.
 SETTINGS = {
     "@jupyterlab/apputils-extension/notification.jupyterlab-settings": {
         "fetchNews": "false",
@@ -248,7 +248,7 @@ class Kernel:
             client.stop_channels()
 
     def value(self, expression: str, timeout: float = 60) -> Any:
-        """What an expression is in the kernel, by way of JSON."""
+        """Return the value of an expression in the kernel, through JSON."""
         with self._client() as client:
             asked = {"value": f"__import__('json').dumps({expression})"}
             reply = client.execute_interactive(

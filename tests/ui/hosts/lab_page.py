@@ -61,7 +61,7 @@ class DocumentPage(StudioPage):
 
     @property
     def dirty(self) -> bool:
-        """Whether the tab says that something isn't saved."""
+        """Return true if the tab shows unsaved changes."""
         return "jp-mod-dirty" in (self.notebook.tab(self.path).get_attribute("class") or "")
 
     def save(self) -> str:

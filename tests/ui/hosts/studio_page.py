@@ -23,7 +23,7 @@ WAVEFORM = """() => {
 
 
 class Ear:
-    """What `ear.js` has heard of a page."""
+    """Audio of a page, as recorded by `ear.js`."""
 
     def __init__(self, notebook: NotebookPage) -> None:
         self.page = notebook.page
@@ -119,13 +119,13 @@ class StudioPage:
         self.page.wait_for_function(WAVEFORM)
 
     def statistics(self) -> dict[str, Any]:
-        """What the player says of its sound: underruns, latencies of the frames and so on."""
+        """Return the player's audio statistics: underruns, latencies of the frames and so on."""
         return dict(self.root.locator(".vvnb-deck").evaluate("deck => deck.statistics()"))
 
     # Turns and takes
 
     def gutter(self) -> list[str]:
-        """What the editor's gutter says of each turn."""
+        """Return the text of each turn in the editor's gutter."""
         return self.root.locator(".cm-vvTurns").evaluate(
             """gutter => [...gutter.querySelectorAll('.cm-gutterElement:not([style*=hidden]) .cm-vvTurn')]
               .map((mark) => mark.dataset.state)"""
@@ -156,7 +156,7 @@ class StudioPage:
                 return
         raise AssertionError(f"{target} can't be reached with Tab")
 
-    # How quick it is
+    # Speed
 
     def load_model(self) -> None:
         model = self.tab("Model")

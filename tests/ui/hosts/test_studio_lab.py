@@ -42,7 +42,7 @@ def test_write_cast_and_hear(open_notebook: OpenNotebook, lab: JupyterServer) ->
 
 
 def test_stop(studio: StudioPage) -> None:
-    """What was made until then is kept, and nothing is made after it."""
+    """Stopping keeps the audio generated so far, and nothing is generated afterwards."""
     studio.type_script("Anna: " + "One sentence follows another in this very long turn of mine. " * 4)
     studio.generate()
     studio.ear.wait_for_sound()

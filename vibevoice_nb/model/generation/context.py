@@ -69,7 +69,7 @@ def prefill_spoken(
     Returns
     -------
     Tensor [N]
-        Audio of the last frames, exact in its last `samples_felt` samples.
+        Audio of the last frames, exact in its last `receptive_samples` samples.
     """
     with at_most_threads(model.max_threads):
         embeds = embed_spoken(model, prompt, spoken, state.generator if seed_voices else None, prompt_cache)
@@ -95,7 +95,7 @@ def _take_over(
     state.pending = embeds[:, -1:].clone()
     state.steps = state.frames = count
     heard = spoken.latent_norm if before is None else torch.cat((before, spoken.latent_norm))
-    return _replay(model, heard[-frames_felt(model) :].to(embeds), state)
+    return _replay(model, heard[-receptive_frames(model) :].to(embeds), state)
 
 
 def embed_spoken(
@@ -121,20 +121,20 @@ def _replay(model: VibeVoiceModel, latent_norm: Tensor, state: GenerationState) 
     return audio[0, 0]
 
 
-def samples_felt(model: VibeVoiceModel) -> int:
+def receptive_samples(model: VibeVoiceModel) -> int:
     """Receptive field of the semantic encoder's buffers, in samples."""
-    return _inputs_felt(model.semantic, 0)
+    return _receptive_inputs(model.semantic, 0)
 
 
-def frames_felt(model: VibeVoiceModel) -> int:
+def receptive_frames(model: VibeVoiceModel) -> int:
     """Receptive field of all buffers in frames; the semantic encoder's goes through the decoded audio.
 
     116 (15.5 s) for the published models.
     """
-    return _inputs_felt(model.acoustic.decoder, samples_felt(model))
+    return _receptive_inputs(model.acoustic.decoder, receptive_samples(model))
 
 
-def _inputs_felt(stack: nn.Module, outputs: int) -> int:
+def _receptive_inputs(stack: nn.Module, outputs: int) -> int:
     """Count the last inputs that a stack's buffers and its last `outputs` outputs depend on."""
     felt = outputs
     for conv in reversed(streaming_convs(stack)):

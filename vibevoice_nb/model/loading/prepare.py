@@ -115,10 +115,10 @@ def _prepare_part(part: nn.Module, quantize: Quantize | None) -> None:
             weight, _ = value()
             if weight.device.type == "cpu" and not computes(weight.dtype):
                 value.cast(torch.float32)  # filters and gains, whose memory is negligible
-    _let_go(part)
+    _drop_weights(part)
 
 
-def _let_go(part: nn.Module) -> None:
+def _drop_weights(part: nn.Module) -> None:
     """Free the weights that were prepared."""
     for module in part.modules():
         if isinstance(module, (LinearWeights, CausalConv, Downsample, Upsample)):
@@ -137,7 +137,7 @@ def _widen(head: DiffusionHead) -> None:
     for value in derived_values(head):
         if isinstance(value, Dense):
             value.prepare(choose_for_many_rows if value is head.all_modulations else choose_widened)
-    _let_go(head)
+    _drop_weights(head)
     head.float()
 
 

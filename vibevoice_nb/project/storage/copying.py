@@ -40,7 +40,7 @@ def write_copy(
     Raises
     ------
     ProjectError
-        If the disk refuses.
+        If a file can't be written.
     """
     with target.disk():
         target.voices.mkdir()
@@ -51,7 +51,7 @@ def write_copy(
             if not (target.voices / f"{name}.flac").exists():
                 voices.write_again(name, target)
         lost = [take for take in takes if not _copy(source.takes / take, target.takes / take)]
-        for name in state.thrown_away():
+        for name in state.trashed():
             if (source.trash / name).is_dir():
                 target.trash.mkdir(exist_ok=True)
                 _copy(source.trash / name, target.trash / name)

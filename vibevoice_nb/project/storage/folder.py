@@ -237,7 +237,7 @@ class ProjectFolder:
         Raises
         ------
         ProjectError
-            If the disk refuses; the files are unchanged.
+            If a file can't be written; all files are unchanged.
         """
         path, backup = self.path / "project.json", self.path / "project.json.bak"
         data = {**state.to_json(), "made_by": f"vibevoice-nb {__version__}"}
@@ -258,7 +258,7 @@ class ProjectFolder:
         Raises
         ------
         ProjectError
-            If the folder is a link that leads out of the project, or the disk refuses.
+            If the folder is a link that leads out of the project, or a file can't be written.
         """
         self.inside(path.parent)
         with self.disk():
@@ -312,7 +312,7 @@ class ProjectFolder:
         found = [path for path in parent.iterdir() if path.name.startswith(".") == hidden and path.is_dir()]
         return sorted(found)
 
-    def throw_away(self, take_id: str) -> None:
+    def move_to_trash(self, take_id: str) -> None:
         """Move a take to the trash, if it exists.
 
         Raises
@@ -323,13 +323,13 @@ class ProjectFolder:
         if path.is_dir():
             self._move(path, self.trash / take_id)
 
-    def bring_back(self, take_id: str) -> Take | None:
+    def restore_take(self, take_id: str) -> Take | None:
         """Move a take out of the trash; return None if it is missing or damaged.
 
         Raises
         ------
         ProjectError
-            If the disk refuses.
+            If a file can't be written.
         """
         try:
             path = self.takes / checked_id(take_id)
@@ -341,7 +341,7 @@ class ProjectFolder:
         except (*_UNREADABLE, VibeVoiceError):
             return None
 
-    def thrown_away(self) -> set[str]:
+    def trashed(self) -> set[str]:
         """Return the ids of the takes in the trash."""
         return {path.name for path in self._folders(self.trash)}
 
@@ -391,7 +391,7 @@ def new_folder(target: Path) -> Iterator[ProjectFolder]:
     Raises
     ------
     ProjectError
-        If something exists there, or the disk refuses.
+        If something exists there, or a file can't be written.
     """
     if os.path.lexists(target):
         raise ProjectError(f"{target} already exists", "a new name", "open it, or choose another name")

@@ -1,6 +1,6 @@
 """Schema and validation of `project.json`: turns, cast, settings, marks and undo steps.
 
-    {"format": 1, "script": "...", "turns": [...], "retired": [...], "cast": [...], "settings": {...},
+    {"format": 2, "script": "...", "turns": [...], "retired": [...], "cast": [...], "settings": {...},
      "starred": [...], "undo": [...], "given": {...}}
 
 Turns hold the person's decisions (the chosen take, the gap); a deleted turn is retired as long as it has
@@ -23,7 +23,8 @@ from vibevoice_nb.ranges import plain, real, shown, whole
 from ..turn_matching import Words
 from .undo import UndoStep
 
-FORMAT = 1
+FORMAT = 2
+"""Format 1, of version 0.1, has `colour` in `cast`; it is read, and saved as format 2."""
 MAX_GAP_MS = 60_000
 MAX_UNDO = 50
 MAX_TYPED = 10
@@ -156,7 +157,7 @@ class State:
         ValueError, TypeError, KeyError, AttributeError
             If it is damaged.
         """
-        _check(data["format"] == FORMAT, "the format")
+        _check(data["format"] in (1, FORMAT), "the format")
         script = data.get("script")
         _check(script is None or type(script) is str, "the script")
         state = cls(
@@ -182,7 +183,7 @@ class State:
         undoable = frozenset().union(*(step.kept.voices for step in self.undo))
         return {*undoable, *(member.voice for member in self.cast if member.voice)}
 
-    def thrown_away(self) -> set[str]:
+    def trashed(self) -> set[str]:
         """Return the ids of the deleted takes that undo can bring back."""
         return set().union(*(step.kept.takes for step in self.undo))
 

@@ -47,7 +47,7 @@ class ProjectVoices:
         OptionError
             If the kind is unknown.
         ProjectError
-            If the disk refuses.
+            If a file can't be written.
         """
         kind = kind or (voice.source if voice.source in ("built-in", "library") else "file")
         if kind not in get_args(Kind):
@@ -68,7 +68,7 @@ class ProjectVoices:
         Raises
         ------
         ProjectError
-            If the disk refuses.
+            If a file can't be written.
         """
         if loaded := self._loaded.get(name):
             voice, kind = loaded

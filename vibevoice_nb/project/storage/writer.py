@@ -129,7 +129,7 @@ class TakeWriter:
         Raises
         ------
         ProjectError
-            If there is no audio, or the disk refuses; the draft is kept.
+            If there is no audio, or a file can't be written; the draft is kept.
         """
         self._check_open()
         if not self.samples:
@@ -191,7 +191,7 @@ class TakeWriter:
         Returns
         -------
         Take or None
-            None if there is no complete frame, or the disk refuses the take.
+            None if there is no complete frame, or the take can't be written.
         """
         if not self._open:
             return None

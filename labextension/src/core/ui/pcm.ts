@@ -1,4 +1,4 @@
-/** Fetching a short source whole: for a comparison, a voice, a cell of a sweep. */
+/** Download of a short source as a whole: for a comparison, a voice, a cell of a sweep. */
 
 import { SAMPLE_RATE, toFloat } from '../audio/resample';
 import type { Host } from '../host/host';

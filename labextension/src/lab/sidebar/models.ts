@@ -86,12 +86,16 @@ export class ModelList {
       'li',
       { class: 'vvnb-lab-item', title: session.path },
       h(
-        'span',
+        'div',
         { class: 'vvnb-grow vvnb-ellipsis' },
-        model,
-        h('span', { class: 'vvnb-hint' }, ` · ${session.name || session.path}`),
+        h(
+          'div',
+          { class: 'vvnb-ellipsis' },
+          model,
+          h('span', { class: 'vvnb-hint' }, ` · ${session.name || session.path}`),
+        ),
+        h('div', { class: 'vvnb-hint' }, `${bytes(nbytes)} · ${device} · ${dtype}`),
       ),
-      h('span', { class: 'vvnb-hint' }, `${bytes(nbytes)} · ${device} · ${dtype}`),
       button({
         label: t('lab.unload', { model }),
         icon: 'close',

@@ -22,7 +22,7 @@ export const exporting = {
   'export.music': '−14 LUFS',
   'export.music_hint': 'Typical loudness of music streaming services',
   'export.loudness_help':
-    'Normalizes the episode to a common loudness (LUFS), with true peaks below −1 dB, so it matches other programmes.',
+    'Normalizes the episode to a common loudness (LUFS), with true peaks below −1 dB, so it matches other programs.',
   'export.add': 'Add',
   'export.srt': 'Subtitles (SRT)',
   'export.vtt': 'Subtitles (WebVTT)',
