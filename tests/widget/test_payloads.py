@@ -24,6 +24,7 @@ from vibevoice_nb import (
     VoicePicker,
 )
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
+from vibevoice_nb.engine.registry import engines
 from vibevoice_nb.widgets import payloads
 from vibevoice_nb.widgets.base import VibeVoiceWidget
 from vibevoice_nb.widgets.controls import MODES
@@ -145,6 +146,7 @@ def test_every_state_of_a_generation(studio: Studio) -> None:
         rows = change["new"] if isinstance(change["new"], list) else [change["new"]]
         seen[change["name"]] |= {row["state"] for row in rows} | ({fault} if fault else set())
 
+    engines.unload("nano")  # another test may have loaded it
     studio.observe(check, list(seen))
     studio.generate().result(180)
     assert seen["turns"] == {"queued", "speaking", "spoken"}
