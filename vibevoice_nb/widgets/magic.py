@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -23,12 +24,13 @@ from IPython.core.magic import Magics, cell_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import HTML, DisplayHandle, display
 
-from ..errors import OptionError, ProjectError, VibeVoiceError
+from ..errors import OptionError, VibeVoiceError
 from ..project import Project, Take
 from ..project.jobs.generation import Event, Generation, Mode
 from ..project.registry import shared_project
 from ..voices.casting import default_voice, match_voices
 from ..voices.resolve import resolve_voice
+from .cell_script import use_cell_script
 
 if TYPE_CHECKING:
     pass
@@ -66,7 +68,7 @@ class VibeVoiceMagics(Magics):
     @argument(
         "--replace-script",
         action="store_true",
-        help="take the cell's text even if the project's script was edited elsewhere; undo brings it back",
+        help="use the cell's text even if the cell is unchanged and the project's script was edited since",
     )
     @argument("--out", help="also write the audio to this file")
     @argument("--force", action="store_true", help="allow --out to overwrite a file")
@@ -121,7 +123,7 @@ def speak_cell(
     project : path, optional
         Kept there; what it has spoken already isn't spoken again. By default nothing but the take is kept.
     replace_script : bool
-        Take the text also if the project's script was edited since a cell gave it. It can be undone.
+        Apply the text in any case; see `Project.give_script`.
     model, device : str
     mode : {"turns", "whole"}
     **options
@@ -137,12 +139,8 @@ def speak_cell(
     """
     if project is not None:
         kept = shared_project(project)
-        if not kept.give_script(text, replace=replace_script):
-            raise ProjectError(
-                f"the script of {kept.name}, which was edited since a cell gave it",
-                "the text of the cell",
-                "copy the edits into the cell, or add --replace-script (undo brings the edits back)",
-            )
+        if notice := use_cell_script(kept, text, replace=replace_script, option="--replace-script"):
+            warnings.warn(notice, stacklevel=3)
         return _speak_project(kept, voices, model, device, mode, options)
     with tempfile.TemporaryDirectory(prefix="vibevoice-") as folder:
         with Project.create(Path(folder) / "cell.vibevoice", text) as passing:
