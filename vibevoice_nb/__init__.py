@@ -1,7 +1,7 @@
-r"""Scripts in, conversations out: VibeVoice for Python, the command line and notebooks.
+r"""VibeVoice for Python, notebooks and the command line: scripts in, conversations out.
 
-The names below are imported when they are first used, so that `import vibevoice_nb` costs milliseconds and
-brings no torch. A script can be read and checked where torch isn't even installed.
+Names are imported on first use, so `import vibevoice_nb` takes milliseconds and does not import torch.
+Parsing a script needs no torch at all.
 
 Examples
 --------
@@ -103,7 +103,7 @@ def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value  # the next use finds it without coming here
+    globals()[name] = value  # later uses do not call this function
     return value
 
 

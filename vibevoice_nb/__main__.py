@@ -1,4 +1,4 @@
-"""`python -m vibevoice_nb` and `vibevoice-nb`: the command line, in a process of its own."""
+"""`python -m vibevoice_nb` and `vibevoice-nb`: the command line in its own process."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from vibevoice_nb.cli.app import app
 
 
 def main() -> None:
-    """Run the command line with the settings that suit a whole process."""
+    """Run the command line with settings for the whole process."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # Names are of any script; a console or a pipe may be cp1252 or ASCII.
+            # Names may be in any script; a console or a pipe may be cp1252 or ASCII.
             stream.reconfigure(errors="backslashreplace")
-    # Imports make over a hundred thousand objects that live to the end. Searching them for garbage, on the
-    # way and at exit, takes longer than generating a sentence.
+    # Imports create over a hundred thousand permanent objects. Collecting garbage among them, during
+    # imports and at exit, takes longer than generating a sentence.
     gc.set_threshold(100_000)
     atexit.register(gc.freeze)
     app(prog_name="vibevoice-nb")

@@ -1,6 +1,6 @@
 """Names of version 0.1: old module paths and keywords still work, with a DeprecationWarning.
 
-The finder stands at the end of `sys.meta_path`, so it is asked only for modules that no other finder has.
+The finder is the last in `sys.meta_path`, so it handles only modules that no other finder finds.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ RENAMED: Mapping[str, str] = {
     "normalise_loudness": "normalize_loudness",
     "to_pcm16": "to_int16",
 }
-"""Names of version 0.1 that old modules also give under their old spelling."""
+"""Names of version 0.1 that old modules still provide, and their new spelling."""
 
 
 def moved_name(name: str, modules: Sequence[ModuleType]) -> object:

@@ -1,4 +1,4 @@
-"""Error classes. Every message has what was given, what was expected, and a remedy."""
+"""Error classes. Every message names the value given, the values expected, and a remedy."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ConfigError(CheckpointError):
 
 
 class OptionError(VibeVoiceError, ValueError):
-    """An option of ours has an unknown name or a value out of range."""
+    """An option has an unknown name or a value out of range."""
 
 
 class DeviceError(VibeVoiceError):

@@ -18,28 +18,28 @@ PROJECT_SUFFIX = ".vibevoice"
 
 
 def check_target(path: str | os.PathLike[str], *, suffixes: tuple[str, ...], force: bool) -> Path:
-    """Check, before any work is done, that a file may be written; nothing is touched.
+    """Check that a file may be written, before any work is done; nothing is changed.
 
     Parameters
     ----------
     path : path
-        The file to be.
+        File to write.
     suffixes : tuple of str
-        The file types that can be written, such as `(".wav",)`.
+        Allowed file types, such as `(".wav",)`.
     force : bool
         Replace an existing file.
 
     Returns
     -------
     Path
-        Where to write, links resolved.
+        The path with links resolved.
 
     Raises
     ------
     AudioError
-        For an unknown type, a folder that is missing or not writable, an existing file without
-        `force`, whatever isn't a plain file, a link to a file of another type, and a link inside a
-        project that leads out of it.
+        If the type is unknown, the folder is missing or not writable, the file exists and `force` is not
+        set, the path is not a plain file, is a link to a file of another type, or is a link that leads out
+        of a project.
 
     Examples
     --------
@@ -88,13 +88,13 @@ def check_target(path: str | os.PathLike[str], *, suffixes: tuple[str, ...], for
 
 
 def _project_of(path: Path) -> Path | None:
-    """Return the project folder that a path lies in, links in the path not resolved; None outside of one."""
+    """Return the project folder that contains a path, without resolving links; None if there is none."""
     folders = (folder for folder in path.absolute().parents if folder.suffix == PROJECT_SUFFIX)
     return next(folders, None)
 
 
 def publish(part: Path, target: Path, *, force: bool) -> None:
-    """Give a finished file its name, in one step; without `force` never over another file."""
+    """Rename a finished file to its target in one step; only `force` replaces an existing file."""
     if force:
         os.replace(part, target)
     else:
@@ -112,12 +112,12 @@ def publish(part: Path, target: Path, *, force: bool) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Let the names in a folder reach the disk, where the system can do that."""
+    """Flush the names in a folder to the disk, where the system supports it."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError):  # some network file systems can't
+        with contextlib.suppress(OSError):  # some network file systems do not support it
             os.fsync(handle)
     finally:
         os.close(handle)
@@ -129,7 +129,7 @@ def write_atomically(target: Path, data: bytes | memoryview, *, force: bool) -> 
     Raises
     ------
     AudioError
-        If the disk is full or refuses; nothing is left behind and nothing overwritten.
+        If the disk is full, or the write fails; no file is left behind or overwritten.
     """
     part: Path | None = None
     try:
@@ -148,14 +148,13 @@ def write_atomically(target: Path, data: bytes | memoryview, *, force: bool) -> 
 def write_together(files: Mapping[Path, bytes]) -> None:
     """Replace several files together, or none of them; a link is replaced, not followed.
 
-    All data is on the disk under temporary names before the first file gets its own name. If one of them
-    can't, those before it get their old content back. After a crash in between, the first ones are the new
-    ones.
+    All data is written under temporary names before the first file is replaced. If one replacement fails,
+    the earlier ones are reverted. After a crash in between, only the first files are new.
 
     Raises
     ------
     AudioError
-        If the disk is full or refuses; nothing has changed.
+        If the disk is full, or a write fails; nothing has changed.
 
     Examples
     --------
@@ -198,7 +197,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
 
 
 def copy_name(path: Path, second: Path) -> None:
-    """Give a file a second name, replacing what has it: a hard link where there are some, else a copy."""
+    """Give a file a second name, replacing any file of that name: a hard link if possible, else a copy."""
     part, file = create_beside(second, f"{second.suffix}.{os.getpid()}.tmp")
     file.close()
     try:
@@ -226,7 +225,7 @@ def disk_error(path: Path, exc: OSError, kept: str = "nothing was written") -> A
     if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return AudioError(
             f"{path}: the disk is full ({exc.strerror}); {kept}",
-            "room for the audio (2.9 MB per minute of WAV)",
+            "space for the audio (2.9 MB per minute of WAV)",
             "free some space or choose another disk",
         )
     return AudioError(
@@ -235,12 +234,12 @@ def disk_error(path: Path, exc: OSError, kept: str = "nothing was written") -> A
 
 
 def exists_error(path: Path) -> AudioError:
-    """Return the error for a file that exists already."""
+    """Return the error for a file that already exists."""
     return AudioError(f"{path} exists", "a new file name", "choose another name, or force=True (--force)")
 
 
 def create(path: Path) -> BinaryIO:
-    """Create a file that isn't there yet, unbuffered: what was written survives the death of the process."""
+    """Create a new file, unbuffered: written data survives if the process dies."""
     return open(path, "xb", buffering=0)  # type: ignore[return-value]
 
 
@@ -260,7 +259,7 @@ def create_beside(target: Path, suffix: str) -> tuple[Path, BinaryIO]:
 
 
 def write_all(file: BinaryIO, data: bytes | memoryview) -> None:
-    """Write all of it: a raw file may take less than it was given, above all when the disk gets full."""
+    """Write all data; one `write` of a raw file may write less, especially on an almost full disk."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]

@@ -10,7 +10,7 @@ from typing import Any
 from .errors import OptionError
 
 Range = tuple[float, float, str]
-"""Lowest and highest value, and the range in words. Whole limits ask for a whole number."""
+"""Lowest and highest value, and the range in words. With whole limits, the number must be whole."""
 
 MAX_STEPS = 999
 """Solver steps: one fewer than the timesteps that the published models were trained with."""
@@ -25,11 +25,11 @@ GENERATION: Mapping[str, Range] = {
     "context_seconds": (0.0, 86_400.0, "seconds of speech, from 0 to 86400"),
     "seed": (0, 2**63 - 1, f"a whole number from 0 to {2**63 - 1}"),
 }
-"""Ranges of the options of a generation; every interface takes its limits from here."""
+"""Ranges of the options of a generation, used by every interface."""
 
 
 def plain(value: Any) -> Any:
-    """Return the Python value that a NumPy scalar or an array without dimensions holds; else the value.
+    """Return the Python value of a NumPy scalar or an array without dimensions; else the value itself.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def plain(value: Any) -> Any:
 
 
 def whole(value: Any) -> int | None:
-    """Return a whole number as `int`; None for everything that `operator.index` refuses, and for booleans.
+    """Return a whole number as `int`; None for booleans and everything that `operator.index` rejects.
 
     Examples
     --------
@@ -58,12 +58,12 @@ def whole(value: Any) -> int | None:
         return None
     try:
         return int(operator.index(value))
-    except Exception:  # a class of somebody else's may raise anything
+    except Exception:  # a foreign class may raise any exception
         return None
 
 
 def real(value: Any) -> float | None:
-    """Return a number as `float`; None for text, booleans, complex numbers and what is no number.
+    """Return a number as `float`; None for text, booleans, complex numbers and any other value.
 
     Examples
     --------
@@ -79,12 +79,12 @@ def real(value: Any) -> float | None:
         return None
     try:
         return float(value)
-    except Exception:  # too large, or a class of somebody else's, which may raise anything
+    except Exception:  # too large; or a foreign class, which may raise any exception
         return None
 
 
 def one_of(value: object, choices: Collection[str]) -> bool:
-    """Return whether a value, which may be of any type, is one of some texts.
+    """Return True if a value, of any type, is one of some texts.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def check_ranges(settings: Any, ranges: Mapping[str, Range]) -> None:
     Raises
     ------
     OptionError
-        For a value that is not a number, or is out of its range.
+        If a value is not a number, or is out of its range.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def check_ranges(settings: Any, ranges: Mapping[str, Range]) -> None:
 
 
 def shown(value: Any, limit: int = 80) -> str:
-    """Return what an error message quotes of a value: its `repr` in one line, cut to `limit` characters.
+    """Return a value as error messages quote it: its `repr` in one line, cut to `limit` characters.
 
     Examples
     --------
@@ -140,6 +140,6 @@ def shown(value: Any, limit: int = 80) -> str:
     """
     try:
         text = " ".join(repr(value).split())
-    except Exception:  # a repr of somebody else's class may raise anything
+    except Exception:  # the repr of a foreign class may raise any exception
         text = f"a {type(value).__name__}"
     return text if len(text) <= limit else text[: limit - 3] + "..."

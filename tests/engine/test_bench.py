@@ -14,8 +14,8 @@ import transformers
 from engine_helpers import Reads
 
 from vibevoice_nb.bench import speed as bench
-from vibevoice_nb.bench.backends import NATIVE_CLASS, PARTS, Meter, OurSide, _Speaking
-from vibevoice_nb.bench.latency import FirstSound, of_side, random_prompt, run_nano
+from vibevoice_nb.bench.backends import NATIVE_CLASS, PARTS, Meter, OurBackend, _Speaking
+from vibevoice_nb.bench.latency import FirstAudio, of_backend, random_prompt, run_nano
 from vibevoice_nb.bench.model import bench_config, write_random_checkpoint
 from vibevoice_nb.bench.plots import plot
 from vibevoice_nb.bench.roofline import frame_bytes, measure_bandwidth
@@ -25,7 +25,7 @@ from vibevoice_nb.model.generation.prompt_cache import PIECE
 from vibevoice_nb.model.prompt import FRAMES_AT_ONCE
 
 HAS_NATIVE = hasattr(transformers, NATIVE_CLASS)
-SIDES = ("ours", "native") if HAS_NATIVE else ("ours",)
+BACKENDS = ("ours", "native") if HAS_NATIVE else ("ours",)
 
 
 def _printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, float]:
@@ -37,7 +37,7 @@ def _printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, f
 def test_it_ends_in_one_flat_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
     figures = _printed(capsys)
     assert not any(isinstance(value, (dict, list)) for value in figures.values())
-    for name in [f"{side}_fp32_{context}" for side in SIDES for context in (300, 8000)]:
+    for name in [f"{backend}_fp32_{context}" for backend in BACKENDS for context in (300, 8000)]:
         parts = [figures[f"{name}_{part}_ms"] for part in PARTS]
         assert all(part > 0 for part in parts)
         assert sum(parts) < 2 * figures[f"{name}_ms"]
@@ -48,7 +48,7 @@ def test_it_ends_in_one_flat_line_of_json(capsys: pytest.CaptureFixture[str]) ->
     for context in (300, 8000):
         ratio = figures[f"ratio_fp32_{context}"]
         if HAS_NATIVE:
-            ours, native = (figures[f"{side}_fp32_{context}_ms"] for side in SIDES)
+            ours, native = (figures[f"{backend}_fp32_{context}_ms"] for backend in BACKENDS)
             assert ratio == pytest.approx(ours / native, abs=2e-3)
             assert figures[f"difference_fp32_{context}"] < 1e-3, "both sides must make the same sound"
         else:
@@ -59,7 +59,7 @@ def test_it_ends_in_one_flat_line_of_json(capsys: pytest.CaptureFixture[str]) ->
 def test_bf16_is_measured_in_the_same_way(tmp_path: Path) -> None:
     write_random_checkpoint(tmp_path, bench_config("tiny"), torch.float32)
     figures = bench.measure(bench.Plan(model="tiny"), tmp_path, "bfloat16", (30,), native=HAS_NATIVE)
-    assert all(figures[f"{side}_bf16_30_ms"] > 0 for side in SIDES)
+    assert all(figures[f"{backend}_bf16_30_ms"] > 0 for backend in BACKENDS)
     assert ("ratio_bf16_30" in figures) == HAS_NATIVE
 
 
@@ -74,17 +74,17 @@ def test_without_a_native_model_it_measures_ours_alone(
     assert not any(name.startswith("native_fp32") for name in figures)
 
 
-def test_our_side_on_graphs_makes_what_the_loop_makes(tmp_path: Path) -> None:
+def test_our_backend_on_graphs_makes_what_the_loop_makes(tmp_path: Path) -> None:
     """As on CUDA, where the frame takes its tokens itself; here without the graphs."""
     write_random_checkpoint(tmp_path, bench_config("tiny"), torch.bfloat16)
-    side = OurSide(tmp_path, torch.float32, torch.device("cpu"))
-    plain = side.run(30, 2, seed=1)
-    side.pool = GraphPool(_Speaking)
-    graphed = side.run(30, 2, seed=1)
+    backend = OurBackend(tmp_path, torch.float32, torch.device("cpu"))
+    plain = backend.run(30, 2, seed=1)
+    backend.pool = GraphPool(_Speaking)
+    graphed = backend.run(30, 2, seed=1)
     assert torch.allclose(plain.audio, graphed.audio, rtol=1e-3, atol=1e-5)
     assert len(graphed.frames) == 2
     assert all(frame["head"] > 0 and frame["total"] > 0 for frame in graphed.frames)
-    assert len(side.run_rows(30, 2, 3).frames) == 2
+    assert len(backend.run_rows(30, 2, 3).frames) == 2
 
 
 def test_the_floor_counts_what_a_frame_reads() -> None:
@@ -101,7 +101,7 @@ def test_the_floor_counts_what_a_frame_reads() -> None:
 
 
 def test_a_first_sound_is_timed_from_the_request_to_the_sink() -> None:
-    sink = FirstSound(Meter())
+    sink = FirstAudio(Meter())
     sink.start()
     time.sleep(0.05)
     sink.write(np.zeros(3200, np.float32))
@@ -116,19 +116,19 @@ def test_a_first_sound_is_timed_from_the_request_to_the_sink() -> None:
 
 def test_first_sounds_of_a_new_and_of_a_known_cast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_random_checkpoint(tmp_path, bench_config("tiny"), torch.bfloat16)
-    side = OurSide(tmp_path, torch.float32, torch.device("cpu"))
-    prompt = random_prompt(side, 60)
+    backend = OurBackend(tmp_path, torch.float32, torch.device("cpu"))
+    prompt = random_prompt(backend, 60)
     frames = round(5 * 7.5 + 0.5)
     assert [len(slot.audio) for slot in prompt.voices] == [120_000] * 2
     for slot in prompt.voices:
-        assert set(prompt.ids[slot.start : slot.start + frames]) == {side.special.frame}
-        assert prompt.ids[slot.start - 1] == side.special.start
-        assert prompt.ids[slot.start + frames] == side.special.end
+        assert set(prompt.ids[slot.start : slot.start + frames]) == {backend.special.frame}
+        assert prompt.ids[slot.start - 1] == backend.special.start
+        assert prompt.ids[slot.start + frames] == backend.special.end
     encoded = []
-    encode = side.model.acoustic.encode
-    side.model.acoustic.encode = lambda audio, state=None: encoded.append(1) or encode(audio, state)  # type: ignore[method-assign]
-    reads = Reads(side.model.language_model, monkeypatch)
-    times = of_side(side, 60)
+    encode = backend.model.acoustic.encode
+    backend.model.acoustic.encode = lambda audio, state=None: encoded.append(1) or encode(audio, state)  # type: ignore[method-assign]
+    reads = Reads(backend.model.language_model, monkeypatch)
+    times = of_backend(backend, 60)
     assert set(times) == {"fresh", "first", "second", "other_text", "seeded"}
     per_cast = 2 * -(-frames // FRAMES_AT_ONCE)
     assert len(encoded) == (1 + 3) * per_cast, "once by the first of all, and once a round"
@@ -165,10 +165,10 @@ def test_what_was_measured_is_drawn(tmp_path: Path) -> None:
         "torch": "2",
         "date": "d",
     }
-    for side in ("ours", "native"):
+    for backend in ("ours", "native"):
         for context in (300, 8000):
-            figures[f"{side}_bf16_{context}_ms"] = 7.0
-            figures |= {f"{side}_bf16_{context}_{name}": value for name, value in parts.items()}
+            figures[f"{backend}_bf16_{context}_ms"] = 7.0
+            figures |= {f"{backend}_bf16_{context}_{name}": value for name, value in parts.items()}
     figures["ours_bf16_rows_4_gain"] = 3.5
     drawn = plot(figures, tmp_path / "new")
     assert [path.name for path in drawn] == [

@@ -150,7 +150,7 @@ def studio_traits(**more: Any) -> dict[str, Any]:
         "mode": "turns",
         "model": "nano",
         "models": [
-            {"id": "nano", "note": "the small embedded voice: no download, English, for trying things out"},
+            {"id": "nano", "note": "small embedded model: no download, English, for trying things out"},
             {"id": "vibevoice/VibeVoice-1.5B-hf", "note": "VibeVoice 1.5B: 5.4 GB, up to 90 minutes"},
         ],
         "model_state": {

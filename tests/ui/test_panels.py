@@ -32,7 +32,7 @@ def test_generate_shows_why_it_is_disabled(studio: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_loading_the_model_has_its_own_progress_bar(studio: Callable[..., Any], theme: str) -> None:
-    model = {"name": "nano", "device": "", "dtype": "", "memory": 0, "message": "40 % is loaded"}
+    model = {"name": "nano", "device": "", "dtype": "", "memory": 0, "message": "40 % loaded"}
     mounted = studio(
         theme=theme,
         speakers=consenting(),

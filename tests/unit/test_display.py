@@ -88,7 +88,7 @@ def test_first_the_bit_rate_goes_down_then_the_end_is_left_out() -> None:
 
 def test_no_room_for_sound_is_said() -> None:
     page = Page(mimebundle(LONG, 3_500)["text/html"])
-    assert "audio" not in page.found and "Too long to be kept here" in page.text
+    assert "audio" not in page.found and "Too long to embed here" in page.text
 
 
 def test_names_are_only_text() -> None:

@@ -83,7 +83,7 @@ def test_a_cell_that_is_run_again_keeps_what_was_edited_meanwhile(
         ("--voice Cleo=Ada", CELL, "Anna, Ben"),
         ("--voice Anna=Adaa", CELL, "did you mean Ada"),
         ("--steps 0", CELL, "num_steps=0"),
-        ("--name 1x", CELL, "not a name"),
+        ("--name 1x", CELL, "not a valid Python name"),
         ("--model no/such/model", CELL, "no/such/model"),
         ("", "# only a remark", "nothing to speak"),
         ("--nonsense", CELL, "unrecognized arguments"),

@@ -13,8 +13,8 @@ from project_helpers import FRAME, SCRIPT, frames, speak, speak_all, tone
 
 from vibevoice_nb.errors import OptionError, ProjectError, ScriptError, VoiceError
 from vibevoice_nb.project import Project, Take, TakeTurn
-from vibevoice_nb.project.cast import cast_names
 from vibevoice_nb.project.storage.schema import DEFAULTS, PALETTE
+from vibevoice_nb.script import parse_script
 from vibevoice_nb.voices import load_voice
 
 
@@ -46,11 +46,13 @@ def test_the_script_is_kept_to_the_letter(project: Project, text: str) -> None:
 
 
 def test_names_in_the_text_are_the_cast() -> None:
-    assert cast_names("Anna: Hi.\nand more\nBen: Yes.\nCleo: No.\nDan: Oh.") == ("Anna", "Ben", "Cleo", "Dan")
-    assert cast_names("# Note: x\nAnna: Hi.") == ("Anna",)
-    assert cast_names("anna: Hi.", known=["Anna"]) == ("Anna",)
-    assert cast_names("Ben: Hi.\nAnna: Yes.", known=["Anna", "Cleo", "Ben"]) == ("Anna", "Ben")
-    assert cast_names("[1]: Hi.\nNote: this.") == () == cast_names('[{"speaker": "Anna", "text": "Hi."}]')
+    four = parse_script("Anna: Hi.\nand more\nBen: Yes.\nCleo: No.\nDan: Oh.")
+    assert four.cast == ("Anna", "Ben", "Cleo", "Dan")
+    assert parse_script("# Note: x\nAnna: Hi.").cast == ("Anna",)
+    assert parse_script("anna: Hi.", known=["Anna"]).cast == ("Anna",)
+    assert parse_script("Ben: Hi.\nAnna: Yes.", known=["Anna", "Cleo", "Ben"]).cast == ("Anna", "Ben")
+    assert parse_script("[1]: Hi.\nNote: this.").cast == ()
+    assert parse_script('[{"speaker": "Anna", "text": "Hi."}]').cast == ("Anna",)
 
 
 @pytest.mark.parametrize("names", [["Anna"], ["Anna", "Ben"], ["Dr. Ada", "Ben", "Émile"], list("ABCD")])

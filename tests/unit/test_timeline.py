@@ -14,8 +14,8 @@ from project_helpers import FRAME, SCRIPT, speak, speak_all, tone
 
 from vibevoice_nb.audio.peaks import BLOCK
 from vibevoice_nb.audio.sources import AudioSource
+from vibevoice_nb.engine.frames import LEAD_SAMPLES
 from vibevoice_nb.project import Project, Take, TakeTurn, Timeline
-from vibevoice_nb.project.take import LEAD
 
 
 class LedTake(Take):
@@ -29,7 +29,7 @@ class LedTake(Take):
 def take(name: str, audio: np.ndarray, lead: np.ndarray | None = None, follows: str | None = None) -> Take:
     manifest: dict[str, Any] = {
         "follows": follows,
-        "lead": np.zeros(LEAD, np.float32) if lead is None else lead,
+        "lead": np.zeros(LEAD_SAMPLES, np.float32) if lead is None else lead,
     }
     made = Take.from_audio(audio, turns=[TakeTurn(name, "Anna", "Words.", 0, len(audio))], manifest=manifest)
     return LedTake(**{**vars(made), "id": name})
@@ -43,7 +43,7 @@ def parts_of(lengths: list[int], gaps: list[int], follows: list[bool]) -> list[t
     parts = []
     for index, (length, gap, led) in enumerate(zip(lengths, gaps, follows, strict=True)):
         before = f"t{index - 1}" if led else None
-        parts.append((take(f"t{index}", noise(length, index), noise(LEAD, 100 + index), before), gap))
+        parts.append((take(f"t{index}", noise(length, index), noise(LEAD_SAMPLES, 100 + index), before), gap))
     return parts
 
 
@@ -73,7 +73,7 @@ def test_only_the_last_20_ms_before_a_join_are_changed(pieces: list[tuple[int, i
     for index, segment in enumerate(timeline.segments):
         later = parts[index + 1 :]
         joined = bool(segment.gap) or (bool(later) and later[0][0].follows != segment.take.id)
-        kept = max(0, segment.take.samples - LEAD) if joined else segment.take.samples
+        kept = max(0, segment.take.samples - LEAD_SAMPLES) if joined else segment.take.samples
         heard = whole[segment.start : segment.start + kept]
         assert np.array_equal(heard, segment.take.read(0, kept))
 
@@ -95,20 +95,23 @@ def test_joins_do_not_click(phase: float, gap: int) -> None:
     """Two tones, each in the middle of a swing; the second had sounded for 20 ms before it begins."""
     one, other = tone(4800, phase=1.0), tone(4800, phase=1.0 + phase)
     timeline = Timeline(
-        [(take("a", one), gap), (take("b", other, tone(LEAD, phase=1.0 + phase, at=-LEAD)), 0)]
+        [
+            (take("a", one), gap),
+            (take("b", other, tone(LEAD_SAMPLES, phase=1.0 + phase, at=-LEAD_SAMPLES)), 0),
+        ]
     )
     around = timeline.read(4800 - 1000, gap + 2000)
     # At equal power two tones in phase add up to 1.41 of one; out of phase, to one and the fades' own slopes.
-    assert steps(around) <= steps(one) * (1.42 if np.cos(phase) > 0.01 and gap < LEAD else 1.07)
+    assert steps(around) <= steps(one) * (1.42 if np.cos(phase) > 0.01 and gap < LEAD_SAMPLES else 1.07)
     bare = np.concatenate([one, np.zeros(gap, np.float32), other])
     if gap or phase in (2.0, np.pi):
         assert steps(bare[3800:]) > 2 * steps(one)  # what the ear would have heard
 
 
 def test_a_first_take_cut_out_of_its_context_begins_softly() -> None:
-    sound = take("b", tone(4800, phase=1.5), tone(LEAD, phase=1.5, at=-LEAD), "gone")
+    sound = take("b", tone(4800, phase=1.5), tone(LEAD_SAMPLES, phase=1.5, at=-LEAD_SAMPLES), "gone")
     timeline = Timeline([(sound, 0)])
-    assert timeline.samples == 4800 + LEAD and timeline.turns[0].start == LEAD
+    assert timeline.samples == 4800 + LEAD_SAMPLES and timeline.turns[0].start == LEAD_SAMPLES
     assert steps(np.concatenate([[0.0], timeline.read(0, 4000)])) <= steps(sound.audio) * 1.02
 
 
@@ -121,7 +124,7 @@ def test_peaks_are_those_of_the_takes_in_their_places() -> None:
     for bucket in range(buckets):
         first, last = (timeline.samples * i // buckets for i in (bucket, bucket + 1))
         inner = np.rint(
-            audio[first + LEAD : last - LEAD] * 32768
+            audio[first + LEAD_SAMPLES : last - LEAD_SAMPLES] * 32768
         )  # leaves out what a join may have made softer
         assert peaks[bucket, 0] <= inner.min() and peaks[bucket, 1] >= inner.max()
         wide = np.rint(audio[max(0, first - 2 * BLOCK) : last + 2 * BLOCK] * 32768)
@@ -144,8 +147,10 @@ def test_a_turn_spoken_again_leaves_all_others_as_they_were(tmp_path: Path) -> N
         third, spoken, fifth = after.segments[2:5]
         heard = after.read(spoken.start, spoken.take.samples)
         assert spoken.take.samples == 5 * FRAME and spoken.take.follows == third.take.id
-        assert np.array_equal(heard[:-LEAD], spoken.take.audio[:-LEAD])
-        assert not np.array_equal(heard[-LEAD:], spoken.take.audio[-LEAD:])  # joined to the fifth
+        assert np.array_equal(heard[:-LEAD_SAMPLES], spoken.take.audio[:-LEAD_SAMPLES])
+        assert not np.array_equal(
+            heard[-LEAD_SAMPLES:], spoken.take.audio[-LEAD_SAMPLES:]
+        )  # joined to the fifth
         assert steps(after.read(spoken.start, fifth.stop - spoken.start)) <= steps(tone(4800)) * 1.42
 
 
@@ -170,7 +175,7 @@ def test_gaps_are_changed_without_new_audio(tmp_path: Path) -> None:
         assert gaps() == [250, 0, 600]
         timeline = project.timeline()
         assert timeline.samples == sum(take.samples for take in takes) + 850 * 24
-        silence = timeline.read(timeline.segments[0].stop, 250 * 24 - LEAD)
+        silence = timeline.read(timeline.segments[0].stop, 250 * 24 - LEAD_SAMPLES)
         assert not silence.any()
         assert files == sorted(path.stat().st_mtime_ns for path in (project.path / "takes").rglob("*.flac"))
         assert [turn.state for turn in project.turns] == ["spoken"] * 3

@@ -1,4 +1,4 @@
-"""What all widgets share: page code, methods the page calls, failures in words."""
+"""Common parts of all widgets: page code, methods the page calls, failures in words."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_another_exception_becomes_a_sentence_and_is_logged(
 ) -> None:
     with caplog.at_level(logging.ERROR):
         answer = page.call("undo")
-    assert answer["got"] == "something went wrong in the kernel: ZeroDivisionError: by nothing"
+    assert answer["got"] == "internal error in the kernel: ZeroDivisionError: by nothing"
     assert "Traceback" in caplog.text
 
 
@@ -157,7 +157,7 @@ def test_every_text_goes_both_ways(page: FakePage, text: str) -> None:
 
 
 def test_a_method_the_widget_lacks_fails_in_words(page: FakePage) -> None:
-    assert page.call("regenerate", turn="t1")["got"] == "Room doesn't answer 'regenerate'"
+    assert page.call("regenerate", turn="t1")["got"] == "Room has no method 'regenerate'"
 
 
 def test_only_methods_of_the_table_can_be_marked() -> None:
@@ -167,7 +167,7 @@ def test_only_methods_of_the_table_can_be_marked() -> None:
 
 def test_missing_page_code_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setattr(base, "STATIC", tmp_path)
-    with pytest.raises(VibeVoiceError, match=r"editor\.js, is missing .*pip install"):
+    with pytest.raises(VibeVoiceError, match=r"editor\.js is missing .*pip install"):
         Room()
 
 

@@ -132,7 +132,8 @@ def test_a_mirror_is_named(controls: GenerationControls, monkeypatch: pytest.Mon
     controls.model = "a/b"
     FakePage(controls).call("load_model")
     FakePage.until(lambda: controls.model_state["state"] == "ready")
-    assert controls.model_state["message"] == "from the mirror c/d@1904eae3: a/b could not be fetched"
+    message = controls.model_state["message"]
+    assert message == "loaded from the mirror c/d@1904eae3, as a/b could not be downloaded"
 
 
 def test_a_model_that_is_not_there_is_said(controls: GenerationControls, tmp_path: Any) -> None:

@@ -70,7 +70,7 @@ def test_a_chunk_that_does_not_follow_ends_the_upload(inbox: Inbox, offset: int,
     inbox.add(upload, 0, b"first")
     with pytest.raises(VibeVoiceError, match=r"a\.wav"):
         inbox.add(upload, offset, chunk)
-    with pytest.raises(VibeVoiceError, match="nobody has begun"):
+    with pytest.raises(VibeVoiceError, match="unknown upload"):
         inbox.add(upload, 5, b"second!")
     assert list(folder(inbox).iterdir()) == []
 
@@ -92,7 +92,7 @@ def test_a_file_that_stays_short_is_refused_and_deleted(inbox: Inbox) -> None:
 def test_forgotten_uploads_make_room(inbox: Inbox) -> None:
     uploads = [inbox.begin(f"{number}.wav", 10, "upload") for number in range(MAX_OPEN + 3)]
     assert len(list(folder(inbox).iterdir())) == MAX_OPEN
-    with pytest.raises(VibeVoiceError, match="nobody has begun"):
+    with pytest.raises(VibeVoiceError, match="unknown upload"):
         inbox.add(uploads[0], 0, b"x")
     assert inbox.add(uploads[-1], 0, b"x") == 1
     inbox.cancel(uploads[-1])

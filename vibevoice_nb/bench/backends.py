@@ -1,7 +1,7 @@
 """Backends of `bench`, each in its own process: our engine and transformers' native model.
 
 Both are timed from outside, at the calls of each component, frame by frame. Contexts are random keys and
-values of a given length, the same on both sides: the cost of a step depends on their number, not on their
+values of a given length, the same for both backends: the cost of a step depends on their number, not on their
 content, and reading a prompt of 8,000 tokens would take minutes.
 """
 
@@ -93,7 +93,7 @@ class Meter:
         self._since = now
 
 
-class Side(Protocol):
+class Backend(Protocol):
     """One implementation with the checkpoint loaded."""
 
     def run(self, context: int, frames: int, seed: int, *, static: bool = False) -> Round:
@@ -114,7 +114,7 @@ def random_context(config: dict[str, Any], length: int, dtype: torch.dtype) -> l
     return [(keys, values) for keys, values in layers]
 
 
-class OurSide:
+class OurBackend:
     """Our engine, through `generate`; on CUDA with graphs, and again with one graph per component."""
 
     def __init__(self, folder: Path, dtype: torch.dtype, device: torch.device) -> None:
@@ -219,7 +219,7 @@ class _Speaking(StaticFrame):
         self.choice.fill_(self.special.valid_tokens.index(self.special.frame))
 
 
-class NativeSide:
+class NativeBackend:
     """Transformers' native model, through its own `generate`, with tokens forced to be frames."""
 
     def __init__(self, folder: Path, dtype: torch.dtype, device: torch.device) -> None:
@@ -330,48 +330,48 @@ def _time_calls(meter: Meter, **calls: tuple[Any, str]) -> None:
         setattr(owner, name, meter.timed(part, getattr(owner, name)))
 
 
-_side: Side | None = None
+_backend: Backend | None = None
 
 
-def open_side(side: str, folder: str, dtype: str, threads: int, device: str) -> None:
+def open_backend(backend: str, folder: str, dtype: str, threads: int, device: str) -> None:
     """Load one backend; called once in its process."""
-    global _side
+    global _backend
     torch.set_num_threads(threads)
-    kind: type[OurSide] | type[NativeSide] = {"ours": OurSide, "native": NativeSide}[side]  # type: ignore[assignment]
-    _side = kind(Path(folder), DTYPES[dtype], torch.device(device))
+    kind: type[OurBackend] | type[NativeBackend] = {"ours": OurBackend, "native": NativeBackend}[backend]  # type: ignore[assignment]
+    _backend = kind(Path(folder), DTYPES[dtype], torch.device(device))
 
 
 def run_side(context: int, frames: int, seed: int, text_cfg: bool = False, static: bool = False) -> Round:
-    """Run a round in the process that `open_side` prepared."""
-    assert _side is not None
+    """Run a round in the process that `open_backend` prepared."""
+    assert _backend is not None
     guidance = (
         contextlib.nullcontext()
-        if text_cfg or not isinstance(_side, NativeSide)
-        else no_text_cfg(_side.model)
+        if text_cfg or not isinstance(_backend, NativeBackend)
+        else no_text_cfg(_backend.model)
     )
     with guidance:
-        return _side.run(context, frames, seed, static=static)
+        return _backend.run(context, frames, seed, static=static)
 
 
 def run_rows(context: int, frames: int, rows: int) -> Round:
-    """Generate several scripts at once with our engine, in the process that `open_side` prepared."""
-    return our_side().run_rows(context, frames, rows)
+    """Generate several scripts at once with our engine, in the process that `open_backend` prepared."""
+    return our_backend().run_rows(context, frames, rows)
 
 
-def our_side() -> OurSide:
-    """Return our engine's backend, in the process that `open_side` prepared."""
-    assert isinstance(_side, OurSide)
-    return _side
+def our_backend() -> OurBackend:
+    """Return our engine's backend, in the process that `open_backend` prepared."""
+    assert isinstance(_backend, OurBackend)
+    return _backend
 
 
 def find_floor(context: int, published_half: bool) -> Floor:
-    """Return the bytes our engine's frame reads, in the process that `open_side` prepared."""
-    return our_side().floor(context, published_half)
+    """Return the bytes our engine's frame reads, in the process that `open_backend` prepared."""
+    return our_backend().floor(context, published_half)
 
 
 def uses_fused_kernels() -> bool:
-    """Return true if our frames use fused kernels, in the process that `open_side` prepared."""
-    pool = our_side().pool
+    """Return true if our frames use fused kernels, in the process that `open_backend` prepared."""
+    pool = our_backend().pool
     return pool is not None and pool.fused
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vibevoice_nb.bench.backends import CFG_SCALE, Meter, OurSide, our_side
+from vibevoice_nb.bench.backends import CFG_SCALE, Meter, OurBackend, our_backend
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.model.config import SAMPLE_RATE
 from vibevoice_nb.model.generation.loop import generate, prefill
@@ -58,7 +58,7 @@ Times = dict[str, tuple[float, float]]
 
 
 @dataclass
-class FirstSound:
+class FirstAudio:
     """Sink that records the time of its first audio."""
 
     meter: Meter
@@ -97,25 +97,29 @@ def repeated(generation: Generation, forget: Callable[[], None]) -> Times:
     return {"fresh": fresh, **middle}
 
 
-def of_side(side: OurSide, tokens: int) -> Times:
+def of_backend(backend: OurBackend, tokens: int) -> Times:
     """Measure the random model of a backend, with a text of a number of tokens."""
-    prompt_cache = PromptCache.of(side.model.language_model)
-    prompts = [random_prompt(side, tokens, text) for text in range(1 + _ROUNDS)]
-    frame = side.special.valid_tokens.index(side.special.frame)
-    sink = FirstSound(side.meter)
+    prompt_cache = PromptCache.of(backend.model.language_model)
+    prompts = [random_prompt(backend, tokens, text) for text in range(1 + _ROUNDS)]
+    frame = backend.special.valid_tokens.index(backend.special.frame)
+    sink = FirstAudio(backend.meter)
     # In a graph the frame selects the token itself.
     options: dict[str, Any] = (
-        {"graph_pool": side.pool} if side.pool else {"choose": lambda row, logits: frame}
+        {"graph_pool": backend.pool} if backend.pool else {"choose": lambda row, logits: frame}
     )
 
     def generation(asked: Asked) -> tuple[float, float]:
         sink.start()
-        sampler = side.sampler if side.pool else _sampler(side)
-        state = GenerationState.new(side.model, asked.seed)
+        sampler = backend.sampler if backend.pool else _sampler(backend)
+        state = GenerationState.new(backend.model, asked.seed)
         prefill(
-            side.model, prompts[asked.text], state, prompt_cache=prompt_cache, seed_voices=asked.seed_voices
+            backend.model,
+            prompts[asked.text],
+            state,
+            prompt_cache=prompt_cache,
+            seed_voices=asked.seed_voices,
         )
-        step = next(generate(side.model, [state], sampler, side.special, **options))
+        step = next(generate(backend.model, [state], sampler, backend.special, **options))
         assert step.frame is not None
         sink.write(step.frame.audio.float().cpu().numpy())
         assert sink.took is not None
@@ -124,32 +128,32 @@ def of_side(side: OurSide, tokens: int) -> Times:
     return repeated(generation, prompt_cache.clear)
 
 
-def _sampler(side: OurSide) -> Sampler:
+def _sampler(backend: OurBackend) -> Sampler:
     with torch.inference_mode():
-        return Sampler(side.model.head, side.sampler.steps, CFG_SCALE)
+        return Sampler(backend.model.head, backend.sampler.steps, CFG_SCALE)
 
 
-def random_prompt(side: OurSide, tokens: int, number: int = 0) -> Prompt:
+def random_prompt(backend: OurBackend, tokens: int, number: int = 0) -> Prompt:
     """Lay out a prompt of two fixed voices and a text, all random."""
     random = torch.Generator().manual_seed(tokens)
     length = round(VOICE_SECONDS * SAMPLE_RATE)
-    frames = -(-length // side.model.config.hop_length)
+    frames = -(-length // backend.model.config.hop_length)
 
     def text(count: int) -> list[int]:
-        return torch.randint(min(side.special.valid_tokens), (count,), generator=random).tolist()
+        return torch.randint(min(backend.special.valid_tokens), (count,), generator=random).tolist()
 
     ids, slots = text(_BEFORE_VOICES), []
     for _ in range(VOICES):
-        ids += [*text(_BETWEEN_VOICES), side.special.start]
+        ids += [*text(_BETWEEN_VOICES), backend.special.start]
         slots.append(VoiceSlot(len(ids), 0.1 * torch.randn(length, generator=random)))
-        ids += [side.special.frame] * frames + [side.special.end]
+        ids += [backend.special.frame] * frames + [backend.special.end]
     random.manual_seed(number)
-    return Prompt((*ids, *text(tokens), side.special.start), tuple(slots))
+    return Prompt((*ids, *text(tokens), backend.special.start), tuple(slots))
 
 
 def run_first_sound(tokens: int) -> dict[str, float]:
-    """Measure our engine with a text of a number of tokens, in the process that `open_side` prepared."""
-    return _told(of_side(our_side(), tokens))
+    """Measure our engine with a text of a number of tokens, in the process that `open_backend` prepared."""
+    return _milliseconds(of_backend(our_backend(), tokens))
 
 
 def run_nano(threads: int) -> tuple[float, float, dict[str, float]]:
@@ -167,7 +171,7 @@ def run_nano(threads: int) -> tuple[float, float, dict[str, float]]:
     """
     torch.set_num_threads(threads)
     engine = Engine.load("nano", device="cpu")
-    sink = FirstSound(Meter())
+    sink = FirstAudio(Meter())
     scripts = [
         "".join(_LINE.format(1 + index % VOICES, 1 + text) for index in range(4))
         for text in range(1 + _ROUNDS)
@@ -193,10 +197,10 @@ def run_nano(threads: int) -> tuple[float, float, dict[str, float]]:
         speech = engine.speak(scripts[0], voices, seed=seed, max_seconds=_RTF_SECONDS)
         spent.append((time.process_time() - began) / speech.seconds)
         wall.append(speech.elapsed / speech.seconds)
-    return min(wall), min(spent), _told(times)
+    return min(wall), min(spent), _milliseconds(times)
 
 
-def _told(times: Times) -> dict[str, float]:
+def _milliseconds(times: Times) -> dict[str, float]:
     """Name the times in ms (`first_ms`, `first_wall_ms`, ...) and the ratios of cached to new casts."""
     figures: dict[str, float] = {}
     for kind, (counted, wall) in times.items():

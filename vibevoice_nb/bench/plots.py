@@ -9,7 +9,7 @@ from typing import Any
 
 from vibevoice_nb.bench.backends import PARTS
 
-_SIDES = {"ours": "#2a6f97", "native": "#b5651d"}
+_BACKENDS = {"ours": "#2a6f97", "native": "#b5651d"}
 _PART_COLORS = ("#264653", "#2a9d8f", "#8ab17d", "#e9c46a", "#f4a261", "#bbbbbb")
 
 
@@ -52,14 +52,20 @@ def _title(figures: Mapping[str, Any]) -> str:
     return f"{figures['model']}, {machine}, torch {figures['torch']}, {figures['date']}"
 
 
-def _measured(figures: Mapping[str, Any], side: str) -> list[tuple[str, int, float]]:
+def _measured(figures: Mapping[str, Any], backend: str) -> list[tuple[str, int, float]]:
     """Return every (dtype, context, ms) of a backend."""
-    found = ((re.fullmatch(rf"{side}_([a-z]+\d+)_(\d+)_ms", name), value) for name, value in figures.items())
+    found = (
+        (re.fullmatch(rf"{backend}_([a-z]+\d+)_(\d+)_ms", name), value) for name, value in figures.items()
+    )
     return [(match[1], int(match[2]), value) for match, value in found if match]
 
 
 def _components(axes: Any, figures: Mapping[str, Any]) -> bool:
-    names = [f"{side}_{width}_{context}" for side in _SIDES for width, context, _ in _measured(figures, side)]
+    names = [
+        f"{backend}_{width}_{context}"
+        for backend in _BACKENDS
+        for width, context, _ in _measured(figures, backend)
+    ]
     names.sort(key=lambda name: (name.split("_")[1], int(name.split("_")[2]), name.startswith("ours")))
     before = [0.0] * len(names)
     for part, color in zip((*PARTS, "rest"), _PART_COLORS, strict=True):
@@ -73,13 +79,13 @@ def _components(axes: Any, figures: Mapping[str, Any]) -> bool:
 
 def _contexts(axes: Any, figures: Mapping[str, Any]) -> bool:
     drawn = False
-    for side, color in _SIDES.items():
-        measured = _measured(figures, side)
+    for backend, color in _BACKENDS.items():
+        measured = _measured(figures, backend)
         for width in dict.fromkeys(width for width, _, _ in measured):
             points = sorted((context, ms) for kind, context, ms in measured if kind == width)
             if len(points) > 1:
                 drawn = True
-                axes.plot(*zip(*points, strict=True), "o-", color=color, label=f"{side}, {width}")
+                axes.plot(*zip(*points, strict=True), "o-", color=color, label=f"{backend}, {width}")
     axes.set_xlabel("tokens of context")
     axes.set_ylabel("ms per frame")
     axes.set_ylim(bottom=0)
@@ -95,7 +101,7 @@ def _rows(axes: Any, figures: Mapping[str, Any]) -> bool:
     points = sorted((int(match[2]), value) for match, value in found if match)
     if not points:
         return False
-    axes.plot(*zip(*points, strict=True), "o-", color=_SIDES["ours"])
+    axes.plot(*zip(*points, strict=True), "o-", color=_BACKENDS["ours"])
     axes.set_xlabel("scripts at once")
     axes.set_ylabel("frames per second, over one script's")
     axes.set_ylim(bottom=0)

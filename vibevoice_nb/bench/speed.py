@@ -30,7 +30,7 @@ from vibevoice_nb.bench.backends import (
     PARTS,
     Round,
     find_floor,
-    open_side,
+    open_backend,
     peak_memory_mb,
     run_rows,
     run_side,
@@ -96,10 +96,12 @@ def _own_process() -> ProcessPoolExecutor:
 class Process:
     """Process with one loaded backend."""
 
-    def __init__(self, side: str, folder: Path, dtype: str, plan: Plan) -> None:
-        self.side = side
+    def __init__(self, backend: str, folder: Path, dtype: str, plan: Plan) -> None:
+        self.backend = backend
         self._pool = _own_process()
-        self._loading = self._pool.submit(open_side, side, str(folder), dtype, plan.threads, plan.device)
+        self._loading = self._pool.submit(
+            open_backend, backend, str(folder), dtype, plan.threads, plan.device
+        )
 
     def wait(self) -> None:
         """Wait until it is loaded."""
@@ -143,17 +145,17 @@ def measure(plan: Plan, folder: Path, dtype: str, contexts: Sequence[int], *, na
         Flat; times in milliseconds per frame, medians over all frames; memory in MiB.
     """
     width = WIDTHS[dtype]
-    sides = ["ours", "native"] if native else ["ours"]
-    processes = [Process(side, folder, dtype, plan) for side in sides]
+    backends = ["ours", "native"] if native else ["ours"]
+    processes = [Process(backend, folder, dtype, plan) for backend in backends]
     for process in processes:
         process.wait()
     figures: Figures = {}
     for context in contexts:
         rounds = _alternate(plan, processes, context)
-        for side, made in rounds.items():
-            figures |= _told(f"{side}_{width}_{context}", made)
+        for backend, made in rounds.items():
+            figures |= _medians(f"{backend}_{width}_{context}", made)
         if native:
-            ours, theirs = (_number(figures, f"{side}_{width}_{context}_ms") for side in sides)
+            ours, theirs = (_number(figures, f"{backend}_{width}_{context}_ms") for backend in backends)
             figures[f"ratio_{width}_{context}"] = round(ours / theirs, 3)
             figures[f"difference_{width}_{context}"] = _difference(rounds["ours"][0], rounds["native"][0])
         floor = processes[0].floor(context, published_half=plan.weights != "float32")
@@ -164,20 +166,20 @@ def measure(plan: Plan, folder: Path, dtype: str, contexts: Sequence[int], *, na
     figures[f"ours_{width}_fused"] = processes[0].fused()
     for process in processes:
         peak = process.close()
-        figures[f"{process.side}_{width}_peak_mb"] = None if peak is None else round(peak)
+        figures[f"{process.backend}_{width}_peak_mb"] = None if peak is None else round(peak)
     return figures
 
 
 def _other_natives(plan: Plan, native: Process, width: str, context: int) -> Figures:
     """Measure native with its text guidance, and with a cache of fixed size where supported."""
     made = native.run(context, plan.frames, seed=0, text_cfg=True)
-    figures = _told(f"native_text_cfg_{width}_{context}", [made])
+    figures = _medians(f"native_text_cfg_{width}_{context}", [made])
     try:
         made = native.run(context, plan.frames, seed=0, static=True)
     except (RuntimeError, TypeError, ValueError, AttributeError, IndexError) as error:
         print(f"native with a static cache: {type(error).__name__}: {error}", flush=True)
         return figures
-    return figures | _told(f"native_static_{width}_{context}", [made])
+    return figures | _medians(f"native_static_{width}_{context}", [made])
 
 
 def _throughput(plan: Plan, ours: Process, width: str, context: int) -> Figures:
@@ -262,17 +264,17 @@ def _against_floor(plan: Plan, name: str, floor: Floor, rounds: Sequence[Round])
 
 
 def _alternate(plan: Plan, processes: Sequence[Process], context: int) -> dict[str, list[Round]]:
-    rounds: dict[str, list[Round]] = {process.side: [] for process in processes}
+    rounds: dict[str, list[Round]] = {process.backend: [] for process in processes}
     began = time.monotonic()
     for index in range(plan.rounds):
         if index >= MIN_ROUNDS and time.monotonic() - began > ROUNDS_SECONDS:
             break
         for process in processes:
-            rounds[process.side].append(process.run(context, plan.frames, seed=index))
+            rounds[process.backend].append(process.run(context, plan.frames, seed=index))
     return rounds
 
 
-def _told(name: str, rounds: Sequence[Round]) -> Figures:
+def _medians(name: str, rounds: Sequence[Round]) -> Figures:
     """Take medians over all frames, and print them."""
     frames = [frame for made in rounds for frame in made.frames]
     medians = {part: median(frame[part] for frame in frames) for part in COLUMNS}

@@ -29,11 +29,11 @@ _BITRATES = (64_000, 48_000, 40_000, 32_000, 24_000)
 _PREVIEW_BITRATE = 32_000
 _SHORTEST_PREVIEW = 2.0  # seconds; less is left out
 _FADE = SAMPLE_RATE  # at a preview's end
-_TAGS_BYTES = 2_000  # of an MP3 that aren't sound
+_TAGS_BYTES = 2_000  # of an MP3, besides the audio
 _SMALLEST_BUDGET = 2_000
-_PICTURE_SHARE = 0.25  # of the budget
-_WORDS_SHARE = 0.1
-_PICTURES = ((1400, 150), (700, 110))  # pixels wide and high, the better first
+_PICTURE_FRACTION = 0.25  # of the budget
+_WORDS_FRACTION = 0.1
+_PICTURES = ((1400, 150), (700, 110))  # width and height in pixels, the best first
 _BLOCK = "display:block;width:100%;margin:.4em 0"
 
 
@@ -59,17 +59,17 @@ def mimebundle(take: Showable, budget: int | None = None) -> dict[str, Any]:
     ----------
     take : Take
     budget : int, optional
-        Bytes of HTML; by default what `display.default_budget` says.
+        Maximum bytes of HTML; by default `display.default_budget`.
 
     Returns
     -------
     dict
-        `text/html`, `text/plain`, and where there is sound what our JupyterLab extension makes a player of.
+        `text/html`, `text/plain`, and with audio `TAKE_MIME`, for the player of the JupyterLab extension.
 
     Raises
     ------
     OptionError
-        For a budget below 2000 bytes.
+        If the budget is below 2000 bytes.
 
     Examples
     --------
@@ -94,10 +94,10 @@ def mimebundle(take: Showable, budget: int | None = None) -> dict[str, Any]:
     facts = summary(take.manifest, seconds)
     text = " · ".join([title, *facts])
     head = f"<div><strong>{escape(title)}</strong> · {escape(' · '.join(facts))}</div>"
-    words = _words(take, seconds, int(budget * _WORDS_SHARE))
+    words = _words(take, seconds, int(budget * _WORDS_FRACTION))
     try:
         body = _body(take, seconds, budget - len(_framed(head).encode()) - len(json.dumps(words)))
-    except AudioError as exc:  # a take whose file is gone is still a take
+    except AudioError as exc:  # the file is gone; the facts are still shown
         body = f"<div>{escape(str(exc))}</div>"
     bundle: dict[str, Any] = {"text/html": _framed(head + body), "text/plain": text}
     return {TAKE_MIME: words, **bundle} if words and "<audio" in body else bundle
@@ -127,17 +127,17 @@ def _words(take: Showable, seconds: float, room: int) -> dict[str, Any]:
 
 
 def _framed(inner: str) -> str:
-    # No colors of our own: the text is dark or light as the page is.
+    # No colors: the text is dark or light like that of the page.
     return f'<div class="vibevoice-take" style="max-width:720px;line-height:1.5">{inner}</div>'
 
 
 def _body(take: Showable, seconds: float, room: int) -> str:
-    """Picture, player, and who speaks, in at most `room` bytes; what there is no room for is left out."""
+    """Return picture, player and speakers in at most `room` bytes; parts that do not fit are left out."""
     if not take.source.samples:
         return ""
-    picture = _picture(take, int(room * _PICTURE_SHARE))
+    picture = _picture(take, int(room * _PICTURE_FRACTION))
     speakers = _speakers(take.turns)
-    if len(speakers.encode()) > room * _PICTURE_SHARE:
+    if len(speakers.encode()) > room * _PICTURE_FRACTION:
         speakers = ""
     room -= len((picture + speakers).encode())
     for rate in _BITRATES:
@@ -196,12 +196,12 @@ def _speakers(turns: Sequence[Any]) -> str:
 
 def _note(path: Path | None, heard: float, seconds: float) -> str:
     there = (
-        f"The whole is in <code>{escape(str(path))}</code>."
+        f"The whole take is in <code>{escape(str(path))}</code>."
         if path
         else "Save it with <code>take.save</code>."
     )
     beginning = (
-        f"Preview: the first {clock(heard)} of {clock(seconds)}." if heard else "Too long to be kept here."
+        f"Preview: the first {clock(heard)} of {clock(seconds)}." if heard else "Too long to embed here."
     )
     return f"<div><em>{beginning}</em> {there}</div>"
 

@@ -1,7 +1,7 @@
 """Waveform and spectrogram for papers and notebooks, with matplotlib and librosa.
 
-A plot that isn't given axes is a `Plot`: a figure that pyplot knows nothing of, so nothing has to be closed
-and a notebook shows it once, as the value of its cell. Given axes, the plot draws there and returns them.
+Without axes, the functions return a `Plot`: a figure outside pyplot, which need not be closed and which a
+notebook shows once, as the value of its cell. With axes, they draw there and return the axes.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 TOP_HZ = 12_000.0
 
-# Told apart also by those who don't see red and green, and in grey.
+# Distinct for color-blind people, and in gray.
 _COLORS = ("#3b6fb6", "#c8553d", "#2a9d7f", "#8a5fb0", "#b8860b", "#5f6b7a")
-_INK, _GREY = "#3a4250", "#7d899b"
-_SIZE = (7.2, 2.4)  # inches: the width of a page in two columns
+_INK, _GRAY = "#3a4250", "#7d899b"
+_SIZE = (7.2, 2.4)  # inches: the text width of a paper with two columns
 _COLUMNS, _ROWS = 1800, 360
-_SHOWN_DB = 80.0  # below the loudest place
-_MINUTES_FROM = 120.0  # seconds; longer takes have minutes on their axis
+_SHOWN_DB = 80.0  # below the loudest point
+_MINUTES_FROM = 120.0  # seconds; the axis of longer takes is in minutes
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _MEL_TICKS = (0, 250, 500, 1000, 2000, 4000, 8000, 12_000)
 
 
-class Turn(Protocol):
-    """Turn as a plot needs it; `start` and `stop` in samples, `color` as in CSS, or empty."""
+class PlotTurn(Protocol):
+    """Turn to plot; `start` and `stop` in samples, `color` as in CSS, or empty."""
 
     @property
     def label(self) -> str: ...
@@ -49,7 +49,7 @@ class Turn(Protocol):
 
 
 class Plot(Figure):
-    """A figure that shows itself in a notebook and stays out of pyplot."""
+    """Figure that is displayed in a notebook, and not managed by pyplot."""
 
     def __init__(self, width: float = _SIZE[0], height: float = _SIZE[1]) -> None:
         super().__init__(figsize=(width, height), dpi=160, layout="constrained")
@@ -64,24 +64,24 @@ class Plot(Figure):
 def plot_waveform(
     audio: NDArray[np.float32] | AudioSource,
     sample_rate: int = ...,
-    turns: Sequence[Turn] = ...,
+    turns: Sequence[PlotTurn] = ...,
     ax: None = ...,
 ) -> Plot: ...
 @overload
 def plot_waveform(
-    audio: NDArray[np.float32] | AudioSource, sample_rate: int, turns: Sequence[Turn], ax: Axes
+    audio: NDArray[np.float32] | AudioSource, sample_rate: int, turns: Sequence[PlotTurn], ax: Axes
 ) -> Axes: ...
 @overload
 def plot_waveform(
     audio: NDArray[np.float32] | AudioSource,
     sample_rate: int = ...,
-    turns: Sequence[Turn] = ...,
+    turns: Sequence[PlotTurn] = ...,
     ax: Axes | None = ...,
 ) -> Plot | Axes: ...
 def plot_waveform(
     audio: NDArray[np.float32] | AudioSource,
     sample_rate: int = SAMPLE_RATE,
-    turns: Sequence[Turn] = (),
+    turns: Sequence[PlotTurn] = (),
     ax: Axes | None = None,
 ) -> Plot | Axes:
     """Draw the waveform, each turn in its speaker's color.
@@ -89,12 +89,12 @@ def plot_waveform(
     Parameters
     ----------
     audio : float32 [N] or AudioSource
-        A source is drawn from its peaks, so that 90 minutes needn't be in memory.
+        A source is drawn from its peaks, so 90 minutes need not be in memory.
     sample_rate : int
-        Of an array, in Hz.
+        Sample rate of an array, in Hz.
     turns : sequence of TakeTurn
     ax : Axes, optional
-        Where to draw.
+        Axes to draw in.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def plot_waveform(
 def plot_spectrogram(
     audio: NDArray[np.float32] | AudioSource,
     sample_rate: int = ...,
-    turns: Sequence[Turn] = ...,
+    turns: Sequence[PlotTurn] = ...,
     ax: None = ...,
     scale: Scale = ...,
 ) -> Plot: ...
@@ -142,7 +142,7 @@ def plot_spectrogram(
 def plot_spectrogram(
     audio: NDArray[np.float32] | AudioSource,
     sample_rate: int,
-    turns: Sequence[Turn],
+    turns: Sequence[PlotTurn],
     ax: Axes,
     scale: Scale = ...,
 ) -> Axes: ...
@@ -150,14 +150,14 @@ def plot_spectrogram(
 def plot_spectrogram(
     audio: NDArray[np.float32] | AudioSource,
     sample_rate: int = ...,
-    turns: Sequence[Turn] = ...,
+    turns: Sequence[PlotTurn] = ...,
     ax: Axes | None = ...,
     scale: Scale = ...,
 ) -> Plot | Axes: ...
 def plot_spectrogram(
     audio: NDArray[np.float32] | AudioSource,
     sample_rate: int = SAMPLE_RATE,
-    turns: Sequence[Turn] = (),
+    turns: Sequence[PlotTurn] = (),
     ax: Axes | None = None,
     scale: Scale = "mel",
 ) -> Plot | Axes:
@@ -167,10 +167,10 @@ def plot_spectrogram(
     ----------
     audio : float32 [N] or AudioSource
     sample_rate : int
-        Of an array, in Hz.
+        Sample rate of an array, in Hz.
     turns : sequence of TakeTurn
     ax : Axes, optional
-        Where to draw; a color bar is put beside it.
+        Axes to draw in; a color bar is added beside them.
     scale : {"mel", "linear"}
 
     Returns
@@ -222,12 +222,12 @@ def plot_spectrogram(
     return axes if figure is None else figure
 
 
-def waveform_strip(source: AudioSource, turns: Sequence[Turn], width: int, height: int) -> bytes:
-    """Draw nothing but the waveform, as a transparent PNG for pages dark and light; sizes in pixels."""
+def waveform_strip(source: AudioSource, turns: Sequence[PlotTurn], width: int, height: int) -> bytes:
+    """Draw only the waveform, as a transparent PNG for dark and light pages; sizes in pixels."""
     figure = Plot(width / 100, height / 100)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    top = _waves(axes, source, turns, colors_of(turns), min(width, source.samples), _GREY)
+    top = _waves(axes, source, turns, colors_of(turns), min(width, source.samples), _GRAY)
     axes.set_xlim(0, source.samples / source.sample_rate)
     axes.set_ylim(-max(top, 0.01), max(top, 0.01))
     axes.set_axis_off()
@@ -236,8 +236,8 @@ def waveform_strip(source: AudioSource, turns: Sequence[Turn], width: int, heigh
     return file.getvalue()
 
 
-def colors_of(turns: Sequence[Turn]) -> dict[str, str]:
-    """Each speaker's color as #rrggbb, by label: the turns' own, or one from the palette.
+def colors_of(turns: Sequence[PlotTurn]) -> dict[str, str]:
+    """Return each speaker's color as #rrggbb, by label: that of the turns, or one from the palette.
 
     Examples
     --------
@@ -258,14 +258,14 @@ def colors_of(turns: Sequence[Turn]) -> dict[str, str]:
 def _source(audio: NDArray[np.float32] | AudioSource, sample_rate: int) -> AudioSource:
     source = audio if isinstance(audio, AudioSource) else ArraySource(as_samples(audio), sample_rate)
     if not source.samples:
-        raise AudioError("no audio to draw", "at least one sample", "generate something first")
+        raise AudioError("no audio to draw", "at least one sample", "generate the audio first")
     return source
 
 
 def _waves(
     axes: Axes,
     source: AudioSource,
-    turns: Sequence[Turn],
+    turns: Sequence[PlotTurn],
     colors: Mapping[str, str],
     columns: int,
     ink: str,
@@ -292,9 +292,9 @@ def _waves(
 
 
 def _finish(
-    axes: Axes, source: AudioSource, turns: Sequence[Turn], colors: Mapping[str, str], *, small: bool
+    axes: Axes, source: AudioSource, turns: Sequence[PlotTurn], colors: Mapping[str, str], *, small: bool
 ) -> None:
-    """Time axis, a band of turns above, legend; `small` print in figures of our own."""
+    """Add the time axis, a band of turns above, and a legend; `small` print for a `Plot`."""
     from matplotlib.patches import Patch
     from matplotlib.ticker import FuncFormatter, MultipleLocator
 
@@ -342,5 +342,5 @@ def _clock(time: float, longest: float) -> str:
 
 
 def _plain(label: str) -> str:
-    """Legends read `$` as mathematics and leave out what begins with `_`; here all is text."""
+    """Escape a label: legends read `$` as mathematics and omit labels that begin with `_`."""
     return ("\u200b" if label.startswith("_") else "") + label.replace("$", r"\$")

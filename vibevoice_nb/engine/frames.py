@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..audio.pcm import SAMPLE_RATE
 from ..script import Turn
 
 if TYPE_CHECKING:
     from ..model.generation.context import SpokenFrames
+
+LEAD_SAMPLES = SAMPLE_RATE * 20 // 1000
+"""Samples of the audio before a turn that are kept with its frames, for crossfades: 20 ms."""
 
 
 @dataclass(frozen=True)

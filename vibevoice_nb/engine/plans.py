@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..audio.pcm import SAMPLE_RATE
 from ..errors import OptionError
-from ..model.config import SAMPLE_RATE
 from ..model.generation.context import frames_felt
 from ..model.prompt import Prompt
 from ..script import Turn

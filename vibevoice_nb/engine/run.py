@@ -30,7 +30,7 @@ from ..model.generation.step import Choose, Step, likeliest
 from ..ranges import shown
 from ..script import Turn
 from ..voices.voice import Voice
-from .frames import FrameBuffer, Frames, Spoken
+from .frames import LEAD_SAMPLES, FrameBuffer, Frames, Spoken
 from .loaded_model import LoadedModel
 from .model_limits import OddLength
 from .options import Ended, GenerationOptions, Pace, Progress
@@ -41,9 +41,6 @@ Report = Callable[[Progress], None]
 Cancelled = Callable[[], bool]
 Audio = NDArray[np.float32]
 _Run = TypeVar("_Run", bound="SpeechRun")
-
-LEAD_SAMPLES = SAMPLE_RATE * 20 // 1000
-"""Samples of the audio before a turn that are kept with it, for crossfades: 20 ms."""
 
 
 class SpeechRun:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..audio.pcm import SAMPLE_RATE
 from ..audio.sources import ArraySource
 from ..audio.turns import TakeTurn
 from ..errors import AudioError
-from ..model.config import SAMPLE_RATE
 from .options import Ended, GenerationOptions
 
 if TYPE_CHECKING:

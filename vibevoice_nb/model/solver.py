@@ -49,7 +49,7 @@ def solver_steps(num_steps: int, solver: Solver, train_steps: int = 1000) -> tup
     Raises
     ------
     OptionError
-        Unknown solver, or a number of steps out of range.
+        If the solver is unknown, or the number of steps is out of range.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""The embedded voice: a small VibeVoice and the text front end it reads through."""
+"""nano: the embedded small VibeVoice, and its text front end."""

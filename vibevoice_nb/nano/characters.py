@@ -1,4 +1,4 @@
-"""Characters of any script in the ones English is written in; those without an English reading are named."""
+"""Conversion of any script to the characters of English; those without an English reading are reported."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Folded:
     text : str
         ASCII, currency signs and the degree sign.
     lost : tuple of str
-        Runs of letters, digits and pictures without an English reading, in order, each once.
+        Runs of letters, digits and pictures without an English reading, in order, without repetition.
     """
 
     text: str
@@ -36,12 +36,12 @@ class Folded:
 
     @property
     def empty(self) -> bool:
-        """True if nothing is left that can be said."""
+        """True if no word is left."""
         return not any(char.isalnum() or _worded(char) for char in self.text)
 
 
 def fold(text: str) -> Folded:
-    """Write text in the characters of English: no accents, typographic signs as plain ones.
+    """Convert text to the characters of English: no accents, plain punctuation.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def fold(text: str) -> Folded:
 
 
 def _plain(char: str) -> str | None:
-    """A character in ASCII; None if it is a letter, a digit or a picture without a reading."""
+    """Convert a character to ASCII; None for a letter, a digit or a picture without a reading."""
     if char.isascii() or char in CURRENCIES or char == "°":
         return char
     if char.isdecimal():
@@ -92,5 +92,5 @@ def _plain(char: str) -> str | None:
 
 
 def _worded(char: str) -> bool:
-    """Return whether a sign is read as a word, as "&" is."""
+    """Return True if a sign is read as a word, such as "&"."""
     return any(map(str.isalpha, SYMBOLS.get(char, "")))

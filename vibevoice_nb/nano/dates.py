@@ -1,4 +1,4 @@
-"""Dates, years, decades and times of day as American English says them."""
+"""Dates, years, decades and times of day in American English words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from vibevoice_nb.nano.numbers import Rule, cardinal, ordinal
 
 MONTHS = "january february march april may june july august september october november december".split()
 _SHORT = {name[:3]: name for name in MONTHS if len(name) > 3} | {"sept": "september"}
-# With a capital: "it may 5 times", "march 3 miles".
+# With a capital, because of "it may 5 times" and "march 3 miles".
 _NAMES = f"{'|'.join(MONTHS)}|(?:{'|'.join(sorted(_SHORT, key=len, reverse=True))})"
 _MONTH = rf"(?-i:(?=[A-Z]))(?P<month>{_NAMES}\b\.?)"
 _DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?"
@@ -16,7 +16,7 @@ _TENS = "hundreds tens twenties thirties forties fifties sixties seventies eight
 
 
 def year(text: str) -> str:
-    """Four digits as English says a year.
+    """Convert four digits to the words of a year.
 
     >>> year("1984"), year("1905"), year("2005"), year("1900")
     ('nineteen eighty four', 'nineteen oh five', 'two thousand and five', 'nineteen hundred')
@@ -35,7 +35,7 @@ def _month(text: str) -> str:
 
 
 def full_stop(match: re.Match[str]) -> str:
-    """A full stop where the match ended in one and a sentence ends with it."""
+    """Return a full stop if the match ends in one and a sentence ends there."""
     rest = match.string[match.end() : match.end() + 2].lstrip()
     return "." if match[0].endswith(".") and (not rest or rest[0].isupper()) else ""
 
@@ -46,7 +46,7 @@ def _iso(match: re.Match[str]) -> str:
 
 
 def _slashes(match: re.Match[str]) -> str:
-    """5/6/2024: the month first, unless only the second number can be one."""
+    """Convert 5/6/2024: the month is first, unless only the second number can be a month."""
     first, second = int(match["first"]), int(match["second"])
     month, day = (first, second) if first <= 12 else (second, first)
     if not (1 <= month <= 12 and 1 <= day <= 31):
@@ -56,14 +56,14 @@ def _slashes(match: re.Match[str]) -> str:
 
 
 def short_year(text: str) -> str:
-    """The last two digits of a year."""
+    """Convert the last two digits of a year to words."""
     if text == "00":
         return "two thousand"
     return f"oh {cardinal(text[1])}" if text[0] == "0" else cardinal(text)
 
 
 def _day_first(match: re.Match[str]) -> str:
-    """5 May 2024."""
+    """Convert 5 May 2024."""
     return f" the {ordinal(match['day'])} of {_month(match['month'])} "
 
 

@@ -1,7 +1,7 @@
-"""English text as nano reads it: numbers and abbreviations spoken out, words turned into phones.
+"""English front end of nano: numbers and abbreviations become words, words become phones.
 
-Nano is too small to learn English spelling. A word found in the lexicon becomes its phones, one character
-each; any other word is spelled in capital letters, which nano has learned to read on its own.
+Nano is too small to learn English spelling. A word in the lexicon becomes its phones, one character each; any
+other word is spelled in capital letters, which nano was trained to read.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from vibevoice_nb.nano.spelling import ABBREVIATED, ADDRESSES, INITIALS, ROMAN, 
 VOWELS = "ɑæʌɔåəáɛɝeɪioóʊu"
 PUNCTUATION = ",.?!;:-"
 LETTER_NAMES = "abcdefghijklmnopqrstuvwxyz"
-# Every character `to_phonemes` can give; the apostrophe occurs in spelled words.
+# All characters that `to_phonemes` returns; the apostrophe occurs in spelled words.
 ALPHABET = " '" + PUNCTUATION + "".join(PHONES.values()) + LETTER_NAMES.upper()
 
-# Said weakly inside a sentence, as flite says them there.
+# Weak forms inside a sentence, as pronounced by flite.
 _WEAK = {"a": "ə", "the": "ðə", "to": "tə"}
 
-# In this order: what is longer or surer comes first, a plain number last.
+# In order: longer and less ambiguous patterns first, plain numbers last.
 _RULES: list[Rule] = [
     *ADDRESSES,
     *ABBREVIATED,
@@ -49,7 +49,7 @@ _RULES: list[Rule] = [
 
 
 def normalize(text: str) -> str:
-    """English text as plain lower-case words, numbers and abbreviations spoken out.
+    """Convert English text to plain lower-case words, with numbers and abbreviations as words.
 
     Parameters
     ----------
@@ -70,12 +70,12 @@ def normalize(text: str) -> str:
     """
     folded = fold(text)
     if folded.lost:
-        warnings.warn(f"not English, left unsaid: {', '.join(folded.lost)}", stacklevel=2)
+        warnings.warn(f"not English, left out: {', '.join(folded.lost)}", stacklevel=2)
     return _spoken_out(folded.text)
 
 
 def _spoken_out(text: str) -> str:
-    """Plain words of text that is folded already."""
+    """Return the plain words of folded text."""
     text = re.sub(r"\s+", " ", text)
     text = re.sub(r"-{2,}", " - ", re.sub(r"\.{2,}", ". ", text))
     for pattern, spoken in _RULES:
@@ -98,7 +98,7 @@ def _strongest(match: re.Match[str]) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of `normalize(text)` without punctuation: what two transcripts are compared by.
+    """Return the words of `normalize(text)` without punctuation, for a comparison of transcripts.
 
     Examples
     --------
@@ -110,14 +110,14 @@ def words(text: str) -> list[str]:
 
 @functools.cache
 def lexicon() -> dict[str, str]:
-    """Word to phones, one character a phone. Read once, on first use."""
+    """Return the phones of each word, one character per phone; read once, on first use."""
     data = resources.files("vibevoice_nb.nano").joinpath("lexicon.txt.gz").read_bytes()
     fields = gzip.decompress(data).decode("utf-8").split()
     return dict(zip(fields[::2], fields[1::2], strict=True))
 
 
 def _suffixed(word: str, table: dict[str, str]) -> str | None:
-    """Phones of a known word with an ending; None where there is none."""
+    """Return the phones of a known word with an ending; None for any other word."""
     for ending in ("'s", "s'", "s"):
         if word.endswith(ending) and word[: -len(ending)] in table:
             stem = table[word[: -len(ending)]]
@@ -144,16 +144,16 @@ def _suffixed(word: str, table: dict[str, str]) -> str | None:
 
 
 def to_phonemes(text: str, *, spell_probability: float = 0.0, rng: random.Random | None = None) -> str:
-    """English text in the characters nano reads.
+    """Convert English text to the characters that nano reads.
 
     Parameters
     ----------
     text : str
-        Any text; it is normalized first, what has no English reading being left out without a warning.
+        Any text; it is normalized first, and characters without an English reading are left out silently.
     spell_probability : float
-        How many of the known words are spelled all the same, from 0 to 1. Training uses about 0.12.
+        Fraction of known words that are spelled as well, from 0 to 1. Training uses about 0.12.
     rng : random.Random, optional
-        Chooses those words. Needed when `spell_probability` isn't 0.
+        Chooses those words; required if `spell_probability` is not 0.
 
     Returns
     -------
@@ -183,7 +183,7 @@ def to_phonemes(text: str, *, spell_probability: float = 0.0, rng: random.Random
 
 
 def _vowel_forms(out: list[str], parts: list[str]) -> str:
-    """Before a vowel "the" is said with the vowel of "see"."""
+    """Give "the" before a vowel the vowel of "see"; join the parts."""
     for i, part in enumerate(parts[:-2]):
         if part == "the" and out[i] == "ðə" and parts[i + 1] == " " and out[i + 2][0] in VOWELS:
             out[i] = "ði"

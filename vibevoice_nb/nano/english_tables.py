@@ -1,10 +1,10 @@
-"""The tables behind `vibevoice_nb.nano.english`: what is written one way and said another."""
+"""Tables of `vibevoice_nb.nano.english`: written forms and their readings."""
 
 from __future__ import annotations
 
 
 def _table(text: str) -> dict[str, str]:
-    """Pairs written ``short=long``, separated by commas."""
+    """Parse pairs ``short=long``, separated by commas."""
     pairs = (pair.split("=") for pair in text.replace("\n", " ").split(","))
     return {short.strip(): long.strip() for short, long in pairs}
 
@@ -24,16 +24,16 @@ sep=september, sept=september, oct=october, nov=november, dec=december, mon=mond
 tues=tuesday, wed=wednesday, thu=thursday, thurs=thursday, fri=friday,
 sat=saturday, cf=compare, ca=circa, al=al, apt=apartment, misc=miscellaneous,
 govt=government, asst=assistant""")
-# Common words too: an abbreviation only with a capital and its full stop.
+# Also common words: abbreviations only with a capital and a full stop.
 DOTTED_ONLY = frozenset(
     (
         "co st gen rep col hon rev est mar jun mon wed sat sun fri ed fig sen inc ave mt ft ch oct sr jan dec"
     ).split()
 )
-# Abbreviations without a capital, which need their full stop.
+# Abbreviations without a capital, only with a full stop.
 DOTTED_LOWER = frozenset(("cf", "ca", "al"))
 
-# As they are written after a number; those of one letter and `in` are words or names in other cases.
+# Only after a number; elsewhere single letters and `in` are words or names.
 UNITS = _table("""km=kilometer, m=meter, cm=centimeter, mm=millimeter, kg=kilogram, g=gram, mg=milligram,
 l=liter, L=liter, ml=milliliter, lb=pound, lbs=pound, oz=ounce, mi=mile, ft=foot, in=inch, h=hour, hr=hour,
 hrs=hour, min=minute, mins=minute, s=second, sec=second, secs=second, ms=millisecond, kb=kilobyte,
@@ -44,13 +44,13 @@ db=decibel, mya=million year ago, yd=yard, yds=yard, gal=gallon, °C=degree cels
 PLURALS = _table(
     """foot=feet, inch=inches, hertz=hertz, kilohertz=kilohertz, megahertz=megahertz, gigahertz=gigahertz"""
 )
-# What "/" before them means "per".
+# Units before which "/" means "per".
 PER = (
     "s second sec minute min hour hr day night week month mo year yr person head piece unit mile gallon kg lb"
 ).split()
 SCALES = _table("""k=thousand, m=million, b=billion, bn=billion, t=trillion, thousand=thousand,
 million=million, billion=billion, trillion=trillion""")
-# The unit and its hundredth.
+# A currency and its hundredth.
 CURRENCIES = {
     "$": ("dollar", "cent"),
     "€": ("euro", "cent"),
@@ -59,7 +59,7 @@ CURRENCIES = {
     "₹": ("rupee", "paisa"),
 }
 
-# Symbols and letters of the Latin script that don't come apart into a letter and an accent.
+# Symbols, and Latin letters that do not decompose into a letter and an accent.
 SYMBOLS = {
     "&": " and ", "@": " at ", "%": " percent ", "+": " plus ", "=": " equals ", "#": " number ",
     "°": " degrees ", "*": " ", "_": " ", "/": " slash ", "\\": " backslash ", "<": " less than ",
@@ -71,15 +71,15 @@ SYMBOLS = {
     "æ": "ae", "œ": "oe", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "th", "þ": "th", "ı": "i",
 }  # fmt: skip
 DECORATION = "\u2190", "\u25ff"
-"""First and last of the arrows, box drawings and geometric shapes: typography, left out without a word."""
+"""First and last of the arrows, box drawings and geometric shapes: typography, left out silently."""
 
-# Words in capitals that are spelled although they are words too, and the other way round.
+# Words in capitals that are spelled although they are also words, and the reverse.
 SPELLED = frozenset(
     "us it who am id la ai un er ir pr hr pc pm ad ac dc ed eu uk tv co ad md ma ba dj iv".split()
 )
 SAID = _table("""OK=okay, COVID=covid, NASA=nasa, NATO=nato, IKEA=ikea, OPEC=opec, FIFA=fifa""")
 
-# The names numbered as kings, queens and popes are: "Henry VIII" is "Henry the eighth".
+# Names of kings, queens and popes: "Henry VIII" is read as "Henry the eighth".
 REGNAL = frozenset(
     """Adrian Albert Alexander Alfonso Andrew Benedict Boniface Carl Carlos Catherine Charles Christian
     Clement Cleopatra Constantine Cyrus Darius David Edward Elizabeth Emmanuel Eugene Ferdinand
@@ -88,7 +88,7 @@ REGNAL = frozenset(
     Murad Napoleon Nicholas Otto Paul Pedro Peter Philip Pius Ptolemy Ramesses Ramses Richard Robert
     Rudolf Selim Sixtus Stephen Thomas Umberto Urban Victor Wilhelm William Xerxes""".split()
 )
-# What is numbered in Roman numerals, single letters included.
+# Headings with Roman numerals, single letters included.
 HEADINGS = frozenset(
     """Act Appendix Article Book Bowl Chapter Class Episode Figure Grade Level Mark Part Phase Schedule
     Section Season Stage Table Title Type Unit Volume War""".split()

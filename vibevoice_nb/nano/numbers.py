@@ -1,4 +1,4 @@
-"""Numbers, money, measures, fractions and telephone numbers as English says them.
+"""Numbers, money, measures, fractions and telephone numbers in English words.
 
 Patterns begin where a number begins and never inside one, so that a long run of digits is read once.
 """
@@ -16,14 +16,14 @@ Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 
 _MAX_DIGITS = 15
 START = r"(?<!\d)(?<!\d[.,])"
-"""The place before a number, and not one inside it."""
+"""Pattern of a position before a number that is not inside one."""
 AMOUNT = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
 _DIGITS = "zero one two three four five six seven eight nine".split()
 _SAID_PAIRS = {"24/7", "9/11", "50/50", "20/20"}
 
 
 def cardinal(number: str) -> str:
-    """A run of digits as words; digit by digit if it is too long for a number or begins with zero.
+    """Convert digits to words; digit by digit if they are too long for a number or begin with zero.
 
     >>> cardinal("1234"), cardinal("007")
     ('one thousand two hundred and thirty four', 'zero zero seven')
@@ -34,18 +34,18 @@ def cardinal(number: str) -> str:
 
 
 def digits(number: str) -> str:
-    """Digits one by one."""
+    """Convert digits to words one by one."""
     return " ".join(_DIGITS[int(digit)] for digit in number)
 
 
 def decimal(text: str) -> str:
-    """Digits with commas between thousands and at most one point, as words."""
+    """Convert digits with commas between thousands and at most one point to words."""
     whole, _, fraction = text.replace(",", "").partition(".")
     return cardinal(whole or "0") + (f" point {digits(fraction)}" if fraction else "")
 
 
 def ordinal(number: str) -> str:
-    """A run of digits as the word for its place in an order."""
+    """Convert digits to an ordinal: "third"."""
     number = number.replace(",", "")
     if len(number) > _MAX_DIGITS:
         return cardinal(number)
@@ -84,7 +84,7 @@ def _money(match: re.Match[str]) -> str:
 
 _SCALE = r"(?:\s?(?P<scale>k|m|bn?|t|thousand|million|billion|trillion)\b)?"
 MONEY: list[Rule] = [
-    # A comma and one or two digits are the decimal comma of other countries, not a list: that has a blank.
+    # A comma and one or two digits are the decimal comma of other countries, not a list, which has a space.
     (re.compile(rf"{START}(\d{{1,3}}),(\d{{1,2}})(?!\d|,\d)"), r"\1.\2"),
     (re.compile(r"\bUS\$|(?<!\w)\$US(?=\s?\d)"), "$"),
     (
@@ -106,7 +106,7 @@ MONEY: list[Rule] = [
 
 
 def _unit(match: re.Match[str]) -> str:
-    """A measure: "5 m/s", "20°C", "3 kg", "5 m^2"."""
+    """Convert a measure: "5 m/s", "20°C", "3 kg", "5 m^2"."""
     amount = match["amount"]
     noun = UNITS.get(match["unit"]) or UNITS[match["unit"].lower()]
     said = noun if amount == "1" else _plural(noun)
@@ -119,7 +119,7 @@ def _unit(match: re.Match[str]) -> str:
 
 
 def _bare_rate(match: re.Match[str]) -> str:
-    """A rate without a number: "in km/h"."""
+    """Convert a rate without a number: "in km/h"."""
     return f" {_plural(UNITS[match['unit']])} per {UNITS[match['per']]} "
 
 
@@ -169,7 +169,7 @@ def _fraction(top: int, bottom: int) -> str:
 
 
 def _part(match: re.Match[str]) -> str:
-    """A fraction, or one of the pairs that are said as two numbers."""
+    """Convert a fraction, or a pair that is read as two numbers."""
     top, bottom = match["top"], match["bottom"]
     if f"{top}/{bottom}" in _SAID_PAIRS:
         return f" {cardinal(top)} {cardinal(bottom)} "
@@ -193,7 +193,7 @@ FRACTIONS: list[Rule] = [
 
 
 def _telephone(match: re.Match[str]) -> str:
-    """Groups digit by digit, with a short stop between; a toll-free 800 is a number."""
+    """Convert groups digit by digit, with a short pause between them; a toll-free 800 is a number."""
     plus = "plus " if match[0].startswith("+") else ""
     groups = re.findall(r"\d+", match[0])
     said = (

@@ -25,7 +25,7 @@ _DOMAINS = "com|org|net|edu|gov|io|ai|dev|app|info|uk|ca|de|fr|eu"
 
 
 def letters(word: str) -> str:
-    """Letter names; the name of "a" is written "ay", or it would be the article.
+    """Return the names of letters; that of "a" is written "ay", to distinguish it from the article.
 
     >>> letters("USA")
     'u s ay'
@@ -34,7 +34,7 @@ def letters(word: str) -> str:
 
 
 def _address(match: re.Match[str]) -> str:
-    """A web or e-mail address, sign by sign; the punctuation of the sentence stays behind it."""
+    """Convert a web or e-mail address sign by sign; punctuation of the sentence is kept after it."""
     text = match[0]
     bare = text.rstrip(".,;:!?'/")
     rest = text[len(bare) :].replace("/", "")
@@ -51,7 +51,7 @@ ADDRESSES: list[Rule] = [
 
 
 def _hashtag(match: re.Match[str]) -> str:
-    """#MeToo: the words begin at capitals."""
+    """Convert #MeToo to words, which begin at capitals."""
     return " hashtag " + re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", match[1]) + " "
 
 
@@ -84,7 +84,7 @@ INITIALS: list[Rule] = [
 
 
 def _roman_value(numeral: str) -> int:
-    """The value of a Roman numeral; 0 if it is none."""
+    """Return the value of a Roman numeral; 0 if it is not valid."""
     if not re.fullmatch(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})", numeral):
         return 0
     values = [{"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}[char] for char in numeral]
@@ -100,13 +100,13 @@ _NOT_BEFORE_ROMAN = frozenset(
 
 
 def _roman(match: re.Match[str]) -> str:
-    """A Roman numeral behind a name or a heading: "Henry VIII", "Chapter IV", "World War II"."""
+    """Convert a Roman numeral after a name or a heading: "Henry VIII", "Chapter IV", "World War II"."""
     before, numeral = match["before"], match["numeral"]
     value = _roman_value(numeral)
     if not value or before in _NOT_BEFORE_ROMAN:
         return match[0]
     if before in REGNAL:
-        # "I told Henry I was late": a single I is a number only where nothing follows.
+        # "I told Henry I was late": a single I is a number only at the end.
         single_word = numeral == "I" and match.string[match.end() : match.end() + 2].strip(" ")[:1].isalnum()
         return match[0] if single_word else f"{before} the {ordinal(str(value))}"
     known = before.capitalize() in HEADINGS
@@ -125,7 +125,7 @@ ROMAN: list[Rule] = [
 
 
 def capitals(text: str, known: Container[str]) -> str:
-    """Words in capitals: a known word is said, any other is spelled.
+    """Convert words in capitals: a known word is kept, any other is spelled.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def capitals(text: str, known: Container[str]) -> str:
 
 
 def abbreviations(text: str) -> str:
-    """Words for what is written short, with or without its full stop."""
+    """Expand abbreviations, with or without their full stop."""
 
     def said(match: re.Match[str]) -> str:
         word, dot = match[1].lower(), match[2]

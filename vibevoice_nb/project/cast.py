@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,9 +11,7 @@ import numpy as np
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.errors import OptionError, VoiceError
 from vibevoice_nb.ranges import shown
-from vibevoice_nb.script.json_form import json_text, looks_like_json
 from vibevoice_nb.script.lines import is_name, speaker_number
-from vibevoice_nb.script.parsing import parse_script
 from vibevoice_nb.script.turns import label_of
 from vibevoice_nb.voices.resolve import resolve_voice
 from vibevoice_nb.voices.voice import Voice, load_voice
@@ -247,30 +245,6 @@ def checked_label(label: object) -> str:
         expected = "a name of 1 to 40 characters without a colon, brackets or asterisks"
         raise OptionError(f"the speaker {shown(label)}", expected, "rename the speaker")
     return label
-
-
-def cast_names(text: str, known: Iterable[str] = ()) -> tuple[str, ...]:
-    r"""Return the names of the speakers in a script, in the order of the model's indices.
-
-    Parameters
-    ----------
-    text : str
-    known : iterable of str
-        Previous speakers, who keep their order.
-
-    Returns
-    -------
-    tuple of str
-        Empty for numbered speakers and for JSON.
-
-    Examples
-    --------
-    >>> cast_names("Anna: Hello.\nHow are you?\nben: Fine.\nBen: And you?", known=["Ben"])
-    ('Ben', 'Anna')
-    >>> cast_names("Speaker 1: Hello.\nNote: remember the milk.")
-    ()
-    """
-    return () if looks_like_json(json_text(text)) else parse_script(text, known=known).cast
 
 
 def trimmed(voice: Voice, start_s: float, stop_s: float) -> Voice:

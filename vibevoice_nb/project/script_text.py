@@ -147,7 +147,7 @@ class ProjectScript:
 
 def _read(store: ProjectStore, text: str) -> None:
     """Parse a text, and make it the script of the store."""
-    with_takes = {take.manifest["turn_id"] for take in store.takes.values()}
+    with_takes = {take.turn_id for take in store.takes.values()}
     store.script = read_script(store.state, text, with_takes, lambda: secrets.token_hex(4))
     store.text = text
 

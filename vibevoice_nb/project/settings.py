@@ -26,6 +26,12 @@ class ProjectSettings(MutableMapping[str, Any]):
         """The settings as they are now."""
         return Settings(**{name: self[name] for name in _NAMES})
 
+    def generation_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return options of a generation: those given, else the settings; without those that neither has."""
+        saved = {name: self[name] for name in ("num_steps", "cfg_scale", "seed", "solver")}
+        given = {name: value for name, value in options.items() if value is not None}
+        return {name: value for name, value in {**saved, **given}.items() if value is not None}
+
     def __getitem__(self, name: str) -> Any:
         return {**DEFAULTS, **self._store.state.settings}[name]
 

@@ -299,7 +299,7 @@ class ProjectStore:
         """Return the takes of every turn that has any, the oldest first."""
         lanes: dict[str, list[Take]] = {}
         for take in sorted(self.takes.values(), key=_age):
-            lanes.setdefault(take.manifest["turn_id"], []).append(take)
+            lanes.setdefault(take.turn_id, []).append(take)
         return lanes
 
     def latest(self, turn_id: str) -> str | None:
@@ -311,10 +311,9 @@ class ProjectStore:
     def adopt_takes(self) -> None:
         """Give every take its turn, and every turn with takes a chosen one, also after a crash."""
         for take in self.takes.values():
-            turn_id = take.manifest["turn_id"]
-            if self.state.turn(turn_id) is None:
+            if self.state.turn(take.turn_id) is None:
                 words = take.turns[0]
-                self.state.retired.append(TurnRecord(turn_id, words.label, words.text))
+                self.state.retired.append(TurnRecord(take.turn_id, words.label, words.text))
         for record in (*self.state.turns, *self.state.retired):
             if record.chosen not in self.takes:
                 record.chosen = self.latest(record.id)
@@ -341,14 +340,8 @@ def create_folder(path: str | os.PathLike[str], text: str) -> Path:
     return target
 
 
-def take_number(take: Take) -> int:
-    """Return a take's number among those of its turn, from 1; 0 if unknown."""
-    number = take.manifest.get("number")
-    return number if isinstance(number, int) else 0
-
-
 def _age(take: Take) -> tuple[int, str, str]:
-    return take_number(take), str(take.manifest.get("created")), take.id
+    return take.number, take.created, take.id
 
 
 def shortened(text: str, letters: int = 30) -> str:

@@ -32,17 +32,15 @@ from numpy.typing import NDArray
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.sources import ArraySource, AudioSource, FileSource
 from vibevoice_nb.audio.turns import TakeTurn as TakeTurn
+from vibevoice_nb.engine.frames import LEAD_SAMPLES, Frames
 from vibevoice_nb.errors import AudioError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from vibevoice_nb.engine.frames import Frames
     from vibevoice_nb.engine.model_limits import OddLength
     from vibevoice_nb.export.options import ExportOptions, SaveOptions
 
-LEAD = SAMPLE_RATE * 20 // 1000
-"""Samples of the audio before a take that are kept with it: 20 ms."""
 MAX_FRAMES_BYTES = 256 * 1024**2
 
 
@@ -152,6 +150,34 @@ class Take:
         return self.source.peaks(start, stop, buckets)
 
     @property
+    def turn_id(self) -> str:
+        """Id of its turn; empty for a take that is not of a project."""
+        return str(self.manifest.get("turn_id") or "")
+
+    @property
+    def number(self) -> int:
+        """Number among the takes of its turn, from 1; 0 if unknown."""
+        number = self.manifest.get("number")
+        return number if isinstance(number, int) else 0
+
+    @property
+    def created(self) -> str:
+        """Date of the generation: UTC, ISO 8601; empty if unknown."""
+        return str(self.manifest.get("created") or "")
+
+    @property
+    def model(self) -> str:
+        """Name of the model that generated it; empty if unknown."""
+        return str(self.manifest.get("model") or "")
+
+    @property
+    def seed(self) -> int | None:
+        """Random seed it was generated with; None if unknown."""
+        options = self.manifest.get("options")
+        seed = options.get("seed") if isinstance(options, Mapping) else None
+        return seed if isinstance(seed, int) else None
+
+    @property
     def follows(self) -> str | None:
         """Id of the take whose audio it continues."""
         follows = self.manifest.get("follows")
@@ -171,7 +197,7 @@ class Take:
     @property
     def lead(self) -> NDArray[np.float32]:
         """The 20 ms of audio directly before its first sample, float32 [480]; silence if there was none."""
-        return _read_lead(self._frames_file) if self._frames_file else np.zeros(LEAD, np.float32)
+        return _read_lead(self._frames_file) if self._frames_file else np.zeros(LEAD_SAMPLES, np.float32)
 
     @property
     def frames(self) -> Frames | None:
@@ -184,17 +210,13 @@ class Take:
         """
         if self._frames_file is None:
             return None
-        from vibevoice_nb.engine.frames import Frames
-
         tensors = _read_tensors(self._frames_file, ("latent", "semantic"))
         return Frames(tensors["latent"], tensors["semantic"])
 
     @property
     def _frames_file(self) -> Path | None:
         """File of the frames; only takes of a project have one."""
-        return (
-            self.path / "frames.safetensors" if self.path is not None and "turn_id" in self.manifest else None
-        )
+        return self.path / "frames.safetensors" if self.path is not None and self.turn_id else None
 
     def save(self, path: str | os.PathLike[str], **options: Unpack[SaveOptions]) -> Path:
         """Save the take as one audio file, in the format of its suffix; see `export_take`.
@@ -256,7 +278,7 @@ class Take:
 @lru_cache(maxsize=4096)  # 2 KB each
 def _read_lead(path: Path) -> NDArray[np.float32]:
     lead = _read_tensors(path, ("lead",))["lead"]
-    if lead.shape != (LEAD,) or lead.dtype != np.float32:
+    if lead.shape != (LEAD_SAMPLES,) or lead.dtype != np.float32:
         raise _damaged(path, f"a lead of shape {list(lead.shape)} and type {lead.dtype}")
     lead.setflags(write=False)
     return lead

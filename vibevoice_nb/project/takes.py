@@ -20,7 +20,7 @@ from .storage.folder import DRAFT, remove_folder
 from .storage.schema import TurnRecord, checked_id
 from .storage.undo import Kept
 from .storage.writer import TakeWriter, WriterHooks
-from .store import ProjectStore, quoted, take_number
+from .store import ProjectStore, quoted
 from .take import Take
 
 
@@ -78,7 +78,7 @@ class ProjectTakes(Mapping[str, Take]):
 
     def fresh_seed(self, turn_id: str, seed: int | None) -> int | None:
         """Return a seed, or draw a new one if the turn has a take with it: the result would be the same."""
-        used = {(take.manifest.get("options") or {}).get("seed") for take in self.of(turn_id)}
+        used = {take.seed for take in self.of(turn_id)}
         return secrets.randbelow(2**31) if seed is not None and seed in used else seed
 
     def choose(self, turn_id: str, take_id: str) -> None:
@@ -91,7 +91,7 @@ class ProjectTakes(Mapping[str, Take]):
         """
         with self._store.changing("takes"):
             record = self._store.record(turn_id)
-            if self._find(take_id).manifest["turn_id"] != turn_id:
+            if self._find(take_id).turn_id != turn_id:
                 got = f"the take {take_id} does not belong to {quoted(record)}"
                 raise ProjectError(got, "a take of this turn", "see project.takes.of(turn)")
             if record.chosen != take_id:
@@ -118,7 +118,7 @@ class ProjectTakes(Mapping[str, Take]):
         ProjectError
         """
         with self._store.changing("takes") as state:
-            turn_id = self._find(take_id).manifest["turn_id"]
+            turn_id = self._find(take_id).turn_id
             record = self._record_of(self._find(take_id))
             self._store.reverts.callback(_move_back, self._store.folder.bring_back, take_id)
             self._store.folder.throw_away(take_id)
@@ -148,7 +148,7 @@ class ProjectTakes(Mapping[str, Take]):
                 "speaker": record.speaker,
                 "text": record.text,
                 "voice": None if member.voice is None else {"sha256": member.voice.sha256},
-                "number": 1 + max(map(take_number, self._store.lanes().get(turn_id, [])), default=0),
+                "number": 1 + max((take.number for take in self._store.lanes().get(turn_id, [])), default=0),
             }
             take_id = f"{turn_id}-{secrets.token_hex(3)}"
             hooks = WriterHooks(self._store.check_writable, self._publish, self._store.drafts.discard)
@@ -227,10 +227,10 @@ class ProjectTakes(Mapping[str, Take]):
 
     def _record_of(self, take: Take) -> TurnRecord:
         """Return the turn of a take, even if it was deleted from the script."""
-        turn_id, words = take.manifest["turn_id"], take.turns[0]
-        record = self._store.state.turn(turn_id)
+        record = self._store.state.turn(take.turn_id)
         if record is None:
-            record = TurnRecord(turn_id, words.label, words.text)
+            words = take.turns[0]
+            record = TurnRecord(take.turn_id, words.label, words.text)
             self._store.state.retired.append(record)
         return record
 

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.peaks import BLOCK, Blocks
 from vibevoice_nb.audio.sources import BlockSource, blocks_of
+from vibevoice_nb.engine.frames import LEAD_SAMPLES
 
-from .take import LEAD, Take, TakeTurn
+from .take import Take, TakeTurn
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class _Join:
         fade_out, fade_in = _fades(self.stop - self.start)
         audio[here] *= fade_out[there]
         if self.take is not None:
-            audio[here] += (self.take.lead[LEAD - len(fade_in) :] * fade_in)[there]
+            audio[here] += (self.take.lead[LEAD_SAMPLES - len(fade_in) :] * fade_in)[there]
 
 
 @lru_cache
@@ -95,16 +96,16 @@ class Timeline(BlockSource):
         segments: list[Segment] = []
         self._joins: list[_Join] = []
         # a first take that continues another one begins in the middle of a sound: its lead is faded in
-        at = LEAD if parts and parts[0][0].follows else 0
+        at = LEAD_SAMPLES if parts and parts[0][0].follows else 0
         if at:
             self._joins.append(_Join(0, at, parts[0][0]))
         for take, gap in parts:
             before = segments[-1] if segments else None
             if before is not None and (before.gap or take.follows != before.take.id):
-                self._joins.append(_Join(max(before.start, at - LEAD), at, take))
+                self._joins.append(_Join(max(before.start, at - LEAD_SAMPLES), at, take))
             segments.append(Segment(take, at, at + take.samples, gap))
             if gap:
-                self._joins.append(_Join(max(at, at + take.samples - LEAD), at + take.samples, None))
+                self._joins.append(_Join(max(at, at + take.samples - LEAD_SAMPLES), at + take.samples, None))
             at += take.samples + gap
         self.segments = tuple(segments)
         self.samples = at

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from vibevoice_nb.engine.defaults import known_settings
+from vibevoice_nb.engine.frames import Spoken
 from vibevoice_nb.errors import AudioError, OptionError, VoiceError
 from vibevoice_nb.ranges import shown, whole
 from vibevoice_nb.script import Diagnostic, Turn
@@ -24,7 +25,6 @@ from .take import Take
 from .takes import ProjectTakes
 
 if TYPE_CHECKING:
-    from vibevoice_nb.engine.frames import Spoken
     from vibevoice_nb.voices.voice import Voice
 
 TurnState = Literal["unspoken", "spoken", "changed", "unspeakable"]
@@ -144,8 +144,7 @@ class ProjectTurns:
         with self._store.mutex:
             take = self._takes.find(take_id)
             ids = [record.id for record in self._store.state.turns]
-            turn_id = take.manifest["turn_id"]
-            return turn_id in ids and self._differs(take, ids.index(turn_id))
+            return take.turn_id in ids and self._differs(take, ids.index(take.turn_id))
 
     def set_gap(self, turn_id: str, gap_ms: int | None) -> None:
         """Set the silence after a turn, in milliseconds; None uses that of the script or the settings.
@@ -224,8 +223,6 @@ class ProjectTurns:
         ProjectError
             If the turn is not in the script.
         """
-        from vibevoice_nb.engine.frames import Spoken
-
         with self._store.mutex:
             index = self._store.index(turn_id)
             turns = zip(self._store.state.turns[:index], self._store.script.turns, strict=False)
@@ -236,7 +233,7 @@ class ProjectTurns:
                 continue
             if take is None or take.ended == "cancelled":
                 break
-            if model is not None and take.manifest.get("model") != model:
+            if model is not None and take.model != model:
                 break
             if weights is not None and take.manifest.get("weights", weights) != weights:
                 warnings.warn(

@@ -1,4 +1,4 @@
-"""Widgets for notebooks. The names are imported when they are first used, as in `vibevoice_nb` itself."""
+"""Widgets for notebooks. Names are imported on first use, as in `vibevoice_nb` itself."""
 
 from __future__ import annotations
 

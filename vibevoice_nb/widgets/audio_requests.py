@@ -1,6 +1,6 @@
-"""Answers what a page asks of audio: its outline, its samples, its spectrogram; in pieces, never whole.
+"""Audio requests of a page: peaks, samples and spectrogram, in pieces of limited size.
 
-Positions are samples at 24 kHz whatever the source's rate is; audio travels as little-endian int16.
+Positions are samples at 24 kHz for any sample rate of the source; audio is sent as little-endian int16.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ MAX_SAMPLES = 30 * SAMPLE_RATE
 MAX_COLUMNS, MAX_ROWS = 2048, 512
 _LONGEST = 24 * 3600 * SAMPLE_RATE
 _MARGIN = 0.05
-"""Seconds a resampler is given before and after what is asked for, so that pieces join without a seam."""
+"""Seconds of context for the resampler before and after a piece, so that pieces join seamlessly."""
 
 
 class AudioRequests:
-    """For a widget whose page draws or plays audio: it says what a name means in `audio_source`."""
+    """Mixin for a widget whose page draws or plays audio; `audio_source` finds audio by name."""
 
     def audio_source(self, name: str) -> AudioSource:
-        """Find the audio that a name of the protocol stands for.
+        """Return the audio of a source name.
 
         Raises
         ------
         VibeVoiceError
-            There is none.
+            If there is no such audio.
         """
         raise NotImplementedError
 
     def audio_summary(self, name: str) -> TakeSummary:
-        """Describe a source as the `take` trait does; a widget that knows its turns adds them."""
+        """Describe a source as the `take` trait does; subclasses add its turns."""
         source = at_24_khz(self.audio_source(name))
         return {
             "source": name,
@@ -85,7 +85,7 @@ class AudioRequests:
 
 
 def at_24_khz(source: AudioSource) -> AudioSource:
-    """Give a source at our rate: itself, or seen through a resampler.
+    """Return a source at 24 kHz: itself, or a resampled view of it.
 
     Examples
     --------
@@ -97,13 +97,13 @@ def at_24_khz(source: AudioSource) -> AudioSource:
 
 
 class _Resampled:
-    """A source at another rate, resampled where it is read."""
+    """Source at another rate, resampled while it is read."""
 
     sample_rate = SAMPLE_RATE
 
     def __init__(self, source: AudioSource) -> None:
         common = math.gcd(source.sample_rate, SAMPLE_RATE)
-        # So many of its samples last exactly as long as so many of ours: pieces begin where both grids meet.
+        # `_theirs` source samples last as long as `_ours` at 24 kHz: pieces begin on common positions.
         self._theirs, self._ours = source.sample_rate // common, SAMPLE_RATE // common
         self._source = source
         self.samples = math.ceil(source.samples * self._ours / self._theirs)
@@ -128,14 +128,14 @@ class _Resampled:
 
 def _check(what: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
-        raise OptionError(f"{what}={value}", f"{low} to {high}", "ask for a smaller piece")
+        raise OptionError(f"{what}={value}", f"{low} to {high}", "request a smaller piece")
 
 
 def _check_stretch(start: int, stop: int, samples: int) -> None:
-    """A stretch may end after the audio does, where silence follows, but not begin there."""
+    """Check a range; it may end after the audio, which is followed by silence, but not begin there."""
     if not 0 <= start < max(1, samples) or not start < stop <= start + _LONGEST:
         raise VibeVoiceError(
-            f"samples {start} to {stop} of {samples}",
-            "a stretch that begins inside the audio",
+            f"invalid range: samples {start} to {stop} of {samples}",
+            "a range that begins inside the audio",
             "reload the page",
         )

@@ -1,4 +1,4 @@
-"""What all widgets have in common: their page code, a channel to it, and methods the page can call."""
+"""Base of all widgets: page code, a channel to the page, and methods that the page can call."""
 
 from __future__ import annotations
 
@@ -29,37 +29,37 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Answer:
-    """What a method gives the page when a result alone won't do: a result, and binary buffers."""
+    """Result of a method with binary buffers."""
 
     result: Mapping[str, Any]
     buffers: Sequence[Buffer] = ()
 
 
 def call(method: str, *, slow: bool = False) -> Callable[[Function], Function]:
-    """Mark a widget's function as what answers a method of `protocol.json`.
+    """Mark a widget's function as the implementation of a method of `protocol.json`.
 
-    It is given the method's parameters by name, checked against the table (one that may be null should have a
-    default: the page may leave it out), and `buffers`, a list of memoryviews, if it has a parameter of that
-    name. It returns a dict, an `Answer`, or None. A `VibeVoiceError` it raises reaches the person in the page
-    as it is, any other exception as one plain sentence; the rest goes to the log.
+    It is called with the method's parameters by name, checked against the table (a nullable one needs a
+    default, as the page may omit it). If it has a parameter `buffers`, it also gets a list of memoryviews. It
+    returns a dict, an `Answer`, or None. The page shows a `VibeVoiceError` in full, and any other exception
+    as one sentence, with the details in the log.
 
     Parameters
     ----------
     method : str
-        The name in the table.
+        Name of the method in the table.
     slow : bool
-        Whether it may take more than some milliseconds. It then runs in a thread of its own, so that the
-        kernel stays free for the messages that follow; slow calls may end in another order than they began.
+        True if it can take more than a few milliseconds. It then runs in a worker thread, so that the kernel
+        can process further messages; slow calls may finish in a different order.
 
     Examples
     --------
-    >>> class Room(VibeVoiceWidget):
+    >>> class Viewer(VibeVoiceWidget):
     ...     @call("describe")
     ...     def _describe(self, source: str) -> dict[str, object]:
     ...         return {"samples": 0}
     """
     if method not in TABLE["methods"]:
-        raise ValueError(f"no method of protocol.json is called {method!r}")
+        raise ValueError(f"protocol.json has no method {method!r}")
 
     def mark(function: Function) -> Function:
         takes_buffers = "buffers" in inspect.signature(function).parameters
@@ -82,28 +82,28 @@ def _workers() -> ThreadPoolExecutor:
 
 
 def static_text(name: str) -> str:
-    """Read a built file of the page.
+    """Return the text of a built file of the page.
 
     Raises
     ------
     VibeVoiceError
-        When it is missing: the package is a copy of the sources that was never built.
+        If the file is missing because the package was not built.
     """
     try:
         return (STATIC / name).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise VibeVoiceError(
-            f"the widgets' page code, {name}, is missing in {STATIC}",
-            "a package installed by pip, which builds it",
+            f"the page code {name} is missing in {STATIC}",
+            "a built package, as pip installs it",
             "run `pip install .` in the repository, or `npm ci && npm run build` in labextension",
         ) from None
 
 
 class VibeVoiceWidget(anywidget.AnyWidget):
-    """Base of our widgets; a subclass names its built module in `_page` and marks functions with `call`.
+    """Base of all widgets; a subclass names its built module in `_page` and marks functions with `call`.
 
-    A page may set only the traits that have the tag `page=True`. Texts are made whole in both directions: a
-    lone surrogate, which JavaScript and JSON allow, can't be encoded, and its message would be lost.
+    A page may set only traits with the tag `page=True`. Lone surrogates are replaced in both directions:
+    JavaScript and JSON allow them, but they cannot be encoded, and the message would be lost.
     """
 
     _page: ClassVar[str] = ""
@@ -119,7 +119,7 @@ class VibeVoiceWidget(anywidget.AnyWidget):
         cls._methods = {handler.method: name for name, handler in handlers.items() if handler}
 
     def __init__(self, **kwargs: Any) -> None:
-        # The channel is there before the traits are set: what observes them may have something to say.
+        # The channel is created before the traits are set, as their observers may send messages.
         self.channel = Channel(self._to_page, self._called)
         super().__init__(**kwargs)
         self.on_msg(self._from_page)
@@ -142,19 +142,19 @@ class VibeVoiceWidget(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Close the widget in every page that shows it."""
-        if "channel" in vars(self):  # or else what it was to be made from was refused
+        if "channel" in vars(self):  # otherwise the constructor failed
             self.channel.close()
         super().close()
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
-        """Return the traits as they are sent to a page."""
+        """Return the traits in the form that is sent to a page."""
         return _sendable(super().get_state(key, drop_defaults))
 
     def set_state(self, sync_data: Mapping[str, Any]) -> None:
-        """Take values from a page: those of the traits that it owns."""
+        """Apply values from a page to the traits it may set."""
         owned = {name: value for name, value in sync_data.items() if self._is_owned_by_page(name)}
         if ignored := sorted(sync_data.keys() - owned.keys()):
-            _log.warning("values that no page may set were left out: %s", ", ".join(ignored)[:200])
+            _log.warning("ignored values that a page may not set: %s", ", ".join(ignored)[:200])
         if owned:
             super().set_state(whole_texts(owned))
 
@@ -172,18 +172,18 @@ class VibeVoiceWidget(anywidget.AnyWidget):
         self.channel.receive(content, buffers)
 
     def _catch_up(self, values: Mapping[str, Any]) -> None:
-        """Take values the page had set before a call: the call may have overtaken them on the way."""
+        """Apply values that the page set before a call, as the call may arrive before them."""
         for name, value in values.items():
             try:
                 if not self._is_owned_by_page(name) or getattr(self, name) != value:
                     self.set_state({name: value})
             except (traitlets.TraitError, VibeVoiceError) as error:
-                _log.warning("a value from the page was left out: %s", error)
+                _log.warning("ignored a value from the page: %s", error)
 
     def _called(self, call_id: int, method: str, params: dict[str, Any], buffers: list[memoryview]) -> None:
         function = getattr(self, self._methods.get(method, ""), None)
         if function is None:
-            message = f"{type(self).__name__} doesn't answer {method!r}"
+            message = f"{type(self).__name__} has no method {method!r}"
             self._fail(call_id, VibeVoiceError(message, "a method of this widget", "reload the page"))
             return
         handler: _Handler = function._answers
@@ -203,10 +203,10 @@ class VibeVoiceWidget(anywidget.AnyWidget):
             self._fail(call_id, error)
         except OSError as error:
             self._fail(call_id, system_error(error))
-        except Exception as error:  # whatever it is, the person who clicked must hear of it
+        except Exception as error:  # every error must reach the page
             _log.exception("%s failed", function.__qualname__)
             reason = " ".join(str(error).split())[:300]
-            got = f"something went wrong in the kernel: {type(error).__name__}{reason and f': {reason}'}"
+            got = f"internal error in the kernel: {type(error).__name__}{reason and f': {reason}'}"
             self._fail(call_id, VibeVoiceError(got, "", "try again; the log has the details"))
 
     def _fail(self, call_id: int, error: VibeVoiceError) -> None:
@@ -214,15 +214,17 @@ class VibeVoiceWidget(anywidget.AnyWidget):
 
 
 def system_error(error: OSError) -> VibeVoiceError:
-    """Return the error for what the disk or the system refused."""
+    """Return an error for the page from an error of the operating system."""
     name = str(error.filename or "")
     shown = name if len(name) <= 100 else f"{name[:40]}...{name[-40:]}"
     got = f"{shown}: {error.strerror or error}".removeprefix(": ")
-    return VibeVoiceError(got, "a file or folder that can be used", "choose another one, or free some space")
+    return VibeVoiceError(
+        got, "a file or folder that can be read and written", "choose another one, or free some space"
+    )
 
 
 def _sendable(value: Any) -> Any:
-    """Return plain values as a kernel can send them: texts whole, numbers finite."""
+    """Return plain values that a kernel can send: text without lone surrogates, finite numbers."""
     if isinstance(value, str):
         return whole_text(value)
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,10 +1,10 @@
-"""Numbered messages between a widget in the kernel and its page, with nothing lost silently.
+"""Numbered messages between a widget in the kernel and its page, with repetition of lost ones.
 
-A page greets the kernel with `hello`, also after a reload; `welcome` tells it who answers and which number
-comes next, `probe` whether buffers arrive whole (some hosts lose them, then they travel as text). Its
-`probe_result` says what it has, and what is still kept of later messages is repeated. A hole in the numbers
-makes it ask with `resend`. Repeats are shortened: progress that later progress made old is left out, audio of
-one stream is joined. So a repeat carries `after`, the number its reader must have come to before.
+A page sends `hello` first, also after a reload. The kernel replies with `welcome`, which has its identity
+and the next number, and with `probe`, which tests whether buffers arrive (some hosts drop them; they are then
+sent as text). The page's `probe_result` reports the messages received; stored later ones are repeated.
+After a gap in the numbers, the page sends `resend`. Repeats are condensed: outdated progress is dropped, and
+audio of one stream is joined. A repeat therefore has `after`, the number that its receiver must have reached.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OnCall = Callable[[int, str, dict[str, Any], list[memoryview]], None]
 
 _log = logging.getLogger(__name__)
 
-# jupyter_server drops messages beyond about 1000 a second, of all widgets together, and says nothing.
+# jupyter_server silently drops messages beyond about 1000 per second, of all widgets together.
 MESSAGES_PER_SECOND = 150
 BURST = 30
 JOINED_BYTES = 512 * 1024
@@ -39,7 +39,7 @@ _PROBE = bytes(range(256))
 
 @dataclass
 class _Message:
-    """`n` is 0 until it is sent; `after` is set in a repeat."""
+    """Message; `n` is 0 until it is sent, and `after` is set in a repeat."""
 
     kind: str
     fields: dict[str, Any]
@@ -49,10 +49,10 @@ class _Message:
 
     @property
     def size(self) -> int:
-        return sum(map(len, self.buffers)) + 200  # about what the rest weighs
+        return sum(map(len, self.buffers)) + 200  # about the size of the rest
 
     def continued_by(self, other: _Message) -> bool:
-        """Whether both are audio of one stream, the other directly after this one."""
+        """Return true if both are audio of one stream and the other directly follows this one."""
         return (
             self.kind == other.kind == "audio"
             and self.fields["stream"] == other.fields["stream"]
@@ -68,16 +68,16 @@ class _Message:
 
 
 class Channel:
-    """The kernel's end of one widget's channel; every method may be called from any thread.
+    """Kernel side of a widget's channel; every method may be called from any thread.
 
     Parameters
     ----------
     send : callable
-        Takes a content and its buffers to the page.
+        Sends a content and its buffers to the page.
     on_call : callable
-        Is given each call: id, method, params, buffers. The answer is sent as "reply" or "failed".
+        Called with each call: id, method, params, buffers. The answer is sent as "reply" or "failed".
     kept_bytes, kept_messages : int
-        How much is kept to be repeated; the newest message always is.
+        Size and number of messages stored for repetition; the newest one is always stored.
 
     Examples
     --------
@@ -104,7 +104,7 @@ class Channel:
         self._queue: deque[_Message] = deque()
         self._kept: dict[int, _Message] = {}
         self._bytes = 0
-        self._progress: dict[str, int] = {}  # job to the number of its newest progress
+        self._progress: dict[str, int] = {}  # number of the latest progress, by job
         self._next = 1
         self._as_text = False
         self._allowance, self._counted = float(BURST), clock()
@@ -112,12 +112,12 @@ class Channel:
         self._closed = False
 
     def send(self, kind: str, buffers: Sequence[Buffer] = (), /, **fields: Any) -> None:
-        """Send a message of `protocol.json`: now, or with what waits when there are too many.
+        """Send a message of `protocol.json`, delayed if there are too many.
 
         Raises
         ------
         ValueError
-            When it isn't one: a fault in our own code.
+            If the message is invalid, which is a bug.
         """
         fields = whole_texts(fields)
         message = _Message(kind, fields, [bytes(buffer) for buffer in buffers])
@@ -129,7 +129,7 @@ class Channel:
             self._flush()
 
     def receive(self, content: object, buffers: Iterable[Buffer] = ()) -> None:
-        """Take a message from the page; a call is handed on, the rest is the channel's own business."""
+        """Process a message from the page; calls are passed to `on_call`."""
         fault = fault_to_kernel(content)
         if fault or not isinstance(content, dict):
             self._refuse(content, fault)
@@ -150,12 +150,12 @@ class Channel:
             except KeyError:
                 carried = [memoryview(buffer) for buffer in buffers]
             except ValueError:
-                self._refuse(content, "base64 can't be decoded")
+                self._refuse(content, "base64 cannot be decoded")
                 return
             self._on_call(content["id"], content["method"], content["params"], carried)
 
     def close(self) -> None:
-        """Send nothing more."""
+        """Stop sending."""
         with self._lock:
             self._closed = True
             self._queue.clear()
@@ -164,14 +164,14 @@ class Channel:
                 self._timer.cancel()
 
     def _refuse(self, content: object, fault: str) -> None:
-        _log.warning("a message from the page was left out: %s", fault)
+        _log.warning("ignored a message from the page: %s", fault)
         call = content if isinstance(content, Mapping) else {}
         if call.get("kind") == "call" and type(call.get("id")) is int:
-            expected = "a call of protocol.json"
+            expected = "a call defined in protocol.json"
             self.send("failed", id=call["id"], got=fault, expected=expected, remedy="reload the page")
 
     def _control(self, kind: str, buffers: Sequence[bytes] = (), **fields: Any) -> None:
-        """What opens the conversation with a page stands outside the numbers, and is not kept."""
+        """Send an unnumbered message, which starts a connection and is not stored."""
         if not self._closed:
             self._send({"v": VERSION, "n": 0, "kind": kind, **fields}, list(buffers))
 
@@ -196,13 +196,13 @@ class Channel:
                 else:
                     after = repeats[-1].n if repeats else received
                     repeats.append(_Message(message.kind, message.fields, message.buffers, message.n, after))
-            place = sum(1 for item in self._queue if item.n)  # before what has no number yet
+            place = sum(1 for item in self._queue if item.n)  # before messages without a number
             for message in reversed(repeats):
                 self._queue.insert(place, message)
             self._flush()
 
     def _flush(self) -> None:
-        """Send what may be sent now; a timer sends the rest."""
+        """Send the messages that the rate limit allows; a timer sends the rest."""
         now = self._clock()
         self._allowance = min(BURST, self._allowance + (now - self._counted) * MESSAGES_PER_SECOND)
         self._counted = now
@@ -242,7 +242,7 @@ class Channel:
         while len(self._kept) > 1 and (
             self._bytes > self._kept_bytes or len(self._kept) > self._kept_messages
         ):
-            # Answers go first: a page that was reloaded doesn't wait for them, and it can ask again.
+            # Answers are dropped first: a reloaded page does not wait for them, and it can repeat the call.
             replies = (n for n, item in self._kept.items() if item.kind == "reply" and n != message.n)
             self._forget(next(replies, next(iter(self._kept))))
 

@@ -1,4 +1,4 @@
-"""Finished files for the page: written to a folder, or to a private one from which the page fetches them."""
+"""Exports for the page: files in a given folder, or in a private one for download."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _TELL_SECONDS = 0.2
 
 
 class Exports:
-    """What a widget with an export panel answers; it says with `export_take` what is exported.
+    """Mixin for a widget with an export panel; `export_take` returns the take to export.
 
-    Files that the page fetches lie in a folder of their own until the next export, or until the widget goes.
+    Files for download are stored in a private folder until the next export, or until the widget is closed.
     """
 
     channel: Channel
@@ -36,7 +36,7 @@ class Exports:
     _stop_export: threading.Event | None = None
 
     def export_take(self) -> Take:
-        """What is exported."""
+        """Return the take to export."""
         raise NotImplementedError
 
     @call("export", slow=True)
@@ -50,7 +50,9 @@ class Exports:
         folder: str | None = None,
     ) -> dict[str, Any]:
         if format not in FORMATS:
-            raise OptionError(f"the format {format!r}", f"one of {', '.join(FORMATS)}", "choose one of them")
+            raise OptionError(
+                f"unknown format {format!r}", f"one of {', '.join(FORMATS)}", "choose one of them"
+            )
         take = self.export_take()
         target = self._private_folder() if folder is None else _folder(folder)
         if parts == "whole":
@@ -90,9 +92,13 @@ class Exports:
     def _fetch(self, file: str, offset: int, count: int) -> Answer:
         path = getattr(self, "_files", {}).get(file)
         if path is None:
-            raise AudioError("a file that isn't there any more", "one of the last export", "export it again")
+            raise AudioError(
+                "this export is no longer available", "a file of the last export", "export it again"
+            )
         if not (offset >= 0 and 0 < count <= _MAX_FETCH):
-            raise OptionError(f"{count} bytes from {offset}", f"1 to {_MAX_FETCH} bytes", "reload the page")
+            raise OptionError(
+                f"{count} bytes were requested at {offset}", f"1 to {_MAX_FETCH} bytes", "reload the page"
+            )
         with open(path, "rb") as stream:
             stream.seek(offset)
             return Answer({}, [stream.read(count)])
@@ -107,21 +113,23 @@ class Exports:
 def _folder(name: str) -> Path:
     try:
         return Path(name).expanduser()
-    except RuntimeError:  # the home of a user who isn't there
-        raise AudioError(f"the folder {name[:80]!r}", "a folder", "write its whole path") from None
+    except RuntimeError:  # home folder of an unknown user
+        raise AudioError(f"unknown user in {name[:80]!r}", "a folder", "write its absolute path") from None
 
 
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or "a name that is no folder's"
+        reason = getattr(exc, "strerror", None) or "not a valid folder name"
         shown = str(folder)[:100]
-        raise AudioError(f"the folder {shown!r}: {reason}", "a folder", "choose another folder") from exc
+        raise AudioError(
+            f"the folder {shown!r} cannot be used: {reason}", "a writable folder", "choose another folder"
+        ) from exc
 
 
 def _seldom(tell: Callable[[float], None]) -> Callable[[float], None]:
-    """Pass on a few calls a second."""
+    """Limit a callback to a few calls per second."""
     told = time.monotonic()
 
     def sometimes(part: float) -> None:

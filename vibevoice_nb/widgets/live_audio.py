@@ -1,4 +1,4 @@
-"""From what a generation tells to the messages a page hears it by."""
+"""Conversion of generation events to messages for the page."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from vibevoice_nb.project.jobs.generation import Event, Generation
 from .channel import Channel
 
 PROGRESS_EVERY = 0.1
-"""Seconds between reports of progress; a small model makes a hundred frames a second."""
+"""Seconds between progress messages; a small model generates a hundred frames per second."""
 
 
 class LiveAudio:
-    """One generation's audio as a stream of messages, sent from the thread that generates."""
+    """Stream of messages with the audio of one generation, sent from its thread."""
 
     def __init__(
         self, channel: Channel, job: Generation, *, clock: Callable[[], float] = time.monotonic

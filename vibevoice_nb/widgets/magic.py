@@ -1,4 +1,4 @@
-"""`%%vibevoice`: a cell that is a script, and its take as the cell's result.
+"""`%%vibevoice`: cell magic whose cell is a script and whose result is its take.
 
 %load_ext vibevoice_nb
 
@@ -78,7 +78,7 @@ class VibeVoiceMagics(Magics):
         """Generate speech for the cell, one line per turn, and show the take."""
         args = parse_argstring(self.vibevoice, line)
         if args.name is not None and not args.name.isidentifier():
-            raise UsageError(f"--name {args.name}: not a name Python can bind")
+            raise UsageError(f"--name {args.name} is not a valid Python name")
         options = {ours: getattr(args, given) for given, ours in _OPTIONS.items()}
         try:
             voices = dict(_pair(text) for text in args.voice)
@@ -113,21 +113,22 @@ def speak_cell(
     mode: Mode = "turns",
     **options: Any,
 ) -> Take:
-    """Speak a script while a progress bar shows in the cell.
+    """Generate speech for a script, with a progress bar in the cell.
 
     Parameters
     ----------
     text : str
     voices : mapping from speaker to voice
-        Speakers left out get the built-in voices, in order.
+        Voices of speakers; the others get the built-in voices, in order.
     project : path, optional
-        Kept there; what it has spoken already isn't spoken again. By default nothing but the take is kept.
+        Folder of the project to use; turns with an up-to-date take are not regenerated. By default, only the
+        take is kept.
     replace_script : bool
         Apply the text in any case; see `Project.give_script`.
     model, device : str
     mode : {"turns", "whole"}
     **options
-        Those of `GenerationOptions`.
+        Options of `GenerationOptions`.
 
     Returns
     -------
@@ -163,7 +164,7 @@ def _speak_project(
     given = match_voices(sorted(indices, key=indices.__getitem__), voices)
     for label, index in indices.items():
         voice = given.get(label)
-        # A voice that the cell gave before must not replace one chosen since.
+        # A voice that an earlier run of the cell set must not replace one chosen since.
         new = voice is not None and project.settings.is_new_argument(f"voice {label}", voice)
         if new or project.cast[label].voice is None:
             taken = [*given.values(), *(one.voice.name for one in project.cast.values() if one.voice)]
@@ -179,7 +180,7 @@ def _speak_project(
         **options,
     )
     try:
-        return job.start().result()  # started only now: the listener must know the job
+        return job.start().result()  # started after the listener is connected
     finally:
         bar.close()
 
@@ -187,15 +188,15 @@ def _speak_project(
 def _pair(text: str) -> tuple[str, str]:
     speaker, found, voice = text.partition("=")
     if not (found and speaker.strip() and voice.strip()):
-        raise OptionError(f"--voice {text}", "SPEAKER=VOICE", "write --voice 1=Ada")
+        raise OptionError(f"--voice {text}", "SPEAKER=VOICE", "for example, --voice 1=Ada")
     return speaker.strip().strip("\"'"), voice.strip().strip("\"'")
 
 
 class _Bar:
-    """A progress bar in the cell's output, drawn a few times a second and gone at the end."""
+    """Progress bar in the cell's output, updated a few times per second and removed at the end."""
 
     def __init__(self) -> None:
-        self._handle: DisplayHandle | None = display(HTML("loading the model …"), display_id=True)
+        self._handle: DisplayHandle | None = display(HTML("Loading the model …"), display_id=True)
         self._drawn = 0.0
 
     def loading(self, model: str, fraction: float) -> None:
@@ -208,7 +209,7 @@ class _Bar:
             return
         self._drawn = now
         done = job.progress
-        left = f"about {done.remaining:.0f} s to go, " if done.pace else ""
+        left = f"about {done.remaining:.0f} s left, " if done.pace else ""
         self._handle.update(
             HTML(
                 f'<progress max="{done.estimated:.1f}" value="{done.seconds:.1f}"></progress> '

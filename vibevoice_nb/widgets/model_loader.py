@@ -1,4 +1,4 @@
-"""The model of a room: loaded in the background, its state told, let go of when asked."""
+"""Model of a widget: loaded in the background, with its state reported, and unloaded on request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vibevoice_nb.engine.model_limits import ModelLimits
 
 SUGGESTIONS: list[KnownModel] = [
-    {"id": NANO, "note": "the small embedded voice: no download, English, for trying things out"},
+    {"id": NANO, "note": "small embedded model: no download, English, for trying things out"},
     {"id": "vibevoice/VibeVoice-1.5B-hf", "note": "VibeVoice 1.5B: 5.4 GB, up to 90 minutes"},
     {"id": "vibevoice/VibeVoice-7B-hf", "note": "VibeVoice 7B: 18.7 GB, up to 45 minutes"},
     *(KnownModel(id=name, note="original layout") for name in MIRRORS),
@@ -28,7 +28,7 @@ SUGGESTIONS: list[KnownModel] = [
 
 
 def model_defaults(model: str) -> GenerationOptions:
-    """How a model likes to speak, as far as that is known before it is loaded; nothing is fetched.
+    """Return the default settings of a model, as far as known without loading or downloading it.
 
     >>> model_defaults("nano").cfg_scale, model_defaults("vibevoice/VibeVoice-1.5B-hf").cfg_scale
     (3.0, 1.3)
@@ -37,12 +37,12 @@ def model_defaults(model: str) -> GenerationOptions:
 
 
 class ModelLoader:
-    """Loads one model at a time and says how it stands.
+    """Loads one model at a time and reports its state.
 
     Parameters
     ----------
     tell : callable
-        Called with the state, a plain dict, whenever it changes, from whatever thread.
+        Called with the state, a plain dict, whenever it changes, from any thread.
     **how
         `device`, `dtype` and `quantize`, as for `Engine.load`.
     """
@@ -52,12 +52,12 @@ class ModelLoader:
         self._limits: dict[str, ModelLimits] = {}
 
     def state(self, model: str) -> ModelState:
-        """How a model stands now."""
+        """Return the current state of a model."""
         engine = engines.get(model, **self._how)
         return _unloaded(model) if engine is None else self._ready(model, engine)
 
     def limits(self, model: str) -> payloads.ModelLimits:
-        """Languages, voices and lengths a model is bound to, as far as they are known."""
+        """Return a model's limits on languages, voices and lengths, as far as known."""
         limits = self._limits.get(model) or known_settings(model).limits
         return {
             "languages": list(limits.languages),
@@ -68,7 +68,7 @@ class ModelLoader:
         }
 
     def engine(self, model: str) -> Engine:
-        """Get the engine, loading it if it isn't there; takes its time, so not in the main thread."""
+        """Return the engine, loading it first if necessary. Blocks; do not call from the main thread."""
         try:
             engine = engines.load(
                 model,
@@ -88,32 +88,36 @@ class ModelLoader:
     def _ready(self, model: str, engine: Engine) -> ModelState:
         loaded = describe(engine)
         self._limits[model] = loaded.limits
-        message = f"from the mirror {loaded.mirror}: {model} could not be fetched" if loaded.mirror else ""
+        message = (
+            f"loaded from the mirror {loaded.mirror}, as {model} could not be downloaded"
+            if loaded.mirror
+            else ""
+        )
         return _state(
             "ready", model, device=loaded.device, dtype=loaded.dtype, memory=loaded.nbytes, message=message
         )
 
     def _loading(self, model: str) -> Callable[[float], None]:
-        """Tell the share that is loaded, in whole tenths: a large model has hundreds of parts."""
-        told = 0
+        """Return a function that reports the loaded fraction in steps of a tenth."""
+        reported = 0
 
-        def tell(share: float) -> None:
-            nonlocal told
-            if (tenths := int(10 * share)) > told:
-                told = tenths
-                nearly = "nearly there; the first load on a graphics card also compiles its kernels"
-                message = nearly if tenths == 9 else f"{10 * tenths} % is loaded"
+        def report(fraction: float) -> None:
+            nonlocal reported
+            if (tenths := int(10 * fraction)) > reported:
+                reported = tenths
+                nearly = "almost done; the first load on a GPU also compiles kernels"
+                message = nearly if tenths == 9 else f"{10 * tenths} % loaded"
                 self._tell(_state("loading", model, message=message, fraction=tenths / 10))
 
-        return tell
+        return report
 
     def load(self, model: str) -> threading.Thread:
-        """Load in the background; errors become the state."""
+        """Load in the background; errors are reported in the state."""
 
         def work() -> None:
             try:
                 self.engine(model)
-            except Exception:  # the state says it
+            except Exception:  # reported in the state
                 return
 
         thread = threading.Thread(target=work, name="vibevoice-load", daemon=True)
@@ -121,7 +125,7 @@ class ModelLoader:
         return thread
 
     def unload(self, model: str) -> None:
-        """Let go of it; what still speaks with it keeps it until it is done."""
+        """Unload a model; a running generation keeps it until it finishes."""
         engines.unload(model)
         self._tell(_unloaded(model))
 
@@ -148,4 +152,4 @@ def _state(
 
 
 def _unloaded(model: str) -> ModelState:
-    return _state("unloaded", model, message="is loaded when first needed")
+    return _state("unloaded", model, message="loaded on first use")

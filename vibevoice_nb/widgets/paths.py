@@ -1,4 +1,4 @@
-"""Paths that a page sends: relative to the server's root folder, which the kernel may see elsewhere."""
+"""Paths from a page: relative to the server's root folder, which may differ in the kernel."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _KEPT_BYTES = 500_000
 
 
 def as_take(audio: object, rate: int = SAMPLE_RATE) -> Take:
-    """Return a take of a take, a speech, an array, or an audio file.
+    """Return a take from a take, a speech, an array, or an audio file.
 
     Examples
     --------
@@ -113,7 +113,7 @@ class Player(AudioRequests, VibeVoiceWidget):
     take = traitlets.Instance(Take, allow_none=True).tag(
         sync=True,
         to_json=lambda take, player: player._summary(take),
-        from_json=lambda _, player: player.take,  # a page has no takes of its own
+        from_json=lambda _, player: player.take,  # a page cannot set takes
     )
     position = traitlets.Float(0.0).tag(sync=True, page=True)
     playing = traitlets.Bool(False).tag(sync=True, page=True)

@@ -1,4 +1,4 @@
-"""The messages between kernel and page: `protocol.json` is the one table, read by the page's code too."""
+"""Validation of messages between kernel and page with `protocol.json`, which the page's code uses too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TABLE: Final[Mapping[str, Any]] = json.loads(
     files("vibevoice_nb.widgets").joinpath("protocol.json").read_text(encoding="utf-8")
 )
 VERSION: Final[int] = TABLE["version"]
-_SAFE_INTEGER = 2**53  # JavaScript counts exactly up to here
+_SAFE_INTEGER = 2**53  # integers below are exact in JavaScript
 
 
 def _is_integer(value: object) -> bool:
@@ -41,7 +41,7 @@ def fits(value: object, kind: str) -> bool:
 
 
 def fault_to_page(content: object) -> str:
-    """Say what is wrong with a message to the page; empty when it is right.
+    """Return the fault of a message to the page, or an empty string.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def fault_to_page(content: object) -> str:
 
 
 def fault_to_kernel(content: object) -> str:
-    """Say what is wrong with a message from the page, a call's parameters included; empty when it is right.
+    """Return the fault of a message from the page or of its call's parameters, or an empty string.
 
     Examples
     --------

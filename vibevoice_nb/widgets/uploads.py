@@ -1,7 +1,7 @@
-"""Recordings from the page: they come in chunks, into a private folder, and are believed in nothing.
+"""Chunked uploads from the page into a private folder; nothing the page claims is trusted.
 
-A page says how large a file is, then sends it in order; whatever doesn't fit what it said is refused. The
-name it gives is for people to read: no file is ever called by it.
+A page announces the size of a file, then sends its chunks in order; a chunk that does not match is rejected.
+The name from the page is only displayed, never used for a file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .channel import Buffer
 MAX_BYTES = 64 * 1024 * 1024
 MAX_CHUNK = 8 * 1024 * 1024
 MAX_OPEN = 4
-"""Uploads that wait for their end at a time; a page that begins more has forgotten the oldest."""
+"""Maximum number of unfinished uploads; the oldest is dropped when another one begins."""
 
 KINDS = ("upload", "recording")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
@@ -45,14 +45,14 @@ class _Upload:
 
 @dataclass(frozen=True)
 class Received:
-    """A file that came whole.
+    """Completely uploaded file.
 
     Attributes
     ----------
     path : Path
-        It is there until the block it was given to ends.
+        The file; deleted at the end of the block that received it.
     name : str
-        What the person calls it.
+        Name to display.
     kind : {"upload", "recording"}
     """
 
@@ -62,7 +62,7 @@ class Received:
 
 
 class Inbox:
-    r"""Files on their way from a page, in a folder that only this user can read.
+    r"""Unfinished uploads, in a folder that only this user can read.
 
     Examples
     --------
@@ -83,18 +83,18 @@ class Inbox:
         self._lock = threading.Lock()
 
     def begin(self, name: str, size: int, kind: str) -> str:
-        """Expect a file; return what its chunks are to be sent with.
+        """Register an upload; return its token.
 
         Raises
         ------
         OptionError
-            Empty, larger than 64 MiB, or of an unknown kind.
+            If the file is empty, larger than 64 MiB, or of an unknown kind.
         """
         if kind not in KINDS:
             raise OptionError(f"kind={kind!r}", f"one of {', '.join(KINDS)}", "reload the page")
         if not 0 < size <= MAX_BYTES:
             raise OptionError(
-                f"a file of {size} bytes", f"1 to {MAX_BYTES} bytes", "cut out the best 10 to 30 seconds"
+                f"the file has {size} bytes", f"1 to {MAX_BYTES} bytes", "cut out the best 10 to 30 seconds"
             )
         with self._lock:
             while len(self._uploads) >= MAX_OPEN:
@@ -110,12 +110,12 @@ class Inbox:
             return token
 
     def add(self, token: str, offset: int, chunk: Buffer) -> int:
-        """Take the next chunk; return how many bytes are here.
+        """Append the next chunk; return the number of bytes received.
 
         Raises
         ------
         AudioError
-            Not the next chunk, or more than was announced; the upload is then given up.
+            If it is not the next chunk, or exceeds the announced size; the upload is then dropped.
         """
         with self._lock:
             upload = self._find(token)
@@ -133,19 +133,19 @@ class Inbox:
             except OSError as exc:
                 self._drop(token)
                 raise AudioError(
-                    f"{upload.name}: {exc.strerror or exc}", "room for it on the disk", "free some space"
+                    f"{upload.name}: {exc.strerror or exc}", "enough space on the disk", "free some space"
                 ) from exc
             upload.received += length
             return upload.received
 
     @contextlib.contextmanager
     def whole(self, token: str) -> Iterator[Received]:
-        """The file, which is deleted when the block ends.
+        """Yield the complete file, which is deleted at the end of the block.
 
         Raises
         ------
         AudioError
-            Some of it is missing.
+            If a part of it is missing.
         """
         with self._lock:
             upload = self._find(token)
@@ -153,14 +153,16 @@ class Inbox:
         try:
             if upload.received != upload.size:
                 raise AudioError(
-                    f"{upload.name}: {upload.received} of {upload.size} bytes", "all of it", "upload it again"
+                    f"{upload.name}: only {upload.received} of {upload.size} bytes arrived",
+                    "the whole file",
+                    "upload it again",
                 )
             yield Received(upload.path, upload.name, upload.kind)
         finally:
             upload.path.unlink(missing_ok=True)
 
     def cancel(self, token: str) -> None:
-        """Forget an upload; one that isn't there is forgotten already."""
+        """Drop an upload; an unknown one is ignored."""
         with self._lock:
             self._drop(token)
 
@@ -175,7 +177,7 @@ class Inbox:
     def _find(self, token: str) -> _Upload:
         upload = self._uploads.get(token)
         if upload is None:
-            raise AudioError("an upload nobody has begun", "one that is under way", "upload it again")
+            raise AudioError("unknown upload", "an upload in progress", "upload it again")
         return upload
 
     def _drop(self, token: str) -> None:
@@ -185,7 +187,7 @@ class Inbox:
 
 
 def display_name(name: str) -> str:
-    r"""Return a name from a page, fit to be shown: its last part, without what can't be seen.
+    r"""Return the last part of a name from a page, without invisible characters.
 
     Examples
     --------
@@ -198,14 +200,14 @@ def display_name(name: str) -> str:
 
 
 def voice_of(received: Received, *, max_seconds: float = MAX_VOICE_SECONDS) -> Voice:
-    """Make a voice of a file from a page, its name derived from the file's; nothing says where the file was.
+    """Return a voice from an uploaded file, named after it; the file's location is not stored.
 
-    Longer ones than `max_seconds` are refused.
+    Recordings longer than `max_seconds` are rejected.
 
     Raises
     ------
     VoiceError
-        As `load_voice` does.
+        If the recording cannot be used, as in `load_voice`.
     """
     try:
         name = derive_name(Path(received.name).stem)
@@ -219,17 +221,17 @@ def voice_of(received: Received, *, max_seconds: float = MAX_VOICE_SECONDS) -> V
 
 
 class Uploads:
-    """For a widget whose page sends recordings: it says in `upload_received` what becomes of one."""
+    """Mixin for a widget whose page uploads recordings, which `upload_received` processes."""
 
     _inbox: Inbox | None = None
 
     def upload_received(self, received: Received, speaker: str) -> dict[str, Any]:
-        """Use a file that came whole; what is returned answers the page."""
+        """Process a complete file; return the answer to the page."""
         raise NotImplementedError
 
     @property
     def inbox(self) -> Inbox:
-        """Where the files lie while they come."""
+        """Folder of the unfinished uploads, created on first use."""
         if self._inbox is None:
             self._inbox = Inbox()
         return self._inbox

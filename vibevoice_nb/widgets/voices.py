@@ -33,7 +33,7 @@ from .uploads import Received, Uploads, voice_of
 
 
 class Cast(Protocol):
-    """What the panel edits; a `Project` is one."""
+    """Interface of the object that the panel edits, such as a `Project`."""
 
     @property
     def cast(self) -> Mapping[str, CastMember]:
@@ -61,7 +61,9 @@ class Speakers:
     def __init__(self, labels: Iterable[str | int]) -> None:
         names = dict.fromkeys(checked_label(label_of(label)) for label in labels)
         if not 1 <= len(names) <= MAX_SPEAKERS:
-            raise OptionError(f"{len(names)} speakers", f"1 to {MAX_SPEAKERS}", "name them as in the script")
+            raise OptionError(
+                f"{len(names)} speakers were given", f"1 to {MAX_SPEAKERS}", "name them as in the script"
+            )
         self._cast = {name: CastMember(name, color) for name, color in zip(names, PALETTE, strict=False)}
 
     @property
@@ -70,18 +72,18 @@ class Speakers:
         return dict(self._cast)
 
     def set_voice(self, label: str, voice: Any, kind: str | None = None, consent: bool = False) -> CastMember:
-        """Give a speaker a voice: a `Voice`, or whatever `resolve_voice` makes one of."""
+        """Assign a voice to a speaker: a `Voice`, or any value that `resolve_voice` accepts."""
         member = self._member(label)
         resolved = voice if isinstance(voice, Voice) else resolve_voice(voice)
         kind = kind or (resolved.source if resolved.source in ("built-in", "library") else "file")
         return self._put(replace(member, voice=resolved, kind=kind, consent=bool(consent)))
 
     def clear_voice(self, label: str) -> None:
-        """Take a speaker's voice away."""
+        """Remove a speaker's voice."""
         self._put(replace(self._member(label), voice=None, kind="", consent=False))
 
     def set_consent(self, label: str, consent: bool) -> None:
-        """Say whether the right to use a speaker's voice is confirmed."""
+        """Record the consent to use a speaker's voice, or its absence."""
         self._put(replace(self._voiced(label)[0], consent=bool(consent)))
 
     def trim_voice(self, label: str, start_s: float, stop_s: float) -> CastMember:
@@ -90,7 +92,7 @@ class Speakers:
         return self._put(replace(member, voice=trimmed(voice, start_s, stop_s)))
 
     def set_color(self, label: str, color: str) -> None:
-        """Give a speaker a color, such as "#0072b2"."""
+        """Set a speaker's color, such as "#0072b2"."""
         self._put(replace(self._member(label), color=checked_color(color)))
 
     def _put(self, member: CastMember) -> CastMember:
@@ -100,18 +102,20 @@ class Speakers:
     def _member(self, label: str) -> CastMember:
         member = self._cast.get(checked_label(label))
         if member is None:
-            raise OptionError(f"the speaker {label!r}", f"one of {', '.join(self._cast)}", "name one of them")
+            raise OptionError(
+                f"unknown speaker {label!r}", f"one of {', '.join(self._cast)}", "name one of them"
+            )
         return member
 
     def _voiced(self, label: str) -> tuple[CastMember, Voice]:
         member = self._member(label)
         if member.voice is None:
-            raise VoiceError(f"{label}, who has no voice", "a speaker with a voice", "give one first")
+            raise VoiceError(f"{label} has no voice assigned", "a speaker with a voice", "assign one first")
         return member, member.voice
 
 
 class CastPanel(Uploads, traitlets.HasTraits):
-    """For a widget with a cast: its traits, and what its page asks; `cast_project` says whose cast it is.
+    """Mixin for a widget with a cast: its traits and methods; `cast_project` returns the cast's owner.
 
     Attributes
     ----------
@@ -127,12 +131,12 @@ class CastPanel(Uploads, traitlets.HasTraits):
     _library: VoiceLibrary | None = None
 
     def cast_project(self) -> Cast:
-        """Whose cast is shown."""
+        """Return the owner of the cast."""
         raise NotImplementedError
 
     @property
     def voice_library(self) -> VoiceLibrary:
-        """Where voices are kept; by default the person's own library."""
+        """Voice library; by default the user's own."""
         if self._library is None:
             self._library = VoiceLibrary()
         return self._library
@@ -142,29 +146,29 @@ class CastPanel(Uploads, traitlets.HasTraits):
         return known_voices(self.voice_library)
 
     def refresh_cast(self) -> None:
-        """Show the cast as it is now; only what differs travels."""
+        """Update the displayed cast; only differences are sent."""
         names = self.stand_in_names()
         rows = [_row(member, names.get(member.label, "")) for member in self.cast_project().cast.values()]
         if rows != self.speakers:
             self.speakers = rows
 
     def stand_in_names(self) -> dict[str, str]:
-        """Built-in voices, by speaker, that replace recordings the model cannot follow."""
+        """Return the built-in voices that replace recordings the model cannot follow, by speaker."""
         return {}
 
     def refresh_voices(self) -> None:
-        """Look again what is in the library."""
+        """Reload the list of library voices."""
         self.voices = known_voices(self.voice_library)
 
     def upload_received(self, received: Received, speaker: str) -> dict[str, Any]:
-        """A recording from the page becomes a speaker's voice; the right to use it is yet to be confirmed."""
+        """Use a recording from the page as a speaker's voice, without consent so far."""
         self.cast_project().set_voice(speaker, voice_of(received), kind=received.kind)
         self.refresh_cast()
         return {}
 
     @call("set_voice", slow=True)
     def _set_voice(self, speaker: str, voice: str) -> None:
-        # Only what is on the list: a page names no files.
+        # Only voices on the list: a page may not name files.
         for name in builtin_voices():
             if fold_name(name) == fold_name(voice):
                 self.cast_project().set_voice(speaker, resolve_voice(name), kind="built-in")
@@ -173,7 +177,7 @@ class CastPanel(Uploads, traitlets.HasTraits):
             kept = self.voice_library.get(voice)
             agreed = any(entry.name == kept.name and entry.consent for entry in self.voice_library.list())
             self.cast_project().set_voice(speaker, kept, kind="library", consent=agreed)
-            self.refresh_voices()  # another page may have added it
+            self.refresh_voices()  # another page may have added the voice
         self.refresh_cast()
 
     @call("clear_voice")
@@ -200,12 +204,12 @@ class CastPanel(Uploads, traitlets.HasTraits):
     def _save_voice(self, speaker: str, name: str) -> dict[str, Any]:
         member = self.cast_project().cast.get(speaker)
         if member is None or member.voice is None:
-            raise VoiceError(f"{speaker}, who has no voice", "a speaker with a voice", "give one first")
+            raise VoiceError(f"{speaker} has no voice assigned", "a speaker with a voice", "assign one first")
         if member.needs_consent and not member.consent:
             raise VoiceError(
-                f"the voice of {speaker}, which nobody has confirmed the right to use",
-                "a voice that may be used",
-                "tick the box that confirms it first",
+                f"consent for the voice of {speaker} is not confirmed",
+                "a voice with consent",
+                "tick the consent box first",
             )
         kept = self.voice_library.add(member.voice, name=name, consent=member.consent)
         self.cast_project().set_voice(speaker, kept, kind="library", consent=member.consent)
@@ -275,23 +279,23 @@ class VoicePicker(CastPanel, AudioRequests, VibeVoiceWidget):
 
     @property
     def cast(self) -> dict[str, Voice]:
-        """Voices by speaker, for `Engine.speak`; speakers without a voice are listed in `missing`."""
+        """Voices by speaker, for `Engine.speak`. `missing` lists speakers without a voice."""
         members = self._speakers.cast.items()
         return {label: member.voice for label, member in members if member.voice is not None}
 
     @property
     def missing(self) -> list[str]:
-        """The speakers who have no voice."""
+        """Speakers without a voice."""
         return [label for label, member in self._speakers.cast.items() if member.voice is None]
 
     @property
     def unconfirmed(self) -> list[str]:
-        """The speakers with a person's voice that nobody has confirmed the right to use."""
+        """Speakers with a recording whose consent is not confirmed."""
         members = self._speakers.cast.items()
         return [label for label, member in members if member.needs_consent and not member.consent]
 
     def set_voice(self, speaker: str, voice: Any, *, consent: bool = False) -> None:
-        """Give a speaker a voice.
+        """Assign a voice to a speaker.
 
         Parameters
         ----------
@@ -299,25 +303,25 @@ class VoicePicker(CastPanel, AudioRequests, VibeVoiceWidget):
         voice : str, path, float32 [N] or Voice
             As for `resolve_voice`.
         consent : bool
-            Whether the right to use it is confirmed.
+            True if the recorded person consents to this use.
 
         Raises
         ------
         OptionError
-            Nobody of that name.
+            If the speaker is unknown.
         VoiceError
-            No voice, or one that can't be used.
+            If the voice is unknown or cannot be used.
         """
         self._speakers.set_voice(speaker, voice, consent=consent)
         self.refresh_cast()
 
     def clear_voice(self, speaker: str) -> None:
-        """Take a speaker's voice away."""
+        """Remove a speaker's voice."""
         self._speakers.clear_voice(speaker)
         self.refresh_cast()
 
     def set_consent(self, speaker: str, consent: bool = True) -> None:
-        """Say whether the right to use a speaker's voice is confirmed."""
+        """Record the consent to use a speaker's voice, or its absence."""
         self._speakers.set_consent(speaker, consent)
         self.refresh_cast()
 
@@ -327,26 +331,26 @@ class VoicePicker(CastPanel, AudioRequests, VibeVoiceWidget):
         self.refresh_cast()
 
     def cast_project(self) -> Cast:
-        """Whose cast is shown."""
+        """Return the owner of the cast."""
         return self._speakers
 
     def audio_source(self, name: str) -> AudioSource:
-        """Find what a name of the protocol means: a speaker's voice, or one that could be chosen."""
+        """Return the audio of a source name: a speaker's voice, or a voice on offer."""
         return voice_source(name, self._speakers, self.voice_library)
 
     def close(self) -> None:
-        """Take the widget down; files on their way are deleted."""
+        """Close the widget and delete unfinished uploads."""
         self.inbox.close()
         super().close()
 
 
 def voice_source(name: str, cast: Cast, library: VoiceLibrary) -> AudioSource:
-    """Find the audio of "voice:<speaker>" or "library:<voice>".
+    """Return the audio of "voice:<speaker>" or "library:<voice>".
 
     Raises
     ------
     VibeVoiceError
-        There is none.
+        If there is no such voice.
     """
     kind, _, rest = name.partition(":")
     if kind == "voice" and (member := cast.cast.get(rest)) and member.voice is not None:
@@ -354,11 +358,11 @@ def voice_source(name: str, cast: Cast, library: VoiceLibrary) -> AudioSource:
     if kind == "library":
         built_in = any(fold_name(rest) == fold_name(known) for known in builtin_voices())
         return ArraySource((resolve_voice(rest) if built_in else library.get(rest)).audio)
-    raise VibeVoiceError(f"the sound {name!r}", "a voice that is in this widget", "reload the page")
+    raise VibeVoiceError(f"unknown audio {name!r}", "a voice of this widget", "reload the page")
 
 
 def known_voices(library: VoiceLibrary) -> list[KnownVoice]:
-    """Describe the built-in voices and those of a library."""
+    """Describe the built-in voices and the voices of a library."""
     described = builtin_descriptions()
     rows: list[KnownVoice] = [
         {"name": name, "kind": "built-in", "description": described[name], "seconds": seconds}
@@ -366,7 +370,7 @@ def known_voices(library: VoiceLibrary) -> list[KnownVoice]:
     ]
     try:
         entries = library.list()
-    except VoiceError:  # a library that can't be read takes nothing from the other voices
+    except VoiceError:  # the other voices remain if the library cannot be read
         entries = []
     return rows + [
         {"name": entry.name, "kind": "library", "description": "", "seconds": round(entry.seconds, 2)}
@@ -395,7 +399,7 @@ def _row(member: CastMember, stand_in: str = "") -> Speaker:
             "checks": [
                 {"severity": check.severity, "message": check.message, "remedy": check.remedy}
                 for check in voice.checks
-                if member.needs_consent  # what comes with the package isn't there to be recorded again
+                if member.needs_consent  # built-in voices cannot be restored by another recording
             ],
             "consent": member.consent,
             "needs_consent": member.needs_consent,

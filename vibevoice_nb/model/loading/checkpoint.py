@@ -59,7 +59,7 @@ def find_checkpoint(
     Raises
     ------
     CheckpointError
-        Neither a folder nor a repository that can be fetched; every attempt is named.
+        If it is neither a folder nor a repository that can be fetched; every attempt is listed.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def find_checkpoint(
         OSError,
         RuntimeError,
         UnicodeError,
-    ) as error:  # no such user, a folder above it unreadable, a name too long
+    ) as error:  # unknown user, unreadable parent folder, name too long
         raise CheckpointError(
             f"{str(model)[:200]} can't be looked up ({error})",
             "a folder that can be read",
@@ -100,7 +100,7 @@ def find_checkpoint(
 
 
 def repositories(name: str, revision: str | None, mirrors: Sequence[str] | str | None) -> list[str]:
-    """List the repositories to try for a model, in order; a revision is of one repository.
+    """List the repositories to try for a model, in order; a revision belongs to one repository.
 
     Examples
     --------
@@ -115,19 +115,19 @@ def repositories(name: str, revision: str | None, mirrors: Sequence[str] | str |
 
 
 def warn_of_mirror(name: str, served: str, reason: str) -> None:
-    """Warn that another repository than the one asked for serves a model."""
+    """Warn that a model comes from another repository than the requested one."""
     if served.partition("@")[0] != name:
         message = f"{name} could not be fetched ({reason}); its mirror {served} is used instead"
         warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def mirror_of(name: str, revision: str) -> str:
-    """Return the repository and commit that served a model if it is not the one asked for; else "".
+    """Return the repository and commit that served a model, if it is not the requested one; else "".
 
     Parameters
     ----------
     name : str
-        As it was asked for.
+        As requested.
     revision : str
         As `revision_of` returns it.
 

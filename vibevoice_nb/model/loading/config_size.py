@@ -14,18 +14,18 @@ from ..config import ModelConfig, StackConfig
 
 
 def check_sizes(config: ModelConfig, shapes: Sequence[Sequence[int]]) -> None:
-    """Check that the files could hold a model of this config: enough tensors, and none too small.
+    """Check that the files can contain a model of this config: enough tensors, none too small.
 
     Parameters
     ----------
     config : ModelConfig
     shapes : sequence of shapes
-        Of all tensors in the files.
+        Those of all tensors in the files.
 
     Raises
     ------
     ConfigError
-        More layers than there are tensors, or a size beyond that of the largest tensor.
+        If the config has more layers than there are tensors, or a size above that of the largest tensor.
     """
     longest = max((max(shape) for shape in shapes if shape and prod(shape)), default=0)
     for name, count in _counts(config):

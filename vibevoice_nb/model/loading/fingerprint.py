@@ -16,7 +16,7 @@ from torch import Tensor
 _WHOLE = 1 << 19
 """Elements up to which a tensor is read whole."""
 _BLOCKS, _BLOCK = 64, 1024
-"""Blocks that are read of a larger one, and their elements."""
+"""Number of blocks read of a larger tensor, and elements per block."""
 
 
 class Fingerprint:
@@ -35,7 +35,7 @@ class Fingerprint:
         self._checksums: dict[str, str] = {}
 
     def add(self, name: str, tensor: Tensor) -> None:
-        """Add a tensor, on whatever device."""
+        """Add a tensor on any device."""
         self._checksums[name] = f"{list(tensor.shape)} {tensor.dtype} {_checksum(tensor):08x}"
 
     def add_all(self, tensors: Iterable[tuple[str, Tensor]]) -> None:
@@ -51,7 +51,7 @@ class Fingerprint:
 
 def _checksum(tensor: Tensor) -> int:
     if tensor.is_meta:
-        return 0  # a model without numbers, of which only shapes count
+        return 0  # a model on the meta device: only shapes count
     flat = tensor.detach().reshape(-1)
     if len(flat) > _WHOLE:
         starts = [index * (len(flat) - _BLOCK) // (_BLOCKS - 1) for index in range(_BLOCKS)]

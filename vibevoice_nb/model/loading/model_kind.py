@@ -60,7 +60,7 @@ _TENSOR_KINDS = (
 
 
 def snapshot_of(folder: Path, revision: str | None = None) -> Path:
-    """Return the snapshot that a folder of the hub's cache stands for; any other folder as it is.
+    """Return the snapshot of a folder in the hub's cache; any other folder unchanged.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def snapshot_of(folder: Path, revision: str | None = None) -> Path:
     Raises
     ------
     CheckpointError
-        It has no snapshot or several of which none is marked, or it is the cache of models.
+        If it has no snapshot, several of which none is marked, or is the cache of all models.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def check_folder(folder: Path) -> None:
     Raises
     ------
     CheckpointError
-        An adapter; files for another program; a folder above the model's own.
+        If it holds an adapter, files of another program, or the folder of a model.
     """
     weights = [path.name for path in folder.glob("*.safetensors")]
     adapters = [folder / "adapter_config.json", *sorted(folder.glob("*/adapter_config.json"))]
@@ -147,7 +147,7 @@ def check_folder(folder: Path) -> None:
 
 
 def check_file_names(where: str, names: Iterable[str]) -> None:
-    """Raise for files of another program, in a folder or repository without weights of ours.
+    """Raise for files of another program, in a folder or repository without supported weights.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def check_file_names(where: str, names: Iterable[str]) -> None:
     """
     for name in sorted(names):
         kind, remedy = _SUFFIXES.get(PurePosixPath(name).suffix.lower(), ("", ""))
-        if kind and "pickle" not in kind:  # the loader names all pickles there are
+        if kind and "pickle" not in kind:  # the loader lists all pickle files
             raise CheckpointError(f"{where} holds {kind}: {name[:200]}", "a VibeVoice checkpoint", remedy)
 
 

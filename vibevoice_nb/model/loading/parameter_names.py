@@ -1,4 +1,4 @@
-r"""One declarative table between our parameter names and the published ones.
+r"""Table of our parameter names and the published ones.
 
 A row is (our name as a regular expression, original name, name inside transformers). Group references are
 ``\1``; ``{prev}`` is the first group less one, because transformers calls stage 0 the stem and counts on
@@ -87,7 +87,7 @@ def _format(template: str) -> str:
 
 
 def published_name(name: str, layout: Layout) -> str:
-    """Translate one of our parameter names into a published layout's.
+    """Translate one of our parameter names to a published layout.
 
     Examples
     --------

@@ -13,12 +13,12 @@ JSON_LIMIT = 10_000_000
 
 
 def check_regular(path: Path) -> int:
-    """Return the size of a regular file, links followed.
+    """Return the size of a regular file; links are followed.
 
     Raises
     ------
     CheckpointError
-        Missing, or a folder, a pipe or a device, which could be read without end.
+        If it is missing, or a folder, a pipe or a device, which may never end.
     """
     try:
         status = path.stat()
@@ -58,11 +58,14 @@ def read_json(path: Path, limit: int = JSON_LIMIT) -> dict[str, Any]:
     Raises
     ------
     CheckpointError
-        Missing, unreadable, no regular file, too large, or not a JSON object.
+        If it is missing, unreadable, not a regular file, too large, or not a JSON object.
     """
     try:
         data = json.loads(read_limited(path, limit).decode("utf-8"))
-    except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, a number or a nesting beyond sense
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # not UTF-8, not JSON, a number too large, or nested too deeply
         raise CheckpointError(
             f"{path} is not JSON ({str(error)[:200]})", "a JSON object", "fetch the checkpoint again"
         ) from error

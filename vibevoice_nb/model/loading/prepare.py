@@ -42,9 +42,9 @@ def load_prepared(
     folder, placement, dtype
         As for `load_model`.
     quantize : {"int8", "int4"}, optional
-        Keep the language model's layers in so many bits.
+        Store the language model's layers in 8 or 4 bits.
     scored : sequence of int, optional
-        The only tokens whose scores will be asked for; a matrix of scores keeps no others. All by default.
+        Tokens whose scores are needed; the matrix of scores keeps only these rows. All by default.
     progress : callable, optional
         Called with the fraction completed, from 0 to 1.
 
@@ -86,7 +86,7 @@ def prepare(model: VibeVoiceModel, *, quantize: Quantize | None = None) -> None:
     ----------
     model : VibeVoiceModel
     quantize : {"int8", "int4"}, optional
-        Keep the language model's layers in so many bits; codec and heads stay as they are.
+        Store the language model's layers in 8 or 4 bits; codec and heads are unchanged.
     """
     model.max_threads = 1 if is_small(model) else usable_cores()
     model.quantize = quantize
@@ -114,12 +114,12 @@ def _prepare_part(part: nn.Module, quantize: Quantize | None) -> None:
             value.prepare()
             weight, _ = value()
             if weight.device.type == "cpu" and not computes(weight.dtype):
-                value.cast(torch.float32)  # filters and gains, so small that their memory doesn't matter
+                value.cast(torch.float32)  # filters and gains, whose memory is negligible
     _let_go(part)
 
 
 def _let_go(part: nn.Module) -> None:
-    """Free the weights that are kept prepared."""
+    """Free the weights that were prepared."""
     for module in part.modules():
         if isinstance(module, (LinearWeights, CausalConv, Downsample, Upsample)):
             weight = torch.empty(module.weight.shape, dtype=module.weight.dtype, device="meta")

@@ -48,21 +48,21 @@ def read_config(folder: Path) -> ModelConfig:
     Raises
     ------
     ConfigError
-        It does not describe a model that this code can run.
+        If it does not describe a model that this code can run.
     CheckpointError
-        There is none, or the folder holds a model of another kind.
+        If there is none, or the folder holds a model of another kind.
     """
     check_folder(folder)
     return parse_config(read_json(folder / "config.json"))
 
 
 def list_tensors(folder: Path) -> dict[str, TensorInfo]:
-    """Name every tensor of a checkpoint, reading only the files' headers.
+    """List every tensor of a checkpoint, reading only the headers of the files.
 
     Raises
     ------
     CheckpointError
-        No safetensors file, a damaged one, or one listed in the index that is absent.
+        If there is no safetensors file, one is damaged, or one listed in the index is missing.
     """
     found: dict[str, TensorInfo] = {}
     for file in _weight_files(folder):
@@ -81,10 +81,10 @@ def build_model(config: ModelConfig, tensors: Mapping[str, TensorInfo]) -> VibeV
     Raises
     ------
     CheckpointError
-        The tensors are of a model of another kind; otherwise names every missing, unexpected and mis-shaped
-        key.
+        If the tensors are those of a model of another kind, or keys are missing, unexpected or of the wrong
+        shape; all of them are listed.
     ConfigError
-        It claims sizes that the files can't have.
+        If it has sizes that the files cannot contain.
     """
     check_tensors(tensors)
     check_sizes(config, [tensor.shape for tensor in tensors.values()])
@@ -128,8 +128,8 @@ def load_model(
         Device of each part; see `placement.place`.
     dtype : torch.dtype
     ready : callable
-        Called with every part as soon as its weights are there, before the next one is read, and with the
-        share of all weights that is there by then.
+        Called with every part once its weights are loaded, before the next one is read, and with the
+        fraction of all weights loaded by then.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def load_model(
 
 
 def _parts(model: VibeVoiceModel) -> dict[str, list[str]]:
-    """Name each part's weights: layers and blocks one by one, then what is left of the model's children."""
+    """List the weights of each part: layers and blocks one by one, then the rest of the model's children."""
     prefixes = [
         f"{stack}.{index}"
         for stack, module in model.named_modules()
@@ -183,7 +183,7 @@ def _read(
 ) -> dict[str, Tensor]:
     """Read these weights, and add them to the model's fingerprint.
 
-    Files are closed again at once: what is mapped of an open one counts as memory.
+    Files are closed at once: mapped parts of an open file count as memory.
     """
     assert model.fingerprint is not None
     keys = {published_name(name, layout): name for name in names}
@@ -207,7 +207,7 @@ def device_of(name: str, placement: Mapping[str, torch.device] | torch.device) -
 
 
 def weights_of(model: nn.Module, layout: Layout) -> dict[str, Tensor]:
-    """Name a model's weights as a published layout does, ready to be saved."""
+    """Return a model's weights under the names of a published layout, ready to be saved."""
     return {
         published_name(name, layout): tensor.detach().contiguous()
         for name, tensor in model.state_dict().items()
@@ -220,7 +220,7 @@ def _weight_files(folder: Path) -> list[Path]:
     if (folder / INDEX).exists():
         listed = read_json(folder / INDEX).get("weight_map")
         named = list(listed.values()) if isinstance(listed, dict) else []
-        # A name from a file we were given: it may not lead out of the folder.
+        # The name comes from a file that is not trusted: it must not lead out of the folder.
         odd = [name for name in named if not _plain_name(name)]
         if odd or not named:
             raise CheckpointError(
@@ -293,7 +293,7 @@ def _open(file: Path) -> safe_open:
 
 
 def _checked(key: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    # A copy even of what has the dtype already: a tensor as it is read keeps its file mapped.
+    # Always a copy, even if the dtype is the same: a tensor as read keeps its file mapped.
     cast = tensor.to(dtype, copy=True)
     if not tensor.is_floating_point() or not _finite(cast):
         raise CheckpointError(
@@ -305,7 +305,7 @@ def _checked(key: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _finite(tensor: Tensor) -> bool:
-    # Extremes carry what is not a number along, and need no room, as a comparison of every element would.
+    # Extremes propagate NaN and need no memory, unlike a comparison of every element.
     return not tensor.numel() or all(math.isfinite(extreme) for extreme in tensor.aminmax())
 
 

@@ -256,7 +256,7 @@ class Generation(Job["Take"]):
         if take is None:
             return
         self.takes.append(take)
-        done = self.progress.turns_done + (take.manifest.get("ended") != "cancelled")
+        done = self.progress.turns_done + (take.ended != "cancelled")
         self.progress = replace(self.progress, turn="", turn_seconds=0.0, turn_estimated=0.0, turns_done=done)
         self._notify(Event("take", turn, self._audio.samples, take=take))
 
@@ -336,8 +336,7 @@ def prepare(
     check_ready(episode, wanted)
     if not callable(engine):
         speakable_turns(episode, engine, wanted)
-    kept = {name: episode.settings[name] for name in ("num_steps", "cfg_scale", "seed", "solver")}
-    given = {**kept, **{name: value for name, value in options.items() if value is not None}}
+    given = episode.settings.generation_options(options)
     return Generation(
         episode,
         engine if callable(engine) else lambda: engine,

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from vibevoice_nb import __version__
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
-from vibevoice_nb.engine.frames import Frames
-from vibevoice_nb.engine.run import LEAD_SAMPLES, SpeechRun
+from vibevoice_nb.engine.frames import LEAD_SAMPLES, Frames
+from vibevoice_nb.engine.run import SpeechRun
+from vibevoice_nb.export.manifest import GENERATED
 
 if TYPE_CHECKING:
     from vibevoice_nb.engine.engine import Engine
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 OnAudio = Callable[[NDArray[np.float32]], None]
 Cancelled = Callable[[], bool]
 
-GENERATED = "generated speech"
-"""Mark in every manifest and every exported file."""
 _log = logging.getLogger(__name__)
 _LIBRARIES = ("torch", "numpy", "tokenizers", "transformers", "num2words")
 """Libraries that affect the audio: arithmetic, and conversion of text to tokens."""

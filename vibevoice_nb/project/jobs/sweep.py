@@ -245,14 +245,13 @@ def sweep_project(
     episode.turns.check_voices()
     labels = dict.fromkeys(turn.turn.label for turn in episode.turns)
     cast = episode.cast.snapshot()
-    kept = {name: episode.settings[name] for name in ("num_steps", "cfg_scale", "seed", "solver")}
-    given = {**kept, **{name: value for name, value in options.items() if value is not None}}
+    given = episode.settings.generation_options(options)
     return Sweep(
         engine if callable(engine) else lambda: engine,
         episode.script,
         {label: voice for label in labels if (voice := cast[label].voice) is not None},
         axes,
-        {name: value for name, value in given.items() if name not in axes and value is not None},
+        {name: value for name, value in given.items() if name not in axes},
         progress,
     )
 

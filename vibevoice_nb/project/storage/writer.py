@@ -15,22 +15,20 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vibevoice_nb.audio.pcm import SAMPLE_RATE, as_samples, to_int24
 from vibevoice_nb.audio.peaks import Blocks, file_mark
+from vibevoice_nb.engine.frames import LEAD_SAMPLES, Frames
 from vibevoice_nb.errors import AudioError, ProjectError
 from vibevoice_nb.files import sync_folder
 
 from ..draft import Draft
-from ..take import LEAD, Take
+from ..take import Take
 from .folder import MAKING, MAX_MANIFEST_BYTES, ProjectFolder, remove_folder
-
-if TYPE_CHECKING:
-    from vibevoice_nb.engine.frames import Frames
 
 _log = logging.getLogger(__name__)
 
@@ -280,8 +278,8 @@ class TakeWriter:
 
 def _padded(lead: NDArray[np.float32] | None) -> NDArray[np.float32]:
     """Return the last 20 ms of a lead, with silence before a shorter one."""
-    samples = as_samples(np.zeros(0, np.float32) if lead is None else lead)[-LEAD:]
-    return np.pad(samples, (LEAD - len(samples), 0))
+    samples = as_samples(np.zeros(0, np.float32) if lead is None else lead)[-LEAD_SAMPLES:]
+    return np.pad(samples, (LEAD_SAMPLES - len(samples), 0))
 
 
 def _write_flac(path: Path, chunks: Iterator[NDArray[np.float32]]) -> None:
