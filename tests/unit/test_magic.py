@@ -62,11 +62,16 @@ def test_a_cell_that_is_run_again_keeps_what_was_edited_meanwhile(
     speak(shell, line, CELL + "\nAnna: Hi.")  # the text is the cell's, the voice was chosen since
     assert ruben is not None and project.cast["Anna"].voice is ruben
     project.script_text = edited = CELL + "\nBen: Edited in the Studio."
-    with pytest.raises(UsageError, match=r"edited outside the cell.*--replace-script"):
+    with pytest.warns(UserWarning, match=r"already has a script.*--replace-script"):
+        take = speak(shell, line, CELL + "\nAnna: Hi.")
+    assert project.script_text == edited and take.turns[-1].text == "Edited in the Studio."
+    with pytest.warns(UserWarning, match="Undo brings the edited script back"):
         speak(shell, line)
+    assert project.script_text.strip() == CELL and project.cast["Anna"].voice is ruben
+    project.undo()
     assert project.script_text == edited
     speak(shell, f"{line} --replace-script")
-    assert project.script_text.strip() == CELL and project.cast["Anna"].voice is ruben
+    assert project.script_text.strip() == CELL
     project.undo()
     assert project.script_text == edited
 

@@ -66,6 +66,28 @@ def test_an_argument_that_is_another_one_counts(studio: Studio, tmp_path: Path) 
     again.close()
 
 
+def test_a_changed_script_of_the_cell_is_applied_and_can_be_undone(studio: Studio, tmp_path: Path) -> None:
+    changed = SCRIPT + "\nBen: Changed in the cell."
+    again = Studio(tmp_path / "show", script=changed)  # nothing was edited: no warning
+    assert again.script == studio.script == changed
+    from_page(studio, script=EDITED)
+    with pytest.warns(UserWarning, match="has changed and replaces"):
+        again = Studio(tmp_path / "show", script=SCRIPT)
+    assert again.script == SCRIPT
+    FakePage(again).call("undo")
+    assert again.script == EDITED
+    with pytest.warns(UserWarning, match="already has a script"):
+        assert Studio(tmp_path / "show", script=SCRIPT).script == EDITED
+
+
+def test_a_script_that_no_cell_wrote_is_kept(tmp_path: Path) -> None:
+    Project.create(tmp_path / "made", "Zoe: Mine.").close()
+    with pytest.warns(UserWarning, match="already has a script"):
+        studio = Studio(tmp_path / "made", script=SCRIPT)
+    assert studio.script == "Zoe: Mine."
+    studio.close()
+
+
 def test_a_script_can_be_replaced_on_purpose(studio: Studio, tmp_path: Path) -> None:
     from_page(studio, script=EDITED)
     again = Studio(tmp_path / "show", script="Anna: New.", replace_script=True)

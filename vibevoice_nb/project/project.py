@@ -24,7 +24,7 @@ from .history import History
 from .jobs.generation import Generation, GenerationProgress, Listener, Mode, prepare
 from .jobs.sweep import Sweep, SweepAxes, SweepProgress, sweep_project
 from .moved import moved_attribute
-from .script_text import ProjectScript, checked_text
+from .script_text import GivenScript, ProjectScript, checked_text
 from .settings import ProjectSettings
 from .storage.paths import project_path
 from .store import ProjectStore, create_folder
@@ -192,8 +192,8 @@ class Project:
         """Replace the script; see `ProjectScript.write`."""
         self._text.write(text, typing=typing)
 
-    def give_script(self, text: str, *, replace: bool = False) -> bool:
-        """Replace the script unless a person edited it since the last call; see `ProjectScript.give`."""
+    def give_script(self, text: str, *, replace: bool = False) -> GivenScript:
+        """Apply the script of a cell, which may be run many times; see `ProjectScript.give`."""
         return self._text.give(text, replace=replace)
 
     @property

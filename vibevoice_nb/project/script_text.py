@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from vibevoice_nb.errors import ProjectError, ScriptError
 from vibevoice_nb.script import Script, parse_script
@@ -21,6 +21,8 @@ from .storage.schema import MemberRecord, State, TurnRecord, read_records
 from .storage.undo import Kept, UndoStep
 from .store import ProjectStore
 from .turn_matching import Words, match_turns
+
+GivenScript = Literal["used", "replaced", "kept"]
 
 _TYPED_LETTERS = 40  # a larger change was pasted, deleted or generated
 _TYPED_SECONDS = 30.0  # changes typed within this time are one step of undo
@@ -94,19 +96,24 @@ class ProjectScript:
                 _read(store, text)
                 store.trash_outdated = keep_earlier(state, old, typing=typing) or store.trash_outdated
 
-    def give(self, text: str, *, replace: bool = False) -> bool:
-        """Replace the script by the text of a cell, which may be run again, unless it was edited since.
+    def give(self, text: str, *, replace: bool = False) -> GivenScript:
+        """Apply the script of a cell, which may be run many times.
+
+        A script that differs from that of the last run is applied; `undo` restores the previous one.
+        Otherwise the project keeps its script, which may have been edited since. It also keeps a script that
+        was there before the first cell ran.
 
         Parameters
         ----------
         text : str
         replace : bool
-            Also replace a script that was edited after the cell ran last; it can be undone.
+            Apply the text in any case.
 
         Returns
         -------
-        bool
-            True if the project's script is this text now.
+        {"used", "replaced", "kept"}
+            Used: the project's script is this text. Replaced: so it is, and the script before it had been
+            edited. Kept: the project has another script.
 
         Raises
         ------
@@ -115,14 +122,15 @@ class ProjectScript:
         """
         text, store = checked_text(text), self._store
         with store.mutex:
-            edited = bool(store.text.strip()) and store.state.given.get("script") != _digest(store.text)
-            if text != store.text and edited and not replace:
-                return False
-            self.write(text)
-            if store.state.given.get("script") != _digest(text):
+            last = store.state.given.get("script")
+            edited = store.text != text and bool(store.text.strip()) and last != _digest(store.text)
+            keep = edited and not replace and last in (None, _digest(text))
+            if not keep:
+                self.write(text)
+            if last != _digest(text):
                 with store.changing("settings") as state:
                     state.given["script"] = _digest(text)
-            return True
+            return "kept" if keep else "replaced" if edited else "used"
 
     def _keep(self, found: FoundScript) -> None:
         """Save a recovered script and warn of it; on a full disk it is recovered again the next time."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -23,12 +24,13 @@ from IPython.core.magic import Magics, cell_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import HTML, DisplayHandle, display
 
-from ..errors import OptionError, ProjectError, VibeVoiceError
+from ..errors import OptionError, VibeVoiceError
 from ..project import Project, Take
 from ..project.jobs.generation import Event, Generation, Mode
 from ..project.registry import shared_project
 from ..voices.casting import default_voice, match_voices
 from ..voices.resolve import resolve_voice
+from .cell_script import use_cell_script
 
 if TYPE_CHECKING:
     pass
@@ -66,7 +68,7 @@ class VibeVoiceMagics(Magics):
     @argument(
         "--replace-script",
         action="store_true",
-        help="replace the project's script even if it was edited outside the cell; undo restores it",
+        help="use the cell's text even if the cell is unchanged and the project's script was edited since",
     )
     @argument("--out", help="also write the audio to this file")
     @argument("--force", action="store_true", help="allow --out to overwrite a file")
@@ -122,7 +124,7 @@ def speak_cell(
         Folder of the project to use; turns with an up-to-date take are not regenerated. By default, only the
         take is kept.
     replace_script : bool
-        Replace the project's script even if it was edited outside the cell. The change can be undone.
+        Apply the text in any case; see `Project.give_script`.
     model, device : str
     mode : {"turns", "whole"}
     **options
@@ -138,12 +140,8 @@ def speak_cell(
     """
     if project is not None:
         kept = shared_project(project)
-        if not kept.give_script(text, replace=replace_script):
-            raise ProjectError(
-                f"the script of {kept.name} was edited outside the cell",
-                "the script of the last run of the cell",
-                "copy the edits into the cell, or add --replace-script (undo restores the edits)",
-            )
+        if notice := use_cell_script(kept, text, replace=replace_script, option="--replace-script"):
+            warnings.warn(notice, stacklevel=3)
         return _speak_project(kept, voices, model, device, mode, options)
     with tempfile.TemporaryDirectory(prefix="vibevoice-") as folder:
         with Project.create(Path(folder) / "cell.vibevoice", text) as passing:

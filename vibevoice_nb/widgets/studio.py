@@ -26,6 +26,7 @@ from vibevoice_nb.voices.casting import stand_ins
 
 from .audio_requests import AudioRequests
 from .base import VibeVoiceWidget, call
+from .cell_script import use_cell_script
 from .controls import ControlTraits, model_name
 from .editor import diagnostic_rows
 from .exports import Exports
@@ -73,10 +74,11 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         A project, or its folder `NAME.vibevoice`, created if necessary. By default `episode.vibevoice` in the
         working directory, so re-running the cell opens the same project.
     script : str, optional
-        Script of a new project. An existing project keeps its script, with a warning if the two differ:
-        re-running a cell never replaces edited text.
+        Script of the cell. It is applied if it is new, or differs from the last run of the cell;
+        `studio.project.undo()` restores the previous script. Re-running an unchanged cell keeps edits, and
+        the first run keeps a script that is already there; a warning says so.
     replace_script : bool
-        Replace the script of an existing project by `script`; `studio.project.undo()` restores it.
+        Apply `script` in any case.
     model : str, optional
         "nano", a Hugging Face model id, or a folder; the project's by default.
     device, dtype, quantize
@@ -411,15 +413,8 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         live.on_event(event)
 
     def _use_cell_script(self, script: str, replace: bool) -> None:
-        """Write the script of the cell, unless it would replace another."""
-        project = self._project
-        if replace or not project.script_text.strip():
-            project.write_script(script)
-        elif whole_text(script) != project.script_text:
-            text = (
-                f"The project '{project.name}' already has a script, so the cell's script is not used. "
-                "To use it, add replace_script=True to the cell; Undo brings the old script back."
-            )
+        text = use_cell_script(self._project, script, replace=replace, option="replace_script=True")
+        if text:
             warnings.warn(text, stacklevel=3)
             self.notify("info", text)
 
