@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 import tracemalloc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,3 +112,17 @@ def test_a_speech_of_another_model_is_not_resumed(nano: Engine) -> None:
     other = Engine.load("nano", dtype="bfloat16")
     with pytest.raises(OptionError, match="resume it with the engine that generated it"):
         other.resume(part, max_seconds=30)
+
+
+def test_a_speech_does_not_keep_the_model_in_memory() -> None:
+    engine = Engine.load("nano")
+    network = weakref.ref(engine.model)
+    speech = engine.speak("Anna: Good morning, Ben.\nBen: Hi.", seed=1, num_steps=1)
+    del engine
+    gc.collect()
+    assert network() is None
+    first, second = speech.turns
+    assert (first.start, first.stop, second.stop) == (0, second.start, speech.samples)
+    assert first.stop > second.stop - second.start, "by the lengths of the texts"
+    assert first.confidence == second.confidence == 0.0
+    assert [turn.text for turn in copy.deepcopy(speech).turns] == ["Good morning, Ben.", "Hi."]

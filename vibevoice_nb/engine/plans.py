@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..audio.pcm import SAMPLE_RATE
 from ..errors import OptionError
+from ..model.config import ModelConfig
 from ..model.generation.context import receptive_frames
 from ..model.prompt import Prompt
 from ..script import Turn
@@ -96,6 +97,8 @@ class Plan(Protocol):
     Attributes
     ----------
     model : LoadedModel
+    config : ModelConfig
+        Configuration of the model, also after the model was unloaded.
     turns : sequence of Turn
         Turns of the script.
     passages : sequence of Passage
@@ -108,6 +111,7 @@ class Plan(Protocol):
     """
 
     model: LoadedModel
+    config: ModelConfig
     turns: Sequence[Turn]
     passages: Sequence[Passage]
     end_tokens: frozenset[int]
@@ -164,7 +168,8 @@ class WholeScript:
             raise nothing_to_speak(turns[0], frontend, model.name)
         kept = [turns[index] if pauses else replace(turns[index], pause_after_ms=0) for index in spoken]
         numbered = cut_numbered(kept, options.passage_seconds, frontend)
-        self.model, self.turns, self.gapless = model, turns, not pauses
+        self.model, self.config = model, model.model.config
+        self.turns, self.gapless = turns, not pauses
         self.passages: Sequence[Passage] = [
             Passage(
                 [turn for _, turn in pieces],
@@ -222,7 +227,8 @@ class TurnInContext:
         if model.frontend.check(turn.text).empty:
             raise nothing_to_speak(turn, model.frontend, model.name)
         pieces = cut([replace(turn, pause_after_ms=0)], options.passage_seconds, model.frontend)
-        self.model, self.cast, self.options = model, cast, options
+        self.model, self.config = model, model.model.config
+        self.cast, self.options = cast, options
         self.turns: Sequence[Turn] = [turn]
         self.context = [_checked(model, spoken) for spoken in context]
         self.passages: Sequence[Passage] = [

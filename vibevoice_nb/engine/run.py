@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -168,6 +169,13 @@ class SpeechRun:
         plan = copy.copy(self.plan)
         plan.model = None  # type: ignore[assignment]
         return {**vars(self), "plan": plan, "_cancelled": _never, "_walk": None}
+
+    def without_model(self: _Run) -> _Run:
+        """Return a copy that does not keep the model in memory; it finds turns while the model is loaded."""
+        other = copy.copy(self)
+        other.plan, other._walk = copy.copy(self.plan), None
+        other.plan.model = weakref.proxy(self.model)
+        return other
 
     def resumed(self: _Run, max_seconds: float, model: LoadedModel) -> _Run:
         """Return a copy that continues with a model and a new length limit; this run stays as it is.

@@ -90,7 +90,7 @@ class Speech:
             seconds=run.seconds,
             elapsed=elapsed_before + time.perf_counter() - run.started,
             ttfa=None if run.first_audio is None else run.first_audio - run.started,
-            run=run,
+            run=run.without_model(),
             diagnostics=diagnostics,
             odd_length=run.odd_length,
         )
@@ -155,7 +155,8 @@ class Speech:
         """Turns in `audio`, found by the model's attention when first asked for.
 
         Boundaries between passages are exact (confidence 1). Others are an estimate with a confidence; nano's
-        attention follows about 14 short lines in one passage. Turns without audio are left out.
+        attention follows about 14 short lines in one passage. Turns without audio are left out. After the
+        model was unloaded, the estimate is by the lengths of the texts (confidence 0).
         """
         offset = self.run.samples - self.samples  # of a part that was resumed into a sink
         turns = []

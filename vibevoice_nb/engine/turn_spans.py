@@ -6,9 +6,11 @@ confidence: nano's attention follows about 14 short lines in one passage.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from ..model.generation.alignment import Span, align
+from ..script import Turn
 from .frames import Frames
 from .plans import Plan
 
@@ -27,8 +29,13 @@ def align_passages(plan: Plan, frames: Frames, starts: Starts, *, finished: int)
     starts : sequence of (int, int)
     finished : int
         Number of passages that the model has ended.
+
+    Returns
+    -------
+    list of list of Span
+        By the model's attention; by the estimated lengths of the turns if the model was unloaded.
     """
-    rate = plan.model.model.config.frame_rate
+    rate = plan.config.frame_rate
     ends = [*(start for start, _ in starts[1:]), len(frames)]
     aligned = []
     for number, ((start, _), stop) in enumerate(zip(starts, ends, strict=False)):
@@ -36,10 +43,22 @@ def align_passages(plan: Plan, frames: Frames, starts: Starts, *, finished: int)
         if len(passage.turns) == 1:
             aligned.append([Span(0, stop - start, float(stop > start))])
             continue
-        prompt = plan.reading(number, frames[:0], (), 0.0).prompt
         expected = None if number < finished else passage.estimated_seconds * rate
-        aligned.append(align(plan.model.model, prompt, frames[start:stop].as_tensors(), expected=expected))
+        try:
+            prompt = plan.reading(number, frames[:0], (), 0.0).prompt
+            aligned.append(
+                align(plan.model.model, prompt, frames[start:stop].as_tensors(), expected=expected)
+            )
+        except ReferenceError:  # the model was unloaded
+            aligned.append(_by_length(passage.turns, stop - start))
     return aligned
+
+
+def _by_length(turns: Sequence[Turn], frames: int) -> list[Span]:
+    """Divide frames by the estimated length of each turn, with confidence 0."""
+    ends = [*itertools.accumulate(turn.estimated_seconds for turn in turns)]
+    stops = [round(frames * end / ends[-1]) for end in ends]
+    return [Span(start, stop, 0.0) for start, stop in zip([0, *stops], stops, strict=False)]
 
 
 def frame_spans(plan: Plan, aligned: Sequence[Sequence[Span]], starts: Starts) -> list[Span]:
@@ -76,7 +95,7 @@ def sample_spans(
 
     A turn without audio has a length of 0.
     """
-    hop = plan.model.model.config.hop_length
+    hop = plan.config.hop_length
     pieces: list[list[tuple[int, int, float]]] = [[] for _ in plan.turns]
     for passage, lines, (_, first) in zip(plan.passages, aligned, starts, strict=False):
         for owner, line in zip(passage.owners, lines, strict=True):
