@@ -45,7 +45,7 @@ WORDS = {
     r"(speak|speaks|spoken|spoke|speaking)( \w+){0,3} again": "regenerate",
     r"makes? (a )?sound|first sounds?": "generates audio, first audio",
     r"null row|legal tokens?": "unconditional row, valid tokens",
-    r"(?<!half )(a|the|this|one) room(?! (ahead|for|of what))|rooms": "studio",
+    r"(?<!half )(a|the|this|one) room(?! (ahead|for|of what))|(?<!live )rooms": "studio",
     r"asks? (nobody|anybody|the host)": "host synchronization",
 }
 OPENING = re.compile(r"\s*(What|How|Whether|Where|Who|Whose|Whoever|Whatever|Why|When|Of)\b")
@@ -54,13 +54,14 @@ FIXES = list(WORDS.values())
 
 # Text for the model, word lists, and the history of the project.
 DATA = re.compile(
-    r"CHANGELOG|/data/|/examples/|notebooks/scripts/|/training/(nano/)?(vocabulary|texts)|/script/directions"
+    r"CHANGELOG|/data/|/examples/|notebooks/scripts/|/training/nano1/(vocabulary|texts)|/script/directions"
     r"|vocabulary\.py"
 )
 TYPESCRIPT = re.compile(
     r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`", re.DOTALL
 )
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+OUTPUTS = re.compile(r'^   "outputs": \[\n.*?^   \]', re.MULTILINE | re.DOTALL)
 MARKDOWN_CODE = re.compile(r"^```text\n.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -76,7 +77,8 @@ def prose(path: Path, text: str) -> Iterator[tuple[int, str]]:
             if " " in match[0]:
                 yield text.count("\n", 0, match.start()) + 1, match[0]
     else:  # Markdown; a notebook's JSON has one line of text on each line
-        yield 1, MARKDOWN_CODE.sub(lambda match: "\n" * match[0].count("\n"), text)
+        left_out = OUTPUTS if path.suffix == ".ipynb" else MARKDOWN_CODE
+        yield 1, left_out.sub(lambda match: "\n" * match[0].count("\n"), text)
 
 
 def docstrings(path: Path, text: str) -> Iterator[tuple[int, str]]:

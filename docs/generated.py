@@ -56,5 +56,6 @@ def insert(app: object, page: str, source: list[str]) -> None:
     text = re.sub(r"<!-- (\w+) -->", lambda match: GENERATED[match[1]](), source[0])
     if page.startswith("tutorials/"):
         text = text.replace("](../vibevoice_nb/nano/MODEL_CARD.md)", "](../model-card.md)")
+        text = text.replace("](../docs/", "](../")
         text = re.sub(r"\[([^]\[]+)\]\((?:\.\./vibevoice_nb/[^)]+|scripts)\)", r"\1", text)
     source[0] = text

@@ -62,8 +62,8 @@ class WidgetBuildHook(BuildHookInterface):  # type: ignore[misc]
         built = [static / "style.css", *(static / f"{name}.js" for name in names), lab / "install.json"]
         if not all(path.is_file() for path in built):
             return False
-        table = static.parent / "protocol.json"
-        paths = [table, *(path for name in SOURCES for path in _files(self._folder / name))]
+        tables = [static.parent / name for name in ("protocol.json", "ranges.json")]
+        paths = [*tables, *(path for name in SOURCES for path in _files(self._folder / name))]
         newest = max(path.stat().st_mtime for path in paths if path.exists())
         return min(path.stat().st_mtime for path in built) >= newest
 

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-from vibevoice_nb.model.config import parse_config
+from vibevoice_nb.model.loading.config_file import parse_config
 from vibevoice_nb.model.loading.weights import weights_of
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 

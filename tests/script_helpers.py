@@ -39,7 +39,7 @@ def lost_words(text: str, script: Script) -> list[str]:
     lost = []
     for number, offset, raw in split_lines(text):
         line, _ = clean_line(number, raw, offset=offset)
-        if is_comment(line.text):
+        if is_comment(line.text) or not line.text.strip("> \t"):  # ">": a blank line of a quotation
             continue
         pauses = [
             match.span()

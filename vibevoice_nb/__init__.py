@@ -24,14 +24,20 @@ if TYPE_CHECKING:
         CheckpointError,
         ConfigError,
         DeviceError,
+        LexiconError,
         OptionError,
         ProjectError,
         ScriptError,
+        ServerError,
         VibeVoiceError,
         VoiceError,
     )
     from vibevoice_nb.project import Project, Take
     from vibevoice_nb.script import Script, Turn, load_script, parse_script
+    from vibevoice_nb.script.exporting import export_script
+    from vibevoice_nb.script.importing import ImportedScript, import_script
+    from vibevoice_nb.script.lexicon import Lexicon
+    from vibevoice_nb.script.pronunciation import Pronunciation
     from vibevoice_nb.voices.library import VoiceLibrary
     from vibevoice_nb.voices.voice import Voice, load_voice
     from vibevoice_nb.widgets import GenerationControls, Player, ScriptEditor, Studio, SweepGrid, VoicePicker
@@ -48,13 +54,18 @@ __all__ = [
     "Engine",
     "GenerationControls",
     "GenerationOptions",
+    "ImportedScript",
+    "Lexicon",
+    "LexiconError",
     "OptionError",
     "Player",
     "Project",
     "ProjectError",
+    "Pronunciation",
     "Script",
     "ScriptEditor",
     "ScriptError",
+    "ServerError",
     "Speech",
     "Studio",
     "SweepGrid",
@@ -66,6 +77,8 @@ __all__ = [
     "VoiceLibrary",
     "VoicePicker",
     "__version__",
+    "export_script",
+    "import_script",
     "load_ipython_extension",
     "load_script",
     "load_voice",
@@ -79,15 +92,21 @@ _MODULES = {
         "CheckpointError",
         "ConfigError",
         "DeviceError",
+        "LexiconError",
         "OptionError",
         "ProjectError",
         "ScriptError",
+        "ServerError",
         "VibeVoiceError",
         "VoiceError",
     ),
     "widgets.magic": ("load_ipython_extension",),
     "project": ("Project", "Take"),
     "script": ("Script", "Turn", "load_script", "parse_script"),
+    "script.exporting": ("export_script",),
+    "script.lexicon": ("Lexicon",),
+    "script.pronunciation": ("Pronunciation",),
+    "script.importing": ("ImportedScript", "import_script"),
     "engine.options": ("GenerationOptions",),
     "engine.speech": ("Speech",),
     "voices": ("Voice", "VoiceLibrary", "load_voice"),

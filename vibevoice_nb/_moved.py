@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -25,7 +25,7 @@ MOVED: Mapping[str, tuple[str, ...]] = {
     "engine_api": ("engine.engine",),
     "engines": ("engine.registry",),
     "frontends": ("script.frontends",),
-    "jobs": ("engine.run",),
+    "jobs": ("engine.run", "engine.delivery"),
     "magic": ("widgets.magic",),
     "memory_need": ("system.memory_estimate",),
     "model_info": ("system.model_info",),
@@ -35,7 +35,7 @@ MOVED: Mapping[str, tuple[str, ...]] = {
     "peaks": ("audio.peaks", "audio.pcm"),
     "plots": ("display.plots",),
     "recordings": ("voices.voice", "voices.checks"),
-    "runs": ("engine.run",),
+    "runs": ("engine.run", "engine.delivery"),
     "sinks": ("audio.sinks", "audio.pcm"),
     "sources": ("audio.sources",),
     "speakable": ("script.speakable",),
@@ -54,7 +54,7 @@ MOVED: Mapping[str, tuple[str, ...]] = {
     "engine.cache": ("model.modules.kv_cache",),
     "engine.checkpoint": ("model.loading.checkpoint",),
     "engine.codec": ("model.codec",),
-    "engine.config": ("model.config",),
+    "engine.config": ("model.config", "model.loading.config_file"),
     "engine.context": ("model.generation.context",),
     "engine.conv": ("model.modules.conv",),
     "engine.footprint": ("model.loading.footprint",),
@@ -95,6 +95,9 @@ RENAMED: Mapping[str, str] = {
 }
 """Names of version 0.1 that old modules still provide, and their new spelling."""
 
+RUNS: Mapping[str, str] = {"TurnRun": "in_context", "WholeRun": "whole"}
+"""Classes of version 0.1 that took an `Engine`, and the class method of `SpeechRun` that replaces each."""
+
 
 def moved_name(name: str, modules: Sequence[ModuleType]) -> object:
     """Return an attribute of an old module from the first new module that has it.
@@ -104,11 +107,26 @@ def moved_name(name: str, modules: Sequence[ModuleType]) -> object:
     AttributeError
         If none of them has it.
     """
+    if name in RUNS and any(hasattr(module, "SpeechRun") for module in modules):
+        return _old_run(name, getattr(moved_name("SpeechRun", modules), RUNS[name]))
     for candidate in (name, RENAMED.get(name, name)):
         for module in modules:
             if hasattr(module, candidate):
                 return getattr(module, candidate)
     raise AttributeError(f"module {modules[0].__name__!r} has no attribute {name!r}")
+
+
+def _old_run(name: str, factory: Callable[..., object]) -> Callable[..., object]:
+    """Return a function that makes a run from an `Engine`, as the class of this name did."""
+
+    def make_run(engine: Any, *args: Any, **kwargs: Any) -> object:
+        message = (
+            f"{name}(engine, ...) is deprecated. Use SpeechRun.{RUNS[name]}(engine.loaded, ...) instead."
+        )
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return factory(engine.loaded, *args, **kwargs)
+
+    return make_run
 
 
 def renamed_keyword(old: str, new: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:

@@ -37,6 +37,10 @@ class ScriptError(VibeVoiceError):
     """The script has errors or cannot be spoken."""
 
 
+class LexiconError(VibeVoiceError, ValueError):
+    """A pronunciation lexicon cannot be read, or has an entry that is not valid."""
+
+
 class VoiceError(VibeVoiceError):
     """A voice recording is missing, unreadable or unusable."""
 
@@ -63,3 +67,7 @@ class DeviceError(VibeVoiceError):
 
 class ProjectError(VibeVoiceError):
     """A project folder cannot be opened or changed."""
+
+
+class ServerError(VibeVoiceError):
+    """A server cannot be reached, rejects the token, is full, or stopped in the middle of a request."""

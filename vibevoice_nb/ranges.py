@@ -28,6 +28,28 @@ GENERATION: Mapping[str, Range] = {
 """Ranges of the options of a generation, used by every interface."""
 
 
+ADJUSTMENTS: Mapping[str, Range] = {
+    "gain": (-24.0, 12.0, "decibels, from -24 to 12"),
+    "pause": (0.0, 60.0, "seconds, from 0 to 60"),
+    "pace": (0.7, 1.4, "a number from 0.7 (slower) to 1.4 (faster)"),
+    "edge_silence": (0.05, 5.0, "seconds, from 0.05 to 5"),
+}
+"""Ranges of the adjustments of turns and speakers, used by every interface."""
+
+
+MUSIC: Mapping[str, Range] = {
+    "gain": (-60.0, 12.0, "decibels, from -60 to 12"),
+    "fade_in": (0.0, 30.0, "seconds, from 0 to 30"),
+    "fade_out": (0.0, 30.0, "seconds, from 0 to 30"),
+    "alone": (0.0, 600.0, "seconds, from 0 to 600"),
+    "overlap": (0.0, 60.0, "seconds, from 0 to 60"),
+    "ducking": (0.0, 60.0, "decibels, from 0 (as loud under speech) to 60"),
+    "attack": (0.01, 5.0, "seconds, from 0.01 to 5"),
+    "release": (0.01, 5.0, "seconds, from 0.01 to 5"),
+}
+"""Ranges of the settings of music, used by every interface."""
+
+
 def plain(value: Any) -> Any:
     """Return the Python value of a NumPy scalar or an array without dimensions; else the value itself.
 

@@ -136,7 +136,7 @@ describe('calls', () => {
   });
 
   test('fail with three sentences', async () => {
-    const answer = channel.call('regenerate', { turn: 't9' });
+    const answer = channel.call('regenerate', { turns: ['t9'], takes: 1 });
     wire.arrive(1, 'failed', { id: wire.last().id, got: 'no turn t9', expected: 'a turn', remedy: 'look' });
     await expect(answer).rejects.toMatchObject({
       name: 'CallError',

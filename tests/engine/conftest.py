@@ -1,21 +1,5 @@
-"""The tests run on one thread: their models are so small that more threads slow them down."""
-
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from torch_setup import one_thread
 
-import pytest
-import torch
-
-if not torch.cuda.is_available():
-    # Triton reads this when a kernel is defined.
-    os.environ.setdefault("TRITON_INTERPRET", "1")
-
-
-@pytest.fixture(autouse=True, scope="package")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+__all__ = ["one_thread"]

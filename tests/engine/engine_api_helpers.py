@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from checkpoints import save_weights
-from engine_helpers import restless_model, small_checkpoint
+from model_helpers import restless_model, small_checkpoint
 
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.voices import Voice

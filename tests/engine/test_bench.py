@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from engine_helpers import Reads
+from model_helpers import Reads
 
 from vibevoice_nb.bench import speed as bench
 from vibevoice_nb.bench.backends import NATIVE_CLASS, PARTS, Meter, OurBackend, _Speaking
@@ -19,9 +19,9 @@ from vibevoice_nb.bench.latency import FirstAudio, of_backend, random_prompt, ru
 from vibevoice_nb.bench.model import bench_config, write_random_checkpoint
 from vibevoice_nb.bench.plots import plot
 from vibevoice_nb.bench.roofline import frame_bytes, measure_bandwidth
-from vibevoice_nb.model.config import parse_config
 from vibevoice_nb.model.generation.cuda_graphs import GraphPool
 from vibevoice_nb.model.generation.prompt_cache import PIECE
+from vibevoice_nb.model.loading.config_file import parse_config
 from vibevoice_nb.model.prompt import FRAMES_AT_ONCE
 
 HAS_NATIVE = hasattr(transformers, NATIVE_CLASS)
@@ -74,7 +74,7 @@ def test_without_a_native_model_it_measures_ours_alone(
     assert not any(name.startswith("native_fp32") for name in figures)
 
 
-def test_our_backend_on_graphs_makes_what_the_loop_makes(tmp_path: Path) -> None:
+def test_our_backend_on_graphs_equals_the_loop(tmp_path: Path) -> None:
     """As on CUDA, where the frame takes its tokens itself; here without the graphs."""
     write_random_checkpoint(tmp_path, bench_config("tiny"), torch.bfloat16)
     backend = OurBackend(tmp_path, torch.float32, torch.device("cpu"))
@@ -87,7 +87,7 @@ def test_our_backend_on_graphs_makes_what_the_loop_makes(tmp_path: Path) -> None
     assert len(backend.run_rows(30, 2, 3).frames) == 2
 
 
-def test_the_floor_counts_what_a_frame_reads() -> None:
+def test_the_floor_counts_the_bytes_that_a_frame_reads() -> None:
     config = parse_config(bench_config("mid"))
     half, whole = (
         frame_bytes(config, torch.float32, 300, 10, device="cpu", published_half=half)
@@ -100,7 +100,7 @@ def test_the_floor_counts_what_a_frame_reads() -> None:
     assert measure_bandwidth(torch.device("cpu")) > 1e8
 
 
-def test_a_first_sound_is_timed_from_the_request_to_the_sink() -> None:
+def test_first_audio_is_timed_from_the_request_to_the_sink() -> None:
     sink = FirstAudio(Meter())
     sink.start()
     time.sleep(0.05)
@@ -114,7 +114,7 @@ def test_a_first_sound_is_timed_from_the_request_to_the_sink() -> None:
     assert sink.took is None
 
 
-def test_first_sounds_of_a_new_and_of_a_known_cast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_audio_of_a_new_and_of_a_cached_cast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_random_checkpoint(tmp_path, bench_config("tiny"), torch.bfloat16)
     backend = OurBackend(tmp_path, torch.float32, torch.device("cpu"))
     prompt = random_prompt(backend, 60)
@@ -154,7 +154,7 @@ def test_nano_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {f"{kind}_{clock}" for kind in kinds for clock in ("ms", "wall_ms")} <= set(times)
 
 
-def test_what_was_measured_is_drawn(tmp_path: Path) -> None:
+def test_measurements_are_plotted(tmp_path: Path) -> None:
     parts = {f"{part}_ms": 1.0 for part in (*PARTS, "rest")}
     figures: dict[str, Any] = {
         "model": "mid",
@@ -200,3 +200,11 @@ def test_a_frame_is_its_parts_and_the_rest() -> None:
         assert frame["total"] == pytest.approx(sum(frame[part] for part in PARTS) + frame["rest"])
     meter.restart()
     assert not meter.frames
+
+
+def test_the_realtime_model_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = _printed(capsys, "--model", "realtime-0.5b")
+    assert figures["model"] == "realtime-tiny"
+    for part in ("language", "head", "decoder", "text", "total", "floor", "rtf"):
+        assert figures[f"{part}_float32"] > 0
+    assert figures["total_float32"] > figures["floor_float32"]

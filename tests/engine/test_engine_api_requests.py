@@ -14,9 +14,10 @@ import pytest
 import torch
 from checkpoints import START
 from engine_api_helpers import ANNA, BEN, CAST, FEW, RATE, TALK, engine, folder
-from engine_helpers import HOP, small_checkpoint, small_config
+from model_helpers import HOP, small_checkpoint, small_config
 
 from vibevoice_nb.engine.engine import Engine
+from vibevoice_nb.engine.model_limits import VoiceWarning
 from vibevoice_nb.engine.options import GenerationOptions
 from vibevoice_nb.errors import CheckpointError, DeviceError, OptionError, ScriptError, VoiceError
 from vibevoice_nb.model.prompt import TEXT, VOICES
@@ -29,7 +30,7 @@ __all__ = ["engine", "folder"]  # fixtures
 # Loading.
 
 
-def test_what_was_loaded_is_reported(engine: Engine, folder: Path) -> None:
+def test_the_loaded_model_is_reported(engine: Engine, folder: Path) -> None:
     assert (engine.name, engine.device, engine.dtype) == (str(folder), torch.device("cpu"), torch.float32)
     assert engine.attention == "sdpa"
     assert engine.defaults == GenerationOptions()
@@ -87,7 +88,7 @@ def test_a_checkpoint_may_bring_its_own_defaults(folder: Path, tmp_path: Path) -
 # Speaking.
 
 
-def test_the_result_says_what_was_made_and_how(engine: Engine) -> None:
+def test_the_result_records_how_it_was_generated(engine: Engine) -> None:
     speech = engine.speak(TALK, CAST, cfg_scale=1.5, solver="sde-dpmsolver++", temperature=0.9, **FEW)
     assert speech.ended == "length"
     assert speech.audio.shape == (10 * HOP,) and speech.audio.dtype == np.float32
@@ -100,7 +101,7 @@ def test_the_result_says_what_was_made_and_how(engine: Engine) -> None:
     assert (flat["ended"], flat["seed"], flat["seconds"], flat["cfg_scale"]) == ("length", 5, 0.1, 1.5)
 
 
-def test_stream_gives_the_same_frames_as_they_are_made(engine: Engine) -> None:
+def test_stream_yields_the_same_frames_during_generation(engine: Engine) -> None:
     speech = engine.speak(TALK, CAST, **FEW)
     frames = list(engine.stream(TALK, CAST, **FEW))
     assert [frame.shape for frame in frames] == [(HOP,)] * 10
@@ -108,7 +109,7 @@ def test_stream_gives_the_same_frames_as_they_are_made(engine: Engine) -> None:
     assert np.array_equal(np.concatenate(frames), speech.audio)
 
 
-def test_a_stream_does_only_what_is_asked_of_it(engine: Engine) -> None:
+def test_a_stream_generates_lazily(engine: Engine) -> None:
     stream = engine.stream(TALK, CAST, num_steps=2, seed=5, max_seconds=1000)
     first = [next(stream) for _ in range(3)]
     stream.close()  # type: ignore[attr-defined]
@@ -124,7 +125,7 @@ def test_seeds_are_reproducible_and_reported_if_drawn(engine: Engine) -> None:
     assert np.array_equal(again.audio, one.audio)
 
 
-def test_every_option_is_heard(engine: Engine) -> None:
+def test_every_option_changes_the_audio(engine: Engine) -> None:
     plain = engine.speak(TALK, CAST, **FEW).audio
     for changes in (
         {"cfg_scale": 2.0},
@@ -138,7 +139,7 @@ def test_every_option_is_heard(engine: Engine) -> None:
         assert other.shape == plain.shape and not np.allclose(other, plain), changes
 
 
-def test_text_and_voices_are_heard(engine: Engine) -> None:
+def test_text_and_voices_change_the_audio(engine: Engine) -> None:
     plain = engine.speak(TALK, CAST, **FEW).audio
     others = [(TALK.replace("Hello", "Hallo"), CAST), (TALK, {1: BEN, 2: ANNA}), (TALK, {})]
     for script, voices in others:
@@ -151,14 +152,32 @@ def test_a_parsed_script_and_its_text_are_the_same(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("script", ["", "  \n# only a remark\n", "Speaker 1:", "Speaker 7 x: oh"])
-def test_a_script_that_says_nothing(engine: Engine, script: str) -> None:
+def test_a_script_without_speech(engine: Engine, script: str) -> None:
     with pytest.raises(ScriptError):
         engine.speak(script, {})
 
 
-def test_five_speakers_are_too_many(engine: Engine) -> None:
-    with pytest.raises(ScriptError):
-        engine.speak("\n".join(f"Speaker {i}: Hi." for i in range(1, 6)), {})
+def test_more_than_four_speakers_are_generated_in_passages(engine: Engine) -> None:
+    script = "\n".join(f"Speaker {number}: Hi." for number in (1, 2, 3, 4, 5, 6, 1, 2))
+    with pytest.warns(ScriptWarning, match="line 5, column 1: info: a new passage begins here"):
+        speech = engine.speak(script, {}, **FEW)
+    assert [[turn.speaker for turn in one.turns] for one in speech.run.plan.passages] == [
+        [1, 2, 3, 4],
+        [5, 6, 1, 2],
+    ]
+    assert [item.line for item in speech.diagnostics] == [5] and speech.summary()["left_out"] == []
+
+
+def test_speakers_who_share_a_built_in_voice_are_named(engine: Engine) -> None:
+    script = parse_script("\n".join(f"Speaker {number}: Hi." for number in range(1, 6)))
+    with pytest.warns(VoiceWarning, match="Speaker 1 and Speaker 5 have the same voice, Ada"):
+        speech = engine.speak(script, **FEW)
+    assert speech.cast["Speaker 5"] == "Ada"
+
+
+def test_more_speakers_than_a_script_may_have(engine: Engine) -> None:
+    with pytest.raises(ScriptError, match="at most 32 speakers"):
+        engine.speak("\n".join(f"Speaker {number}: Hi." for number in range(1, 34)), {})
 
 
 def test_a_script_longer_than_the_context(tmp_path: Path) -> None:
@@ -202,7 +221,7 @@ def test_a_single_voice_for_a_single_speaker(engine: Engine, tmp_path: Path) -> 
         assert np.array_equal(alone.audio, engine.speak("Speaker 1: Hi.", [voices], **FEW).audio)
     with pytest.raises(VoiceError, match=r"nowhere\.wav"):
         engine.speak("Speaker 1: Hi.", tmp_path / "nowhere.wav", **FEW)
-    with pytest.raises(ScriptError, match="1 voices for 2 speakers"):
+    with pytest.raises(ScriptError, match="1 voice for 2 speakers"):
         engine.speak(TALK, ANNA, **FEW)
 
 
@@ -211,10 +230,10 @@ def test_a_single_voice_for_a_single_speaker(engine: Engine, tmp_path: Path) -> 
     [
         ({1: ANNA}, "no voice for Speaker 2"),
         ({"Speaker 2": BEN}, "no voice for Speaker 1"),
-        ({1: ANNA, 2: BEN, 3: ANNA}, "a voice for 3, who says nothing"),
-        ({1: ANNA, 2: BEN, "Carl": ANNA}, "a voice for carl, who says nothing"),
+        ({1: ANNA, 2: BEN, 3: ANNA}, "a voice for 3, who has no lines"),
+        ({1: ANNA, 2: BEN, "Carl": ANNA}, "a voice for Carl, who has no lines"),
         ({1: ANNA, "Speaker 1": BEN, 2: BEN}, "two voices for Speaker 1"),
-        ([ANNA], "1 voices for 2 speakers"),
+        ([ANNA], "1 voice for 2 speakers"),
         ([ANNA, BEN, ANNA], "3 voices for 2 speakers"),
         ([], "0 voices for 2 speakers"),
     ],
@@ -268,7 +287,7 @@ def _contains(ids: Sequence[int], part: Sequence[int]) -> bool:
         ({"solver": "euler"}, r"solver='euler'.*dpmsolver\+\+, sde-dpmsolver\+\+"),
     ],
 )
-def test_options_that_make_no_sense(engine: Engine, options: dict[str, Any], told: str) -> None:
+def test_invalid_options(engine: Engine, options: dict[str, Any], told: str) -> None:
     with pytest.raises(OptionError, match=told):
         engine.speak(TALK, {}, **options)
     with pytest.raises(OptionError, match=told):
@@ -280,7 +299,7 @@ def test_none_means_the_default(engine: Engine) -> None:
     assert speech.options.cfg_scale == 1.3
 
 
-def test_what_was_read_otherwise_is_warned_of(engine: Engine) -> None:
+def test_corrected_script_text_is_warned_of(engine: Engine) -> None:
     text = "Speaker 1: One. Speaker 2: Two. [short pause]"
     with pytest.warns(ScriptWarning) as caught:
         engine.speak(text, num_steps=1, max_seconds=0.2)

@@ -15,7 +15,7 @@ import pytest
 import torch
 from checkpoints import save_weights
 from engine_api_helpers import CAST, FEW, RATE, TALK, engine, folder, restless
-from engine_helpers import HOP, small_model
+from model_helpers import HOP, small_model
 
 from vibevoice_nb.audio.sinks import MemorySink, QueueSink, WavSink
 from vibevoice_nb.engine.engine import Engine
@@ -28,7 +28,7 @@ __all__ = ["engine", "folder", "restless"]  # fixtures
 # Sinks.
 
 
-def test_audio_goes_to_a_sink_as_it_is_made(engine: Engine, tmp_path: Path) -> None:
+def test_audio_goes_to_a_sink_during_generation(engine: Engine, tmp_path: Path) -> None:
     wanted = engine.speak(TALK, CAST, **FEW).audio
     memory = MemorySink()
     assert np.array_equal(engine.speak(TALK, CAST, sink=memory, **FEW).audio, memory.audio)
@@ -88,8 +88,8 @@ def test_cancelling_takes_effect_within_a_frame(engine: Engine, frames: int) -> 
     assert np.array_equal(speech.audio, wanted[: frames * HOP])
 
 
-def test_cancelling_is_asked_while_nothing_is_heard(tmp_path: Path, folder: Path) -> None:
-    """A model that only says "start" would go on till its context is full, without a sound."""
+def test_cancellation_works_before_the_first_audio(tmp_path: Path, folder: Path) -> None:
+    """A model that only emits start tokens would continue without audio until its context is full."""
     copy = Path(shutil.copytree(folder, tmp_path / "mute"))
     model = small_model(tied=False)
     assert model.lm_head is not None
@@ -179,7 +179,7 @@ def test_cancelling_anywhere_loses_nothing(restless: Engine) -> None:
         assert later.ended == "finished" and np.array_equal(later.audio, whole.audio), chunks
 
 
-def test_what_is_finished_stays_finished(restless: Engine) -> None:
+def test_a_finished_speech_stays_finished(restless: Engine) -> None:
     speech = restless.speak("Speaker 1: Hi.", {}, num_steps=1, seed=1)
     assert speech.ended == "finished"
     later = restless.resume(speech, max_seconds=100)

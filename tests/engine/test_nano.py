@@ -32,7 +32,7 @@ def _loudness(audio: np.ndarray) -> float:
     return float(10 * np.log10(np.mean(np.square(audio, dtype=np.float64)) + 1e-12))
 
 
-def test_a_conversation_ends_by_itself_and_is_heard(talk: Speech) -> None:
+def test_a_conversation_ends_by_itself_and_is_audible(talk: Speech) -> None:
     assert talk.ended == "finished"
     assert 1.5 < talk.seconds < 12
     assert -40 < _loudness(talk.audio) < -10, "dBFS"
@@ -40,7 +40,7 @@ def test_a_conversation_ends_by_itself_and_is_heard(talk: Speech) -> None:
     assert list(talk.cast) == ["Speaker 1", "Speaker 2"] and len(set(talk.cast.values())) == 2
 
 
-def test_the_same_seed_says_the_same(engine: Engine, talk: Speech) -> None:
+def test_the_same_seed_gives_the_same_audio(engine: Engine, talk: Speech) -> None:
     assert np.array_equal(engine.speak(TALK, seed=1).audio, talk.audio)
 
 

@@ -1,7 +1,8 @@
-"""Turns spoken in the context of those before them, and whole scripts in one go."""
+"""Turns generated in the context of those before them, and whole scripts in one pass."""
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import json
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from checkpoints import byte_tokenizer, random_model, save_weights
-from engine_helpers import HOP, LATENT, SEMANTIC, Reads, small_config
+from model_helpers import HOP, LATENT, SEMANTIC, Reads, small_config
 
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.engine.frames import Frames, Spoken
@@ -127,7 +128,7 @@ def test_a_turn_has_a_frame_of_everything(engine: Engine) -> None:
     assert run.context_used == 0 and not run.lead.any() and run.lead.shape == (480,)
 
 
-def test_the_same_context_and_seed_say_the_same(engine: Engine) -> None:
+def test_the_same_context_and_seed_give_the_same_audio(engine: Engine) -> None:
     first, again, other = (
         _done(_turn(engine, TURNS[3], CAST, _context(3), replace(FEW, seed=seed))) for seed in (5, 5, 6)
     )
@@ -151,7 +152,7 @@ CHANGES: dict[str, Callable[[list[Spoken]], list[Spoken]]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_what_was_said_before_changes_what_is_said(
+def test_the_context_changes_the_speech(
     engine: Engine, change: Callable[[list[Spoken]], list[Spoken]]
 ) -> None:
     context = _context(3)
@@ -161,12 +162,25 @@ def test_what_was_said_before_changes_what_is_said(
     assert not np.array_equal(before.audio, after.audio)
 
 
-def test_another_voice_is_part_of_what_was_given(engine: Engine) -> None:
+def test_classes_of_version_0_1_still_run_and_warn(engine: Engine) -> None:
+    from vibevoice_nb import _moved
+
+    modules = [importlib.import_module("vibevoice_nb.engine.run")]
+    turn_run, whole_run = (_moved.moved_name(name, modules) for name in ("TurnRun", "WholeRun"))
+    with pytest.warns(DeprecationWarning, match=r"SpeechRun\.in_context\(engine\.loaded"):
+        old = _done(turn_run(engine, TURNS[3], CAST, _context(3), FEW))
+    assert np.array_equal(old.audio, _done(_turn(engine, TURNS[3], CAST, _context(3), FEW)).audio)
+    with pytest.warns(DeprecationWarning, match=r"SpeechRun\.whole\(engine\.loaded"):
+        old = _done(whole_run(engine, TURNS, CAST, FEW))
+    assert np.array_equal(old.audio, _done(SpeechRun.whole(engine.loaded, TURNS, CAST, FEW)).audio)
+
+
+def test_the_prefill_hash_depends_on_the_voice(engine: Engine) -> None:
     runs = [_turn(engine, TURNS[0], {0: _voice(pitch)}, [], FEW) for pitch in (220.0, 221.0)]
     assert runs[0].prefill_hash != runs[1].prefill_hash
 
 
-def test_the_sound_goes_on_from_that_before(engine: Engine) -> None:
+def test_the_audio_continues_that_of_the_context(engine: Engine) -> None:
     first = _done(_turn(engine, TURNS[0], CAST, [], FEW))
     spoken = Spoken(TURNS[0], first.frames)
     for options in (FEW, replace(FEW, context_seconds=0.0)):
@@ -180,14 +194,14 @@ def test_frames_of_another_model_are_refused(engine: Engine) -> None:
         _turn(engine, TURNS[1], CAST, [Spoken(TURNS[0], frames)], FEW)
 
 
-def test_only_who_is_heard_needs_a_voice(engine: Engine) -> None:
+def test_only_speakers_in_the_prompt_need_a_voice(engine: Engine) -> None:
     alone = {1: CAST[1]}
     with pytest.raises(ScriptError, match="no voice for Speaker 1"):
         _turn(engine, TURNS[1], alone, _context(1), FEW)
     assert _turn(engine, TURNS[1], alone, _context(1), replace(FEW, context_seconds=0.0)).context_used == 0
 
 
-def test_at_least_a_frame_is_said(load: Callable[..., Engine]) -> None:
+def test_at_least_one_frame_is_generated(load: Callable[..., Engine]) -> None:
     run = _done(_turn(load(ends=True), TURNS[1], CAST, _context(1), FEW))
     assert run.ended == "finished" and len(run.frames) == 1
 
@@ -233,6 +247,19 @@ def test_context_and_turn_are_no_longer_than_the_model_likes(
     assert _turn(engine, turn, CAST, _context(9, frames=10), options).context_used == used
 
 
+def test_the_context_has_at_most_four_speakers_and_the_nearest_turns_win(engine: Engine) -> None:
+    lines = [Turn(number, "Hello there.", number - 1) for number in (1, 2, 3, 4, 5, 4)]
+    cast = {index: CAST[index % 2] for index in range(6)}
+    context = [replace(spoken, turn=turn) for spoken, turn in zip(_context(6), lines, strict=True)]
+    used = [
+        _turn(engine, Turn(number, "And you?", number - 1), cast, context, FEW).context_used
+        for number in (3, 6, 1)
+    ]
+    assert used == [5, 4, 4]
+    run = _done(_turn(engine, Turn(6, "And you?", 5), cast, context, FEW))
+    assert len(run.plan.reading(0, run.frames[:0], [0], 10).prompt.voices) == 4
+
+
 def test_a_long_turn_is_spoken_in_pieces_in_each_others_context(
     load: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,7 +284,7 @@ def test_a_long_turn_is_spoken_in_pieces_in_each_others_context(
 # Stopping.
 
 
-def test_asked_before_every_step_and_keeps_what_was_made(engine: Engine) -> None:
+def test_cancellation_is_checked_before_every_step_and_keeps_the_audio(engine: Engine) -> None:
     asked: list[int] = []
 
     def cancelled() -> bool:
@@ -319,7 +346,7 @@ def test_a_whole_script_cut_short_has_spans_that_cover_it(engine: Engine) -> Non
     assert _covers(_whole(engine, TURNS, CAST, FEW).spans(), 0), "not even begun"
 
 
-def test_passages_are_known_exactly_and_pauses_are_not_spoken(load: Callable[..., Engine]) -> None:
+def test_passages_have_exact_boundaries_and_pauses_are_not_generated(load: Callable[..., Engine]) -> None:
     turns = [replace(turn, pause_after_ms=700) for turn in TURNS]
     options = GenerationOptions(num_steps=2, seed=1, passage_seconds=1.0)
     run = _done(_whole(load(ends=True), turns, CAST, options))
@@ -327,7 +354,7 @@ def test_passages_are_known_exactly_and_pauses_are_not_spoken(load: Callable[...
     assert [(span.start_frame, span.stop_frame) for span in run.spans()] == [(0, 1), (1, 2), (2, 3), (3, 4)]
 
 
-def test_nothing_to_say_is_an_error(engine: Engine) -> None:
+def test_an_empty_text_is_an_error(engine: Engine) -> None:
     with pytest.raises(ScriptError, match="no turns"):
         _whole(engine, [], CAST, FEW)
 
@@ -336,7 +363,7 @@ def test_nothing_to_say_is_an_error(engine: Engine) -> None:
 
 
 @with_nano
-def test_nano_hears_what_it_said_before(nano: Engine) -> None:
+def test_nano_continues_its_context(nano: Engine) -> None:
     cast = {0: resolve_voice("Ada"), 1: resolve_voice("Ruben")}
     turns = parse_script("Speaker 1: Good morning.\nSpeaker 2: How are you?").turns
     options = nano.defaults.updated({"seed": 1, "num_steps": 4})

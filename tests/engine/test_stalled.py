@@ -1,4 +1,4 @@
-"""A model that emits tokens without audio comes to an end, and the result says why."""
+"""A model that emits tokens without audio is stopped, and the result has the reason."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_run_of_a_project(engine: Engine) -> None:
     assert sum(1 for _ in turn) == 1 and turn.ended == "stalled"
 
 
-def test_the_command_line_says_so_and_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_reports_it_and_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     folder, script = write_checkpoint(tmp_path / "mute"), tmp_path / "talk.txt"
     weights = load_file(folder / "model.safetensors")

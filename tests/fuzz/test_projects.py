@@ -20,11 +20,12 @@ from fuzz_helpers import generators
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 from project_helpers import FRAME, speak, speak_all, tone
 
+from vibevoice_nb.audio.io import write_audio
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.project import Project
 from vibevoice_nb.voices import resolve_voice
+from vibevoice_nb.widgets.cast_panel import _row
 from vibevoice_nb.widgets.project_traits import EPISODE, take_cards, take_summary, turn_states
-from vibevoice_nb.widgets.voices import _row
 
 SCRIPT = (
     "# A comment.\nAnna: One, two.\nBen: Three. [pause:200]\nAnna: Four 😀.\nCleo: Nobody has spoken this."
@@ -53,6 +54,9 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         project.script_text = SCRIPT
         project.delete_take(extra.id)
         project.settings["num_steps"] = 7
+        hum = write_audio(project.path.parent / "hum.wav", tone(24_000))
+        project.set_music("bed", hum, license="CC0")
+        project.set_music("bed", gain=-20)
         writer = project.takes.begin(project.turns[-1].id)
         writer.write(tone(FRAME))
         writer._leave()
@@ -168,7 +172,7 @@ def facts(project: Project) -> dict[str, Any]:
 
 def shown(project: Project) -> None:
     """Everything a page shows can be serialized for it."""
-    rows = [_row(member) for member in project.cast.values()]
+    rows = [_row(member, "", "") for member in project.cast.values()]
     values = [
         turn_states(project, {}),
         take_cards(project),

@@ -40,7 +40,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1000, "height": 700})
-    context.set_default_timeout(5000)
+    context.set_default_timeout(20_000)  # for busy machines
     yield context.new_page()
     context.close()
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from studio_traits import SOUND, studio_traits, voice
+from studio_traits import SOUND, speaker, studio_traits, voice
 
 AXE = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
-EXPECTED = ("generate", "cancel", "choose_take", "star_take", "delete_take", "undo", "set_gap", "regenerate")
+EXPECTED = ("generate", "cancel", "choose_take", "star_take", "delete_take", "undo", "regenerate")
+ADJUSTING = ("adjust_turn", "adjust_speaker", "trim_take")
 QUIET = ("set_voice", "clear_voice", "set_consent", "trim_voice", "set_color", "load_model", "unload_model")
 
 
@@ -24,7 +25,7 @@ def studio(mount: Callable[..., Any]) -> Callable[..., Any]:
         language: str = "en",
         **traits: Any,
     ) -> Any:
-        agree = {name: (lambda **_: {}) for name in (*EXPECTED, *QUIET)}
+        agree = {name: (lambda **_: {}) for name in (*EXPECTED, *ADJUSTING, *QUIET)}
         return mount(
             "studio",
             traits=studio_traits(**traits),
@@ -36,6 +37,15 @@ def studio(mount: Callable[..., Any]) -> Callable[..., Any]:
     return studio
 
 
+def select_turn(page: Any, number: int) -> Any:
+    """Click a line of the script, counted from 1 (one turn a line), and return what the Turn tab shows."""
+    page.get_by_role("tab", name="Turn").click()
+    page.locator(".cm-line").nth(number - 1).click()
+    lane = page.get_by_role("region", name="Selected turn")
+    lane.get_by_role("heading", name=f"Turn {number},").wait_for()
+    return lane
+
+
 def asked(mounted: Any, method: str) -> list[dict[str, Any]]:
     return [params for name, params in mounted.calls if name == method]
 
@@ -45,10 +55,8 @@ def wait_for_call(mounted: Any, method: str) -> dict[str, Any]:
 
 
 def consenting(**more: Any) -> list[dict[str, Any]]:
-    return [
-        {"label": "Anna", "color": "#0072b2", "voice": voice("Ada")},
-        {"label": "Ben", "color": "#d55e00", "voice": voice("Ben", "recording", consent=True, **more)},
-    ]
+    own = voice("Ben", "recording", consent=True, **more)
+    return [speaker("Anna", "#0072b2", voice("Ada")), speaker("Ben", "#d55e00", own)]
 
 
 def faults(page: Any) -> list[str]:

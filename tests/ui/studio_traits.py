@@ -31,14 +31,24 @@ def voice(name: str, kind: str = "built-in", **more: Any) -> dict[str, Any]:
         "consent": False,
         "needs_consent": own,
         "stand_in": "",
+        "prompt": "",
         **more,
     }
+
+
+def speaker(label: str, color: str, given: dict[str, Any] | None, default: str = "") -> dict[str, Any]:
+    made = {"label": label, "color": color, "voice": given, "default_voice": default}
+    return {**made, "gain": 0.0, "pace": 1.0}
 
 
 def take(turn: str, number: int, seconds: float, **more: Any) -> dict[str, Any]:
     return {
         "id": f"{turn}-take{number}",
         "turn": turn,
+        "speaker": "Anna",
+        "text": "",
+        "earlier": False,
+        "voice": "Ada",
         "created": "2026-11-24T10:00:00Z",
         "seed": 1234567 * number,
         "num_steps": 10,
@@ -46,6 +56,9 @@ def take(turn: str, number: int, seconds: float, **more: Any) -> dict[str, Any]:
         "solver": "dpmsolver++",
         "model": "nano",
         "seconds": seconds,
+        "samples": round(seconds * SAMPLE_RATE),
+        "trim_start": 0,
+        "trim_stop": round(seconds * SAMPLE_RATE),
         "rtf": 0.55,
         "starred": False,
         "follows": None,
@@ -82,6 +95,9 @@ def turns_and_takes(count: int = 6) -> tuple[list[dict[str, Any]], dict[str, dic
                 "estimated": 3.0,
                 "seconds": seconds,
                 "gap_ms": None,
+                "gain": 0.0,
+                "gain_limit": None,
+                "pace": 1.0,
                 "pause_ms": 500 if at == 3 else 0,
                 "takes": [one["id"] for one in made],
                 "chosen": made[0]["id"] if made else None,
@@ -106,12 +122,13 @@ def studio_traits(**more: Any) -> dict[str, Any]:
                     "start": start,
                     "stop": stop,
                     "confidence": 1.0,
+                    "words": [],
                 }
             )
             start = stop
     noisy = {
         "severity": "warning",
-        "message": "speech is 14 dB above the background, at least 20 dB is clean",
+        "message": "speech is 14 dB above the noise; a clean recording has at least 20 dB",
         "remedy": "record in a quiet room without music; the noise would be copied too",
     }
     return {
@@ -120,37 +137,46 @@ def studio_traits(**more: Any) -> dict[str, Any]:
         "turns": turns,
         "takes": takes,
         "speakers": [
-            {"label": "Anna", "color": COLORS["Anna"], "voice": voice("Ada")},
-            {
-                "label": "Ben",
-                "color": COLORS["Ben"],
-                "voice": voice("Ben at home", "recording", checks=[noisy]),
-            },
+            speaker("Anna", COLORS["Anna"], voice("Ada")),
+            speaker("Ben", COLORS["Ben"], voice("Ben at home", "recording", checks=[noisy])),
         ],
         "voices": [
             {
                 "name": "Ada",
                 "kind": "built-in",
+                "words": "woman, clear",
                 "description": "a woman's voice, clear and even",
                 "seconds": 8.4,
+                "prompt": "",
             },
             {
                 "name": "Ruben",
                 "kind": "built-in",
+                "words": "man, deep",
                 "description": "a man's voice, deep and calm",
                 "seconds": 7.1,
+                "prompt": "",
             },
-            {"name": "Grandfather", "kind": "library", "description": "", "seconds": 12.0},
+            {
+                "name": "Grandfather",
+                "kind": "library",
+                "words": "",
+                "description": "",
+                "seconds": 12.0,
+                "prompt": "",
+            },
         ],
+        "audition_state": {"speaker": "", "text": "", "state": "idle", "message": "", "voices": []},
         "num_steps": 10,
         "cfg_scale": 1.3,
         "seed": None,
         "last_seed": 1827364550,
         "solver": "dpmsolver++",
         "mode": "turns",
+        "music": [],
         "model": "nano",
         "models": [
-            {"id": "nano", "note": "small embedded model: no download, English, for trying things out"},
+            {"id": "nano", "note": "Small embedded model: no download, English, for trying things out"},
             {"id": "vibevoice/VibeVoice-1.5B-hf", "note": "VibeVoice 1.5B: 5.4 GB, up to 90 minutes"},
         ],
         "model_state": {
@@ -161,10 +187,12 @@ def studio_traits(**more: Any) -> dict[str, Any]:
             "memory": 112_000_000,
             "message": "",
             "fraction": None,
+            "server": None,
         },
         "model_limits": {
             "languages": [],
             "follows_voices": True,
+            "voice_prompts": "",
             "max_seconds": 5400.0,
             "passage_seconds": None,
             "sentences": [],
@@ -191,6 +219,58 @@ def studio_traits(**more: Any) -> dict[str, Any]:
         },
         "can_undo": "",
         **more,
+    }
+
+
+def difference(kind: str, said: str, heard: str, start: float, **more: Any) -> dict[str, Any]:
+    made = {"kind": kind, "said": said, "heard": heard, "certain": True, "start": start, "end": start + 0.4}
+    return {**made, "offset": round(start * SAMPLE_RATE), "place": None, **more}
+
+
+def place(line: int, words: str) -> dict[str, int]:
+    """Return the place of words in a line of the script."""
+    column = SCRIPT.splitlines()[line - 1].index(words) + 1
+    return {"line": line, "column": column, "end_line": line, "end_column": column + len(words)}
+
+
+def review_traits(**state: Any) -> dict[str, Any]:
+    """Return traits of reviews: two turns differ, one certainly does not, one has no review."""
+    empty = {
+        "wer": 0.0,
+        "score": 100.0,
+        "flagged": False,
+        "recognizer": "base",
+        "note": "",
+        "differences": [],
+    }
+    empty |= {"similarity": 0.81, "nearest": "Anna"}
+    heard = difference("different", "welcome to", "well come two", 0.9, place=place(1, "welcome to"))
+    between = {**place(1, "show."), "end_column": place(1, "show.")["column"]}
+    extra = difference("extra", "", "you know", 2.1, place=between)
+    missing = difference("missing", "for a walk", "", 1.6, place=place(4, "for a walk"))
+    unsure = difference("different", "river.", "reefer", 2.9, certain=False, place=place(4, "river."))
+    wrong = {**empty, "wer": 25.0, "score": 71.0, "flagged": True}
+    return {
+        "listen_back": "on demand",
+        "recognizer": "base",
+        "recognizers": [{"id": "base", "note": "Whisper base: 145 MB, MIT license"}],
+        "review_state": {
+            "state": "ready",
+            "recognizer": "base",
+            "done": 0,
+            "total": 0,
+            "memory": 145_000_000,
+            "download": 145_000_000,
+            "license": "MIT",
+            "message": "",
+            **state,
+        },
+        "reviews": {
+            "t1-take1": {**wrong, "differences": [heard, extra]},
+            "t2-take2": {**wrong, "differences": [difference("repeated", "", "very", 0.7)]},
+            "t3-take1": empty,
+            "t4-take1": {**wrong, "differences": [missing, unsure]},
+        },
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from vibevoice_nb.project.storage.schema import PALETTE
+from vibevoice_nb.display.colors import PALETTE
 from vibevoice_nb.widgets import ScriptEditor
 
 Mount = Callable[..., Any]
@@ -75,8 +75,54 @@ def test_speakers_are_completed_at_the_beginning_of_a_line(mount: Mount) -> None
 def test_tab_leaves_the_editor(mount: Mount) -> None:
     mounted = mount(ScriptEditor(SCRIPT, cast=["Anna", "Ben"]))
     click_line(mounted, 1)
-    mounted.page.keyboard.press("Tab")
-    assert mounted.page.evaluate("() => document.activeElement.textContent") == "1 error"
+    reached = []
+    for _ in range(2):
+        mounted.page.keyboard.press("Tab")
+        reached.append(
+            mounted.page.evaluate(
+                "() => document.activeElement.ariaLabel || document.activeElement.textContent"
+            )
+        )
+    assert reached == ["More actions", "1 error"]  # without a project, nothing can be generated
+
+
+def test_a_turn_is_dragged_by_its_mark(mount: Mount) -> None:
+    """Dropped between other turns it moves there, as one edit; Escape leaves everything as it was."""
+    text = "Anna: One.\nBen: Two,\nand more.\nAnna: Three."
+    editor = ScriptEditor(text, cast=["Anna", "Ben"])
+    mounted = mount(editor)
+    page = mounted.page
+    marks = page.locator(".cm-vvTurn:visible")
+    drop = page.locator(".vvnb-drop-mark")
+
+    def grab(number: int, onto: int, part: float) -> None:
+        held, target = (
+            marks.nth(number - 1).bounding_box(),
+            page.locator(".cm-line").nth(onto - 1).bounding_box(),
+        )
+        page.mouse.move(held["x"] + 8, held["y"] + 8)
+        page.mouse.down()
+        page.mouse.move(held["x"] + 8, target["y"] + part * target["height"], steps=5)
+        drop.wait_for(state="visible")
+
+    grab(2, onto=1, part=0.2)
+    page.keyboard.press("Escape")
+    drop.wait_for(state="hidden")
+    page.mouse.up()
+    assert lines(mounted) == text
+    grab(2, onto=1, part=0.2)
+    page.mouse.up()
+    mounted.until(lambda: editor.script == "Ben: Two,\nand more.\nAnna: One.\nAnna: Three.", "the new order")
+    mounted.until(
+        lambda: [turn.line for turn in editor.parsed.turns] == [1, 3, 4], "the turns of the new order"
+    )
+    page.wait_for_timeout(200)  # the page is given the turns
+    grab(1, onto=4, part=0.9)
+    page.mouse.up()
+    mounted.until(lambda: editor.script.endswith("Anna: Three.\nBen: Two,\nand more."), "the last place")
+    page.keyboard.press("ControlOrMeta+z")
+    page.keyboard.press("ControlOrMeta+z")
+    mounted.until(lambda: editor.script == text, "the order before")
 
 
 def test_keys_stay_in_the_widget(mount: Mount) -> None:
@@ -160,10 +206,18 @@ def test_in_a_shadow_root_it_looks_and_works_the_same(mount: Mount) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_speaker_color_is_readable_in_both_themes(mount: Mount, theme: str) -> None:
-    speakers = [{"label": f"Voice {k}", "color": color, "voice": None} for k, color in enumerate(PALETTE)]
+    speakers = [
+        {"label": f"Voice {k}", "color": color, "voice": None, "default_voice": "", "gain": 0.0, "pace": 1.0}
+        for k, color in enumerate(PALETTE)
+    ]
     script = "\n".join(f"{speaker['label']}: Hello. [pause]" for speaker in speakers) + "\n# a comment"
     mounted = mount("editor", traits={"script": script, "speakers": speakers}, theme=theme)
-    assert mounted.page.locator(".cm-vvLabel").count() == len(PALETTE)
+    mounted.page.set_viewport_size({"width": 1000, "height": 1300})
+    mounted.page.add_style_tag(
+        content=".vvnb { --vvnb-editor-height: 1200px }"
+    )  # what it scrolls to isn't there
+    labels = mounted.page.locator(".cm-vvLabel")
+    mounted.until(lambda: labels.count() == len(PALETTE), "all labels")
     assert mounted.faults(".vvnb") == []
 
 
@@ -209,3 +263,78 @@ def test_three_hundred_turns_are_typed_in_without_lag(mount: Mount) -> None:
     print(json.dumps({"median_ms": statistics.median(delays), "worst_ms": max(delays), "keys": len(delays)}))
     assert len(delays) > 30
     assert statistics.median(delays) < 50
+
+
+SUBTITLES = (
+    "1\n00:00:01,000 --> 00:00:03,000\nAnna: Good morning.\n\n2\n00:00:04,000 --> 00:00:06,000\nBen: Hello.\n"
+)
+
+
+def carry(mounted: Any, kind: str, text: str, name: str = "") -> None:
+    """Paste a text into the editor, or drop a file on it."""
+    mounted.page.evaluate(
+        """([kind, text, name]) => {
+          const data = new DataTransfer();
+          if (name) data.items.add(new File([text], name));
+          else data.setData('text/plain', text);
+          const content = document.querySelector('.cm-content');
+          const { left, top } = content.getBoundingClientRect();
+          const about = { bubbles: true, cancelable: true, clientX: left + 5, clientY: top + 5 };
+          const event = kind === 'paste' ? new ClipboardEvent('paste', { ...about, clipboardData: data })
+            : new DragEvent('drop', { ...about, dataTransfer: data });
+          content.dispatchEvent(event);
+        }""",
+        [kind, text, name],
+    )
+
+
+def test_a_dropped_file_replaces_the_script_and_undo_brings_it_back(mount: Mount) -> None:
+    editor = ScriptEditor(SCRIPT, cast=["Anna", "Ben"])
+    mounted = mount(editor)
+    page = mounted.page
+    carry(mounted, "drop", SUBTITLES, "talk.srt")
+    preview = page.get_by_role("region", name="Import")
+    preview.get_by_text("2 turns, 2 speakers: Anna, Ben").wait_for()
+    assert editor.script == SCRIPT
+    preview.get_by_role("button", name="Replace script").click()
+    mounted.until(lambda: editor.script == "Anna: Good morning.\nBen: Hello.", "the import")
+    assert not preview.is_visible()
+    page.keyboard.press("ControlOrMeta+z")
+    mounted.until(lambda: editor.script == SCRIPT, "the script as before")
+
+
+def test_pasted_subtitles_are_offered_as_turns(mount: Mount) -> None:
+    editor = ScriptEditor("Anna: Hi.\n")
+    mounted = mount(editor)
+    page = mounted.page
+    click_line(mounted, 2)
+    carry(mounted, "paste", SUBTITLES)
+    mounted.until(lambda: "-->" in editor.script, "the text as it was pasted")
+    preview = page.get_by_role("region", name="Import")
+    preview.get_by_role("button", name="Insert at cursor").click()
+    mounted.until(lambda: editor.script == "Anna: Hi.\nAnna: Good morning.\nBen: Hello.", "the import")
+
+
+def test_a_file_without_a_script_is_explained(mount: Mount) -> None:
+    editor = ScriptEditor("Anna: Hi.")
+    mounted = mount(editor)
+    carry(mounted, "drop", "%PDF-1.7", "talk.pdf")
+    mounted.page.get_by_role("alert").get_by_text("The file is a PDF file.").wait_for()
+    mounted.page.get_by_role("button", name="Dismiss").click()
+    assert editor.script == "Anna: Hi."
+
+
+def test_questions_of_an_import_are_answered_in_its_preview(mount: Mount) -> None:
+    editor = ScriptEditor("Anna: Hi.")
+    mounted = mount(editor)
+    preview = mounted.page.get_by_role("region", name="Import")
+    carry(mounted, "drop", SUBTITLES, "talk.srt")
+    preview.get_by_text("2 turns, 2 speakers: Anna, Ben").wait_for()
+    nameless = SUBTITLES.replace("Anna: ", "").replace("Ben: ", "")
+    carry(mounted, "drop", nameless, "other.srt")
+    preview.get_by_text("2 turns, 1 speaker: Speaker 1").wait_for()
+    preview.get_by_role("combobox").select_option("alternate")
+    preview.get_by_text("2 turns, 2 speakers: Speaker 1, Speaker 2").wait_for()
+    assert preview.get_by_role("combobox").input_value() == "alternate"
+    preview.get_by_role("button", name="Cancel").click()
+    assert editor.script == "Anna: Hi." and not preview.is_visible()

@@ -15,9 +15,10 @@ __all__ = ["studio"]  # a fixture
 
 # Names of formats, keys, units and products, which are the same in every language.
 NAMES = set(
-    """AAC ADM Alt BS CFG Colab Ctrl DPM End Enter Esc Euler FLAC GB GPU Home Hub Hugging Face Jupyter LUFS
-    Markdown Opus RTF SRT Shift Spotify Apple Podcasts TXT WAV WebM WebVTT dBTP kHz kbit nano owner name pause
-    SDE dpmsolver sde euler seed Speaker mono json exports generated speech""".split()
+    """https AAC ADM Alt base BS CFG Colab Ctrl DPM End Enter Esc Euler FLAC GB GPU Home Hub Hugging Face JPEG
+    Jupyter LUFS Markdown OGG Opus RTF SRT Shift Spotify Apple Podcasts TXT WAV WebM WebVTT dBTP kHz
+    kbit nano owner name pause SDE dpmsolver sde euler seed Speaker mono json PNG HTML JSON zip
+    exports generated speech""".split()
 )
 TEXTS = """() => {
   const texts = [];
@@ -55,7 +56,7 @@ def test_no_english_is_left(chinese: Callable[..., Any]) -> None:
     mounted = chinese()
     page = mounted.page
     assert page.get_by_role("button", name="生成", exact=False).first.is_visible()
-    for tab in ("设置", "模型", "配音", "导出", "版本"):
+    for tab in ("设置", "配音", "导出", "发言"):
         page.get_by_role("tab", name=re.compile(tab)).click()
         assert english_left(mounted) == [], tab
     for opener in page.locator(".vvnb-help:visible, [aria-haspopup=dialog]:visible").all():
@@ -100,6 +101,7 @@ def test_no_english_is_left(chinese: Callable[..., Any]) -> None:
                 "memory": 0,
                 "message": "",
                 "fraction": 0.4,
+                "server": None,
             }
         },
     ],
@@ -113,7 +115,7 @@ def test_nothing_overflows(chinese: Callable[..., Any]) -> None:
     page = chinese().page
     for width in (320, 380, 620, 900, 1500):
         page.set_viewport_size({"width": width, "height": 900})
-        for tab in ("设置", "模型", "配音", "导出", "版本"):
+        for tab in ("设置", "配音", "导出", "发言"):
             page.get_by_role("tab", name=re.compile(tab)).click()
             assert page.evaluate(STICKS_OUT) == [], (width, tab)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from studio_helpers import consenting, faults, studio
+from studio_helpers import consenting, faults, select_turn, studio
 from studio_traits import studio_traits, turns_and_takes
 
 from vibevoice_nb.widgets.model_loader import ModelLoader
@@ -13,7 +13,7 @@ from vibevoice_nb.widgets.model_loader import ModelLoader
 __all__ = ["studio"]  # a fixture
 
 NANO = ModelLoader(lambda state: None).limits("nano")
-REASON = "nano has nothing to speak in '你好。', so the turn is skipped"
+REASON = "nano cannot speak '你好。', so the turn is skipped"
 
 
 def with_a_skipped_turn(**more: Any) -> dict[str, Any]:
@@ -32,10 +32,7 @@ def test_a_skipped_turn_is_marked_in_the_editor_and_counted(studio: Callable[...
     assert "1 turn skipped" in page.locator(".vvnb-editor-totals").inner_text()
     assert page.get_by_text("1 turn skipped").count() >= 2  # and beside the button
     assert page.get_by_role("button", name="Generate 2 turns").is_enabled()
-    page.get_by_role("tab", name="Takes").click()
-    row = page.locator(".vvnb-turn[data-state=unspeakable]")
-    row.click()
-    lane = page.get_by_role("region", name="Selected turn")
+    lane = select_turn(page, 5)
     assert lane.get_by_text(REASON).first.is_visible()
     assert lane.get_by_role("button", name="Generate").is_disabled()
     assert not faults(page)
@@ -58,9 +55,7 @@ def test_a_take_of_unusual_duration_is_marked(studio: Callable[..., Any]) -> Non
     first = turns[0]["takes"][0]
     takes[first] = {**takes[first], "odd_length": "long"}
     page = studio(turns=turns, takes=takes).page
-    page.get_by_role("tab", name="Takes").click()
-    page.locator(".vvnb-turn").first.click()
-    assert page.get_by_text("Unusually long").is_visible()
+    assert select_turn(page, 1).get_by_text("Unusually long").is_visible()
 
 
 def test_the_cast_names_the_voice_that_is_used_instead(studio: Callable[..., Any]) -> None:
@@ -69,6 +64,8 @@ def test_the_cast_names_the_voice_that_is_used_instead(studio: Callable[..., Any
     words = page.get_by_text(
         "nano does not support recorded voices: this speaker uses the built-in voice Kai instead."
     )
+    assert page.get_by_text("Kai instead", exact=True).is_visible()
+    page.get_by_role("button", name="Details of Ben").click()
     words.wait_for()
     assert not page.get_by_text("Recording looks good.").count()
     mounted.set(speakers=consenting(), model="vibevoice/VibeVoice-1.5B-hf", model_limits={**NANO, **FOLLOWS})
@@ -89,10 +86,10 @@ def test_the_recorder_warns_too(studio: Callable[..., Any]) -> None:
     page.get_by_role("button", name="Cancel").first.click()
 
 
-def test_the_model_tab_lists_the_limits(studio: Callable[..., Any]) -> None:
+def test_the_settings_list_the_limits_of_the_model(studio: Callable[..., Any]) -> None:
     mounted = studio(model_limits=NANO)
     page = mounted.page
-    page.get_by_role("tab", name="Model").click()
+    page.get_by_role("tab", name="Settings").click()
     limits = page.get_by_role("list", name="Limits of the model")
     assert limits.locator("li").all_inner_texts() == NANO["sentences"]
     mounted.set(model_limits={**NANO, **FOLLOWS})

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from studio_helpers import asked, consenting, faults, studio, wait_for_call
-from studio_traits import SOUND, studio_traits, sweep_traits, turns_and_takes
+from studio_helpers import asked, consenting, faults, select_turn, studio, wait_for_call
+from studio_traits import SOUND, speaker, studio_traits, sweep_traits, turns_and_takes
 
 from vibevoice_nb.errors import VoiceError
 
@@ -87,7 +87,7 @@ def test_progress_and_stop(studio: Callable[..., Any]) -> None:
     assert (
         transport.get_by_role("progressbar", name="Overall progress").get_attribute("aria-valuenow") == "40"
     )
-    page.get_by_role("tab", name="Takes").focus()
+    page.get_by_role("tab", name="Turn").focus()
     page.keyboard.press("Escape")
     wait_for_call(mounted, "cancel")
 
@@ -107,15 +107,20 @@ def test_a_failure_is_shown_and_can_be_dismissed(studio: Callable[..., Any]) -> 
 
 def test_cast(studio: Callable[..., Any]) -> None:
     mounted = studio(
-        speakers=[studio_traits()["speakers"][0], {"label": "Ben", "color": "#d55e00", "voice": None}]
+        speakers=[
+            studio_traits()["speakers"][0],
+            speaker("Ben", "#d55e00", None),
+        ]
     )
     page = mounted.page
     assert page.get_by_text("Ben has no voice yet.").is_visible()
     assert page.get_by_text("Ben needs a voice: choose one under Cast.").is_visible()
     page.get_by_role("button", name="Use built-in voices").click()
     assert wait_for_call(mounted, "set_voice") == {"speaker": "Ben", "voice": "Ruben"}
-    page.get_by_label("Voice of Ben", exact=True).select_option("Grandfather")
+    page.get_by_role("button", name="Voice of Ben: Choose a voice…").click()
+    page.get_by_role("option", name="Grandfather").click()
     mounted.until(lambda: asked(mounted, "set_voice")[-1]["voice"] == "Grandfather")
+    page.get_by_role("button", name="Details of Anna").click()
     page.get_by_role("button", name="Remove the voice of Anna").click()
     assert wait_for_call(mounted, "clear_voice") == {"speaker": "Anna"}
 
@@ -216,7 +221,7 @@ def test_model(studio: Callable[..., Any]) -> None:
 def test_takes(studio: Callable[..., Any]) -> None:
     mounted = studio()
     page = mounted.page
-    lane = page.get_by_role("region", name="Selected turn")
+    lane = select_turn(page, 2)
     lane.get_by_role("radio", name="Take 2").check()
     assert wait_for_call(mounted, "choose_take") == {"turn": "t2", "take": "t2-take2"}
     lane.get_by_role("button", name="Star take 1").click()
@@ -228,29 +233,51 @@ def test_takes(studio: Callable[..., Any]) -> None:
     mounted.set(turns=turns, takes=takes, can_undo="deleting take 3")
     page.get_by_text("Take 3 deleted.").locator("..").get_by_role("button", name="Undo").click()
     wait_for_call(mounted, "undo")
-    gap = lane.get_by_label("Pause after this turn", exact=True)
-    gap.fill("250")
-    gap.press("Tab")
-    assert wait_for_call(mounted, "set_gap") == {"turn": "t2", "gap_ms": 250}
     lane.get_by_role("button", name="Regenerate").click()
-    assert wait_for_call(mounted, "regenerate") == {"turn": "t2"}
+    assert wait_for_call(mounted, "regenerate") == {"turns": ["t2"], "takes": 1}
 
 
 def test_turns_with_the_keyboard(studio: Callable[..., Any]) -> None:
     mounted = studio()
     page = mounted.page
-    page.get_by_role("listbox", name="Turns").get_by_role("option", selected=True).focus()
-    page.keyboard.press("End")
+    select_turn(page, 1)
+    for _ in range(5):
+        page.keyboard.press("ArrowDown")
     page.get_by_role("heading", name="Turn 6, Ben").wait_for()
-    page.keyboard.press("Home")
-    page.keyboard.press("Enter")
-    assert page.evaluate("() => document.activeElement.type") == "radio"
+    page.keyboard.press("Control+Home")
+    page.get_by_role("heading", name="Turn 1, Anna").wait_for()
+    page.keyboard.press("Alt+3")
+    page.keyboard.press("Tab")
+    assert page.get_by_role("region", name="Selected turn").evaluate(
+        "lane => lane.contains(document.activeElement)"
+    )
+
+
+def test_takes_of_earlier_words_are_apart_and_show_their_words(studio: Callable[..., Any]) -> None:
+    turns, takes = turns_and_takes()
+    said = {"text": "Thank you, it is nice to be there.", "earlier": True, "num_steps": 20, "voice": "Kai"}
+    takes["t2-take3"] = {**takes["t2-take3"], **said}
+    page = studio(turns=turns, takes=takes).page
+    lane = select_turn(page, 2)
+    current = lane.get_by_role("radiogroup", name="Takes of this turn")
+    earlier = lane.get_by_role("radiogroup", name="Takes of an earlier text")
+    assert current.get_by_role("radio").count() == 2 and earlier.get_by_role("radio").count() == 1
+    assert earlier.locator("ins").all_inner_texts() == ["there"]  # the line now: very nice to be here.
+    assert earlier.locator("del").all_inner_texts() == ["very", "here"]
+    assert "20 steps" in earlier.inner_text() and "Voice Kai" in earlier.inner_text()
+    assert not current.locator("dt").first.is_visible()  # figures are under Details
+    current.get_by_text("Details").first.click()
+    assert current.locator("dt").first.is_visible()
+    lane.get_by_role("button", name="Compare A/B").click()
+    lane.get_by_label("Take compared as B").select_option("t2-take3")
+    assert "nice to be there" in lane.locator(".vvnb-compare-texts").inner_text()
+    assert faults(page) == []
 
 
 def test_blind_comparison(studio: Callable[..., Any]) -> None:
     mounted = studio()
     page = mounted.page
-    page.get_by_role("button", name="Compare A/B").click()
+    select_turn(page, 2).get_by_role("button", name="Compare A/B").click()
     group = page.get_by_role("group", name="Compare two takes")
     group.get_by_label("Blind: hide which take is which").check()
     assert not group.get_by_label("Take compared as A").is_visible()
@@ -266,6 +293,8 @@ def test_blind_comparison(studio: Callable[..., Any]) -> None:
 
 
 def test_export_reaches_the_downloads(studio: Callable[..., Any]) -> None:
+    from playwright.sync_api import expect
+
     from vibevoice_nb.widgets.base import Answer
 
     content = bytes(range(256)) * 9000
@@ -279,12 +308,14 @@ def test_export_reaches_the_downloads(studio: Callable[..., Any]) -> None:
         }
     )
     page = mounted.page
+    page.set_viewport_size({"width": 1100, "height": 600})  # docked, and low
     page.get_by_role("tab", name="Export").click()
     page.get_by_label("Subtitles (SRT)").check()
     with page.expect_download() as download:
         page.get_by_role("button", name="Export", exact=True).click()
         wait_for_call(mounted, "export")
         mounted.until(lambda: page.get_by_text("1 file downloaded").is_visible())
+        expect(page.get_by_text("1 file downloaded")).to_be_in_viewport()  # the panel scrolls to it
     assert download.value.suggested_filename == "episode.mp3"
     assert Path(download.value.path()).read_bytes() == content
     assert asked(mounted, "export") == [
@@ -295,8 +326,32 @@ def test_export_reaches_the_downloads(studio: Callable[..., Any]) -> None:
             "subtitles": ["srt"],
             "chapters": False,
             "folder": None,
+            "manifest": False,
+            "archive": True,
         }
     ]
+
+
+def test_export_of_a_web_page_with_a_title(studio: Callable[..., Any]) -> None:
+    mounted = studio(methods={"export": lambda **_: {"files": [], "folder": ""}}, title="Old title")
+    page = mounted.page
+    page.get_by_role("tab", name="Export").click()
+    title = page.get_by_label("Title", exact=True)
+    assert title.input_value() == "Old title"
+    title.fill(" New title ")
+    page.get_by_label("Artist").fill("Ada")
+    page.get_by_role("radio", name="Stems").check(force=True)
+    page.get_by_label("Format").select_option("html")
+    assert not page.get_by_role("radio", name="Stems").is_visible()
+    assert faults(page) == []
+    page.get_by_role("button", name="Export", exact=True).click()
+    params = wait_for_call(mounted, "export")
+    assert (params["format"], params["parts"], params["archive"]) == ("html", "whole", False)
+    assert (mounted.traits["title"], mounted.traits["artist"]) == ("New title", "Ada")
+    page.get_by_label("Manifest (JSON)").check()
+    page.get_by_role("button", name="Export", exact=True).click()
+    mounted.until(lambda: len(asked(mounted, "export")) == 2)
+    assert asked(mounted, "export")[1]["manifest"] and asked(mounted, "export")[1]["archive"]
 
 
 def test_sweep(mount: Callable[..., Any]) -> None:

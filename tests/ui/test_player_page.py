@@ -1,8 +1,10 @@
-"""The player in a real browser, the real widget behind it: what is heard is what was to be played."""
+"""The player in a real browser with the real widget: the audio output is the expected one."""
 
 from __future__ import annotations
 
 import base64
+import os
+import re
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -17,6 +19,7 @@ from scipy.signal import fftconvolve
 from vibevoice_nb.audio.pcm import SAMPLE_RATE, to_int16
 from vibevoice_nb.audio.peaks import Blocks
 from vibevoice_nb.audio.sources import BlockSource
+from vibevoice_nb.audio.turns import TurnWord
 from vibevoice_nb.project.take import Take, TakeTurn
 from vibevoice_nb.widgets.channel import _Message
 from vibevoice_nb.widgets.player import Player
@@ -47,7 +50,7 @@ def speech(seconds: float = 8.0) -> Take:
 
 
 class Room:
-    """A mounted player, what it plays, and what of it was heard."""
+    """A mounted player, its source, and its recorded audio output."""
 
     def __init__(self, mounted: Any, widget: Any) -> None:
         self.mounted, self.widget, self.page = mounted, widget, mounted.page
@@ -111,7 +114,7 @@ def place_of(heard: np.ndarray, source: np.ndarray, skip: int = 300, length: int
     return place - skip
 
 
-def test_plays_the_very_samples_and_says_where_it_is(player: Callable[..., Room]) -> None:
+def test_plays_the_exact_samples_and_reports_the_position(player: Callable[..., Room]) -> None:
     mounted = player()
     mounted.press("Play")
     heard = mounted.hear(1.5)
@@ -130,6 +133,17 @@ def test_plays_the_very_samples_and_says_where_it_is(player: Callable[..., Room]
     assert not np.any(mounted.listen()) and mounted.now == now
 
 
+def test_space_pauses_on_a_slider_too(player: Callable[..., Room]) -> None:
+    mounted = player()
+    mounted.press("Play")
+    mounted.mounted.until(lambda: mounted.widget.playing)
+    volume = mounted.page.get_by_role("slider", name="Volume")
+    volume.focus()
+    for playing in (False, True):
+        volume.press("Space")
+        mounted.mounted.until(lambda playing=playing: mounted.widget.playing is playing, f"playing={playing}")
+
+
 def test_plays_where_no_worklet_is_allowed(player: Callable[..., Room], page: Any) -> None:
     page.add_init_script("tap.withoutWorklet = true")
     mounted = player()
@@ -139,7 +153,7 @@ def test_plays_where_no_worklet_is_allowed(player: Callable[..., Room], page: An
     assert mounted.statistics["kind"] == "scheduled" and mounted.statistics["underruns"] == 0
 
 
-def test_goes_where_mouse_keys_and_python_say(player: Callable[..., Room]) -> None:
+def test_mouse_keys_and_python_set_the_position(player: Callable[..., Room]) -> None:
     mounted = player()
     box = mounted.page.locator(".vvnb-deck-wave").bounding_box()
     mounted.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 40)
@@ -195,9 +209,9 @@ def test_plays_slower_at_the_same_pitch(player: Callable[..., Room]) -> None:
 
 def test_shows_another_take_and_its_spectrogram(player: Callable[..., Room]) -> None:
     mounted = player()
-    mounted.press("Spectrogram")
+    mounted.page.get_by_label("Both", exact=True).check(force=True)
     mel = mounted.mounted.until(lambda: painted(mounted), "a spectrogram")
-    mounted.page.get_by_label("Linear").check(force=True)
+    mounted.page.get_by_label("Frequency scale").select_option("linear")
     mounted.mounted.until(lambda: painted(mounted) not in ("", mel), "another scale")
     mounted.widget.take = Take.from_audio(sweep(3), name="another")
     mounted.mounted.until(lambda: "0:03.0" in mounted.page.locator(".vvnb-deck-time").inner_text())
@@ -248,7 +262,7 @@ def test_opens_ninety_minutes_at_once(player: Callable[..., Room], record_proper
     mounted = player(take)
     mounted.mounted.until(lambda: drawn(mounted), "a waveform")
     opened = time.monotonic() - begun
-    mounted.press("Spectrogram")
+    mounted.page.get_by_label("Both", exact=True).check(force=True)
     mounted.mounted.until(lambda: painted(mounted), "a spectrogram", 10)
     for _ in range(14):
         mounted.page.keyboard.press("+")
@@ -283,10 +297,10 @@ def drawn(mounted: Room) -> bool:
 
 
 @pytest.mark.parametrize("seconds", [4, pytest.param(60, marks=pytest.mark.speed)])
-def test_hears_a_stream_without_a_gap_while_it_is_made(
+def test_plays_a_stream_without_gaps_during_generation(
     player: Callable[..., Room], seconds: int, record_property: Any
 ) -> None:
-    """Frames come at 1.2 times real time, as from a slow machine."""
+    """Frames arrive at 1.2 times real time, as on a slow machine."""
     mounted = player(Take.from_audio(np.zeros(0, np.float32)))
     audio = sweep(seconds)
     pcm = to_int16(audio)
@@ -349,11 +363,72 @@ def _audio(pcm: bytes, at: int) -> _Message:
     return _Message("audio", {"stream": "s", "start": at, "generated_at": time.time() * 1000}, [pcm])
 
 
+def reviewed(seconds: float = 8.0) -> Take:
+    """A take of two turns; the words of the first one have times, a second each half."""
+    audio = sweep(seconds)
+    text = "Good morning 😀 dear listeners, and welcome to a show about <b>gardens</b> and rain. " * 3
+    text = text.strip()
+    places = [match.span() for match in re.finditer(r"\S+", text)]
+    half = len(audio) // 2
+    step = half // len(places)
+    words = tuple(TurnWord(*place, at * step, (at + 1) * step) for at, place in enumerate(places))
+    timed = TakeTurn("t0", "Anna", text, 0, half, 1.0, COLORS["Anna"], words)
+    other = TakeTurn("t1", "Ben", "No times here.", half, len(audio), 1.0, COLORS["Ben"])
+    return Take.from_audio(audio, turns=(timed, other), name="Morning show")
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1000), ("dark", 420)])
+def test_the_spoken_word_is_highlighted_and_a_click_seeks(
+    player: Callable[..., Room], theme: str, width: int
+) -> None:
+    mounted = player(reviewed(), theme=theme, widths=[width])
+    line = mounted.page.get_by_role("group", name="Words of the current turn")
+    words = line.get_by_role("button")
+    assert words.count() == 42 and line.inner_text().startswith("Anna")
+    assert words.nth(2).inner_text() == "😀" and words.nth(11).inner_text() == "<b>gardens</b>"
+    step = 4.0 / 42
+    words.nth(4).click()
+    mounted.is_at(4 * step)
+    assert line.locator("[aria-current]").all_inner_texts() == ["listeners,"]
+    mounted.press("Play")
+    mounted.mounted.until(
+        lambda: line.locator("[aria-current]").all_inner_texts() != ["listeners,"], "a word"
+    )
+    mounted.press("Pause")
+    mounted.mounted.until(lambda: not mounted.widget.playing)
+    # The line turns like a page: the word is in view.
+    mounted.widget.seek(38.5 * step)
+    mounted.mounted.until(
+        lambda: line.locator("[aria-current]").all_inner_texts() == ["about"], "the word there"
+    )
+    mounted.mounted.until(lambda: in_view(line.locator("[aria-current]")), "the word in view")
+    if folder := os.environ.get("VIBEVOICE_NB_PICTURES"):
+        mounted.page.screenshot(path=f"{folder}/player-words-{theme}.png")
+    line.locator("[aria-current]").press("Enter")
+    mounted.mounted.until(
+        lambda: abs(mounted.widget.position - 38 * step) < 0.01, "the position in the kernel"
+    )
+    mounted.widget.seek(6.0)
+    mounted.mounted.until(lambda: "No times here." in line.inner_text(), "the words of Ben")
+    assert words.count() == 0
+    mounted.widget.take = speech()  # no times at all: no line
+    mounted.mounted.until(line.is_hidden, "no line of words")
+
+
+def in_view(word: Any) -> bool:
+    return bool(
+        word.evaluate(
+            "word => { const [box, line] = [word, word.parentElement].map((e) => e.getBoundingClientRect());"
+            "return box.left >= line.left && box.right <= line.right + 1 }"
+        )
+    )
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_has_no_serious_fault_of_accessibility(player: Callable[..., Room], theme: str) -> None:
-    mounted = player(theme=theme, widths=[1000, 320])
-    for view in mounted.page.get_by_role("button", name="Spectrogram", exact=True).all():
-        view.click()
+    mounted = player(reviewed(), theme=theme, widths=[1000, 320])
+    for view in mounted.page.get_by_label("Both", exact=True).all():
+        view.check(force=True)
     mounted.page.get_by_role("button", name="Loop", exact=True).first.click()
     axe = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
     if not axe.is_file():
@@ -367,7 +442,7 @@ def test_has_no_serious_fault_of_accessibility(player: Callable[..., Room], them
 def test_fits_wide_and_narrow_pages(player: Callable[..., Room]) -> None:
     mounted = player(widths=[960, 320])
     wide, narrow = mounted.page.locator(".vvnb-deck-bar").all()
-    mounted.page.get_by_role("button", name="Spectrogram", exact=True).first.click()
+    mounted.page.get_by_label("Both", exact=True).first.check(force=True)
     assert wide.bounding_box()["height"] < 50
     assert narrow.evaluate("bar => bar.scrollWidth <= bar.clientWidth")
     assert mounted.page.locator("#views").evaluate("views => views.scrollWidth <= views.clientWidth")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from vibevoice_nb.project import Project, Take
+from vibevoice_nb.voices import load_voice
 
 FRAME = 3200
 SCRIPT = "Anna: One.\nBen: Two.\nAnna: Three.\nBen: Four.\nAnna: Five.\nBen: Six.\nAnna: Seven.\nBen: Eight."
@@ -59,5 +60,15 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def path(spoken: Path, tmp_path: Path) -> Path:
-    """The folder of a project with eight spoken turns."""
+    """The folder of a project with eight generated turns."""
     return shutil.copytree(spoken, tmp_path / spoken.name)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Any:
+    with Project.create(tmp_path / "talk", SCRIPT) as project:
+        yield project
+
+
+def voice(hz: float, seconds: float = 4.0) -> Any:
+    return load_voice(tone(int(24_000 * seconds), hz), name=f"{hz:g} Hz")

@@ -1,4 +1,4 @@
-"""Reading what people have: any format and rate, and what is said of a file that is damaged or no audio."""
+"""Audio files of any format and rate, and the errors for files that are damaged or not audio."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_files_that_are_not_audio(tmp_path: Path) -> None:
             read_audio(tmp_path / name)
 
 
-def test_a_video_without_sound(tmp_path: Path) -> None:
+def test_a_video_without_audio(tmp_path: Path) -> None:
     import av
 
     with av.open(str(tmp_path / "a.mp4"), "w") as container:
@@ -175,7 +175,7 @@ def test_an_mp3_without_a_length_is_read_to_its_end(tmp_path: Path, order: int) 
     assert abs(audio.size / SAMPLE_RATE - 10.0) < 0.3
 
 
-def test_headers_that_lie(tmp_path: Path) -> None:
+def test_wrong_headers(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     pcm = (tone(0.5) * 32767).astype("<i2").tobytes()
     path.write_bytes(wav_bytes(pcm, claimed=0xFFFFFFF0))
@@ -205,7 +205,7 @@ def test_limits_on_size_and_length(tmp_path: Path) -> None:
     assert read_audio(path, max_seconds=100)[0].size == 100 * SAMPLE_RATE
 
 
-def test_samples_that_are_no_numbers(tmp_path: Path) -> None:
+def test_samples_that_are_not_numbers(tmp_path: Path) -> None:
     audio = tone()
     audio[100] = np.nan
     soundfile.write(tmp_path / "a.wav", audio, SAMPLE_RATE, subtype="FLOAT")

@@ -18,7 +18,7 @@ from vibevoice_nb.audio.pcm import SAMPLE_RATE
 @pytest.mark.parametrize(
     ("suffix", "tolerance"), [(".wav", 2**-15), (".flac", 2**-23), (".mp3", None), (".ogg", None)]
 )
-def test_what_is_written_is_read_again(tmp_path: Path, suffix: str, tolerance: float | None) -> None:
+def test_written_audio_is_read_back(tmp_path: Path, suffix: str, tolerance: float | None) -> None:
     audio = tone(3.3)
     path = write_audio(tmp_path / f"a{suffix}", audio)
     again, info = read_audio(path)

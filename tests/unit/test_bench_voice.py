@@ -1,4 +1,4 @@
-"""The voice benchmark: errors counted rightly, a recognizer without a memory, endings told apart."""
+"""The voice benchmark: error counts, a recognizer without state, and kinds of endings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from vibevoice_nb.bench import intelligibility as bench_voice
 from vibevoice_nb.bench import recognizers as hearing
+from vibevoice_nb.bench import references
 from vibevoice_nb.bench.recognizers import Score
+from vibevoice_nb.bench.references import read_clips
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.nano.english import words
-from vibevoice_nb.training import texts
-from vibevoice_nb.training.nano.copy_synthesis import read_clips
+from vibevoice_nb.training.nano1 import texts
 
 _SENTENCES = st.lists(st.sampled_from("a b c d".split()), max_size=8)
 
@@ -50,14 +51,14 @@ def test_pitch_and_centroid_of_a_tone() -> None:
     time = np.arange(24000) / 24000
     low = sum(np.sin(2 * np.pi * 110 * k * time) / k for k in range(1, 10)).astype(np.float32) * 0.1
     high = sum(np.sin(2 * np.pi * 220 * k * time) / k for k in range(1, 10)).astype(np.float32) * 0.1
-    assert bench_voice.mean_pitch([low]) == pytest.approx(110, rel=0.03)
-    assert bench_voice.mean_pitch([high]) == pytest.approx(220, rel=0.03)
+    assert references.mean_pitch([low]) == pytest.approx(110, rel=0.03)
+    assert references.mean_pitch([high]) == pytest.approx(220, rel=0.03)
     assert bench_voice.spectral_centroid([high]) > 1.3 * bench_voice.spectral_centroid([low])
-    assert bench_voice.mean_pitch([np.zeros(10, np.float32)]) == 0
+    assert references.mean_pitch([np.zeros(10, np.float32)]) == 0
     assert bench_voice.spectral_centroid([np.zeros(24000, np.float32)]) == 0
 
 
-def test_only_what_ends_by_itself_counts_as_ended() -> None:
+def test_only_generations_that_end_by_themselves_count_as_ended() -> None:
     class Engine:
         def __init__(self) -> None:
             self.calls: list[tuple[str, dict[int, str], int]] = []
@@ -110,7 +111,7 @@ def test_missing_sentences_are_an_error(tmp_path: Any) -> None:
 RESERVED = Path(__file__).parents[1] / "data" / "reserved_voices"
 
 
-def test_the_recognizer_hears_and_forgets() -> None:
+def test_the_recognizer_keeps_no_state() -> None:
     pytest.importorskip("pocketsphinx")
     clips = {c.text: c.audio for c in read_clips(RESERVED) if c.voice == "am_puck"}
     texts = [
@@ -128,7 +129,7 @@ def test_the_recognizer_hears_and_forgets() -> None:
     assert len(ear.transcribe(np.zeros(24000, np.float32)).split()) < 3
 
 
-def test_whoever_is_installed_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installed_recognizer_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     class Ear:
         def transcribe(self, audio: np.ndarray, sample_rate: int = 24000) -> str:
             return "one two"
@@ -177,7 +178,7 @@ def test_variants_are_compared_with_the_first(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(bench_voice, "load", lambda model, width: None)
     monkeypatch.setattr(bench_voice, "speak", speak)
     variants = [bench_voice.Variant("float32", steps) for steps in (10, 3)]
-    report = bench_voice.measure("nano", ["One."], ["Ada"], 1, variants, Panel())  # type: ignore[arg-type]
+    report = bench_voice.measure("nano", ["One."], {"Ada": "Ada"}, 1, variants, Panel())  # type: ignore[arg-type]
     assert asked == [{"num_steps": 10}, {"num_steps": 3}]
     assert report["wer"] == report["wer_float32_steps10"] == 10.0
     assert report["wer_float32_steps3_change"] == 10.0
@@ -214,3 +215,10 @@ def test_sentences_are_not_like_the_training_texts() -> None:
     known = {word for run in trained for word in run}
     heard = {word for text in sentences for word in words(text)}
     assert len(heard - known) > 0.5 * len(heard)
+
+
+def test_attempts_are_reviewed_by_the_recognizer_that_was_asked_for() -> None:
+    variant = bench_voice.Variant("float32", 5, 3, "folder")
+    assert variant.options == {"num_steps": 5, "attempts": 3, "review": "folder"}
+    assert variant.label == "float32_steps5_attempts3"
+    assert bench_voice.Variant("int8", attempts=1, recognizer="folder").options == {}

@@ -9,7 +9,14 @@ import pytest
 
 from vibevoice_nb import Project, ScriptError, VoiceError, parse_script
 from vibevoice_nb.voices import Voice, builtin_voices
-from vibevoice_nb.voices.casting import cast_voices, default_voice, match_voices, stand_in_message, stand_ins
+from vibevoice_nb.voices.casting import (
+    cast_voices,
+    default_voice,
+    match_voices,
+    shared_voices,
+    stand_in_message,
+    stand_ins,
+)
 
 SCRIPTS = [
     "Anna: Hello.\nHow are you?",
@@ -57,7 +64,7 @@ def test_voices_are_matched_by_label_or_number() -> None:
     assert match_voices(["Speaker 1", "Anna"], {"speaker 1": "a"}) == {"Speaker 1": "a"}
     with pytest.raises(ScriptError, match="two voices for Speaker 1"):
         match_voices(["Speaker 1"], {1: "a", "Speaker 1": "b"})
-    with pytest.raises(ScriptError, match="a voice for cleo, who says nothing"):
+    with pytest.raises(ScriptError, match="a voice for Cleo, who has no lines"):
         match_voices(["Anna"], {"Cleo": "a"})
 
 
@@ -68,16 +75,21 @@ def test_defaults_are_the_built_in_voices_in_order_without_sharing() -> None:
     cast = cast_voices(speakers, {"Ben": names[0]}, fill=True)
     assert list(cast) == list(speakers)
     assert len({voice.name for voice in cast.values()}) == 3 and cast["Ben"].name == names[0]
-    assert default_voice(0, names) is None
-    everybody = {f"Speaker {number}": number - 1 for number in range(1, len(names) + 2)}
-    with pytest.raises(VoiceError, match="no built-in voice is left"):
-        cast_voices(everybody)
+
+
+def test_more_speakers_than_built_in_voices_share_them_evenly() -> None:
+    names = list(builtin_voices())
+    everybody = {f"Speaker {number}": number - 1 for number in range(1, 2 * len(names) + 1)}
+    assert [voice.name for voice in cast_voices(everybody).values()] == names * 2
+    assert default_voice(1, [*names, "Ruben"]) == "Alasdair"
+    shared = shared_voices({"A": "Ada", "B": "Kai", "C": "Ada", "D": "Kai"}, {"C"})
+    assert shared == ["A and C have the same voice, Ada: there are 4 built-in voices"]
 
 
 def test_a_speaker_without_a_voice_is_named() -> None:
     with pytest.raises(ScriptError, match="no voice for Ben"):
         cast_voices({"Anna": 0, "Ben": 1}, {"Anna": "Ada"})
-    with pytest.raises(ScriptError, match="1 voices for 2 speakers"):
+    with pytest.raises(ScriptError, match="1 voice for 2 speakers"):
         cast_voices({"Anna": 0, "Ben": 1}, "Ada")
     with pytest.raises(VoiceError, match="voices of type int"):
         cast_voices({"Anna": 0}, 5)  # type: ignore[arg-type]
@@ -87,6 +99,6 @@ def test_a_speaker_without_a_voice_is_named() -> None:
 def test_a_replaced_recording_is_reported_in_one_sentence() -> None:
     hum = Voice("hum", np.zeros(48_000, np.float32), "array")
     (ada,) = stand_ins({"Anna": hum}).values()
-    assert stand_in_message("nano", "Anna", hum, ada) == (
+    assert stand_in_message("nano", "Anna", hum.name, ada.name) == (
         "nano cannot follow the recording 'hum': Anna speaks with the built-in voice Ada"
     )

@@ -1,8 +1,9 @@
-"""The command line: what it writes, what it says, how it ends."""
+"""The command line: files, output and exit codes."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -51,7 +52,7 @@ def test_version_and_unknown_command(bench: Bench) -> None:
 # --- one script ---------------------------------------------------------------------------------------------
 
 
-def test_speaks_and_says_with_what(bench: Bench) -> None:
+def test_speak_reports_the_voices_and_the_seed(bench: Bench) -> None:
     result = bench.speak()
     assert result.exit_code == 0, result.output
     assert wav_seconds(bench.folder / "talk.wav") == pytest.approx(FRAME)
@@ -69,12 +70,12 @@ def test_json_is_one_line_and_everything_else_is_on_stderr(bench: Bench) -> None
     assert Path(summary["file"]) == bench.folder / "talk.wav" and summary["cast"]["Speaker 2"] == "hum"
 
 
-def test_quiet_says_nothing(bench: Bench) -> None:
+def test_quiet_prints_nothing(bench: Bench) -> None:
     result = bench.speak("--quiet")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
 
 
-def test_length_limit_is_said_with_what_raises_it(bench: Bench) -> None:
+def test_the_length_limit_is_reported_with_the_option_that_raises_it(bench: Bench) -> None:
     result = bench.speak("--max-seconds", 0.5, model=bench.endless)
     assert result.exit_code == 3
     assert "length limit of 0.5 s" in result.stderr and "--max-seconds 1" in result.stderr
@@ -94,7 +95,7 @@ def test_stdin_is_called_out_by_default(bench: Bench) -> None:
     assert (bench.folder / "out.wav").exists()
 
 
-def test_named_speakers_become_known_through_their_voices(bench: Bench) -> None:
+def test_voices_make_names_speakers(bench: Bench) -> None:
     script = bench.write("names.txt", "Anna: Good day.\nThis goes on.\nBen: Hello.\n")
     assert bench.speak(script=script).exit_code == 2
     voices = ("--voice", f"Anna={bench.voice}", "--voice", f"ben={bench.voice}")
@@ -186,40 +187,44 @@ def test_contradictions_are_refused(bench: Bench, args: tuple[str, ...], message
     assert result.exit_code == 2 and message in result.stderr
 
 
-@pytest.mark.slow
-def test_processes_share_the_scripts(bench: Bench) -> None:
-    scripts = [bench.write(f"{name}.txt", "Speaker 1: A.\nSpeaker 2: B.\n") for name in "abc"]
-    process = bench.start(
-        *bench.command("--processes", 2, "--out-dir", "made", "--json", *scripts[1:], script=scripts[0])
-    )
-    out, err = process.communicate(timeout=600)
-    assert process.returncode == 0, err
-    assert [Path(entry["file"]).name for entry in last_json(out)["scripts"]] == ["a.wav", "b.wav", "c.wav"]
-    made = {path.read_bytes() for path in (bench.folder / "made").iterdir()}
-    assert len(made) == 1  # one text, one seed: the same in either process
+def test_a_launcher_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = bench.run(*bench.command("--out-dir", "made"))
+    assert result.exit_code == 2 and "without a launcher" in result.stderr and "--ray" in result.stderr
+    assert not (bench.folder / "made").exists()
 
 
-@pytest.mark.slow
-def test_a_launcher_starts_the_processes(bench: Bench) -> None:
+def test_resume_skips_what_is_complete(bench: Bench) -> None:
     scripts = [bench.write(f"{name}.txt", "Speaker 1: A.\nSpeaker 2: B.\n") for name in "abc"]
-    launch = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "vibevoice_nb"]
-    args = bench.command("--out-dir", "made", "--json", *scripts[1:], script=scripts[0])
-    done = subprocess.run(
-        [sys.executable, *launch, *map(str, args)],
-        cwd=bench.folder,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr
-    assert len(last_json(done.stdout)["scripts"]) == 3 and len(done.stdout.splitlines()) == 1
-    assert sorted(path.name for path in (bench.folder / "made").iterdir()) == ["a.wav", "b.wav", "c.wav"]
+    made = bench.folder / "made"
+    args = bench.command("--out-dir", made, "--resume", "--json", *scripts[1:], script=scripts[0])
+    assert bench.run(*args).exit_code == 0
+    before = (made / "a.wav").stat().st_mtime_ns
+    (made / "b.wav").unlink()
+    os.utime(made / "c.wav", (1, 1))  # older than its script
+    result = bench.run(*args)
+    assert result.exit_code == 1 and "c.wav exists" in result.stderr and "a.wav: complete" in result.stderr
+    found = {Path(entry["script"]).name: entry for entry in last_json(result.stdout)["scripts"]}
+    assert found["a.txt"]["skipped"] and found["b.txt"]["ended"] == "finished" and "error" in found["c.txt"]
+    assert (made / "a.wav").stat().st_mtime_ns == before
+    os.utime(made / "c.wav")
+    result = bench.run(*args)
+    assert result.exit_code == 0 and all(entry["skipped"] for entry in last_json(result.stdout)["scripts"])
+    assert bench.run(*bench.command("--resume")).exit_code == 2
+
+
+def test_an_interrupted_file_of_a_folder_has_another_name(bench: Bench) -> None:
+    process = bench.start(*bench.command("--max-seconds", 3000, "--out-dir", "made", model=bench.endless))
+    wait_for_audio(process, bench.folder / "made" / "talk.part.wav")
+    code, _, err = interrupt(process)
+    assert code == 130 and "talk.part.wav" in err
+    assert [path.name for path in (bench.folder / "made").iterdir()] == ["talk.part.wav"]
 
 
 # --- interrupted, killed, out of room -----------------------------------------------------------------------
 
 
-def test_interrupt_keeps_what_was_made(bench: Bench) -> None:
+def test_interrupt_keeps_the_audio(bench: Bench) -> None:
     process = bench.start(*bench.command("--max-seconds", 3000, "--json", model=bench.endless))
     wait_for_audio(process, bench.folder / "talk.wav")
     code, out, err = interrupt(process)
@@ -241,7 +246,7 @@ def test_a_second_interrupt_stops_at_once() -> None:
 
 
 def test_interrupt_while_loading(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vibevoice_nb.cli.multiprocess.load_engine", _raise(KeyboardInterrupt()))
+    monkeypatch.setattr("vibevoice_nb.cli.speak.load_engine", _raise(KeyboardInterrupt()))
     result = bench.speak()
     assert result.exit_code == 130 and "interrupted" in result.stderr
     assert not (bench.folder / "talk.wav").exists()
@@ -249,10 +254,10 @@ def test_interrupt_while_loading(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
 
 def test_out_of_memory_is_no_traceback(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     error = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9e12 bytes.")
-    monkeypatch.setattr("vibevoice_nb.cli.multiprocess.load_engine", _raise(error))
+    monkeypatch.setattr("vibevoice_nb.cli.speak.load_engine", _raise(error))
     result = bench.speak()
     assert result.exit_code == 1 and "vibevoice-nb info" in result.stderr
-    monkeypatch.setattr("vibevoice_nb.cli.multiprocess.load_engine", _raise(RuntimeError("a bug")))
+    monkeypatch.setattr("vibevoice_nb.cli.speak.load_engine", _raise(RuntimeError("a bug")))
     assert isinstance(bench.speak().exception, RuntimeError)  # our own mistakes keep their traceback
 
 
@@ -331,6 +336,10 @@ def test_verify_notices_a_changed_weight(bench: Bench, golden: Path) -> None:
 
 def test_verify_refuses_a_broken_folder(bench: Bench, golden: Path) -> None:
     result = bench.run("verify", bench.folder)
+    assert result.exit_code == 2 and "config.json" in result.stderr
+    shutil.copytree(golden, bench.folder / "part")
+    (bench.folder / "part" / "inputs.npz").unlink()
+    result = bench.run("verify", bench.folder / "part")
     assert result.exit_code == 2 and "inputs.npz" in result.stderr
     shutil.copytree(golden, bench.folder / "odd")
     np.savez(bench.folder / "odd" / "inputs.npz", stage_latents=np.zeros((1, 2, 5), np.float32))
@@ -352,7 +361,7 @@ def test_bench_gets_its_own_options(bench: Bench) -> None:
 
 @pytest.fixture(scope="module")
 def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The quick part of a recorded run: its stages, without the whole generations."""
+    """The fast part of a recorded run: its stages, without the whole generations."""
     recorded = Path(__file__).parents[1] / "data" / "golden"
     folder = tmp_path_factory.mktemp("golden")
     for name in ("config.json", "meta.json", "model.safetensors"):

@@ -41,9 +41,9 @@ def refused(bench: Bench, *said: str, code: int = 2, **kwargs: Any) -> str:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "nothing"),
-        ("# only a comment\n", "nothing"),
-        ("Speaker 1: a\nSpeaker 2: b\nSpeaker 3: c\nSpeaker 4: d\nSpeaker 5: e\n", "line 5"),
+        ("", "no text to speak"),
+        ("# only a comment\n", "no text to speak"),
+        ("".join(f"Speaker {number}: a\n" for number in range(1, 34)), "line 33"),
         ("Speaker one: Hello.\n", "write 'Speaker 1:'"),
     ],
 )

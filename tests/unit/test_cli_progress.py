@@ -23,7 +23,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     return text
 
 
-def test_loading_shows_how_far_it_is(screen: io.StringIO) -> None:
+def test_loading_shows_its_progress(screen: io.StringIO) -> None:
     with terminal.phase("loading nano") as at:
         at(0.4)
         end = time.monotonic() + 10

@@ -101,7 +101,7 @@ def test_a_path_that_is_none(path: Any) -> None:
 
 @pytest.mark.parametrize("rate", [SAMPLE_RATE, 44_100])
 @pytest.mark.parametrize("gain", [-1.0, -0.8, -1.2])
-def test_opposite_phase_is_heard(tmp_path: Path, gain: float, rate: int) -> None:
+def test_opposite_phase_stays_audible(tmp_path: Path, gain: float, rate: int) -> None:
     left = np.interp(np.arange(4 * rate) / rate, np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE, speech())
     path = _wav(tmp_path, np.stack([left, gain * left], axis=1), rate)
     audio, info = read_audio(path)

@@ -1,4 +1,4 @@
-"""Takes on show: they play without a kernel, keep to their budget, and believe nobody's names."""
+"""Displayed takes: they play without a kernel, keep to their budget, and escape all names."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Page(HTMLParser):
         return audio
 
 
-def test_a_take_plays_and_says_what_it_is() -> None:
+def test_a_take_plays_and_shows_its_metadata() -> None:
     bundle = mimebundle(TAKE)
     page = Page(bundle["text/html"])
     assert bundle["text/plain"] == "Episode · generated speech · model nano · seed 7 · 4.5 s"
@@ -130,7 +130,7 @@ def test_a_take_whose_file_is_gone_or_empty(tmp_path: Path) -> None:
     assert "generated speech" in Page(mimebundle(Take.from_audio(np.zeros(0, np.float32)))["text/html"]).text
 
 
-def test_what_the_player_of_jupyterlab_needs_is_there_once_and_within_the_budget() -> None:
+def test_data_for_the_player_of_jupyterlab_is_there_once_and_within_the_budget() -> None:
     bundle = mimebundle(TAKE)
     words = bundle[TAKE_MIME]
     assert words["samples"] == TAKE.samples and len(words["turns"]) == len(TAKE.turns)

@@ -42,6 +42,17 @@ def test_every_page_is_in_the_menu() -> None:
     assert entries == {page.removesuffix(".md") for page in PAGES} - {"index"} | {"tutorials/*"}
 
 
+def test_figures_in_the_glossary_are_true() -> None:
+    from vibevoice_nb import Engine
+
+    text = (DOCS / "glossary.md").read_text("utf-8")
+    config = Engine.load("nano").model.config
+    assert "3200 [samples]" in text and config.hop_length == 3200
+    assert "133 ms" in text and "7.5 frames a second" in text and config.frame_rate == 7.5
+    assert "24,000 of them for each second" in text and config.hop_length * config.frame_rate == 24_000
+    assert "64 numbers that describe one frame" in text and config.head.latent_size == 64
+
+
 def test_the_layout_in_the_contributing_guide_exists() -> None:
     guide = (DOCS / "contributing.md").read_text("utf-8")
     layout = re.search(r"^```text\n(vibevoice_nb/\n.*?)^```", guide, re.MULTILINE | re.DOTALL)
@@ -52,7 +63,7 @@ def test_the_layout_in_the_contributing_guide_exists() -> None:
         assert (ROOT / "vibevoice_nb" / name).is_dir() or (ROOT / name).is_dir(), name
 
 
-def test_the_reference_names_what_exists() -> None:
+def test_the_reference_names_existing_objects() -> None:
     from importlib import import_module
 
     for page in (DOCS / "reference").glob("*.md"):
@@ -99,10 +110,11 @@ def test_tutorials_are_copied_without_leftovers(
 
 def test_links_of_tutorials_lead_to_pages(generated: ModuleType) -> None:
     source = [
-        "[card](../vibevoice_nb/nano/MODEL_CARD.md), [loop](../vibevoice_nb/model/loop.py), [2](02-a.ipynb)"
+        "[card](../vibevoice_nb/nano/MODEL_CARD.md), [loop](../vibevoice_nb/model/loop.py), [2](02-a.ipynb), "
+        "[take](../docs/glossary.md#take)"
     ]
     generated.insert(None, "tutorials/01-hello", source)
-    assert source == ["[card](../model-card.md), loop, [2](02-a.ipynb)"]
+    assert source == ["[card](../model-card.md), loop, [2](02-a.ipynb), [take](../glossary.md#take)"]
 
 
 # --- claims -------------------------------------------------------------------------------------------------

@@ -187,13 +187,13 @@ def test_other_scripts_are_named_not_dropped_in_silence() -> None:
         ("naïve Ｈｅｌｌｏ ① ½ → • ★ cafe\u0301 zero\u200bwidth", ("★",)),
     ],
 )
-def test_what_has_no_english_reading_is_named(text: str, lost: tuple[str, ...]) -> None:
+def test_characters_without_an_english_reading_are_named(text: str, lost: tuple[str, ...]) -> None:
     assert fold(text).lost == lost
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.text(max_size=40), st.text(st.sampled_from("-.…?!&%@#你مα😀\u0301\u200b 'https:/w.1²½"))))
-def test_text_is_empty_if_and_only_if_nothing_is_said(text: str) -> None:
+def test_text_is_empty_if_and_only_if_it_has_no_words(text: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert fold(text).empty == (not words(text))

@@ -1,4 +1,4 @@
-"""Encoding: what comes back is what went in, with the words about it."""
+"""Encoding: audio and metadata survive a round trip."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_lossless_formats_keep_every_bit(format: str, bits: int) -> None:
     )
 
 
-def test_what_is_beyond_full_scale_is_clipped_not_wrapped() -> None:
+def test_samples_beyond_full_scale_are_clipped_not_wrapped() -> None:
     loud = np.array([2.0, -2.0, 1.0, -1.0], dtype=np.float32).repeat(100)
     for format in ("wav", "flac"):
         heard = read_back(encode(loud, format))[0]
@@ -117,7 +117,7 @@ def test_options_that_do_not_exist(format: str, options: dict, words: str) -> No
         encode(AUDIO, format, **options)
 
 
-def test_what_is_no_audio() -> None:
+def test_arrays_that_are_not_audio() -> None:
     with pytest.raises(AudioError, match="at least one sample"):
         encode(np.zeros(0, np.float32), "wav")
     with pytest.raises(AudioError, match="NaN"):

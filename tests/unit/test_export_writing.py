@@ -1,4 +1,4 @@
-"""Exports: the right files, whole or not at all, and what they say of themselves."""
+"""Exports: the right files, complete or not at all, and their metadata."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from vibevoice_nb.audio.meter import measure
 from vibevoice_nb.errors import AudioError, OptionError
 from vibevoice_nb.export.export import export_take
 from vibevoice_nb.export.files import safe_name
+from vibevoice_nb.export.take_manifest import TakeManifest
 from vibevoice_nb.project.take import Take
 
 TAKE = conversation(["Ada", "Eve", "Ada"])
@@ -227,7 +228,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path, monkeypatch: pytes
     class Long:
         def __init__(self, seconds: int) -> None:
             self.name, self.turns, self.sample_rate, self.samples = "long", (), RATE, seconds * RATE
-            self.manifest: dict[str, str] = {}
+            self.manifest = TakeManifest()
 
         def read(self, start: int, count: int) -> np.ndarray:
             return np.tile(AUDIO, count // AUDIO.size + 1)[: min(count, self.samples - start)]

@@ -1,62 +1,24 @@
-"""Turns spoken in the background: what is kept, what is told, how it stops, and the context of each turn."""
+"""Turns generated in the background: takes, progress, cancellation, and the context of each turn."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import importlib
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from async_helpers import run
+from generation_helpers import QUICK, SCRIPT, engine, own_audio, project, spoken
 
-from vibevoice_nb import OptionError, Project, ScriptError, VoiceError
+from vibevoice_nb import OptionError, Project, ScriptError
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.engine.registry import EngineRegistry
-from vibevoice_nb.errors import ProjectError
-from vibevoice_nb.project.jobs.generation import Event, Generation
+from vibevoice_nb.project.jobs.generation import Event
 from vibevoice_nb.project.jobs.sweep import Sweep
 from vibevoice_nb.script import parse_script
 
-SCRIPT = "Anna: Hello there.\nBen: Good morning.\nAnna: How are you?\nBen: Very well."
-QUICK = {"num_steps": 2, "seed": 1}
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine.load("nano", dtype="float32")
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    with Project.create(tmp_path / "talk", SCRIPT) as project:
-        project.set_voice("Anna", "Ada")
-        project.set_voice("Ben", "Kai")
-        yield project
-
-
-def spoken(project: Project, engine: Engine, *turns: str, **options: object) -> Generation:
-    job = project.generate(engine, turns or None, **{**QUICK, **options})
-    job.result(180)
-    return job
-
-
-def own_audio(project: Project) -> dict[str, np.ndarray]:
-    return {turn.id: project.take(turn.chosen).audio for turn in project.turns if turn.chosen}
-
-
-def heard(project: Project) -> dict[str, np.ndarray]:
-    """Each turn's part of the assembled episode."""
-    line = project.timeline()
-    return {part.take.manifest["turn_id"]: line.read(part.start, part.take.samples) for part in line.segments}
+__all__ = ["engine", "project"]  # fixtures
 
 
 def test_every_turn_gets_a_take_and_the_episode_is_all_of_them(project: Project, engine: Engine) -> None:
@@ -76,11 +38,11 @@ def test_every_turn_gets_a_take_and_the_episode_is_all_of_them(project: Project,
     assert [event.kind for event in events if event.kind == "state"] == ["state"] * len(states)
 
 
-def test_a_take_says_how_it_was_made(project: Project, engine: Engine) -> None:
+def test_a_take_records_how_it_was_generated(project: Project, engine: Engine) -> None:
     spoken(project, engine)
     takes = [project.take(turn.chosen) for turn in project.turns]
     for take, before in zip(takes[1:], takes, strict=False):
-        manifest = take.manifest
+        manifest = take.manifest.to_json()
         assert manifest["content"] == "generated speech"
         assert manifest["weights"] == engine.model.weights_digest()
         assert manifest["options"]["seed"] == 1 and manifest["options"]["num_steps"] == 2
@@ -90,7 +52,7 @@ def test_a_take_says_how_it_was_made(project: Project, engine: Engine) -> None:
         assert len(manifest["context"]) + manifest["context_dropped"] == takes.index(take)
 
 
-def test_only_what_is_missing_is_spoken(project: Project, engine: Engine) -> None:
+def test_only_missing_turns_are_generated(project: Project, engine: Engine) -> None:
     spoken(project, engine)
     before = own_audio(project)
     project.script_text = SCRIPT.replace("How are you?", "How do you do?")
@@ -107,14 +69,10 @@ def test_a_respoken_turn_leaves_the_samples_of_the_others(project: Project, engi
     spoken(project, engine)
     turn = project.turns[1].id
     before = project.timeline()
-    old = {
-        part.take.manifest["turn_id"]: before.read(part.start, part.take.samples) for part in before.segments
-    }
+    old = {part.take.turn_id: before.read(part.start, part.take.samples) for part in before.segments}
     spoken(project, engine, turn, seed=2)
     after = project.timeline()
-    new = {
-        part.take.manifest["turn_id"]: after.read(part.start, part.take.samples) for part in after.segments
-    }
+    new = {part.take.turn_id: after.read(part.start, part.take.samples) for part in after.segments}
     assert len(project.takes.of(turn)) == 2
     assert old[turn].shape != new[turn].shape or not np.allclose(old[turn], new[turn])
     for other in project.turns:
@@ -128,34 +86,15 @@ def test_the_context_is_really_used(project: Project, engine: Engine) -> None:
     first = project.takes.of(last)[0]
     spoken(project, engine, last)
     same = project.takes.of(last)[-1]
-    assert same.manifest["prefill_sha256"] == first.manifest["prefill_sha256"]
+    assert same.manifest.prefill_sha256 == first.manifest.prefill_sha256
     np.testing.assert_array_equal(same.audio, first.audio)
     spoken(project, engine, project.turns[0].id, seed=5)
     assert project.turn(last).context_changed
     spoken(project, engine, last)
     other = project.takes.of(last)[-1]
-    assert other.manifest["prefill_sha256"] != first.manifest["prefill_sha256"]
+    assert other.manifest.prefill_sha256 != first.manifest.prefill_sha256
     assert other.audio.shape != first.audio.shape or not np.allclose(other.audio, first.audio)
     assert not project.turn(last).context_changed
-
-
-def test_a_stop_keeps_what_was_made(project: Project, engine: Engine) -> None:
-    project.script_text = "Anna: " + "This is one long turn that goes on for quite a while. " * 3
-    frames = 0
-
-    def stop_after_three(event: Event) -> None:
-        nonlocal frames
-        frames += event.kind == "audio"
-        if frames == 3:
-            job.cancel()
-
-    job = project.generation(engine, listener=stop_after_three, **QUICK)
-    episode = job.start().result(180)
-    assert job.state == "cancelled" and frames <= 4  # within a frame
-    assert episode.samples == frames * 3200
-    turn = project.turns[0]
-    assert turn.partial and project.missing() == [turn.id]
-    assert project.take(turn.chosen).manifest["ended"] == "cancelled"
 
 
 def test_the_whole_script_in_one_pass_is_cut_into_turns(project: Project, engine: Engine) -> None:
@@ -165,7 +104,7 @@ def test_the_whole_script_in_one_pass_is_cut_into_turns(project: Project, engine
     assert len(takes) == 4 and sum(take.samples for take in takes) == episode.samples
     np.testing.assert_allclose(episode.audio, np.concatenate(list(job)), atol=1e-4)
     for take in takes:
-        assert take.manifest["mode"] == "whole" and 0 <= take.turns[0].confidence <= 1
+        assert take.manifest.mode == "whole" and 0 <= take.turns[0].confidence <= 1
 
 
 def test_two_generations_take_turns(project: Project, engine: Engine) -> None:
@@ -187,7 +126,7 @@ def test_it_can_be_awaited_while_the_loop_goes_on(project: Project, engine: Engi
             ticks += 1
         return (await job).seconds, ticks
 
-    seconds, ticks = asyncio.run(main())
+    seconds, ticks = run(main())
     assert seconds > 0.2 and ticks > 3
 
 
@@ -216,12 +155,11 @@ def test_a_failing_listener_does_not_stop_the_generation(
 @pytest.mark.parametrize(
     ("script", "error", "words"),
     [
-        ("", ScriptError, "nothing to speak"),
+        ("", ScriptError, "no text to speak"),
         ("Speaker one: Hi.", ScriptError, "is not a valid speaker label"),
-        ("Cleo: Hi.", VoiceError, "Cleo has no voice"),
     ],
 )
-def test_what_cannot_be_spoken_is_said_before_anything_is_loaded(
+def test_errors_of_a_script_are_raised_before_anything_is_loaded(
     project: Project, script: str, error: type[Exception], words: str
 ) -> None:
     project.script_text = script
@@ -229,44 +167,55 @@ def test_what_cannot_be_spoken_is_said_before_anything_is_loaded(
         project.generate(lambda: pytest.fail("loaded"))
 
 
+def test_speakers_get_built_in_voices_and_keep_them(project: Project, engine: Engine) -> None:
+    project.script_text = "Cleo: Hi.\nDora: Oh."
+    first, second = (turn.id for turn in project.turns)
+    project.generate(engine, [second], **QUICK).result(180)
+    assert project.cast["Dora"].voice is not None and project.cast["Cleo"].voice is None
+    assert project.take(project.turns[1].chosen).manifest.voice.name == project.cast["Dora"].voice.name
+    project.generate(engine, **QUICK).result(180)
+    assert [turn.state for turn in project.turns] == ["spoken", "spoken"]
+    assert [turn.id for turn in project.turns] == [first, second]
+
+
+def test_a_sweep_uses_the_default_voices(project: Project, engine: Engine) -> None:
+    project.script_text = "Cleo: Hi."
+    sweep = project.sweep(engine, seed=[1], num_steps=[1])
+    cell = next(iter(sweep.result(180)))
+    assert cell.take is not None and project.cast["Cleo"].voice is None
+    assert {label: voice.name for label, voice in sweep._voices.items()} == {"Cleo": "Ada"}
+
+
+def test_a_generation_that_is_not_started_changes_nothing(project: Project, engine: Engine) -> None:
+    project.script_text = "Cleo: Hi."
+    project.generation(engine, **QUICK)
+    assert project.cast["Cleo"].voice is None
+    with pytest.raises(OptionError, match="fresh=True"):
+        project.generation(engine, mode="whole", fresh=True)
+
+
+def test_several_takes_of_several_turns(project: Project, engine: Engine) -> None:
+    ids = [turn.id for turn in project.turns[:2]]
+    project.generate(engine, ids, **{**QUICK, "seed": 7}).result(180)
+    job = project.regenerate(engine, ids, takes=2, **{**QUICK, "seed": 7})
+    job.result(180)
+    assert (job.progress.turns_done, job.progress.turns_total) == (4, 4)
+    for turn in ids:
+        seeds = [take.seed for take in project.takes.of(turn)]
+        assert len(seeds) == 3 and seeds[0] == 7 and len(set(seeds)) == 3
+        assert project.turns[ids.index(turn)].chosen == project.takes.of(turn)[-1].id
+    for wrong in (0, 21, 1.5, "2", True):
+        with pytest.raises(OptionError, match="takes="):
+            project.regenerate(engine, ids, takes=wrong)
+    with pytest.raises(OptionError, match="takes=2, fresh=False in the mode 'whole'"):
+        project.generation(engine, mode="whole", takes=2)
+
+
 def test_an_unknown_turn_or_option_is_named(project: Project, engine: Engine) -> None:
     with pytest.raises(ScriptError, match="'nobody'"):
         project.generate(engine, ["nobody"])
     with pytest.raises(OptionError, match="num_stepz"):
         project.generate(engine, num_stepz=3).result(180)
-
-
-KILLED = """
-import sys
-from vibevoice_nb import Project
-from vibevoice_nb.engine.engine import Engine
-project = Project.open(sys.argv[1])
-turns = [turn.id for turn in project.turns]
-def listen(event):
-    if event.kind == "audio" and event.turn == turns[6]:
-        print("seven", flush=True)
-engine = Engine.load("nano", dtype="float32")
-project.generation(engine, listener=listen, num_steps=1, seed=1).start().result()
-"""
-
-
-def test_a_kernel_killed_in_turn_seven_leaves_six(tmp_path: Path) -> None:
-    lines = [f"Anna: This is turn number {word}." for word in ("one", "two", "three", "four", "five", "six")]
-    script = "\n".join([*lines, "Anna: " + "And this one takes much longer than all the others did. " * 4])
-    with Project.create(tmp_path / "talk", script) as project:
-        project.set_voice("Anna", "Ruben")
-        path = project.path
-    process = subprocess.Popen([sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stdout.readline() == "seven\n"
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
-    with Project.open(path) as project:
-        states = [turn.state for turn in project.turns]
-        assert states == ["spoken"] * 6 + ["unspoken"]
-        assert all(np.abs(project.take(turn.chosen).audio).max() > 0.01 for turn in project.turns[:6])
-        assert project.missing() == [project.turns[6].id]
-        assert [take.samples > 0 for take in project.unfinished] == [True]
 
 
 def test_the_registry_loads_a_model_once_and_unloads_it() -> None:
@@ -317,45 +266,8 @@ def test_a_sweep_that_makes_no_sense_is_refused(axes: dict[str, list[float]], wo
         Sweep(lambda: pytest.fail("loaded"), parse_script("Speaker 1: Hi."), None, axes)
 
 
-def test_stop_comes_within_a_frame(project: Project, engine: Engine) -> None:
-    project.script_text = "Anna: " + "This is one long turn that goes on for quite a while. " * 3
-    first = threading.Event()
-    job = project.generation(engine, listener=lambda event: event.kind == "audio" and first.set(), **QUICK)
-    job.start()
-    assert first.wait(180)
-    before = job.progress.seconds
-    job.cancel()
-    asked = time.perf_counter()
-    job.result(180)
-    assert job.progress.seconds - before <= 2 * 3200 / 24000 + 1e-6
-    assert time.perf_counter() - asked < 5
-
-
-def test_a_whole_script_stopped_early_keeps_the_turns_it_came_to(project: Project, engine: Engine) -> None:
-    frames = 0
-
-    def stop_in_time(event: Event) -> None:
-        nonlocal frames
-        frames += event.kind == "audio"
-        if frames == 12:
-            job.cancel()
-
-    job = project.generation(engine, mode="whole", passage_seconds=60.0, listener=stop_in_time, **QUICK)
-    episode = job.start().result(180)
-    takes = [project.take(turn.chosen) for turn in project.turns if turn.chosen]
-    assert job.state == "cancelled" and episode.samples == frames * 3200 == sum(
-        take.samples for take in takes
-    )
-    assert 1 <= len(takes) < 4
-    assert [take.ended for take in takes] == ["finished"] * (len(takes) - 1) + ["cancelled"]
-    assert project.missing() == [turn.id for turn in project.turns[len(takes) - 1 :]]
-
-
-# --- rates --------------------------------------------------------------------------------------------------
-
-
 def test_loading_is_in_no_rate(project: Project, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model that takes long to load speaks no slower for it; the first sound does come later."""
+    """A long load changes no rate; only the first audio comes later."""
     late = [0.0]
     clock = time.perf_counter
     monkeypatch.setattr(time, "perf_counter", lambda: clock() + late[0])
@@ -377,7 +289,7 @@ def test_loading_is_in_no_rate(project: Project, engine: Engine, monkeypatch: py
     frames = [event for event in events if event[0] == "audio"]
     assert frames[0][2:] == (0.0, 0.0), "no rate from one frame"
     assert all(0 < pace < 500 for _, _, pace, _ in frames[1:])
-    taken = [take.manifest["rtf"] for take in job.takes]
+    taken = [take.manifest.rtf for take in job.takes]
     assert min(taken) * 0.3 < job.progress.rtf < max(taken) * 3
 
 
@@ -391,7 +303,7 @@ def test_the_pace_begins_with_the_first_frame() -> None:
 
 
 def test_between_turns_no_turn_is_named(project: Project, engine: Engine) -> None:
-    """Number, name and time are of the turn that is being spoken, never of the one before."""
+    """Number, name and time are those of the turn being generated, never of the previous one."""
     seen: list[tuple[str, str, str, int, float]] = []
 
     def listen(event: Event) -> None:
@@ -407,81 +319,3 @@ def test_between_turns_no_turn_is_named(project: Project, engine: Engine) -> Non
             assert named == turn and seconds == 0.0 and job.turns.index(turn) == done
         elif kind == "audio":
             assert named == turn and job.turns.index(named) == done
-
-
-# --- errors in a turn ---
-
-
-FAULTS: dict[str, tuple[str, BaseException]] = {
-    "full disk": ("vibevoice_nb.project.draft.write_all", OSError(errno.ENOSPC, "No space left on device")),
-    "out of memory": ("vibevoice_nb.engine.run.SpeechRun._keep", MemoryError()),
-    "driver fault": (
-        "vibevoice_nb.engine.run.SpeechRun._keep",
-        RuntimeError("CUDA error: unspecified launch failure"),
-    ),
-    "interrupt": ("vibevoice_nb.project.jobs.generation.Generation._on_audio", KeyboardInterrupt()),
-}
-
-
-@pytest.mark.parametrize("mode", ["turns", "whole"])
-@pytest.mark.parametrize("fault", FAULTS)
-def test_an_error_in_a_turn_keeps_its_audio(
-    project: Project, engine: Engine, monkeypatch: pytest.MonkeyPatch, fault: str, mode: Any
-) -> None:
-    """After an error in the fourth frame, the three before it are a partial take that can be played."""
-    where, error = FAULTS[fault]
-    module, _, name = where.rpartition(".")
-    if module.endswith(("SpeechRun", "Generation")):
-        module, _, owner = module.rpartition(".")
-        target = getattr(importlib.import_module(module), owner)
-    else:
-        target = importlib.import_module(module)
-    function, calls = getattr(target, name), 0
-
-    def fails_once(*args: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == 4:
-            raise error
-        return function(*args)
-
-    monkeypatch.setattr(target, name, fails_once)
-    project.script_text = "Anna: This is one long turn that goes on for quite a while."
-    job = project.generate(engine, mode=mode, **QUICK)
-    with pytest.raises(BaseException) as caught:
-        job.result(180)
-    assert job.state == "failed" and caught.value is job.error
-    heard = np.concatenate(list(job._audio))
-    # An interrupt comes after the fourth frame is on the disk, which alone holds the audio.
-    kept = 4 if fault == "interrupt" else 3
-    (turn,) = project.turns
-    take = project.take(turn.chosen)
-    assert turn.partial and project.missing() == [turn.id] and not project.unfinished
-    assert take.samples == kept * 3200 and len(take.frames) == kept and take.manifest["error"]
-    np.testing.assert_allclose(take.audio[: len(heard)], heard, atol=1e-4)
-    project.generate(engine, mode=mode, **QUICK).result(180)
-    assert not project.missing()
-    with Project.open(project.path, read_only=True) as again:
-        assert [len(turn.takes) for turn in again.turns] == [2]
-
-
-def test_an_error_on_a_disk_that_stays_full_leaves_the_audio(
-    project: Project, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No take can be written either: what is on the disk is found as unfinished audio, as after kill -9."""
-    project.script_text = "Anna: This is one long turn that goes on for quite a while."
-    writes = 0
-
-    def fills_up(file: Any, data: Any) -> None:
-        nonlocal writes
-        writes += 1
-        if writes > 3:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        file.write(data)
-
-    monkeypatch.setattr("vibevoice_nb.project.draft.write_all", fills_up)
-    monkeypatch.setattr("vibevoice_nb.project.storage.writer._write_flac", lambda *_: fills_up(None, b""))
-    with pytest.raises(ProjectError, match="disk is full"):
-        project.generate(engine, **QUICK).result(180)
-    (part,) = project.unfinished
-    assert part.samples == 3 * 3200 and part.turns[0].turn_id == project.turns[0].id

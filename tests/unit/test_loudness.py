@@ -9,8 +9,8 @@ from export_helpers import RATE, speechlike
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vibevoice_nb.audio.limiter import Levelling, levelled
-from vibevoice_nb.audio.loudness import normalize
+from vibevoice_nb.audio.limiter import Levelled, Levelling, levelled
+from vibevoice_nb.audio.loudness import level, normalize
 from vibevoice_nb.audio.meter import LoudnessMeter, measure
 from vibevoice_nb.audio.sources import ArraySource
 from vibevoice_nb.errors import AudioError, OptionError
@@ -117,3 +117,21 @@ def test_targets_out_of_range() -> None:
             normalize(AUDIO, lufs, peak)
     with pytest.raises(AudioError):
         normalize(np.array([np.inf], np.float32))
+
+
+def test_levelled_audio_is_the_same_read_anywhere() -> None:
+    """The player reads pieces anywhere; an export reads ten seconds after the other."""
+    generator = np.random.default_rng(3)
+    audio = (0.02 * generator.normal(size=15 * 24_000)).astype(np.float32)
+    for place in generator.integers(0, len(audio) - 200, 40):
+        audio[place : place + 100] *= 15  # peaks, for the limiter
+    source = ArraySource(audio)
+    plan = level(source, -14.0)
+    loud, whole = Levelled(source, plan), normalize(audio, -14.0)
+    assert plan.limiting and loud.samples == len(audio)
+    for start in (0, 1, 24_000, 239_990, 240_000, 330_001, 359_999):
+        piece = loud.read(start, 5000)
+        assert np.abs(piece - whole[start : start + 5000]).max() < 1e-5
+    assert not loud.read(400_000, 10).size and not loud.read(10, 0).size
+    low, high = loud.peaks(0, loud.samples, 1)[0] / 32768
+    assert low <= whole.min() + 0.02 and high >= whole.max() - 0.02 and high <= 10 ** (-1 / 20) + 1e-3

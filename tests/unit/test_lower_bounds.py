@@ -14,7 +14,7 @@ from vibevoice_nb import __version__
 
 ROOT = Path(__file__).parents[2]
 # flash-attn needs an NVIDIA GPU; the others judge a voice in `make bench-voice`, and no test imports them.
-UNTESTED = {"flash-attn", "distillmos", "faster-whisper", "resemblyzer"}
+UNTESTED = {"flash-attn", "distillmos", "resemblyzer"}
 OWN = "vibevoice-nb"
 
 

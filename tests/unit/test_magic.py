@@ -38,12 +38,12 @@ def test_a_cell_becomes_a_take(
     assert [turn.text for turn in take.turns] == ["Hello there.", "Good morning."]
     assert take.turns[0].stop == take.turns[1].start and take.audio.size == take.samples
     assert shell.user_ns["morning"] is take and (tmp_path / "morning.wav").stat().st_size > 20_000
-    made = take.manifest["takes"][0]
+    made = take.manifest.to_json()["takes"][0]
     assert made["options"]["num_steps"] == 2 and made["voice"]["name"] == "Ada" and made["model"] == "nano"
     assert not caplog.records  # the progress bar listens from the first event on
 
 
-def test_with_a_project_only_what_is_missing_is_spoken(shell: InteractiveShell, tmp_path: Path) -> None:
+def test_with_a_project_only_missing_turns_are_generated(shell: InteractiveShell, tmp_path: Path) -> None:
     line = f"{LINE} --project {tmp_path / 'talk'}"
     first = speak(shell, line)
     second = speak(shell, line, CELL.replace("Good morning.", "Good evening to you."))
@@ -52,7 +52,7 @@ def test_with_a_project_only_what_is_missing_is_spoken(shell: InteractiveShell, 
         assert [len(turn.takes) for turn in project.turns] == [1, 2]
 
 
-def test_a_cell_that_is_run_again_keeps_what_was_edited_meanwhile(
+def test_a_cell_that_is_run_again_keeps_the_edits_made_meanwhile(
     shell: InteractiveShell, tmp_path: Path
 ) -> None:
     line = f"{LINE} --project {tmp_path / 'talk'}"
@@ -85,10 +85,10 @@ def test_a_cell_that_is_run_again_keeps_what_was_edited_meanwhile(
         ("--steps 0", CELL, "num_steps=0"),
         ("--name 1x", CELL, "not a valid Python name"),
         ("--model no/such/model", CELL, "no/such/model"),
-        ("", "# only a remark", "nothing to speak"),
+        ("", "# only a remark", "no text to speak"),
         ("--nonsense", CELL, "unrecognized arguments"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(shell: InteractiveShell, line: str, cell: str, words: str) -> None:
+def test_errors_are_shown_in_one_line(shell: InteractiveShell, line: str, cell: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         shell.run_cell_magic("vibevoice", line, cell)

@@ -37,7 +37,7 @@ def test_every_turn_has_an_id_of_its_own(old: list[Words], new: list[Words], gon
 
 
 @given(SCRIPTS)
-def test_what_is_not_edited_stays(old: list[Words]) -> None:
+def test_unedited_lines_keep_their_ids(old: list[Words]) -> None:
     assert match(known(old), old) == [turn_id for turn_id, _ in known(old)]
 
 
@@ -59,7 +59,7 @@ def test_deleted_lines_leave_the_other_ids(old: list[Words], data: st.DataObject
 
 @given(SCRIPTS, st.data())
 def test_deleted_lines_leave_the_words_their_ids_had(old: list[Words], data: st.DataObject) -> None:
-    """With repeated lines nobody can tell which was deleted, but an id never gets other words."""
+    """With repeated lines it is ambiguous which was deleted, but an id never gets other words."""
     kept = data.draw(st.lists(st.booleans(), min_size=len(old), max_size=len(old)))
     new = list(itertools.compress(old, kept))
     before = dict(known(old))
@@ -81,8 +81,8 @@ def test_moved_lines_take_their_ids_along(old: list[Words], random: object) -> N
 
 
 @given(DISTINCT, SCRIPTS)
-def test_lines_that_come_back_are_known_again(gone: list[Words], between: list[Words]) -> None:
-    """Select all, type, undo: what was there has its takes again."""
+def test_restored_lines_get_their_ids_again(gone: list[Words], between: list[Words]) -> None:
+    """Select all, type, undo: the previous lines have their takes again."""
     between = [words for words in between if words not in gone]
     assert match(known(between), gone, known(gone, "gone")) == [turn_id for turn_id, _ in known(gone, "gone")]
 
@@ -99,7 +99,7 @@ def test_a_line_moved_and_edited_is_found() -> None:
     assert match(old, new) == ["old1", "old2", "old3", "old0"]
 
 
-def test_long_scripts_are_matched_quickly() -> None:
+def test_long_scripts_are_matched_fast() -> None:
     same = [Words("Anna", "Yes."), Words("Ben", "No.")] * 2000
     other = [Words("Ben", "No."), Words("Cleo", "Well."), Words("Anna", "Yes.")] * 1500
     begun = time.process_time()

@@ -39,7 +39,7 @@ def test_all_formats_of_the_export_are_there() -> None:
 
 
 @pytest.mark.parametrize("suffix", AUDIO_SUFFIXES)
-def test_what_is_written_sounds_the_same(tmp_path: Path, suffix: str) -> None:
+def test_written_audio_is_the_same(tmp_path: Path, suffix: str) -> None:
     audio = speechlike(2.0)
     again, _ = read_audio(write_audio(tmp_path / f"a{suffix}", audio))
     assert abs(again.size - audio.size) < 0.045 * RATE
@@ -85,10 +85,20 @@ def test_the_command_line(bench: Bench, suffix: str) -> None:
     assert not list(bench.folder.glob("*.part*"))
 
 
+def test_the_command_line_writes_a_web_page(bench: Bench) -> None:
+    for more, code in ((), 0), ((), 2), (("--force",), 0):
+        assert bench.speak("--out", "talk.html", *more).exit_code == code
+    page = (bench.folder / "talk.html").read_text(encoding="utf-8")
+    assert "<title>talk</title>" in page and "Generated speech; model " in page
+    assert page.count('class="turn ') >= 1
+    assert not list(bench.folder.glob("*.part*"))
+
+
 def test_speech_is_saved_in_any_format(tmp_path: Path) -> None:
     speech = Engine.load("nano").speak("Speaker 1: Hi.", num_steps=2, seed=1)
     for suffix in AUDIO_SUFFIXES:
         assert read_audio(speech.save(tmp_path / f"a{suffix}"))[0].size
+    assert "Hi." in speech.save(tmp_path / "a.html").read_text(encoding="utf-8")
     with pytest.raises(AudioError, match=r"ends in \.wav, .*\.opus, \.m4a"):
         speech.save(tmp_path / "a.aac")
 

@@ -60,7 +60,7 @@ def player_samples() -> np.ndarray:
     from vibevoice_nb.widgets.player import Player
 
     player = Player(Take.from_audio(AUDIO))
-    answer = getattr(player, player._methods["samples"])(source="self", start=0, count=AUDIO.size)
+    answer = player._methods["samples"](source="self", start=0, count=AUDIO.size)
     return np.frombuffer(answer.buffers[0], "<i2")
 
 

@@ -1,4 +1,4 @@
-"""Plots: what is on them, and that pyplot knows nothing of them."""
+"""Plots: their content, and that they are not registered in pyplot."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_figure_of_its_own(plot) -> None:
 
 
 @pytest.mark.parametrize("plot", PLOTS)
-def test_given_axes_are_used_and_given_back(plot) -> None:
+def test_given_axes_are_used_and_returned(plot) -> None:
     figure = Figure()
     above, below = figure.subplots(2)
     assert plot(TAKE.audio, RATE, TAKE.turns, below) is below
@@ -67,10 +67,10 @@ def test_turns_are_in_their_speakers_colors() -> None:
         to_hex(patch.get_facecolor()) for patch in plot_waveform(TAKE.audio, turns=TAKE.turns).axes[0].patches
     }
     assert drawn == set(colors.values())
-    assert colors_of([type("Turn", (), {"label": "A", "color": "red;} <script>"})]) == {"A": "#3b6fb6"}
+    assert colors_of([type("Turn", (), {"label": "A", "color": "red;} <script>"})]) == {"A": "#0072b2"}
 
 
-def test_axes_say_their_units() -> None:
+def test_axes_show_their_units() -> None:
     assert plot_waveform(TAKE.audio).axes[0].get_ylabel() == "Amplitude (full scale = 1)"
     for scale in ("mel", "linear"):
         axes, bar = plot_spectrogram(TAKE.audio, scale=scale).axes
@@ -103,7 +103,7 @@ def test_silence_and_snippets_can_be_drawn(audio: np.ndarray) -> None:
         pixels(plot(audio))
 
 
-def test_what_cannot_be_drawn() -> None:
+def test_invalid_plots() -> None:
     for plot in PLOTS:
         with pytest.raises(AudioError, match="at least one sample"):
             plot(np.zeros(0, np.float32))

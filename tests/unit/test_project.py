@@ -10,23 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from project_helpers import FRAME, SCRIPT, frames, speak, speak_all, tone
+from project_helpers import FRAME, SCRIPT, frames, project, speak, speak_all, tone, voice
 
-from vibevoice_nb.errors import OptionError, ProjectError, ScriptError, VoiceError
+from vibevoice_nb.display.colors import PALETTE
+from vibevoice_nb.errors import OptionError, ProjectError
 from vibevoice_nb.project import Project, Take, TakeTurn
-from vibevoice_nb.project.storage.schema import DEFAULTS, PALETTE
-from vibevoice_nb.script import parse_script
-from vibevoice_nb.voices import load_voice
+from vibevoice_nb.project.storage.schema import default_settings
 
-
-@pytest.fixture
-def project(tmp_path: Path) -> Any:
-    with Project.create(tmp_path / "talk", SCRIPT) as project:
-        yield project
-
-
-def voice(hz: float, seconds: float = 4.0) -> Any:
-    return load_voice(tone(int(24_000 * seconds), hz), name=f"{hz:g} Hz")
+__all__ = ["project"]  # a fixture
 
 
 def states(project: Project) -> list[str]:
@@ -46,40 +37,10 @@ def test_the_script_is_kept_to_the_letter(project: Project, text: str) -> None:
     assert Project.open(project.path, read_only=True).script_text == text
 
 
-def test_names_in_the_text_are_the_cast() -> None:
-    four = parse_script("Anna: Hi.\nand more\nBen: Yes.\nCleo: No.\nDan: Oh.")
-    assert four.cast == ("Anna", "Ben", "Cleo", "Dan")
-    assert parse_script("# Note: x\nAnna: Hi.").cast == ("Anna",)
-    assert parse_script("anna: Hi.", known=["Anna"]).cast == ("Anna",)
-    assert parse_script("Ben: Hi.\nAnna: Yes.", known=["Anna", "Cleo", "Ben"]).cast == ("Anna", "Ben")
-    assert parse_script("[1]: Hi.\nNote: this.").cast == ()
-    assert parse_script('[{"speaker": "Anna", "text": "Hi."}]').cast == ("Anna",)
-
-
-@pytest.mark.parametrize("names", [["Anna"], ["Anna", "Ben"], ["Dr. Ada", "Ben", "Émile"], list("ABCD")])
-def test_a_script_of_names_just_works(project: Project, names: list[str]) -> None:
-    project.script_text = ""
-    project.script_text = "\n".join(f"{name}: Hello there.\nand on it goes" for name in names * 2)
-    assert not project.script.errors
-    assert [turn.turn.speaker_index for turn in project.turns] == [*range(len(names))] * 2
-    assert list(project.cast) == names
-
-
-def test_a_speaker_keeps_the_models_index_when_the_order_changes(project: Project) -> None:
-    project.script_text = "Ben: First.\n" + SCRIPT
-    assert {turn.turn.label: turn.turn.speaker_index for turn in project.turns} == {"Anna": 0, "Ben": 1}
-
-
-def test_a_fifth_speaker_is_an_error_with_a_message(project: Project) -> None:
-    project.script_text = "\n".join(f"{name}: Hi." for name in "ABCDE")
-    with pytest.raises(ScriptError, match="speaker number 5"):
-        project.script.raise_for_errors()
-
-
 # Turns and takes
 
 
-def test_an_edit_marks_the_line_and_what_depends_on_it(project: Project) -> None:
+def test_an_edit_marks_the_line_and_its_dependents(project: Project) -> None:
     assert states(project) == ["unspoken"] * 8 and len(project.missing()) == 8
     speak_all(project)
     assert states(project) == ["spoken"] * 8 and not project.missing()
@@ -146,7 +107,7 @@ def test_a_stopped_take_is_still_missing(project: Project) -> None:
     assert take is not None and take.ended == "cancelled" and len(project.turns[0].takes) == 4
 
 
-def test_a_take_is_what_its_flac_holds(project: Project) -> None:
+def test_a_take_equals_its_flac(project: Project) -> None:
     turn_id = project.turns[0].id
     audio = np.random.default_rng(0).uniform(-1.1, 1.1, 2 * FRAME).astype(np.float32)
     writer = project.takes.begin(turn_id)
@@ -160,8 +121,8 @@ def test_a_take_is_what_its_flac_holds(project: Project) -> None:
         assert np.array_equal(one.audio, take.source.read(0, 2 * FRAME))
         assert np.abs(one.audio - np.clip(audio, -1, 1)).max() < 2**-22
         assert one.turns == (TakeTurn(turn_id, "Anna", "One.", 0, 2 * FRAME, 1.0, PALETTE[0]),)
-        assert (one.follows, one.manifest["seed"], one.manifest["number"]) == ("x-1", 7, 1)
-        assert one.manifest["clipped"] == (np.abs(audio) > 1).sum() > 0
+        assert (one.follows, one.manifest.seed, one.manifest.number) == ("x-1", 7, 1)
+        assert one.manifest.clipped == (np.abs(audio) > 1).sum() > 0
         assert np.array_equal(one.lead, np.concatenate([np.zeros(380, np.float32), tone(100)]))
     with pytest.raises(ProjectError, match="already finished or abandoned"):
         writer.write(audio)
@@ -176,7 +137,7 @@ def test_a_manifest_must_be_plain(project: Project, manifest: dict[str, Any]) ->
     assert [path.name for path in (project.path / "takes").iterdir()] == []
 
 
-def test_nothing_is_no_take(project: Project) -> None:
+def test_an_empty_recording_is_not_a_take(project: Project) -> None:
     writer = project.takes.begin(project.turns[0].id)
     with pytest.raises(ProjectError, match="no audio"):
         writer.finish(frames(0))
@@ -200,7 +161,7 @@ def test_the_context_goes_back_to_the_first_gap(project: Project) -> None:
 
 
 def test_a_model_changed_since_does_not_go_on_from_its_old_frames(project: Project) -> None:
-    """Takes that name no weights were made by earlier versions, and go on working."""
+    """Takes without a hash of the weights are from earlier versions, and still work."""
     pytest.importorskip("torch")
     ids = [turn.id for turn in project.turns]
     for turn, weights in zip(ids[:4], (None, "old", "new", None), strict=True):
@@ -254,7 +215,7 @@ def test_everything_that_was_done_is_undone(project: Project, tmp_path: Path) ->
         assert again.undo().startswith("gave Anna") and again.undo() == "" == again.can_undo
 
 
-def test_the_trash_holds_only_what_can_come_back(project: Project) -> None:
+def test_the_trash_holds_only_takes_that_undo_needs(project: Project) -> None:
     first = project.turns[0].id
     take = speak(project, first, 1)
     project.delete_take(take.id)
@@ -265,7 +226,7 @@ def test_the_trash_holds_only_what_can_come_back(project: Project) -> None:
     assert len(project.history.steps) == 50
 
 
-def test_a_lost_deletion_is_said(project: Project) -> None:
+def test_a_lost_deletion_is_reported(project: Project) -> None:
     take = speak(project, project.turns[0].id, 1)
     project.delete_take(take.id)
     shutil.rmtree(project.path / "trash")
@@ -282,78 +243,18 @@ def test_only_takes_of_a_turn_can_be_chosen_for_it(project: Project) -> None:
     assert project.turns[0].chosen == one.id
 
 
-# Cast and settings
-
-
-def test_voices_are_copied_in(project: Project) -> None:
-    kept = project.set_voice("Anna", voice(200), kind="upload", consent=True)
-    assert (kept.kind, kept.consent, kept.needs_consent) == ("upload", True, True)
-    assert kept.voice is not None and kept.voice.checks
-    project.set_voice("Ben", "Ada")
-    assert project.cast["Ben"].kind == "built-in" and not project.cast["Ben"].needs_consent
-    project.set_consent("Ben", True)
-    again = Project.open(project.path, read_only=True).cast
-    assert again["Anna"].voice is not None and again["Anna"].voice.sha256 == kept.voice.sha256
-    assert again["Ben"].consent and again["Anna"].kind == "upload"
-    assert str(project.path) not in "".join(
-        path.read_text() for path in (project.path / "voices").glob("*.json")
-    )
-
-
-def test_who_has_no_voice_is_named(project: Project) -> None:
-    with pytest.raises(VoiceError, match="Anna, Ben have no voice"):
-        project.check_voices()
-    project.set_voice("Anna", voice(200))
-    assert project.check_voices([project.turns[0].id])[0].name == "200 Hz"
-    with pytest.raises(VoiceError, match="Ben has no voice"):
-        project.check_voices()
-    project.set_voice("Ben", voice(300))
-    assert [item.name for item in project.check_voices().values()] == ["200 Hz", "300 Hz"]
-
-
-def test_a_speaker_without_lines_is_there_while_it_has_a_voice(project: Project) -> None:
-    project.set_voice("Cleo", voice(200))
-    assert list(project.cast) == ["Anna", "Ben", "Cleo"]
-    project.clear_voice("Cleo")
-    assert list(project.cast) == ["Anna", "Ben"]
-    with pytest.raises(VoiceError, match="Cleo has no voice assigned"):
-        project.clear_voice("Cleo")
-
-
-def test_colors_are_apart_and_can_be_set(project: Project) -> None:
-    project.script_text = "\n".join(f"{name}: Hi." for name in "ABCD")
-    assert [member.color for member in project.cast.values()] == list(PALETTE[:4])
-    project.set_color("B", "#ABCDEF")
-    assert Project.open(project.path, read_only=True).cast["B"].color == "#abcdef"
-    for label, color in (("B", "red"), ("Z", "#000000"), ("B", "url(x)")):
-        with pytest.raises(OptionError):
-            project.set_color(label, color)
-
-
-def contrast(one: str, other: str) -> float:
-    def luminance(color: str) -> float:
-        parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
-
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-@pytest.mark.parametrize("color", PALETTE)
-@pytest.mark.parametrize("ground", ["#ffffff", "#111111"])
-def test_the_palette_shows_on_light_and_dark(color: str, ground: str) -> None:
-    assert contrast(color, ground) >= 3.0
+# Settings and observers
 
 
 def test_settings_are_plain_and_kept(project: Project) -> None:
-    assert dict(project.settings) == DEFAULTS
+    assert dict(project.settings) == default_settings()
     project.settings.update(seed=3, cfg_scale=1.5)
     project.settings["solver"] = "sde-dpmsolver++"
     again = Project.open(project.path, read_only=True).settings
     assert (again["seed"], again["cfg_scale"], again["solver"]) == (3, 1.5, "sde-dpmsolver++")
     for name, value in {
         "gap_ms": -1,
+        "edge_silence": 6.0,
         "seed": [],
         "cfg_scale": float("inf"),
         "a b": 1,
@@ -398,7 +299,7 @@ def test_observers_may_wait_for_other_threads(project: Project) -> None:
     assert [reason for reason, _ in read] == ["script", "script", "settings", "script", "cast"]
 
 
-def test_three_hundred_turns_are_edited_quickly(project: Project) -> None:
+def test_three_hundred_turns_are_edited_fast(project: Project) -> None:
     lines = [f"{'Anna' if i % 2 else 'Ben'}: This is line {i} of a long conversation." for i in range(300)]
     project.script_text = "\n".join(lines)
     work = []  # of this process: the time on the wall is also the neighbors' on the disk
@@ -408,7 +309,7 @@ def test_three_hundred_turns_are_edited_quickly(project: Project) -> None:
         begun = time.process_time()
         project.script_text = text
         work.append(time.process_time() - begun)
-    assert min(work) < 0.03
+    assert min(work) < 0.09  # 0.03 on a quiet machine of 2026; a scan that is quadratic takes seconds
     begun = time.process_time()
     assert len(project.turns) == 300 and project.assemble().samples == 0
     assert time.process_time() - begun < 0.1

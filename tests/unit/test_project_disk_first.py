@@ -83,6 +83,8 @@ def facts(project: Project) -> dict[str, Any]:
             label: (m.color, m.voice and m.voice.sha256, m.consent) for label, m in project.cast.items()
         },
         "undo": [step.words for step in project.history.steps],
+        "adjusted": [project.adjustments.of_speaker(label) for label in project.cast],
+        "trims": dict(project.store.state.trims),
         "samples": project.timeline().samples,
     }
 
@@ -108,6 +110,9 @@ CHANGES: dict[str, Callable[[Project], Any]] = {
     "choice": lambda project: project.choose(project.turns[0].id, project.turns[0].takes[0]),
     "star": lambda project: project.star(project.turns[1].takes[0]),
     "gap": lambda project: project.set_gap(project.turns[2].id, 700),
+    "adjusted turn": lambda project: project.adjust(project.turns[1].id, gain=-3, pause=0.5),
+    "adjusted speaker": lambda project: project.adjust_speaker("Ben", pace=1.2),
+    "trimmed take": lambda project: project.trim_take(project.turns[0].takes[0], 0.05, 0.2),
     "deletion": lambda project: project.delete_take(project.turns[0].takes[1]),
     "undo of a deletion": lambda project: project.undo(),
     "take": finish_take,

@@ -39,7 +39,7 @@ def test_a_moved_folder_still_works(path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "rubbish", [b"", b"{", b"[]", b'{"format": 1, "turns": 3}', b"\xff\xfe", b"[" * 100_000]
 )
-def test_a_damaged_state_gives_way_to_the_one_before(path: Path, rubbish: bytes) -> None:
+def test_a_damaged_state_is_replaced_by_its_backup(path: Path, rubbish: bytes) -> None:
     with Project.open(path) as project:
         before = project.turns
         project.settings["seed"] = 1
@@ -187,6 +187,10 @@ def test_a_take_that_is_a_link_is_left_out(path: Path, tmp_path: Path) -> None:
         ),
         ("undo", [{"words": "x", "back": [["nonsense"]]}]),
         ("settings", {"gap_ms": -5}),
+        ("settings", {"edge_silence": 99}),
+        ("trims", {"../x": [0.0, 1.0]}),
+        ("trims", {"x": [1.0, 0.5]}),
+        ("turns", [{"id": "a", "speaker": "Anna", "text": "One.", "pace": 20}]),
     ],
 )
 def test_hostile_names_are_refused(path: Path, key: str, value: Any) -> None:

@@ -71,9 +71,19 @@ def test_an_operation_registers_its_inverse(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [["gap_ms", "x"], ["restore", "x", "y"], ["starred", "../x"], ["nothing", "x"], [], ["member", ""]],
+    [
+        ["gap_ms", "x"],
+        ["restore", "x", "y"],
+        ["starred", "../x"],
+        ["nothing", "x"],
+        [],
+        ["member", ""],
+        ["trim", "x", [1]],
+        ["adjust_turn", "x", {"gain": 99, "pace": 1, "gap_ms": None}],
+        ["adjust_speaker", "x", {}],
+    ],
 )
-def test_damaged_undo_steps_are_no_reason_to_lose_a_project(path: Path, entry: list[str]) -> None:
+def test_damaged_undo_steps_do_not_make_a_project_unreadable(path: Path, entry: list[str]) -> None:
     with Project.open(path) as project:
         project.settings["seed"] = 1
     file = path / "project.json"
@@ -157,15 +167,15 @@ def test_regenerate_sweep_save_and_export(tmp_path: Path, engine: Engine) -> Non
         project.regenerate(engine, second.id, **FAST).result()
         kept, changed = project.turns
         assert kept.chosen == first.chosen and len(changed.takes) == 2
-        seeds = {take.manifest["options"]["seed"] for take in project.takes.of(second.id)}
+        seeds = {take.seed for take in project.takes.of(second.id)}
         assert 3 in seeds and len(seeds) == 2, "the seed it has a take of would give the same take"
         project.settings["seed"] = 0
         project.regenerate(engine, second.id, num_steps=1, max_seconds=0.5).result()
-        assert project.takes.of(second.id)[-1].manifest["options"]["seed"] == 0
+        assert project.takes.of(second.id)[-1].seed == 0
 
         sweep = project.sweep(engine, {"max_seconds": 0.5}, num_steps=[1, 2]).result()
         assert [cell.options["num_steps"] for cell in sweep.cells] == [1, 2]
-        assert all(isinstance(cell.take, Take) and cell.take.manifest["seed"] == 0 for cell in sweep.cells)
+        assert all(isinstance(cell.take, Take) and cell.take.seed == 0 for cell in sweep.cells)
         with pytest.raises(OptionError, match="nonsense"):
             project.sweep(engine, nonsense=[1])
 

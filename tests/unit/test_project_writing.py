@@ -139,7 +139,7 @@ def test_audio_of_a_whole_script_is_kept_until_it_is_cut(path: Path) -> None:
         assert not project.unfinished
 
 
-def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_nothing_is_lost(tmp_path: Path) -> None:
     with small_disk(tmp_path) as disk, Project.create(disk / "talk", SCRIPT) as project:
         first = speak(project, project.turns[0].id, 1)
         writer = project.takes.begin(project.turns[1].id)
@@ -210,7 +210,7 @@ def test_a_project_that_cannot_be_changed(path: Path, how: str) -> None:
     assert project.can_undo == "" or how == "closed"
 
 
-def test_the_message_about_the_same_process_says_so(path: Path) -> None:
+def test_the_message_names_the_same_process(path: Path) -> None:
     with Project.open(path), pytest.warns(UserWarning, match="this process"):
         assert Project.open(path).read_only
     with Project.open(path) as project:

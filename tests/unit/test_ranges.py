@@ -1,4 +1,4 @@
-"""Numbers that settings refuse, wherever they are set."""
+"""Numbers out of range, which settings refuse."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from vibevoice_nb.web.limits import Limits
         (Limits, "voice_seconds", None),
     ],
 )
-def test_what_is_out_of_range_is_named_with_what_is_expected(settings: Any, name: str, value: Any) -> None:
+def test_a_value_out_of_range_is_reported_with_the_range(settings: Any, name: str, value: Any) -> None:
     with pytest.raises(OptionError) as refused:
         settings(**{name: value})
     assert refused.value.got == f"{name}={value!r}"
@@ -35,5 +35,5 @@ def test_what_is_out_of_range_is_named_with_what_is_expected(settings: Any, name
 
 
 @pytest.mark.parametrize("name", ["seed", "max_seconds", "passage_seconds", "context_seconds"])
-def test_what_may_be_left_open_may_be_none(name: str) -> None:
+def test_optional_settings_may_be_none(name: str) -> None:
     assert getattr(GenerationOptions(**{name: None}), name) is None

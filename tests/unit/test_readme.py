@@ -66,3 +66,9 @@ def test_it_is_short_and_begins_with_a_picture_and_the_first_result() -> None:
     first_screen = "\n".join(lines[:20])
     for part in ("](docs/images/", "pip install", "--out hello.wav"):
         assert part in first_screen
+
+
+def test_the_server_is_named_with_the_proxy_it_needs() -> None:
+    assert "vibevoice-nb serve" in README and "proxy with TLS" in README
+    remote = (ROOT / "docs" / "remote.md").read_text("utf-8")
+    assert "a proxy with TLS is required" in remote and "(class.md)" in remote

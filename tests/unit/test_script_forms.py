@@ -1,4 +1,4 @@
-"""Scripts as people have them: who speaks, what is said, and which lines are warned of."""
+"""Scripts as people have them: speakers, text, and the lines with warnings."""
 
 from __future__ import annotations
 
@@ -231,13 +231,13 @@ def test_screenplay() -> None:
         ("Speaker 1: <|vision_pad|> Hi.", 1, ""),
     ],
 )
-def test_what_may_be_somebody_else_is_a_warning_with_a_fix(text: str, line: int, fix: str) -> None:
+def test_a_possible_other_speaker_is_a_warning_with_a_fix(text: str, line: int, fix: str) -> None:
     script = parse_script(text)
     assert (line, fix) in [(item.line, item.fix) for item in script.diagnostics if item.severity == "warning"]
     assert lost_words(text, script) == []
 
 
-def test_who_speaks_the_words_that_are_doubted() -> None:
+def test_the_speaker_of_doubtful_lines() -> None:
     assert spoken(parse_script("Anna: I told Ben: go.\nBen: Hm.")) == [
         ("Anna", "I told Ben: go.", 0),
         ("Ben", "Hm.", 0),

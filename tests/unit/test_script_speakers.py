@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import pytest
 from script_helpers import CAST, indices, remarks, spoken
 
 from vibevoice_nb.errors import OptionError, ScriptError
-from vibevoice_nb.script import parse_script
+from vibevoice_nb.script import MAX_SPEAKERS, parse_script
 
 
 @pytest.mark.parametrize(
@@ -33,22 +34,28 @@ def test_numbers_become_the_models_indices_by_their_value() -> None:
     assert parse_script("Speaker 3: a\nSpeaker 1: b\nSpeaker 3: c").speakers == (1, 3)
 
 
-@pytest.mark.parametrize(("ids", "fifth"), [((1, 2, 3, 4, 5), 5), ((0, 1, 2, 3, 4), 4), ((1, 9), 9)])
-def test_a_fifth_speaker_is_an_error_that_names_it(ids: tuple[int, ...], fifth: int) -> None:
+@pytest.mark.parametrize(("ids", "last"), [(range(1, 34), 33), (range(33), 32), ((1, 99), 99)])
+def test_a_speaker_beyond_the_limit_is_an_error_that_names_it(ids: Sequence[int], last: int) -> None:
     script = parse_script("\n".join(f"Speaker {number}: Hello." for number in [*ids, ids[0], ids[-1]]))
     (error,) = script.errors
-    assert error.message.startswith(f"Speaker {fifth} ")
-    assert (error.line, error.column, error.end_column) == (len(ids), 1, len("Speaker 5:") + 1)
-    assert all(turn.speaker_index >= 4 for turn in script.turns if turn.speaker == fifth)
+    assert error.message.startswith(f"Speaker {last} is speaker number")
+    assert (error.line, error.column, error.end_column) == (len(ids), 1, len("Speaker 33:") + 1)
+    assert f"one of Speaker {ids[0]} to Speaker {ids[0] + MAX_SPEAKERS - 1}" in error.suggestion
+    assert all(turn.speaker_index >= MAX_SPEAKERS for turn in script.turns if turn.speaker == last)
 
 
-def test_a_fifth_name_is_an_error_that_names_it() -> None:
-    names = ["Al", "Bo", "Cy", "Di", "Ed"]
+def test_a_name_beyond_the_limit_is_an_error_that_names_it() -> None:
+    names = [f"{first}{second}" for first in "ABCDEF" for second in "aeiouy"][: MAX_SPEAKERS + 1]
     for cast in (names, None):
         (error,) = parse_script("\n".join(f"{name}: Hello." for name in names), cast=cast).errors
-        assert error.message.startswith("Ed ")
-        assert error.line == 5
-    assert not parse_script("Al: Hello.\nDi: Hello.", cast=names).errors
+        assert error.message.startswith(f"{names[-1]} is speaker number 33")
+        assert error.line == MAX_SPEAKERS + 1
+    assert not parse_script(f"{names[0]}: Hello.\n{names[3]}: Hello.", cast=names).errors
+
+
+def test_up_to_the_limit_every_speaker_has_an_index() -> None:
+    script = parse_script("\n".join(f"Speaker {number}: Hello." for number in range(1, MAX_SPEAKERS + 1)))
+    assert not script.errors and [turn.speaker_index for turn in script.turns] == [*range(MAX_SPEAKERS)]
 
 
 def test_names_of_a_cast() -> None:
@@ -93,7 +100,7 @@ def test_ordinary_text_with_a_colon_never_becomes_a_speaker_unsaid() -> None:
 @pytest.mark.parametrize(
     "line", ["http://example.org", "10:30 is fine", "Time 10:30", "he said: no", "I mean: no", ":-)"]
 )
-def test_text_that_is_no_label_continues_the_turn(line: str) -> None:
+def test_text_without_a_label_continues_the_turn(line: str) -> None:
     script = parse_script(f"Anna: Hi.\n{line}", cast=CAST)
     assert spoken(script) == [("Anna", f"Hi. {line}", 0)]
     assert [item.severity for item in script.diagnostics] == ["info"]
@@ -111,7 +118,7 @@ def test_names_without_a_cast_are_speakers() -> None:
     assert [(item.line, item.fix) for item in misspelt.diagnostics if item.fix] == [(4, "Anna:")]
 
 
-def test_nothing_is_taken_for_the_text_of_an_unknown_speaker() -> None:
+def test_an_unknown_speaker_gets_no_text() -> None:
     for first in ("Zoe: Hi.", "Zoe: Hi. [pause] So?"):
         script = parse_script(f"{first}\nand so on\nYan: Hm.", cast=CAST)
         assert [item.line for item in script.errors] == [1, 3]
@@ -134,7 +141,7 @@ def test_nothing_is_taken_for_the_text_of_an_unknown_speaker() -> None:
         (f"Speaker {'9' * 5000}: Hi.", f"Speaker {'9' * 9}:"),
     ],
 )
-def test_a_label_that_is_almost_one_is_an_error_with_its_mending(line: str, fix: str | None) -> None:
+def test_a_misspelled_label_is_an_error_with_a_fix(line: str, fix: str | None) -> None:
     script = parse_script(line)
     (error,) = script.errors
     assert (error.line, error.column, error.fix) == (1, 1, fix)
@@ -159,14 +166,14 @@ def test_bold_labels_and_wide_colons_are_read_with_a_warning(line: str) -> None:
     assert not parse_script(warning.fix + line[warning.end_column - 1 :]).diagnostics
 
 
-def test_asterisks_are_markup_where_they_stand_for_something() -> None:
+def test_asterisks_are_markup_only_in_pairs() -> None:
     assert spoken(parse_script("Speaker 1: *sighs* No.\n* a point: this")) == [(1, "No. a point: this", 0)]
     assert spoken(parse_script("Speaker 1: 2 * 3 is 5*1+1")) == [(1, "2 * 3 is 5*1+1", 0)]
 
 
 def test_names_and_numbers_for_the_same_index_are_an_error() -> None:
     script = parse_script("Anna: Hi.\nSpeaker 1: Hello.", cast=CAST)
-    assert remarks(script, "error") == ["Anna and Speaker 1 are both the model's speaker 0"]
+    assert remarks(script, "error") == ["Anna and Speaker 1 both have the speaker index 0"]
     placed = parse_script("Speaker 1: Hi.\nAnna: Hello.", cast=[1, "Anna"])
     assert not placed.diagnostics
     assert indices(placed) == {1: 0, "Anna": 1}

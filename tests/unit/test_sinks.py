@@ -32,7 +32,7 @@ def frames(audio: np.ndarray) -> list[np.ndarray]:
 # All sinks
 
 
-def test_every_sink_is_a_sink_and_refuses_what_is_not_audio(tmp_path: Path) -> None:
+def test_every_sink_follows_the_protocol_and_refuses_invalid_audio(tmp_path: Path) -> None:
     for sink in (MemorySink(), QueueSink(), WavSink(tmp_path / "a.wav")):
         assert isinstance(sink, Sink)
         for bad in (np.zeros((1, 1, FRAME), np.float32), np.zeros(5, np.int16), np.array([0.0, np.nan])):
@@ -43,7 +43,7 @@ def test_every_sink_is_a_sink_and_refuses_what_is_not_audio(tmp_path: Path) -> N
     assert os.listdir(tmp_path) == []
 
 
-def test_memory_sink_copies_what_it_is_given() -> None:
+def test_memory_sink_copies_its_input() -> None:
     sink = MemorySink()
     assert sink.audio.shape == (0,) and sink.audio.dtype == np.float32
     buffer = np.ones(FRAME, dtype=np.float32)
@@ -181,7 +181,7 @@ def test_force_replaces_only_when_the_audio_is_complete(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["a.part.wav", "a.wav"]
 
 
-def test_an_exception_in_the_middle_keeps_what_was_made(tmp_path: Path) -> None:
+def test_an_exception_in_the_middle_keeps_the_audio(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), WavSink(tmp_path / "a.wav") as sink:
         sink.write(tone())
         raise KeyboardInterrupt
@@ -201,7 +201,7 @@ def test_two_runs_never_share_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_full_disk_keeps_what_fitted(tmp_path: Path, force: bool) -> None:
+def test_a_full_disk_keeps_the_audio_that_fitted(tmp_path: Path, force: bool) -> None:
     audio = tone(30.0)
     with small_disk(tmp_path) as disk:
         path = disk / "a.wav"
@@ -228,7 +228,7 @@ def test_a_disk_that_is_full_from_the_start_leaves_nothing(tmp_path: Path) -> No
         assert os.listdir(disk) == ["filler"] and sink.working_path is None
 
 
-def test_a_limit_on_the_file_size_keeps_what_fitted(tmp_path: Path) -> None:
+def test_a_limit_on_the_file_size_keeps_the_audio_that_fitted(tmp_path: Path) -> None:
     sink = WavSink(tmp_path / "a.wav")
     with file_size_limit(50_000), pytest.raises(AudioError, match="the disk is full"):
         for chunk in frames(tone(30.0)):
@@ -277,7 +277,7 @@ def test_queue_is_bounded_and_keeps_the_order() -> None:
     assert list(sink) == []
 
 
-def test_a_crash_is_heard_after_the_last_chunk() -> None:
+def test_a_crash_is_raised_after_the_last_chunk() -> None:
     sink = QueueSink()
     with pytest.raises(ZeroDivisionError), sink:
         sink.write(np.zeros(5, dtype=np.float32))

@@ -56,7 +56,7 @@ def naive_peaks(audio: np.ndarray, start: int, stop: int, buckets: int, block: i
     return np.array(rows, np.int16)
 
 
-def test_a_source_is_what_the_protocol_says(source: AudioSource) -> None:
+def test_a_source_follows_the_protocol(source: AudioSource) -> None:
     assert isinstance(source, AudioSource)
     assert (source.samples, source.sample_rate) == (LENGTH, 24_000)
 
@@ -84,7 +84,7 @@ def test_peaks_are_those_of_the_samples(source: AudioSource, start: int, length:
 
 
 @pytest.mark.parametrize("wrong", [(0, 10, 0), (0, 10, 10**6), (10, 0, 5)])
-def test_peaks_that_make_no_sense_are_refused(source: AudioSource, wrong: tuple[int, int, int]) -> None:
+def test_invalid_peaks_are_refused(source: AudioSource, wrong: tuple[int, int, int]) -> None:
     with pytest.raises(OptionError):
         source.peaks(*wrong)
 
@@ -111,7 +111,9 @@ def test_threads_read_one_file_at_once(tmp_path: Path, audio: np.ndarray) -> Non
 @pytest.mark.parametrize(
     "name", ["missing.wav", "text.wav", "sound.ogg", "folder.wav", "pipe.wav", "cut.flac"]
 )
-def test_what_cannot_be_read_in_pieces_is_refused(tmp_path: Path, audio: np.ndarray, name: str) -> None:
+def test_formats_that_cannot_be_read_in_pieces_are_refused(
+    tmp_path: Path, audio: np.ndarray, name: str
+) -> None:
     path = tmp_path / name
     if name == "text.wav":
         path.write_text("Speaker 1: Hello.")

@@ -52,12 +52,12 @@ def test_other_scripts_are_nothing_to_nano_only(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", SPOKEN)
-def test_anything_else_is_spoken(text: str) -> None:
+def test_all_other_text_is_speakable(text: str) -> None:
     assert not PLAIN_TEXT.check(text).empty and not ENGLISH.check(text).empty
     assert any(char.isalpha() for char in ENGLISH(text))
 
 
-def test_diagnostics_stand_at_their_lines() -> None:
+def test_diagnostics_are_at_their_lines() -> None:
     script = parse_script("Anna: Hello 你好 world.\nBen: 你好。\nAnna: -\nBen: Bye 🎉.", cast=["Anna", "Ben"])
     found = check_script(script, ENGLISH, "nano")
     lines = (
@@ -85,9 +85,7 @@ def test_many_words_of_a_turn_are_one_diagnostic() -> None:
 def test_nothing_at_all_is_an_error() -> None:
     script = parse_script("Anna: 你好。\nBen: 再见。", cast=["Anna", "Ben"])
     assert [item.severity for item in check_script(script, ENGLISH, "nano")] == ["error", "warning"]
-    with pytest.raises(
-        ScriptError, match=r"line 1: nano has nothing to speak in '你好。'\. Expected English text"
-    ):
+    with pytest.raises(ScriptError, match=r"line 1: nano cannot speak '你好。'\. Expected English text"):
         speakable(script, ENGLISH, "nano")
     assert not check_script(script, PLAIN_TEXT, "VibeVoice")
     assert len(speakable(script, PLAIN_TEXT, "VibeVoice").turns) == 2
@@ -132,7 +130,7 @@ def test_a_checkpoint_names_its_limits(tmp_path: Path) -> None:
     assert known_settings("somebody/some-model") is PUBLISHED
 
 
-def test_nano_says_what_it_cannot_do() -> None:
+def test_nano_reports_its_limits() -> None:
     said = " ".join(known_settings("nano").limits.sentences("nano"))
     assert "English only" in said and "cannot follow a recording" in said and "passages" in said
     assert ModelLimits(max_seconds=5400).sentences("big") == ["big speaks up to 90 minutes in one pass."]

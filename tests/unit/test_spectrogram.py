@@ -1,4 +1,4 @@
-"""Pictures of sound: tones stand where they should, at every zoom, quickly."""
+"""Spectrograms: tones are in the right place, at every zoom, and fast."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def tone(hz: float, seconds: float = 2.0, level: float = 1.0) -> ArraySource:
 
 @pytest.mark.parametrize("scale", ["mel", "linear"])
 @pytest.mark.parametrize("hz", [60.0, 440.0, 3000.0, 9500.0])
-def test_a_tone_stands_in_its_row(scale: str, hz: float) -> None:
+def test_a_tone_is_in_its_row(scale: str, hz: float) -> None:
     picture = image(tone(hz), 0, 2 * RATE, 50, 200, scale)
     rows = row_hz(200, scale)
     assert picture.dtype == np.uint8 and picture.shape == (200, 50)

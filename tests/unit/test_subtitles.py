@@ -89,7 +89,7 @@ def conversations(draw: st.DrawFn) -> list[Turn]:
 
 
 @given(conversations())
-def test_whatever_is_said_stands_in_both_formats(turns: list[Turn]) -> None:
+def test_both_formats_have_all_the_text(turns: list[Turn]) -> None:
     vtt, srt = parse_vtt(to_vtt(turns)), parse_srt(to_srt(turns))
     assert squeezed("".join("".join(cue[3]) for cue in vtt)) == squeezed("".join(turn.text for turn in turns))
     assert len(srt) >= len([turn for turn in turns if squeezed(turn.text)])
@@ -152,7 +152,7 @@ def test_overlapping_silent_and_tiny_turns() -> None:
     assert len([cue for cue in cues if cue[2] == "F"]) == 10  # ten milliseconds are all there is
 
 
-def test_nothing_said() -> None:
+def test_no_turns() -> None:
     assert (to_srt([]), to_vtt([]), chapters([])) == ("", "WEBVTT\n", [])
 
 

@@ -23,7 +23,7 @@ class LedTake(Take):
 
     @property
     def lead(self) -> np.ndarray:
-        return self.manifest["lead"]
+        return self.manifest.kept["lead"]
 
 
 def take(name: str, audio: np.ndarray, lead: np.ndarray | None = None, follows: str | None = None) -> Take:
@@ -191,7 +191,7 @@ def test_the_episode_is_a_take_that_holds_no_audio(tmp_path: Path) -> None:
         assert {turn.label: turn.color for turn in episode.turns} == {
             label: member.color for label, member in project.cast.items()
         }
-        assert [part["text"] for part in episode.manifest["takes"]] == [
+        assert [part.text for part in episode.manifest.takes or ()] == [
             turn.turn.text for turn in project.turns
         ]
         project.script_text = SCRIPT.replace("Anna: Three.\n", "")

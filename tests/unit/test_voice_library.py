@@ -1,4 +1,4 @@
-"""A library of voices survives anything, and gives each name once."""
+"""The voice library survives crashes and damage, and its names are unique."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_voice_goes_in_as_a_voice_and_by_its_own_name(tmp_path: Path, library:
     assert np.abs(library.add(loud).audio).max() <= 1
 
 
-def test_a_name_is_given_once(library: VoiceLibrary, shipped: Path) -> None:
+def test_names_are_unique(library: VoiceLibrary, shipped: Path) -> None:
     library.add(speech(), name="Anna")
     library.add(speech(), name="Bert")
     before = library.get("Anna").sha256
@@ -76,7 +76,9 @@ def test_a_name_is_given_once(library: VoiceLibrary, shipped: Path) -> None:
     assert sorted(os.listdir(library.folder)) == ["Anna", "Bert"]
 
 
-def test_two_who_take_a_name_at_once(library: VoiceLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_that_add_a_name_at_once(
+    library: VoiceLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(VoiceLibrary, "_check_free", lambda self, name: None)  # both have looked already
     outcomes: list[str] = []
 
@@ -128,7 +130,7 @@ def test_a_damaged_manifest_is_named_and_the_others_stay(library: VoiceLibrary, 
     library.add(speech(), name="Anna")
 
 
-def test_damaged_audio_is_never_spoken_with(library: VoiceLibrary) -> None:
+def test_damaged_audio_is_never_used(library: VoiceLibrary) -> None:
     library.add(speech(), name="Anna")
     path = library.folder / "Anna" / "voice.flac"
     data = path.read_bytes()

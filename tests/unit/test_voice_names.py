@@ -137,7 +137,7 @@ def test_an_unknown_name_gets_a_suggestion(library: VoiceLibrary, shipped: Path)
 @example("/dev/zero")
 @example("/dev/stdin")
 @example("x" * 5000)
-def test_whatever_is_asked_for_the_answer_is_ours(library: VoiceLibrary, spec: str) -> None:
+def test_any_request_raises_only_our_errors(library: VoiceLibrary, spec: str) -> None:
     assume(not os.path.isfile(os.path.expanduser(spec)))
     with pytest.raises(VoiceError):
         resolve_voice(spec, library)

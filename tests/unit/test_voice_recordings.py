@@ -1,4 +1,4 @@
-"""Recordings as voices: they are trimmed and levelled, and what is wrong with one is said."""
+"""Recordings as voices: trimming, normalization, and messages for unusable ones."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_the_file_counts_too(tmp_path: Path) -> None:
     assert [c.code for c in load_voice(tmp_path / "loud.wav").checks] == ["clipped", "stereo"]
 
 
-def test_files_that_are_no_voice(tmp_path: Path) -> None:
+def test_files_that_are_not_voices(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", speech(), SAMPLE_RATE)
     soundfile.write(tmp_path / "a.flac", speech(), SAMPLE_RATE)
     for name in ("a.wav", "a.flac"):
@@ -133,7 +133,7 @@ def test_files_that_are_no_voice(tmp_path: Path) -> None:
                 load(str(tmp_path / name))
 
 
-def test_arrays_that_are_no_voice() -> None:
+def test_arrays_that_are_not_voices() -> None:
     for bad in (np.zeros((2, 72000), np.float32), np.zeros(72000, np.int16), np.full(72000, np.nan)):
         with pytest.raises(VoiceError):
             load_voice(bad)

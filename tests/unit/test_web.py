@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 import time
@@ -56,10 +57,31 @@ def visitor(server: Server) -> Visitor:
     return server.visitor()
 
 
+def test_a_stop_before_the_job_exists_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The casting of voices lies between the queue and the job."""
+    service = DemoService("nano", LIMITS, tmp_path, device="cpu", dtype="float32")
+    cast = service._cast
+
+    def stopped_meanwhile(*given: Any) -> Any:
+        assert service.stop("me")
+        return cast(*given)
+
+    monkeypatch.setattr(service, "_cast", stopped_meanwhile)
+    service.expect("me")
+    reports = list(service.speak(SpeechRequest(LONG, VOICES, num_steps=1), "me"))
+    assert "Stopped" in reports[-1].words or "stopped" in reports[-1].words
+    assert not service.stop("me")
+
+
+def test_only_pictures_of_a_conversation_are_served(server: Server) -> None:
+    for address in ("speech/none/waveform.png", "speech/..%2F..%2Fx/waveform.png", "speech/none/other.png"):
+        assert httpx.get(server.url + address).status_code == 404
+
+
 # --- hearing ------------------------------------------------------------------------------------------------
 
 
-def test_sound_comes_before_it_is_all_made(server: Server, visitor: Visitor) -> None:
+def test_audio_arrives_before_generation_ends(server: Server, visitor: Visitor) -> None:
     job = visitor.submit(LONG, steps=2)
     address = first(job)
     with server.get(address) as sound:
@@ -68,12 +90,16 @@ def test_sound_comes_before_it_is_all_made(server: Server, visitor: Visitor) -> 
         while block := sound.read1(1 << 16):
             heard += block
     assert early and sound.headers["content-type"] == "audio/mpeg"
-    _, words, seed, (mp3, wav) = job.result(timeout=60)
+    _, words, seed, (mp3, wav), pictures = job.result(timeout=60)
     assert "generated speech by nano" in words and "complete" in words and seed == "1"
     for file in (mp3, wav):
         manifest = read_manifest(file)
         assert manifest is not None and manifest["content"] == "generated speech"
         assert {take["model"] for take in manifest["takes"]} == {"nano"}
+    for source in re.findall(r'src="([^"]+)"', pictures):
+        with server.get(source) as picture:
+            assert picture.headers["content-type"] == "image/png" and picture.read(8) == b"\x89PNG\r\n\x1a\n"
+    assert "Waveform of" in pictures and "Spectrogram of" in pictures
     assert _seconds(io.BytesIO(heard)) == pytest.approx(_seconds(wav), abs=0.2)
     with server.get(address) as again:  # now it can be wound
         assert again.read() == heard and again.headers["accept-ranges"] == "bytes"
@@ -88,7 +114,7 @@ def test_eight_visitors_at_once_are_all_served(server: Server) -> None:
     assert all("complete" in words and len(files) == 2 for words, _, files in answers)
 
 
-def test_a_seed_is_drawn_and_said(visitor: Visitor) -> None:
+def test_a_seed_is_drawn_and_shown(visitor: Visitor) -> None:
     words, seed, _ = visitor.speak(SHORT, seed="")
     assert seed.isdecimal() and f"seed {seed}" in words
 
@@ -110,7 +136,7 @@ def test_stop_keeps_the_audio_so_far(server: Server, visitor: Visitor) -> None:
     first(job)
     _until_it_speaks(server)
     visitor.stop()
-    _, words, _, (_, wav) = job.result(timeout=30)
+    _, words, _, (_, wav), _ = job.result(timeout=30)
     assert "stopped" in words and 0 < _seconds(wav) < 20
 
 
@@ -181,7 +207,7 @@ def test_too_long_a_script_is_rejected_with_a_message(visitor: Visitor) -> None:
     [
         ("  \n", "the script is empty"),
         ("Speaker one: Hello.", "line 1, column 1"),
-        ("Speaker 9: Hi.", "line 1"),
+        ("Speaker 99: Hi.", "line 1"),
     ],
 )
 def test_a_script_with_errors_is_rejected_with_a_message(visitor: Visitor, script: str, words: str) -> None:
@@ -202,7 +228,7 @@ def test_hostile_names_and_files_are_rejected_with_a_message(visitor: Visitor, t
 
 
 @pytest.mark.parametrize("named", ["private.wav", "../private.wav", "http://127.0.0.1:1/private.wav"])
-def test_what_was_not_uploaded_is_refused(server: Server, tmp_path: Path, named: str) -> None:
+def test_files_that_were_not_uploaded_are_refused(server: Server, tmp_path: Path, named: str) -> None:
     recording(tmp_path / "private.wav")
     (tmp_path / "folder").mkdir()
     path = named if "//" in named else str(tmp_path / "folder" / named).replace("folder/private", "private")
@@ -273,12 +299,12 @@ def test_everything_of_visitors_is_deleted_at_the_end() -> None:
     assert not folder.exists()
 
 
-def test_only_this_machine_unless_said_otherwise() -> None:
+def test_only_this_machine_by_default() -> None:
     result = CliRunner().invoke(app, ["web", "--host", "0.0.0.0"])
     assert result.exit_code == 2 and "--public" in result.stderr
 
 
-def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_package_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(VibeVoiceError, match=r"vibevoice-nb\[web\]"):
         web.build_app(DemoService("nano", Limits(), tmp_path))
@@ -287,7 +313,7 @@ def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert result.exit_code == 2 and "pip install voila" in result.stderr
 
 
-def test_it_is_loaded_as_it_was_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_it_is_loaded_with_the_given_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Device, type and bits reach the engine of the demo, and that of the Studio behind Voila."""
     service = DemoService("nano", Limits(), tmp_path, device="cpu", dtype="float32", quantize="int8")
     service.load()

@@ -1,4 +1,4 @@
-"""Limits of the web demo against visitors who ask for too much, and pages that ask in their name."""
+"""Limits of the web demo against excessive requests, and against requests from other sites."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def join(server: Server, session: str, script: str = LONG) -> httpx.Response:
 # --- what is released, and forgotten ------------------------------------------------------------------------
 
 
-def test_finished_live_sound_keeps_no_threads(tmp_path: Path) -> None:
+def test_finished_live_audio_keeps_no_threads(tmp_path: Path) -> None:
     def make(number: int) -> LiveMp3:
         with LiveMp3(tmp_path / f"{number}.mp3", {}) as live:
             live.write(np.zeros(9600, np.float32))
@@ -338,7 +338,7 @@ def test_a_perfect_script_has_no_remarks(script: str) -> None:
     ],
 )
 def test_the_page_the_check_and_the_project_agree(script: str, tmp_path: Path) -> None:
-    """One reading, in words for somebody who has no cast to pass."""
+    """One reading, with messages for visitors, who cannot pass a cast."""
     shown = _describer(LIMITS, "nano")(script)
     with Project.create(tmp_path / "talk", script) as project:
         turns = [(turn.label, turn.text) for turn in project.script.turns]

@@ -35,7 +35,7 @@ class Broken:
 
 
 class Three:
-    """A whole number of somebody else's class."""
+    """A whole number of a foreign class."""
 
     def __index__(self) -> int:
         return 3
@@ -63,14 +63,14 @@ def test_a_class_that_raises_is_no_number(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", WRONG, ids=lambda value: type(value).__name__)
-def test_what_a_model_is_loaded_with(value: Any) -> None:
+def test_wrong_types_of_load(value: Any) -> None:
     for name in ("model", "device", "dtype", "quantize"):
         with pytest.raises(VibeVoiceError):
             Engine.load(**{name: value})
 
 
 @pytest.mark.parametrize("value", WRONG, ids=lambda value: type(value).__name__)
-def test_what_speaking_calls(engine: Engine, value: Any) -> None:
+def test_wrong_types_of_callbacks(engine: Engine, value: Any) -> None:
     for name in ("sink", "progress", "cancelled"):
         if not callable(value) and not (name == "progress" and value is True):
             with pytest.raises(OptionError, match=name):
@@ -137,7 +137,7 @@ def test_a_path_in_the_home_of_an_unknown_user(project: Project, monkeypatch: py
     project.settings["model"] = NO_HOME
     assert [turn.state for turn in project.turns] == ["unspoken", "unspoken"]
     assert not [item for item in project.diagnostics if item.severity == "error"]
-    with pytest.raises(VibeVoiceError, match="whole path"):
+    with pytest.raises(VibeVoiceError, match="full path"):
         VoiceLibrary(NO_HOME)
     monkeypatch.setitem(os.environ, "VIBEVOICE_NB_HOME", NO_HOME)
     with pytest.raises(VibeVoiceError, match="VIBEVOICE_NB_HOME"):

@@ -26,7 +26,7 @@ def speech(seconds: float = 5.0, seed: int = 0, level: float = 0.1) -> np.ndarra
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the files that import it, no test sees the voices of whoever runs it."""
+    """In the files that import it, no test sees the user's own voices."""
     monkeypatch.setenv("VIBEVOICE_NB_HOME", str(tmp_path / "home"))
 
 

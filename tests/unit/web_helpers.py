@@ -45,7 +45,7 @@ def web_server(limits: Limits, hosts: Sequence[str] | None = ()) -> Iterator[Ser
 
 
 class Visitor:
-    """Somebody with a browser, as far as the server can tell."""
+    """A visitor with a browser, from the server's point of view."""
 
     def __init__(self, url: str) -> None:
         from gradio_client import Client
@@ -53,7 +53,7 @@ class Visitor:
         self.client = Client(url, verbose=False)
 
     def submit(self, script: str, **changes: Any) -> Any:
-        """Press Speak; gives the job."""
+        """Press Speak; return the job."""
         from gradio_client import handle_file
 
         given = {"steps": 1, "cfg": 1.0, "seed": "1", "consent": False, "recording": None, **changes}
@@ -65,12 +65,12 @@ class Visitor:
         return self.client.submit(script, *settings, *VOICES, *recordings, api_name="/speak")
 
     def speak(self, script: str, **changes: Any) -> tuple[str, str, list[Path]]:
-        """Press Speak and wait; gives the words, the seed and the files."""
-        _, words, seed, files = self.submit(script, **changes).result(timeout=120)
+        """Press Speak and wait; return the status, the seed and the files."""
+        _, words, seed, files, _ = self.submit(script, **changes).result(timeout=120)
         return words, seed, [Path(file) for file in files or ()]
 
     def refusal(self, script: str = SHORT, **changes: Any) -> str:
-        """Press Speak; gives what was said against it."""
+        """Press Speak; return the error message."""
         from gradio_client.exceptions import AppError
 
         try:
@@ -84,7 +84,7 @@ class Visitor:
 
 
 def first(job: Any, timeout: float = 60.0) -> str:
-    """Wait for a job's first answer; gives the address of the sound."""
+    """Wait for a job's first answer; return the address of the audio."""
     end = time.monotonic() + timeout
     while not job.outputs():
         assert not job.done(), job.result()

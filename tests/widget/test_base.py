@@ -14,19 +14,25 @@ from widget_helpers import FakePage
 from vibevoice_nb import GenerationControls, Player, ScriptEditor, Studio, VoicePicker
 from vibevoice_nb.errors import VibeVoiceError, VoiceError
 from vibevoice_nb.widgets import base
-from vibevoice_nb.widgets.base import Answer, VibeVoiceWidget, call
+from vibevoice_nb.widgets.base import Answer, Part, VibeVoiceWidget, call
 from vibevoice_nb.widgets.sweep import SweepGrid
 
 
-class Uploads:
-    """A part, as the rooms are made of."""
+class Uploads(Part):
+    """A part, as the widgets are made of."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
 
     @call("upload_chunk")
     def _chunk(self, upload: str, offset: int, buffers: list[memoryview]) -> dict[str, Any]:
         return {"size": offset + len(buffers[0])}
 
 
-class Room(Uploads, VibeVoiceWidget):
+class Room(VibeVoiceWidget):
     _page = "editor"
 
     typed = traitlets.Unicode().tag(sync=True, page=True)
@@ -35,6 +41,8 @@ class Room(Uploads, VibeVoiceWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self.uploads = Uploads()
+        self.add_parts(self.uploads)
         self.thread: threading.Thread | None = None
 
     @call("fetch")
@@ -116,7 +124,7 @@ def test_a_call_brings_the_values_it_may_have_overtaken(page: FakePage) -> None:
     "name",
     ["_esm", "_css", "_model_name", "_view_module", "shown", "layout", "tooltip", "comm", "keys", "no"],
 )
-def test_a_page_sets_only_what_it_owns(page: FakePage, name: str, way: str) -> None:
+def test_a_page_sets_only_its_own_traits(page: FakePage, name: str, way: str) -> None:
     before = getattr(page.widget, name, None)
     values = {name: "alert(1)", "typed": "mine"}
     if way == "values":
@@ -127,15 +135,28 @@ def test_a_page_sets_only_what_it_owns(page: FakePage, name: str, way: str) -> N
     assert page.widget.typed == "mine" and getattr(page.widget, name, None) == before
 
 
-def test_what_pages_own_is_a_short_list() -> None:
+def test_pages_own_few_traits() -> None:
     widgets = (Studio, ScriptEditor, VoicePicker, GenerationControls, Player, SweepGrid)
     owned = {
         widget.__name__: sorted(name for name, trait in widget.class_traits(page=True).items())
         for widget in widgets
     }
     controls = ["cfg_scale", "mode", "model", "num_steps", "seed", "solver"]
+    exports = ["artist", "edge_silence", "title"]
     assert owned == {
-        "Studio": sorted([*controls, "playing", "position", "script"]),
+        "Studio": sorted(
+            [
+                *controls,
+                *exports,
+                "listen_back",
+                "playing",
+                "position",
+                "read_along",
+                "recognizer",
+                "script",
+                "spoken_forms",
+            ]
+        ),
         "ScriptEditor": ["script"],
         "VoicePicker": [],
         "GenerationControls": controls,
@@ -157,7 +178,18 @@ def test_every_text_goes_both_ways(page: FakePage, text: str) -> None:
 
 
 def test_a_method_the_widget_lacks_fails_with_a_message(page: FakePage) -> None:
-    assert page.call("regenerate", turn="t1")["got"] == "Room has no method 'regenerate'"
+    assert page.call("regenerate", turns=["t1"], takes=1)["got"] == "Room has no method 'regenerate'"
+
+
+def test_a_method_has_one_implementation(page: FakePage) -> None:
+    with pytest.raises(ValueError, match="Room already has the methods upload_chunk"):
+        page.widget.add_parts(Uploads())
+
+
+def test_parts_are_closed_with_their_widget() -> None:
+    room = Room()
+    room.close()
+    assert room.uploads.closed
 
 
 def test_only_methods_of_the_table_can_be_marked() -> None:

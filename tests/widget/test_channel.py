@@ -121,7 +121,7 @@ def test_repeats_join_the_audio_of_a_stream_and_leave_old_progress_out() -> None
     assert (last["kind"], last["n"], last["after"]) == ("progress", 10, 9)
 
 
-def test_what_is_kept_is_bounded_and_answers_go_first() -> None:
+def test_the_queue_is_bounded_and_answers_go_first() -> None:
     wire = Wire(kept_bytes=10_000, kept_messages=10)
     for k in range(6):
         notice(wire, str(k))
@@ -204,7 +204,7 @@ def test_calls_are_handed_on_with_their_buffers_in_either_form() -> None:
     "fields",
     [
         {"method": "launch", "params": {}},
-        {"method": "regenerate", "params": {"turn": 1}},
+        {"method": "regenerate", "params": {"turns": 1, "takes": 1}},
         {"method": "undo", "params": {}, "base64": ["not base64"]},
     ],
 )
@@ -216,7 +216,7 @@ def test_a_call_that_is_none_fails_with_a_message(fields: dict[str, Any]) -> Non
     assert wire.calls == []
 
 
-def test_a_timer_sends_what_waits() -> None:
+def test_a_timer_sends_queued_messages() -> None:
     sent: list[Sent] = []
     channel = Channel(lambda *message: sent.append(message), lambda *_: None)
     for k in range(BURST + 10):
@@ -259,7 +259,7 @@ def test_a_closed_channel_is_silent() -> None:
 
 
 class Page:
-    """The page's rules, in few words: in order, once each, holes asked for."""
+    """The page's rules in brief: messages in order, once each, missing ones requested again."""
 
     def __init__(self, wire: Wire) -> None:
         self.wire, self.received = wire, 0

@@ -1,8 +1,10 @@
-"""GenerationControls: plain traits that refuse what can't be, and link with any other widget."""
+"""GenerationControls: plain traits that refuse invalid values, and link with any other widget."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from importlib.resources import files
 from itertools import groupby
 from typing import Any
 
@@ -14,8 +16,10 @@ from widget_helpers import FakePage
 from vibevoice_nb.engine.options import GenerationOptions
 from vibevoice_nb.engine.registry import LoadedInfo
 from vibevoice_nb.errors import OptionError
+from vibevoice_nb.project.storage.schema import MAX_GAP_MS
+from vibevoice_nb.ranges import ADJUSTMENTS, MUSIC
 from vibevoice_nb.widgets import model_loader as models
-from vibevoice_nb.widgets.controls import MAX_SEED, GenerationControls
+from vibevoice_nb.widgets.controls import MAX_SEED, RANGES, GenerationControls
 
 
 @pytest.fixture
@@ -30,7 +34,27 @@ def test_begin_as_the_model_likes_it(controls: GenerationControls) -> None:
     assert controls.model_state["state"] == "unloaded"
 
 
-def test_what_was_chosen_stays_with_another_model(controls: GenerationControls) -> None:
+def test_the_page_has_the_ranges_of_the_kernel() -> None:
+    """`ranges.json` is a copy for the page; after a change of a range, write the expected values there."""
+    expected = {
+        name: dict(zip(("min", "max"), RANGES[name][:2], strict=True))
+        for name in ("num_steps", "cfg_scale", "seed")
+    }
+    adjustments, music = (
+        {name: {"min": low, "max": high} for name, (low, high, _) in ranges.items()}
+        for ranges in (ADJUSTMENTS, MUSIC)
+    )
+    assert adjustments["pause"]["max"] * 1000 == MAX_GAP_MS
+    expected |= {**adjustments, "music": music}
+    assert json.loads(files("vibevoice_nb.widgets").joinpath("ranges.json").read_text("utf-8")) == expected
+
+
+def test_the_suggested_models_are_described_in_sentence_case(controls: GenerationControls) -> None:
+    notes = [known["note"] for known in controls.models]
+    assert notes[0].startswith("Small embedded model") and all(note[0].isupper() for note in notes)
+
+
+def test_a_chosen_value_stays_with_another_model(controls: GenerationControls) -> None:
     controls.cfg_scale = 2.0
     controls.model = "vibevoice/VibeVoice-1.5B-hf"
     assert controls.cfg_scale == 2.0
@@ -136,14 +160,14 @@ def test_a_mirror_is_named(controls: GenerationControls, monkeypatch: pytest.Mon
     assert message == "loaded from the mirror c/d@1904eae3, as a/b could not be downloaded"
 
 
-def test_a_model_that_is_not_there_is_said(controls: GenerationControls, tmp_path: Any) -> None:
+def test_a_missing_model_is_reported(controls: GenerationControls, tmp_path: Any) -> None:
     controls.model = str(tmp_path / "nothing")
     FakePage(controls).call("load_model")
     FakePage.until(lambda: controls.model_state["state"] == "failed", seconds=60)
     assert "nothing" in controls.model_state["message"]
 
 
-def test_loading_says_how_far_it_is() -> None:
+def test_loading_reports_its_progress() -> None:
     """A large model takes minutes: whole tenths of the weights, in order."""
     told: list[dict[str, Any]] = []
     loader = models.ModelLoader(told.append, device="cpu", dtype="float32")

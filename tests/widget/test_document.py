@@ -1,4 +1,4 @@
-"""Rooms for JupyterLab's documents: asked for with one expression, shared by pages, on the file's project."""
+"""Studios of JupyterLab's documents: created by one expression, shared by pages, on the file's project."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from vibevoice_nb import display
+from vibevoice_nb.errors import ProjectError, VibeVoiceError
 from vibevoice_nb.project import Project
 from vibevoice_nb.widgets import lab_document as document
 from vibevoice_nb.widgets.library import LibraryBrowser
@@ -45,6 +46,15 @@ def test_a_new_file_begins_as_the_page_wishes(folder: Path) -> None:
     assert (again["script"], again["num_steps"]) == ("Anna: Hi there.", 7)
 
 
+@pytest.mark.parametrize("text", ["", "Anna: Hi."])
+def test_a_new_file_has_nothing_to_undo(folder: Path, text: str) -> None:
+    state = show(folder, text)["state"]
+    assert (state["script"], state["can_undo"]) == (text, "")
+    (studio,) = document._widgets.values()
+    studio.set_state({"script": "Anna: Typed."})
+    assert studio.can_undo == "edited the script"
+
+
 def test_pages_share_a_studio(folder: Path) -> None:
     assert show(folder)["comm"] == show(folder)["comm"]
 
@@ -61,17 +71,19 @@ def test_a_project_that_is_in_use_is_only_read(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("asked", [{"path": "none.vvscript"}, {"view": "attic"}])
-def test_what_is_wrong_is_said(folder: Path, asked: dict[str, str]) -> None:
+def test_errors_are_reported(folder: Path, asked: dict[str, str]) -> None:
     assert show(folder, **asked)["failed"].keys() == {"got", "expected", "remedy"}
 
 
-def test_a_shelf_lists_projects_and_leaves_out_what_is_none(folder: Path) -> None:
+def test_the_library_plays_a_listed_project_as_it_is_now(folder: Path) -> None:
     Project.create(folder / "talk", "Ben: Here.\nAnna: There.").close()
-    (folder / "broken.vibevoice").mkdir()
     library = LibraryBrowser()
-    library.refresh(folder)
-    assert [(project["name"], project["turns"]) for project in library.projects] == [("talk", 2)]
-    assert library.audio_source(f"project:{folder / 'talk.vibevoice'}").samples == 0
+    with pytest.raises(VibeVoiceError, match="unknown audio"):
+        library.audio_source("project:talk.vibevoice")
+    library._open_listed(str(folder), "talk.vibevoice")
+    assert library.audio_source("project:talk.vibevoice").samples == 0
+    with pytest.raises(ProjectError):
+        library._open_listed(str(folder), "none.vibevoice")
 
 
 def test_a_project_follows_its_file(folder: Path) -> None:

@@ -12,7 +12,7 @@ from vibevoice_nb.widgets.live_audio import PROGRESS_EVERY, LiveAudio
 
 
 class Channel:
-    """Keeps what it is given."""
+    """Records what is sent."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, dict[str, Any]]] = []
@@ -54,7 +54,7 @@ def test_a_new_turn_and_its_end_are_reported_at_once(channel: Channel) -> None:
     assert len(channel.of("progress")) == 3
 
 
-def test_no_time_left_is_sent_before_it_is_known(channel: Channel) -> None:
+def test_no_remaining_time_is_sent_before_it_is_estimated(channel: Channel) -> None:
     live = LiveAudio(channel, Job(), clock=lambda: 0.0)  # type: ignore[arg-type]
     live.on_event(Event("turn", "t"))
     assert channel.of("progress")[0]["remaining"] is None

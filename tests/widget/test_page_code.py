@@ -38,6 +38,7 @@ def copy(tmp_path: Path) -> Path:
         "labextension/src/widget/adapter.ts": "",
         "labextension/package-lock.json": "{}",
         "vibevoice_nb/widgets/protocol.json": "{}",
+        "vibevoice_nb/widgets/ranges.json": "{}",
         "vibevoice_nb/widgets/static/editor.js": "",
         "vibevoice_nb/widgets/static/style.css": "",
         "vibevoice_nb/labextension/install.json": "",
@@ -59,7 +60,7 @@ def test_the_page_passes_its_own(script: str) -> None:
     assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
 
 
-def test_what_is_built_needs_nothing(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_complete_build_needs_nothing(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(copy))
     hook = hook_for(copy)
     assert hook.dependencies() == []
@@ -74,9 +75,10 @@ def test_what_is_built_needs_nothing(copy: Path, monkeypatch: pytest.MonkeyPatch
         "labextension/src/widget/editor.ts",
         "labextension/package-lock.json",
         "vibevoice_nb/widgets/protocol.json",
+        "vibevoice_nb/widgets/ranges.json",
     ],
 )
-def test_what_is_older_than_a_source_wants_building(
+def test_output_older_than_a_source_is_rebuilt(
     copy: Path, monkeypatch: pytest.MonkeyPatch, stale: str
 ) -> None:
     monkeypatch.setenv("PATH", str(copy))

@@ -25,6 +25,7 @@ from vibevoice_nb import (
 )
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.engine.registry import engines
+from vibevoice_nb.lab.listing import Listing
 from vibevoice_nb.widgets import payloads
 from vibevoice_nb.widgets.base import VibeVoiceWidget
 from vibevoice_nb.widgets.controls import MODES
@@ -154,7 +155,7 @@ def test_every_state_of_a_generation(studio: Studio) -> None:
     assert "ready" in seen["model_state"] <= set(TABLE["choices"]["ModelStatus"])
     assert_valid(studio)
     for source in ("episode", f"take:{next(iter(studio.takes))}", "library:Ada"):
-        assert not fault_in_payload("TakeSummary", studio._describe(source))
+        assert not fault_in_payload("TakeSummary", studio._methods["describe"](source))
 
 
 def test_a_partial_take_and_a_project_that_is_gone(studio: Studio, tmp_path: Path) -> None:
@@ -178,10 +179,10 @@ def test_a_sweep_and_the_library(studio: Studio, tmp_path: Path) -> None:
     grid.sweep.result(180)
     assert_valid(grid)
     studio.generate().result(180)
-    library = LibraryBrowser()
-    library.refresh(tmp_path)
-    assert len(library.projects[0]["takes"]) == 1
-    assert_valid(library)
+    assert_valid(LibraryBrowser())
+    home = Listing().home(tmp_path, "")
+    assert len(home["projects"][0]["takes"]) == 1
+    assert not fault_in_payload("Home", home)
 
 
 def test_the_other_widgets() -> None:
@@ -208,13 +209,19 @@ def test_a_read_only_project_names_its_holder(studio: Studio) -> None:
 def test_the_fixtures_of_the_browser_tests_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "ui"))
     fixtures = importlib.import_module("studio_traits")
-    traits = {**fixtures.studio_traits(), **fixtures.sweep_traits()}
+    traits = {**fixtures.studio_traits(), **fixtures.review_traits(), **fixtures.sweep_traits()}
     faults = {name: fault_in_trait(name, value) for name, value in traits.items()}
     assert not any(faults.values()), faults
     assert not fault_in_payload("TakeSummary", fixtures.SOUND["describe"](source="voice:Ben"))
 
 
-TURN = {**dict.fromkeys(TABLE["payloads"]["TakeTurn"], ""), "start": 0, "stop": 1, "confidence": 1.0}
+TURN = {
+    **dict.fromkeys(TABLE["payloads"]["TakeTurn"], ""),
+    "start": 0,
+    "stop": 1,
+    "confidence": 1.0,
+    "words": [],
+}
 
 
 @pytest.mark.parametrize(
@@ -224,6 +231,7 @@ TURN = {**dict.fromkeys(TABLE["payloads"]["TakeTurn"], ""), "start": 0, "stop": 
         ({"start": "0"}, 'TakeTurn.start is "0", not of type integer'),
         ({"confidence": float("nan")}, "TakeTurn.confidence is NaN, not of type number"),
         ({"tone": 1}, "TakeTurn has no field tone"),
+        ({"words": [0, 5, 0, 0.5]}, "TakeTurn.words[3] is 0.5, not of type integer"),
         ({"label": None}, "TakeTurn.label is null, not of type string"),
     ],
 )

@@ -34,27 +34,27 @@ def take(audio: np.ndarray = TONE, rate: int = SAMPLE_RATE) -> Take:
 
 
 def ask(widget: Player, method: str, **params: Any) -> Answer | dict[str, Any]:
-    return getattr(widget, widget._methods[method])(**params)
+    return widget._methods[method](**params)
 
 
 def samples(widget: Player, start: int, count: int) -> np.ndarray:
     return np.frombuffer(ask(widget, "samples", source="self", start=start, count=count).buffers[0], "<i2")
 
 
-def test_gives_samples_in_pieces_that_join() -> None:
+def test_sends_samples_in_pieces_that_join() -> None:
     widget = Player(take())
     pieces = [samples(widget, start, 7000) for start in range(0, N, 7000)]
     assert np.abs(np.concatenate(pieces) / 32768 - TONE).max() < 1 / 32768
     assert len(samples(widget, N - 5, 100)) == 5 and len(samples(widget, N, 100)) == 0
 
 
-def test_clips_what_is_too_loud() -> None:
+def test_clips_samples_that_are_too_loud() -> None:
     widget = Player(take(np.array([2.0, -2.0, 0.0], np.float32)))
     assert samples(widget, 0, 3).tolist() == [32767, -32768, 0]
 
 
 @given(start=st.integers(0, N - 1), size=st.integers(1, 300), buckets=st.integers(1, 100))
-def test_outlines_what_is_there(start: int, size: int, buckets: int) -> None:
+def test_peaks_outline_the_audio(start: int, size: int, buckets: int) -> None:
     widget = Player(take())
     stop = start + size * buckets
     answer = ask(widget, "peaks", source="self", start=start, stop=stop, buckets=buckets)
@@ -82,7 +82,7 @@ def test_outlines_what_is_there(start: int, size: int, buckets: int) -> None:
         ("spectrogram", {"start": 0, "stop": N, "columns": 8, "rows": 8, "scale": "log"}),
     ],
 )
-def test_refuses_what_is_out_of_bounds(method: str, params: dict[str, Any]) -> None:
+def test_refuses_ranges_out_of_bounds(method: str, params: dict[str, Any]) -> None:
     with pytest.raises(VibeVoiceError):
         ask(Player(take()), method, source="self", **params)
 
@@ -114,6 +114,7 @@ def test_describes_its_take() -> None:
         "start": 0,
         "stop": N // 2,
         "confidence": 1.0,
+        "words": [],
     }
     assert Player().get_state("take")["take"] is None
 

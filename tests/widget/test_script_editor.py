@@ -1,4 +1,4 @@
-"""ScriptEditor in the kernel: what it says of a script, and whose colors and voices stay."""
+"""ScriptEditor in the kernel: diagnostics, and colors and voices that survive edits."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_names_stay_names_while_a_line_is_being_written() -> None:
     assert labels(editor) == ["Speaker 1"]
 
 
-def test_a_cast_keeps_its_order_and_faults_are_no_speakers() -> None:
+def test_a_cast_keeps_its_order_and_invalid_names_are_not_speakers() -> None:
     editor = ScriptEditor("Ben: Hi.\nBenn: Oops.", cast=["Anna", "Ben"])
     assert labels(editor) == ["Anna", "Ben"]
     assert labels(ScriptEditor("[2]: Hi.", cast=["1", 2, "Speaker 3"])) == [
@@ -91,7 +91,7 @@ def test_traits_can_be_linked() -> None:
     assert editor.parsed.turns[0].text == "b"
 
 
-def test_the_page_hears_plain_values() -> None:
+def test_the_page_gets_plain_values() -> None:
     state: dict[str, Any] = ScriptEditor("Speaker one: Hello.").get_state()
     assert {"script", "turns", "diagnostics", "speakers", "_esm", "_css"} <= set(state)
     assert len(state["_esm"]) + len(state["_css"]) < 900_000  # what a saved notebook may hold
@@ -99,7 +99,7 @@ def test_the_page_hears_plain_values() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(st.text(alphabet="ab: \n\r[]#1Speaker😀\u2028\t", max_size=80))
-def test_places_lie_in_the_text_as_the_page_splits_it(text: str) -> None:
+def test_places_are_in_the_lines_of_the_page(text: str) -> None:
     editor = ScriptEditor(text)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for remark in editor.diagnostics:

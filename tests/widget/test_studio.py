@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ import numpy as np
 import pytest
 import traitlets
 
-from vibevoice_nb import OptionError, Project, Studio, SweepGrid, Take, VibeVoiceError, VoiceError
+from vibevoice_nb import OptionError, Project, Studio, SweepGrid, Take, VibeVoiceError
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
+from vibevoice_nb.errors import ProjectError
+from vibevoice_nb.project.jobs.sweep import Sweep
 
 SCRIPT = "Anna: Hello there.\nBen: Good morning."
 
@@ -112,7 +115,7 @@ def test_generate_from_the_page_plays_live_and_keeps_takes(studio: Studio, page:
 def test_regenerate_choose_star_delete_undo(studio: Studio, page: Page) -> None:
     studio.generate().result(180)
     turn = studio.turns[0]
-    page.call("regenerate", turn=turn["id"])
+    page.call("regenerate", turns=[turn["id"]], takes=1)
     studio.generation.result(180)
     first, second = studio.turns[0]["takes"]
     # The seed is fixed and was used for this turn already: the same again would be no new take.
@@ -140,10 +143,10 @@ def test_regenerate_leaves_the_other_turns_in_whole_script_mode(studio: Studio) 
     ]
 
 
-def test_gaps_change_the_episode_without_a_model(studio: Studio, page: Page) -> None:
+def test_pauses_change_the_episode_without_a_model(studio: Studio, page: Page) -> None:
     studio.generate().result(180)
     before, revision = studio.take["samples"], studio.take["revision"]
-    page.call("set_gap", turn=studio.turns[0]["id"], gap_ms=500)
+    page.call("adjust_turn", turn=studio.turns[0]["id"], gain=0.0, pace=1.0, pause=0.5)
     assert studio.take["samples"] - before == SAMPLE_RATE // 2 and studio.take["revision"] > revision
     reply, (pcm,) = page.call(
         "samples", source="episode", start=studio.take["turns"][0]["stop"] + 100, count=1000
@@ -171,12 +174,43 @@ def test_export_comes_to_the_page_in_pieces(studio: Studio, page: Page) -> None:
     assert refused["kind"] == "failed"
 
 
-def test_a_speaker_without_a_voice_is_said_not_replaced(studio: Studio, page: Page) -> None:
+def test_several_files_are_one_archive_with_the_projects_title(studio: Studio, page: Page) -> None:
+    studio.title, studio.artist = "A talk", "Ada"
+    assert studio.project.settings["title"] == "A talk"
+    studio.generate().result(180)
+    params = {"parts": "turns", "subtitles": [], "chapters": False, "folder": None}
+    answer, _ = page.call("export", format="mp3", archive=True, manifest=False, **params)
+    (file,) = answer["result"]["files"]
+    assert file["name"] == "show.zip"
+    _, (data,) = page.call("fetch", file=file["file"], offset=0, count=file["size"])
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = archive.namelist()
+        assert names == ["show/001-Anna.mp3", "show/002-Ben.mp3"]
+        with av.open(io.BytesIO(archive.read(names[0]))) as container:
+            assert container.metadata["title"] == "A talk: 1. Anna" and container.metadata["artist"] == "Ada"
+
+
+def test_export_of_a_web_page(studio: Studio, page: Page, tmp_path: Path) -> None:
+    studio.generate().result(180)
+    studio.title = "From Python"
+    params = {"subtitles": [], "chapters": True, "folder": str(tmp_path / "out")}
+    answer, _ = page.call("export", format="html", parts="whole", **params)
+    names = [file["name"] for file in answer["result"]["files"]]
+    assert names == ["show.html", "show.chapters.json", "show.html.json"]
+    saved = studio.project.save(tmp_path / "again.html")
+    for path in (tmp_path / "out/show.html", saved):
+        assert "<title>From Python</title>" in path.read_text(encoding="utf-8")
+
+
+def test_a_speaker_without_a_voice_has_a_built_in_one_which_is_shown(studio: Studio, page: Page) -> None:
     page.call("clear_voice", speaker="Ben")
+    ben = next(row for row in studio.speakers if row["label"] == "Ben")
+    assert ben["voice"] is None and ben["default_voice"]
     answer, _ = page.call("generate")
-    assert answer["kind"] == "failed" and "Ben has no voice" in answer["got"]
-    with pytest.raises(VoiceError):
-        studio.generate()
+    assert answer["kind"] == "reply"
+    studio.generation.result(180)
+    used = next(row for row in studio.speakers if row["label"] == "Ben")
+    assert used["voice"]["name"] == ben["default_voice"] and used["default_voice"] == ""
 
 
 def test_settings_are_kept_and_a_models_own_are_not_choices(studio: Studio, tmp_path: Path) -> None:
@@ -273,11 +307,77 @@ def test_a_sweep_shows_its_cells_as_they_come(studio: Studio) -> None:
     grid.close()
 
 
-def test_an_export_tells_how_far_it_is_and_can_be_stopped(
+def test_a_cell_that_changes_while_the_grid_is_read_is_shown(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep(lambda: None, studio.project.script, None, {"num_steps": [1]})  # type: ignore[arg-type,return-value]
+    grid, read, go_on = SweepGrid(sweep), threading.Event(), threading.Event()
+    row = grid._row
+
+    def slowly(*cell: Any) -> Any:
+        shown = row(*cell)
+        if threading.current_thread() is reader:
+            read.set()
+            go_on.wait(10)
+        return shown
+
+    monkeypatch.setattr(grid, "_row", slowly)
+    reader = threading.Thread(target=grid._show)
+    reader.start()
+    assert read.wait(10)
+    sweep.cells[0].state = "speaking"
+    worker = threading.Thread(target=lambda: sweep.changed(sweep.cells[0]))
+    worker.start()
+    worker.join(0.2)
+    go_on.set()
+    reader.join(), worker.join()
+    assert grid.cells[0]["state"] == "speaking"
+    grid.close()
+
+
+def test_a_sweep_of_a_read_only_project_writes_nothing(studio: Studio) -> None:
+    folder = studio.project.path
+
+    def files() -> dict[Path, tuple[int, bytes]]:
+        return {
+            path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()
+        }
+
+    with Project.open(folder, read_only=True) as project:
+        reader = Studio(project)
+        before = files()
+        grid = reader.sweep(num_steps=[1, 2])
+        grid.sweep.result(180)
+        assert [cell["state"] for cell in grid.cells] == ["finished"] * 2
+        assert all(cell["seconds"] > 0 and cell["seed"] == 1 for cell in grid.cells)
+        assert files() == before and not reader.takes and not reader.can_undo
+        with pytest.raises(ProjectError, match="read-only"):
+            reader.generate()
+        grid.close()
+        reader.close()
+
+
+@pytest.mark.parametrize(("format", "covers"), [("mp3", 1), ("wav", 0)])
+def test_an_export_has_the_cover_of_the_project(
+    studio: Studio, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str, covers: int
+) -> None:
+    import av
+    from PIL import Image
+
+    Image.new("RGB", (64, 64)).save(tmp_path / "cover.png")
+    studio.project.cover.set(tmp_path / "cover.png")
+    take = Take.from_audio(np.zeros(SAMPLE_RATE, np.float32), name="short")
+    monkeypatch.setattr(studio._exports, "_take", lambda: take)
+    studio._exports._export(format, "whole", [], False, folder=str(tmp_path / "out"))
+    with av.open(str(tmp_path / "out" / f"short.{format}")) as file:
+        assert len(file.streams.video) == covers
+
+
+def test_an_export_reports_its_progress_and_can_be_stopped(
     studio: Studio, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = Take.from_audio(np.zeros(10 * 60 * SAMPLE_RATE, np.float32), name="long")
-    monkeypatch.setattr(studio, "export_take", lambda: long)
+    monkeypatch.setattr(studio._exports, "_take", lambda: long)
     params = {"format": "flac", "parts": "whole", "loudness": None, "subtitles": [], "chapters": False}
     monkeypatch.setattr("vibevoice_nb.widgets.exports._TELL_SECONDS", 0.0)
     page.call("export", folder=str(tmp_path / "whole"), **params)
@@ -289,14 +389,14 @@ def test_an_export_tells_how_far_it_is_and_can_be_stopped(
     def stop_at_once(kind: str, *buffers: Any, **fields: Any) -> None:
         send(kind, *buffers, **fields)
         if kind == "export_progress":
-            studio._cancel_export()
+            studio._exports._cancel()
 
     monkeypatch.setattr(studio.channel, "send", stop_at_once)
     answer, _ = page.call("export", folder=str(tmp_path / "stopped"), **params)
     assert answer["result"]["files"] == [] and list((tmp_path / "stopped").iterdir()) == []
 
 
-def test_what_is_typed_survives_a_change_in_another_thread(studio: Studio) -> None:
+def test_typed_text_survives_a_change_in_another_thread(studio: Studio) -> None:
     """A page's values are set under `hold_trait_notifications`; a slow call may end just then."""
     with studio.hold_trait_notifications():
         studio.script = "Anna: Typed this moment."

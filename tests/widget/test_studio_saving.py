@@ -80,6 +80,20 @@ def test_a_changed_script_of_the_cell_is_applied_and_can_be_undone(studio: Studi
         assert Studio(tmp_path / "show", script=SCRIPT).script == EDITED
 
 
+def test_the_first_script_of_a_project_is_no_change_to_undo(studio: Studio, tmp_path: Path) -> None:
+    assert studio.can_undo == "" == studio.project.undo() and studio.script == SCRIPT
+    with Project.create(tmp_path / "empty") as project:
+        project.script_text = SCRIPT
+        assert project.can_undo == ""
+        project.script_text = ""
+        project.script_text = "Zoe: Another one."
+        project.undo(), project.undo()
+        assert (project.script_text, project.can_undo) == (SCRIPT, "")
+    with Project.create(tmp_path / "blank") as project:
+        project.write_script(SCRIPT, typing=True)  # pasted
+        assert project.can_undo == "edited the script"
+
+
 def test_a_script_that_no_cell_wrote_is_kept(tmp_path: Path) -> None:
     Project.create(tmp_path / "made", "Zoe: Mine.").close()
     with pytest.warns(UserWarning, match="already has a script"):
@@ -126,7 +140,7 @@ def full(monkeypatch: pytest.MonkeyPatch) -> Any:
     return state
 
 
-def test_text_that_could_not_be_saved_is_said_and_saved_later(studio: Studio, full: list[bool]) -> None:
+def test_unsaved_text_is_reported_and_saved_later(studio: Studio, full: list[bool]) -> None:
     full[0] = True
     from_page(studio, script=EDITED)
     from_page(studio, num_steps=9)
@@ -146,7 +160,7 @@ def test_text_that_could_not_be_saved_is_said_and_saved_later(studio: Studio, fu
     assert again.script_text == EDITED and again.settings["num_steps"] == 9
 
 
-def test_typing_on_saves_what_could_not_be_saved(studio: Studio, full: list[bool]) -> None:
+def test_the_next_edit_saves_unsaved_text(studio: Studio, full: list[bool]) -> None:
     full[0] = True
     from_page(studio, script=EDITED)
     full[0] = False
@@ -157,7 +171,7 @@ def test_typing_on_saves_what_could_not_be_saved(studio: Studio, full: list[bool
 # Folders that go
 
 
-def test_a_deleted_folder_is_said_and_recreated(studio: Studio) -> None:
+def test_a_deleted_folder_is_reported_and_recreated(studio: Studio) -> None:
     studio.project.set_voice("Anna", "Ada")
     from_page(studio, num_steps=7)
     shutil.rmtree(studio.project.path)
@@ -210,7 +224,7 @@ def test_another_project_in_its_place_stays_as_it_is(studio: Studio, tmp_path: P
     other.close()
 
 
-def test_a_recovered_script_is_said_in_the_page(studio: Studio, tmp_path: Path) -> None:
+def test_a_recovered_script_is_reported_in_the_page(studio: Studio, tmp_path: Path) -> None:
     studio.close()
     studio.project.close()
     (tmp_path / "show.vibevoice" / "script.txt").write_text("Anna: Hel")
@@ -250,8 +264,8 @@ def test_paths_from_a_page_fail_with_a_message(
         page.call("open_project", path=path, create=False),
         page.call("save_copy", path=path),
         page.call("export", **exported),
-        library.call("refresh_library", root=str(tmp_path), folder=path + "/none"),
-        library.call("refresh_library", root=path, folder="none"),
+        library.call("open_listed", root=str(tmp_path), path=path + "/none"),
+        library.call("open_listed", root=path, path="none"),
         library.call("add_voice", root=str(tmp_path), path=path + ".none"),
     ]
     for answer in answers:
@@ -264,7 +278,7 @@ def test_paths_from_a_page_fail_with_a_message(
     assert studio.project_state["name"] == "show"
 
 
-def test_the_python_api_says_the_same() -> None:
+def test_the_python_api_raises_the_same() -> None:
     for path in PATHS:
         with pytest.raises((ProjectError, AudioError)):
             Studio(path) if path else Project.create(path)

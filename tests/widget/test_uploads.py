@@ -1,4 +1,4 @@
-"""Uploads believe nothing a page says."""
+"""Uploads trust nothing that a page sends."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_a_recording_becomes_a_voice_without_its_place(inbox: Inbox, tmp_path: P
 @pytest.mark.parametrize(
     "content", [b"\x80\x04\x95pickle", b"RIFF\xff\xff\xff\xffWAVE", b"<html>", bytes(1000)]
 )
-def test_what_is_no_audio_is_refused_by_the_name_it_was_given(inbox: Inbox, content: bytes) -> None:
+def test_files_that_are_not_audio_are_refused_under_their_name(inbox: Inbox, content: bytes) -> None:
     upload = inbox.begin("song.wav", len(content), "upload")
     inbox.add(upload, 0, content)
     with inbox.whole(upload) as received, pytest.raises(VoiceError) as caught:

@@ -1,4 +1,4 @@
-"""VoicePicker, and the cast panel on a project: what the page asks is done to the cast."""
+"""VoicePicker, and the cast panel on a project: requests of the page change the cast."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from vibevoice_nb.errors import OptionError, VoiceError
 from vibevoice_nb.project import Project
 from vibevoice_nb.voices import VoiceLibrary
 from vibevoice_nb.widgets.base import VibeVoiceWidget
-from vibevoice_nb.widgets.voices import CastPanel, VoicePicker
+from vibevoice_nb.widgets.cast_panel import CastPanel, CastTraits
+from vibevoice_nb.widgets.uploads import Uploads
+from vibevoice_nb.widgets.voices import VoicePicker
 
 HUM = 0.1 * np.sin(np.arange(4 * SAMPLE_RATE, dtype=np.float32) / 20)
 
@@ -55,10 +57,15 @@ def test_speakers_begin_without_voices(picker: VoicePicker) -> None:
     assert all(voice["seconds"] > 1 and voice["description"] for voice in picker.voices)
 
 
-@pytest.mark.parametrize("labels", [[], ["a", "b", "c", "d", "e"], ["[Anna]"]])
-def test_who_can_speak(labels: list[str]) -> None:
+@pytest.mark.parametrize("labels", [[], [*range(1, 34)], ["[Anna]"]])
+def test_labels_that_can_be_speakers(labels: list[str | int]) -> None:
     with pytest.raises(OptionError):
         VoicePicker(labels)
+
+
+def test_as_many_speakers_as_a_script_have_colors_of_their_own() -> None:
+    rows = VoicePicker(range(1, 33)).speakers
+    assert len(rows) == len({row["color"] for row in rows}) == 32
 
 
 def test_choose_and_remove(page: FakePage, picker: VoicePicker) -> None:
@@ -69,6 +76,12 @@ def test_choose_and_remove(page: FakePage, picker: VoicePicker) -> None:
     assert picker.cast["Anna"].name == "Ada"
     page.call("clear_voice", speaker="Anna")
     assert speaker(picker, "Anna")["voice"] is None
+
+
+def test_speakers_are_found_whatever_their_case(library: VoiceLibrary) -> None:
+    picker = VoicePicker(["Anna", "ANNA", "Ben"], library=library)
+    picker.set_voice("anna", "Ada")
+    assert picker.cast["Anna"].name == "Ada" and picker.missing == ["Ben"]
 
 
 def test_a_page_names_no_files(page: FakePage, tmp_path: Path) -> None:
@@ -100,7 +113,7 @@ def test_upload_check_trim_keep(
     assert speaker(picker, "Anna")["voice"]["consent"] is True
 
 
-def test_sounds(page: FakePage, picker: VoicePicker) -> None:
+def test_voices_have_audio_to_play(page: FakePage, picker: VoicePicker) -> None:
     picker.set_voice("Anna", "Kai")
     for source in ("voice:Anna", "library:Ada"):
         samples = page.call("describe", source=source)["result"]["samples"]
@@ -129,18 +142,16 @@ def test_from_python(picker: VoicePicker) -> None:
     assert len(seen) == 4
 
 
-class Room(CastPanel, VibeVoiceWidget):
+class Room(CastTraits, VibeVoiceWidget):
     """The panel on a project, as in the Studio."""
 
     _page = "voices"
 
     def __init__(self, project: Project, library: VoiceLibrary) -> None:
-        self.work, self._library = project, library
         super().__init__()
-        self.refresh_cast()
-
-    def cast_project(self) -> Project:
-        return self.work
+        panel = CastPanel(self, lambda: project, library)
+        self.add_parts(panel, Uploads(panel.use_recording))
+        panel.refresh()
 
 
 def test_the_panel_edits_a_project(tmp_path: Path, library: VoiceLibrary) -> None:

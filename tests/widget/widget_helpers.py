@@ -1,4 +1,4 @@
-"""A widget without a page: what it sends is kept, what the page would send is said."""
+"""A widget without a page: its messages are recorded, those of the page are simulated."""
 
 from __future__ import annotations
 

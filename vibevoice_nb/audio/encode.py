@@ -2,13 +2,13 @@
 
 Shapes: audio is float32 [N], 24 kHz mono. Properties of the formats:
 
-| format | samples       | metadata        | chapters            |
-|--------|---------------|-----------------|---------------------|
-| WAV    | 16 bit, exact | fixed INFO keys | none                |
-| FLAC   | 24 bit, exact | any key         | CHAPTERxxx comments |
-| MP3    | lossy         | any key         | ID3v2 CHAP and CTOC |
-| Opus   | lossy, 48 kHz | any key         | CHAPTERxxx comments |
-| M4A    | lossy, AAC    | fixed keys      | Nero's chpl         |
+| format | samples       | metadata        | chapters            | cover                  |
+|--------|---------------|-----------------|---------------------|------------------------|
+| WAV    | 16 bit, exact | fixed INFO keys | none                | none                   |
+| FLAC   | 24 bit, exact | any key         | CHAPTERxxx comments | PICTURE block          |
+| MP3    | lossy         | any key         | ID3v2 CHAP and CTOC | ID3v2 APIC             |
+| Opus   | lossy, 48 kHz | any key         | CHAPTERxxx comments | METADATA_BLOCK_PICTURE |
+| M4A    | lossy, AAC    | fixed keys      | Nero's chpl         | covr                   |
 
 All keep the length to the sample: MP3 stores the encoder's padding in LAME's header (a player that ignores it
 plays up to 0.1 s of additional silence), Opus in Ogg's pre-skip and last position, M4A in its edit list
@@ -26,15 +26,17 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from types import TracebackType
 from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vibevoice_nb.audio.cover import Cover
 from vibevoice_nb.audio.pcm import BLOCK, SAMPLE_RATE, as_samples, to_int16, to_int24
+from vibevoice_nb.audio.sinks import Sink
 from vibevoice_nb.errors import AudioError, OptionError
 from vibevoice_nb.ranges import shown, whole
+from vibevoice_nb.texts import timestamp
 
 Format = Literal["wav", "flac", "mp3", "opus", "m4a"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -76,7 +78,7 @@ SPECS: Mapping[Format, FormatSpec] = {
     "flac": FormatSpec(".flac", "audio/flac", "flac", "flac", "s32"),
     "mp3": FormatSpec(".mp3", "audio/mpeg", "mp3", "libmp3lame", "fltp", (16_000, 96_000, 160_000)),
     "opus": FormatSpec(".opus", "audio/ogg", "ogg", "libopus", "flt", (6_000, 64_000, 256_000)),
-    "m4a": FormatSpec(".m4a", "audio/mp4", "ipod", "aac", "fltp", (16_000, 96_000, 144_000)),
+    "m4a": FormatSpec(".m4a", "audio/mp4", "mp4", "aac", "fltp", (16_000, 96_000, 144_000)),
 }
 
 
@@ -122,8 +124,8 @@ def check_encoder(format: Format) -> None:
         ) from error
 
 
-class Encoder:
-    """Encoder of one audio file, block by block.
+class Encoder(Sink):
+    """Sink that encodes one audio file, block by block.
 
     Parameters
     ----------
@@ -134,6 +136,8 @@ class Encoder:
         Tags, such as title, artist, comment, manifest.
     chapters : sequence of Chapter
         Chapters; ignored for WAV, which does not support them.
+    cover : Cover, optional
+        Cover picture; not for WAV.
     bitrate : int, optional
         In bits per second, for MP3, Opus and M4A.
     quick : bool
@@ -142,7 +146,7 @@ class Encoder:
     Raises
     ------
     OptionError
-        If the format or the bit rate is unknown.
+        If the format or the bit rate is unknown, or the format has no cover.
     AudioError
         If the installed PyAV cannot encode the format; raised by `write` if samples are not finite floats.
 
@@ -162,6 +166,7 @@ class Encoder:
         *,
         metadata: Mapping[str, str] | None = None,
         chapters: Sequence[Chapter] = (),
+        cover: Cover | None = None,
         bitrate: int | None = None,
         quick: bool = False,
     ) -> None:
@@ -171,8 +176,11 @@ class Encoder:
         check_encoder(format)
         rate = _bitrate(format, self.spec, bitrate)
         self.samples = 0
-        # Otherwise, lengths in M4A are multiples of a millisecond.
-        muxer = {"movie_timescale": str(SAMPLE_RATE)} if format == "m4a" else {}
+        if cover is not None and format == "wav":
+            raise OptionError("a cover for WAV", "a format with covers", "choose flac, mp3, opus or m4a")
+        # Otherwise, lengths in M4A are multiples of a millisecond. FFmpeg's muxer for M4A allows no covers;
+        # that for MP4 writes the same file with this brand.
+        muxer = {"movie_timescale": str(SAMPLE_RATE), "brand": "M4A "} if format == "m4a" else {}
         self._container = av.open(file, "w", format=self.spec.container, options=muxer)
         options = {"compression_level": "7"} if quick and format == "mp3" else {}
         self._stream = self._container.add_stream(
@@ -182,11 +190,16 @@ class Encoder:
         self._stream.time_base = Fraction(1, SAMPLE_RATE)
         if rate is not None:
             self._stream.bit_rate = rate
-        self._container.metadata.update(_tags(format, metadata or {}, chapters))
+        tags = _tags(format, metadata or {}, chapters)
+        if cover is not None and format == "opus":
+            tags["METADATA_BLOCK_PICTURE"] = cover.as_comment()
+        self._container.metadata.update(tags)
         if format in ("mp3", "opus", "m4a"):
             self._container.set_chapters(
                 [_chapter(number, chapter) for number, chapter in enumerate(chapters)]
             )
+        if cover is not None and format != "opus":
+            self._attach(cover)
 
     def write(self, audio: NDArray[np.floating[Any]]) -> None:
         """Append float32 [n]; values beyond full scale are clipped if the format cannot represent them."""
@@ -203,23 +216,27 @@ class Encoder:
             self._container.mux(packet)
         self._container.close()
 
-    def abandon(self) -> None:
+    def abandon(self, reason: BaseException | None = None) -> None:
         """Close the file without completing it; it is unusable."""
         import av
 
         with contextlib.suppress(av.FFmpegError, OSError, ValueError):
             self._container.close()
 
-    def __enter__(self) -> Encoder:
-        return self
+    def _attach(self, cover: Cover) -> None:
+        """Write the cover as the single packet of a video stream, which FFmpeg makes the file's picture."""
+        import av
 
-    def __exit__(
-        self, kind: type[BaseException] | None, reason: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if reason is None:
-            self.close()
-        else:
-            self.abandon()
+        stream = self._container.add_stream("mjpeg" if cover.kind == "jpeg" else "png", rate=1)
+        stream.width, stream.height = cover.width, cover.height
+        stream.pix_fmt = "yuvj420p" if cover.kind == "jpeg" else "rgb24"
+        stream.disposition = av.stream.Disposition.attached_pic.value  # PyAV 16 needs the number
+        stream.metadata["comment"] = "Cover (front)"
+        self._container.start_encoding()
+        packet = av.Packet(cover.data)
+        packet.stream, packet.pts, packet.dts, packet.is_keyframe = stream, 0, 0, True
+        packet.time_base = Fraction(1, 1)
+        self._container.mux(packet)
 
     def _encode(self, audio: NDArray[np.float32]) -> None:
         import av
@@ -353,9 +370,7 @@ def _tags(format: Format, metadata: Mapping[str, str], chapters: Sequence[Chapte
         tags["comment"] = f"{tags.get('comment', '')} {tags.pop('manifest')}".strip()
     if format == "flac":
         for number, chapter in enumerate(chapters):
-            minutes, milliseconds = divmod(round(chapter.start * 1000 / SAMPLE_RATE), 60_000)
-            hours, minutes = divmod(minutes, 60)
-            tags[f"CHAPTER{number:03d}"] = f"{hours:02d}:{minutes:02d}:{milliseconds / 1000:06.3f}"
+            tags[f"CHAPTER{number:03d}"] = timestamp(round(chapter.start * 1000 / SAMPLE_RATE))
             tags[f"CHAPTER{number:03d}NAME"] = _printable(chapter.title)
     return tags
 

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
-from vibevoice_nb.audio.sources import Readable, read_padded
+from vibevoice_nb.audio.sources import AudioSource, BlockSource, Readable, blocks_of, read_padded
 from vibevoice_nb.errors import AudioError, OptionError
 
 from .meter import Loudness
-from .pcm import BLOCK
+from .pcm import BLOCK, FULL_SCALE
+from .peaks import Blocks
 from .true_peak import REACH, true_peaks
 
 _ATTACK = 120  # samples: 5 ms; even, as each of two averages takes a half
@@ -96,6 +97,51 @@ class Levelling:
         fallen = np.minimum(lowest + slope, 0.0)
         smooth = _averaged(_averaged(fallen, _ATTACK // 2), _ATTACK // 2)[2:]
         return steady * (10 ** (smooth / 20)).astype(np.float32), float(fallen[stop - start - 1])
+
+
+class Levelled(BlockSource):
+    """Audio with the gains that normalize its loudness, as `levelled` yields them, read anywhere.
+
+    Parameters
+    ----------
+    source : AudioSource
+    plan : Levelling
+
+    Examples
+    --------
+    >>> from vibevoice_nb.audio.loudness import level
+    >>> from vibevoice_nb.audio.meter import measure
+    >>> from vibevoice_nb.audio.sources import ArraySource
+    >>> tone = ArraySource(0.01 * np.sin(2 * np.pi * 997 * np.arange(72000) / 24000).astype(np.float32))
+    >>> loud = Levelled(tone, level(tone, -16.0))
+    >>> round(measure(loud.read(0, loud.samples)).lufs, 1)
+    -16.0
+    """
+
+    def __init__(self, source: AudioSource, plan: Levelling) -> None:
+        super().__init__()
+        self.source, self.plan = source, plan
+        self.samples, self.sample_rate = source.samples, source.sample_rate
+        # An earlier peak has no effect on the gain after the longest release.
+        most = max(0.0, plan.before.true_peak_db + plan.gain_db - plan.limit_db)
+        self._settled = int(most / _RELEASE) + 2 * _ATTACK
+
+    def read(self, start: int, count: int) -> NDArray[np.float32]:
+        """Read samples `[start, start + count)`; samples beyond the ends are left out."""
+        first = min(max(0, start), self.samples)
+        last = max(first, min(start + count, self.samples))
+        if first == last:
+            return np.zeros(0, np.float32)
+        begin = max(0, first - self._settled)
+        gains, _ = self.plan.gains(self.source, begin, last, 0.0)
+        return self.source.read(first, last - first) * gains[first - begin :]
+
+    def _measure(self) -> Blocks:
+        """Return the blocks of the source with the steady gain, up to the limit."""
+        blocks, gain = blocks_of(self.source), 10 ** (self.plan.gain_db / 20)
+        most = round((FULL_SCALE - 1) * 10 ** (self.plan.limit_db / 20))
+        low, high = (np.clip(np.rint(part * gain), -most, most) for part in (blocks.low, blocks.high))
+        return Blocks(low.astype(np.int16), high.astype(np.int16))
 
 
 def levelled(

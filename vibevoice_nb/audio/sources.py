@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -54,6 +54,18 @@ class AudioSource(Protocol):
 
         Fast at any zoom. Buckets of 256 samples and more are widened to whole blocks of 256, smaller ones
         are exact. Beyond the ends there is silence.
+        """
+
+
+@runtime_checkable
+class Layered(Protocol):
+    """Audio that is the sum of layers."""
+
+    @property
+    def layers(self) -> Mapping[str, Readable]:
+        """The layers by name, such as "speech" and "music"; none if there is only one.
+
+        Each begins with the audio, and may end before it.
         """
 
 
@@ -199,6 +211,32 @@ class FileSource(BlockSource):
             return soundfile.SoundFile(self.path)
         except (soundfile.LibsndfileError, TypeError, OSError, ValueError) as exc:
             raise _unreadable(self.path, exc) from exc
+
+
+class Excerpt(BlockSource):
+    """Samples `[start, stop)` of a source.
+
+    Examples
+    --------
+    >>> Excerpt(ArraySource(np.arange(8) / 8), 2, 6).read(1, 9).tolist()
+    [0.375, 0.5, 0.625]
+    """
+
+    def __init__(self, source: AudioSource, start: int, stop: int) -> None:
+        super().__init__()
+        self.source, self.start = source, start
+        self.samples, self.sample_rate = stop - start, source.sample_rate
+
+    def read(self, start: int, count: int) -> NDArray[np.float32]:
+        first = min(max(0, start), self.samples)
+        last = max(first, min(start + count, self.samples))
+        return self.source.read(self.start + first, last - first)
+
+    def _measure(self) -> Blocks:
+        marks = np.arange(-(-self.samples // BLOCK) + 1, dtype=np.int64) * BLOCK
+        marks = self.start + np.minimum(marks, self.samples)
+        found = blocks_of(self.source).between(marks[:-1], marks[1:])
+        return Blocks(found[:, 0], found[:, 1])
 
 
 def chunks_of(source: AudioSource | BlockSource) -> Iterator[NDArray[np.float32]]:

@@ -1,11 +1,16 @@
-"""Quality of nano: word error rate, naturalness, and distinctness of its voices.
+"""Quality of nano or of another small model: words, naturalness, distinct voices, following of recordings.
 
 ``make bench-voice`` (``python -m vibevoice_nb.bench.intelligibility``) generates every sentence of the
 reporting set in every voice. If the extra ``evaluate`` is installed, Whisper base transcribes the audio
 (``--whisper``: a hub id or a folder), DistilMOS predicts its naturalness, and a speaker embedding compares
 voices. Otherwise pocketsphinx transcribes, which recognizes natural voices poorly. ``--dtype`` (bfloat16,
-float16, int8, int4) and ``--num-steps``, given once or several times, measure what fewer bits or diffusion
-steps do, with the same sentences and seeds. The last line is one flat JSON object.
+float16, int8, int4), ``--num-steps`` and ``--attempts``, given once or several times, measure what fewer
+bits or diffusion steps do, or several reviewed attempts, with the same sentences and seeds. Attempts are
+reviewed by the same Whisper model that transcribes the result. The last line is one flat JSON object.
+
+``--model FOLDER`` measures an exported checkpoint with the voices in its own ``voices/``. A model that
+follows recordings is also measured on voices that are in no training data (``--clips``); see
+`bench.following`.
 
 Settings are chosen on ``tests/data/sentences/choose.txt`` and reported on ``report.txt``.
 """
@@ -16,7 +21,7 @@ import argparse
 import dataclasses
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -31,28 +36,16 @@ from vibevoice_nb.errors import OptionError
 from vibevoice_nb.model.kernels.quantized import Int4Kernel, Int8Kernel, Quantize
 from vibevoice_nb.model.loading.placement import DTYPES
 from vibevoice_nb.model.modules.linear import Dense, derived_values
-from vibevoice_nb.voices.builtin import builtin_voices
+from vibevoice_nb.voices.builtin import builtin_voices, voices_in
+
+from .following import measure_following
+from .references import Clip, mean_pitch, read_clips
 
 DTYPE_CHOICES = (*DTYPES, *get_args(Quantize))
 """Dtypes of the computation, or quantizations of the language model's layers."""
 Figures = dict[str, float | int | str]
-SENTENCES = Path(__file__).resolve().parents[2] / "tests" / "data" / "sentences"
-
-
-def mean_pitch(audio: Sequence[np.ndarray]) -> float:
-    """Return the median pitch of the voiced frames of 24 kHz recordings, in hertz; 0 without any."""
-    import librosa
-
-    found: list[np.ndarray] = []
-    for sound in audio:
-        if len(sound) < 2048:
-            continue
-        pitch = librosa.yin(sound, fmin=60, fmax=400, sr=SAMPLE_RATE, frame_length=2048, hop_length=512)
-        level = librosa.feature.rms(y=sound, frame_length=2048, hop_length=512)[0][: len(pitch)]
-        # Loud frames are vowels; yin returns its limits where it finds no period.
-        found.append(pitch[(level > 0.5 * level.max()) & (pitch > 62) & (pitch < 390)])
-    voiced = np.concatenate(found) if found else np.zeros(0)
-    return float(np.median(voiced)) if len(voiced) else 0.0
+_DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
+SENTENCES, RESERVED = _DATA / "sentences", _DATA / "reserved_voices"
 
 
 def spectral_centroid(audio: Sequence[np.ndarray]) -> float:
@@ -79,10 +72,10 @@ class Spoken:
     ttfa: float
 
 
-def speak(engine: Any, texts: Sequence[str], name: str, seed: int, **options: Any) -> Spoken:
-    """Generate each text separately in the voice `name`, with consecutive seeds."""
+def speak(engine: Any, texts: Sequence[str], voice: str, seed: int, **options: Any) -> Spoken:
+    """Generate each text separately in a voice (name or file of a recording), with consecutive seeds."""
     takes = [
-        engine.speak(f"Speaker 1: {t}", voices={1: name}, seed=seed + i, **options)
+        engine.speak(f"Speaker 1: {t}", voices={1: voice}, seed=seed + i, **options)
         for i, t in enumerate(texts)
     ]
     return Spoken(
@@ -187,24 +180,36 @@ def _if_installed(judge: Any) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """Dtype and number of diffusion steps (None: the model's default)."""
+    """Dtype, number of diffusion steps (None: the model's default), and reviewed attempts."""
 
     dtype: str
-    num_steps: int | None
+    num_steps: int | None = None
+    attempts: int = 1
+    recognizer: str | None = None
 
     @property
     def label(self) -> str:
         """Suffix for the names of figures."""
-        return self.dtype if self.num_steps is None else f"{self.dtype}_steps{self.num_steps}"
+        steps = "" if self.num_steps is None else f"_steps{self.num_steps}"
+        return f"{self.dtype}{steps}{f'_attempts{self.attempts}' if self.attempts > 1 else ''}"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Arguments of `Engine.speak`."""
+        steps = {} if self.num_steps is None else {"num_steps": self.num_steps}
+        if self.attempts == 1:
+            return steps
+        return {**steps, "attempts": self.attempts, "review": self.recognizer or True}
 
 
 def measure(
     model: str,
     texts: Sequence[str],
-    names: Sequence[str],
+    voices: Mapping[str, str],
     seed: int,
     variants: Sequence[Variant],
     panel: Panel,
+    clips: Sequence[Clip] = (),
 ) -> Figures:
     """Generate, transcribe and compare; print a line for each voice.
 
@@ -214,8 +219,8 @@ def measure(
         As for ``Engine.load``.
     texts : sequence of str
         Sentences to generate in every voice.
-    names : sequence of str
-        Names of the voices.
+    voices : mapping of str to str
+        Voices, or files of their prompts, by name.
     seed : int
         Seed of the first sentence of each voice.
     variants : sequence of Variant
@@ -224,6 +229,8 @@ def measure(
         the same utterances.
     panel : Panel
         Installed judges.
+    clips : sequence of Clip
+        Recordings of other voices, to be followed by the first variant if the model can.
 
     Returns
     -------
@@ -235,17 +242,20 @@ def measure(
         "model": model,
         "seed": seed,
         "heard_by": panel.heard_by,
-        "sentences": len(texts) * len(names),
+        "sentences": len(texts) * len(voices),
         "dtype": variants[0].dtype,
     }
     first: Score | None = None
     for variant in variants:
         label = variant.label
-        figures, total = _measure_variant(load(model, variant.dtype), variant, texts, names, seed, panel)
+        engine = load(model, variant.dtype)
+        figures, total = _measure_variant(engine, variant, texts, voices, seed, panel)
         report |= {f"wer_{label}": round(total.wer, 2), f"wer_{label}_se": round(total.standard_error, 2)}
         if first is None:
             first = total
             report |= figures
+            if clips and engine.limits.follows_voices:
+                report |= measure_following(engine, clips, texts, seed, panel, variant.options)
         else:
             change, error = total.wer - first.wer, total.standard_error_of_change(first)
             report |= {f"wer_{label}_change": round(change, 2), f"wer_{label}_change_se": round(error, 2)}
@@ -256,13 +266,17 @@ def measure(
 
 
 def _measure_variant(
-    engine: Engine, variant: Variant, texts: Sequence[str], names: Sequence[str], seed: int, panel: Panel
+    engine: Engine,
+    variant: Variant,
+    texts: Sequence[str],
+    voices: Mapping[str, str],
+    seed: int,
+    panel: Panel,
 ) -> tuple[Figures, Score]:
-    options = {} if variant.num_steps is None else {"num_steps": variant.num_steps}
     report: Figures = {}
     total, spoken, parts = Score(), [], []
-    for name in names:
-        voice = speak(engine, texts, name, seed, **options)
+    for name, source in voices.items():
+        voice = speak(engine, texts, source, seed, **variant.options)
         figures, result = panel.judge(voice, texts, name)
         total += result
         spoken.append(voice)
@@ -290,7 +304,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description="Word errors, naturalness, likeness, pitch, endings and speed of nano's voices."
     )
-    parser.add_argument("--model", default="nano")
+    parser.add_argument("--model", default="nano", help="nano, or the folder of a checkpoint with voices/")
+    parser.add_argument(
+        "--clips",
+        type=Path,
+        default=RESERVED,
+        help="recordings of voices that a model which follows recordings was not trained on",
+    )
     parser.add_argument("--sentences", type=Path, default=SENTENCES / "report.txt")
     parser.add_argument("--limit", type=int, help="number of sentences to use")
     parser.add_argument("--voice", action="append", help="only this voice; may be repeated")
@@ -303,15 +323,23 @@ def main() -> None:
         help="dtype to compute in or to keep weights in; may be repeated",
     )
     parser.add_argument("--num-steps", type=int, action="append", help="diffusion steps; may be repeated")
+    parser.add_argument(
+        "--attempts", type=int, action="append", help="reviewed attempts at each sentence; may be repeated"
+    )
     options = parser.parse_args()
     texts = read_sentences(options.sentences, options.limit)
-    known = builtin_voices()
-    names = options.voice or list(known)
+    own = Path(options.model).expanduser()
+    known = voices_in(own / "voices") if own.is_dir() else builtin_voices()
+    voices = {name: str(known.get(name, name)) if own.is_dir() else name for name in options.voice or known}
+    clips = read_clips(options.clips) if options.clips.is_dir() else []
     variants = [
-        Variant(dtype, steps)
-        for dtype, steps in itertools.product(options.dtype or DTYPE_CHOICES[:1], options.num_steps or [None])
+        Variant(dtype, steps, attempts, options.whisper)
+        for dtype, steps, attempts in itertools.product(
+            options.dtype or DTYPE_CHOICES[:1], options.num_steps or [None], options.attempts or [1]
+        )
     ]
-    report = measure(options.model, texts, names, options.seed, variants, Panel(options.whisper, known))
+    panel = Panel(options.whisper, known)
+    report = measure(options.model, texts, voices, options.seed, variants, panel, clips)
     # JSON has no NaN: missing figures are null.
     print(json.dumps({k: None if v != v else v for k, v in report.items()}))
 

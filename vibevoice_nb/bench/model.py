@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from vibevoice_nb.model.config import parse_config
+from vibevoice_nb.model.loading.config_file import parse_config
 from vibevoice_nb.model.loading.weights import SINGLE, weights_of
 from vibevoice_nb.model.tokenizer import SpecialTokens
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
@@ -139,14 +139,14 @@ def write_random_checkpoint(folder: Path, config: dict[str, Any], dtype: torch.d
     generator = torch.Generator().manual_seed(0)
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
-            value = _random(name, parameter.shape, generator).to(dtype)
+            value = random_values(name, parameter.shape, generator).to(dtype)
             setattr(module, name, torch.nn.Parameter(value, requires_grad=False))
     save_file(weights_of(model, "native"), folder / SINGLE, metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(config, indent=1))
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def _random(name: str, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
+def random_values(name: str, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
     """Draw values that keep activations near 1, with layer scales large enough to matter."""
     if shape == ():
         return torch.tensor({"latent_scale": 0.2, "latent_bias": -0.05}[name])

@@ -7,14 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
-import soxr
 
-from vibevoice_nb.audio.pcm import SAMPLE_RATE, to_int16
-from vibevoice_nb.errors import OptionError
+from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.nano.english import words
-
-_RECOGNISER_RATE = 16_000
-_LEVEL = 10 ** (-25 / 20)
+from vibevoice_nb.review.recognizers import PocketSphinx, levelled
 
 
 def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:
@@ -35,13 +31,6 @@ def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:
     return row[-1]
 
 
-def levelled(audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """Convert `audio` [N] for recognizers: float32 at 16 kHz and -25 dBFS."""
-    speech = soxr.resample(np.asarray(audio, np.float32).reshape(-1), sample_rate, _RECOGNISER_RATE)
-    level = float(np.sqrt(np.mean(speech**2))) if len(speech) else 0.0
-    return np.asarray(speech * (_LEVEL / max(level, 1e-4)), np.float32)
-
-
 class Listener(Protocol):
     """Interface of a recognizer."""
 
@@ -59,38 +48,11 @@ class Recognizer:
     """
 
     def __init__(self) -> None:
-        try:
-            from pocketsphinx import Decoder
-        except ImportError as error:
-            raise OptionError(
-                "pocketsphinx is not installed", "the package pocketsphinx", "pip install pocketsphinx"
-            ) from error
-        # The cepstral mean is computed from the utterance itself, independently of the previous one.
-        self._decoder = Decoder(cmn="batch", loglevel="FATAL")
+        self._sphinx = PocketSphinx()
 
     def transcribe(self, audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> str:
-        """Transcribe `audio`.
-
-        Parameters
-        ----------
-        audio : ndarray [N] float32
-            Any loudness; it is normalized, and padded with a fifth of a second of near-silence.
-        sample_rate : int
-            In hertz.
-
-        Returns
-        -------
-        str
-            Lower-case words.
-        """
-        speech = np.pad(levelled(audio, sample_rate), _RECOGNISER_RATE // 5)
-        # Digital silence has no spectrum; add a faint, fixed noise.
-        speech = speech + np.random.default_rng(0).normal(0, 1e-4, len(speech))
-        self._decoder.start_utt()
-        self._decoder.process_raw(to_int16(speech).tobytes(), no_search=False, full_utt=True)
-        self._decoder.end_utt()
-        best = self._decoder.hyp()
-        return best.hypstr if best else ""
+        """Return the lower-case words of `audio` [N] float32 at any loudness."""
+        return " ".join(word.text for word in self._sphinx.decode(levelled(audio, sample_rate)))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -29,16 +27,13 @@ from vibevoice_nb.bench.backends import (
     NATIVE_CLASS,
     PARTS,
     Round,
-    find_floor,
-    open_backend,
-    peak_memory_mb,
-    run_backend,
-    run_rows,
-    uses_fused_kernels,
 )
 from vibevoice_nb.bench.cold_start import run_start
-from vibevoice_nb.bench.latency import TOKENS, run_latency, run_nano
+from vibevoice_nb.bench.latency import TOKENS, run_nano
 from vibevoice_nb.bench.model import SIZES, bench_config, write_random_checkpoint
+from vibevoice_nb.bench.processes import Process, own_process
+from vibevoice_nb.bench.realtime import SIZES as REALTIME
+from vibevoice_nb.bench.realtime import RealtimePlan, run_realtime
 from vibevoice_nb.bench.roofline import Floor
 from vibevoice_nb.machine import processor_name
 from vibevoice_nb.model.config import SAMPLE_RATE
@@ -89,53 +84,6 @@ class Plan:
         return ("float32", "bfloat16") if cpu_has_fast_bfloat16() else ("float32",)
 
 
-def _own_process() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-
-
-class Process:
-    """Process with one loaded backend."""
-
-    def __init__(self, backend: str, folder: Path, dtype: str, plan: Plan) -> None:
-        self.backend = backend
-        self._pool = _own_process()
-        self._loading = self._pool.submit(
-            open_backend, backend, str(folder), dtype, plan.threads, plan.device
-        )
-
-    def wait(self) -> None:
-        """Wait until it is loaded."""
-        self._loading.result()
-
-    def run(
-        self, context: int, frames: int, seed: int, *, text_cfg: bool = False, static: bool = False
-    ) -> Round:
-        """Generate frames in the process."""
-        return self._pool.submit(run_backend, context, frames, seed, text_cfg, static).result()
-
-    def run_rows(self, context: int, frames: int, rows: int) -> Round:
-        """Generate frames of several scripts in the process."""
-        return self._pool.submit(run_rows, context, frames, rows).result()
-
-    def fused(self) -> bool:
-        """Return true if frames use fused kernels in the process."""
-        return self._pool.submit(uses_fused_kernels).result()
-
-    def first_audio(self, tokens: int) -> dict[str, float]:
-        """Measure the time to first audio of a text in the process."""
-        return self._pool.submit(run_latency, tokens).result()
-
-    def floor(self, context: int, *, published_half: bool) -> Floor:
-        """Measure in the process the bytes a frame reads and the memory bandwidth."""
-        return self._pool.submit(find_floor, context, published_half).result()
-
-    def close(self) -> float | None:
-        """End the process; returns its peak memory in MiB."""
-        peak = self._pool.submit(peak_memory_mb).result()
-        self._pool.shutdown()
-        return peak
-
-
 def measure(plan: Plan, folder: Path, dtype: str, contexts: Sequence[int], *, native: bool) -> Figures:
     """Measure both backends in one dtype.
 
@@ -146,7 +94,7 @@ def measure(plan: Plan, folder: Path, dtype: str, contexts: Sequence[int], *, na
     """
     width = WIDTHS[dtype]
     backends = ["ours", "native"] if native else ["ours"]
-    processes = [Process(backend, folder, dtype, plan) for backend in backends]
+    processes = [Process(backend, folder, dtype, plan.threads, plan.device) for backend in backends]
     for process in processes:
         process.wait()
     figures: Figures = {}
@@ -203,7 +151,7 @@ def _first_audio(plan: Plan, folder: Path, dtype: str) -> Figures:
     """Measure the time to first audio of new and cached casts; each text in a new process."""
     width, figures = WIDTHS[dtype], Figures()
     for tokens in TOKENS[:1] if plan.quick else TOKENS:
-        process = Process("ours", folder, dtype, plan)
+        process = Process("ours", folder, dtype, plan.threads, plan.device)
         process.wait()
         length = "" if tokens == TOKENS[0] else f"_{tokens}"
         figures |= _named_times(f"ours_{width}_ttfa{length}", process.first_audio(tokens))
@@ -216,7 +164,7 @@ def _nano() -> Figures:
     """Measure the embedded model, on one thread and on two."""
     figures: Figures = {}
     for threads in (1, 2):
-        with _own_process() as pool:
+        with own_process() as pool:
             rtf, spent, times = pool.submit(run_nano, threads).result()
         figures |= {f"nano_rtf_{threads}": round(rtf, 4), f"nano_rtf_{threads}_cpu": round(spent, 4)}
         print(f"{'nano':28s}{threads} threads: {rtf:.3f} seconds per second of audio", flush=True)
@@ -372,7 +320,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(prog="vibevoice-nb bench", description=__doc__.split("\n")[0])
     parser.add_argument("--threads", type=int, default=1, help="threads of each backend (default 1)")
-    parser.add_argument("--model", choices=list(SIZES), default="mid", help="size of the model (default mid)")
+    parser.add_argument(
+        "--model", choices=[*SIZES, *REALTIME], default="mid", help="size of the model (default mid)"
+    )
     parser.add_argument("--quick", action="store_true", help="a tiny model, to check that the benchmark runs")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
     parser.add_argument(
@@ -391,6 +341,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     if options.threads < 1:
         parser.error(f"--threads {options.threads}: a number from 1")
+    if options.model in REALTIME:
+        size = "realtime-tiny" if options.quick else options.model
+        print(json.dumps(run_realtime(RealtimePlan(options.threads, size, options.device))))
+        return
     plan = Plan(
         threads=options.threads,
         model="tiny" if options.quick else options.model,

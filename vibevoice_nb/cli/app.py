@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from vibevoice_nb import __version__
 from vibevoice_nb.cli import tables, terminal
-from vibevoice_nb.cli.terminal import FAILED, fail, print_json, say, warn
+from vibevoice_nb.cli.importing import import_file
+from vibevoice_nb.cli.options import (
+    Debug,
+    Device,
+    Dtype,
+    Json,
+    Mirrors,
+    Model,
+    Recognizer,
+    Revision,
+    SpeakCommand,
+    examples,
+    mirrors_of,
+    set_debug,
+)
+from vibevoice_nb.cli.review import review
+from vibevoice_nb.cli.serve import serve
+from vibevoice_nb.cli.terminal import FAILED, print_json
+from vibevoice_nb.cli.voices import voices_app
 from vibevoice_nb.cli.web import web
-from vibevoice_nb.errors import CheckpointError, VibeVoiceError
+from vibevoice_nb.errors import CheckpointError
 from vibevoice_nb.ranges import MAX_STEPS
-
-if TYPE_CHECKING:
-    from vibevoice_nb.voices.checks import VoiceCheck
-
-
-def _examples(*lines: str) -> str:
-    return "\n\n".join(("Examples:", *(f"  {line}" for line in lines)))
-
 
 app = typer.Typer(
     cls=terminal.Commands,
@@ -30,18 +38,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Generate conversations from scripts with VibeVoice.",
-    epilog=_examples(
+    epilog=examples(
         'echo "Speaker 1: Hello there." | vibevoice-nb speak - --out hello.wav',
         "vibevoice-nb speak script.txt --voice 1=me.wav --voice 2=Ada --model vibevoice/VibeVoice-1.5B-hf",
         "vibevoice-nb doctor",
     ),
 )
-voices_app = typer.Typer(no_args_is_help=True, help="List, add, remove and check voices.")
 app.add_typer(voices_app, name="voices")
-
-
-def _set_debug(value: bool) -> None:
-    terminal.output.debug = terminal.output.debug or value
 
 
 def _show_version(value: bool) -> None:
@@ -50,34 +53,10 @@ def _show_version(value: bool) -> None:
         raise typer.Exit
 
 
-def _mirrors(values: list[str] | None) -> tuple[str, ...] | None:
-    """Return the mirrors to try: None for the known ones, an empty tuple for none."""
-    return None if not values else () if values == ["none"] else tuple(values)
-
-
-Debug = Annotated[
-    bool, typer.Option("--debug", callback=_set_debug, help="Show the traceback of an error.", hidden=True)
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout and everything else to stderr.")]
-Model = Annotated[
-    str, typer.Option("--model", "-m", help="nano (the default), a folder, or a Hugging Face model id.")
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
-Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
-Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of the Hugging Face repository.")]
-Mirrors = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--mirror",
-        help="Mirror to try if the model cannot be downloaded (repeatable); none disables mirrors.",
-    ),
-]
-
-
 @app.callback()
 def main(
     debug: Annotated[
-        bool, typer.Option("--debug", callback=_set_debug, help="Show the traceback of an error.")
+        bool, typer.Option("--debug", callback=set_debug, help="Show the traceback of an error.")
     ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
@@ -87,19 +66,25 @@ def main(
 
 
 @app.command(
-    epilog=_examples(
+    cls=SpeakCommand,
+    epilog=examples(
         "vibevoice-nb speak script.txt",
         "vibevoice-nb speak script.txt --out episode.mp3 --voice 1=Ada --voice 2=guest.wav",
         'vibevoice-nb speak talk.txt --voice "Anna=anna.wav" --voice "Ben=ben.wav" --seed 7',
+        "vibevoice-nb speak talk.txt --lexicon names.txt --spoken-forms --show-reading",
+        "vibevoice-nb speak talk.txt --attempts 3 --recognizer small",
         "vibevoice-nb speak scripts/*.txt --out-dir episodes",
-        "accelerate launch --module vibevoice_nb speak scripts/*.txt --out-dir episodes",
+        "vibevoice-nb speak scripts/*.txt --out-dir episodes --ray 10.0.0.5:6379 --resume",
     )
     + "\n\nExit codes: 0 success, 1 failure, 2 invalid input, 3 length limit reached, "
-    "130 interrupted (audio generated so far is kept)."
+    "130 interrupted (audio generated so far is kept).",
 )
 def speak(
     scripts: Annotated[
-        list[str], typer.Argument(metavar="SCRIPT", help="Script files (.txt, .json), or - for stdin.")
+        list[str],
+        typer.Argument(
+            metavar="SCRIPT", help="Script files (.txt, .json, .srt, .docx and others), or - for stdin."
+        ),
     ],
     output: Annotated[
         Path | None,
@@ -107,8 +92,8 @@ def speak(
             "--out",
             "-o",
             metavar="FILE",
-            help="Audio file: .wav, .flac, .mp3, .ogg, .opus or .m4a; by default, the name of the script "
-            "with .wav, in the current folder.",
+            help="Audio file (.wav, .flac, .mp3, .ogg, .opus or .m4a) or web page (.html); by default, the "
+            "name of the script with .wav, in the current folder.",
         ),
     ] = None,
     folder: Annotated[
@@ -148,6 +133,21 @@ def speak(
         float | None,
         typer.Option(help="Maximum length of speech generated in one pass; depends on the model."),
     ] = None,
+    lexicon: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Readings of words, one a line: word = respelling, or word = /P H OW N Z/."
+        ),
+    ] = None,
+    spoken_forms: Annotated[
+        bool,
+        typer.Option(
+            "--spoken-forms", help="Write out numbers, units, dates of English text; nano always does."
+        ),
+    ] = False,
+    show_reading: Annotated[
+        bool, typer.Option("--show-reading", help="Print the words that would be read, and stop.")
+    ] = False,
     device: Device = "auto",
     dtype: Dtype = "auto",
     quantize: Annotated[
@@ -155,11 +155,32 @@ def speak(
     ] = None,
     revision: Revision = None,
     mirrors: Mirrors = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Compare the words of the audio with the script.")
+    ] = False,
+    recognizer: Recognizer = None,
+    attempts: Annotated[
+        int,
+        typer.Option(help="Number of attempts if words are missing or wrong; the best is kept."),
+    ] = 1,
     batch_size: Annotated[int, typer.Option(min=1, help="Number of scripts generated per batch.")] = 4,
-    processes: Annotated[
-        int | None,
-        typer.Option(min=1, help="Number of processes for several scripts; by default, one per visible GPU."),
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[ADDRESS]",
+            help="Generate in workers on a Ray cluster: HOST:PORT of its head, auto (the cluster of this "
+            "node) or local (this machine). Without an address, $RAY_ADDRESS or local. Several scripts on "
+            "several GPUs of this machine use local by themselves.",
+        ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of workers on the cluster; by default, one per GPU, or by cores."),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Skip scripts whose audio in --out-dir is complete and not older."),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite existing files.")] = False,
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors.")] = False,
@@ -174,7 +195,10 @@ def speak(
     """
     from vibevoice_nb.cli import speak
     from vibevoice_nb.cli.batch import Settings
+    from vibevoice_nb.engine.attempts import check_attempts
     from vibevoice_nb.engine.options import GenerationOptions
+    from vibevoice_nb.script.lexicon import Lexicon
+    from vibevoice_nb.script.pronunciation import Pronunciation
 
     terminal.output.quiet, terminal.output.verbose = quiet, verbose
     given: dict[str, float | str | None] = {
@@ -195,16 +219,33 @@ def speak(
         dtype=dtype,
         quantize=quantize,
         revision=revision,
-        mirrors=_mirrors(mirrors),
+        mirrors=mirrors_of(mirrors),
         options=options,
         force=force,
         batch_size=batch_size,
+        review=review or recognizer is not None or attempts != 1,
+        recognizer=recognizer,
+        attempts=check_attempts(attempts),
+        pronunciation=Pronunciation(Lexicon() if lexicon is None else Lexicon.load(lexicon), spoken_forms),
     )
-    raise typer.Exit(speak.run(scripts, output, folder, voices or [], settings, processes, as_json))
+    if show_reading:
+        raise typer.Exit(speak.show_reading(scripts, settings, as_json))
+    code = speak.run(
+        scripts,
+        output,
+        folder,
+        voices or [],
+        settings,
+        as_json,
+        ray=ray,
+        workers=workers,
+        resume=resume,
+    )
+    raise typer.Exit(code)
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "vibevoice-nb info nano",
         "vibevoice-nb info vibevoice/VibeVoice-1.5B-hf",
         "vibevoice-nb info path/to/checkpoint --json",
@@ -224,7 +265,7 @@ def info(
     with terminal.phase(f"reading {model}"):
         from vibevoice_nb.system.model_info import describe
 
-        found = describe(model, revision=revision, mirrors=_mirrors(mirrors))
+        found = describe(model, revision=revision, mirrors=mirrors_of(mirrors))
     if as_json:
         print_json(found.to_json())
     else:
@@ -249,7 +290,7 @@ def doctor(as_json: Json = False, debug: Debug = False) -> None:
         raise typer.Exit(FAILED)
 
 
-@app.command(epilog=_examples("vibevoice-nb verify recording", "vibevoice-nb verify recording --device cuda"))
+@app.command(epilog=examples("vibevoice-nb verify recording", "vibevoice-nb verify recording --device cuda"))
 def verify(
     folder: Annotated[
         Path,
@@ -304,106 +345,34 @@ def bench(ctx: typer.Context) -> None:
 
 
 app.command(
-    epilog=_examples(
+    epilog=examples(
+        "vibevoice-nb web --voila",
         "vibevoice-nb web",
         "vibevoice-nb web --host 0.0.0.0 --public --max-minutes 2 --queue 10",
-        "vibevoice-nb web --voila",
     )
 )(web)
-
-
-@voices_app.command("list")
-def list_voices(as_json: Json = False, debug: Debug = False) -> None:
-    """List built-in voices and voices of your library."""
-    from vibevoice_nb.voices.builtin import builtin_descriptions
-    from vibevoice_nb.voices.library import VoiceLibrary
-
-    library = VoiceLibrary()
-    builtin, own = builtin_descriptions(), library.list()
-    if as_json:
-        entries = [
-            {"name": name, "description": text, "source": "built-in"} for name, text in builtin.items()
-        ]
-        mine = [{**asdict(voice), "source": "library"} for voice in own]
-        print_json({"voices": [*entries, *mine], "library": str(library.folder)})
-    else:
-        tables.show_voices(builtin, own, library.folder)
-
-
-@voices_app.command("add", epilog=_examples("vibevoice-nb voices add anna.wav --name Anna --consent"))
-def add_voice(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Audio file; 5 to 30 s of clean speech work best.")
-    ],
-    name: Annotated[
-        str | None, typer.Option(help="Name of the voice; by default, the name of the file.")
-    ] = None,
-    consent: Annotated[
-        bool, typer.Option("--consent", help="Record that the speaker consents to this use.")
-    ] = False,
-    debug: Debug = False,
-) -> None:
-    """Add a voice to your library."""
-    from vibevoice_nb.voices.library import VoiceLibrary
-
-    library = VoiceLibrary()
-    voice = library.add(file, name=name, consent=consent)
-    for check in voice.checks:
-        warn(f"{check.message} ({check.remedy})")
-    say(f"{voice.name}: {voice.seconds:.1f} s, in {library.folder}", style="green")
-    if not consent:
-        warn("no consent is recorded; add the voice with --consent once the speaker has agreed")
-
-
-@voices_app.command("remove")
-def remove_voice(
-    name: Annotated[str, typer.Argument(help="Name of the voice.")], debug: Debug = False
-) -> None:
-    """Delete a voice from your library."""
-    from vibevoice_nb.voices.library import VoiceLibrary
-
-    VoiceLibrary().remove(name)
-    say(f"removed {name}")
-
-
-@voices_app.command("check")
-def check_voices(
-    voices: Annotated[list[str], typer.Argument(metavar="VOICE", help="Audio files, or names of voices.")],
-    as_json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Check the quality of recordings: length, clipping, silence, noise, sample rate.
-
-    Exit code 1 if a recording cannot be used.
-    """
-    results: list[dict[str, object]] = []
-    unusable = False
-    for name in voices:
-        try:
-            seconds, checks = _check(name)
-        except VibeVoiceError as error:
-            fail(error)
-            results.append({"voice": name, "error": str(error)})
-            unusable = True
-            continue
-        results.append({"voice": name, "seconds": seconds, "checks": [asdict(check) for check in checks]})
-        unusable |= any(check.severity == "error" for check in checks)
-        if not as_json:
-            tables.show_checks(name, seconds, checks)
-    if as_json:
-        print_json({"voices": results})
-    if unusable:
-        raise typer.Exit(FAILED)
-
-
-def _check(name: str) -> tuple[float, Sequence[VoiceCheck]]:
-    """Return the length and the checks of a recording, or of a voice by name."""
-    from vibevoice_nb.audio.io import read_audio
-    from vibevoice_nb.voices.checks import check_voice
-    from vibevoice_nb.voices.resolve import resolve_voice
-
-    if Path(name).exists():
-        audio, about = read_audio(name)
-        return about.seconds, check_voice(audio, about)
-    voice = resolve_voice(name)
-    return voice.seconds, voice.checks
+app.command(
+    epilog=examples(
+        "vibevoice-nb serve",
+        "vibevoice-nb serve --users users.json --add-user anna",
+        "vibevoice-nb serve --model vibevoice/VibeVoice-1.5B-hf --host 0.0.0.0 --users users.json",
+        "vibevoice-nb serve --address ray://head:10001 --replicas 2 --max-replicas 8",
+    )
+)(serve)
+app.command(
+    epilog=examples(
+        "vibevoice-nb review episode.vibevoice",
+        "vibevoice-nb review episode.mp3 --script talk.txt --table words.csv",
+        "vibevoice-nb review talk.flac --recognizer small --json",
+    )
+    + "\n\nExit codes: 0 no certain difference, 1 a certain difference was found, 2 invalid input, "
+    "130 interrupted."
+)(review)
+app.command(
+    "import",
+    epilog=examples(
+        "vibevoice-nb import meeting.vtt --out script.txt",
+        "vibevoice-nb import chat.txt --format whatsapp",
+        "vibevoice-nb import film.srt --answer speakers=alternate --json",
+    ),
+)(import_file)

@@ -7,30 +7,37 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vibevoice_nb.audio.io import check_audio_target, read_audio, write_audio
+from vibevoice_nb.audio.io import read_audio, write_audio
 from vibevoice_nb.audio.sinks import MAX_WAV_BYTES, WavSink
 from vibevoice_nb.cli import terminal
-from vibevoice_nb.cli.requests import SpeechRequest
+from vibevoice_nb.cli.requests import SpeechRequest, check_output
 from vibevoice_nb.engine.defaults import known_settings
 from vibevoice_nb.engine.model_limits import VoiceWarning
 from vibevoice_nb.engine.options import Progress
 from vibevoice_nb.errors import VibeVoiceError
+from vibevoice_nb.export.page import PAGE
+from vibevoice_nb.files import disk_error, publish
+from vibevoice_nb.script.pronunciation import AS_WRITTEN, Pronunciation
 from vibevoice_nb.script.speakable import ScriptWarning
 
 if TYPE_CHECKING:
     from vibevoice_nb.engine.engine import Engine
     from vibevoice_nb.engine.speech import Speech
+    from vibevoice_nb.review import Review
     from vibevoice_nb.voices.casting import Voices
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of the command: the model, its device, and the given generation options."""
+    """Settings of the command: the model, its device, the given generation options, and the review.
+
+    With `complete_files`, a file has its name only once it is complete: see `AudioFile`.
+    """
 
     model: str
     device: str = "auto"
@@ -41,6 +48,11 @@ class Settings:
     options: dict[str, Any] = field(default_factory=dict)
     force: bool = False
     batch_size: int = 4
+    review: bool = False
+    recognizer: str | None = None
+    attempts: int = 1
+    pronunciation: Pronunciation = AS_WRITTEN
+    complete_files: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,8 @@ class Outcome:
         Limit that was reached and the option that raises it, or a stalled model; else empty.
     clipped : int
         Samples beyond full scale.
+    review : Review or None
+        Comparison of the words with the script, if it was requested.
     """
 
     source: str
@@ -66,23 +80,28 @@ class Outcome:
     error: VibeVoiceError | None = None
     limit: str = ""
     clipped: int = 0
+    review: Review | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Flatten to a JSON object."""
         about = {"script": self.source, "file": None if self.file is None else str(self.file)}
         if self.error is not None:
             return {**about, "error": str(self.error)}
-        return {**about, "clipped": self.clipped, **self.summary}
+        review = {} if self.review is None else {"review": self.review.to_json()}
+        return {**about, "clipped": self.clipped, **self.summary, **review}
 
 
 class AudioFile:
-    """Audio file of any format: written as WAV during generation, encoded at the end.
+    """Audio file of any format, or a web page: written as WAV during generation, encoded at the end.
 
     Parameters
     ----------
     target : Path
     force : bool
         Overwrite an existing file, once the audio is complete.
+    complete : bool
+        Write to `NAME.part.wav` beside the target until the audio is complete; if it is cancelled, it stays
+        there.
 
     Raises
     ------
@@ -90,19 +109,20 @@ class AudioFile:
         If the file cannot be written.
     """
 
-    def __init__(self, target: Path, *, force: bool) -> None:
-        self.target = check_audio_target(target, force=force)
-        self._force = force
-        self._encode = self.target.suffix.lower() != ".wav"
-        self.sink = WavSink(_free_name(self.target), False) if self._encode else WavSink(self.target, force)
+    def __init__(self, target: Path, *, force: bool, complete: bool = False) -> None:
+        self.target = check_output(target, force=force)
+        self._force, self._complete = force, complete
+        self._part = complete or self.target.suffix.lower() != ".wav"
+        self.sink = WavSink(_free_name(self.target), False) if self._part else WavSink(self.target, force)
 
-    def finish(self, *, complete: bool) -> Path | None:
+    def finish(self, speech: Speech) -> Path | None:
         """Close the file.
 
         Parameters
         ----------
-        complete : bool
-            If false, an existing file is kept and the audio stays beside it.
+        speech : Speech
+            Result, whose audio this file has. If it was cancelled, an existing file is kept and the audio
+            stays beside it.
 
         Returns
         -------
@@ -113,16 +133,31 @@ class AudioFile:
         ------
         AudioError
         """
-        if complete or self._encode:
+        complete = speech.ended != "cancelled"
+        if complete or self._part:
             self.sink.close()
         else:
             self.sink.abandon(KeyboardInterrupt())
         raw = self.sink.working_path
-        if raw is None or not self._encode or (self.target.exists() and not complete):
+        replaces = self._complete or self.target.exists()
+        if raw is None or not self._part or (replaces and not complete):
             return raw
+        if self.target.suffix.lower() == ".wav":
+            return self._publish(raw)
         audio, _ = read_audio(raw, max_seconds=float("inf"), max_bytes=MAX_WAV_BYTES)
-        write_audio(self.target, audio, force=self._force)
+        if self.target.suffix.lower() == PAGE.suffix:
+            replace(speech, audio=audio).save(self.target, title=self.target.stem, force=self._force)
+        else:
+            write_audio(self.target, audio, force=self._force)
         raw.unlink()
+        return self.target
+
+    def _publish(self, raw: Path) -> Path:
+        """Give the complete WAV its name."""
+        try:
+            publish(raw, self.target, force=self._force)
+        except OSError as error:
+            raise disk_error(self.target, error, f"the audio is in {raw}") from error
         return self.target
 
     def give_up(self, reason: BaseException) -> Path | None:
@@ -157,14 +192,26 @@ def speak_requests(
 ) -> list[Outcome]:
     """Generate all requests, batch after batch; after cancellation the remaining ones are left out."""
     outcomes: list[Outcome] = []
-    batches = list(batch(requests, settings.batch_size))
-    for number, group in enumerate(batches, start=1):
-        if cancelled():
-            break
-        label = Path(group[0].source).name if len(requests) == 1 else f"batch {number} of {len(batches)}"
-        with terminal.SpeakingBar(label) as bar:
-            outcomes += speak_batch(engine, group, settings, bar, cancelled)
+    # A review may generate one script several times, and does not wait for others.
+    batches = list(batch(requests, 1 if settings.review else settings.batch_size))
+    with without_reported_warnings(engine, settings):
+        for number, group in enumerate(batches, start=1):
+            if cancelled():
+                break
+            label = Path(group[0].source).name if len(requests) == 1 else f"batch {number} of {len(batches)}"
+            with terminal.SpeakingBar(label) as bar:
+                outcomes += speak_batch(engine, group, settings, bar, cancelled)
     return outcomes
+
+
+@contextmanager
+def without_reported_warnings(engine: Engine, settings: Settings) -> Iterator[None]:
+    """Hide the warnings about scripts and voices that the planner has reported."""
+    with warnings.catch_warnings():
+        if known_settings(settings.model).frontend is engine.frontend:
+            warnings.simplefilter("ignore", ScriptWarning)
+            warnings.simplefilter("ignore", VoiceWarning)
+        yield
 
 
 def batch(requests: Sequence[SpeechRequest], size: int) -> Iterator[list[SpeechRequest]]:
@@ -200,17 +247,17 @@ def speak_batch(
         voices = {label: voice for label, voice in requests[0].cast.items()}
     try:
         for request in requests:
-            files.append(AudioFile(request.target, force=settings.force))
-        with warnings.catch_warnings():
-            if known_settings(settings.model).frontend is engine.frontend:  # reported by the planner
-                warnings.simplefilter("ignore", ScriptWarning)
-                warnings.simplefilter("ignore", VoiceWarning)
+            files.append(AudioFile(request.target, force=settings.force, complete=settings.complete_files))
+        if settings.review:
+            speeches = [_reviewed(engine, requests[0], voices, files[0], settings, report, cancelled)]
+        else:
             speeches = engine.speak_many(
                 [request.script for request in requests],
                 voices,
                 sinks=[file.sink for file in files],
                 progress=report,
                 cancelled=cancelled,
+                pronunciation=settings.pronunciation,
                 **settings.options,
             )
     except VibeVoiceError as error:
@@ -228,12 +275,39 @@ def speak_batch(
                 terminal.warn(f"the first {file.sink.seconds:.1f} s are in {path}")
         raise
     return [
-        _finished(engine, request, speech, file)
+        _finished(engine, request, speech, file, settings)
         for request, speech, file in zip(requests, speeches, files, strict=True)
     ]
 
 
-def _finished(engine: Engine, request: SpeechRequest, speech: Speech, file: AudioFile) -> Outcome:
+def _reviewed(
+    engine: Engine,
+    request: SpeechRequest,
+    voices: Voices | None,
+    file: AudioFile,
+    settings: Settings,
+    report: Callable[[Progress], None],
+    cancelled: Callable[[], bool],
+) -> Speech:
+    """Generate one script, again if words are wrong, and write the best attempt."""
+    speech = engine.speak(
+        request.script,
+        voices,
+        progress=report,
+        cancelled=cancelled,
+        pronunciation=settings.pronunciation,
+        review=settings.recognizer or True,
+        attempts=settings.attempts,
+        **settings.options,
+    )
+    if speech.audio.size:
+        file.sink.write(speech.audio)
+    return speech
+
+
+def _finished(
+    engine: Engine, request: SpeechRequest, speech: Speech, file: AudioFile, settings: Settings
+) -> Outcome:
     """Close the file of a generated script."""
     made = Outcome(
         request.source,
@@ -242,9 +316,10 @@ def _finished(engine: Engine, request: SpeechRequest, speech: Speech, file: Audi
         speech.summary(),
         limit=_limit(engine, speech),
         clipped=file.sink.clipped,
+        review=speech.review() if settings.review and speech.audio.size else None,
     )
     try:
-        return replace(made, file=file.finish(complete=speech.ended != "cancelled"))
+        return replace(made, file=file.finish(speech))
     except VibeVoiceError as error:
         return replace(made, file=file.sink.working_path, error=error)
 
@@ -254,8 +329,8 @@ def _limit(engine: Engine, speech: Speech) -> str:
         return speech.problem
     if speech.ended != "length":
         return ""
-    room = engine.model.config.language.max_positions
-    if speech.run.state.cond.length >= room:
+    room = engine.max_positions
+    if speech.run.context_full:
         return f"the model's context of {room} positions is full; split the script into parts"
     limit = speech.run.max_seconds
     return (

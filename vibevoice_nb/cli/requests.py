@@ -6,25 +6,26 @@ All of it happens before a model is loaded, so mistakes are reported within a se
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vibevoice_nb.audio.io import check_audio_target
+from vibevoice_nb.cli.importing import STDIN, script_reader
 from vibevoice_nb.engine.defaults import known_settings
 from vibevoice_nb.errors import AudioError, OptionError, ScriptError, VibeVoiceError
+from vibevoice_nb.export.page import PAGE
+from vibevoice_nb.files import check_target
 from vibevoice_nb.model.loading.checkpoint import NANO
-from vibevoice_nb.script import Script, load_script, parse_script
+from vibevoice_nb.script import Script
 from vibevoice_nb.script.lines import name_key, speaker_number
+from vibevoice_nb.script.passages import check_passages, summarized
+from vibevoice_nb.script.pronunciation import AS_WRITTEN, Pronunciation
 from vibevoice_nb.script.speakable import check_script, speakable
 from vibevoice_nb.script.turns import Diagnostic, label_of
-from vibevoice_nb.voices.casting import cast_voices, stand_in_message, stand_ins
+from vibevoice_nb.voices.casting import cast_voices, shared_voices, stand_in_message, stand_ins
 from vibevoice_nb.voices.resolve import resolve_voice
 from vibevoice_nb.voices.voice import Voice
-
-STDIN = "-"
-_MAX_STDIN_BYTES = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ class Planner:
         Called with warnings about a script or a voice that can be used nevertheless.
     model : str
         Model whose limits the script and the voices are checked against.
+    pronunciation : Pronunciation
+        Applied to the scripts before they are checked.
 
     Raises
     ------
@@ -95,8 +98,9 @@ class Planner:
         warn: Callable[[str], None],
         show: Callable[[str, Diagnostic], None],
         model: str = NANO,
+        pronunciation: Pronunciation = AS_WRITTEN,
     ) -> None:
-        self.model = model
+        self.model, self.pronunciation = model, pronunciation
         self.wanted = parse_voice_options(voices)
         self.force, self.warn, self.show = force, warn, show
         self.diagnostics: dict[str, list[Diagnostic]] = {}
@@ -116,16 +120,27 @@ class Planner:
         self._report(source, script.diagnostics, script.errors[:1])  # an error is raised below
         script.raise_for_errors()
         settings = known_settings(self.model)
-        speakable(script, settings.frontend, self.model)
-        self._report(source, check_script(script, settings.frontend, self.model))
+        read = speakable(script, settings.frontend, self.model, self.pronunciation)
+        self._report(source, check_script(script, settings.frontend, self.model, self.pronunciation))
+        cuts = check_passages(read.turns, settings.options.passage_seconds, settings.frontend)
+        for item in summarized(cuts):  # said without --verbose too: it changes the audio
+            self.diagnostics[source].append(item)
+            self.warn(f"{source}:{item.line}: {item.message}")
         labels = {turn.label: turn.speaker_index for turn in script.turns}
         chosen = {label: spec for label in labels if (spec := self._spec(label)) is not None}
         self.matched.update(map(name_key, chosen))
         cast = cast_voices(labels, chosen, fill=True, resolve=self.voice)
-        target = check_audio_target(target, force=self.force)
-        if not settings.limits.follows_voices:
+        names = {label: voice.name for label, voice in cast.items()}
+        for message in shared_voices(names, set(labels) - set(chosen)):
+            self.warn(f"{source}: {message}")
+        target = check_output(target, force=self.force)
+        for voice in cast.values():
+            if error := settings.limits.voice_problem(self.model, voice):
+                raise error
+        if not settings.limits.follows_voices and settings.limits.voice_prompts is None:
             for label, voice in stand_ins(cast).items():
-                self.warn(f"{source}: {stand_in_message(self.model, label, cast[label], voice)}")
+                message = stand_in_message(self.model, label, cast[label].name, voice.name)
+                self.warn(f"{source}: {message}")
         return SpeechRequest(source, script, cast, frozenset(chosen), target)
 
     def _report(
@@ -207,7 +222,7 @@ def read_script(source: str, wanted: Sequence[str]) -> Script:
     ------
     ScriptError, OptionError
     """
-    read = _reader(source)
+    read = script_reader(source)
     first = read([])
     named = [label for label in wanted if speaker_number(label) is None]
     if not named:
@@ -273,6 +288,18 @@ def choose_targets(sources: Sequence[str], output: Path | None, folder: Path | N
     return targets
 
 
+def check_output(target: Path, *, force: bool) -> Path:
+    """Check, before any work is done, that an audio file or a web page can be written.
+
+    Raises
+    ------
+    AudioError
+    """
+    if target.suffix.lower() == PAGE.suffix:
+        return check_target(target, suffixes=(PAGE.suffix,), force=force)
+    return check_audio_target(target, force=force)
+
+
 def prepare_folder(folder: Path) -> None:
     """Create the output folder if it does not exist.
 
@@ -309,21 +336,3 @@ def plan(
     if requests:
         planner.check_unused_voices(label for request in requests for label in request.cast)
     return requests, rejections
-
-
-def _reader(source: str) -> Callable[..., Script]:
-    """Return a function that parses the script with a cast or known names; the source is read only once."""
-    if source != STDIN:
-        return lambda cast, known=(): load_script(source, cast=cast, known=known)
-    data = sys.stdin.buffer.read(_MAX_STDIN_BYTES + 1)
-    if len(data) > _MAX_STDIN_BYTES:
-        raise ScriptError(
-            f"the script from stdin has more than {_MAX_STDIN_BYTES:,} bytes",
-            "a shorter script",
-            "split it into episodes",
-        )
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ScriptError(f"stdin cannot be read: {error}", "UTF-8 text", "save the file as UTF-8") from error
-    return lambda cast, known=(): parse_script(text, cast=cast, known=known)

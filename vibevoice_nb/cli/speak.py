@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import compress
 from pathlib import Path
 
 from vibevoice_nb.cli import terminal
-from vibevoice_nb.cli.batch import Outcome, Settings
-from vibevoice_nb.cli.multiprocess import (
-    launched,
-    processes_for,
-    rank,
-    speak_here,
-    speak_launched,
-    speak_on_processes,
+from vibevoice_nb.cli.batch import Outcome, Settings, load_engine, speak_requests
+from vibevoice_nb.cli.requests import (
+    Planner,
+    Rejection,
+    SpeechRequest,
+    choose_targets,
+    plan,
+    prepare_folder,
+    read_script,
 )
-from vibevoice_nb.cli.requests import Planner, Rejection, SpeechRequest, choose_targets, plan, prepare_folder
+from vibevoice_nb.cli.review import load, show_review
 from vibevoice_nb.cli.terminal import (
     BAD_INPUT,
     FAILED,
@@ -29,8 +31,11 @@ from vibevoice_nb.cli.terminal import (
     show_diagnostic,
     warn,
 )
-from vibevoice_nb.errors import AudioError
+from vibevoice_nb.cli.workers import address_for, speak_on_ray
+from vibevoice_nb.engine.defaults import is_known, known_settings
+from vibevoice_nb.errors import AudioError, OptionError
 from vibevoice_nb.script import Diagnostic
+from vibevoice_nb.script.speakable import check_script
 
 
 def run(
@@ -39,15 +44,39 @@ def run(
     folder: Path | None,
     voices: Sequence[str],
     settings: Settings,
-    processes: int | None,
     as_json: bool,
+    *,
+    ray: str | None = None,
+    workers: int | None = None,
+    resume: bool = False,
 ) -> int:
-    """Run the command; return the exit code."""
-    terminal.start(terminal.output, silent=rank() > 0)
+    """Run the command; return the exit code.
+
+    `ray` is the address of a cluster, or empty for the default one; `resume` skips what is complete.
+    """
+    check_single_process()
     targets = choose_targets(sources, output, folder)
     if folder is not None:
         prepare_folder(folder)
-    planner = Planner(voices, force=settings.force, warn=warn, show=show_diagnostic, model=settings.model)
+        settings = replace(settings, complete_files=True)
+    complete: dict[str, Path] = {}
+    if resume:
+        complete = completed(sources, targets, folder)
+        wanted = [source not in complete for source in sources]
+        sources, targets = list(compress(sources, wanted)), list(compress(targets, wanted))
+        for target in complete.values():
+            say(f"{shown(target)}: complete, skipped")
+        if not sources:
+            return _all_complete(settings, complete, as_json)
+    find_out(settings.model)
+    planner = Planner(
+        voices,
+        force=settings.force,
+        warn=warn,
+        show=show_diagnostic,
+        model=settings.model,
+        pronunciation=settings.pronunciation,
+    )
     rejections: list[Rejection] = []
     if len(sources) == 1:
         requests = [planner.request(sources[0], targets[0])]
@@ -56,13 +85,16 @@ def run(
         requests, rejections = plan(sources, targets, planner)
     for rejection in rejections:
         fail(f"{rejection.source}: {rejection.error}")
+    if settings.review:
+        load(settings.recognizer)  # before anything is generated; it stays loaded
     announce(settings, requests)
-    outcomes = sorted(
-        _speak(requests, settings, processes), key=lambda outcome: sources.index(outcome.source)
-    )
-    if rank() > 0:
-        return 0  # only the first process reports
-    for outcome in outcomes:
+    address = address_for(len(requests), settings, ray)
+    if address is None:
+        made = speak_here(requests, settings)
+    else:
+        made = speak_on_ray(requests, settings, address, workers, report)
+    outcomes = sorted(made, key=lambda outcome: sources.index(outcome.source))
+    for outcome in outcomes if address is None else ():
         report(outcome)
     unspoken = len(requests) - len(outcomes)
     if unspoken:
@@ -70,15 +102,100 @@ def run(
     elif rejections:
         warn(f"{len(rejections)} of {len(sources)} scripts were skipped; see the errors above")
     if as_json:
-        print_json(to_json(settings, outcomes, rejections, planner.diagnostics, alone=len(sources) == 1))
+        alone = len(sources) == 1 and not complete
+        skipped = _skipped(complete)
+        print_json(to_json(settings, outcomes, rejections, planner.diagnostics, alone=alone, skipped=skipped))
     return exit_code(outcomes, rejections, unspoken, alone=len(sources) == 1)
 
 
-def _speak(requests: Sequence[SpeechRequest], settings: Settings, processes: int | None) -> list[Outcome]:
-    if launched():
-        return speak_launched(requests, settings)
-    count = min(processes or processes_for(len(requests), settings.device), max(1, len(requests)))
-    return speak_here(requests, settings) if count == 1 else speak_on_processes(requests, settings, count)
+def check_single_process() -> None:
+    """Check that no launcher has started the command several times.
+
+    Raises
+    ------
+    OptionError
+    """
+    processes = os.environ.get("WORLD_SIZE", "1")
+    if processes not in ("", "0", "1"):
+        raise OptionError(
+            f"`speak` started by a launcher in {processes[:20]} processes (WORLD_SIZE)",
+            "a single process, which starts workers itself",
+            "start it without a launcher; --ray uses all GPUs, of this machine or of a cluster",
+        )
+
+
+def completed(sources: Sequence[str], targets: Sequence[Path], folder: Path | None) -> dict[str, Path]:
+    """Return the scripts whose audio is complete and not older than the script, with their files.
+
+    Raises
+    ------
+    OptionError
+        Without a folder: other files may be of an interrupted run.
+    """
+    if folder is None:
+        raise OptionError("--resume without --out-dir", "an output folder", "add --out-dir")
+    return {
+        source: target
+        for source, target in zip(sources, targets, strict=True)
+        if target.is_file() and _modified(target) >= _modified(Path(source))
+    }
+
+
+def _modified(path: Path) -> float:
+    """Return the time of the last change; infinity for a file that does not exist."""
+    try:
+        return path.stat().st_mtime
+    except OSError:  # reported when the script is read
+        return float("inf")
+
+
+def _skipped(complete: Mapping[str, Path]) -> list[dict[str, object]]:
+    return [{"script": source, "file": str(file), "skipped": True} for source, file in complete.items()]
+
+
+def _all_complete(settings: Settings, complete: Mapping[str, Path], as_json: bool) -> int:
+    if as_json:
+        print_json({"model": settings.model, "scripts": _skipped(complete)})
+    return 0
+
+
+def speak_here(requests: Sequence[SpeechRequest], settings: Settings) -> list[Outcome]:
+    """Generate requests in this process."""
+    if not requests:
+        return []
+    engine = load_engine(settings)
+    with terminal.Interrupt() as interrupt:
+        return speak_requests(engine, requests, settings, interrupt)
+
+
+def find_out(model: str) -> None:
+    """Connect to a server, so that scripts are checked against the limits of its model."""
+    if not is_known(model):
+        from vibevoice_nb.engine.engine import Engine
+
+        Engine.connect(model)
+
+
+def show_reading(sources: Sequence[str], settings: Settings, as_json: bool) -> int:
+    """Print the words that the model would read for each turn; return the exit code."""
+    find_out(settings.model)
+    frontend, said = known_settings(settings.model).frontend, settings.pronunciation
+    found: list[dict[str, object]] = []
+    for source in sources:
+        script = read_script(source, []).raise_for_errors()
+        for item in check_script(script, frontend, settings.model, said):
+            show_diagnostic(source, item)
+        turns = [
+            {"speaker": turn.label, "text": turn.text, "read_as": said.words(turn.text, frontend)}
+            for turn in script.turns
+        ]
+        found.append({"script": source, "turns": turns})
+        if not as_json:
+            for turn in turns:
+                print(f"{turn['speaker']}: {turn['read_as']}")
+    if as_json:
+        print_json({"model": settings.model, "scripts": found})
+    return 0
 
 
 def announce(settings: Settings, requests: Sequence[SpeechRequest]) -> None:
@@ -105,8 +222,14 @@ def report(outcome: Outcome) -> None:
         warn(f"{outcome.source}: no audio was generated")
     else:
         say(f"{shown(outcome.file)}: {made}, {summary['model']}, seed {summary['seed']}", style="green")
+    if outcome.review is not None:
+        show_review(outcome.source, outcome.review)
+        if summary["attempts"] > 1:
+            say(f"{outcome.source}: the best of {summary['attempts']} attempts")
     if outcome.limit:
         warn(f"{outcome.source}: {outcome.limit}")
+    for note in summary.get("unspoken", ()):
+        warn(f"{outcome.source}: {note}")
     if summary["odd_length"]:
         warn(
             f"{outcome.source}: {summary['seconds']:.1f} s is far too {summary['odd_length']} for its text; "
@@ -131,8 +254,9 @@ def to_json(
     diagnostics: Mapping[str, Sequence[Diagnostic]],
     *,
     alone: bool,
+    skipped: Sequence[dict[str, object]] = (),
 ) -> dict[str, object]:
-    """Return the JSON output: the summary of one script, or a list of all."""
+    """Return the JSON output: the summary of one script, or a list of all, those skipped last."""
 
     def of(source: str) -> dict[str, object]:
         return {"diagnostics": [asdict(item) for item in diagnostics.get(source, ())]}
@@ -141,7 +265,7 @@ def to_json(
     if alone and made:
         return made[0]
     refused = [{"script": one.source, "error": str(one.error), **of(one.source)} for one in rejections]
-    return {"model": settings.model, "scripts": [*made, *refused]}
+    return {"model": settings.model, "scripts": [*made, *refused, *skipped]}
 
 
 def exit_code(

@@ -15,6 +15,7 @@ from vibevoice_nb.cli.terminal import out
 from vibevoice_nb.machine import in_gigabytes
 
 if TYPE_CHECKING:
+    from vibevoice_nb.review import ReviewReport
     from vibevoice_nb.system.doctor import Finding
     from vibevoice_nb.system.model_info import ModelInfo
     from vibevoice_nb.verify import Comparison
@@ -95,6 +96,8 @@ def show_model(info: ModelInfo) -> None:
     total = sum(info.parameters.values())
     stored = ", ".join(f"{count / 1e6:,.1f}M in {dtype}" for dtype, count in info.stored.items())
     embeddings = "tied to the embeddings" if info.tied else "a separate matrix"
+    if "stop classifier" in info.parameters:
+        embeddings = "none: a classifier ends the speech"
     about = _table("", "")
     rows = {
         "model": f"{info.name} ({source.where})",
@@ -144,6 +147,28 @@ def show_model(info: ModelInfo) -> None:
     _print(places)
 
 
+def show_review(report: ReviewReport) -> None:
+    """Print one row for each turn, and the word error rate of all."""
+    table = _table("turn", "speaker", "errors", "differences")
+    for row in report:
+        found = row.review
+        notes = Text("\n").join(
+            Text(str(item), style="yellow" if item.certain else "dim") for item in found.differences
+        )
+        if row.other_voice:
+            notes = Text("\n").join(
+                filter(None, (notes, Text(f"sounds like {row.other_voice}", style="yellow")))
+            )
+        errors = _status("error" if found.flagged else "ok", f"{found.errors} of {found.count}")
+        table.add_row(str(row.number), Text(row.speaker), errors, notes or _status("ok"))
+    _print(table)
+    flagged = len(report.flagged)
+    verdict = (
+        f"{flagged} of {len(report)} turns with a certain difference" if flagged else "no certain difference"
+    )
+    out.print(_status("error" if flagged else "ok", f"{verdict}; word error rate {report.wer:.1f} %"))
+
+
 def show_voices(builtin: Mapping[str, str], own: Sequence[StoredVoice], folder: Path) -> None:
     """Print the list of voices."""
     table = _table("name", "from", "about")
@@ -152,7 +177,10 @@ def show_voices(builtin: Mapping[str, str], own: Sequence[StoredVoice], folder: 
     for voice in own:
         consent = "consent recorded" if voice.consent else "no consent recorded"
         found = ", ".join(check.code for check in voice.checks)
-        about = f"{voice.seconds:.1f} s from {voice.original or 'an array'}, {voice.added[:10]}, {consent}"
+        kind = "voice prompt, " if voice.prompt else ""
+        about = (
+            f"{kind}{voice.seconds:.1f} s from {voice.original or 'an array'}, {voice.added[:10]}, {consent}"
+        )
         table.add_row(Text(voice.name), "library", Text(about + (f"; {found}" if found else "")))
     _print(table)
     out.print(Text(f"The library is {folder}."))

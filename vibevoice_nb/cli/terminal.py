@@ -26,6 +26,7 @@ from typer.core import TyperGroup
 
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.script.turns import Diagnostic
+from vibevoice_nb.texts import clock
 
 if TYPE_CHECKING:
     from vibevoice_nb.engine.options import Progress
@@ -119,13 +120,6 @@ class Commands(TyperGroup):
                 raise typer.Exit(code) from error
 
 
-def start(wanted: Output, *, silent: bool = False) -> None:
-    """Set up the output of a new process; a quiet one leaves printing to another."""
-    output.quiet, output.debug, output.verbose = wanted.quiet or silent, wanted.debug, wanted.verbose
-    err.quiet = silent
-    warnings.showwarning = _show_warning
-
-
 def _exit_code(error: BaseException) -> int | None:
     """Return the message for an expected exception; None for a bug."""
     if isinstance(error, VibeVoiceError):
@@ -176,17 +170,6 @@ def phase(text: str) -> Iterator[Callable[[float], None]]:
         yield at
 
 
-def clock(seconds: float) -> str:
-    """Format a duration.
-
-    >>> clock(7.4), clock(75), clock(3675)
-    ('0:07', '1:15', '1:01:15')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 class SpeakingBar:
     """Progress bar of the generated audio; call it with every `Progress`.
 
@@ -223,14 +206,45 @@ class SpeakingBar:
         )
 
 
+class CountBar:
+    """Progress bar of completed scripts; call it with their number.
+
+    Nothing is shown if stderr is not a terminal.
+    """
+
+    def __init__(self, label: str, total: int) -> None:
+        hidden = output.quiet or not err.is_terminal
+        self._bars = Bars(console=err, disable=hidden, refresh_per_second=4)
+        self._task = self._bars.add_task(label, total=total)
+
+    def __enter__(self) -> CountBar:
+        if not self._bars.disable:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, reason: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._bars.disable:
+            self._bars.stop()
+
+    def __call__(self, completed: int) -> None:
+        self._bars.update(self._task, completed=completed)
+
+
 class Interrupt:
     """Handler of Ctrl-C: the first one stops after the current frame, the second one at once.
 
     It is active in its `with` block; calling it returns true after Ctrl-C.
+
+    Parameters
+    ----------
+    unit : str
+        Work that is completed before it stops.
     """
 
-    def __init__(self) -> None:
-        self.requested = False
+    def __init__(self, unit: str = "frame") -> None:
+        self.requested, self._unit = False, unit
 
     def __call__(self) -> bool:
         return self.requested
@@ -248,4 +262,4 @@ class Interrupt:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
-        say("\nStopping after this frame; press Ctrl-C again to stop at once.", style="yellow")
+        say(f"\nStopping after this {self._unit}; press Ctrl-C again to stop at once.", style="yellow")

@@ -45,18 +45,43 @@ def web(
     voila: Annotated[
         bool,
         typer.Option(
-            "--voila", help="Serve the Studio with Voila, one per visitor; the limits above do not apply."
+            "--voila",
+            help="Recommended for people you trust: serve the whole Studio, one per visitor. "
+            "The limits above do not apply.",
         ),
     ] = False,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Serve a live room: text is heard through WebRTC while it is written, by everybody with the "
+            "link. Of the limits above, none applies.",
+        ),
+    ] = False,
+    voice: Annotated[
+        list[str] | None,
+        typer.Option("--voice", help="With --live: a built-in voice, for each speaker in turn (repeatable)."),
+    ] = None,
+    listeners: Annotated[int, typer.Option(help="With --live: maximum number of listeners.")] = 50,
+    listeners_per_address: Annotated[
+        int | None,
+        typer.Option(
+            help="With --live: maximum number of listeners with one network address, in all live rooms. "
+            "10, or --listeners if only this machine, or a proxy on it, can open the page."
+        ),
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", hidden=True, help="Show tracebacks.")] = False,
 ) -> None:
     """Serve a web page that generates speech from visitors' scripts.
+
+    With --voila, visitors get the Studio, which has far more than this page, and read and write files as you
+    do. With --live, text is spoken while it is written. Otherwise a simple page for strangers is served.
 
     One conversation is generated at a time; further requests are queued. The page is reachable only from this
     machine, unless --host and --public are given.
     """
     terminal.output.debug = terminal.output.debug or debug
-    from vibevoice_nb.web.binding import allowed_hosts, check_host
+    from vibevoice_nb.web.binding import allowed_hosts, check_host, is_loopback
 
     check_host(host, public)
     hosts = allowed_hosts(host, public, allow_host or ())
@@ -65,6 +90,14 @@ def web(
         from vibevoice_nb.web.voila import serve_studio
 
         serve_studio(host, port, model, how, say, hosts)
+        return
+    if live:
+        from vibevoice_nb.web.live.limits import LiveLimits
+        from vibevoice_nb.web.live.server import serve_live
+
+        most = listeners if is_loopback(host) else min(10, listeners)
+        live_limits = LiveLimits(listeners=listeners, per_address=listeners_per_address or most)
+        serve_live(model, live_limits, host, port, how, say, hosts, voice or None)
         return
     from vibevoice_nb.web.limits import Limits
 

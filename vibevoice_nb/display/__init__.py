@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .html import TAKE_MIME, mimebundle
     from .plots import Plot, plot_spectrogram, plot_waveform
+    from .style import STYLE
 
 __all__ = [
     "DEFAULT_BUDGET",
+    "STYLE",
     "TAKE_MIME",
     "Plot",
     "default_budget",
@@ -31,6 +33,7 @@ default_budget: int = DEFAULT_BUDGET
 """Maximum bytes of HTML that displaying one take adds to a notebook; may be changed."""
 
 _HOME = {
+    "STYLE": "style",
     "TAKE_MIME": "html",
     "mimebundle": "html",
     "Plot": "plots",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from vibevoice_nb.audio.encode import encode
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.sources import AudioSource
 from vibevoice_nb.errors import AudioError, OptionError
-from vibevoice_nb.export.manifest import GENERATED, clock, summary
+from vibevoice_nb.texts import duration
 
 TAKE_MIME = "application/vnd.vibevoice.take+json"
 """Data of a take for the player of the JupyterLab extension; the audio is only in the HTML."""
@@ -37,6 +37,12 @@ _PICTURES = ((1400, 150), (700, 110))  # width and height in pixels, the best fi
 _BLOCK = "display:block;width:100%;margin:.4em 0"
 
 
+class Facts(Protocol):
+    """Interface of a manifest."""
+
+    def summary(self, seconds: float) -> list[str]: ...
+
+
 class Showable(Protocol):
     """Interface of a displayed object, such as a `Take`."""
 
@@ -47,7 +53,7 @@ class Showable(Protocol):
     @property
     def turns(self) -> Sequence[Any]: ...
     @property
-    def manifest(self) -> Mapping[str, Any]: ...
+    def manifest(self) -> Facts: ...
     @property
     def path(self) -> Path | None: ...
 
@@ -91,16 +97,21 @@ def mimebundle(take: Showable, budget: int | None = None) -> dict[str, Any]:
         )
     title = take.name or "Take"
     seconds = take.source.samples / take.source.sample_rate
-    facts = summary(take.manifest, seconds)
+    facts = take.manifest.summary(seconds)
     text = " · ".join([title, *facts])
     head = f"<div><strong>{escape(title)}</strong> · {escape(' · '.join(facts))}</div>"
     words = _words(take, seconds, int(budget * _WORDS_FRACTION))
-    try:
-        body = _body(take, seconds, budget - len(_framed(head).encode()) - len(json.dumps(words)))
-    except AudioError as exc:  # the file is gone; the facts are still shown
-        body = f"<div>{escape(str(exc))}</div>"
+    body = player_html(take, budget - len(_framed(head).encode()) - len(json.dumps(words)))
     bundle: dict[str, Any] = {"text/html": _framed(head + body), "text/plain": text}
     return {TAKE_MIME: words, **bundle} if words and "<audio" in body else bundle
+
+
+def player_html(take: Showable, room: int) -> str:
+    """Return picture, player and speakers as HTML of at most `room` bytes, or why there is none."""
+    try:
+        return _body(take, take.source.samples / take.source.sample_rate, room)
+    except AudioError as exc:  # the file is gone; the facts are still shown
+        return f"<div>{escape(str(exc))}</div>"
 
 
 def _words(take: Showable, seconds: float, room: int) -> dict[str, Any]:
@@ -142,12 +153,12 @@ def _body(take: Showable, seconds: float, room: int) -> str:
     room -= len((picture + speakers).encode())
     for rate in _BITRATES:
         if seconds * rate / 8 + _TAGS_BYTES <= _payload(room):
-            return picture + _player(_mp3(take.source, take.source.samples, rate)) + speakers
+            return picture + _player(_mp3(take, take.source.samples, rate)) + speakers
     room -= len(_note(take.path, seconds, seconds).encode())
     longest = (_payload(room) - _TAGS_BYTES) * 8 / _PREVIEW_BITRATE
     if longest < _SHORTEST_PREVIEW:
         return picture + _fitting(_note(take.path, 0.0, seconds), room) + speakers
-    sound = _mp3(take.source, int(longest * take.source.sample_rate), _PREVIEW_BITRATE)
+    sound = _mp3(take, int(longest * take.source.sample_rate), _PREVIEW_BITRATE)
     return picture + _player(sound) + _note(take.path, longest, seconds) + speakers
 
 
@@ -156,7 +167,8 @@ def _payload(room: int) -> int:
     return (room - len(_player(b""))) * 3 // 4 - 2
 
 
-def _mp3(source: AudioSource, samples: int, bitrate: int) -> bytes:
+def _mp3(take: Showable, samples: int, bitrate: int) -> bytes:
+    source = take.source
     audio = source.read(0, samples)
     if source.sample_rate != SAMPLE_RATE:
         import soxr  # type: ignore[import-untyped, unused-ignore]
@@ -165,7 +177,8 @@ def _mp3(source: AudioSource, samples: int, bitrate: int) -> bytes:
     if samples < source.samples:
         fade = min(_FADE, audio.size)
         audio = np.concatenate([audio[:-fade], audio[-fade:] * np.linspace(1, 0, fade, dtype=np.float32)])
-    return encode(audio, "mp3", metadata={"comment": GENERATED}, bitrate=bitrate, quick=True)
+    comment = "; ".join(take.manifest.summary(samples / source.sample_rate))
+    return encode(audio, "mp3", metadata={"comment": comment}, bitrate=bitrate, quick=True)
 
 
 def _player(sound: bytes) -> str:
@@ -201,7 +214,9 @@ def _note(path: Path | None, heard: float, seconds: float) -> str:
         else "Save it with <code>take.save</code>."
     )
     beginning = (
-        f"Preview: the first {clock(heard)} of {clock(seconds)}." if heard else "Too long to embed here."
+        f"Preview: the first {duration(heard)} of {duration(seconds)}."
+        if heard
+        else "Too long to embed here."
     )
     return f"<div><em>{beginning}</em> {there}</div>"
 

@@ -18,15 +18,16 @@ from vibevoice_nb.audio.pcm import SAMPLE_RATE, as_samples, to_float32
 from vibevoice_nb.audio.sources import ArraySource, AudioSource
 from vibevoice_nb.audio.spectrogram import Scale, decibels, row_hz
 from vibevoice_nb.errors import AudioError
+from vibevoice_nb.texts import clock
+
+from .colors import free_color
+from .style import GRAY, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TOP_HZ = 12_000.0
 
-# Distinct for color-blind people, and in gray.
-_COLORS = ("#3b6fb6", "#c8553d", "#2a9d7f", "#8a5fb0", "#b8860b", "#5f6b7a")
-_INK, _GRAY = "#3a4250", "#7d899b"
 _SIZE = (7.2, 2.4)  # inches: the text width of a paper with two columns
 _COLUMNS, _ROWS = 1800, 360
 _SHOWN_DB = 80.0  # below the loudest point
@@ -117,7 +118,7 @@ def plot_waveform(
     axes = figure.add_subplot() if figure is not None else ax
     assert axes is not None
     colors = colors_of(turns)
-    top = _waves(axes, source, turns, colors, min(_COLUMNS, source.samples), _INK)
+    top = _waves(axes, source, turns, colors, min(_COLUMNS, source.samples), INK)
     for turn in turns:
         span = turn.start / source.sample_rate, turn.stop / source.sample_rate
         axes.axvspan(*span, color=colors[turn.label], alpha=0.1, linewidth=0)
@@ -227,7 +228,7 @@ def waveform_strip(source: AudioSource, turns: Sequence[PlotTurn], width: int, h
     figure = Plot(width / 100, height / 100)
     figure.set_layout_engine("none")
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    top = _waves(axes, source, turns, colors_of(turns), min(width, source.samples), _GRAY)
+    top = _waves(axes, source, turns, colors_of(turns), min(width, source.samples), GRAY)
     axes.set_xlim(0, source.samples / source.sample_rate)
     axes.set_ylim(-max(top, 0.01), max(top, 0.01))
     axes.set_axis_off()
@@ -243,7 +244,7 @@ def colors_of(turns: Sequence[PlotTurn]) -> dict[str, str]:
     --------
     >>> from types import SimpleNamespace
     >>> colors_of([SimpleNamespace(label="Ada", color="#123456"), SimpleNamespace(label="Eve", color="")])
-    {'Ada': '#123456', 'Eve': '#c8553d'}
+    {'Ada': '#123456', 'Eve': '#0072b2'}
     """
     from matplotlib.colors import is_color_like, to_hex
 
@@ -251,7 +252,7 @@ def colors_of(turns: Sequence[PlotTurn]) -> dict[str, str]:
     for turn in turns:
         if turn.label not in colors:
             own = to_hex(turn.color) if is_color_like(turn.color) else ""
-            colors[turn.label] = own or _COLORS[len(colors) % len(_COLORS)]
+            colors[turn.label] = own or free_color(colors.values())
     return colors
 
 
@@ -303,7 +304,7 @@ def _finish(
     step = next((step for step in _STEPS if seconds / step <= 9), _STEPS[-1])
     axes.xaxis.set_major_locator(MultipleLocator(step))
     if seconds > _MINUTES_FROM:
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda time, _: _clock(time, seconds)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda time, _: clock(time, hours=seconds >= 3600)))
     axes.set_xlabel("Time (s)" if seconds <= _MINUTES_FROM else f"Time ({'h:' * (seconds >= 3600)}min:s)")
     for turn in turns:
         axes.axvspan(
@@ -333,12 +334,6 @@ def _finish(
         axes.tick_params(labelsize=7.5, length=2.5)
         axes.xaxis.label.set_size(8)
         axes.yaxis.label.set_size(8)
-
-
-def _clock(time: float, longest: float) -> str:
-    minutes, seconds = divmod(round(time), 60)
-    hours, rest = divmod(minutes, 60)
-    return f"{hours}:{rest:02d}:{seconds:02d}" if longest >= 3600 else f"{minutes}:{seconds:02d}"
 
 
 def _plain(label: str) -> str:

@@ -2,50 +2,55 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..audio.sinks import MemorySink, Sink
 from ..errors import OptionError
-from ..model.generation.prompt_cache import PromptCache
-from ..model.kernels.quantized import Quantize
 from ..model.loading.checkpoint import NANO
-from ..model.prompt import Prompt
-from ..model.tokenizer import Tokenizer
-from ..model.vibevoice import VibeVoiceModel
 from ..progress import progress_bar
 from ..ranges import GENERATION, shown
 from ..script import Diagnostic, Script, Turn, parse_script
-from ..script.frontends import Frontend
-from ..script.speakable import ScriptWarning, check_script, speakable
-from ..voices.casting import Voices, cast_voices, stand_in_message, stand_ins
+from ..script.pronunciation import AS_WRITTEN, Pronunciation
+from ..script.speakable import check_script
+from ..voices.casting import Voices, stand_ins
 from ..voices.voice import Voice
-from .loaded_model import LoadedModel
-from .model_limits import ModelLimits, VoiceWarning
+from .attempts import best_of, check_attempts
+from .delivery import Report, fill_sinks
+from .facts import ModelFacts
+from .frames import Spoken
+from .interface import Cancelled, Run, never
 from .options import GenerationOptions, GenerationSettings, Progress
-from .run import Cancelled, Report, SpeechRun, fill_sinks
+from .remote.address import is_address
+from .request import speech_request
 from .speech import Speech
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from ..model.kernels.quantized import Quantize
+    from ..model.prompt import Prompt
+    from ..review import Recognizer
+    from ..script.clauses import Unit
+    from .cluster.tasks import LoadingOptions
+    from .live_text.inbox import TextSource
+    from .live_text.text_stream import TextStream
 
-class Engine:
-    """Speech generation with one loaded model.
 
-    Create one with `Engine.load`.
+class Engine(ModelFacts):
+    """Speech generation with one model, in memory or on a server.
+
+    Create one with `Engine.load` or `Engine.connect`.
 
     Parameters
     ----------
-    loaded : LoadedModel
+    source : LoadedModel or RemoteModel
 
     Examples
     --------
@@ -56,9 +61,6 @@ class Engine:
     >>> speech.ended, speech.sample_rate
     ('finished', 24000)
     """
-
-    def __init__(self, loaded: LoadedModel) -> None:
-        self.loaded = loaded
 
     @classmethod
     def load(
@@ -77,7 +79,8 @@ class Engine:
         Parameters
         ----------
         model : str or Path
-            ``"nano"`` (the embedded model), a folder, or a hub id such as ``"microsoft/VibeVoice-1.5B"``.
+            ``"nano"`` (the embedded model), a folder, a hub id such as ``"microsoft/VibeVoice-1.5B"``, or the
+            address of a server, see `connect`.
         device : str
             ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
         dtype : str
@@ -101,9 +104,13 @@ class Engine:
         ------
         CheckpointError, ConfigError, DeviceError, OptionError
         """
+        if is_address(model):
+            return cls.connect(str(model))
+        from .loading import load_model
+
         with progress_bar(progress, f"Loading {shown(model)}", lambda fraction: (fraction, 1.0)) as report:
             return cls(
-                LoadedModel.load(
+                load_model(
                     model,
                     device=device,
                     dtype=dtype,
@@ -114,73 +121,83 @@ class Engine:
                 )
             )
 
-    def __repr__(self) -> str:
-        return repr(self.loaded).replace("LoadedModel", "Engine")
+    @staticmethod
+    def on_ray(
+        model: str | Path = NANO,
+        *,
+        address: str = "",
+        workers: int | None = None,
+        batch_size: int | None = None,
+        **loading: Unpack[LoadingOptions],
+    ) -> AbstractContextManager[Engine]:
+        """Return an engine, within a ``with`` block, whose model runs in workers on a Ray cluster.
 
-    @property
-    def name(self) -> str:
-        """Name, folder or hub id that the model was loaded by."""
-        return self.loaded.name
+        `speak_many`, and several takes or settings of a project, use all workers at once. A script that a
+        lost worker has begun is generated again by another one.
 
-    @property
-    def model(self) -> VibeVoiceModel:
-        """The network."""
-        return self.loaded.model
+        Parameters
+        ----------
+        model : str or Path
+            A folder must exist on every node.
+        address : str
+            ``"local"`` starts a cluster on this machine, ``"auto"`` finds that of this node, ``"HOST:PORT"``
+            is the head of a cluster; by default, the environment's `RAY_ADDRESS`, or ``"local"``.
+        workers : int, optional
+            By default one for each GPU; without GPUs, one for each core with nano, else one for each node.
+        batch_size : int, optional
+            Scripts that a worker generates together. By default at most 4, and fewer if workers would have
+            none.
+        **loading
+            `device`, `dtype`, `quantize`, `revision` and `mirrors`; see `Engine.load`.
 
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """Tokenizer of the model."""
-        return self.loaded.tokenizer
+        Raises
+        ------
+        OptionError
+            If ray is not installed, or the address is not valid.
+        ServerError
+            If there is no cluster, or its workers end.
+        CheckpointError, DeviceError
+            If the workers cannot load the model.
+        """
+        from .cluster.model import on_ray
 
-    @property
-    def revision(self) -> str:
-        """Repository and commit of the weights."""
-        return self.loaded.revision
+        return on_ray(model, address=address, workers=workers, batch_size=batch_size, **loading)
 
-    @property
-    def mirror(self) -> str:
-        """Repository and commit that served the weights, if it is not the requested repository; else ""."""
-        return self.loaded.mirror
+    @classmethod
+    def connect(
+        cls, address: str | None = None, *, token: str | None = None, insecure: bool | None = None
+    ) -> Engine:
+        """Connect to a server, which was started with `vibevoice-nb serve`.
 
-    @property
-    def quantize(self) -> Quantize | None:
-        """Bits of the language model's layers, where they are fewer than the rest has."""
-        return self.loaded.quantize
+        The engine has the interface of a loaded one, and gives the same audio. Scripts, recordings and frames
+        are sent to the server; projects and takes stay here. A broken connection is opened again, and the
+        audio continues without a gap.
 
-    @property
-    def defaults(self) -> GenerationOptions:
-        """Options of the model where a call names none."""
-        return self.loaded.defaults
+        Parameters
+        ----------
+        address : str, optional
+            For example ``"https://gpu.example.org:8000"``; by default that of the environment,
+            `VIBEVOICE_NB_SERVER`.
+        token : str, optional
+            By default, for the address in `VIBEVOICE_NB_SERVER` only, that in `VIBEVOICE_NB_TOKEN`. It is not
+            written to any file.
+        insecure : bool, optional
+            Accept http:// to another machine, which sends everything unencrypted.
 
-    @property
-    def frontend(self) -> Frontend:
-        """Conversion from text to the tokenizer's input; reports text that the model cannot speak."""
-        return self.loaded.frontend
+        Returns
+        -------
+        Engine
 
-    @property
-    def limits(self) -> ModelLimits:
-        """Languages, voices and lengths that the model supports."""
-        return self.loaded.limits
+        Raises
+        ------
+        ServerError
+            If the server cannot be reached, rejects the token, or has another version.
+        OptionError
+            If the address is not valid.
+        """
+        from .remote.model import RemoteModel
 
-    @property
-    def prompt_cache(self) -> PromptCache:
-        """Cache of voices and prompts read before."""
-        return self.loaded.prompt_cache
-
-    @property
-    def device(self) -> torch.device:
-        """Main device of the model; layers that did not fit may be on another."""
-        return self.loaded.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Dtype of the computation."""
-        return self.loaded.dtype
-
-    @property
-    def attention(self) -> str:
-        """Attention kernel: ``"flash-attn"`` or ``"sdpa"``."""
-        return self.loaded.attention
+        return cls(RemoteModel.connect(address, token=token, insecure=insecure))
 
     def speak(
         self,
@@ -190,6 +207,9 @@ class Engine:
         sink: Sink | None = None,
         progress: bool | Report | None = None,
         cancelled: Cancelled | None = None,
+        pronunciation: Pronunciation | Mapping[str, str] | None = None,
+        review: bool | str | Recognizer = False,
+        attempts: int = 1,
         **options: Unpack[GenerationSettings],
     ) -> Speech:
         r"""Generate the speech of a script.
@@ -197,11 +217,13 @@ class Engine:
         Parameters
         ----------
         script : str or Script
-            For example ``"Speaker 1: Hello.\nSpeaker 2: Hi!"``.
+            For example ``"Speaker 1: Hello.\nSpeaker 2: Hi!"``. A script of more than four speakers is
+            generated in passages of at most four; a warning says where they begin.
         voices : mapping from speaker to voice, or sequence of voices, optional
             A voice is a built-in name, a name in the library, a file, a `Voice` or samples at 24 kHz. A
             sequence is in the order of the speakers' numbers; a single voice is enough for one speaker. By
-            default the built-in voices, in order; ``{}`` lets the model invent voices.
+            default the built-in voices, in order, and again from the first if there are more speakers (for
+            VibeVoice-Realtime, the voice prompts in the library); ``{}`` lets the model invent voices.
         sink : Sink, optional
             Receives the audio while it is generated, 24 kHz; by default the result keeps it.
         progress : bool or callable, optional
@@ -209,6 +231,14 @@ class Engine:
         cancelled : callable, optional
             Called before every step of the model; if it returns True, generation stops and keeps the audio so
             far.
+        pronunciation : Pronunciation or mapping from word to reading, optional
+            Words that are said another way, such as ``{"Nguyen": "win"}``, and spoken forms of numbers.
+        review : bool, str or Recognizer
+            Compare the words of the audio with the script: True for the default recognizer, or the name of
+            one (see `review.load_recognizer`). The result is `Speech.review()`.
+        attempts : int
+            With more than one, a speech in which a word differs is generated again with another seed, up to
+            this often; the result is the one with the best score.
         **options
             See `GenerationOptions`.
 
@@ -218,12 +248,25 @@ class Engine:
 
         Raises
         ------
-        ScriptError, VoiceError, OptionError, AudioError
+        ScriptError, VoiceError, OptionError, AudioError, LexiconError
         """
         sinks = None if sink is None else [sink]
-        return self.speak_many(
-            [script], voices, sinks=sinks, progress=progress, cancelled=cancelled, **options
-        )[0]
+
+        def speak(settings: GenerationSettings) -> Speech:
+            return self.speak_many(
+                [script],
+                voices,
+                sinks=sinks,
+                progress=progress,
+                cancelled=cancelled,
+                pronunciation=pronunciation,
+                **settings,
+            )[0]
+
+        if review is False and attempts == 1:
+            return speak(options)
+        check_attempts(attempts, sink)
+        return best_of(speak, options, attempts, None if isinstance(review, bool) else review, cancelled)
 
     def speak_many(
         self,
@@ -233,6 +276,7 @@ class Engine:
         sinks: Sequence[Sink] | None = None,
         progress: bool | Report | None = None,
         cancelled: Cancelled | None = None,
+        pronunciation: Pronunciation | Mapping[str, str] | None = None,
         **options: Unpack[GenerationSettings],
     ) -> list[Speech]:
         """Generate the speech of several scripts in one batch; see `speak`.
@@ -250,20 +294,75 @@ class Engine:
                 f"{len(sinks)} sinks for {len(scripts)} scripts", "one per script", "pass as many, or none"
             )
         chosen = self.defaults.updated(options).seeded()
-        requests = [self._request(script, voices, chosen) for script in scripts]
+        said = Pronunciation.of(pronunciation)
+        requests = [speech_request(self, script, voices, chosen, said) for script in scripts]
         with _speaking_bar(progress) as report:
-            fill_sinks([request.run for request in requests], sinks, report, cancelled)
-        return [request.speech(sink) for request, sink in zip(requests, sinks, strict=True)]
+            fill_sinks(self._source, [request.run for request in requests], sinks, report, cancelled)
+        return [request.speech(_audio_of(sink)) for request, sink in zip(requests, sinks, strict=True)]
 
     def stream(
-        self, script: str | Script, voices: Voices | None = None, **options: Unpack[GenerationSettings]
+        self,
+        script: str | Script,
+        voices: Voices | None = None,
+        *,
+        pronunciation: Pronunciation | Mapping[str, str] | None = None,
+        **options: Unpack[GenerationSettings],
     ) -> Iterator[NDArray[np.float32]]:
         """Return an iterator over the audio, frame by frame (float32 [3200], 24 kHz, 133 ms); see `speak`.
 
         This call raises the errors of `speak`, before the first frame is generated. Stop iterating to stop
         generating.
         """
-        return iter(self._request(script, voices, self.defaults.updated(options).seeded()).run)
+        said = Pronunciation.of(pronunciation)
+        request = speech_request(self, script, voices, self.defaults.updated(options).seeded(), said)
+        return _audio_from(request.run)
+
+    def stream_text(
+        self,
+        source: TextSource,
+        voices: Voices | None = None,
+        *,
+        unit: Unit = "clause",
+        pronunciation: Pronunciation | Mapping[str, str] | None = None,
+        **options: Unpack[GenerationSettings],
+    ) -> TextStream:
+        r"""Speak a text while it is written: the tokens of a language model, a socket, typing.
+
+        Parameters
+        ----------
+        source : iterator, async iterator or queue.Queue of str
+            Pieces of text of any length; None in a queue ends the text. A line may begin with the label of a
+            speaker, as in ``"Anna: Hello."``.
+        voices : mapping from speaker to voice, or sequence of voices, optional
+            With a mapping, its names (and numbered speakers) are labels. Otherwise any name at the start of a
+            line is one, and speakers have the voices in the order in which they appear; then built-in voices.
+        unit : {"clause", "sentence"}
+            Least text that is spoken at once. Sentences sound better, clauses start earlier.
+        pronunciation : Pronunciation or mapping from word to reading, optional
+        **options
+            See `GenerationOptions`. `max_seconds` limits the whole stream; without it there is no limit.
+
+        Returns
+        -------
+        TextStream
+            Iterate it, with ``for`` or ``async for``, for audio and the words being spoken. It waits while
+            text is late. The same text arriving at other times may be cut otherwise, and sound different.
+
+        Raises
+        ------
+        OptionError, VoiceError, LexiconError
+            Errors of the source are raised by the iteration, once the text before is spoken.
+
+        Examples
+        --------
+        >>> stream = Engine.load("nano").stream_text(iter(["Anna: Hi, B", "en!\nBen: Hello."]), seed=1)
+        >>> [(word.speaker, word.text) for spoken in stream for word in spoken.words]
+        [('Anna', 'Hi,'), ('Anna', 'Ben!'), ('Ben', 'Hello.')]
+        """
+        from .live_text.text_stream import TextStream
+
+        chosen, said = self.defaults.updated(options), Pronunciation.of(pronunciation)
+        return TextStream(self, source, voices, chosen, said, unit)
 
     def resume(
         self,
@@ -301,10 +400,44 @@ class Engine:
         if sink is None:
             sink = MemorySink()
             sink.write(speech.audio)
-        run = speech.run.resumed(options.max_seconds, self.loaded)
+        run = speech.run.resumed(options.max_seconds, self._source)
         with _speaking_bar(progress) as report:
-            fill_sinks([run], [sink], report, cancelled)
+            fill_sinks(self._source, [run], [sink], report, cancelled)
         return speech.continued(run, _audio_of(sink))
+
+    @property
+    def workers(self) -> int:
+        """Number of runs that are generated at the same time, each in a process of its own."""
+        return getattr(self._source, "workers", 1)
+
+    def advance(
+        self, runs: Sequence[Run], cancelled: Cancelled | None = None
+    ) -> Iterator[tuple[Run, NDArray[np.float32]]]:
+        """Generate runs of this engine together; yield (run, audio), a frame or a pause at a time."""
+        return self._source.advance(runs, cancelled or never)
+
+    def run_whole(
+        self,
+        turns: Sequence[Turn],
+        cast: Mapping[int, Voice],
+        options: GenerationOptions,
+        cancelled: Cancelled | None = None,
+        *,
+        pauses: bool = False,
+    ) -> Run:
+        """Return a run of a whole script, which is iterated for audio; see `SpeechRun.whole`."""
+        return self._source.whole(turns, cast, options, cancelled, pauses=pauses)
+
+    def run_in_context(
+        self,
+        turn: Turn,
+        cast: Mapping[int, Voice],
+        context: Sequence[Spoken],
+        options: GenerationOptions,
+        cancelled: Cancelled | None = None,
+    ) -> Run:
+        """Return a run of one turn after others, which is iterated for audio; see `SpeechRun.in_context`."""
+        return self._source.in_context(turn, cast, context, options, cancelled)
 
     def prompt(self, turns: Sequence[Turn], cast: Mapping[int, Voice]) -> Prompt:
         """Lay out the prompt of a passage; see `LoadedModel.prompt`."""
@@ -314,7 +447,7 @@ class Engine:
         """Lay out a prompt of any length; see `LoadedModel.layout`."""
         return self.loaded.layout(turns, cast)
 
-    def check(self, script: Script) -> tuple[Diagnostic, ...]:
+    def check(self, script: Script, pronunciation: Pronunciation = AS_WRITTEN) -> tuple[Diagnostic, ...]:
         """Return diagnostics of text in a script that the model cannot speak; see `check_script`.
 
         Examples
@@ -323,45 +456,43 @@ class Engine:
         >>> [item.message for item in engine.check(parse_script("Speaker 1: Hello 你好."))]
         ["nano leaves out '你好'"]
         """
-        return check_script(script, self.frontend, self.name)
+        return check_script(script, self.frontend, self.name, pronunciation)
+
+    def read_as(
+        self,
+        script: str | Script,
+        pronunciation: Pronunciation | Mapping[str, str] | None = None,
+    ) -> list[str]:
+        """Return the words that the model would read for each turn; see `speak`.
+
+        Examples
+        --------
+        >>> Engine.load("nano").read_as("Speaker 1: Dr. Nguyen has 2.", {"Nguyen": "win"})
+        ['doctor win has two.']
+        """
+        whole = script if isinstance(script, Script) else parse_script(script)
+        said = Pronunciation.of(pronunciation)
+        return said.script_words(whole, self.frontend)
 
     def followed(self, cast: Mapping[int, Voice]) -> dict[int, Voice]:
-        """Return the voices that are used: built-in ones for recordings, if the model cannot follow those."""
+        """Return the voices that are used: built-in ones for recordings, if the model cannot follow those.
+
+        Raises
+        ------
+        VoiceError
+            If a voice is of a kind that the model has no use for.
+        """
+        for voice in cast.values():
+            if error := self.limits.voice_problem(self.name, voice):
+                raise error
+        if self.limits.voice_prompts is not None:
+            return dict(cast)
         return {**cast, **({} if self.limits.follows_voices else stand_ins(dict(sorted(cast.items()))))}
 
-    def _request(self, script: str | Script, voices: Voices | None, options: GenerationOptions) -> _Request:
-        whole = (script if isinstance(script, Script) else parse_script(script)).raise_for_errors()
-        # The caller of `parse_script` has its diagnostics; those of a text are reported here.
-        parsed = () if isinstance(script, Script) else whole.diagnostics
-        spoken = speakable(whole, self.frontend, self.name)
-        diagnostics = self.check(whole)
-        for item in (*(one for one in parsed if one.severity == "warning"), *diagnostics):
-            warnings.warn(str(item), ScriptWarning, stacklevel=4)
-        cast = self._cast(whole, voices)
-        followed = self.followed(cast)
-        labels = {turn.speaker_index: turn.label for turn in whole.turns}
-        for index, voice in followed.items():
-            if voice is not cast[index]:
-                message = stand_in_message(self.name, labels[index], cast[index], voice)
-                warnings.warn(message, VoiceWarning, stacklevel=4)
-        run = SpeechRun.whole(self.loaded, spoken.turns, followed, options, pauses=True)
-        return _Request(run, {labels[index]: voice.name for index, voice in followed.items()}, diagnostics)
 
-    def _cast(self, script: Script, voices: Voices | None) -> dict[int, Voice]:
-        indices = {turn.label: turn.speaker_index for turn in script.turns}
-        return {indices[label]: voice for label, voice in cast_voices(indices, voices).items()}
-
-
-@dataclass(frozen=True)
-class _Request:
-    """A run, and the facts of its script that the result repeats."""
-
-    run: SpeechRun
-    cast: dict[str, str]
-    diagnostics: tuple[Diagnostic, ...]
-
-    def speech(self, sink: Sink) -> Speech:
-        return Speech.of(self.run, _audio_of(sink), self.cast, self.diagnostics)
+def _audio_from(run: Run) -> Iterator[NDArray[np.float32]]:
+    """Iterate over a run; closing the iterator, as dropping it does, closes the run's."""
+    yield from run
 
 
 def _audio_of(sink: Sink) -> NDArray[np.float32]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import torch
 
@@ -16,6 +18,7 @@ from ..model.generation.sampler import Sampler
 from ..model.generation.threads import at_most_threads, is_small
 from ..model.kernels.quantized import Quantize
 from ..model.loading.checkpoint import NANO, find_checkpoint, mirror_of, revision_of
+from ..model.loading.footprint import kept_bytes
 from ..model.loading.placement import pick_device, pick_dtype, place
 from ..model.loading.prepare import load_prepared
 from ..model.loading.weights import build_model, list_tensors, read_config
@@ -30,10 +33,18 @@ from ..script.frontends import Frontend
 from ..script.turns import CHARS_PER_SECOND
 from ..voices.voice import Voice
 from .defaults import PUBLISHED, ModelSettings, model_settings
+from .frames import Spoken
+from .interface import Audio, Cancelled, QueuePlace
 from .model_limits import ModelLimits
 from .options import GenerationOptions
 
-_TEXT_TOKENS_PER_SECOND = CHARS_PER_SECOND / 4.2
+if TYPE_CHECKING:
+    from .run import SpeechRun
+
+_LIBRARIES = ("torch", "numpy", "tokenizers", "transformers", "num2words")
+"""Libraries that affect the audio: arithmetic, and conversion of text to tokens."""
+
+TEXT_TOKENS_PER_SECOND = CHARS_PER_SECOND / 4.2
 """Positions taken by the text of one second of speech, beside its frames: about 4.2 characters a token."""
 
 
@@ -76,8 +87,9 @@ class LoadedModel:
         self.frontend: Frontend = settings.frontend
         self.limits: ModelLimits = settings.limits
         if self.limits.passage_seconds is None:
-            positions = model.config.frame_rate + _TEXT_TOKENS_PER_SECOND
+            positions = model.config.frame_rate + TEXT_TOKENS_PER_SECOND
             self.limits = replace(self.limits, max_seconds=model.config.language.max_positions / positions)
+        self.queue_listeners: list[Callable[[QueuePlace | None], None]] = []
         self.prompt_cache = PromptCache.of(model.language_model)
         graphs = self.device.type == "cuda" and one_device(list(model.parameters()))
         self.graph_pool = GraphPool() if graphs else None
@@ -95,11 +107,21 @@ class LoadedModel:
         progress: Callable[[float], None] = lambda fraction: None,
     ) -> LoadedModel:
         """Load a checkpoint; see `Engine.load` for parameters and errors."""
-        target = pick_device(device)
-        pick_dtype(target, dtype)  # reject an unknown dtype before anything is downloaded
-        if quantize is not None and not one_of(quantize, get_args(Quantize)):
-            raise OptionError(f"quantize={shown(quantize)}", "int8, int4 or nothing", "leave it out")
+        target = check_how(device, dtype, quantize)
         folder = find_checkpoint(model, revision=revision, mirrors=mirrors)
+        return cls.load_folder(str(model), folder, target, dtype, quantize, progress)
+
+    @classmethod
+    def load_folder(
+        cls,
+        name: str,
+        folder: Path,
+        target: torch.device,
+        dtype: str = "auto",
+        quantize: Quantize | None = None,
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> LoadedModel:
+        """Load a checkpoint's folder."""
         config = read_config(folder)
         tokenizer = load_tokenizer(folder, config)
         settings = model_settings(folder)
@@ -117,7 +139,7 @@ class LoadedModel:
                 progress=lambda fraction: progress(weights_fraction * fraction),
             )
         settings.frontend("Ready.")  # read the pronunciations now rather than before the first audio
-        loaded = cls(str(model), network, tokenizer, settings, revision_of(folder), quantize)
+        loaded = cls(name, network, tokenizer, settings, revision_of(folder), quantize)
         if loaded.graph_pool is not None:
             loaded.graph_pool.warm_up(network, loaded.sampler(loaded.defaults), tokenizer.special)
         progress(1.0)
@@ -142,6 +164,77 @@ class LoadedModel:
     def mirror(self) -> str:
         """Repository and commit that served the weights, if it is not the requested repository; else ""."""
         return mirror_of(self.name, self.revision)
+
+    @property
+    def server(self) -> str:
+        """Empty: the model is in memory."""
+        return ""
+
+    @property
+    def hop_length(self) -> int:
+        """Samples of a frame."""
+        return self.model.config.hop_length
+
+    @property
+    def max_positions(self) -> int:
+        """Positions of the model's context."""
+        return self.model.config.language.max_positions
+
+    def weights_digest(self) -> str:
+        """Return the fingerprint of the weights."""
+        return self.model.weights_digest()
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of the libraries that affect the audio."""
+        return library_versions()
+
+    def nbytes(self) -> int:
+        """Return the most memory of the weights; half of it where 16 bits hold them exactly."""
+        if self.quantize is None:
+            tensors = [*self.model.parameters(), *self.model.buffers()]
+            return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        with torch.device("meta"):
+            shapes = VibeVoiceModel(self.model.config, tied=self.model.lm_head is None)
+        return kept_bytes(
+            shapes,
+            self.dtype,
+            device_type=self.device.type,
+            published_half=False,
+            quantize=self.quantize,
+        )
+
+    def whole(
+        self,
+        turns: Sequence[Turn],
+        cast: Mapping[int, Voice],
+        options: GenerationOptions,
+        cancelled: Cancelled | None = None,
+        *,
+        pauses: bool = False,
+    ) -> SpeechRun:
+        """Return a run of a whole script; see `SpeechRun.whole`."""
+        from .run import SpeechRun
+
+        return SpeechRun.whole(self, turns, cast, options, cancelled, pauses=pauses)
+
+    def in_context(
+        self,
+        turn: Turn,
+        cast: Mapping[int, Voice],
+        context: Sequence[Spoken],
+        options: GenerationOptions,
+        cancelled: Cancelled | None = None,
+    ) -> SpeechRun:
+        """Return a run of one turn after others; see `SpeechRun.in_context`."""
+        from .run import SpeechRun
+
+        return SpeechRun.in_context(self, turn, cast, context, options, cancelled)
+
+    def advance(self, runs: Sequence[SpeechRun], cancelled: Cancelled) -> Iterator[tuple[SpeechRun, Audio]]:
+        """Advance runs of this model in one batch; see `generate_batch`."""
+        from .batch import generate_batch
+
+        return generate_batch(runs, cancelled)
 
     def sampler(self, options: GenerationOptions) -> Sampler:
         """Return the sampler of some options."""
@@ -182,3 +275,30 @@ class LoadedModel:
         dtype = str(self.dtype).removeprefix("torch.")
         bits = f", {self.quantize}" if self.quantize else ""
         return f"<LoadedModel {self.name!r} on {self.device}, {dtype}{bits}>"
+
+
+def check_how(device: str, dtype: str, quantize: Quantize | None) -> torch.device:
+    """Check how to load a model, before anything is downloaded; return the device.
+
+    Raises
+    ------
+    DeviceError, OptionError
+    """
+    target = pick_device(device)
+    pick_dtype(target, dtype)
+    if quantize is not None and not one_of(quantize, get_args(Quantize)):
+        raise OptionError(f"quantize={shown(quantize)}", "int8, int4 or nothing", "leave it out")
+    return target
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that affect the audio."""
+    return {name: _version(name) for name in _LIBRARIES}
+
+
+@functools.cache
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

@@ -6,9 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from ..errors import VoiceError
+from ..model.config import PromptShape
+from ..voices.voice import Voice
+
+GET_VOICE_PROMPTS = (
+    "download one of demo/voices/streaming_model from github.com/microsoft/VibeVoice and add it with "
+    "`vibevoice-nb voices add en-Mike_man.pt`; to follow a recording, use VibeVoice-1.5B"
+)
+"""How to get a voice for VibeVoice-Realtime."""
+
 
 class VoiceWarning(UserWarning):
-    """Warning about a recording that the model cannot follow."""
+    """Warning about a voice: a recording that the model cannot follow, or one that speakers share."""
 
 
 OddLength = Literal["", "short", "long"]
@@ -34,6 +44,10 @@ class ModelLimits:
         Length of those passages.
     length_ratio : (float, float)
         Shortest and longest plausible audio, as multiples of the estimate.
+    voice_prompts : PromptShape or None
+        Sizes of the voice prompts that it speaks with; it then takes no recordings, and speaks turn by turn.
+    notes : tuple of str
+        Sentences from the model's documentation.
 
     Examples
     --------
@@ -46,6 +60,13 @@ class ModelLimits:
     max_seconds: float | None = None
     passage_seconds: float | None = None
     length_ratio: tuple[float, float] = (0.25, 4.0)
+    voice_prompts: PromptShape | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def hears_context(self) -> bool:
+        """True if a turn is spoken in the context of those before it."""
+        return self.voice_prompts is None
 
     def sentences(self, model: str) -> list[str]:
         """Return the limits as sentences."""
@@ -53,13 +74,49 @@ class ModelLimits:
         if self.languages:
             names = " and ".join(_LANGUAGES.get(code, code) for code in self.languages)
             said.append(f"{model} speaks {names} only.")
-        if not self.follows_voices:
+        if self.voice_prompts is not None:
+            said.append(f"{model} speaks with published voice prompts; it cannot follow a recording.")
+            said.append("It speaks one speaker at a time: a turn does not hear those before it.")
+        elif not self.follows_voices:
             said.append(f"{model} cannot follow a recording; it uses its built-in voices instead.")
         if self.passage_seconds is not None:
             said.append(f"A script of any length is spoken in passages of about {self.passage_seconds:g} s.")
         elif self.max_seconds is not None:
-            said.append(f"{model} speaks up to {self.max_seconds / 60:.0f} minutes in one pass.")
-        return said
+            one = "turn" if self.voice_prompts is not None else "pass"
+            said.append(f"{model} speaks up to {self.max_seconds / 60:.0f} minutes in one {one}.")
+        return [*said, *self.notes]
+
+    def voice_problem(self, model: str, voice: Voice) -> VoiceError | None:
+        """Return the error of a voice of the wrong kind for the model; None if it fits.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> hum = Voice("hum", np.zeros(48000, np.float32), "array")
+        >>> ModelLimits().voice_problem("VibeVoice-1.5B", hum) is None
+        True
+        """
+        if self.voice_prompts is None:
+            if voice.prompt is None or not self.follows_voices:
+                return None
+            return VoiceError(
+                f"the voice {voice.name!r}, a voice prompt of VibeVoice-Realtime",
+                f"a recording, which {model} follows",
+                "choose a recording or a built-in voice, or a VibeVoice-Realtime as the model",
+            )
+        if voice.prompt is None:
+            return VoiceError(
+                f"the voice {voice.name!r}, a recording, which {model} cannot follow",
+                "a voice prompt",
+                GET_VOICE_PROMPTS,
+            )
+        if voice.prompt.shape != self.voice_prompts:
+            return VoiceError(
+                f"the voice prompt {voice.name!r} of a model with {voice.prompt.shape}",
+                f"one of {model}, with {self.voice_prompts}",
+                GET_VOICE_PROMPTS,
+            )
+        return None
 
     def odd_length(self, seconds: float, expected: float) -> OddLength:
         """Return "short" or "long" for audio whose length is far from that of its text.

@@ -23,7 +23,7 @@ from ..model.config import ModelConfig
 from ..model.generation.context import receptive_frames
 from ..model.prompt import Prompt
 from ..script import Turn
-from ..script.passages import cut, cut_numbered
+from ..script.passages import PASSAGE_SPEAKERS, cut, cut_numbered
 from ..script.speakable import nothing_to_speak
 from ..voices.voice import Voice
 from .frames import Frames, Spoken, last_frames
@@ -175,7 +175,7 @@ class WholeScript:
                 [turn for _, turn in pieces],
                 [spoken[index] for index, _ in pieces],
                 sum(frontend.seconds(turn.text) for _, turn in pieces),
-                _pause_samples(pieces[-1][1], last=number == len(numbered)) if pauses else 0,
+                pause_samples(pieces[-1][1], last=number == len(numbered)) if pauses else 0,
             )
             for number, pieces in enumerate(numbered, start=1)
         ]
@@ -203,7 +203,7 @@ class TurnInContext:
         Needed for the speakers in what the model reads.
     context : sequence of Spoken
         Turns before it, in order. The model reads the last ones: as many, whole, as fit in its context and,
-        with the turn, in `passage_seconds`, and no more than `context_seconds`.
+        with the turn, in `passage_seconds`, no more than `context_seconds`, and of at most four speakers.
     options : GenerationOptions
 
     Raises
@@ -268,8 +268,10 @@ class TurnInContext:
         def too_many(count: int) -> bool:
             if lengths[count] > min(most, positions):
                 return True
-            turns = [line.turn for line in spoken[len(spoken) - count :]]
-            prompt = self.model.layout([*turns, *passage.turns], self.cast)
+            turns = [*(line.turn for line in spoken[len(spoken) - count :]), *passage.turns]
+            if len({turn.speaker_index for turn in turns}) > PASSAGE_SPEAKERS:
+                return True
+            prompt = self.model.layout(turns, self.cast)
             return len(prompt.ids) + lengths[count] > positions
 
         return max(0, bisect.bisect_left(range(len(lengths)), True, key=too_many) - 1)
@@ -278,7 +280,7 @@ class TurnInContext:
 _EMPTY = Passage((), (), 0.0)
 
 
-def _pause_samples(turn: Turn, *, last: bool) -> int:
+def pause_samples(turn: Turn, *, last: bool) -> int:
     """Return the silence after a passage that ends with a turn."""
     return (turn.pause_after_ms or (0 if last else _TURN_GAP_MS)) * SAMPLE_RATE // 1000
 

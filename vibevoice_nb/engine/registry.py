@@ -6,6 +6,7 @@ The widgets and cells of a notebook share them. Importing this module does not i
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ class LoadedInfo:
         Repository and commit that served it, if it is not the requested repository.
     limits : ModelLimits
         Languages, voices and lengths that it supports.
+    server : str
+        Address of the server that has the model; empty for a model in this process.
     """
 
     model: str
@@ -42,6 +45,7 @@ class LoadedInfo:
     nbytes: int
     mirror: str = ""
     limits: ModelLimits = field(default_factory=ModelLimits)
+    server: str = ""
 
 
 class EngineRegistry:
@@ -111,9 +115,8 @@ class EngineRegistry:
                 del self._engines[key]
         if keys:
             gc.collect()
-            import torch
-
-            if torch.cuda.is_available():
+            torch = sys.modules.get("torch")  # not imported for models on servers
+            if torch is not None and torch.cuda.is_available():
                 torch.cuda.empty_cache()
         return len(keys)
 
@@ -128,26 +131,10 @@ class EngineRegistry:
 def describe(engine: Engine) -> LoadedInfo:
     """Return the facts of a loaded model."""
     dtype = str(engine.dtype).removeprefix("torch.")
-    if engine.quantize is None:
-        tensors = [*engine.model.parameters(), *engine.model.buffers()]
-        nbytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-        return LoadedInfo(engine.name, str(engine.device), dtype, nbytes, engine.mirror, engine.limits)
-    import torch
-
-    from ..model.loading.footprint import kept_bytes
-    from ..model.vibevoice import VibeVoiceModel
-
-    with torch.device("meta"):
-        shapes = VibeVoiceModel(engine.model.config, tied=engine.model.lm_head is None)
-    nbytes = kept_bytes(
-        shapes,
-        engine.dtype,
-        device_type=engine.device.type,
-        published_half=False,
-        quantize=engine.quantize,
-    )
+    if engine.quantize is not None:
+        dtype = f"{dtype}, {engine.quantize}"
     return LoadedInfo(
-        engine.name, str(engine.device), f"{dtype}, {engine.quantize}", nbytes, engine.mirror, engine.limits
+        engine.name, str(engine.device), dtype, engine.nbytes(), engine.mirror, engine.limits, engine.server
     )
 
 

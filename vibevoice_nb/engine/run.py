@@ -3,8 +3,8 @@
 Shapes: N samples of a frame; N = 3200 as published.
 
 A run is the state of one script: its plan, the caches of the model, and the frames so far. It holds no audio:
-what iterates it keeps the audio or sends it on. `generate_batch` advances several runs together, a single run
-is a batch of one.
+what iterates it keeps the audio or sends it on. `batch.Batch` advances several runs together, a single run is
+a batch of one.
 """
 
 from __future__ import annotations
@@ -12,40 +12,31 @@ from __future__ import annotations
 import copy
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..audio.pcm import SAMPLE_RATE
-from ..audio.sinks import Sink
 from ..errors import OptionError
 from ..model.generation.alignment import Span as Span
-from ..model.generation.context import prefill_spoken
-from ..model.generation.loop import Frame, generate
+from ..model.generation.context import prefill_spoken, receptive_frames
 from ..model.generation.silent_steps import SilentSteps
 from ..model.generation.state import GenerationState, Maker
-from ..model.generation.step import Choose, Step, likeliest
-from ..ranges import shown
+from ..model.generation.step import Frame, Given, Step
 from ..script import Turn
 from ..voices.voice import Voice
 from .frames import LEAD_SAMPLES, FrameBuffer, Frames, Spoken
+from .interface import Audio, Cancelled, never
 from .loaded_model import LoadedModel
 from .model_limits import OddLength
-from .options import Ended, GenerationOptions, Pace, Progress
+from .options import Ended, GenerationOptions
 from .plans import Plan, Reading, TurnInContext, WholeScript
+from .replay import Replay
 from .turn_spans import align_passages, frame_spans, sample_spans
 
-Report = Callable[[Progress], None]
-Cancelled = Callable[[], bool]
-Audio = NDArray[np.float32]
 _Run = TypeVar("_Run", bound="SpeechRun")
-
-
-def _never() -> bool:
-    return False
 
 
 class SpeechRun:
@@ -74,6 +65,10 @@ class SpeechRun:
         Samples of audio so far, and those of them that are pauses.
     lengths : list of (float, float)
         Seconds of speech and their estimate, for each finished passage.
+    tokens : list of int
+        Tokens that the model took, of all passages.
+    speaking : bool
+        True while the last passage begun has not ended.
     lead : float32 [480]
         The 20 ms of audio before the first sample; zeros without context.
     started, first_audio : float, float or None
@@ -101,18 +96,20 @@ class SpeechRun:
         self.state = GenerationState.new(network, self.options.seed or 0)
         self.lead: Audio = np.zeros(LEAD_SAMPLES, np.float32)
         self.samples = self.pauses = 0
+        self.tokens: list[int] = []
         self.lengths: list[tuple[float, float]] = []
         self.started = time.perf_counter()
         self.first_audio: float | None = None
-        self._cancelled: Cancelled = cancelled or _never
+        self._cancelled: Cancelled = cancelled or never
         self._buffer = FrameBuffer(network.config.head.latent_size, network.config.semantic.size)
         self._starts: list[tuple[int, int]] = []
         """First frame and first sample of each passage that was begun."""
-        self._speaking = False  # whether the last passage begun has not ended
+        self.speaking = False
         self._silence = 0  # samples of a pause still to be delivered
         self._silent_steps = SilentSteps()
         self._first = self._reading(0)
         self._walk: Iterator[Audio] | None = None
+        self._replay: Replay | None = None
 
     @classmethod
     def whole(
@@ -157,6 +154,8 @@ class SpeechRun:
         return cls(TurnInContext(model, turn, cast, context, options), options, cancelled)
 
     def __iter__(self) -> Iterator[Audio]:
+        from .batch import generate_batch
+
         if self._walk is None:
             self._walk = (audio for _, audio in generate_batch([self], self._cancelled))
         return self._walk
@@ -168,7 +167,7 @@ class SpeechRun:
         """Leave the model out of copies and pickles; `resumed` continues them with the engine's."""
         plan = copy.copy(self.plan)
         plan.model = None  # type: ignore[assignment]
-        return {**vars(self), "plan": plan, "_cancelled": _never, "_walk": None}
+        return {**vars(self), "plan": plan, "_cancelled": never, "_walk": None}
 
     def without_model(self: _Run) -> _Run:
         """Return a copy that does not keep the model in memory; it finds turns while the model is loaded."""
@@ -196,16 +195,63 @@ class SpeechRun:
         other.max_seconds = max_seconds
         other.state = self.state.clone()
         other.lengths, other._starts = list(self.lengths), list(self._starts)
+        other.tokens = list(self.tokens)
         config = model.model.config
         other._buffer = FrameBuffer(config.head.latent_size, config.semantic.size, self.frames)
-        other._cancelled, other._walk = _never, None
+        other._cancelled, other._walk = never, None
         other.started, other.first_audio = time.perf_counter(), None
         return other
+
+    def replay(self, frames: Frames, tokens: Sequence[int], samples: int) -> None:
+        """Let a fresh run continue after frames that a run of the same plan and options has made before.
+
+        With the same weights in float32 on the same kind of CPU, the rest equals that of the run before bit
+        for bit.
+
+        Parameters
+        ----------
+        frames : Frames
+        tokens : sequence of int
+            `SpeechRun.tokens` up to the last frame.
+        samples : int
+            Samples of audio that are not returned again, pauses included.
+
+        Raises
+        ------
+        OptionError
+            If the tokens or samples do not fit the frames, or the frames belong to another model.
+
+        Examples
+        --------
+        >>> from vibevoice_nb import Engine, parse_script
+        >>> model = Engine.load("nano").loaded
+        >>> turns, options = parse_script("Speaker 1: Hello.").turns, model.defaults.updated({"seed": 1})
+        >>> whole, rest = (SpeechRun.whole(model, turns, {}, options) for _ in range(2))
+        >>> audio = np.concatenate(list(whole))
+        >>> rest.replay(whole.frames[:3], whole.tokens[:3], 3 * 3200)
+        >>> np.array_equal(np.concatenate(list(rest)), audio[3 * 3200 :])
+        True
+        """
+        network, config = self.model.model, self.model.model.config
+        sizes = frames.latent.shape[1:], frames.semantic.shape[1:]
+        if len(frames) and sizes != ((config.head.latent_size,), (config.semantic.size,)):
+            raise OptionError(f"received frames of sizes {sizes}", "those of this model", "start again")
+        special, receptive = self.model.tokenizer.special, receptive_frames(network)
+        self._replay = Replay(frames, tokens, samples, special, receptive, config.hop_length)
+
+    def given(self) -> Given | None:
+        """Return the next token and frame to take from a `replay`, if there is one."""
+        return None if self._replay is None else self._replay.next()
 
     @property
     def model(self) -> LoadedModel:
         """The model."""
         return self.plan.model
+
+    @property
+    def turns(self) -> Sequence[Turn]:
+        """Turns of the script."""
+        return self.plan.turns
 
     @property
     def frames(self) -> Frames:
@@ -216,6 +262,11 @@ class SpeechRun:
     def seconds(self) -> float:
         """Length of the audio so far."""
         return self.samples / SAMPLE_RATE
+
+    @property
+    def first_reading(self) -> Reading:
+        """Input of the model before its first frame."""
+        return self._first
 
     @property
     def context_used(self) -> int:
@@ -230,15 +281,19 @@ class SpeechRun:
     @property
     def done(self) -> bool:
         """True if all passages and the pauses after them are generated."""
-        return not self._speaking and not self._remaining and not self._silence
+        return not self.speaking and not self._remaining and not self._silence
 
     @property
     def full(self) -> bool:
         """True if another frame would exceed the length limit or the model's context."""
-        network = self.model.model
-        if self.samples + network.config.hop_length > self.max_seconds * SAMPLE_RATE:
+        if self.samples + self.model.hop_length > self.max_seconds * SAMPLE_RATE:
             return True
-        return self._speaking and self.state.cond.length >= network.config.language.max_positions
+        return self.speaking and self.context_full
+
+    @property
+    def context_full(self) -> bool:
+        """True if no position of the model's context is left."""
+        return self.state.cond.length >= self.plan.config.language.max_positions
 
     @property
     def halted(self) -> bool:
@@ -257,7 +312,7 @@ class SpeechRun:
     @property
     def odd_length(self) -> OddLength:
         """Set if a passage is far too short or too long for its text."""
-        cut_off = self._current_length if self._speaking and self.ended == "length" else None
+        cut_off = self._current_length if self.speaking and self.ended == "length" else None
         return self.model.limits.odd_passage(self.lengths, cut_off)
 
     def spans(self) -> list[Span]:
@@ -283,8 +338,8 @@ class SpeechRun:
         return made / SAMPLE_RATE, self.plan.passages[len(self._starts) - 1].expected_seconds
 
     @property
-    def _needs_frame(self) -> bool:
-        """True if the next token must be a frame.
+    def needs_frame(self) -> bool:
+        """True if the next token of the passage must be a frame.
 
         Right after reading speech, the model may predict its end immediately.
         """
@@ -295,8 +350,8 @@ class SpeechRun:
         frames_left = self.max_seconds * self.model.model.config.frame_rate - len(self._buffer)
         return self.plan.reading(number, self.frames, starts, frames_left)
 
-    def _begin(self) -> None:
-        """Read the next passage; the noise continues from the same generator."""
+    def begin_passage(self) -> None:
+        """Read the prompt of the next passage; the noise continues from the same generator."""
         number = len(self._starts)
         reading = self._reading(number) if number else self._first
         self._starts.append((len(self._buffer), self.samples))
@@ -316,17 +371,18 @@ class SpeechRun:
         if number == 0 and len(heard):
             tail = heard[-LEAD_SAMPLES:].float().cpu().numpy()
             self.lead[LEAD_SAMPLES - len(tail) :] = tail
-        self._speaking = True
+        self.speaking = True
 
-    def _advance(self, step: Step) -> Iterator[Audio]:
+    def take(self, step: Step) -> Iterator[Audio]:
         """Account for a step of the model; yield its audio, and the pause if it ends a passage."""
+        self.tokens.append(step.token)
         self._silent_steps = self._silent_steps.after(made_frame=step.frame is not None)
         if step.frame is not None:
-            yield self._delivered(self._keep(step.frame))
+            yield from self._delivered(self._keep(step.frame))
         elif step.token in self.plan.end_tokens:
             self.lengths.append(self._current_length)
-            self._silence, self._speaking = self.plan.passages[len(self._starts) - 1].pause_samples, False
-            yield from self._rest()
+            self._silence, self.speaking = self.plan.passages[len(self._starts) - 1].pause_samples, False
+            yield from self.rest()
 
     def _keep(self, frame: Frame) -> Audio:
         """Store a frame; return its audio."""
@@ -336,107 +392,18 @@ class SpeechRun:
         self._buffer.append(latent, semantic)
         return audio
 
-    def _rest(self) -> Iterator[Audio]:
+    def rest(self) -> Iterator[Audio]:
         """Yield the pause that is due; the length limit cuts it like any other audio."""
         count = min(self._silence, int(self.max_seconds * SAMPLE_RATE) - self.samples)
         if count > 0:
             self._silence -= count
             self.pauses += count
-            yield self._delivered(np.zeros(count, np.float32))
+            yield from self._delivered(np.zeros(count, np.float32))
 
-    def _delivered(self, audio: Audio) -> Audio:
+    def _delivered(self, audio: Audio) -> Iterator[Audio]:
+        """Count audio, and yield what of it was not received before."""
+        received = 0 if self._replay is None else max(0, self._replay.samples - self.samples)
         self.samples += len(audio)
-        self.first_audio = self.first_audio or time.perf_counter()
-        return audio
-
-
-def generate_batch(
-    runs: Sequence[SpeechRun], cancelled: Cancelled = _never
-) -> Iterator[tuple[SpeechRun, Audio]]:
-    """Advance runs together, in one batch of the model: yield (run, audio), a frame or a pause at a time.
-
-    The runs share model and options, except the seed. When `cancelled` returns True, the audio of the current
-    step is still yielded for every run, so that each can be resumed without a gap.
-    """
-    if not runs:
-        return
-    model, options = runs[0].model, runs[0].options
-    special = model.tokenizer.special
-    frame = special.valid_tokens.index(special.frame)
-    sampler = model.sampler(options)
-    stopped = False
-
-    def stop() -> bool:
-        nonlocal stopped
-        stopped = stopped or cancelled()
-        return stopped
-
-    while not stop():
-        for run in runs:
-            if not run.full:
-                yield from ((run, audio) for audio in run._rest())
-        speaking = [run for run in runs if not run.done and not run.halted]
-        if not speaking:
-            return
-        for run in speaking:
-            if not run._speaking:
-                run._begin()
-        # A passage may end on another token than EOS, with an unfinished state: `_speaking` stops its row.
-        steps = generate(
-            model.model,
-            [run.state for run in speaking],
-            sampler,
-            special,
-            temperature=options.temperature,
-            choose=_chooser(speaking, frame),
-            stop=lambda row, runs=speaking: not runs[row]._speaking or stop() or runs[row].halted,  # type: ignore[misc]
-            graph_pool=model.graph_pool,
-        )
-        for step in steps:
-            run = speaking[step.row]
-            yield from ((run, audio) for audio in run._advance(step))
-
-
-def _chooser(runs: Sequence[SpeechRun], frame: int) -> Choose:
-    """Return the choice of tokens; `frame` is the index of the frame's token.
-
-    Runs with pauses take the likeliest token, which a GPU does without host synchronization.
-    """
-    if not any(run.plan.gapless for run in runs):
-        return likeliest
-    return lambda row, logits: frame if runs[row]._needs_frame else likeliest(row, logits)
-
-
-def fill_sinks(
-    runs: Sequence[SpeechRun],
-    sinks: Sequence[Sink],
-    progress: Report | None = None,
-    cancelled: Cancelled | None = None,
-) -> None:
-    """Generate runs into their sinks until they end or `cancelled` returns True.
-
-    `progress` is called after every frame, `cancelled` before every step of the model, also of those without
-    audio.
-    """
-    _check_arguments(sinks, progress, cancelled)
-    sink_of = {id(run): sink for run, sink in zip(runs, sinks, strict=True)}
-    before = sum(run.seconds for run in runs)
-    started, pace = time.perf_counter(), Pace()
-    for run, audio in generate_batch(runs, cancelled or _never):
-        sink_of[id(run)].write(audio)
-        if progress is not None:
-            done = sum(run.seconds for run in runs)
-            estimated = sum(max(run.estimated_seconds, run.seconds) for run in runs)
-            seconds, elapsed = done - before, time.perf_counter() - started
-            progress(Progress(seconds, estimated - before, elapsed, pace.at(elapsed, seconds)))
-
-
-def _check_arguments(sinks: Sequence[Sink], progress: object, cancelled: object) -> None:
-    """Check, before generation starts, everything that will be called during it."""
-    for name, called in (("progress", progress), ("cancelled", cancelled)):
-        if called is not None and not callable(called):
-            raise OptionError(f"{name}={shown(called)}", "a function", "leave it out")
-    for sink in sinks:
-        if not callable(getattr(sink, "write", None)):
-            remedy = "use one of `vibevoice_nb.audio.sinks`, or save the result with `save(path)`"
-            raise OptionError(f"the sink {shown(sink)}", "an object with `write` and `close`", remedy)
+        if received < len(audio):
+            self.first_audio = self.first_audio or time.perf_counter()
+            yield audio[received:]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..audio.pcm import SAMPLE_RATE
 from ..audio.sources import ArraySource
-from ..audio.turns import TakeTurn
+from ..audio.turns import TakeTurn, parted_by_words
 from ..errors import AudioError
 from .options import Ended, GenerationOptions
 
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ..export.options import ExportOptions, SaveOptions
+    from ..export.take_manifest import TakeManifest
+    from ..review import Recognizer, Review
     from ..script import Diagnostic
+    from .interface import Run
     from .model_limits import OddLength
-    from .run import SpeechRun
 
 
 @dataclass(repr=False)
@@ -50,12 +52,16 @@ class Speech:
         Seconds of work, including reading the prompt.
     ttfa : float or None
         Seconds from the request to the first audio.
-    run : SpeechRun
+    run : SpeechRun or RemoteRun
         The run, which `Engine.resume` continues.
     diagnostics : tuple of Diagnostic
-        Turns and words of the script that the model left out.
+        Turns and words of the script that the model left out, and where passages begin for other speakers.
     odd_length : {"", "short", "long"}
         Set if a passage is far too short or too long for its text: usually it does not contain that text.
+    attempts : int
+        Number of generations that this one was chosen from.
+    notes : tuple of str
+        Sentences about text that the model did not speak, of a VibeVoice-Realtime.
     """
 
     audio: NDArray[np.float32]
@@ -66,15 +72,18 @@ class Speech:
     seconds: float
     elapsed: float
     ttfa: float | None
-    run: SpeechRun = field(repr=False)
+    run: Run = field(repr=False)
     sample_rate: int = SAMPLE_RATE
     diagnostics: tuple[Diagnostic, ...] = ()
     odd_length: OddLength = ""
+    attempts: int = 1
+    notes: tuple[str, ...] = ()
+    _review: Review | None = field(default=None, repr=False)
 
     @classmethod
     def of(
         cls,
-        run: SpeechRun,
+        run: Run,
         audio: NDArray[np.float32],
         cast: dict[str, str],
         diagnostics: tuple[Diagnostic, ...] = (),
@@ -93,9 +102,10 @@ class Speech:
             run=run.without_model(),
             diagnostics=diagnostics,
             odd_length=run.odd_length,
+            notes=tuple(getattr(run, "notes", ())),
         )
 
-    def continued(self, run: SpeechRun, audio: NDArray[np.float32]) -> Speech:
+    def continued(self, run: Run, audio: NDArray[np.float32]) -> Speech:
         """Return the result of a run that continued this one."""
         return Speech.of(run, audio, self.cast, self.diagnostics, self.elapsed)
 
@@ -116,15 +126,16 @@ class Speech:
 
     @property
     def problem(self) -> str:
-        """Reason why the speech is not complete, in a sentence; empty for a finished one."""
+        """Reason why the speech is not complete, in a sentence; empty for a complete one."""
         made = f"{self.seconds:.1f} s of audio"
-        return {
+        stopped = {
             "finished": "",
             "length": f"the length limit was reached after {made}",
             "stalled": f"the model took too many steps that produce no audio, after {made}; "
             "its weights may be damaged, or of another kind than its config.json says",
             "cancelled": f"it was cancelled after {made}",
         }[self.ended]
+        return "; ".join(filter(None, (stopped, *self.notes)))
 
     @property
     def name(self) -> str:
@@ -154,6 +165,8 @@ class Speech:
     def turns(self) -> tuple[TakeTurn, ...]:
         """Turns in `audio`, found by the model's attention when first asked for.
 
+        After a `review` they have the times of their words.
+
         Boundaries between passages are exact (confidence 1). Others are an estimate with a confidence; nano's
         attention follows about 14 short lines in one passage. Turns without audio are left out. After the
         model was unloaded, the estimate is by the lengths of the texts (confidence 0).
@@ -161,17 +174,21 @@ class Speech:
         offset = self.run.samples - self.samples  # of a part that was resumed into a sink
         turns = []
         for number, (turn, (start, stop, confidence)) in enumerate(
-            zip(self.run.plan.turns, self.run.turn_samples(), strict=True), start=1
+            zip(self.run.turns, self.run.turn_samples(), strict=True), start=1
         ):
-            start, stop = max(0, start - offset), min(self.samples, stop - offset)
-            if stop > start:
-                turns.append(TakeTurn(str(number), turn.label, turn.text, start, stop, confidence))
-        return tuple(turns)
+            start = min(max(0, start - offset), self.samples)
+            stop = min(max(start, stop - offset), self.samples)
+            turns.append(TakeTurn(str(number), turn.label, turn.words, start, stop, confidence))
+        if self._review is not None:
+            turns = parted_by_words(turns, self._review.words, self.sample_rate)
+        return tuple(turn for turn in turns if turn.stop > turn.start)
 
     @property
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> TakeManifest:
         """Facts of the generation, for displays and files."""
-        return self.summary()
+        from ..export.take_manifest import TakeManifest
+
+        return TakeManifest.from_json(self.summary())
 
     def save(self, path: str | os.PathLike[str], **options: Unpack[SaveOptions]) -> Path:
         """Write the audio to a file; its suffix is the format.
@@ -179,7 +196,8 @@ class Speech:
         Parameters
         ----------
         path : path
-            Ends in `.wav`, `.flac`, `.mp3`, `.ogg`, `.opus` or `.m4a`.
+            Ends in `.wav`, `.flac`, `.mp3`, `.ogg`, `.opus` or `.m4a`, or in `.html` for a web page with the
+            audio and the transcript.
         **options
             `force` replaces an existing file. With any other option (`loudness`, `subtitles`, `bitrate`, ...)
             the file also names model and seed; see `vibevoice_nb.export.export.export_take`. The manifest
@@ -197,7 +215,8 @@ class Speech:
             If an option is out of range.
         """
         self._check_audio()
-        if set(options) <= {"force"}:
+        page = isinstance(path, (str, Path)) and Path(path).suffix.lower() == ".html"
+        if set(options) <= {"force"} and not page:
             from ..audio.io import write_audio
 
             return write_audio(path, self.audio, force=options.get("force", False))
@@ -222,17 +241,42 @@ class Speech:
         if not self.audio.size:
             raise AudioError("a speech without audio", "audio", "it was empty, or a sink of yours has it")
 
+    def review(self, recognizer: str | Recognizer | None = None) -> Review:
+        """Compare what a recognizer hears with the script; the latest review is kept.
+
+        Parameters
+        ----------
+        recognizer : str or Recognizer, optional
+            See `review.load_recognizer`; by default that of the review before, if there is one.
+
+        Raises
+        ------
+        AudioError
+            If there is no audio.
+        OptionError
+            If the recognizer is not installed.
+        """
+        from ..review import review
+
+        self._check_audio()
+        name = recognizer if recognizer is None or isinstance(recognizer, str) else recognizer.name
+        if self._review is None or name not in (None, self._review.recognizer):
+            text = "\n".join(turn.words for turn in self.run.turns)
+            self._review = review(self.audio, text, recognizer=recognizer)
+            vars(self).pop("turns", None)  # they get the words
+        return self._review
+
     def to_srt(self) -> str:
         """Return subtitles in SubRip format; see `turns` for their accuracy."""
         from ..export.subtitles import to_srt
 
         return to_srt(self.turns)
 
-    def to_vtt(self) -> str:
-        """Return subtitles in WebVTT format, with the speakers as voices."""
+    def to_vtt(self, *, words: bool = False) -> str:
+        """Return subtitles in WebVTT format, with the speakers as voices; see `export.subtitles.to_vtt`."""
         from ..export.subtitles import to_vtt
 
-        return to_vtt(self.turns)
+        return to_vtt(self.turns, words=words)
 
     def plot_waveform(self, ax: Any = None) -> Any:
         """Plot the waveform, with the turns in their colors; see `display.plots.plot_waveform`."""
@@ -258,7 +302,13 @@ class Speech:
             **{f.name: getattr(self.options, f.name) for f in fields(self.options)},
             "cast": self.cast,
             "odd_length": self.odd_length,
-            "left_out": [str(item) for item in self.diagnostics],
+            "attempts": self.attempts,
+            **({"unspoken": list(self.notes)} if self.notes else {}),
+            **({} if self._review is None else {"review": self._review.figures()}),
+            "left_out": [str(item) for item in self.diagnostics if item.severity != "info"],
+            "readings": {
+                str(number): turn.text for number, turn in enumerate(self.run.turns, start=1) if turn.written
+            },
         }
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:

@@ -105,3 +105,19 @@ def sample_spans(
         (parts[0][0], parts[-1][1], min(confidence for *_, confidence in parts)) if parts else (0, 0, 1.0)
         for parts in pieces
     ]
+
+
+def frames_by_turn(owners: Sequence[int], bounds: Sequence[int], count: int) -> list[tuple[int, int]]:
+    """Return the frames of each of `count` turns, given the bounds of those with any, the `owners`.
+
+    A turn without frames begins where the turn before ended.
+
+    >>> frames_by_turn([0, 2], [0, 5, 9], 4)
+    [(0, 5), (5, 5), (5, 9), (9, 9)]
+    """
+    made = dict(zip(owners, itertools.pairwise(bounds), strict=False))
+    found: list[tuple[int, int]] = []
+    for index in range(count):
+        end = found[-1][1] if found else 0
+        found.append(made.get(index, (end, end)))
+    return found

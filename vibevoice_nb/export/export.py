@@ -1,4 +1,4 @@
-"""Export a take: whole, turn by turn or one stem per speaker, with subtitles, chapters and a manifest.
+"""Export a take: whole, turn by turn, as stems of speakers and music, or as a web page.
 
 Audio goes from the take to the encoders in blocks of ten seconds, so 90 minutes need no more memory than one:
 a block, its gains, and the buffers of the encoders (one for the whole, one at a time for turns, one per
@@ -11,30 +11,37 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import CancelledError
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, get_args
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vibevoice_nb import __version__
-from vibevoice_nb.audio.encode import FORMATS, SPECS, Encoder, Format, format_spec
+from vibevoice_nb.audio.cover import read_cover
+from vibevoice_nb.audio.encode import Encoder, format_spec
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
-from vibevoice_nb.audio.sources import Readable
-from vibevoice_nb.errors import AudioError, OptionError
+from vibevoice_nb.audio.sinks import Sink
+from vibevoice_nb.audio.sources import AudioSource, Layered, Readable, read_padded
+from vibevoice_nb.audio.turns import TakeTurn
+from vibevoice_nb.errors import AudioError
 from vibevoice_nb.files import disk_error
-from vibevoice_nb.ranges import real, shown
+from vibevoice_nb.progress import progress_bar
 
 from ..audio.limiter import Levelling, levelled
 from ..audio.loudness import CORRECTIONS, level
 from ..audio.meter import LoudnessMeter
 from . import subtitles as writers
+from .archive import write_archive
+from .checked import CheckedOptions, decibels, file_suffix, format_of, tag_text
 from .files import FileGroup, safe_name
-from .manifest import GENERATED, models, summary
-from .options import Parts, SubtitleFormat
-from .tracks import Track, stem_tracks, turn_tracks
+from .manifest import ExportedFile, ExportedTurn, ExportFacts, ExportManifest
+from .options import ExportFormat, Parts, SubtitleFormat
+from .page import PAGE, PageSink
+from .progress import ExportProgress
+from .take_manifest import TakeManifest
+from .tracks import NO_LAYERS, Track, stem_tracks, turn_tracks
 
 _SUBTITLES: Mapping[str, Callable[[Iterable[writers.SpokenTurn]], str]] = {
     "srt": writers.to_srt,
@@ -52,16 +59,18 @@ class Exportable(Readable, Protocol):
     @property
     def sample_rate(self) -> int: ...
     @property
-    def turns(self) -> Sequence[writers.SpokenTurn]: ...
+    def source(self) -> AudioSource: ...
     @property
-    def manifest(self) -> Mapping[str, Any]: ...
+    def turns(self) -> Sequence[TakeTurn]: ...
+    @property
+    def manifest(self) -> TakeManifest: ...
 
 
 def export_take(
     take: Exportable,
     target: str | os.PathLike[str],
     *,
-    format: Format | None = None,
+    format: ExportFormat | None = None,
     parts: Parts = "whole",
     loudness: float | None = None,
     true_peak_db: float = -1.0,
@@ -69,22 +78,29 @@ def export_take(
     chapters: bool = False,
     manifest: bool = True,
     bitrate: int | None = None,
+    title: str | None = None,
+    artist: str | None = None,
+    album: str | None = None,
+    cover: str | os.PathLike[str] | bytes | None = None,
+    archive: bool = False,
     force: bool = False,
-    progress: Callable[[float], None] | None = None,
+    progress: bool | Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> list[Path]:
-    """Export a take as audio files, with subtitles, chapters and a manifest.
+    """Export a take as audio files or as a web page, with subtitles, chapters and a manifest.
 
     Parameters
     ----------
     take : Take
     target : path
-        A file for the whole; a folder for turns and stems, created if it doesn't exist.
-    format : {"wav", "flac", "mp3", "opus", "m4a"}, optional
-        By default that of the file's suffix; WAV in a folder.
+        A file for the whole; a folder for turns and stems, created if it doesn't exist; a `.zip` file for an
+        archive.
+    format : {"wav", "flac", "mp3", "opus", "m4a", "html"}, optional
+        By default that of the file's suffix; WAV in a folder and in an archive. HTML is one file with a
+        player, the waveform, the transcript and the audio as MP3; see `vibevoice_nb.export.page`.
     parts : {"whole", "turns", "stems"}
-        One file; one per turn (`001-Ada.wav`); or one per speaker (`1-Ada.wav`), each as long as the whole,
-        which add up to the whole.
+        One file; one per turn (`001-Ada.wav`), without music; or one per speaker (`1-Ada.wav`) and one of
+        the music (`3-music.wav`), each as long as the whole, which add up to the whole.
     loudness : float, optional
         In LUFS, such as -16 or -14. Measured on the whole; every part gets the same gain.
     true_peak_db : float
@@ -92,28 +108,37 @@ def export_take(
     subtitles : sequence of {"srt", "vtt"}
         Written beside the audio; with `parts="turns"`, one per turn.
     chapters : bool
-        Write chapter marks into the audio, if the format has them, and a JSON file beside it. Not for turns.
+        Write chapter marks into the audio, if the format has them, and a JSON file beside it; a page lists
+        them. Not for turns.
     manifest : bool
         Write the manifest as a JSON file beside the audio. The audio file always contains it.
     bitrate : int, optional
-        In bits per second, for MP3, Opus and M4A.
+        In bits per second, for MP3, Opus, M4A and HTML.
+    title, artist, album : str, optional
+        Metadata of at most 500 characters. By default the name of the take, and VibeVoice with the model as
+        artist. Titles of turns and stems begin with `title`.
+    cover : path or bytes, optional
+        PNG or JPEG of at most 4 MB and 4096 × 4096 pixels, embedded in every file. Not for WAV.
+    archive : bool
+        Write all files into one .zip file, `target`; the same take and options give the same files in the
+        same order.
     force : bool
         Replace existing files.
-    progress : callable, optional
-        Called with the fraction completed, from 0 to 1.
+    progress : bool or callable, optional
+        True shows a progress bar. A callable is called with the fraction completed, from 0 to 1.
     cancelled : callable, optional
         Called every ten seconds of audio; if it returns True, the export ends and leaves nothing.
 
     Returns
     -------
     list of Path
-        The files, audio first.
+        The files, audio first; the archive, if requested.
 
     Raises
     ------
     AudioError
         If the take has no audio or, for parts, no turns; if the target can't be written or exists; if the
-        disk is full.
+        cover is not a valid picture; if the disk is full.
     OptionError
         If an option is invalid, or incompatible with another.
     concurrent.futures.CancelledError
@@ -129,9 +154,21 @@ def export_take(
     ['silence.flac', 'silence.flac.json']
     """
     if loudness is not None:
-        loudness = _decibels("loudness", loudness)
-    true_peak_db = _decibels("true_peak_db", true_peak_db)
-    options = _Options(parts, loudness, true_peak_db, tuple(subtitles), chapters, manifest, bitrate)
+        loudness = decibels("loudness", loudness)
+    true_peak_db = decibels("true_peak_db", true_peak_db)
+    tags = {"title": title, "artist": artist, "album": album}
+    options = CheckedOptions(
+        format=format or ("wav" if archive else format_of(Path(target), parts)),
+        parts=parts,
+        loudness=loudness,
+        true_peak_db=true_peak_db,
+        subtitles=tuple(subtitles),
+        chapters=chapters,
+        manifest=manifest,
+        bitrate=bitrate,
+        tags={name: tag_text(name, value) for name, value in tags.items() if value is not None},
+        cover=None if cover is None else read_cover(cover),
+    )
     options.check()
     if not take.samples:
         raise AudioError("the take has no audio", "at least one frame of audio", "generate it first")
@@ -142,54 +179,39 @@ def export_take(
             "resample it with read_audio",
         )
     passes = 1 if loudness is None else 2 + CORRECTIONS
-    work = _Progress(take.samples, passes, progress, cancelled)
-    export = _Export(take, Path(target), format or _format_of(Path(target), parts), options)
-    with FileGroup(export.folder, make_folder=parts != "whole", force=force) as files:
-        export.write(files, work)
-    return files.published
+    with progress_bar(progress, f"Exporting {Path(target).name}", lambda fraction: (fraction, 1.0)) as report:
+        work = ExportProgress(take.samples, passes, report, cancelled)
 
+        def write(path: Path, replace_files: bool) -> list[Path]:
+            export = _Export(take, path, options)
+            with FileGroup(export.folder, make_folder=parts != "whole", force=replace_files) as files:
+                export.write(files, work)
+            return files.published
 
-@dataclass(frozen=True)
-class _Options:
-    parts: Parts
-    loudness: float | None
-    true_peak_db: float
-    subtitles: tuple[SubtitleFormat, ...]
-    chapters: bool
-    manifest: bool
-    bitrate: int | None
-
-    def check(self) -> None:
-        if self.parts not in get_args(Parts):
-            known = ", ".join(get_args(Parts))
-            raise OptionError(f"parts={self.parts!r}", f"one of {known}", "choose one of these")
-        for kind in self.subtitles:
-            if kind not in _SUBTITLES:
-                known = ", ".join(_SUBTITLES)
-                raise OptionError(f"subtitles={kind!r}", f"one or more of {known}", "choose from these")
-        if self.chapters and self.parts == "turns":
-            raise OptionError(
-                "chapters with parts='turns'", "chapters of a whole episode", "leave out chapters"
-            )
+        if not archive:
+            return write(Path(target), force)
+        name = safe_name(take.name) or "episode"
+        inside = name + file_suffix(options.format) if parts == "whole" else name
+        return [write_archive(target, lambda folder: write(folder / inside, False), force, work.check)]
 
 
 class _Export:
     """One export: its files and their content."""
 
-    def __init__(self, take: Exportable, target: Path, format: Format, options: _Options) -> None:
-        self.take, self.format, self.options, self.spec = take, format, options, format_spec(format)
+    def __init__(self, take: Exportable, target: Path, options: CheckedOptions) -> None:
+        self.take, self.options, self.suffix = take, options, file_suffix(options.format)
         whole = options.parts == "whole"
         self.folder = target.parent if whole else target
         self.tracks = _tracks(take, target, options.parts)
         # The name given is kept, so that a wrong suffix is refused.
-        self.names = [target.name if whole else track.stem + self.spec.suffix for track in self.tracks]
+        self.names = [target.name if whole else track.stem + self.suffix for track in self.tracks]
         self.beside = target.stem if whole else safe_name(take.name) or "episode"
         self.manifest_name = f"{target.name}.json" if whole else "manifest.json"
         self.chapters = writers.chapters(take.turns, take.samples) if options.chapters else []
 
-    def write(self, files: FileGroup, work: _Progress) -> None:
+    def write(self, files: FileGroup, work: ExportProgress) -> None:
         """Check all names, then write all files."""
-        targets = [files.check(name, self.spec.suffix) for name in self.names]
+        targets = [files.check(name, self.suffix) for name in self.names]
         texts = {
             files.check(name, Path(name).suffix): text
             for name, text in self._texts().items()
@@ -201,22 +223,42 @@ class _Export:
         work.last_pass()
         manifest = self._manifest(levelling)
 
-        def begin(track: Track) -> tuple[BinaryIO, Encoder]:
+        def begin(track: Track) -> tuple[BinaryIO, Sink]:
             number = self.tracks.index(track)
-            file, tags = files.create(targets[number]), self._tags(number, manifest)
-            return file, Encoder(
-                file, self.format, metadata=tags, chapters=self.chapters, bitrate=self.options.bitrate
-            )
+            file = files.create(targets[number])
+            return file, self._sink(file, self._tags(number, manifest), manifest)
 
         try:
             reached = _write_audio(self.take, self.tracks, levelling, begin, work)
         except OSError as exc:
             raise disk_error(targets[0], exc) from exc
         if about is not None:
-            manifest["export"].update(reached=reached, files=self._listing(files))
-            texts[about] = _json(manifest, indent=2)
+            facts = replace(manifest.export, reached=reached, files=self._listing(files))
+            texts[about] = _json(replace(manifest, export=facts).to_json(), indent=2)
         for target, text in texts.items():
             files.write(target, text)
+
+    def _sink(self, file: BinaryIO, tags: Mapping[str, str], manifest: ExportManifest) -> Sink:
+        options = self.options
+        if options.format == "html":
+            return PageSink(
+                file,
+                self.take,
+                tags=tags,
+                artist=options.tags.get("artist", ""),
+                chapters=self.chapters,
+                cover=options.cover,
+                manifest=manifest,
+                bitrate=options.bitrate,
+            )
+        return Encoder(
+            file,
+            options.format,
+            metadata=tags,
+            chapters=self.chapters,
+            cover=options.cover,
+            bitrate=options.bitrate,
+        )
 
     def _texts(self) -> dict[str, bytes]:
         """Return subtitles and chapters, by file name."""
@@ -230,96 +272,55 @@ class _Export:
             texts[f"{self.beside}.chapters.json"] = writers.chapters_json(self.chapters, self.take.name)
         return {name: text.encode() for name, text in texts.items()}
 
-    def _manifest(self, levelling: Levelling | None) -> dict[str, Any]:
+    def _manifest(self, levelling: Levelling | None) -> ExportManifest:
         take, options = self.take, self.options
-        return {
-            **take.manifest,
-            "content": GENERATED,
-            "name": take.name,
-            "seconds": round(take.samples / SAMPLE_RATE, 3),
-            "sample_rate": SAMPLE_RATE,
-            "spoken": [
-                {"speaker": turn.label, "text": turn.text, "start": turn.start, "stop": turn.stop}
-                for turn in take.turns
-            ],
-            "export": {
-                "program": f"vibevoice-nb {__version__}",
-                "format": self.format,
-                "parts": options.parts,
-                "bitrate": options.bitrate or (self.spec.bitrates and self.spec.bitrates[1]),
-                "loudness": None if levelling is None else asdict(levelling),
-            },
-        }
+        bitrates = PAGE.bitrates if options.format == "html" else format_spec(options.format).bitrates
+        return ExportManifest(
+            take=take.manifest,
+            name=take.name,
+            seconds=round(take.samples / SAMPLE_RATE, 3),
+            sample_rate=SAMPLE_RATE,
+            spoken=tuple(map(ExportedTurn.of, take.turns)),
+            export=ExportFacts(
+                program=f"vibevoice-nb {__version__}",
+                format=options.format,
+                parts=options.parts,
+                bitrate=options.bitrate or (bitrates and bitrates[1]),
+                loudness=None if levelling is None else asdict(levelling),
+            ),
+        )
 
-    def _tags(self, number: int, manifest: Mapping[str, Any]) -> dict[str, str]:
-        track, take, model = self.tracks[number], self.take, models(self.take.manifest)
+    def _tags(self, number: int, manifest: ExportManifest) -> dict[str, str]:
+        track, take, given = self.tracks[number], self.take, self.options.tags
+        title = given.get("title", take.name)
         whole = self.options.parts == "whole"
-        embedded = _json(manifest)
+        spoken = tuple(replace(turn, words=None) for turn in manifest.spoken or ())
+        facts = replace(manifest, spoken=spoken).to_json()
+        embedded = _json(facts)
         if len(embedded) > _MAX_EMBEDDED:
-            embedded = _json({key: value for key, value in manifest.items() if not isinstance(value, list)})
+            embedded = _json({key: value for key, value in facts.items() if not isinstance(value, list)})
         tags = {
-            "title": take.name if whole else f"{take.name}: {track.title}",
-            "artist": f"VibeVoice {model}".strip(),
-            "comment": "; ".join(summary(take.manifest, (track.stop - track.start) / SAMPLE_RATE)),
+            "artist": f"VibeVoice {take.manifest.models}".strip(),
+            **given,
+            "title": title if whole else f"{title}: {track.title}",
+            "comment": "; ".join(take.manifest.summary((track.stop - track.start) / SAMPLE_RATE)),
             "manifest": embedded.decode(),
         }
         return tags if whole else {**tags, "track": f"{number + 1}/{len(self.tracks)}"}
 
-    def _listing(self, files: FileGroup) -> list[dict[str, Any]]:
+    def _listing(self, files: FileGroup) -> tuple[ExportedFile, ...]:
         digests = files.digests()
-        return [
-            {"file": name, "start": track.start, "stop": track.stop, **digests[name]}
+        return tuple(
+            ExportedFile(name, track.start, track.stop, *digests[name])
             for name, track in zip(self.names, self.tracks, strict=True)
-        ]
-
-
-class _Progress:
-    """Progress of an export, and its cancellation."""
-
-    def __init__(
-        self,
-        samples: int,
-        passes: int,
-        progress: Callable[[float], None] | None,
-        cancelled: Callable[[], bool] | None,
-    ) -> None:
-        self._samples, self._total, self._done = samples, samples * passes, 0
-        self._progress, self._cancelled = progress, cancelled
-
-    def along(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Count a block of audio as completed and return it."""
-        if self._cancelled is not None and self._cancelled():
-            raise CancelledError("the export was cancelled")
-        self._done += audio.size
-        if self._progress is not None:
-            self._progress(self._done / self._total)
-        return audio
-
-    def last_pass(self) -> None:
-        """Count all passes but the last as completed."""
-        self._done = self._total - self._samples
-
-
-def _decibels(name: str, value: Any) -> float:
-    number = real(value)
-    if number is None:
-        raise OptionError(f"{name}={shown(value)}", "a number", "leave it out")
-    return number
-
-
-def _format_of(target: Path, parts: Parts) -> Format:
-    suffixes = {SPECS[format].suffix: format for format in FORMATS}
-    if parts != "whole":
-        return "wav"
-    if target.suffix.lower() not in suffixes:
-        raise AudioError(f"{target}", f"a file name that ends in {', '.join(suffixes)}", "rename it")
-    return suffixes[target.suffix.lower()]
+        )
 
 
 def _tracks(take: Exportable, target: Path, parts: Parts) -> list[Track]:
     if parts == "whole":
         return [Track(target.stem, take.name, 0, take.samples, take.turns)]
-    tracks = (turn_tracks if parts == "turns" else stem_tracks)(take.turns, take.samples)
+    layers = take.source.layers if isinstance(take.source, Layered) else NO_LAYERS
+    tracks = (turn_tracks if parts == "turns" else stem_tracks)(take.turns, take.samples, layers)
     if not tracks:
         raise AudioError(
             f"parts={parts!r}, but the take has no turns", "a take with turns", "use parts='whole'"
@@ -331,21 +332,27 @@ def _write_audio(
     take: Exportable,
     tracks: Sequence[Track],
     levelling: Levelling | None,
-    begin: Callable[[Track], tuple[BinaryIO, Encoder]],
-    work: _Progress,
+    begin: Callable[[Track], tuple[BinaryIO, Sink]],
+    work: ExportProgress,
 ) -> dict[str, Any] | None:
     """Send the take through the encoders; return the loudness reached, if one was requested."""
     meter = None if levelling is None else LoudnessMeter()
     try:
         for start, audio, gains in levelled(take, levelling):
-            audio = work.along(audio) * np.asarray(gains, dtype=np.float32)
+            gains = np.asarray(gains, dtype=np.float32)
+            mix = work.along(audio) * gains
             if meter is not None:
-                meter.add(audio)
+                meter.add(mix)
+            blocks: dict[Readable | None, NDArray[np.float32]] = {None: mix}
             for track in tracks:
-                track.write(start, audio, begin)
-    finally:
+                if track.layer not in blocks:
+                    assert track.layer is not None
+                    blocks[track.layer] = read_padded(track.layer, start, start + audio.size) * gains
+                track.write(start, blocks[track.layer], begin)
+    except BaseException as exc:
         for track in tracks:
-            track.abandon()
+            track.abandon(exc)
+        raise
     return None if meter is None else asdict(meter.result())
 
 

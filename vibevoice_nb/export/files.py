@@ -102,15 +102,15 @@ class FileGroup:
             self._kept.append(path.resolve())
         return same
 
-    def digests(self) -> dict[str, dict[str, int | str]]:
+    def digests(self) -> dict[str, tuple[int, str]]:
         """Return the size and SHA-256 of each file so far, by name."""
-        found: dict[str, dict[str, int | str]] = {}
+        found = {}
         for part, target in self._parts:
             digest = hashlib.sha256()
             with open(part, "rb") as file:
                 while block := file.read(_HASH_BLOCK):
                     digest.update(block)
-            found[target.name] = {"bytes": part.stat().st_size, "sha256": digest.hexdigest()}
+            found[target.name] = part.stat().st_size, digest.hexdigest()
         return found
 
     def __enter__(self) -> FileGroup:

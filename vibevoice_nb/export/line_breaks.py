@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 LINE_WIDTH = 42
@@ -75,7 +75,7 @@ def text_width(text: str) -> int:
     return len(text) + sum(unicodedata.east_asian_width(char) in "WF" for char in text)
 
 
-def break_screens(text: str, label: str = "") -> list[list[str]]:
+def break_screens(text: str, label: str = "", pauses: Collection[int] = ()) -> list[list[str]]:
     """Break a text into screens of one or two lines of at most 42 columns.
 
     Parameters
@@ -85,13 +85,15 @@ def break_screens(text: str, label: str = "") -> list[list[str]]:
     label : str
         Text before it on the first screen, such as "Ada: ". It takes up columns, but is not counted when
         the lines are balanced.
+    pauses : collection of int
+        Places in the text before which the speaker pauses: a break there is as good as after a clause.
 
     Examples
     --------
     >>> break_screens("Very well, thank you. Is there any coffee?", "Ben: ")
     [['Ben: Very well, thank you.', 'Is there any coffee?']]
     """
-    pieces = _measured([*pieces_of(label, LINE_WIDTH), *pieces_of(text, LINE_WIDTH)], len(label))
+    pieces = _measured([*pieces_of(label, LINE_WIDTH), *pieces_of(text, LINE_WIDTH)], len(label), pauses)
     lead = text_width(label) if text_width(label) <= LINE_WIDTH // 2 else 0
     count = len(pieces)
     best: list[float] = [0.0] * (count + 1)
@@ -145,13 +147,15 @@ def _worth(last: _Piece, width: int, least: int) -> bool:
     return width >= least or last.cost <= _CLAUSE
 
 
-def _measured(texts: Sequence[str], label: int) -> list[_Piece]:
+def _measured(texts: Sequence[str], label: int, pauses: Collection[int]) -> list[_Piece]:
     """Measure pieces and the cost of a break after each; the first `label` characters stay together."""
     pieces, at = [], 0
     for number, text in enumerate(texts):
         at += len(text)
         following = texts[number + 1] if number + 1 < len(texts) else ""
         cost = _BROKEN if at <= label else _cost(text, following)
+        if at - label in pauses:
+            cost = min(cost, _CLAUSE)
         pieces.append(_Piece(text, text_width(text), text_width(text.rstrip()), cost))
     return pieces
 

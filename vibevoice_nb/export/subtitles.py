@@ -1,15 +1,17 @@
 """SRT and WebVTT subtitles, and chapter marks.
 
 A turn becomes one cue or several: at most two lines of about 42 columns (a Chinese, Japanese or Korean
-character takes two), broken at the end of sentences and phrases (see `line_breaks`). The turn's time is
-divided among its cues in proportion to the width of their text. Chapters begin at a turn: the first one, then
-the first turn a minute or more after the beginning of the last chapter, so an episode has about one chapter a
-minute.
+character takes two), broken at the end of sentences and phrases (see `line_breaks`). With the times of its
+words, cues also break at pauses, begin with their first word and end with their last one. Without them, the
+turn's time is divided among its cues in proportion to the width of their text. Chapters begin at a turn: the
+first one, then the first turn a minute or more after the beginning of the last chapter, so an episode has
+about one chapter a minute.
 """
 
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import re
 import unicodedata
@@ -19,17 +21,21 @@ from typing import Protocol
 
 from vibevoice_nb.audio.encode import Chapter
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
+from vibevoice_nb.audio.turns import TurnWord
+from vibevoice_nb.texts import timestamp
 
 from .line_breaks import break_screens, pieces_of, text_width
+from .word_times import WordClock
 
 CHAPTER_SECONDS = 60.0
 _LAST_CHAPTER_SECONDS = 20.0  # a shorter rest is merged into the chapter before
 _TITLE_WIDTH = 60
+_HOLD_MS = 500  # a cue stays until the next one if that comes sooner, and else this long
 _WORD_JOINER = "\u2060"  # invisible; keeps players from reading characters as markup
 
 
 class SpokenTurn(Protocol):
-    """Turn with its words and place; `start` and `stop` in samples at 24 kHz."""
+    """Turn with its text and place; `start` and `stop` in samples at 24 kHz. It may have `words`."""
 
     @property
     def label(self) -> str: ...
@@ -52,18 +58,27 @@ class Cue:
     label : str
         Name of the speaker.
     lines : tuple of str
+    words : tuple of (int, int, int)
+        Line, column and start in milliseconds of each word; empty if they are unknown.
     """
 
     start: int
     stop: int
     label: str
     lines: tuple[str, ...]
+    words: tuple[tuple[int, int, int], ...] = ()
+
+
+def words_of(turn: SpokenTurn) -> Sequence[TurnWord]:
+    """Return the words of a turn with their times; none if they are unknown."""
+    words: Sequence[TurnWord] = getattr(turn, "words", ())
+    return words
 
 
 def cues(turns: Iterable[SpokenTurn], *, named: bool = False) -> Iterator[Cue]:
     """Divide turns into cues, ordered by time.
 
-    A turn without words, or shorter than a millisecond, has none.
+    A turn without text, or shorter than a millisecond, has none.
 
     Parameters
     ----------
@@ -82,11 +97,40 @@ def cues(turns: Iterable[SpokenTurn], *, named: bool = False) -> Iterator[Cue]:
         label, text = _one_line(turn.label), _one_line(turn.text)
         if not text or stop <= start:
             continue
-        blocks = break_screens(text, f"{label}: " if named and label else "")[: stop - start]
-        times = _divided(start, stop, [sum(map(text_width, block)) for block in blocks])
-        for number, block in enumerate(blocks):
-            yield Cue(times[number], times[number + 1], label, tuple(block))
+        prefix = f"{label}: " if named and label else ""
+        words = WordClock.of(text, words_of(turn))
+        if words is not None:
+            yield from _timed_cues(label, prefix, text, words, start, stop)
+        else:
+            blocks = break_screens(text, prefix)[: stop - start]
+            times = _divided(start, stop, [sum(map(text_width, block)) for block in blocks])
+            for number, block in enumerate(blocks):
+                yield Cue(times[number], times[number + 1], label, tuple(block))
         free = stop
+
+
+def _timed_cues(label: str, prefix: str, text: str, words: WordClock, start: int, stop: int) -> Iterator[Cue]:
+    """Yield the cues of a turn whose words have times."""
+    blocks = break_screens(text, prefix, words.pauses)[: stop - start]
+    whole, at, places = prefix + text, 0, []
+    for block in blocks:
+        lines = []
+        for line in block:
+            first = whole.index(line, at)
+            at = first + len(line)
+            lines.append((first, at))
+        places.append(lines)
+    begins = [words.at(max(0, lines[0][0] - len(prefix))) for lines in places]
+    times = [*_increasing(begins, start, stop), stop]
+    for number, (block, lines) in enumerate(zip(blocks, places, strict=True)):
+        begin, following = times[number : number + 2]
+        end = max(begin + 1, min(following, words.until(lines[-1][1] - len(prefix)) + _HOLD_MS))
+        starts = tuple(
+            (row, place + len(prefix) - first, time)
+            for row, (first, last) in enumerate(lines)
+            for place, time in words.between(first - len(prefix), last - len(prefix))
+        )
+        yield Cue(begin, end, label, tuple(block), starts)
 
 
 def to_srt(turns: Iterable[SpokenTurn]) -> str:
@@ -111,17 +155,20 @@ def to_srt(turns: Iterable[SpokenTurn]) -> str:
     Ada: Hello!
     """
     return "\n".join(
-        f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.stop, ',')}\n{_srt_text(cue)}\n"
+        f"{number}\n{timestamp(cue.start, ',')} --> {timestamp(cue.stop, ',')}\n{_srt_text(cue)}\n"
         for number, cue in enumerate(cues(turns, named=True), 1)
     )
 
 
-def to_vtt(turns: Iterable[SpokenTurn]) -> str:
+def to_vtt(turns: Iterable[SpokenTurn], *, words: bool = False) -> str:
     r"""Format turns as WebVTT, each cue with its speaker as voice.
 
     Parameters
     ----------
     turns : iterable of TakeTurn
+    words : bool
+        Write the time of each word into the text, where it is known: players can show the words as they are
+        spoken.
 
     Examples
     --------
@@ -133,7 +180,8 @@ def to_vtt(turns: Iterable[SpokenTurn]) -> str:
     <v Ada>1 &lt; 2</v>
     """
     return "WEBVTT\n" + "".join(
-        f"\n{_clock(cue.start, '.')} --> {_clock(cue.stop, '.')}\n{_vtt_text(cue)}\n" for cue in cues(turns)
+        f"\n{timestamp(cue.start, '.')} --> {timestamp(cue.stop, '.')}\n{_vtt_text(cue, words)}\n"
+        for cue in cues(turns)
     )
 
 
@@ -218,21 +266,19 @@ def _milliseconds(samples: int) -> int:
     return round(samples * 1000 / SAMPLE_RATE)
 
 
-def _clock(milliseconds: int, point: str) -> str:
-    seconds, milliseconds = divmod(milliseconds, 1000)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{seconds:02d}{point}{milliseconds:03d}"
-
-
 def _divided(start: int, stop: int, weights: Sequence[int]) -> list[int]:
     """Divide a time by weights, each part at least 1 ms; return the starts and the end, in ms."""
-    total, spent, times = sum(weights), 0, [start]
-    for number, weight in enumerate(weights[:-1], 1):
-        spent += weight
-        time = start + (stop - start) * spent // total
-        times.append(min(max(time, times[-1] + 1), stop - (len(weights) - number)))
-    return [*times, stop]
+    total, ends = sum(weights), itertools.accumulate(weights[:-1], initial=0)
+    return [*_increasing([start + (stop - start) * end // total for end in ends], start, stop), stop]
+
+
+def _increasing(times: Sequence[int], start: int, stop: int) -> Iterator[int]:
+    """Move times into `[start, stop)` such that each is at least 1 ms after the one before."""
+    least = start
+    for number, time in enumerate(times):
+        time = min(max(time, least), stop - (len(times) - number))
+        least = time + 1
+        yield time
 
 
 def _wrap(text: str, width: int) -> list[str]:
@@ -256,7 +302,27 @@ def _srt_text(cue: Cue) -> str:
     return "\n".join(re.sub(r"([<{]|--(?=>))", rf"\1{_WORD_JOINER}", line) for line in cue.lines)
 
 
-def _vtt_text(cue: Cue) -> str:
-    # html.escape also replaces ">", so no arrow and no end of a tag remains
-    text = "\n".join(html.escape(line, quote=False) for line in cue.lines)
+def _vtt_text(cue: Cue, words: bool) -> str:
+    lines = []
+    stamps = _stamps(cue) if words else {}
+    for row, line in enumerate(cue.lines):
+        cuts = sorted({0, len(line), *(column for at, column in stamps if at == row)})
+        lines.append(
+            "".join(
+                # html.escape also replaces ">", so no arrow and no end of a tag remains
+                stamps.get((row, first), "") + html.escape(line[first:last], quote=False)
+                for first, last in itertools.pairwise(cuts)
+            )
+        )
+    text = "\n".join(lines)
     return f"<v {html.escape(cue.label, quote=False)}>{text}</v>" if cue.label else text
+
+
+def _stamps(cue: Cue) -> dict[tuple[int, int], str]:
+    """Return the time stamps inside a cue, by line and column; they must increase, and be inside its time."""
+    stamps, last = {}, cue.start
+    for row, column, time in cue.words:
+        if last < time < cue.stop:
+            stamps[row, column] = f"<{timestamp(time, '.')}>"
+            last = time
+    return stamps

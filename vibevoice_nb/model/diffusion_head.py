@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import HeadConfig
+from .kernels.apart import steps_within
 from .language_model import widened
 from .modules.layers import Modulated, RMSNorm, SwiGLU
 from .modules.linear import Affine, Derived, Linear, LinearWeights, fused
@@ -102,7 +103,7 @@ class DiffusionHead(nn.Module):
     def _modulate(self, c: Tensor) -> Tensor:
         gain, one = self.gains()
         assert one is not None
-        return torch.addcmul(one, self.all_modulations.product(c), gain)
+        return torch.addcmul(one, steps_within(self.all_modulations.product, c), gain)
 
     def _gains(self) -> Affine:
         """Return factors and terms that turn scales into factors of the normed x: [(3 L + 2) H]."""

@@ -74,18 +74,38 @@ class Layer(nn.Module):
 
 
 class LanguageModel(nn.Module):
-    """Qwen2 decoder from embeddings to hidden states after the last norm."""
+    """Qwen2 decoder from embeddings to hidden states after the last norm.
 
-    def __init__(self, config: LanguageConfig) -> None:
+    Parameters
+    ----------
+    config : LanguageConfig
+    embedded : bool
+        Whether it has embeddings of tokens; without them it is fed by another model.
+    normed : bool
+        Whether it has a last norm; without it, hidden states are the residual stream, in float32 instead of
+        float16.
+    """
+
+    embed_tokens: nn.Embedding
+    norm: RMSNorm
+
+    def __init__(self, config: LanguageConfig, *, embedded: bool = True, normed: bool = True) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.normed = config, normed
         # Uninitialized, as all parameters here: drawing values on the meta device imports torch._dynamo.
-        self.embed_tokens = nn.Embedding.from_pretrained(
-            torch.empty(config.vocab_size, config.hidden_size), freeze=False
-        )
+        if embedded:
+            self.embed_tokens = nn.Embedding.from_pretrained(
+                torch.empty(config.vocab_size, config.hidden_size), freeze=False
+            )
         # The list is typed for its items; torch types a ModuleList's as any module.
         self.layers: Sequence[Layer] = nn.ModuleList(Layer(config) for _ in range(config.num_layers))  # type: ignore[assignment]
-        self.norm = RMSNorm(config.hidden_size, config.norm_eps)
+        if normed:
+            self.norm = RMSNorm(config.hidden_size, config.norm_eps)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Dtype of the computation."""
+        return self.layers[0].input_layernorm.weight.dtype
 
     def forward(self, embeds: Tensor) -> Tensor:
         """Run whole rows from position 0 without a cache: [R, T, H] -> [R, T, H]."""
@@ -94,7 +114,7 @@ class LanguageModel(nn.Module):
 
     def hidden_states(self, embeds: Tensor) -> Iterator[Tensor]:
         """Yield [R, T, H] after every layer, the last one normed, without a cache."""
-        cos, sin = self.rotary(torch.arange(embeds.shape[1], device=embeds.device), embeds.dtype)
+        cos, sin = self.rotary(torch.arange(embeds.shape[1], device=embeds.device), self.dtype)
         x = widened(embeds)
         for index, layer in enumerate(self.layers, start=1):
             x, cos, sin = follow(layer, x, cos, sin)
@@ -102,7 +122,7 @@ class LanguageModel(nn.Module):
             x = layer.finish(x, attend_causal(q, k, v))
             if index < len(self.layers):
                 yield x
-        yield self.norm(x.to(self.norm.weight.device))
+        yield self._last(x)
 
     def new_cache(self, capacity: int = 0) -> KVCache:
         """Make an empty cache for one row, with each layer's part on the device of the layer."""
@@ -111,17 +131,30 @@ class LanguageModel(nn.Module):
 
     def prefill(self, embeds: Tensor, cache: KVCache) -> None:
         """Append T positions [1, T, H] to a row: later positions need only their keys and values."""
+        self._append(embeds, cache, last=False)
+
+    def extend(self, embeds: Tensor, cache: KVCache) -> Tensor:
+        """Append T positions [1, T, H] to a row; return their hidden states [1, T, H]."""
+        return self._last(self._append(embeds, cache, last=True))
+
+    def _append(self, embeds: Tensor, cache: KVCache, *, last: bool) -> Tensor:
+        """Append positions to a row; return the residual stream, of the last layer only with `last`."""
         start, count = cache.length, embeds.shape[1]
         cache.reserve(start + count)
-        cos, sin = self.rotary(torch.arange(start, start + count, device=embeds.device), embeds.dtype)
+        cos, sin = self.rotary(torch.arange(start, start + count, device=embeds.device), self.dtype)
         x = widened(embeds)
         for index, layer in enumerate(self.layers):
             x, cos, sin = follow(layer, x, cos, sin)
             q, k, v = layer.project(x, cos, sin)
             k, v = cache.append(index, k[0], v[0])
-            if index < len(self.layers) - 1:
+            if last or index < len(self.layers) - 1:
                 x = layer.finish(x, attend_causal(q, k[None], v[None]))
         cache.length += count
+        return x
+
+    def _last(self, x: Tensor) -> Tensor:
+        """Return hidden states [R, T, H] from the residual stream after the last layer."""
+        return self.norm(x.to(self.norm.weight.device)) if self.normed else x
 
     def step(self, embeds: Tensor, caches: Sequence[KVCache]) -> Tensor:
         """Append one position to each of R rows: [R, 1, H] -> [R, 1, H]; weights are read once for all.
@@ -148,13 +181,13 @@ class LanguageModel(nn.Module):
         -------
         Tensor [R, 1, H]
         """
-        cos, sin = self.rotary(positions[:, None, None], embeds.dtype)  # [R, 1, 1, D]
+        cos, sin = self.rotary(positions[:, None, None], self.dtype)  # [R, 1, 1, D]
         x = widened(embeds)
         for index, layer in enumerate(self.layers):
             x, cos, sin = follow(layer, x, cos, sin)
             projected = layer.self_attn.project(x, layer.input_layernorm)
             x = layer.finish(x, attend(index, projected, cos, sin))
-        return self.norm(x.to(self.norm.weight.device))
+        return self._last(x)
 
     def rotary(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Compute cosines and sines [..., D] of positions [...]; Su et al., 2021 (arXiv 2104.09864).

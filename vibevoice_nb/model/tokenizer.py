@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import CheckpointError, ScriptError, VibeVoiceError
-from .config import ModelConfig
+from .config import ModelConfig, RealtimeConfig
 from .loading.checkpoint import find_checkpoint
 from .loading.plain_files import check_regular, read_limited
 
@@ -152,13 +152,15 @@ def _damaged(folder: Path, error: BaseException) -> CheckpointError:
     )
 
 
-def load_tokenizer(folder: Path, config: ModelConfig, mirrors: Sequence[str] = ()) -> FileTokenizer:
+def load_tokenizer(
+    folder: Path, config: ModelConfig | RealtimeConfig, mirrors: Sequence[str] = ()
+) -> FileTokenizer:
     """Load a checkpoint's tokenizer, or that of its base model, Qwen2.5.
 
     Parameters
     ----------
     folder : Path
-    config : ModelConfig
+    config : ModelConfig or RealtimeConfig
         Determines the Qwen2.5 model: the original repositories contain no tokenizer.
     mirrors : sequence of str
         Repositories to try if Qwen's cannot be downloaded.
@@ -170,7 +172,8 @@ def load_tokenizer(folder: Path, config: ModelConfig, mirrors: Sequence[str] = (
     own = own_tokenizer(folder)
     if own is not None:
         return _fitting(FileTokenizer(own), own, config)
-    qwen = "Qwen/Qwen2.5-7B" if config.language.hidden_size >= 3584 else "Qwen/Qwen2.5-1.5B"
+    size = "7B" if config.language.hidden_size >= 3584 else "1.5B"
+    qwen = "Qwen/Qwen2.5-" + ("0.5B" if isinstance(config, RealtimeConfig) else size)
     try:
         fetched = find_checkpoint(qwen, mirrors=mirrors, wanted=["tokenizer.json"])
         return _fitting(FileTokenizer(fetched), fetched, config)
@@ -220,7 +223,7 @@ def _read_older(folder: Path) -> str:
         ) from error
 
 
-def _fitting(tokenizer: FileTokenizer, folder: Path, config: ModelConfig) -> FileTokenizer:
+def _fitting(tokenizer: FileTokenizer, folder: Path, config: ModelConfig | RealtimeConfig) -> FileTokenizer:
     """Check that the model has an embedding for every token."""
     size, highest = config.language.vocab_size, max(tokenizer.special.valid_tokens)
     highest = highest if highest >= size else tokenizer.highest

@@ -50,8 +50,7 @@ def fold(text: str) -> Folded:
     >>> fold("?!").empty, fold("٣").text
     (True, '3')
     """
-    text = _FEET_INCHES.sub(r" \1 foot \2 ", text)
-    text = _VULGAR.sub(lambda m: f"{m[1]}{' and' * bool(m[1])} {m[2]}", text)  # "1½" would become "11/2"
+    text = feet_and_fractions(text, digits=False)
     text = unicodedata.normalize("NFKC", text.translate(_BEFORE)).replace("⁄", "/").translate(_QUOTES)
     unread = {at for match in _GREEK_WORD.finditer(text) for at in range(*match.span())}
     out: list[str] = []
@@ -70,6 +69,22 @@ def fold(text: str) -> Folded:
     if run:
         lost[run] = None
     return Folded("".join(out), tuple(lost))
+
+
+def feet_and_fractions(text: str, *, digits: bool = True) -> str:
+    """Write out heights, and the blank that fractions need after a number: "1½" would become "11/2".
+
+    With `digits`, a fraction of one character is written with digits.
+
+    >>> feet_and_fractions("5’10” and 1½")
+    ' 5 foot 10  and 1 and 1/2'
+    """
+
+    def fraction(match: re.Match[str]) -> str:
+        sign = unicodedata.normalize("NFKC", match[2]).replace("⁄", "/") if digits else match[2]
+        return f"{match[1]}{' and' * bool(match[1])} {sign}"
+
+    return _VULGAR.sub(fraction, _FEET_INCHES.sub(r" \1 foot \2 ", text))
 
 
 def _plain(char: str) -> str | None:

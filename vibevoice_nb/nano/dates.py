@@ -8,7 +8,7 @@ from vibevoice_nb.nano.numbers import Rule, cardinal, ordinal
 
 MONTHS = "january february march april may june july august september october november december".split()
 _SHORT = {name[:3]: name for name in MONTHS if len(name) > 3} | {"sept": "september"}
-# With a capital, because of "it may 5 times" and "march 3 miles".
+# Months need a capital: "it may 5 times" and "march 3 miles" have none.
 _NAMES = f"{'|'.join(MONTHS)}|(?:{'|'.join(sorted(_SHORT, key=len, reverse=True))})"
 _MONTH = rf"(?-i:(?=[A-Z]))(?P<month>{_NAMES}\b\.?)"
 _DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?"
@@ -35,7 +35,7 @@ def _month(text: str) -> str:
 
 
 def full_stop(match: re.Match[str]) -> str:
-    """Return a full stop if the match ends in one and a sentence ends there."""
+    """Return a full stop if the match ends in one that also ends the sentence."""
     rest = match.string[match.end() : match.end() + 2].lstrip()
     return "." if match[0].endswith(".") and (not rest or rest[0].isupper()) else ""
 
@@ -46,7 +46,7 @@ def _iso(match: re.Match[str]) -> str:
 
 
 def _slashes(match: re.Match[str]) -> str:
-    """Convert 5/6/2024: the month is first, unless only the second number can be a month."""
+    """Convert 5/6/2024; the month comes first unless only the second number can be a month."""
     first, second = int(match["first"]), int(match["second"])
     month, day = (first, second) if first <= 12 else (second, first)
     if not (1 <= month <= 12 and 1 <= day <= 31):

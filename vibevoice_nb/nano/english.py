@@ -11,13 +11,24 @@ import gzip
 import random
 import re
 import warnings
+from collections.abc import Container
 from importlib import resources
 
 from vibevoice_nb.nano.characters import fold
 from vibevoice_nb.nano.dates import DATES, DECADES, TIMES, YEARS
 from vibevoice_nb.nano.english_tables import PHONES, SYMBOLS
 from vibevoice_nb.nano.numbers import FRACTIONS, MEASURES, MONEY, NUMBERS, RANGES, TELEPHONES, Rule
-from vibevoice_nb.nano.spelling import ABBREVIATED, ADDRESSES, INITIALS, ROMAN, abbreviations, capitals
+from vibevoice_nb.nano.phones import MARKS, mark_phones, marked_phones, with_s, written_phones
+from vibevoice_nb.nano.spelling import (
+    ABBREVIATED,
+    ADDRESSES,
+    HYPHENS,
+    INITIALS,
+    LETTERS,
+    ROMAN,
+    abbreviations,
+    capitals,
+)
 
 VOWELS = "ɑæʌɔåəáɛɝeɪioóʊu"
 PUNCTUATION = ",.?!;:-"
@@ -28,10 +39,12 @@ ALPHABET = " '" + PUNCTUATION + "".join(PHONES.values()) + LETTER_NAMES.upper()
 # Weak forms inside a sentence, as pronounced by flite.
 _WEAK = {"a": "ə", "the": "ðə", "to": "tə"}
 
-# In order: longer and less ambiguous patterns first, plain numbers last.
+# Applied in order: longer and less ambiguous patterns first, plain numbers last.
 _RULES: list[Rule] = [
     *ADDRESSES,
     *ABBREVIATED,
+    *LETTERS,
+    *HYPHENS,
     *ROMAN,
     *DATES,
     *TELEPHONES,
@@ -70,31 +83,54 @@ def normalize(text: str) -> str:
     """
     folded = fold(text)
     if folded.lost:
-        warnings.warn(f"not English, left out: {', '.join(folded.lost)}", stacklevel=2)
-    return _spoken_out(folded.text)
+        warnings.warn(f"left out, because it has no English reading: {', '.join(folded.lost)}", stacklevel=2)
+    return spoken_out(folded.text, lexicon())
 
 
-def _spoken_out(text: str) -> str:
-    """Return the plain words of folded text."""
+def spoken_out(text: str, known: Container[str], compound: str = " ") -> str:
+    """Return the plain words of folded text.
+
+    Parameters
+    ----------
+    text : str
+        Result of `fold`.
+    known : container of str
+        Words with a pronunciation, in lower case: in capitals, they are not spelled.
+    compound : str
+        Separator of the parts of a compound such as "good-natured".
+    """
     text = re.sub(r"\s+", " ", text)
     text = re.sub(r"-{2,}", " - ", re.sub(r"\.{2,}", ". ", text))
     for pattern, spoken in _RULES:
         text = pattern.sub(spoken, text)
-    text = abbreviations(re.sub(r" +", " ", capitals(text, lexicon())))
+    text = abbreviations(re.sub(r" +", " ", capitals(text, known)))
     text = "".join(SYMBOLS.get(c, c) for c in text).lower()
-    text = re.sub(r"[^a-z',.?!;:\- ]", " ", text)
+    text = re.sub(rf"[^a-z{MARKS}',.?!;:\- ]", " ", text)
     text = re.sub(r"(?<![a-z'])'+|'+(?![a-z'])", " ", text)
-    text = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text)
+    text = re.sub(rf"(?<=[a-z{MARKS}])-(?=[a-z{MARKS}])", compound, text)
     text = re.sub(r" +", " ", text)
     text = re.sub(r" (?=[,.?!;:])", "", text)
     text = re.sub(r"([,.?!;:])(?=[^\s,.?!;:])", r"\1 ", text)
     text = re.sub(r"([,.?!;:])[,.?!;:]+", _strongest, text)
-    text = re.sub(r"(?<![ -])[ -]*(?: -|- )[ -]*", " - ", text)
+    text = re.sub(r"(?<![ -])(?: +-|-+ )[ -]*", " - ", text)
     return re.sub(r"\s+", " ", text).strip(" -,;:").strip()
 
 
 def _strongest(match: re.Match[str]) -> str:
     return next(c for c in "?!.:;," if c in match[0])
+
+
+def spoken_words(text: str) -> str:
+    """Return the words that nano reads, with numbers spoken out; phones stay between slashes.
+
+    Characters without an English reading are left out silently.
+
+    Examples
+    --------
+    >>> spoken_words("Dr. No paid $5 in /N IY S/.")
+    'doctor no paid five dollars in /N IY S/.'
+    """
+    return written_phones(spoken_out(mark_phones(fold(text).text), lexicon()))
 
 
 def words(text: str) -> list[str]:
@@ -110,7 +146,7 @@ def words(text: str) -> list[str]:
 
 @functools.cache
 def lexicon() -> dict[str, str]:
-    """Return the phones of each word, one character per phone; read once, on first use."""
+    """Return the phones of each word, one character per phone; cached after the first call."""
     data = resources.files("vibevoice_nb.nano").joinpath("lexicon.txt.gz").read_bytes()
     fields = gzip.decompress(data).decode("utf-8").split()
     return dict(zip(fields[::2], fields[1::2], strict=True))
@@ -120,8 +156,7 @@ def _suffixed(word: str, table: dict[str, str]) -> str | None:
     """Return the phones of a known word with an ending; None for any other word."""
     for ending in ("'s", "s'", "s"):
         if word.endswith(ending) and word[: -len(ending)] in table:
-            stem = table[word[: -len(ending)]]
-            return stem + ("əz" if stem[-1] in "szʃʒʧʤ" else "s" if stem[-1] in "ptkfθ" else "z")
+            return with_s(table[word[: -len(ending)]])
     if word.endswith("ed") and (word[:-2] in table or word[:-1] in table):
         stem = table.get(word[:-1]) or table[word[:-2]]
         return stem + ("əd" if stem[-1] in "td" else "t" if stem[-1] in "pkfθsʃʧ" else "d")
@@ -143,6 +178,28 @@ def _suffixed(word: str, table: dict[str, str]) -> str | None:
     return None
 
 
+@functools.lru_cache(16384)
+def phones(word: str) -> str:
+    """Return the phones of a normalized word, one character each; empty for an unknown word.
+
+    Examples
+    --------
+    >>> phones("apples"), phones("zorblax")
+    ('æpəlz', '')
+    """
+    table = lexicon()
+    return table.get(word) or _suffixed(word, table) or ""
+
+
+def is_known(word: str) -> bool:
+    """Return True if a word in lower case has a pronunciation.
+
+    >>> is_known("walked"), is_known("zorblax")
+    (True, False)
+    """
+    return phones(word) != ""
+
+
 def to_phonemes(text: str, *, spell_probability: float = 0.0, rng: random.Random | None = None) -> str:
     """Convert English text to the characters that nano reads.
 
@@ -150,10 +207,11 @@ def to_phonemes(text: str, *, spell_probability: float = 0.0, rng: random.Random
     ----------
     text : str
         Any text; it is normalized first, and characters without an English reading are left out silently.
+        Phones between slashes are read as they are.
     spell_probability : float
         Fraction of known words that are spelled as well, from 0 to 1. Training uses about 0.12.
     rng : random.Random, optional
-        Chooses those words; required if `spell_probability` is not 0.
+        Random generator that chooses those words; required if `spell_probability` is not 0.
 
     Returns
     -------
@@ -166,24 +224,29 @@ def to_phonemes(text: str, *, spell_probability: float = 0.0, rng: random.Random
     'ði æpəl, pliz!'
     >>> to_phonemes("The zorblax.")
     'ðə ZORBLAX.'
+    >>> to_phonemes("In /N IY S/, please.")
+    'ɪn nis, pliz.'
     """
     if spell_probability and rng is None:
         raise TypeError("spell_probability needs an rng")
-    table = lexicon()
-    parts = re.findall(r"[a-z']+|[,.?!;:\- ]", _spoken_out(fold(text).text))
+    plain = spoken_out(mark_phones(fold(text).text), lexicon())
+    parts = re.findall(rf"[a-z']+|[{MARKS}]+|[,.?!;:\- ]", plain)
     out: list[str] = []
     for part in parts:
+        if marked := marked_phones(part):
+            out.append(marked)
+            continue
         if not part[0].isalpha():
             out.append(part)
             continue
         spelled = spell_probability > 0 and rng is not None and rng.random() < spell_probability
-        spoken = None if spelled else _WEAK.get(part) or table.get(part) or _suffixed(part, table)
+        spoken = None if spelled else _WEAK.get(part) or phones(part)
         out.append(spoken or part.upper())
     return _vowel_forms(out, parts)
 
 
 def _vowel_forms(out: list[str], parts: list[str]) -> str:
-    """Give "the" before a vowel the vowel of "see"; join the parts."""
+    """Join the parts; "the" before a vowel is pronounced as in "the end"."""
     for i, part in enumerate(parts[:-2]):
         if part == "the" and out[i] == "ðə" and parts[i + 1] == " " and out[i + 2][0] in VOWELS:
             out[i] = "ði"

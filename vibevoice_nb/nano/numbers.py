@@ -1,6 +1,6 @@
 """Numbers, money, measures, fractions and telephone numbers in English words.
 
-Patterns begin where a number begins and never inside one, so that a long run of digits is read once.
+Patterns begin where a number begins and never inside one, so a long run of digits is scanned once.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 
 _MAX_DIGITS = 15
 START = r"(?<!\d)(?<!\d[.,])"
-"""Pattern of a position before a number that is not inside one."""
+"""Pattern that matches only where a number begins."""
 AMOUNT = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
 _DIGITS = "zero one two three four five six seven eight nine".split()
 _SAID_PAIRS = {"24/7", "9/11", "50/50", "20/20"}
 
 
 def cardinal(number: str) -> str:
-    """Convert digits to words; digit by digit if they are too long for a number or begin with zero.
+    """Convert digits to words; digit by digit if the number is too long or begins with zero.
 
     >>> cardinal("1234"), cardinal("007")
     ('one thousand two hundred and thirty four', 'zero zero seven')
@@ -84,7 +84,7 @@ def _money(match: re.Match[str]) -> str:
 
 _SCALE = r"(?:\s?(?P<scale>k|m|bn?|t|thousand|million|billion|trillion)\b)?"
 MONEY: list[Rule] = [
-    # A comma and one or two digits are the decimal comma of other countries, not a list, which has a space.
+    # A comma before one or two digits is a decimal comma, as in German; a list has a space after its commas.
     (re.compile(rf"{START}(\d{{1,3}}),(\d{{1,2}})(?!\d|,\d)"), r"\1.\2"),
     (re.compile(r"\bUS\$|(?<!\w)\$US(?=\s?\d)"), "$"),
     (
@@ -200,7 +200,7 @@ def _telephone(match: re.Match[str]) -> str:
         "eight hundred" if group == "800" and at < 2 else digits(group) for at, group in enumerate(groups)
     )
     joined = ", ".join(said)
-    if len(groups) > 1 and len(groups[0]) == 1:  # "one eight hundred" goes together
+    if len(groups) > 1 and len(groups[0]) == 1:  # "one eight hundred" is one group
         joined = joined.replace(", ", " ", 1)
     return f" {plus}{joined} "
 

@@ -25,7 +25,7 @@ _DOMAINS = "com|org|net|edu|gov|io|ai|dev|app|info|uk|ca|de|fr|eu"
 
 
 def letters(word: str) -> str:
-    """Return the names of letters; that of "a" is written "ay", to distinguish it from the article.
+    """Return the names of letters; "a" is written "ay" to distinguish it from the article.
 
     >>> letters("USA")
     'u s ay'
@@ -34,7 +34,7 @@ def letters(word: str) -> str:
 
 
 def _address(match: re.Match[str]) -> str:
-    """Convert a web or e-mail address sign by sign; punctuation of the sentence is kept after it."""
+    """Convert a web or e-mail address symbol by symbol; keep the punctuation of the sentence after it."""
     text = match[0]
     bare = text.rstrip(".,;:!?'/")
     rest = text[len(bare) :].replace("/", "")
@@ -51,14 +51,13 @@ ADDRESSES: list[Rule] = [
 
 
 def _hashtag(match: re.Match[str]) -> str:
-    """Convert #MeToo to words, which begin at capitals."""
+    """Convert a hashtag such as #MeToo to words, split at its capitals."""
     return " hashtag " + re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", match[1]) + " "
 
 
 ABBREVIATED: list[Rule] = [
     (re.compile(r"(?<![A-Za-z])e\.\s?g\.,?", re.I), " for example "),
     (re.compile(r"(?<![A-Za-z])i\.\s?e\.,?", re.I), " that is "),
-    (re.compile(r"\bph\.?d\b\.?", re.I), " p h d "),
     (re.compile(r"\bw/o\b", re.I), "without"),
     (re.compile(r"\bw/(?=\s)", re.I), "with"),
     (re.compile(r"\bn/a\b", re.I), "not applicable"),
@@ -68,11 +67,17 @@ ABBREVIATED: list[Rule] = [
     (re.compile(r"(?<!\w)#([A-Za-z]\w*)"), _hashtag),
     (re.compile(r"\b([CF])#"), r"\1 sharp"),
     (re.compile(r"\bv\.?\s?(?=\d+\.\d)"), "version "),
+]
+# Written out for a model that does not know the names of letters.
+LETTERS: list[Rule] = [
+    (re.compile(r"\bph\.?d\b\.?", re.I), " p h d "),
     (
         re.compile(r"\b([A-Z]{1,3})\s?&\s?([A-Z]{1,3})\b"),
         lambda match: f"{letters(match[1])} and {letters(match[2])}",
     ),
     (re.compile(r"\bA(?=\d)"), "ay "),
+]
+HYPHENS: list[Rule] = [
     (re.compile(r"(?<=\d)-(?=[A-Za-z])|(?<=[A-Za-z])(?<!\d[ap]m)(?<!\d [ap]m)-(?=\d)"), " "),
 ]
 INITIALS: list[Rule] = [
@@ -147,12 +152,12 @@ def capitals(text: str, known: Container[str]) -> str:
         return letters(word) + ("'s" if plural else "")
 
     text = re.sub(r"\b([A-Z]{2,})(s?)\b", said, text)
-    # The letter, not the article: "Plan A."
+    # The letter, not the article, as in "Plan A."
     return re.sub(r"(?<=[a-z] )A(?=\s*(?:[.,;:!?]|$))", "ay", text)
 
 
-def abbreviations(text: str) -> str:
-    """Expand abbreviations, with or without their full stop."""
+def abbreviations(text: str, *, capital: bool = False) -> str:
+    """Expand abbreviations, with or without their full stop; `capital` keeps the case of the first letter."""
 
     def said(match: re.Match[str]) -> str:
         word, dot = match[1].lower(), match[2]
@@ -165,6 +170,7 @@ def abbreviations(text: str) -> str:
         if word in ("st", "dr") and dot and behind_name and not rest[:1].isupper():
             return ("street" if word == "st" else "drive") + ("" if rest else ".")  # "5 Main St."
         ends = dot and (not rest or (word == "etc" and rest[0].isupper()))
-        return ABBREVIATIONS[word] + ("." if ends else "")
+        spoken = ABBREVIATIONS[word] + ("." if ends else "")
+        return spoken.capitalize() if capital and match[1][0].isupper() else spoken
 
     return re.sub(r"\b([A-Za-z]{2,6})\b(\.?)", said, text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Container, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from vibevoice_nb.errors import OptionError, VoiceError
 from vibevoice_nb.ranges import shown
 from vibevoice_nb.script.lines import is_name, speaker_number
 from vibevoice_nb.script.turns import label_of
-from vibevoice_nb.voices.casting import VoiceSpec
+from vibevoice_nb.voices.casting import VoiceSpec, default_voice
 from vibevoice_nb.voices.resolve import resolve_voice
 from vibevoice_nb.voices.voice import Voice, load_voice
 
@@ -39,6 +39,8 @@ class CastMember:
         Origin of the voice: "built-in", "library", "upload", "recording" or "file"; empty without a voice.
     consent : bool
         True if the right to use the voice was confirmed.
+    gain, pace : float
+        Adjustments of all turns of the speaker; see `Adjustments`.
     """
 
     label: str
@@ -46,6 +48,8 @@ class CastMember:
     voice: Voice | None = None
     kind: str = ""
     consent: bool = False
+    gain: float = 0.0
+    pace: float = 1.0
 
     def __repr__(self) -> str:
         voice = "no voice" if self.voice is None else f"voice {self.voice.name!r} ({self.kind})"
@@ -58,7 +62,10 @@ class CastMember:
 
 
 class Cast(Mapping[str, CastMember]):
-    """Speakers by label: those of the script in the model's order, then others that have a voice."""
+    """Speakers by label: those of the script in the model's order, then others that have a voice.
+
+    Labels are compared as in a script: upper and lower case do not matter.
+    """
 
     def __init__(self, store: ProjectStore, history: History) -> None:
         self._store, self._history = store, history
@@ -71,8 +78,12 @@ class Cast(Mapping[str, CastMember]):
             records = sorted(self._store.state.cast, key=lambda member: order.get(member.label, last))
             return {record.label: self._member(record) for record in records}
 
-    def __getitem__(self, label: str) -> CastMember:
-        return self.snapshot()[label]
+    def __getitem__(self, label: object) -> CastMember:
+        with self._store.mutex:
+            record = self._store.state.find_member(label) if isinstance(label, str) else None
+            if record is None:
+                raise KeyError(label)
+            return self._member(record)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.snapshot())
@@ -120,7 +131,7 @@ class Cast(Mapping[str, CastMember]):
         ProjectError
             If the project can't be changed.
         """
-        label = checked_label(label)
+        label = self._known_label(label)
         resolved = resolve_voice(voice)
         self._replace_voice(label, f"gave {label} the voice {resolved.name}", resolved, kind, consent)
         return self[label]
@@ -155,6 +166,10 @@ class Cast(Mapping[str, CastMember]):
         """
         member = self._voiced(label)
         assert member.voice is not None
+        if member.voice.prompt is not None:
+            raise OptionError(
+                "a voice prompt, which has no audio", "a recording", "choose a recording to trim"
+            )
         cut = trimmed(member.voice, start_s, stop_s)
         self._replace_voice(
             member.label, f"trimmed the voice of {member.label}", cut, member.kind, member.consent
@@ -183,11 +198,43 @@ class Cast(Mapping[str, CastMember]):
             If the color is not valid, or the speaker is unknown.
         ProjectError
         """
-        label, color = checked_label(label), checked_color(color)
+        label, color = self._known_label(label), checked_color(color)
         if label not in self:
             raise OptionError(f"the speaker {label!r}", f"one of {', '.join(self)}", "see project.cast")
         with self._store.changing("cast") as state:
             state.member(label).color = color
+
+    def default_voices(self) -> dict[str, str]:
+        """Return the built-in voices of the script's speakers for whom none was chosen, by label.
+
+        A speaker whose recording is missing from the project's folder gets none: the voice was chosen.
+        """
+        with self._store.mutex:
+            order = {turn.label: turn.speaker_index for turn in self._store.script.turns}
+            records = {record.label: record for record in self._store.state.cast}
+            members = [member for member in self.snapshot().values() if member.label in order]
+            taken = [member.voice.name for member in members if member.voice is not None]
+            chosen: dict[str, str] = {}
+            for label, index in sorted(order.items(), key=lambda item: item[1]):
+                record = records.get(label)
+                if record is not None and record.voice is not None:
+                    continue
+                name = default_voice(index, [*taken, *chosen.values()])
+                if name is not None:
+                    chosen[label] = name
+            return chosen
+
+    def keep_default_voices(self, labels: Container[str]) -> None:
+        """Give these speakers the default voices that they are about to speak with, so that they keep them.
+
+        It is not a change of its own, so there is nothing to undo.
+        """
+        defaults = {label: name for label, name in self.default_voices().items() if label in labels}
+        if not defaults:
+            return
+        with self._store.changing("cast") as state:
+            for label, name in defaults.items():
+                state.member(label).voice = self._store.voices.add(label, resolve_voice(name), "built-in")
 
     def _replace_voice(self, label: str, words: str, voice: Voice, kind: str | None, consent: bool) -> None:
         with self._store.changing("cast") as state:
@@ -196,12 +243,18 @@ class Cast(Mapping[str, CastMember]):
             member = state.member(label)
             member.voice, member.consent = name, bool(consent)
 
+    def _known_label(self, label: object) -> str:
+        """Return a label as the cast has it, or in its usual form if it is not in the cast."""
+        checked = checked_label(label)
+        known = self._store.state.find_member(checked)
+        return checked if known is None else known.label
+
     def _member_can_be_undone(self, label: str, words: str) -> None:
         before = asdict(self._store.state.member(label))
         self._history.record(words, ["member", label, before])
 
     def _voiced(self, label: str) -> CastMember:
-        label = checked_label(label)
+        label = self._known_label(label)
         member = self.get(label)
         if member is None or member.voice is None:
             got = f"{label} has no voice assigned"
@@ -210,7 +263,7 @@ class Cast(Mapping[str, CastMember]):
 
     def _member(self, record: MemberRecord) -> CastMember:
         found = self._store.voices.get(record.voice, record.label) if record.voice else None
-        bare = CastMember(record.label, record.color)
+        bare = CastMember(record.label, record.color, gain=record.gain, pace=record.pace)
         return replace(bare, voice=found[0], kind=found[1], consent=record.consent) if found else bare
 
 

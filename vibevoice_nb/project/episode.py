@@ -1,15 +1,25 @@
-"""Episode of a project: the chosen takes in the order of the script, with pauses."""
+"""Episode of a project: the chosen takes in the order of the script, with pauses and music."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
-from vibevoice_nb.export.manifest import GENERATED
+from vibevoice_nb.export.take_manifest import GENERATED, MusicEntry
 from vibevoice_nb.script import Script
 
+from .adjustments import ProjectAdjustments
 from .cast import Cast
+from .music import ProjectMusic
+from .pieces import Piece, without_silence
+from .reviews import ProjectReviews
 from .settings import ProjectSettings
+from .soundtrack import Cue
+from .storage.schema import TurnRecord, checked_setting
 from .store import ProjectStore
-from .take import Take
+from .take import Take, TakeManifest
 from .takes import ProjectTakes
 from .timeline import Timeline
 from .turns import ProjectTurns
@@ -24,6 +34,7 @@ class Episode:
     takes : ProjectTakes
     turns : ProjectTurns
     settings : ProjectSettings
+    reviews : ProjectReviews
     """
 
     def __init__(
@@ -33,8 +44,12 @@ class Episode:
         takes: ProjectTakes,
         turns: ProjectTurns,
         settings: ProjectSettings,
+        adjustments: ProjectAdjustments,
+        reviews: ProjectReviews,
+        music: ProjectMusic,
     ) -> None:
-        self._store = store
+        self._store, self._adjustments, self._music = store, adjustments, music
+        self.reviews = reviews
         self.cast, self.takes, self.turns, self.settings = cast, takes, turns, settings
 
     @property
@@ -42,33 +57,61 @@ class Episode:
         """The parsed script."""
         return self._store.script
 
-    def timeline(self) -> Timeline:
-        """Return the chosen takes in order, with pauses, as audio to read in pieces; no model is needed.
+    def chosen(self, turns: Sequence[str]) -> list[Take]:
+        """Return the chosen takes of those turns that have one, in the order of the script."""
+        wanted = set(turns)
+        with self._store.mutex:
+            records = [record for record in self._store.state.turns if record.id in wanted]
+            return [take for record in records if (take := self.takes.chosen(record)) is not None]
 
-        The silence after a turn is its own gap if that is set, else the script's `[pause]`, else, between
+    def timeline(self, *, edge_silence: float | None = None) -> Timeline:
+        """Return the chosen takes in order, adjusted, with pauses and music; no model is needed.
+
+        The silence after a turn is its own pause if that is set, else the script's `[pause]`, else, between
         turns, `settings["gap_ms"]`.
+
+        Parameters
+        ----------
+        edge_silence : float, optional
+            Most silence at the ends of turns, in seconds; that of the settings by default.
         """
         with self._store.mutex:
-            parts: list[tuple[Take, int]] = []
+            edge = self.settings.current.edge_silence if edge_silence is None else edge_silence
+            longest = None if edge is None else round(checked_setting("edge_silence", edge) * SAMPLE_RATE)
+            pieces: list[Piece] = []
             between = self.settings.current.gap_ms
             for record, turn in zip(self._store.state.turns, self._store.script.turns, strict=True):
                 if (take := self.takes.chosen(record)) is not None:
                     own = record.gap_ms if record.gap_ms is not None else turn.pause_after_ms or None
                     gap_ms = between if own is None else own
-                    parts.append((take, gap_ms * SAMPLE_RATE // 1000))
-            if parts and own is None:
-                parts[-1] = (parts[-1][0], 0)
-            return Timeline(parts)
+                    pieces.append(self._piece(record, take, gap_ms * SAMPLE_RATE // 1000, longest))
+            if pieces and own is None:
+                pieces[-1] = replace(pieces[-1], gap=0)
+            return Timeline(pieces, self._music.files())
 
-    def assemble(self) -> Take:
-        """Return the episode as a take, which reads from the takes' files and holds no audio."""
+    def _piece(self, record: TurnRecord, take: Take, gap: int, longest: int | None) -> Piece:
+        """Return the chosen take of a turn with the adjustments of the turn, its speaker and the take."""
+        turn, speaker = self._adjustments.of_turn(record), self._adjustments.of_speaker(record.speaker)
+        start, stop = self._adjustments.trim_of(take)
+        if longest is not None:
+            start, stop = without_silence(take, start, stop, longest)
+        return Piece(take, gap, start, stop, round(turn.pace * speaker.pace, 6), turn.gain + speaker.gain)
+
+    def assemble(self, *, edge_silence: float | None = None) -> Take:
+        """Return the episode as a take, which reads from the takes' files and holds no audio.
+
+        Parameters
+        ----------
+        edge_silence : float, optional
+            See `timeline`.
+        """
         with self._store.mutex:
-            timeline = self.timeline()
+            timeline = self.timeline(edge_silence=edge_silence)
             spoken = {turn.label for turn in timeline.turns}
-            manifest = {
-                "content": GENERATED,
-                "project": self._store.name,
-                "speakers": {
+            manifest = TakeManifest(
+                content=GENERATED,
+                project=self._store.name,
+                speakers={
                     member.label: {
                         "voice": member.voice.name,
                         "kind": member.kind,
@@ -78,9 +121,25 @@ class Episode:
                     for member in self.cast.values()
                     if member.voice is not None and member.label in spoken
                 },
-                "takes": [
-                    {name: value for name, value in segment.take.manifest.items() if name != "context"}
-                    for segment in timeline.segments
-                ],
-            }
+                takes=tuple(_manifest(segment.piece) for segment in timeline.segments),
+                music=tuple(map(_music_entry, timeline.music.cues)) if timeline.music else None,
+            )
         return Take("", self._store.name, timeline, timeline.turns, manifest)
+
+
+def _manifest(piece: Piece) -> TakeManifest:
+    """Return the manifest of a take without its context, with the adjustments that were made to it."""
+    made: dict[str, Any] = {}
+    if piece.gain_db:
+        made["gain_db"] = round(piece.applied_db, 3)
+    if piece.pace != 1.0:
+        made["pace"] = piece.pace
+    if piece.start or piece.ends_inside:
+        made |= {"start": piece.start, "stop": piece.stop}
+    return replace(piece.take.manifest.without_context(), adjustments=made or None)
+
+
+def _music_entry(cue: Cue) -> MusicEntry:
+    music = cue.music
+    settings = {name: value for name, value in music.settings.items() if name != "license"}
+    return MusicEntry(music.role, music.name, music.sha256, music.license, cue.start, cue.stop, settings)

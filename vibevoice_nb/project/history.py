@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,7 @@ class History:
 
     def __init__(self, store: ProjectStore) -> None:
         self._store = store
+        self._last: tuple[UndoStep | None, float] = (None, 0.0)
 
     @property
     def steps(self) -> tuple[UndoStep, ...]:
@@ -62,7 +64,7 @@ class History:
         steps = self._store.state.undo
         return steps[-1].words if steps and not self._store.read_only else ""
 
-    def record(self, words: str, *entries: list[Any]) -> None:
+    def record(self, words: str, *entries: list[Any], merge: float = 0.0) -> None:
         """Add a step inside a change.
 
         Parameters
@@ -71,12 +73,22 @@ class History:
             Description of the change.
         *entries : [operation, key, *values]
             Each is passed to the inverse registered for the operation.
+        merge : float
+            Seconds within which a change of the same kind and key belongs to the step before it, which then
+            undoes both.
         """
-        store = self._store
-        store.trash_outdated = store.state.remember(UndoStep(words, list(entries))) or store.trash_outdated
+        store, now = self._store, time.monotonic()
+        last, changed = self._last
+        step = UndoStep(words, list(entries))
+        same = last is not None and _targets(last) == _targets(step)
+        if merge and same and now - changed < merge and store.state.undo and store.state.undo[-1] is last:
+            self._last = (last, now)
+            return
+        store.trash_outdated = store.state.remember(step) or store.trash_outdated
+        self._last = (step, now)
 
     def undo(self) -> str:
-        """Undo the last deletion, choice, gap, change of a voice or of the script.
+        """Undo the last deletion, choice, adjustment, change of a voice or of the script.
 
         Returns
         -------
@@ -104,3 +116,8 @@ class History:
             got = f"the take {gone[0]} is no longer in the project's trash, or is damaged"
             raise ProjectError(got, "a deleted take", "regenerate the turn")
         return step.words
+
+
+def _targets(step: UndoStep) -> list[list[Any]]:
+    """Return the operations of a step with their keys."""
+    return [entry[:2] for entry in step.back]

@@ -10,38 +10,37 @@ Each turn has takes, one of which is chosen; the episode is the chosen takes in 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from vibevoice_nb.errors import ProjectError
 from vibevoice_nb.script import Diagnostic, Script
+from vibevoice_nb.script.pronunciation import Pronunciation
 
-from .cast import Cast, CastMember
+from .adjustments import ProjectAdjustments
+from .cast import Cast
+from .cover import ProjectCover
+from .delegates import delegate
 from .episode import Episode
 from .history import History
-from .jobs.generation import Generation, GenerationProgress, Listener, Mode, prepare
-from .jobs.sweep import Sweep, SweepAxes, SweepProgress, sweep_project
+from .jobs.start import ProjectJobs
+from .lexicon import ProjectLexicon
 from .moved import moved_attribute
-from .script_text import GivenScript, ProjectScript, checked_text
+from .music import ProjectMusic
+from .reviews import ProjectReviews
+from .script_text import ProjectScript, checked_text
 from .settings import ProjectSettings
 from .storage.paths import project_path
 from .store import ProjectStore, create_folder
 from .take import Take
 from .takes import ProjectTakes
-from .timeline import Timeline
-from .turns import ContextTurn, ProjectTurn, ProjectTurns
+from .turns import ProjectTurn, ProjectTurns, ReadWord
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from vibevoice_nb.engine.engine import Engine
-    from vibevoice_nb.engine.options import GenerationSettings
     from vibevoice_nb.export.options import ExportOptions, SaveOptions
-    from vibevoice_nb.script.frontends import Frontend
-    from vibevoice_nb.voices.casting import VoiceSpec
-    from vibevoice_nb.voices.voice import Voice
 
 
 class Project:
@@ -57,6 +56,14 @@ class Project:
         Takes by id; `takes.of(turn)` are those of a turn.
     settings : ProjectSettings
         Options of a generation by name.
+    adjustments : ProjectAdjustments
+        Gain, pause, pace and trim; see `adjust`, `adjust_speaker` and `trim_take`.
+    music : ProjectMusic
+        Intro, outro and bed; see `set_music`.
+    cover : ProjectCover
+        Cover picture of exported files.
+    lexicon : ProjectLexicon
+        Readings of words, by word.
     history : History
         Changes that can be undone.
 
@@ -73,11 +80,28 @@ class Project:
         self.store = store
         self.history = History(store)
         self.settings = ProjectSettings(store)
+        self.cover = ProjectCover(store)
+        self.lexicon = ProjectLexicon(store, self.history)
         self.cast = Cast(store, self.history)
-        self.takes = ProjectTakes(store, self.history, self.cast)
+        reviews = ProjectReviews(store, self.cast)
+        self.takes = ProjectTakes(store, self.history, self.cast, reviews)
         self._text = ProjectScript(store, self.history)
-        self._turns = ProjectTurns(store, self.history, self.cast, self.takes, self.settings)
-        self._episode = Episode(store, self.cast, self.takes, self._turns, self.settings)
+        self.adjustments = ProjectAdjustments(store, self.history)
+        self.music = ProjectMusic(store, self.history)
+        self._turns = ProjectTurns(
+            store, self.history, self.cast, self.takes, self.settings, self.adjustments
+        )
+        self._episode = Episode(
+            store,
+            self.cast,
+            self.takes,
+            self._turns,
+            self.settings,
+            self.adjustments,
+            reviews,
+            self.music,
+        )
+        self._jobs = ProjectJobs(store, self._episode)
 
     if not TYPE_CHECKING:
 
@@ -122,9 +146,7 @@ class Project:
             store.tidy()
         return project
 
-    def close(self) -> None:
-        """Let others write; the project can't be changed any more, its takes can still be played."""
-        self.store.close()
+    close = delegate("store", ProjectStore.close)
 
     def __enter__(self) -> Project:
         return self
@@ -169,18 +191,13 @@ class Project:
         """Damage found when the project was opened, and what was recovered."""
         return tuple(self.store.folder.notes)
 
-    def observe(self, callback: Callable[[str], None]) -> Callable[[], None]:
-        """Call back after every change with its kind: "script", "cast", "settings", "takes", "gaps", "undo".
-
-        The function returned stops the calls.
-        """
-        return self.store.observe(callback)
+    observe = delegate("store", ProjectStore.observe)
 
     # The script
 
     @property
     def script_text(self) -> str:
-        """The script as typed. Setting it keeps every take with its line, and can be undone."""
+        """The script as typed. Setting it keeps every take with its line; all but the first can be undone."""
         with self.store.mutex:
             return self.store.text
 
@@ -188,13 +205,8 @@ class Project:
     def script_text(self, text: str) -> None:
         self.write_script(text)
 
-    def write_script(self, text: str, *, typing: bool = False) -> None:
-        """Replace the script; see `ProjectScript.write`."""
-        self._text.write(text, typing=typing)
-
-    def give_script(self, text: str, *, replace: bool = False) -> GivenScript:
-        """Apply the script of a cell, which may be run many times; see `ProjectScript.give`."""
-        return self._text.give(text, replace=replace)
+    write_script = delegate("_text", ProjectScript.write)
+    give_script = delegate("_text", ProjectScript.give)
 
     @property
     def script(self) -> Script:
@@ -203,7 +215,7 @@ class Project:
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """Diagnostics of the script, and of everything in it that the model cannot speak."""
+        """Diagnostics of the script, of what the model cannot speak, and of where a whole script is cut."""
         return self._turns.diagnostics
 
     # The turns
@@ -213,77 +225,63 @@ class Project:
         """The turns in the order of the script, as they are now."""
         return self._turns.snapshot()
 
-    def turn(self, turn_id: str) -> ProjectTurn:
-        """Return the turn with an id; raise ProjectError if it is not in the script."""
-        return self._turns.find(turn_id)
+    @property
+    def pronunciation(self) -> Pronunciation:
+        """The lexicon and the spoken forms, as they are now."""
+        return self._turns.pronunciation
 
-    def missing(self) -> list[str]:
-        """Return the ids of the turns to generate: without a take, with a partial one, or changed since."""
-        return self._turns.missing()
+    turn = delegate("_turns", ProjectTurns.find)
+    read_as = delegate("_turns", ProjectTurns.read_as)
 
-    def context_for(
-        self,
-        turn_id: str,
-        model: str | None = None,
-        frontend: Frontend | None = None,
-        weights: str | None = None,
-    ) -> list[ContextTurn]:
-        """Return the turns that are the context of a turn; see `ProjectTurns.context_for`."""
-        return self._turns.context_for(turn_id, model, frontend, weights)
+    @property
+    def read_words(self) -> list[ReadWord]:
+        """Words of the script that are read in another way, with their places."""
+        return self._turns.read_words
 
-    def context_changed(self, take_id: str) -> bool:
-        """Return True if the turns before a take's turn now have other takes or texts than its context."""
-        return self._turns.context_changed(take_id)
+    missing = delegate("_turns", ProjectTurns.missing)
+    context_for = delegate("_turns", ProjectTurns.context_for)
+    context_changed = delegate("_turns", ProjectTurns.context_changed)
+    set_gap = delegate("_turns", ProjectTurns.set_gap)
 
-    def set_gap(self, turn_id: str, gap_ms: int | None) -> None:
-        """Set the silence after a turn; see `ProjectTurns.set_gap`."""
-        self._turns.set_gap(turn_id, gap_ms)
+    # How it sounds: applied when the episode is assembled, without generating anything
+
+    adjust = delegate("adjustments", ProjectAdjustments.adjust)
+    adjust_speaker = delegate("adjustments", ProjectAdjustments.adjust_speaker)
+
+    def trim_take(
+        self, take_id: str, start: float | None = None, stop: float | None = None
+    ) -> tuple[float, float]:
+        """Play only `[start, stop)` of a take, in seconds; without times, play it whole.
+
+        The audio of the take is kept. Returns the times.
+
+        Raises
+        ------
+        OptionError
+            If less than 0.05 s is left, or the times are not in the take.
+        ProjectError
+            If there is no such take, or the project can't be changed.
+        """
+        return self.adjustments.trim(self.takes.find(take_id), start, stop)
+
+    set_music = delegate("music", ProjectMusic.set)
+    clear_music = delegate("music", ProjectMusic.clear)
 
     # The cast
 
-    def set_voice(
-        self, label: str, voice: VoiceSpec, kind: str | None = None, consent: bool = False
-    ) -> CastMember:
-        """Give a speaker a voice, which is copied into the project; see `Cast.set_voice`."""
-        return self.cast.set_voice(label, voice, kind, consent)
-
-    def clear_voice(self, label: str) -> None:
-        """Remove a speaker's voice; see `Cast.clear_voice`."""
-        self.cast.clear_voice(label)
-
-    def trim_voice(self, label: str, start_s: float, stop_s: float) -> CastMember:
-        """Keep only `[start_s, stop_s)` of a speaker's recording; see `Cast.trim_voice`."""
-        return self.cast.trim_voice(label, start_s, stop_s)
-
-    def set_consent(self, label: str, consent: bool) -> None:
-        """Record whether the right to use a speaker's voice is confirmed; see `Cast.set_consent`."""
-        self.cast.set_consent(label, consent)
-
-    def set_color(self, label: str, color: str) -> None:
-        """Give a speaker a color, such as "#0072b2"; see `Cast.set_color`."""
-        self.cast.set_color(label, color)
-
-    def check_voices(self, turn_ids: Iterable[str] | None = None) -> dict[int, Voice]:
-        """Return the voices by the model's speaker index; see `ProjectTurns.check_voices`."""
-        return self._turns.check_voices(turn_ids)
+    set_voice = delegate("cast", Cast.set_voice)
+    clear_voice = delegate("cast", Cast.clear_voice)
+    trim_voice = delegate("cast", Cast.trim_voice)
+    set_consent = delegate("cast", Cast.set_consent)
+    set_color = delegate("cast", Cast.set_color)
+    check_voices = delegate("_turns", ProjectTurns.check_voices)
 
     # The takes
 
-    def take(self, take_id: str) -> Take:
-        """Return the take with an id; raise ProjectError if there is none."""
-        return self.takes.find(take_id)
-
-    def choose(self, turn_id: str, take_id: str) -> None:
-        """Choose the take that is played for a turn; see `ProjectTakes.choose`."""
-        self.takes.choose(turn_id, take_id)
-
-    def star(self, take_id: str, on: bool = True) -> None:
-        """Mark a take, or remove the mark; see `ProjectTakes.star`."""
-        self.takes.star(take_id, on)
-
-    def delete_take(self, take_id: str) -> None:
-        """Delete a take; `undo` restores it. See `ProjectTakes.delete`."""
-        self.takes.delete(take_id)
+    take = delegate("takes", ProjectTakes.find)
+    choose = delegate("takes", ProjectTakes.choose)
+    star = delegate("takes", ProjectTakes.star)
+    delete_take = delegate("takes", ProjectTakes.delete)
 
     @property
     def unfinished(self) -> list[Take]:
@@ -297,88 +295,66 @@ class Project:
         """Description of the change that `undo` would undo; empty if there is none."""
         return self.history.can_undo
 
-    def undo(self) -> str:
-        """Undo the last change and return its description; see `History.undo`."""
-        return self.history.undo()
+    undo = delegate("history", History.undo)
 
     # The episode
 
-    def timeline(self) -> Timeline:
-        """Return the chosen takes in order, with pauses; see `Episode.timeline`."""
-        return self._episode.timeline()
+    timeline = delegate("_episode", Episode.timeline)
+    assemble = delegate("_episode", Episode.assemble)
 
-    def assemble(self) -> Take:
-        """Return the episode as a take, which reads from the takes' files and holds no audio."""
-        return self._episode.assemble()
+    # Jobs
 
-    def generation(
+    generation = delegate("_jobs", ProjectJobs.generation)
+    generate = delegate("_jobs", ProjectJobs.generate)
+    regenerate = delegate("_jobs", ProjectJobs.regenerate)
+    review = delegate("_jobs", ProjectJobs.review)
+    fix = delegate("_jobs", ProjectJobs.fix)
+    judge = delegate("_jobs", ProjectJobs.judge)
+    preview = delegate("_jobs", ProjectJobs.preview)
+    sweep = delegate("_jobs", ProjectJobs.sweep)
+    audition = delegate("_jobs", ProjectJobs.audition)
+
+    @property
+    def reviews(self) -> ProjectReviews:
+        """Reviews: `reviews.of(take_id)`, and `reviews.report()` of the episode."""
+        return self._episode.reviews
+
+    def save(
         self,
-        engine: Engine | Callable[[], Engine],
-        turns: Sequence[str] | None = None,
+        path: str | os.PathLike[str],
         *,
-        mode: Mode | None = None,
-        listener: Listener | None = None,
-        progress: bool | Callable[[GenerationProgress], None] | None = None,
-        **options: Unpack[GenerationSettings],
-    ) -> Generation:
-        """Prepare a generation, which `start()` begins; see `jobs.generation.prepare` for the parameters."""
-        self.store.check_writable()
-        return prepare(
-            self._episode, engine, turns, mode=mode, listener=listener, progress=progress, **options
-        )
+        edge_silence: float | None = None,
+        **options: Unpack[SaveOptions],
+    ) -> Path:
+        """Save the episode as one audio file or web page; see `Take.save`.
 
-    def generate(
-        self,
-        engine: Engine | Callable[[], Engine],
-        turns: Sequence[str] | None = None,
-        *,
-        mode: Mode | None = None,
-        listener: Listener | None = None,
-        progress: bool | Callable[[GenerationProgress], None] | None = None,
-        **options: Unpack[GenerationSettings],
-    ) -> Generation:
-        """Generate what is missing, or the turns given, in the background; see `jobs.generation.prepare`."""
-        return self.generation(
-            engine, turns, mode=mode, listener=listener, progress=progress, **options
-        ).start()
-
-    def regenerate(
-        self,
-        engine: Engine | Callable[[], Engine],
-        turn_id: str,
-        *,
-        listener: Listener | None = None,
-        progress: bool | Callable[[GenerationProgress], None] | None = None,
-        **options: Unpack[GenerationSettings],
-    ) -> Generation:
-        """Generate another take of one turn in its context; the other turns stay as they are.
-
-        If the seed is fixed and the turn has a take with it, a new seed is drawn.
+        `title`, `artist`, `cover` and `edge_silence`, the most silence at the ends of turns in seconds, are
+        by default those of the project.
         """
-        seed = self.settings.current.seed if options.get("seed") is None else options["seed"]
-        options["seed"] = self.takes.fresh_seed(turn_id, seed)
-        return self.generation(
-            engine, [turn_id], mode="turns", listener=listener, progress=progress, **options
-        ).start()
+        merged: SaveOptions = {
+            **self.settings.export_tags(),
+            **self.cover.for_export(path, options),  # type: ignore[typeddict-item]
+            **options,
+        }
+        return self.assemble(edge_silence=edge_silence).save(path, **merged)
 
-    def sweep(
+    def export(
         self,
-        engine: Engine | Callable[[], Engine],
-        options: GenerationSettings | None = None,
+        target: str | os.PathLike[str],
         *,
-        progress: bool | Callable[[SweepProgress], None] | None = None,
-        **axes: Unpack[SweepAxes],
-    ) -> Sweep:
-        """Generate the script for every combination of the axes' values, in the background; see `Sweep`."""
-        return sweep_project(self._episode, engine, axes, options or {}, progress).start()
+        edge_silence: float | None = None,
+        **options: Unpack[ExportOptions],
+    ) -> list[Path]:
+        """Export the episode whole, by turn or by speaker; see `export.export.export_take`.
 
-    def save(self, path: str | os.PathLike[str], **options: Unpack[SaveOptions]) -> Path:
-        """Save the episode as one audio file; see `Take.save`."""
-        return self.assemble().save(path, **options)
-
-    def export(self, target: str | os.PathLike[str], **options: Unpack[ExportOptions]) -> list[Path]:
-        """Export the episode whole, by turn or by speaker; see `export.export.export_take`."""
-        return self.assemble().export(target, **options)
+        `title`, `artist`, `cover` and `edge_silence` are by default those of the project; see `save`.
+        """
+        merged: ExportOptions = {
+            **self.settings.export_tags(),
+            **self.cover.for_export(target, options),  # type: ignore[typeddict-item]
+            **options,
+        }
+        return self.assemble(edge_silence=edge_silence).export(target, **merged)
 
     # The folder
 
@@ -387,9 +363,7 @@ class Project:
         """Reason why the project can't be saved now; None if it can, or if it is read-only or closed."""
         return self.store.problem
 
-    def recreate(self) -> None:
-        """Create the folder again after it was deleted; see `ProjectStore.recreate`."""
-        self.store.recreate()
+    recreate = delegate("store", ProjectStore.recreate)
 
     def save_copy(self, path: str | os.PathLike[str]) -> Project:
         """Save a copy in a new folder, also if this project can't be saved any more; return the open copy.

@@ -228,6 +228,8 @@ def read_script(state: State, text: str, with_takes: Collection[str], fresh_id: 
 def keep_earlier(state: State, old: State, *, typing: bool) -> bool:
     """Add an undo step with the script of an old state.
 
+    The first script of a project makes none, unless a person typed or pasted it.
+
     Parameters
     ----------
     state, old : State
@@ -243,6 +245,8 @@ def keep_earlier(state: State, old: State, *, typing: bool) -> bool:
     ids = {turn.id for turn in (*state.turns, *state.retired)}
     labels = {member.label for member in state.cast}
     before = old.script or ""
+    if not typing and not before.strip() and not state.undo:
+        return False
     turns = [asdict(turn) for turn in old.turns if turn.id not in ids]
     members = [asdict(member) for member in old.cast if member.label not in labels]
     now, last = time.time(), state.undo[-1] if state.undo else None

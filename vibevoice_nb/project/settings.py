@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import fields
 from typing import Any
 
-from .storage.schema import DEFAULTS, Settings, checked_setting
+from vibevoice_nb.export.options import ExportTags
+
+from .storage.schema import Settings, checked_setting, default_settings
 from .store import ProjectStore
 
 _NAMES = tuple(field.name for field in fields(Settings))
@@ -26,6 +28,15 @@ class ProjectSettings(MutableMapping[str, Any]):
         """The settings as they are now."""
         return Settings(**{name: self[name] for name in _NAMES})
 
+    def export_tags(self) -> ExportTags:
+        """Return title and artist of exported files, if they are set."""
+        tags: ExportTags = {}
+        if title := self.current.title:
+            tags["title"] = title
+        if artist := self.current.artist:
+            tags["artist"] = artist
+        return tags
+
     def generation_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return options of a generation: those given, else the settings; without those that neither has."""
         saved = {name: self[name] for name in ("num_steps", "cfg_scale", "seed", "solver")}
@@ -33,7 +44,7 @@ class ProjectSettings(MutableMapping[str, Any]):
         return {name: value for name, value in {**saved, **given}.items() if value is not None}
 
     def __getitem__(self, name: str) -> Any:
-        return {**DEFAULTS, **self._store.state.settings}[name]
+        return {**default_settings(), **self._store.state.settings}[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
         self.update({name: value})
@@ -45,10 +56,10 @@ class ProjectSettings(MutableMapping[str, Any]):
             del state.settings[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**DEFAULTS, **self._store.state.settings})
+        return iter({**default_settings(), **self._store.state.settings})
 
     def __len__(self) -> int:
-        return len({**DEFAULTS, **self._store.state.settings})
+        return len({**default_settings(), **self._store.state.settings})
 
     def __repr__(self) -> str:
         return repr(dict(self))

@@ -249,7 +249,11 @@ class ProjectStore:
         self.trash_outdated = False
 
     def observe(self, callback: Callable[[str], None]) -> Callable[[], None]:
-        """Call back after every change; see `Project.observe`."""
+        """Call back after every change with its kind; the function returned stops the calls.
+
+        Kinds are "script", "cast", "settings", "lexicon", "takes", "gaps", "adjustments", "music", "cover",
+        "reviews" and "undo".
+        """
         with self.mutex:
             self._observers.append(callback)
 
@@ -332,7 +336,8 @@ class ProjectStore:
         """Remove files that are no longer needed."""
         self.trash_outdated = False
         with contextlib.suppress(VibeVoiceError, OSError):  # what can't be removed now is removed later
-            self.folder.tidy(self.state.trashed(), self.state.voices(), set(self.takes))
+            state = self.state
+            self.folder.tidy(state.trashed(), state.voices(), state.music_files(), set(self.takes))
 
 
 def create_folder(path: str | os.PathLike[str], text: str) -> Path:

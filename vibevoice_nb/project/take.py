@@ -1,21 +1,4 @@
-"""Take: one rendering of a turn or of a whole episode, with its manifest.
-
-The manifest is a mapping of plain JSON values that describes how the take was generated. A project uses these
-keys and keeps all others:
-
-* `text`, `speaker`: the text, and the speaker's label;
-* `voice`: `{"sha256": ...}` of the reference recording, or None;
-* `context`: a list of `{"turn_id", "take_id", "text", "speaker"}`, the turns that were its
-  context, oldest first;
-* `ended`: "cancelled" for a partial take, whose turn is then still missing;
-* `confidence`: confidence that the audio is that of this turn, from 0 to 1; 1 by default;
-* `odd_length`: "short" or "long" if the length is far from the estimate of its text, else empty;
-* `created`: UTC, ISO 8601.
-
-`TakeWriter` adds `id`, `turn_id`, `number` (counted per turn), `follows`, `samples`,
-`sample_rate`, `frames`, `clipped` and `audio_bytes`. It fills in text, speaker, voice and date where they are
-missing.
-"""
+"""Take: one rendering of a turn or of a whole episode, with its manifest."""
 
 from __future__ import annotations
 
@@ -34,12 +17,14 @@ from vibevoice_nb.audio.sources import ArraySource, AudioSource, FileSource
 from vibevoice_nb.audio.turns import TakeTurn as TakeTurn
 from vibevoice_nb.engine.frames import LEAD_SAMPLES, Frames
 from vibevoice_nb.errors import AudioError
+from vibevoice_nb.export.take_manifest import TakeManifest as TakeManifest
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from vibevoice_nb.engine.model_limits import OddLength
     from vibevoice_nb.export.options import ExportOptions, SaveOptions
+    from vibevoice_nb.review import Recognizer, Review
 
 MAX_FRAMES_BYTES = 256 * 1024**2
 
@@ -56,8 +41,8 @@ class Take:
     source : AudioSource
         Audio, read in pieces.
     turns : tuple of TakeTurn
-    manifest : mapping
-        Description of how it was generated; the module's docstring lists the keys.
+    manifest : TakeManifest
+        How it was generated.
     path : Path or None
         Its folder or file.
 
@@ -72,7 +57,7 @@ class Take:
     name: str
     source: AudioSource
     turns: tuple[TakeTurn, ...] = ()
-    manifest: Mapping[str, Any] = field(default_factory=dict)
+    manifest: TakeManifest = field(default_factory=TakeManifest)
     path: Path | None = None
 
     @classmethod
@@ -82,7 +67,7 @@ class Take:
         *,
         turns: Sequence[TakeTurn] = (),
         name: str = "",
-        manifest: Mapping[str, Any] | None = None,
+        manifest: TakeManifest | Mapping[str, Any] | None = None,
         sample_rate: int = SAMPLE_RATE,
     ) -> Take:
         """Create a take from audio in memory.
@@ -93,15 +78,18 @@ class Take:
             Mono.
         turns : sequence of TakeTurn
         name : str
-        manifest : mapping, optional
+        manifest : TakeManifest or mapping, optional
+            A mapping is read by `TakeManifest.from_json`.
         sample_rate : int
 
         Raises
         ------
         AudioError
             If it is not a one-dimensional array of finite samples.
+        OptionError
+            If the manifest is not a mapping.
         """
-        return cls("", name, ArraySource(audio, sample_rate), tuple(turns), dict(manifest or {}))
+        return cls("", name, ArraySource(audio, sample_rate), tuple(turns), TakeManifest.of(manifest))
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], *, name: str = "") -> Take:
@@ -152,47 +140,43 @@ class Take:
     @property
     def turn_id(self) -> str:
         """Id of its turn; empty for a take that is not of a project."""
-        return str(self.manifest.get("turn_id") or "")
+        return self.manifest.turn_id or ""
 
     @property
     def number(self) -> int:
         """Number among the takes of its turn, from 1; 0 if unknown."""
-        number = self.manifest.get("number")
-        return number if isinstance(number, int) else 0
+        return self.manifest.number or 0
 
     @property
     def created(self) -> str:
         """Date of the generation: UTC, ISO 8601; empty if unknown."""
-        return str(self.manifest.get("created") or "")
+        return self.manifest.created or ""
 
     @property
     def model(self) -> str:
         """Name of the model that generated it; empty if unknown."""
-        return str(self.manifest.get("model") or "")
+        return self.manifest.model or ""
 
     @property
     def seed(self) -> int | None:
         """Random seed it was generated with; None if unknown."""
-        options = self.manifest.get("options")
-        seed = options.get("seed") if isinstance(options, Mapping) else None
-        return seed if isinstance(seed, int) else None
+        return self.manifest.seed
 
     @property
     def follows(self) -> str | None:
         """Id of the take whose audio it continues."""
-        follows = self.manifest.get("follows")
-        return follows if isinstance(follows, str) else None
+        return self.manifest.follows
 
     @property
     def ended(self) -> str:
         """Reason its speech ended: "finished", "length", "stalled", "cancelled"; empty if unknown."""
-        return str(self.manifest.get("ended") or "")
+        return self.manifest.ended or ""
 
     @property
     def odd_length(self) -> OddLength:
         """Either "short" or "long" if its length is far from the estimate of its text; else empty."""
-        known: dict[object, OddLength] = {"short": "short", "long": "long"}
-        return known.get(self.manifest.get("odd_length"), "")
+        known: dict[str | None, OddLength] = {"short": "short", "long": "long"}
+        return known.get(self.manifest.odd_length, "")
 
     @property
     def lead(self) -> NDArray[np.float32]:
@@ -246,11 +230,45 @@ class Take:
 
         return to_srt(self.turns)
 
-    def to_vtt(self) -> str:
-        """Return the subtitles as WebVTT, with the speakers as voices."""
+    def to_vtt(self, *, words: bool = False) -> str:
+        """Return the subtitles as WebVTT, with the speakers as voices; see `export.subtitles.to_vtt`."""
         from vibevoice_nb.export.subtitles import to_vtt
 
-        return to_vtt(self.turns)
+        return to_vtt(self.turns, words=words)
+
+    def review(self, recognizer: str | Recognizer | None = None) -> Review:
+        """Compare what a recognizer hears with the text of the take.
+
+        `Project.review` also keeps the result.
+
+        Parameters
+        ----------
+        recognizer : str or Recognizer, optional
+            See `review.load_recognizer`.
+
+        Raises
+        ------
+        AudioError
+            If the take has no audio or no text.
+        OptionError
+            If the recognizer is not installed.
+        """
+        from vibevoice_nb.review import review
+
+        text = "\n".join(turn.text for turn in self.turns) or self.manifest.text or ""
+        if not self.samples or not text:
+            missing = "text" if self.samples else "audio"
+            raise AudioError(
+                f"the take has no {missing}",
+                "generated audio with its script",
+                "use vibevoice_nb.review.review",
+            )
+        audio = self.audio
+        if self.sample_rate != SAMPLE_RATE:
+            import soxr
+
+            audio = soxr.resample(audio, self.sample_rate, SAMPLE_RATE)
+        return review(audio, text, recognizer=recognizer)
 
     def plot_waveform(self, ax: Any = None) -> Any:
         """Draw the waveform, with the turns in their colors; see `display.plots.plot_waveform`."""

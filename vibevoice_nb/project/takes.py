@@ -16,6 +16,7 @@ from vibevoice_nb.ranges import shown
 from .cast import Cast
 from .draft import Draft, unfinished_take
 from .history import History, inverse
+from .reviews import ProjectReviews
 from .storage.folder import DRAFT, remove_folder
 from .storage.schema import TurnRecord, checked_id
 from .storage.undo import Kept
@@ -27,12 +28,12 @@ from .take import Take
 class ProjectTakes(Mapping[str, Take]):
     """Takes of a project by id, those of deleted turns included."""
 
-    def __init__(self, store: ProjectStore, history: History, cast: Cast) -> None:
-        self._store, self._history, self._cast = store, history, cast
+    def __init__(self, store: ProjectStore, history: History, cast: Cast, reviews: ProjectReviews) -> None:
+        self._store, self._history, self._cast, self._reviews = store, history, cast, reviews
 
     def __getitem__(self, take_id: str) -> Take:
         with self._store.mutex:
-            return self._colored(self._store.takes[take_id])
+            return self._shown(self._store.takes[take_id])
 
     def __iter__(self) -> Iterator[str]:
         with self._store.mutex:
@@ -53,7 +54,7 @@ class ProjectTakes(Mapping[str, Take]):
     def of(self, turn_id: str) -> list[Take]:
         """Return the takes of a turn, the oldest first."""
         with self._store.mutex:
-            return [self._colored(take) for take in self._store.takes_by_turn().get(turn_id, [])]
+            return [self._shown(take) for take in self._store.takes_by_turn().get(turn_id, [])]
 
     def find(self, take_id: str) -> Take:
         """Return the take with an id.
@@ -64,13 +65,13 @@ class ProjectTakes(Mapping[str, Take]):
             If there is none.
         """
         with self._store.mutex:
-            return self._colored(self._find(take_id))
+            return self._shown(self._find(take_id))
 
     def chosen(self, record: TurnRecord) -> Take | None:
         """Return the chosen take of a turn."""
         with self._store.mutex:
             take = self._store.takes.get(record.chosen or "")
-            return None if take is None else self._colored(take)
+            return None if take is None else self._shown(take)
 
     def is_starred(self, take_id: str) -> bool:
         """Return True if a take is marked."""
@@ -90,14 +91,34 @@ class ProjectTakes(Mapping[str, Take]):
             If it is not a take of this turn.
         """
         with self._store.changing("takes"):
+            self._choose(turn_id, take_id, picked=True)
+
+    def _choose(self, turn_id: str, take_id: str, *, picked: bool) -> None:
+        """Choose a take inside a change."""
+        record = self._store.record(turn_id)
+        if self._find(take_id).turn_id != turn_id:
+            got = f"the take {take_id} does not belong to {quoted(record)}"
+            raise ProjectError(got, "a take of this turn", "see project.takes.of(turn)")
+        record.picked = picked
+        if record.chosen != take_id:
+            words = f"chose another take of {quoted(record)}"
+            self._history.record(words, ["chosen", turn_id, record.chosen])
+            record.chosen = take_id
+
+    def choose_best(self, turn_id: str, take_id: str) -> None:
+        """Choose the take that a review found best, unless a person has chosen one.
+
+        Raises
+        ------
+        ProjectError
+            If it is not a take of this turn.
+        """
+        with self._store.mutex:
             record = self._store.record(turn_id)
-            if self._find(take_id).turn_id != turn_id:
-                got = f"the take {take_id} does not belong to {quoted(record)}"
-                raise ProjectError(got, "a take of this turn", "see project.takes.of(turn)")
-            if record.chosen != take_id:
-                words = f"chose another take of {quoted(record)}"
-                self._history.record(words, ["chosen", turn_id, record.chosen])
-                record.chosen = take_id
+            if record.picked or record.chosen == take_id:
+                return
+            with self._store.changing("takes"):
+                self._choose(turn_id, take_id, picked=False)
 
     def star(self, take_id: str, on: bool = True) -> None:
         """Mark a take, or remove the mark.
@@ -126,6 +147,8 @@ class ProjectTakes(Mapping[str, Take]):
             if take_id in state.starred:
                 back.append(["starred", take_id])
                 state.starred.remove(take_id)
+            if take_id in state.trims:
+                back.append(["trim", take_id, state.trims.pop(take_id)])
             del self._store.takes[take_id]
             if record.chosen == take_id:
                 record.chosen = self._store.latest(turn_id)
@@ -207,7 +230,7 @@ class ProjectTakes(Mapping[str, Take]):
                 if choose is None:
                     choose = take.ended != "cancelled" or now is None or now.ended == "cancelled"
                 if choose:
-                    record.chosen = take.id
+                    record.chosen, record.picked = take.id, False
         except BaseException:
             with self._store.mutex:  # the take is on disk, even if choosing it failed
                 self._store.takes[take.id] = take
@@ -217,7 +240,7 @@ class ProjectTakes(Mapping[str, Take]):
         for path in self._stale_drafts():
             if path.name.startswith(f"{DRAFT}{record.id}-"):
                 remove_folder(path)
-        return self._colored(take)
+        return self._shown(take)
 
     def _find(self, take_id: str) -> Take:
         try:
@@ -235,10 +258,11 @@ class ProjectTakes(Mapping[str, Take]):
             self._store.state.retired.append(record)
         return record
 
-    def _colored(self, take: Take) -> Take:
+    def _shown(self, take: Take) -> Take:
+        """Return a take with the colors of its speakers, and the times of its words if it was reviewed."""
         colors = {member.label: member.color for member in self._store.state.cast}
         turns = (replace(turn, color=colors.get(turn.label, "")) for turn in take.turns)
-        return replace(take, turns=tuple(turns))
+        return self._reviews.with_words(replace(take, turns=tuple(turns)))
 
     def _stale_drafts(self) -> list[Path]:
         """Return the folders of drafts that are not being written."""
@@ -282,7 +306,7 @@ def _choose_earlier(store: ProjectStore, key: str, before: str | None) -> bool:
     """Choose the take that was chosen before, if it still exists."""
     record = store.state.turn(key)
     if record is not None and before in store.takes:
-        record.chosen = before
+        record.chosen, record.picked = before, False
     return True
 
 

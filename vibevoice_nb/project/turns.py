@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from vibevoice_nb.engine.defaults import known_settings
@@ -13,9 +13,14 @@ from vibevoice_nb.errors import AudioError, OptionError, VoiceError
 from vibevoice_nb.ranges import shown, whole
 from vibevoice_nb.script import Diagnostic, Turn
 from vibevoice_nb.script.frontends import Frontend
-from vibevoice_nb.script.speakable import check_script, reason
+from vibevoice_nb.script.passages import check_passages
+from vibevoice_nb.script.pronunciation import Pronunciation
+from vibevoice_nb.script.speakable import check_script, place_of, reason
+from vibevoice_nb.voices.resolve import resolve_voice
 
+from .adjustments import Adjustments, ProjectAdjustments
 from .cast import Cast
+from .current import Current, texts_of
 from .history import History, inverse
 from .settings import ProjectSettings
 from .storage.schema import MAX_GAP_MS, checked_id, is_gap
@@ -40,8 +45,8 @@ class ProjectTurn:
         Stays the same when the script is edited.
     turn : Turn
     state : {"unspoken", "spoken", "changed", "unspeakable"}
-        Changed: text or voice differ from those of the chosen take. Unspeakable: the model can speak nothing
-        in it; it is skipped.
+        Changed: text, its pronunciation or voice differ from those of the chosen take. Unspeakable: the model
+        can speak nothing in it; it is skipped.
     context_changed : bool
         The turns before it now have other takes or texts than the context of the chosen take.
     chosen : str or None
@@ -50,6 +55,8 @@ class ProjectTurn:
         Ids of its takes, the oldest first.
     gap_ms : int or None
         Silence after it, if set for this turn.
+    adjustments : Adjustments
+        Gain, pause and pace.
     partial : bool
         The chosen take was stopped before its end.
     """
@@ -62,6 +69,7 @@ class ProjectTurn:
     takes: tuple[str, ...]
     gap_ms: int | None
     partial: bool = False
+    adjustments: Adjustments = field(default_factory=Adjustments)
     reason: str = ""
     """Reason why it is unspeakable; else empty."""
 
@@ -79,6 +87,17 @@ class ContextTurn:
     spoken: Spoken
 
 
+@dataclass(frozen=True)
+class ReadWord:
+    """Word of the script that is read in another way; lines and columns count as in `Diagnostic`."""
+
+    line: int
+    column: int
+    end_column: int
+    word: str
+    reading: str
+
+
 class ProjectTurns:
     """Turns in the order of the script."""
 
@@ -89,16 +108,17 @@ class ProjectTurns:
         cast: Cast,
         takes: ProjectTakes,
         settings: ProjectSettings,
+        adjustments: ProjectAdjustments,
     ) -> None:
         self._store, self._history, self._cast, self._takes = store, history, cast, takes
-        self._settings = settings
+        self._settings, self._adjustments = settings, adjustments
 
     def snapshot(self) -> list[ProjectTurn]:
         """Return the turns as they are now."""
         with self._store.mutex:
-            takes_by_turn, voices = self._store.takes_by_turn(), self._voice_hashes()
+            takes_by_turn, now = self._store.takes_by_turn(), self._now()
             return [
-                self._turn(index, takes_by_turn.get(record.id, []), voices)
+                self._turn(index, takes_by_turn.get(record.id, []), now)
                 for index, record in enumerate(self._store.state.turns)
             ]
 
@@ -115,7 +135,7 @@ class ProjectTurns:
         """
         with self._store.mutex:
             index = self._store.index(turn_id)
-            return self._turn(index, self._store.takes_by_turn().get(turn_id, []), self._voice_hashes())
+            return self._turn(index, self._store.takes_by_turn().get(turn_id, []), self._now())
 
     @property
     def model(self) -> str:
@@ -128,10 +148,52 @@ class ProjectTurns:
         return known_settings(self.model).frontend
 
     @property
+    def pronunciation(self) -> Pronunciation:
+        """Lexicon and spoken forms of the project."""
+        return Pronunciation(self._store.state.lexicon, self._settings.current.spoken_forms)
+
+    def read_as(self, turn_id: str, readings: Mapping[str, str | None] | None = None) -> str:
+        """Return the words that the model of the settings reads for a turn.
+
+        Parameters
+        ----------
+        turn_id : str
+        readings : mapping from word to reading, optional
+            Added to the lexicon; None leaves a word as it is written.
+
+        Raises
+        ------
+        ProjectError
+            If the turn is not in the script.
+        LexiconError
+            If a reading is not valid.
+        """
+        said = self.pronunciation.with_readings(readings or {})
+        with self._store.mutex:
+            turn = self._store.script.turns[self._store.index(turn_id)]
+            return said.words(turn.text, self.frontend)
+
+    @property
+    def read_words(self) -> list[ReadWord]:
+        """Words with a reading that the model of the settings uses, where their place is known exactly."""
+        said, frontend, found = self.pronunciation, self.frontend, []
+        for turn in self._store.script.turns:
+            for use in said.read(turn.text, frontend).uses:
+                (line, column, end), exact = place_of(turn, use.start, use.stop - use.start)
+                if exact:
+                    found.append(ReadWord(line, column, end, use.word, use.reading))
+        return found
+
+    @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """Diagnostics of the script, and of everything in it that the model cannot speak."""
-        script = self._store.script
-        found = (*script.diagnostics, *check_script(script, self.frontend, self.model))
+        """Diagnostics of the script, of what the model cannot speak, and of where a whole script is cut."""
+        script, said, settings = self._store.script, self.pronunciation, known_settings(self.model)
+        found = (*script.diagnostics, *check_script(script, settings.frontend, self.model, said))
+        if self._settings.current.mode == "whole":
+            # The timeline inserts the pauses, so that they end no passage.
+            read = said.script(script, settings.frontend)
+            turns = [replace(turn, pause_after_ms=0) for turn in read.turns]
+            found += check_passages(turns, settings.options.passage_seconds, settings.frontend)
         return tuple(sorted(found, key=lambda item: (item.line, item.column)))
 
     def missing(self) -> list[str]:
@@ -144,7 +206,7 @@ class ProjectTurns:
         with self._store.mutex:
             take = self._takes.find(take_id)
             ids = [record.id for record in self._store.state.turns]
-            return take.turn_id in ids and self._differs(take, ids.index(take.turn_id))
+            return take.turn_id in ids and self._differs(take, ids.index(take.turn_id), self._now())
 
     def set_gap(self, turn_id: str, gap_ms: int | None) -> None:
         """Set the silence after a turn, in milliseconds; None uses that of the script or the settings.
@@ -166,7 +228,7 @@ class ProjectTurns:
             record.gap_ms = gap_ms
 
     def check_voices(self, turn_ids: Iterable[str] | None = None) -> dict[int, Voice]:
-        """Return the voices by the model's speaker index.
+        """Return the voices by the model's speaker index; a speaker without one has a built-in default.
 
         Parameters
         ----------
@@ -176,6 +238,7 @@ class ProjectTurns:
         Raises
         ------
         VoiceError
+            If a recording is missing.
         """
         with self._store.mutex:
             wanted = None if turn_ids is None else set(checked_ids(turn_ids))
@@ -186,7 +249,12 @@ class ProjectTurns:
                 if wanted is None or record.id in wanted
             }
             cast = self._cast.snapshot()
-        mute = [label for label in speakers if cast[label].voice is None]
+            defaults = self._cast.default_voices()
+        voices = {
+            label: resolve_voice(defaults[label]) if label in defaults else cast[label].voice
+            for label in speakers
+        }
+        mute = [label for label, voice in voices.items() if voice is None]
         if mute:
             several = len(mute) > 1
             raise VoiceError(
@@ -194,7 +262,7 @@ class ProjectTurns:
                 "a voice for every speaker",
                 f"assign {'them' if several else mute[0]} a built-in voice, a file or a recording",
             )
-        return {index: voice for label, index in speakers.items() if (voice := cast[label].voice) is not None}
+        return {speakers[label]: voice for label, voice in voices.items() if voice is not None}
 
     def context_for(
         self,
@@ -227,15 +295,16 @@ class ProjectTurns:
             index = self._store.index(turn_id)
             turns = zip(self._store.state.turns[:index], self._store.script.turns, strict=False)
             before = [(record, turn, self._store.takes.get(record.chosen or "")) for record, turn in turns]
-        context = []
+            said = self.pronunciation
+        reader, context = frontend or self.frontend, []
         for record, turn, take in reversed(before):
-            if take is None and (frontend or self.frontend).check(turn.text).empty:
+            if take is None and reader.check(said.read(turn.text, reader).text).empty:
                 continue
             if take is None or take.ended == "cancelled":
                 break
             if model is not None and take.model != model:
                 break
-            if weights is not None and take.manifest.get("weights", weights) != weights:
+            if weights is not None and (take.manifest.weights or weights) != weights:
                 warnings.warn(
                     f"{quoted(record)} is not used as context: {model} had other weights then",
                     stacklevel=2,
@@ -248,56 +317,58 @@ class ProjectTurns:
                 break
             if frames is None or not len(frames):
                 break
-            said = replace(turn, text=take.turns[0].text)
-            context.append(ContextTurn(record.id, take.id, Spoken(said, frames)))
+            written = take.turns[0].text
+            spoken = replace(turn, text=take.manifest.read_as or written, written=written)
+            context.append(ContextTurn(record.id, take.id, Spoken(spoken, frames)))
         return context[::-1]
 
-    def _turn(self, index: int, takes: Sequence[Take], voices: dict[str, str | None]) -> ProjectTurn:
+    def _turn(self, index: int, takes: Sequence[Take], now: Current) -> ProjectTurn:
         record = self._store.state.turns[index]
         take = self._store.takes.get(record.chosen or "")
         state: TurnState = "unspoken"
         if take is not None:
-            voice = take.manifest.get("voice")
-            said = (take.turns[0].text, voice.get("sha256") if isinstance(voice, dict) else None)
-            state = "spoken" if said == (record.text, voices[record.speaker]) else "changed"
-        why = "" if state == "spoken" else reason(self._store.script.turns[index], self.frontend, self.model)
+            voice = take.manifest.voice
+            said = (*texts_of(take), voice and voice.sha256)
+            wanted = (record.text, now.text_for(take.model, record.text), now.voices[record.speaker])
+            state = "spoken" if said == wanted else "changed"
+        turn = self._store.script.turns[index]
+        read = now.pronunciation.turn(turn, now.frontend)
+        why = "" if state == "spoken" else reason(read, now.frontend, now.model)
         if why:
             state = "unspeakable"
         return ProjectTurn(
             id=record.id,
-            turn=self._store.script.turns[index],
+            turn=turn,
             state=state,
-            context_changed=take is not None and self._differs(take, index),
+            context_changed=take is not None and self._differs(take, index, now),
             chosen=None if take is None else take.id,
             takes=tuple(other.id for other in takes),
             gap_ms=record.gap_ms,
+            adjustments=self._adjustments.of_turn(record),
             partial=take is not None and take.ended == "cancelled",
             reason=why,
         )
 
-    def _differs(self, take: Take, index: int) -> bool:
+    def _differs(self, take: Take, index: int, now: Current) -> bool:
         """Return True if the turns before turn `index` differ from the take's context."""
-        context = take.manifest.get("context")
-        if not isinstance(context, list) or not context:
+        context = take.manifest.context
+        if not context:
             return False
-        frontend = self.frontend
         heard = [
             record
             for record in self._store.state.turns[:index]
-            if record.chosen is not None or not frontend.check(record.text).empty
+            if record.chosen is not None or now.speaks(record.text)
         ]
-        now = heard[max(0, len(heard) - len(context)) :]
-        before = [
-            (entry.get("turn_id"), entry.get("take_id"), entry.get("text")) if isinstance(entry, dict) else ()
-            for entry in context
-        ]
-        return before != [(record.id, record.chosen, record.text) for record in now]
+        last = heard[max(0, len(heard) - len(context)) :]
+        before = [(entry.turn_id, entry.take_id, entry.text) for entry in context]
+        return before != [(record.id, record.chosen, record.text) for record in last]
 
-    def _voice_hashes(self) -> dict[str, str | None]:
-        return {
+    def _now(self) -> Current:
+        voices = {
             label: None if member.voice is None else member.voice.sha256
             for label, member in self._cast.snapshot().items()
         }
+        return Current(self.model, self.pronunciation, voices)
 
 
 def _check_gap(key: str, before: int | None) -> Kept:

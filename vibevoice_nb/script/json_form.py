@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from vibevoice_nb.script.importers.fences import is_fence
@@ -106,8 +106,11 @@ class _Source:
         self.reader.report(severity, self.place(start, end), message, _JSON_LIST, remedy)
 
 
-def read_json(text: str, reader: ScriptReader) -> None:
-    """Parse a script in JSON into the reader: each entry is a turn, each fault a diagnostic."""
+def read_json(text: str, reader: ScriptReader, known: Iterable[str] = ()) -> None:
+    """Parse a script in JSON into the reader: each entry is a turn, each problem a diagnostic.
+
+    Known speakers keep the spelling of their names.
+    """
     source, inner = _Source(text, reader), json_text(text)
     if inner is not text:
         for start, end in _line_spans(text):
@@ -122,26 +125,29 @@ def read_json(text: str, reader: ScriptReader) -> None:
     except (ValueError, RecursionError) as exc:
         at = exc.pos if isinstance(exc, json.JSONDecodeError) else 0
         reason = exc.msg if isinstance(exc, json.JSONDecodeError) else exc
-        remedy = "replace the curly quotes by straight ones" if re.search("[“”]", inner) else "correct it"
-        source.report("error", at, at + 1, f"no JSON script: {reason}", remedy)
+        remedy = "replace the curly quotes with straight ones" if re.search("[“”]", inner) else "correct it"
+        source.report("error", at, at + 1, f"the JSON is not valid: {reason}", remedy)
     turns = [_as_turn(value) for value, _, _ in entries]
     speakers = [speaker for speaker, _, _ in turns]
     if not reader.cast and not any(isinstance(speaker, int) for speaker in speakers):
+        familiar = {name_key(name): name for name in known}
         names: dict[str, str] = {}
         for name in speakers:
             if isinstance(name, str) and is_name(name):
-                names.setdefault(name_key(name), name)
+                names.setdefault(name_key(name), familiar.get(name_key(name), name))
         reader.use_cast(tuple(names.values()))
     for (_, start, end), (speaker, words, unread) in zip(entries, turns, strict=True):
         if speaker is None or words is None:
-            message = f"{quoted(text[start:end])} is no turn"
-            source.report("error", start, end, message, "give it a speaker (a number or a name) and a text")
+            message = f"{quoted(text[start:end])} is not a valid turn"
+            source.report("error", start, end, message, "add a speaker (a number or a name) and a text")
             continue
         _turn(reader, speaker, source.place(start, end, joined_lines(words)))
         for key in unread:
             severity: Severity = "info" if key.casefold() in _NOT_WORDS else "warning"
             kept = "speaker and text only"
-            reader.report(severity, source.place(start, end), f"not read: {quoted(key)}", kept, "remove it")
+            reader.report(
+                severity, source.place(start, end), f"the key {quoted(key)} is ignored", kept, "remove it"
+            )
 
 
 def _entries(text: str, source: _Source) -> Iterator[tuple[Any, int, int]]:
@@ -194,19 +200,20 @@ def _in_object(
         if isinstance(item[1], list) and any(isinstance(one, dict | list) for one in item[1])
     ]
     if len(lists) != 1:
-        message = f"{quoted(text[start:end])} is no turn"
-        source.report("error", start, end, message, "give it a speaker (a number or a name) and a text")
+        message = f"{quoted(text[start:end])} is not a valid turn"
+        source.report("error", start, end, message, "add a speaker (a number or a name) and a text")
         return
     for key, _, place, stop in values:
         if place != lists[0][2]:
-            source.report("warning", place, stop, f"not read: {quoted(key)}", "remove it")
+            source.report("warning", place, stop, f"the key {quoted(key)} is ignored", "remove it")
     yield from _members(text, lists[0][2], decoder)
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     entry = dict(pairs)
     if len(entry) < len(pairs):  # Python would silently keep the last one
-        raise ValueError(f"an entry has a key twice, of {', '.join(map(quoted, entry))}")
+        repeated = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
+        raise ValueError(f"an entry has the key {quoted(repeated)} more than once")
     return entry
 
 
@@ -250,11 +257,11 @@ def _turn(reader: ScriptReader, speaker: int | str, place: Place) -> None:
     name = reader.names.get(name_key(speaker)) if isinstance(speaker, str) else speaker
     if name is None:
         expected = (
-            f"one of {', '.join(reader.cast)}" if reader.cast else "numbers only, or a cast with the names"
+            f"one of {', '.join(reader.cast)}"
+            if reader.cast
+            else "speakers by number, or a cast with the names"
         )
-        message = f"{quoted(str(speaker))} is no speaker here"
-        reader.report(
-            "error", place, message, expected, "correct the speaker, or pass a cast that has the name"
-        )
+        message = f"{quoted(str(speaker))} is not a known speaker"
+        reader.report("error", place, message, expected, "correct the name, or add it to the cast")
     reader.begin(speaker if name is None else name, place, 0, known=name is not None)
     reader.say(place.line, 0)

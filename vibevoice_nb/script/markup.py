@@ -77,7 +77,7 @@ def plain_line(line: Line, note: Note, *, begins: bool = True) -> Line:
         line = _without_bullet(line, note)
     for match in _CONTROL.finditer(line.text):
         if not any(True for _ in _find_control(*match.span(), match[0])):
-            message = f"{quoted(match[0])} has the form of a model's control token; it is read as text"
+            message = f"{quoted(match[0])} looks like a control token of the model; it is read as text"
             note("warning", line, *match.span(), message, remedy="delete it", fix="")
     for _ in range(_MAX_ROUNDS):
         before = line.text
@@ -86,7 +86,7 @@ def plain_line(line: Line, note: Note, *, begins: bool = True) -> Line:
         if line.text == before:
             return line
     if any(True for find in _PASSES for _ in find(line.text)):
-        message = "markup inside of markup; a part of it is left"
+        message = "nested markup; part of it remains in the text"
         note("error", line, 0, len(line.text), message, expected="plain text", remedy="delete the markup")
     return line
 
@@ -142,7 +142,12 @@ def _without_bullet(line: Line, note: Note) -> Line:
     rest = line.text[start:].rstrip()
     if is_rule(rest):
         note(
-            "info", line, start, start + len(rest), f"{quoted(rest)} is a rule and is not read aloud", fix=""
+            "info",
+            line,
+            start,
+            start + len(rest),
+            f"{quoted(rest)} is a horizontal rule and is not read aloud",
+            fix="",
         )
         return line.part(0, 0)
     bullet = _BULLET.match(line.text, start)
@@ -150,11 +155,11 @@ def _without_bullet(line: Line, note: Note) -> Line:
         return line
     mark = bullet[0].strip()
     dash = mark in "-–—"
-    what = "a dash" if dash else "a heading" if mark[0] == "#" else "a mark of a list or a quotation"
-    message = f"{mark!r} begins the line as {what} and is not read aloud"
-    remedy = "begin the line with a name if somebody else speaks, or delete it"
+    what = "a dash" if dash else "a heading marker" if mark[0] == "#" else "a list or quotation marker"
+    message = f"{mark!r} at the start of the line is {what} and is not read aloud"
+    remedy = "begin the line with a name if another speaker begins here, or delete the marker"
     if mark[0] == "#":
-        remedy = "write '#' and a blank if the line is a comment"
+        remedy = "write '#' and a space if the line is a comment"
         note("info", line, start, bullet.end(), message, remedy=remedy, fix="# ", alternatives=("",))
     else:
         note("warning" if dash else "info", line, start, bullet.end(), message, remedy=remedy, fix="")
@@ -227,7 +232,7 @@ def _find_links(text: str) -> Iterator[_Found]:
         for match in _LINK.finditer(text):
             start, end = match.span()
             if match[1]:
-                yield _Found(start, end, "", f"the picture {quoted(match[0])} is not read aloud", "")
+                yield _Found(start, end, "", f"the image {quoted(match[0])} is not read aloud", "")
                 continue
             words, parts = match[2], ((start, start + 1), (match.end(2), end))
             yield _Found(
@@ -280,7 +285,7 @@ def _name_or_direction(start: int, end: int, written: str, content: str) -> _Fou
     name = folded(content)
     if is_direction(name, "["):
         return _direction(start, end, written)
-    message = f"{written!r} is taken for a stage direction and is not read aloud"
+    message = f"{written!r} looks like a stage direction and is not read aloud"
     return _Found(start, end, "", message, f"{name}:", alternatives=("", name))
 
 
@@ -328,7 +333,7 @@ def _find_emphasis(text: str) -> Iterator[_Found]:
             elif mark[0] in "*_" and is_direction(content, "*", alone=_alone(text, begin, end)):
                 yield _direction(begin, end, written)
             else:
-                message = f"the marks around {quoted(content)} are not read aloud"
+                message = f"the formatting around {quoted(content)} is not read aloud"
                 parts = ((begin, begin + len(mark)), (start, end))
                 yield _Found(begin, end, "", message, content, False, parts=parts)
             opened.clear()

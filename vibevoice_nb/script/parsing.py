@@ -23,8 +23,9 @@ r"""Script language: turns of named or numbered speakers, with pauses.
 
 Nothing is dropped silently: every word ends in a turn, a comment or a diagnostic.
 
-The model knows speakers 0 to 3. A name's index is its place in the cast; a number's is the number itself if
-a speaker has number 0, else the number minus one (so speakers 1 and 3 are 0 and 2), as in the published code.
+A script has up to 32 speakers; the model knows four at a time, see `passages`. A name's index is its place in
+the cast; a number's is the number itself if a speaker has number 0, else the number minus one (so speakers 1
+and 3 are 0 and 2), as in the published code.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def parse_script(
     if not isinstance(text, str):
         raise OptionError(
             f"a script of type {type(text).__name__}",
-            "text (str), or what parse_script returns",
+            "text (str), or a Script",
             "pass the script's text; use load_script for a file",
         )
     if format not in ("auto", "text", "json"):
@@ -114,7 +115,7 @@ def parse_script(
         message = f"the script has {len(text):,} characters"
         reader.report("error", TOP, message, f"at most {MAX_SCRIPT_CHARS:,}", "split it into episodes")
     elif format == "json" or (format == "auto" and looks_like_json(json_text(text))):
-        read_json(text, reader)
+        read_json(text, reader, known)
     else:
         read_text(text, reader, tuple(known))
     return reader.script()
@@ -152,11 +153,15 @@ def load_script(
     try:
         file = Path(path)
     except TypeError:  # a number, bytes
-        raise ScriptError(f"the path {shown(path)}", "a path as text", "write 'talk.txt'") from None
+        raise ScriptError(
+            f"the path {shown(path)}", "a path (str or Path)", "write 'talk.txt', for example"
+        ) from None
     suffix = file.suffix.lower()
     if suffix not in SUFFIXES:
         expected = f"a script in plain text or JSON ({', '.join(SUFFIXES)})"
-        raise ScriptError(f"{path}", expected, "save the script as plain text and name it so")
+        raise ScriptError(
+            f"{path}: unsupported file type", expected, "save it as plain text with one of these suffixes"
+        )
     try:
         data = _read_limited(file, 4 * MAX_SCRIPT_CHARS)
     except (OSError, ValueError) as exc:  # ValueError: a path with a NUL in it
@@ -165,9 +170,9 @@ def load_script(
             f"{path}: {reason}", "a script file that can be read", "check the path and the permissions"
         ) from exc
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ScriptError(f"{path}: text in UTF-16", "text in UTF-8", "save it again with the encoding UTF-8")
+        raise ScriptError(f"{path}: text in UTF-16", "text in UTF-8", "save it in the encoding UTF-8")
     if b"\0" in data:
-        raise ScriptError(f"{path}: binary data, not text", "text in UTF-8", "give the script's own file")
+        raise ScriptError(f"{path}: binary data, not text", "text in UTF-8", "pass a file in plain text")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
@@ -175,7 +180,7 @@ def load_script(
         raise ScriptError(
             f"{path}: not UTF-8 (byte 0x{data[exc.start]:02x} in line {line})",
             "text in UTF-8",
-            "save it again with the encoding UTF-8",
+            "save it in the encoding UTF-8",
         ) from exc
     format: Literal["json", "auto"] = "json" if suffix in (".json", ".jsonl") else "auto"
     return parse_script(text, cast=cast, known=known, format=format)
@@ -184,7 +189,7 @@ def load_script(
 def _read_limited(file: Path, limit: int) -> bytes:
     if file.exists() and not file.is_file():  # opening a pipe could block forever
         raise ScriptError(
-            f"{file}: not a plain file", "a script file", "name a file, not a folder or a device"
+            f"{file}: not a plain file", "a script file", "pass a file, not a folder or a device"
         )
     with open(file, "rb") as stream:
         data = stream.read(limit + 1)
@@ -202,10 +207,10 @@ def _checked_cast(cast: Iterable[object] | None) -> tuple[str, ...]:
         name = " ".join(str(entry).split()) if isinstance(entry, str | int) else ""
         if not is_name(name):
             expected = "names of 1 to 40 characters without a colon, brackets or asterisks"
-            raise OptionError(f"{entry!r} in the cast", expected, "rename it")
+            raise OptionError(f"{entry!r} in the cast", expected, "rename the speaker")
         name = label_of(int(name)) if name.isdecimal() else name
         if name_key(name) in names:
-            raise OptionError(f"{entry!r} twice in the cast", "each name once", "remove or rename one")
+            raise OptionError(f"{entry!r} is in the cast twice", "each name once", "remove or rename one")
         names[name_key(name)] = name
     only_numbers = all(speaker_number(name) is not None for name in names.values())
     return () if only_numbers else tuple(names.values())

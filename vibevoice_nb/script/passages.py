@@ -1,19 +1,25 @@
 """Passages: parts of a script, each generated in one pass of the model.
 
 The published models generate a whole script in one pass. It is cut only at pauses, since the model cannot
-pause on request, and, for a model that is best at short passages, where a passage exceeds its preferred
-length: between turns if possible, else between sentences, else at a comma or a space.
+pause on request; before the turn of a fifth speaker, since the model knows four; and, for a model that is
+best at short passages, where a passage exceeds its preferred length: between turns if possible, else between
+sentences, else at a comma or a space.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from . import Turn
+from . import Diagnostic, Turn
 from .frontends import PLAIN_TEXT, Frontend
 
+PASSAGE_SPEAKERS = 4
+"""Most speakers of one passage: the models were trained with up to four."""
+_NAMED = 12
+"""Most lines named in one message."""
 _ENDLESS = 100
 """Maximum number of characters of a word that is not cut."""
 _BREAKS = (re.compile(r"(?<=[.?!…])\s+"), re.compile(r"(?<=[,;:])\s+"), re.compile(r"\s+"))
@@ -28,14 +34,14 @@ def cut(
     ----------
     turns : sequence of Turn
     seconds : float, optional
-        Maximum length of a passage, by estimate; by default, passages end only at pauses.
+        Maximum length of a passage, by estimate; by default, only pauses and speakers end passages.
     frontend : Frontend
         The model's front end; a piece that it cannot speak is joined to another one.
 
     Returns
     -------
     list of list of Turn
-        Only the last turn of a passage may have a pause after it.
+        Only the last turn of a passage may have a pause after it. No passage has more than four speakers.
 
     Examples
     --------
@@ -60,15 +66,75 @@ def cut_numbered(
     [[(0, 'Hello there.')], [(0, 'How are you?'), (1, 'Fine.')]]
     """
     passages: list[list[tuple[int, Turn]]] = []
-    open_, length = False, 0.0
+    open_, length, speakers = False, 0.0, set[int]()
     for index, piece in _pieces(turns, seconds, frontend):
-        if not open_ or (seconds is not None and length + piece.estimated_seconds > seconds):
+        too_long = seconds is not None and length + piece.estimated_seconds > seconds
+        if not open_ or too_long or len(speakers | {piece.speaker_index}) > PASSAGE_SPEAKERS:
             passages.append([])
-            length = 0.0
+            length, speakers = 0.0, set()
         passages[-1].append((index, piece))
         length += piece.estimated_seconds
+        speakers.add(piece.speaker_index)
         open_ = piece.pause_after_ms == 0
     return [_joined(passage) for passage in passages]
+
+
+def check_passages(
+    turns: Sequence[Turn], seconds: float | None = None, frontend: Frontend = PLAIN_TEXT
+) -> tuple[Diagnostic, ...]:
+    """Report the turns that begin a passage because the one before has four other speakers.
+
+    Parameters
+    ----------
+    turns, seconds, frontend
+        As for `cut`; turns that the front end cannot speak are ignored.
+
+    Returns
+    -------
+    tuple of Diagnostic
+        Infos, at the label of each such turn.
+
+    Examples
+    --------
+    >>> turns = [Turn(number, "Hello.", number - 1, line=number) for number in (1, 2, 3, 4, 5)]
+    >>> print(check_passages(turns)[0])
+    line 5, column 1: info: a new passage begins here, before a fifth speaker (Speaker 5)
+    """
+    spoken = [turn for turn in turns if not frontend.check(turn.text).empty]
+    return tuple(
+        _new_passage(after[0])
+        for before, after in itertools.pairwise(cut(spoken, seconds, frontend))
+        if not before[-1].pause_after_ms
+        and len({turn.speaker_index for turn in (*before, after[0])}) > PASSAGE_SPEAKERS
+    )
+
+
+def _new_passage(turn: Turn) -> Diagnostic:
+    return Diagnostic(
+        "info",
+        f"a new passage begins here, before a fifth speaker ({turn.label})",
+        turn.line,
+        turn.column,
+        max(turn.text_column, turn.column + 1),
+        f"at most {PASSAGE_SPEAKERS} speakers in one pass of the model",
+    )
+
+
+def summarized(cuts: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Join the diagnostics of `check_passages` into one, for a terminal or a warning.
+
+    Examples
+    --------
+    >>> turns = [Turn(number, "Hello.", number - 1, line=number) for number in range(1, 13)]
+    >>> print(*summarized(check_passages(turns)))
+    line 5, column 1: info: new passages begin at lines 5, 9, each before a fifth speaker
+    """
+    if len(cuts) < 2:
+        return tuple(cuts)
+    lines = ", ".join(str(item.line) for item in cuts[:_NAMED])
+    more = f" and {len(cuts) - _NAMED} more" if len(cuts) > _NAMED else ""
+    message = f"new passages begin at lines {lines}{more}, each before a fifth speaker"
+    return (replace(cuts[0], message=message),)
 
 
 def _pieces(turns: Sequence[Turn], seconds: float | None, frontend: Frontend) -> Iterator[tuple[int, Turn]]:

@@ -10,7 +10,8 @@ from vibevoice_nb.script.markup import ignore, plain_line
 from vibevoice_nb.script.pauses import MAX_PAUSE_MS, Pause, find_pauses
 from vibevoice_nb.script.turns import Diagnostic, Script, Severity, Turn, label_of
 
-MAX_SPEAKERS = 4
+MAX_SPEAKERS = 32
+"""Most speakers of a script; the model knows four at a time, see `passages`."""
 MAX_TURN_CHARS = 20_000
 MAX_MINUTES = 90
 
@@ -103,12 +104,13 @@ class ScriptReader:
         self.report(severity, Place(line, start, end), message, expected, remedy, fix, alternatives)
 
     def line(self, number: int, raw: str, entry: tuple[int, int] | None = None, offset: int = 0) -> Line:
-        """Remove unspeakable characters from a line, and report them."""
+        """Remove unprintable characters from a line, and report them."""
         line, removed = clean_line(number, raw, entry, offset)
         if removed:
             codes = sorted({f"U+{ord(raw[i]):04X}" for i in removed})
             columns = entry or (offset + removed[0] + 1, offset + removed[0] + 2)
-            message = f"left out {len(removed)} unspeakable character(s): {', '.join(codes[:4])}"
+            plural = "s" if len(removed) > 1 else ""
+            message = f"removed {len(removed)} unprintable character{plural}: {', '.join(codes[:4])}"
             self.diagnostics.append(
                 Diagnostic("warning", message, number, *columns, "printable text", "delete them")
             )
@@ -130,7 +132,7 @@ class ScriptReader:
         for pause in find_pauses(line.text, 0):
             if pause.ms is None:  # stays in the text, so nothing is lost
                 place = Place(line, pause.start, pause.end)
-                message = f"{quoted(line.text[pause.start : pause.end])} can't be read as a pause"
+                message = f"{quoted(line.text[pause.start : pause.end])} is not a valid pause"
                 self.report("error", place, message, _PAUSE, f"write '{pause.plain}'", pause.plain)
                 continue
             self._say(line, at, pause.start)
@@ -158,7 +160,7 @@ class ScriptReader:
     def _pause(self, line: Line, pause: Pause, ms: int) -> None:
         place = Place(line, pause.start, pause.end)
         if not self.spoken:
-            message = "a pause before the first words is left out"
+            message = "a pause before the first words is ignored"
             self.report("warning", place, message, "a pause after some words", "delete it", "")
             return
         draft = self.spoken[-1]
@@ -166,7 +168,7 @@ class ScriptReader:
         if draft.pause_ms + ms <= MAX_PAUSE_MS:
             draft.pause_ms += ms
             return
-        message = f"the pauses here come to {draft.pause_ms + ms} ms"
+        message = f"the pauses here add up to {draft.pause_ms + ms} ms"
         self.report("error", place, message, _PAUSE, "shorten them")
 
     def script(self) -> Script:
@@ -175,18 +177,18 @@ class ScriptReader:
             self._join(draft)
         for draft in self.drafts:
             if not draft.texts:
-                message = f"{label_of(draft.speaker)} has nothing to say here; the turn is left out"
+                message = f"{label_of(draft.speaker)} has no text here; the turn is skipped"
                 self.report(
                     "warning", draft.place, message, "text after the colon", "write it, or delete the line"
                 )
         indices = self._indices()
         turns = tuple(self._turn(draft, indices[draft.speaker]) for draft in self.spoken)
         if not turns and not any(item.severity == "error" for item in self.diagnostics):
-            self.report("error", TOP, "the script has nothing to speak", SPEAKER_LINE, "write one")
+            self.report("error", TOP, "the script has no text to speak", SPEAKER_LINE, "add one")
         script = Script(turns, (), self.cast)
         if script.estimated_seconds > MAX_MINUTES * 60:
             message = f"the script takes about {script.estimated_seconds / 60:.0f} minutes to speak"
-            expected = f"at most {MAX_MINUTES} minutes, the longest any VibeVoice model can do in one go"
+            expected = f"at most {MAX_MINUTES} minutes, the longest that a VibeVoice model generates"
             self.report("warning", TOP, message, expected, "split it into episodes")
         ordered = sorted(self.diagnostics, key=lambda item: (item.line, item.column))
         return Script(turns, tuple(ordered), self.cast)
@@ -197,31 +199,31 @@ class ScriptReader:
         plain = plain_line(Line(1, joined, range(len(joined) + 1)), ignore)
         text = plain.text.strip()
         if text != joined:
-            self._tell_of_joined_markup(draft, set(plain.columns[:-1]))
+            self._report_joined_markup(draft, set(plain.columns[:-1]))
         if text != joined and plain_line(plain, ignore).text != plain.text:
-            message = "markup inside of markup; a part of it is left"
+            message = "nested markup; part of it remains in the text"
             self.report("error", draft.place, message, "plain text", "delete the markup")
         if text != joined and any(True for _ in find_pauses(text, 0)):
-            message, remedy = "a pause reaches over the end of a line", "write it on one line"
+            message, remedy = "a pause spans a line break", "write it on one line"
             self.report("error", draft.place, message, _PAUSE, remedy)
         draft.texts = [text] if text else []
         if not text:
             self.spoken.remove(draft)
 
-    def _tell_of_joined_markup(self, draft: _Draft, kept: set[int]) -> None:
+    def _report_joined_markup(self, draft: _Draft, kept: set[int]) -> None:
         """Report each line of a turn that loses characters once the lines are joined."""
         start = 0
         for text, place in zip(draft.texts, draft.places, strict=True):
             end = start + len(text)
             if not kept.issuperset(range(start, end)):
-                message = "markup that reaches over the end of a line is not read aloud"
+                message = "markup that spans a line break is not read aloud"
                 self.report("warning", place, message, "markup on one line", "delete it")
             start = end + 1
 
     def _turn(self, draft: _Draft, index: int) -> Turn:
         text, first, last = " ".join(draft.texts), draft.place.line, draft.last
         if len(text) > MAX_TURN_CHARS:
-            message = f"a turn of {len(text):,} characters"
+            message = f"the turn has {len(text):,} characters"
             remedy = "begin a new 'Speaker N:' line at each paragraph"
             self.report("error", draft.place, message, f"at most {MAX_TURN_CHARS:,}", remedy)
         column, _ = first.span(draft.place.start, draft.place.end)
@@ -239,7 +241,7 @@ class ScriptReader:
         )
 
     def _indices(self) -> dict[int | str, int]:
-        """Return the model's index of every label; those beyond the limit get 4 and above."""
+        """Return the index of every label; those beyond the limit get 32 and above."""
         firsts: dict[int | str, Place] = {}
         for draft in self.spoken:
             firsts.setdefault(draft.speaker, draft.place)
@@ -253,16 +255,14 @@ class ScriptReader:
         for speaker, index in indices.items():
             place, label = firsts[speaker], label_of(speaker)
             if index in taken:
-                message = f"{label} and {label_of(taken[index])} are both the model's speaker {index}"
+                message = f"{label} and {label_of(taken[index])} both have the speaker index {index}"
                 self.report(
                     "error", place, message, "one label for each speaker", "use only names, or only numbers"
                 )
             elif index >= MAX_SPEAKERS:
-                first4 = (
-                    self.cast[:MAX_SPEAKERS] if isinstance(speaker, str) else range(base, base + MAX_SPEAKERS)
-                )
-                message = f"{label} would be speaker number {index + 1}, and the model has {MAX_SPEAKERS}"
-                remedy = f"give the line to one of {', '.join(map(str, first4))}"
+                message = f"{label} is speaker number {index + 1}, but a script has at most {MAX_SPEAKERS}"
+                allowed = f"one of {label_of(base)} to {label_of(base + MAX_SPEAKERS - 1)}"
+                remedy = f"assign the line to {'another speaker' if isinstance(speaker, str) else allowed}"
                 self.report("error", place, message, f"at most {MAX_SPEAKERS} speakers", remedy)
             taken.setdefault(index, speaker)
         return indices | {speaker: index for index, speaker in enumerate(unknown, free)}

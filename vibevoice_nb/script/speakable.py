@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..errors import ScriptError
 from . import Diagnostic, Script, Turn
 from .frontends import Frontend, TextCheck
+from .lexicon import Use
+from .pronunciation import AS_WRITTEN, Pronunciation, Reading
 
 _NAMED = 4
 """Maximum number of words of a turn that are reported one by one."""
 
 
 class ScriptWarning(UserWarning):
-    """Part of a script that the model leaves out."""
+    """Part of a script that the model leaves out, or a place where it begins a new passage."""
 
 
-def check_script(script: Script, frontend: Frontend, model: str) -> tuple[Diagnostic, ...]:
+def check_script(
+    script: Script, frontend: Frontend, model: str, pronunciation: Pronunciation = AS_WRITTEN
+) -> tuple[Diagnostic, ...]:
     r"""Find the turns and words that a model cannot speak.
 
     Parameters
@@ -28,12 +32,14 @@ def check_script(script: Script, frontend: Frontend, model: str) -> tuple[Diagno
         The model's front end.
     model : str
         Name of the model, for the messages.
+    pronunciation : Pronunciation
+        Applied before the model's front end.
 
     Returns
     -------
     tuple of Diagnostic
-        A warning for each skipped turn and each omitted word; an error if nothing in the script can be
-        spoken.
+        A warning for each skipped turn, each omitted word and each word with phones that the model cannot
+        read; an error if nothing in the script can be spoken.
 
     Examples
     --------
@@ -43,13 +49,15 @@ def check_script(script: Script, frontend: Frontend, model: str) -> tuple[Diagno
     >>> for item in check_script(script, FRONTENDS["english_phonemes"], "nano"):
     ...     print(item)
     line 1, column 18: warning: nano leaves out '你好' (write it in English, or choose another model)
-    line 2, column 12: warning: nano has nothing to speak in '...', so the turn is skipped
+    line 2, column 12: warning: nano cannot speak '...', so the turn is skipped
     (write words, or delete the line)
     """
-    checks = [(turn, frontend.check(turn.text)) for turn in script.turns]
-    nothing = bool(checks) and all(check.empty for _, check in checks)
+    readings = [pronunciation.read(turn.words, frontend) for turn in script.turns]
+    checks = [frontend.check(reading.text) for reading in readings]
+    nothing = bool(checks) and all(check.empty for check in checks)
     found: list[Diagnostic] = []
-    for turn, check in checks:
+    for turn, reading, check in zip(script.turns, readings, checks, strict=True):
+        found.extend(_not_pronounced(turn, reading, model))
         if check.empty:
             found.append(_skipped(turn, check, frontend, model, error=nothing and not found))
         else:
@@ -59,15 +67,18 @@ def check_script(script: Script, frontend: Frontend, model: str) -> tuple[Diagno
     return tuple(found)
 
 
-def speakable(script: Script, frontend: Frontend, model: str) -> Script:
-    """Return the script without the turns that a model cannot speak.
+def speakable(
+    script: Script, frontend: Frontend, model: str, pronunciation: Pronunciation = AS_WRITTEN
+) -> Script:
+    """Return the script as a model is given it, without the turns that it cannot speak.
 
     Raises
     ------
     ScriptError
         If nothing is left.
     """
-    turns = tuple(turn for turn in script.turns if not frontend.check(turn.text).empty)
+    read = pronunciation.script(script, frontend)
+    turns = tuple(turn for turn in read.turns if not frontend.check(turn.text).empty)
     if script.turns and not turns:
         raise nothing_to_speak(script.turns[0], frontend, model, f"line {script.turns[0].line}: ")
     return replace(script, turns=turns)
@@ -76,9 +87,7 @@ def speakable(script: Script, frontend: Frontend, model: str) -> Script:
 def nothing_to_speak(turn: Turn, frontend: Frontend, model: str, place: str = "") -> ScriptError:
     """Return the error for text of which nothing can be spoken."""
     check = frontend.check(turn.text)
-    return ScriptError(
-        f"{place}{model} has nothing to speak in {_quoted(turn.text)}", frontend.expects, _remedy(check)
-    )
+    return ScriptError(f"{place}{model} cannot speak {_quoted(turn.words)}", frontend.expects, _remedy(check))
 
 
 def reason(turn: Turn, frontend: Frontend, model: str) -> str:
@@ -88,12 +97,12 @@ def reason(turn: Turn, frontend: Frontend, model: str) -> str:
 
 
 def _message(turn: Turn, model: str) -> str:
-    return f"{model} has nothing to speak in {_quoted(turn.text)}, so the turn is skipped"
+    return f"{model} cannot speak {_quoted(turn.words)}, so the turn is skipped"
 
 
 def _skipped(turn: Turn, check: TextCheck, frontend: Frontend, model: str, *, error: bool) -> Diagnostic:
     one_line = turn.line == turn.end_line
-    message = f"{model} can speak nothing of this script" if error else _message(turn, model)
+    message = f"{model} cannot speak any of this script" if error else _message(turn, model)
     end = turn.end_column if one_line else turn.text_column + 1
     return Diagnostic(
         "error" if error else "warning",
@@ -108,21 +117,40 @@ def _skipped(turn: Turn, check: TextCheck, frontend: Frontend, model: str, *, er
 
 def _left_out(turn: Turn, words: Sequence[str], frontend: Frontend, model: str) -> Diagnostic:
     """Report words at the position of the first one."""
-    fix: str | None = None
-    column, end = turn.text_column, turn.end_column if turn.line == turn.end_line else turn.text_column + 1
-    # The text equals the source only if nothing in it was joined or removed.
-    if turn.line == turn.end_line and turn.end_column - turn.text_column == len(turn.text):
-        at = turn.text.find(words[0])
-        if at >= 0:
-            column, end = column + at, column + at + len(words[0])
-            fix = None if len(words) > 1 or _has_letters(words[0]) else ""
+    place, exact = place_of(turn, turn.words.find(words[0]), len(words[0]))
+    fix = None if not exact or len(words) > 1 or _has_letters(words[0]) else ""
     named = ", ".join(map(_quoted, words[:_NAMED]))
     message = f"{model} leaves out {named}"
     if len(words) > _NAMED:
         message = f"{model} leaves out {len(words)} words: {named} and others"
     remedy = _remedy(TextCheck(left_out=tuple(words)))
-    place = turn.line, column, max(end, column + 1)
     return Diagnostic("warning", message, *place, frontend.expects, remedy, fix)
+
+
+def _not_pronounced(turn: Turn, reading: Reading, model: str) -> Iterator[Diagnostic]:
+    """Report words with phones that the model cannot read, and spoken forms that are not applied."""
+    seen: dict[str, Use] = {}
+    for use in reading.needs_respelling:
+        seen.setdefault(use.word, use)
+    for use in seen.values():
+        place, _ = place_of(turn, use.start, use.stop - use.start)
+        message = f"{model} cannot read phones, so {_quoted(use.word)} is read as it is written"
+        yield Diagnostic("warning", message, *place, "a respelling", "give the word a respelling too")
+    if reading.not_english:
+        place, _ = place_of(turn, -1, 0)
+        message = "numbers are not written out, as this turn is not English"
+        yield Diagnostic("info", message, *place, "English text", "write the numbers as words")
+
+
+def place_of(turn: Turn, at: int, length: int) -> tuple[tuple[int, int, int], bool]:
+    """Return line and columns of a part of a turn's words, or of all of them, and True if they are exact."""
+    column, end = turn.text_column, turn.end_column if turn.line == turn.end_line else turn.text_column + 1
+    # The words equal the source only if nothing in them was joined or removed.
+    same = turn.line == turn.end_line and turn.end_column - turn.text_column == len(turn.words)
+    exact = same and at >= 0
+    if exact:
+        column, end = column + at, column + at + length
+    return (turn.line, column, max(end, column + 1)), exact
 
 
 def _remedy(check: TextCheck) -> str:

@@ -30,7 +30,7 @@ def read_text(text: str, reader: ScriptReader, known: Iterable[str] = ()) -> Non
     lines = [
         line
         for line in as_script(lines, names, reader.note)
-        if line.text.strip() and not is_comment(line.text)
+        if line.text.strip("> \t") and not is_comment(line.text)  # ">": a blank line of a quotation
     ]
     if not reader.given:
         _find_cast(lines, reader, known)
@@ -61,9 +61,11 @@ def _find_cast(lines: list[Line], reader: ScriptReader, known: Iterable[str]) ->
             nearest = found.nearest.get(name)
             fix = f"{nearest}:" if nearest else None
             remedy = (
-                f"write {fix!r}, if that is meant" if fix else "join the line to the one above if it is text"
+                f"write {fix!r} if you meant that speaker"
+                if fix
+                else "join the line to the one above if it is text"
             )
-            message = f"'{name}:' is taken for the name of a speaker"
+            message = f"'{name}:' is read as the name of a speaker"
             place = Place(*found.places[name])
             reader.report("warning", place, message, "a name that occurs more than once", remedy, fix)
 
@@ -90,8 +92,8 @@ def _silent_start(line: Line, reader: ScriptReader) -> int:
 def _hint_at_hash(line: Line, reader: ScriptReader) -> None:
     start = line.indent
     if line.text.startswith("#", start) and not line.text.startswith("##", start):
-        message = "the line begins with '#' and is text"
-        remedy = "write a blank after '#' if it is a comment"
+        message = "the line is read as text because no space follows the '#'"
+        remedy = "add a space after '#' if it is a comment"
         reader.report("info", Place(line, start, start + 1), message, "", remedy, "# ")
 
 
@@ -99,13 +101,13 @@ def _begin_turn(line: Line, label: Label, reader: ScriptReader) -> None:
     place = Place(line, label.start, label.end)
     written = quoted(line.text[label.start : label.end])
     if label.kind == "joint":
-        message = f"{written} names more than one speaker; {label.speaker} speaks the line"
-        remedy = "write a line for each"
+        message = f"{written} names more than one speaker; the line is assigned to {label.speaker}"
+        remedy = "write one line for each speaker"
         reader.report("warning", place, message, "one speaker for each line", remedy, label.plain)
     elif label.plain:
         message = f"{written} is read as '{label.plain}'"
         remedy = f"write '{label.plain}'"
-        reader.report("warning", place, message, "a plain label and colon", remedy, label.plain)
+        reader.report("warning", place, message, "a plain label and a colon", remedy, label.plain)
     reader.begin(label.speaker, place, label.text)
     _say(line, label.text, reader)
 
@@ -123,7 +125,7 @@ def _say(line: Line, start: int, reader: ScriptReader, *, begins: bool = False) 
             start, begins = inner.end, False
         else:
             speaker = label_of(reader.drafts[-1].speaker)
-            message = f"'{inner.written}' inside the line is read as words of {speaker}"
+            message = f"'{inner.written}' inside the line is read as speech of {speaker}"
             remedy = "begin a new line before it if somebody else speaks"
             reader.report("warning", place, message, SPEAKER_LINE, remedy, f"\n{inner.written}")
     reader.say(line, start, begins=begins)
@@ -138,10 +140,8 @@ def _doubt_label(line: Line, label: Label, reader: ScriptReader) -> None:
     unknown = label.kind == "unknown"
     strict = reader.given and bool(reader.cast)
     if reader.knows_speaker and (label.kind == "bare" or (unknown and not strict)):
-        wrong = "is not a valid speaker label" if unknown else "is no label"
-        message = (
-            f"{written} {wrong}, so the line continues the turn of {label_of(reader.drafts[-1].speaker)}"
-        )
+        speaker = label_of(reader.drafts[-1].speaker)
+        message = f"{written} is not a valid speaker label, so the line continues the turn of {speaker}"
         if unknown:
             remedy = f"if {label.speaker} is a speaker, pass a cast with all the names"
             fix = fix or _numbered_fix(label, reader)
@@ -153,7 +153,7 @@ def _doubt_label(line: Line, label: Label, reader: ScriptReader) -> None:
         message, expected = f"{written} is not in the cast", f"one of {', '.join(reader.cast)}"
         remedy = remedy if fix else "add the name to the cast, or join the line to the one above"
     elif unknown:
-        remedy = "pass a cast with all the names, or put '# ' before what isn't spoken"
+        remedy = "pass a cast with all the names, or begin the line with '# ' if it isn't spoken"
     elif label.kind == "misspelt":
         expected = "'Speaker N:' with a whole number"
         remedy = remedy if fix else "number the speakers from 1"
@@ -194,7 +194,7 @@ def _continue_turn(line: Line, reader: ScriptReader, *, apart: bool) -> None:
         reader.begin(name, place, start, known=False)
     else:
         remedy = "write 'Speaker 1:' before it, or '# ' if it isn't spoken"
-        message = "no speaker is named before this line, so it goes to Speaker 1"
+        message = "no speaker is named before this line, so it is assigned to Speaker 1"
         fix = f"Speaker 1: {line.text.strip()}"
         reader.report("warning", place, message, SPEAKER_LINE, remedy, fix)
         reader.begin(1, place, start)

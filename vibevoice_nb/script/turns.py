@@ -45,10 +45,11 @@ class Diagnostic:
 class Turn:
     """Uninterrupted words of one speaker.
 
-    `speaker` is the label, a number or a name; `speaker_index` is the model's, 0 to 3 (4 and above only in a
-    script with errors, so that no wrong voice is used). `pause_after_ms` is the silence that
+    `speaker` is the label, a number or a name; `speaker_index` is its place in the cast, from 0 (32 and above
+    only in a script with errors, so that no wrong voice is used). `pause_after_ms` is the silence that
     follows. The turn reaches from `(line, column)`, the place of its label, to `(end_line, end_column)`; its
-    words begin at `text_column`. Places count as in `Diagnostic`.
+    words begin at `text_column`. Places count as in `Diagnostic`. Where a model is given other words than the
+    script has, `text` are those for the model and `written` those of the script.
     """
 
     speaker: int | str
@@ -60,6 +61,12 @@ class Turn:
     text_column: int = 1
     end_line: int = 1
     end_column: int = 1
+    written: str = ""
+
+    @property
+    def words(self) -> str:
+        """Words as written in the script."""
+        return self.written or self.text
 
     @property
     def label(self) -> str:

@@ -6,12 +6,14 @@ import functools
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from ..model.kernels.quantized import Quantize
 from ..model.loading.footprint import kept_bytes, loading_bytes
 from ..model.modules.conv import streaming_convs
 from ..model.modules.kv_cache import position_bytes
 from ..model.prompt import FRAMES_AT_ONCE
+from ..model.realtime import RealtimeModel
 from ..model.vibevoice import VibeVoiceModel
 
 ROWS = 2
@@ -70,7 +72,7 @@ class Need:
 
 
 def memory_need(
-    model: VibeVoiceModel,
+    model: VibeVoiceModel | RealtimeModel,
     dtype: torch.dtype,
     *,
     device: str = "cpu",
@@ -80,15 +82,17 @@ def memory_need(
     """Estimate the memory a model needs; see `footprint.kept_bytes` for the parameters."""
     width = torch.empty(0, dtype=dtype).element_size()
     config = model.config
-    buffers = [
-        conv.context * conv.channels
-        for stack in (model.acoustic.decoder, model.semantic)
-        for conv in streaming_convs(stack)
-    ]
-    # The peak is the first stage of an encoder over a piece of a voice, with its hidden layer four
-    # times as wide, beside its input and the residual.
-    filters = max(config.acoustic.encoder.filters, config.semantic.filters)
-    piece = FRAMES_AT_ONCE * config.hop_length
+    stacks: list[nn.Module] = [model.acoustic.decoder]
+    if isinstance(model, RealtimeModel):
+        # The last stage of the decoder over a frame.
+        filters, piece = model.config.decoder.filters, model.config.hop_length
+    else:
+        stacks.append(model.semantic)
+        # The peak is the first stage of an encoder over a piece of a voice, with its hidden layer four
+        # times as wide, beside its input and the residual.
+        filters = max(model.config.acoustic.encoder.filters, model.config.semantic.filters)
+        piece = FRAMES_AT_ONCE * model.config.hop_length
+    buffers = [conv.context * conv.channels for stack in stacks for conv in streaming_convs(stack)]
     kept = functools.partial(
         kept_bytes, dtype=dtype, device_type=device, published_half=published_half, quantize=quantize
     )

@@ -17,7 +17,7 @@ from torch import nn
 
 from ..errors import CheckpointError, DeviceError
 from ..machine import DeviceInfo, find_devices
-from ..model.config import ModelConfig, parse_config
+from ..model.config import ModelConfig, RealtimeConfig
 from ..model.generation.threads import is_small
 from ..model.kernels.quantized import Quantize
 from ..model.loading.checkpoint import (
@@ -32,7 +32,15 @@ from ..model.loading.checkpoint import (
     warn_of_mirror,
 )
 from ..model.loading.placement import DTYPES, pick_device, pick_dtype, place
-from ..model.loading.weights import TensorInfo, build_model, list_tensors, read_config
+from ..model.loading.realtime_config import parse_any_config
+from ..model.loading.weights import (
+    TensorInfo,
+    build_model,
+    build_realtime,
+    list_tensors,
+    read_any_config,
+)
+from ..model.realtime import RealtimeModel
 from ..model.tokenizer import own_tokenizer
 from ..model.vibevoice import VibeVoiceModel
 from .memory_estimate import Need, memory_need
@@ -48,7 +56,7 @@ class Source:
     """Source of a checkpoint's description."""
 
     where: str
-    config: ModelConfig
+    config: ModelConfig | RealtimeConfig
     tensors: Mapping[str, TensorInfo]
     tokenizer: str
     to_fetch: int
@@ -174,7 +182,11 @@ def describe(
         If it is damaged, or found neither locally nor on the hub.
     """
     source = find_source(model, revision=revision, mirrors=mirrors)
-    built = build_model(source.config, source.tensors)
+    built = (
+        build_realtime(source.config, source.tensors)
+        if isinstance(source.config, RealtimeConfig)
+        else build_model(source.config, source.tensors)
+    )
     counts = count_parameters(built)
     stored = Counter[str]()
     for tensor in source.tensors.values():
@@ -198,14 +210,14 @@ def describe(
         source=source,
         parameters=counts,
         stored=dict(stored),
-        tied=built.lm_head is None,
+        tied=isinstance(built, VibeVoiceModel) and built.lm_head is None,
         needs=needs,
         gpu_needs=gpu_needs,
         fits=[fit(built, needed, device, limit) for device in found],
     )
 
 
-def count_parameters(model: VibeVoiceModel) -> dict[str, int]:
+def count_parameters(model: VibeVoiceModel | RealtimeModel) -> dict[str, int]:
     """Count parameters by part.
 
     Returns
@@ -213,6 +225,8 @@ def count_parameters(model: VibeVoiceModel) -> dict[str, int]:
     dict
         In order of the data flow through the model.
     """
+    if isinstance(model, RealtimeModel):
+        return _count_realtime(model)
     parts: dict[str, nn.Module | None] = {
         "language model layers": model.language_model.get_submodule("layers"),
         "embeddings": model.language_model.embed_tokens,
@@ -229,7 +243,24 @@ def count_parameters(model: VibeVoiceModel) -> dict[str, int]:
     return counts
 
 
-def fit(model: VibeVoiceModel, needed: Callable[..., Need], device: DeviceInfo, limit: float) -> Fit:
+def _count_realtime(model: RealtimeModel) -> dict[str, int]:
+    parts = {
+        "embeddings": model.text_model.embed_tokens,
+        "text language model layers": model.text_model.get_submodule("layers"),
+        "speech language model layers": model.speech_model.get_submodule("layers"),
+        "diffusion head": model.head,
+        "acoustic decoder": model.acoustic,
+        "acoustic connector": model.acoustic_connector,
+        "stop classifier": model.stop,
+    }
+    counts = {name: _count(part) for name, part in parts.items()}
+    counts["norm, types and scaling"] = _count(model) - sum(counts.values())
+    return counts
+
+
+def fit(
+    model: VibeVoiceModel | RealtimeModel, needed: Callable[..., Need], device: DeviceInfo, limit: float
+) -> Fit:
     """Compute the fit of a model on a device; `limit` is the context in minutes."""
     where = pick_device(device.device)
     dtype = pick_dtype(where, small=is_small(model))
@@ -244,7 +275,7 @@ def fit(model: VibeVoiceModel, needed: Callable[..., Need], device: DeviceInfo, 
 
 
 def _unquantized_fit(
-    model: VibeVoiceModel,
+    model: VibeVoiceModel | RealtimeModel,
     need: Need,
     device: DeviceInfo,
     where: torch.device,
@@ -312,7 +343,7 @@ def _is_repository(model: str) -> bool:
 
 
 def _local(folder: Path, where: str) -> Source:
-    config = read_config(folder)
+    config = read_any_config(folder)
     own = own_tokenizer(folder)
     place = "in the folder" if own == folder else f"in its folder {own.name}" if own else _BORROWED
     return Source(where, config, list_tensors(folder), place, 0, revision_of(folder))
@@ -323,7 +354,7 @@ def _remote(repository: str, revision: str | None) -> Source:
 
     api = HfApi()
     file = Path(hf_hub_download(repository, "config.json", revision=revision))
-    config = parse_config(read_json(file))
+    config = parse_any_config(read_json(file))
     headers = api.get_safetensors_metadata(repository, revision=revision)
     tensors = {
         name: TensorInfo(Path(file), tuple(info.shape), str(info.dtype))

@@ -1,1 +1,1 @@
-"""Training: the corpus, the codec and the language model of nano; adapters for published models."""
+"""Training of the nano models: shared code, and one folder for each recipe (`nano1`, `nano2`)."""

@@ -1,4 +1,4 @@
-"""Shared training code: the shape of nano, initial weights, and a resumable training loop.
+"""Shared training code: settings, initial weights, and a resumable training loop.
 
 Data and noise of a step are drawn from generators seeded by the step number, so an interrupted and resumed
 run takes the same steps as an uninterrupted one.
@@ -19,19 +19,20 @@ from typing import Any, TypeVar, cast
 
 import torch
 from accelerate import Accelerator
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from vibevoice_nb.errors import CheckpointError, OptionError
 from vibevoice_nb.model.codec import Block
-from vibevoice_nb.model.config import ModelConfig, parse_config
+from vibevoice_nb.model.config import ModelConfig
 from vibevoice_nb.model.diffusion_head import DiffusionHead, HeadLayer
+from vibevoice_nb.model.loading.config_file import parse_config
 from vibevoice_nb.model.modules.conv import CausalConv, DepthwiseConv, Downsample, Upsample
 from vibevoice_nb.model.modules.layers import RMSNorm
 from vibevoice_nb.model.modules.linear import LinearWeights
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
 
-CONFIGS = Path(__file__).parent / "configs"
 LAYER_SCALE = 0.1
 Config = TypeVar("Config")
 
@@ -80,8 +81,8 @@ def _strict(cls: type[Config], data: dict[str, Any], path: Path) -> Config:
     return cls(**values)
 
 
-def nano_config(path: Path = CONFIGS / "nano.json") -> ModelConfig:
-    """Return the configuration of nano, from the config.json in the package."""
+def read_shape(path: Path) -> ModelConfig:
+    """Read the configuration of a model from its config.json."""
     return parse_config(json.loads(path.read_text(encoding="utf-8")))
 
 
@@ -195,18 +196,24 @@ class Trainer:
         return self.work_dir / f"{self.name}.safetensors"
 
     def resume(self) -> None:
-        """Resume from the last checkpoint.
+        """Resume from the last checkpoint, or from averaged weights: then the optimizer starts anew.
 
         Raises
         ------
         CheckpointError
-            If there is no checkpoint.
+            If there is neither.
         """
-        if not self.state_dir.is_dir():
+        if self.state_dir.is_dir():
+            self.accelerator.load_state(str(self.state_dir))
+            return
+        step = step_of(self.weights_path)
+        if step is None:
             raise CheckpointError(
                 f"no {self.state_dir.name} to resume", "a checkpoint", "start without --resume"
             )
-        self.accelerator.load_state(str(self.state_dir))
+        weights = {name: value.float() for name, value in load_file(str(self.weights_path)).items()}
+        self.accelerator.unwrap_model(self.model).load_state_dict(weights)
+        self.progress.load_state_dict({"step": step, "seconds": 0.0, "average": weights})
 
     def save(self) -> None:
         """Write checkpoint and averaged weights atomically."""
@@ -215,7 +222,7 @@ class Trainer:
         self.accelerator.save_state(str(fresh))
         shutil.rmtree(self.state_dir, ignore_errors=True)
         fresh.rename(self.state_dir)
-        save_weights(self.progress.average, self.weights_path)
+        save_weights(self.progress.average, self.weights_path, self.progress.step)
 
     def fit(
         self, losses: Callable[[int], dict[str, Tensor]], until: int | None = None
@@ -275,12 +282,23 @@ class Trainer:
             file.write(text + "\n")
 
 
-def save_weights(state: dict[str, Tensor], path: Path) -> None:
-    """Write tensors as safetensors, atomically."""
+def save_weights(state: dict[str, Tensor], path: Path, step: int | None = None) -> None:
+    """Write tensors as safetensors, atomically, with the step of the training as metadata."""
     temporary = path.with_suffix(".tmp")
-    save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, str(temporary))
+    metadata = None if step is None else {"step": str(step)}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+    save_file(tensors, str(temporary), metadata)
     temporary.chmod(0o644)
     temporary.replace(path)
+
+
+def step_of(path: Path) -> int | None:
+    """Return the step at which weights were written; None if there are none, or they do not tell."""
+    if not path.exists():
+        return None
+    with safe_open(str(path), "pt") as file:
+        step = (file.metadata() or {}).get("step")
+    return None if step is None else int(step)
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

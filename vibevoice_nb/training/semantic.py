@@ -1,7 +1,4 @@
-"""Training of nano's semantic encoder to recognize phones, and export of its features.
-
-``python -m vibevoice_nb.training.semantic train --work-dir nano-work [--resume]``
-``python -m vibevoice_nb.training.semantic apply --work-dir nano-work [--shards 20]``
+"""Training of a semantic encoder to recognize phones.
 
 Its features inform the language model about the speech so far. In training, a linear layer on top of them
 predicts the four phones of the latest frame.
@@ -11,32 +8,19 @@ Shapes: B rows, F frames, N = 3200 F samples, S = 4 slots a frame.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vibevoice_nb.model.codec import Decoder, Encoder
+from vibevoice_nb.model.codec import Encoder
 from vibevoice_nb.model.config import ModelConfig, StackConfig
 
-from .codec import Crops, LatentCorpus
-from .common import (
-    CONFIGS,
-    LoopConfig,
-    Trainer,
-    initialize,
-    load_part,
-    load_weights,
-    nano_config,
-    read_config,
-    step_rng,
-)
-from .features import PHONE_NAMES, PHONE_SLOTS, Corpus
+from .common import LoopConfig, Trainer, initialize, step_rng
+from .excerpts import Crops, LatentCorpus
+from .frames import PHONE_SLOTS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +39,7 @@ class SemanticConfig:
 class Listener(nn.Module):
     """Encoder and the linear layer that predicts phones."""
 
-    def __init__(self, config: StackConfig, phones: int = len(PHONE_NAMES)) -> None:
+    def __init__(self, config: StackConfig, phones: int) -> None:
         super().__init__()
         self.encoder = Encoder(config)
         self.phones = nn.Linear(config.size, PHONE_SLOTS * phones)
@@ -69,7 +53,7 @@ class Listener(nn.Module):
 
 def train_semantic(
     corpus: LatentCorpus, work_dir: Path, config: SemanticConfig, shape: ModelConfig, *,
-    decoder: nn.Module | None = None, phones: int = len(PHONE_NAMES), resume: bool = False,
+    phones: int, decoder: nn.Module | None = None, resume: bool = False,
 ) -> Trainer:  # fmt: skip
     """Train; write the weights to ``{work_dir}/semantic.safetensors``.
 
@@ -79,11 +63,11 @@ def train_semantic(
     work_dir : Path
     config : SemanticConfig
     shape : ModelConfig
+    phones : int
+        Number of labels.
     decoder : nn.Module, optional
         Decodes the corpus's latents to audio [B, 1, N]: half of the training audio is decoded, as
         all audio is in use.
-    phones : int
-        Number of labels.
     resume : bool
         Resume from the checkpoint in `work_dir`.
     """
@@ -115,63 +99,3 @@ def train_semantic(
 
     trainer.fit(losses)
     return trainer
-
-
-def semantic_path(latents: Path) -> Path:
-    """Return the path of a shard's features, given that of its latents."""
-    return latents.with_name(latents.name.replace(".latents.", ".semantic."))
-
-
-@torch.inference_mode()
-def apply(work_dir: Path, shards: int) -> int:
-    """Write ``*.semantic.npy`` (float16 [frames, C]) beside the latents of the first `shards` shards.
-
-    Returns
-    -------
-    int
-        Number of shards with features.
-    """
-    shape = nano_config().semantic
-    encoder = Encoder(shape)
-    load_part(encoder, work_dir / "semantic.safetensors", "encoder.")
-    done = 0
-    for path in sorted((work_dir / "shards").glob("*.latents.npy"))[:shards]:
-        target = semantic_path(path)
-        if not target.exists():
-            stem = path.with_suffix("").with_suffix("")
-            pcm = np.memmap(stem.with_suffix(".pcm"), np.int16, "r")
-            metas = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))["utterances"]
-            parts = []
-            for meta in metas:
-                audio = pcm[meta["offset"] : meta["offset"] + meta["samples"]] / np.float32(32767)
-                parts.append(encoder(torch.from_numpy(audio)[None, None])[0].numpy())
-            temporary = target.with_suffix(".tmp.npy")
-            np.save(temporary, np.concatenate(parts).astype(np.float16))
-            temporary.replace(target)
-        done += 1
-    return done
-
-
-def main() -> None:
-    """Train the encoder, or write its features."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("train", "apply"))
-    parser.add_argument("--work-dir", type=Path, required=True)
-    parser.add_argument("--config", type=Path, default=CONFIGS / "semantic.json")
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--shards", type=int, default=10_000)
-    options = parser.parse_args()
-    if options.what == "apply":
-        print(json.dumps({"shards": apply(options.work_dir, options.shards)}))
-        return
-    config, shape = read_config(SemanticConfig, options.config), nano_config()
-    decoder: Decoder | None = None
-    if (options.work_dir / "decoder.safetensors").exists():
-        decoder = Decoder(shape.acoustic.decoder)
-        load_weights(decoder, options.work_dir / "decoder.safetensors")
-    corpus = Corpus(options.work_dir)
-    train_semantic(corpus, options.work_dir, config, shape, decoder=decoder, resume=options.resume)
-
-
-if __name__ == "__main__":
-    main()

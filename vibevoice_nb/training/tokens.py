@@ -1,12 +1,10 @@
-"""Tokenizer of nano: one token per character, and one for each fixed piece of the prompt."""
+"""Tokenizer of the nano models: one token per character, and one for each fixed piece of the prompt."""
 
 from __future__ import annotations
 
 import string
 
 from tokenizers import AddedToken, Tokenizer, decoders, models
-
-from vibevoice_nb.nano.english import ALPHABET
 
 SYSTEM = (
     " Transform the text provided by various speakers into speech output, "
@@ -24,12 +22,12 @@ def speaker_piece(index: int) -> str:
     return f" Speaker {index}:"
 
 
-def build_tokenizer(alphabet: str = ALPHABET) -> Tokenizer:
+def build_tokenizer(alphabet: str) -> Tokenizer:
     r"""Build the tokenizer; `alphabet` holds the characters of texts, besides ASCII.
 
     Examples
     --------
-    >>> tokenizer = build_tokenizer()
+    >>> tokenizer = build_tokenizer(" iɪ")
     >>> tokenizer.encode(" Speaker 0: pliz!\n").tokens
     [' Speaker 0:', ' ', 'p', 'l', 'i', 'z', '!', '\n']
     >>> tokenizer.decode(tokenizer.encode(" Text input:\n").ids)

@@ -8,7 +8,7 @@ check a new device or dtype as well.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..errors import OptionError
+from ..model.loading.checkpoint import read_json
+from ..model.loading.model_kind import is_realtime
 from ..model.loading.placement import pick_device
 from ..progress import progress_bar
-from .computed import STAGES, whole_runs
-from .recording import Recording
+from .computed import STAGES, Computed, whole_runs
+from .realtime import REALTIME_STAGES, RealtimeRecording, whole_realtime_runs
+from .recording import Arrays, Recording
 
 TOLERANCE: dict[torch.dtype, tuple[float, float]] = {
     torch.float32: (1e-5, 1e-4),
@@ -89,16 +93,15 @@ def verify(
         If a file is missing, damaged or contradicts another one, or the device is not available or does not
         support the frames.
     """
-    recording = Recording(Path(folder), pick_device(device), dtype, frames)
+    recording, parts = _recorded(Path(folder), pick_device(device), dtype, frames)
     computed: dict[str, NDArray[Any]] = {}
     stages: set[str] = set()
-    parts = (*STAGES, whole_runs)
     bar = progress_bar(progress, "Verifying", lambda fraction: (fraction, 1.0))
     with torch.inference_mode(), bar as report:
         for number, part in enumerate(parts, start=1):
             for name, value in part(recording):
                 computed[name] = value.detach().float().cpu().numpy() if isinstance(value, Tensor) else value
-                if part is not whole_runs and not name.startswith("decode_"):
+                if part is not parts[-1] and not name.startswith("decode_"):
                     stages.add(name)
             if report is not None:
                 report(number / len(parts))
@@ -110,6 +113,18 @@ def verify(
         ours = computed.get(name)
         comparisons.append(_compare(name, expected, ours, reason, dtype, single_stage=name in stages))
     return comparisons
+
+
+def _recorded(
+    folder: Path, device: torch.device, dtype: torch.dtype, frames: str
+) -> tuple[Arrays, Sequence[Callable[[Any], Computed]]]:
+    """Return a recording of either kind of model, and the functions that compute its arrays."""
+    if not is_realtime(read_json(folder / "config.json")):
+        return Recording(folder, device, dtype, frames), (*STAGES, whole_runs)
+    if frames != "loop":
+        got, remedy = f"frames={frames!r} for VibeVoice-Realtime", "leave frames out"
+        raise OptionError(got, "loop, the only way in which it generates frames", remedy)
+    return RealtimeRecording(folder, device, dtype), (*REALTIME_STAGES, whole_realtime_runs)
 
 
 def summary(comparisons: list[Comparison]) -> dict[str, Any]:

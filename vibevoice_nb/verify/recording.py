@@ -31,14 +31,37 @@ _UNREADABLE = (
 PROMPT = ("input_ids", "speech_input_mask", "speech_tensors", "speech_masks")
 
 
-class Recording:
-    """Recorded run and the model to replay it with."""
+class Arrays:
+    """Recorded arrays and the facts about them."""
 
-    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype, frames: str) -> None:
+    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
         self.folder, self.device, self.dtype = folder, device, dtype
         self.inputs = _arrays(folder / "inputs.npz")
         self.expected = _arrays(folder / "expected.npz")
-        meta = read_json(folder / "meta.json")
+        self.meta = read_json(folder / "meta.json")
+
+    def has(self, *names: str) -> bool:
+        """Return true if all these inputs were recorded."""
+        return all(name in self.inputs for name in names)
+
+    def tensor(self, name: str) -> Tensor:
+        """Return a recorded input as a tensor on the model's device and in its dtype."""
+        tensor = torch.from_numpy(np.ascontiguousarray(self.inputs[name]))
+        return tensor.to(self.device, self.dtype if tensor.is_floating_point() else None)
+
+    def meta_error(self, error: Exception, expected: str) -> CheckpointError:
+        """Return the error of a meta.json that lacks something."""
+        return CheckpointError(
+            f"{self.folder / 'meta.json'} lacks or garbles {error}", expected, "write the recording again"
+        )
+
+
+class Recording(Arrays):
+    """Recorded run and the model to replay it with."""
+
+    def __init__(self, folder: Path, device: torch.device, dtype: torch.dtype, frames: str) -> None:
+        super().__init__(folder, device, dtype)
+        meta = self.meta
         try:
             ids = meta["special_ids"]
             self.special = SpecialTokens(
@@ -47,11 +70,8 @@ class Recording:
             self.num_steps, self.cfg_scale = int(meta["steps"]), float(meta["cfg"])
             hop = int(meta["hop"])
         except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(
-                f"{folder / 'meta.json'} lacks or garbles {error}",
-                "special_ids with start, end, diff and eos; steps; cfg; hop",
-                "write the recording again",
-            ) from error
+            expected = "special_ids with start, end, diff and eos; steps; cfg; hop"
+            raise self.meta_error(error, expected) from error
         self.model = load_prepared(folder, device, dtype)
         if self.model.config.hop_length != hop:
             raise CheckpointError(
@@ -75,15 +95,6 @@ class Recording:
         pool = GraphPool()
         pool.fused = self._frames == "fused"
         return pool
-
-    def has(self, *names: str) -> bool:
-        """Return true if all these inputs were recorded."""
-        return all(name in self.inputs for name in names)
-
-    def tensor(self, name: str) -> Tensor:
-        """Return a recorded input as a tensor on the model's device and in its dtype."""
-        tensor = torch.from_numpy(np.ascontiguousarray(self.inputs[name]))
-        return tensor.to(self.device, self.dtype if tensor.is_floating_point() else None)
 
     @cached_property
     def runs(self) -> list[str]:

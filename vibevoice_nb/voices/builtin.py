@@ -16,7 +16,18 @@ def builtin_voices() -> dict[str, Path]:
     >>> isinstance(builtin_voices(), dict)
     True
     """
-    return {entry["name"]: _BUILTIN / entry["file"] for entry in _catalogue()}
+    return voices_in(_BUILTIN)
+
+
+def voices_in(folder: Path) -> dict[str, Path]:
+    """Return the names and files of the voices that ship with a small model, from its folder ``voices``.
+
+    Examples
+    --------
+    >>> voices_in(Path("gone"))
+    {}
+    """
+    return {entry["name"]: folder / Path(entry["file"]).name for entry in _catalogue(folder)}
 
 
 def builtin_descriptions() -> dict[str, str]:
@@ -27,10 +38,21 @@ def builtin_descriptions() -> dict[str, str]:
     >>> builtin_descriptions().keys() == builtin_voices().keys()
     True
     """
-    return {entry["name"]: entry["description"] for entry in _catalogue()}
+    return {entry["name"]: entry["description"] for entry in _catalogue(_BUILTIN)}
 
 
-def _catalogue() -> list[dict[str, str]]:
-    """Return the list of {name, description, file} that ships with the built-in voices."""
-    path = _BUILTIN / "voices.json"
+def builtin_words() -> dict[str, str]:
+    """Return two words about each built-in voice, such as "woman, clear".
+
+    Examples
+    --------
+    >>> builtin_words().keys() == builtin_voices().keys()
+    True
+    """
+    return {entry["name"]: entry.get("words", "") for entry in _catalogue(_BUILTIN)}
+
+
+def _catalogue(folder: Path) -> list[dict[str, str]]:
+    """Return the list of {name, words, description, file} that ships with voices."""
+    path = folder / "voices.json"
     return json.loads(path.read_text("utf-8")) if path.is_file() else []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
@@ -52,7 +52,7 @@ def match_voices(labels: Sequence[str], voices: Mapping[Any, _Spec]) -> dict[str
     >>> match_voices(["Speaker 1", "Anna"], {1: "Kai", "anna": "Ada"})
     {'Speaker 1': 'Kai', 'Anna': 'Ada'}
     """
-    wanted = {name_key(str(key)): spec for key, spec in voices.items()}
+    wanted = {name_key(str(key)): (str(key), spec) for key, spec in voices.items()}
     if len(wanted) < len(voices):
         raise ScriptError(
             f"two voices for one speaker among {shown(list(voices))}",
@@ -68,10 +68,10 @@ def match_voices(labels: Sequence[str], voices: Mapping[Any, _Spec]) -> dict[str
         if len(found) > 1:
             raise ScriptError(f"two voices for {label}", "one voice for each speaker", "remove one of them")
         if found:
-            matched[label] = found[0]
+            matched[label] = found[0][1]
     if wanted:
         raise ScriptError(
-            f"a voice for {', '.join(wanted)}, who says nothing in the script",
+            f"a voice for {', '.join(key for key, _ in wanted.values())}, who has no lines in the script",
             f"voices for {', '.join(labels)}",
             "correct the speaker's name",
         )
@@ -79,16 +79,45 @@ def match_voices(labels: Sequence[str], voices: Mapping[Any, _Spec]) -> dict[str
 
 
 def default_voice(index: int, taken: Sequence[str] = ()) -> str | None:
-    """Return the built-in voice of a speaker's index, or the next one that is not taken; None if all are.
+    """Return the built-in voice of a speaker's index, or the next one that is taken least often.
+
+    None is returned only if there are no built-in voices.
 
     Examples
     --------
     >>> default_voice(0), default_voice(1, taken=["Ruben"])
     ('Ada', 'Alasdair')
+    >>> default_voice(4, taken=["Ada", "Ada", "Ruben", "Alasdair", "Kai"])
+    'Ruben'
     """
     names = list(builtin_voices())
     first = index % max(1, len(names))
-    return next((name for name in names[first:] + names[:first] if name not in taken), None)
+    return min(names[first:] + names[:first], key=taken.count, default=None)
+
+
+def shared_voices(cast: Mapping[str, str], defaults: Container[str]) -> list[str]:
+    """Return a sentence for each voice that a speaker has by default although another speaker has it too.
+
+    Parameters
+    ----------
+    cast : mapping from label to name of the voice
+    defaults : container of str
+        Labels of the speakers whose voice is a default.
+
+    Examples
+    --------
+    >>> shared_voices({"Anna": "Ada", "Ben": "Kai", "Eva": "Ada"}, {"Eva"})
+    ['Anna and Eva have the same voice, Ada: there are 4 built-in voices']
+    """
+    labels: dict[str, list[str]] = {}
+    for label, name in cast.items():
+        labels.setdefault(name, []).append(label)
+    end = f"there are {len(builtin_voices())} built-in voices"
+    return [
+        f"{', '.join(group[:-1])} and {group[-1]} have the same voice, {name}: {end}"
+        for name, group in labels.items()
+        if len(group) > 1 and any(label in defaults for label in group)
+    ]
 
 
 def cast_voices(
@@ -106,7 +135,7 @@ def cast_voices(
         The script's labels with their indices.
     voices : voice, sequence of voices, or mapping from label or number to voice, optional
         A sequence has one voice per speaker, in the order of the indices. By default built-in voices are
-        used; an empty sequence or mapping means no voices at all.
+        used, in turn if there are more speakers; an empty sequence or mapping means no voices at all.
     fill : bool
         Give a built-in voice to each speaker that a mapping leaves out, instead of raising.
     resolve : callable
@@ -122,7 +151,7 @@ def cast_voices(
     ScriptError
         If the voices do not fit the speakers, or a speaker has no voice assigned.
     VoiceError
-        If a given value is not a voice, or no built-in voice is left.
+        If a given value is not a voice.
 
     Examples
     --------
@@ -141,7 +170,7 @@ def cast_voices(
     elif _is_list(voices):
         if len(voices) != len(order):
             raise ScriptError(
-                f"{len(voices)} voices for {len(order)} speakers",
+                f"{_counted(len(voices), 'voice')} for {_counted(len(order), 'speaker')}",
                 "one voice per speaker",
                 "add or remove voices",
             )
@@ -169,7 +198,7 @@ def cast_voices(
 def stand_ins(cast: Mapping[_Key, Voice]) -> dict[_Key, Voice]:
     """Choose built-in voices for the recordings of a cast, for a model that cannot follow recordings.
 
-    Each speaker gets the built-in voice of their place, or the next one that is free.
+    Each speaker gets the built-in voice of their place, or the next one that is taken least often.
 
     Parameters
     ----------
@@ -193,18 +222,21 @@ def stand_ins(cast: Mapping[_Key, Voice]) -> dict[_Key, Voice]:
     for place, (speaker, voice) in enumerate(cast.items()):
         if voice.source == "built-in" or voice.sha256 in own:
             continue
-        chosen = default_voice(place, taken) or names[place % len(names)]
+        chosen = default_voice(place, taken)
+        assert chosen is not None  # nano has built-in voices
         taken.append(chosen)
         found[speaker] = _built_in(chosen)
     return found
 
 
-def stand_in_message(model: str, label: str, recording: Voice, stand_in: Voice) -> str:
-    """Return the sentence that reports a replaced recording."""
-    return (
-        f"{model} cannot follow the recording {recording.name!r}: {label} speaks with the built-in voice "
-        f"{stand_in.name}"
-    )
+def stand_in_message(model: str, label: str, recording: str, stand_in: str) -> str:
+    """Return the sentence that reports a recording replaced by a built-in voice, each given by its name."""
+    replaced = f"{model} cannot follow the recording {recording!r}"
+    return f"{replaced}: {label} speaks with the built-in voice {stand_in}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _is_list(value: object) -> TypeGuard[Sequence[VoiceSpec]]:
@@ -215,7 +247,7 @@ def _default(label: str, index: int, taken: Sequence[str]) -> str:
     name = default_voice(index, taken)
     if name is None:
         raise VoiceError(
-            f"no voice for {label}, and no built-in voice is left",
+            f"no voice for {label}, and this installation has no built-in voices",
             "a voice for every speaker",
             f"assign an audio file or a voice of the library to {label}",
         )

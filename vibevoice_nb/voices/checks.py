@@ -77,8 +77,14 @@ def _active(levels: np.ndarray) -> np.ndarray:
     return np.asarray(levels > max(loudest - _RANGE_DB, SILENCE_DBFS))
 
 
-def active_span(audio: np.ndarray) -> tuple[int, int]:
-    """Return the first and one past the last sample of the speech, with 0.1 s around it; (0, 0) for silence.
+def active_span(audio: np.ndarray, margin: int = _MARGIN) -> tuple[int, int]:
+    """Return the first and one past the last sample of the speech; (0, 0) for silence.
+
+    Parameters
+    ----------
+    audio : float32 [N]
+    margin : int
+        Samples around the speech that belong to the span: 0.1 s by default.
 
     Examples
     --------
@@ -91,7 +97,7 @@ def active_span(audio: np.ndarray) -> tuple[int, int]:
         return 0, 0
     last = active[-1] + 1
     stop = audio.size if last * _FRAME + _FRAME > audio.size else last * _FRAME
-    return max(0, int(active[0]) * _FRAME - _MARGIN), min(audio.size, int(stop) + _MARGIN)
+    return max(0, int(active[0]) * _FRAME - margin), min(audio.size, int(stop) + margin)
 
 
 def check_voice(audio: np.ndarray, info: AudioInfo | None = None) -> list[VoiceCheck]:
@@ -150,7 +156,7 @@ def _check_length(seconds: float) -> list[VoiceCheck]:
             VoiceCheck(
                 "too_short",
                 severity,
-                f"{seconds:.1f} s of speech, at least {limit:g} s are needed",
+                f"{seconds:.1f} s of speech; at least {limit:g} s are needed",
                 seconds,
                 limit,
                 "record 5 to 30 s of natural speech",
@@ -164,7 +170,7 @@ def _check_length(seconds: float) -> list[VoiceCheck]:
             VoiceCheck(
                 "too_long",
                 severity,
-                f"{seconds:.0f} s, at most {limit:g} s are useful",
+                f"{seconds:.0f} s; at most {limit:g} s are useful",
                 seconds,
                 limit,
                 "cut out the best 10 to 30 s",
@@ -192,8 +198,8 @@ def _check_offset(audio: np.ndarray) -> list[VoiceCheck]:
     offset = find_offset(audio)
     if not offset:
         return []
-    message = f"it has an offset of {100 * offset:.2g}% of full scale, which was removed"
-    remedy = "nothing to do, unless it is distorted: then look for a fault in the sound card or the cable"
+    message = f"the recording had a DC offset of {100 * offset:.2g}% of full scale, which was removed"
+    remedy = "no action is needed unless it is distorted; then check the sound card and the cable"
     return [VoiceCheck("offset", "info", message, offset, MAX_OFFSET, remedy)]
 
 
@@ -204,10 +210,10 @@ def _check_sound(levels: np.ndarray, clipped: float) -> list[VoiceCheck]:
             VoiceCheck(
                 "clipped",
                 "warning",
-                f"{100 * clipped:.2g}% of it is at full scale, at most {100 * MAX_CLIPPED:g}% is clean",
+                f"{100 * clipped:.2g}% of the samples are clipped; at most {100 * MAX_CLIPPED:g}% should be",
                 clipped,
                 MAX_CLIPPED,
-                "record again with less gain; the voice would be copied with its distortion",
+                "record again with less gain; the model reproduces the distortion",
             )
         )
     silent = 1.0 - float(_active(levels).mean())
@@ -216,10 +222,10 @@ def _check_sound(levels: np.ndarray, clipped: float) -> list[VoiceCheck]:
             VoiceCheck(
                 "mostly_silent",
                 "warning",
-                f"{100 * silent:.0f}% is silence, at most {100 * MAX_SILENT:g}% is usual in speech",
+                f"{100 * silent:.0f}% of the recording is silence; at most {100 * MAX_SILENT:g}% is usual",
                 silent,
                 MAX_SILENT,
-                "cut the pauses out",
+                "cut out the pauses",
             )
         )
     # Speech has pauses: its quietest tenth is background noise, its loudest twentieth are vowels.
@@ -230,10 +236,10 @@ def _check_sound(levels: np.ndarray, clipped: float) -> list[VoiceCheck]:
             VoiceCheck(
                 "noisy",
                 "warning",
-                f"speech is {snr:.0f} dB above the background, at least {MIN_SNR_DB:g} dB is clean",
+                f"speech is {snr:.0f} dB above the noise; a clean recording has at least {MIN_SNR_DB:g} dB",
                 snr,
                 MIN_SNR_DB,
-                "record in a quiet room without music; the noise would be copied too",
+                "record in a quiet room without music; the model reproduces the noise",
             )
         )
     return checks
@@ -246,10 +252,10 @@ def _check_file(info: AudioInfo) -> list[VoiceCheck]:
             VoiceCheck(
                 "narrow_band",
                 "warning",
-                f"recorded at {info.sample_rate} Hz, at least {MIN_RATE} Hz sounds natural",
+                f"the sample rate is {info.sample_rate} Hz; a natural voice needs at least {MIN_RATE} Hz",
                 info.sample_rate,
                 MIN_RATE,
-                "use a recording that didn't pass a telephone",
+                "use a recording that was not made over a telephone",
             )
         )
     if info.channel is not None:
@@ -257,11 +263,11 @@ def _check_file(info: AudioInfo) -> list[VoiceCheck]:
             VoiceCheck(
                 "out_of_phase",
                 "info",
-                f"{info.channels} channels that cancel each other when averaged; channel {info.channel + 1}, "
-                "the loudest, was taken",
+                f"the {info.channels} channels cancel each other when averaged, so only channel "
+                f"{info.channel + 1}, the loudest, is used",
                 info.channels,
                 1,
-                "nothing to do; to have both channels, invert one of them in an audio editor",
+                "no action is needed; to use both channels, invert one of them in an audio editor",
             )
         )
     elif info.channels > 1:
@@ -269,10 +275,10 @@ def _check_file(info: AudioInfo) -> list[VoiceCheck]:
             VoiceCheck(
                 "stereo",
                 "info",
-                f"{info.channels} channels, averaged to one",
+                f"the {info.channels} channels were averaged to mono",
                 info.channels,
                 1,
-                "nothing to do, unless the channels hold different speakers: then cut one out",
+                "no action is needed unless the channels have different speakers; then keep only one channel",
             )
         )
     return checks

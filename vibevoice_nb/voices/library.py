@@ -1,7 +1,8 @@
 """Voice library: the user's own voices on disk.
 
 A library is a folder with one folder per voice, named as the voice: `voice.flac` (24 kHz mono, trimmed, at
--25 dBFS) and `voice.json` (original file, date, findings, and consent).
+-25 dBFS) and `voice.json` (original file, date, findings, and consent). A voice prompt of VibeVoice-Realtime
+has `voice.safetensors` instead, and the sizes of its model in `voice.json`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -29,9 +30,11 @@ from vibevoice_nb.ranges import shown
 from .builtin import builtin_voices
 from .checks import MAX_VOICE_SECONDS, VoiceCheck
 from .names import clean_name, derive_name, fold_name, unknown_voice
-from .voice import Voice, load_voice
+from .prompt_file import write_voice_prompt
+from .voice import Voice, load_prompt_voice, load_voice
 
-_MANIFEST_VERSION = 1
+_MANIFEST_VERSION, _PROMPT_VERSION = 1, 2
+_AUDIO, _PROMPT = "voice.flac", "voice.safetensors"
 _MANIFEST_BYTES = 64 * 1024
 
 
@@ -52,6 +55,8 @@ class StoredVoice:
     consent : bool
         True if the user confirmed that the speaker agrees.
     checks : tuple of VoiceCheck
+    prompt : str
+        Of a voice prompt, the sizes of the models that it fits (see `PromptShape`); else empty.
     """
 
     name: str
@@ -61,6 +66,7 @@ class StoredVoice:
     added: str
     consent: bool
     checks: tuple[VoiceCheck, ...]
+    prompt: str = ""
 
 
 class VoiceLibrary:
@@ -86,7 +92,7 @@ class VoiceLibrary:
             self.folder = Path(folder).expanduser() if folder is not None else _default_folder()
         except (RuntimeError, TypeError) as exc:  # home folder of an unknown user; a number
             got = f"the voice library's folder {shown(folder)} ({exc})"
-            raise VoiceError(got, "a folder", "write its whole path, also in VIBEVOICE_NB_HOME") from exc
+            raise VoiceError(got, "a folder", "pass its full path, or set VIBEVOICE_NB_HOME to one") from exc
 
     def add(
         self,
@@ -100,7 +106,8 @@ class VoiceLibrary:
         Parameters
         ----------
         source : path, float32 [N] or Voice
-            Recording, as for `load_voice`; it is copied, trimmed and normalized.
+            Recording, as for `load_voice`; it is copied, trimmed and normalized. A voice prompt is kept as
+            safetensors, whatever file it came from.
         name : str, optional
             Name of the voice; derived from the recording's by default.
         consent : bool
@@ -125,17 +132,16 @@ class VoiceLibrary:
             with tempfile.TemporaryDirectory(prefix=".adding-", dir=self.folder) as made:
                 draft = Path(made, "voice")
                 draft.mkdir()
-                path = write_audio(draft / "voice.flac", normalize_loudness(voice.audio))
-                audio, _ = read_audio(path)  # as stored: FLAC rounds to 24 bits
-                kept = Voice(name, audio, "library", voice.checks, voice.info)
+                kept = _store(draft, replace(voice, name=name, source="library"))
                 manifest = {
-                    "version": _MANIFEST_VERSION,
+                    "version": _MANIFEST_VERSION if kept.prompt is None else _PROMPT_VERSION,
                     "original": os.path.basename(voice.source),
                     "sha256": kept.sha256,
                     "seconds": kept.seconds,
                     "added": datetime.now(timezone.utc).isoformat(timespec="seconds"),
                     "consent": bool(consent),
                     "checks": [asdict(check) for check in voice.checks],
+                    **({} if kept.prompt is None else {"prompt": str(kept.prompt.shape)}),
                 }
                 text = json.dumps(manifest, indent=2, ensure_ascii=False)
                 write_atomically(draft / "voice.json", text.encode(), force=False)
@@ -158,8 +164,17 @@ class VoiceLibrary:
         """
         path = self._find(name)
         entry = _read_manifest(path)
+        if entry.prompt:
+            voice = load_prompt_voice(path / _PROMPT, name=entry.name)
+            if (
+                voice.sha256 != entry.sha256
+                or voice.prompt is None
+                or str(voice.prompt.shape) != entry.prompt
+            ):
+                raise _damaged(path, f"{_PROMPT} does not match its recorded checksum")
+            return replace(voice, source="library")
         try:
-            audio, info = read_audio(path / "voice.flac", max_seconds=MAX_VOICE_SECONDS)
+            audio, info = read_audio(path / _AUDIO, max_seconds=MAX_VOICE_SECONDS)
         except AudioError as exc:
             raise _damaged(path, exc.got) from exc
         voice = Voice(entry.name, audio, "library", entry.checks, info)
@@ -263,13 +278,23 @@ def _default_folder() -> Path:
     return data / "vibevoice-nb" / "voices"
 
 
+def _store(draft: Path, voice: Voice) -> Voice:
+    """Write the file of a voice; return the voice as stored."""
+    if voice.prompt is not None:
+        write_voice_prompt(draft / _PROMPT, voice.prompt)
+        return voice
+    path = write_audio(draft / _AUDIO, normalize_loudness(voice.audio))
+    audio, _ = read_audio(path)  # as stored: FLAC rounds to 24 bits
+    return replace(voice, audio=audio)
+
+
 def _read_manifest(path: Path) -> StoredVoice:
     """Parse and validate an entry; its file may have been edited."""
     try:
         with open(path / "voice.json", "rb") as file:
             fields = json.loads(file.read(_MANIFEST_BYTES))
-        if fields["version"] != _MANIFEST_VERSION:
-            raise _damaged(path, f"voice.json is of version {fields['version']!r}, not {_MANIFEST_VERSION}")
+        if fields["version"] not in (_MANIFEST_VERSION, _PROMPT_VERSION):
+            raise _damaged(path, f"voice.json has version {fields['version']!r}, not {_MANIFEST_VERSION}")
         return StoredVoice(
             name=path.name,
             original=str(fields["original"]),
@@ -278,6 +303,7 @@ def _read_manifest(path: Path) -> StoredVoice:
             added=str(fields["added"]),
             consent=fields["consent"] is True,
             checks=tuple(VoiceCheck(**check) for check in fields["checks"]),
+            prompt=str(fields["prompt"])[:200] if fields["version"] == _PROMPT_VERSION else "",
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
         raise _damaged(path, f"voice.json: {type(exc).__name__}: {exc}") from exc
@@ -292,6 +318,6 @@ def _taken(name: str, owner: str) -> VoiceError:
 def _damaged(path: Path, reason: str) -> VoiceError:
     return VoiceError(
         f"the voice {path.name!r} in the library is damaged ({reason})",
-        "voice.flac and voice.json as they were added",
+        "unmodified voice.flac and voice.json",
         f"remove {path} and add the voice again",
     )

@@ -112,7 +112,7 @@ def unknown_voice(name: str, known: list[str]) -> VoiceError:
     elif known:
         remedy = f"use one of these: {', '.join(sorted(known)[:12])}"
     else:
-        remedy = "name an audio file, or add a voice to the library first"
+        remedy = "pass an audio file, or add a voice to the library first"
     return VoiceError(
         f"unknown voice {name[:200]!r}",
         "a built-in voice, a voice of the library, or an audio file",

@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,13 @@ from ..audio.io import AudioInfo, normalize_loudness, read_audio
 from ..audio.pcm import SAMPLE_RATE, as_samples
 from ..errors import AudioError, VoiceError
 from .checks import MAX_VOICE_SECONDS, MIN_SECONDS, VoiceCheck, active_span, check_voice, find_offset
+from .prompt_file import is_prompt_file, prompt_name, read_voice_prompt
+
+if TYPE_CHECKING:
+    from ..model.voice_prompt import VoicePrompt
+
+_PROMPT_FRAME = 3200
+"""Samples of a frame of the models that voice prompts are published for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +43,8 @@ class Voice:
         Findings about the recording, worst first.
     info : AudioInfo or None
         Properties of the file; None for an array.
+    prompt : VoicePrompt or None
+        The voice of a VibeVoice-Realtime, which has no audio; see `load_prompt_voice`.
 
     Examples
     --------
@@ -47,16 +57,40 @@ class Voice:
     source: str
     checks: tuple[VoiceCheck, ...] = ()
     info: AudioInfo | None = None
+    prompt: VoicePrompt | None = None
 
     @property
     def seconds(self) -> float:
-        """Length of the audio."""
+        """Length of the audio; of a voice prompt, of the recording that it was made from."""
+        if self.prompt is not None:
+            return self.prompt.frames * _PROMPT_FRAME / SAMPLE_RATE
         return self.audio.size / SAMPLE_RATE
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the samples as little-endian float32; recorded with every take."""
+        """SHA-256 of the samples as little-endian float32, or of the prompt; recorded with every take."""
+        if self.prompt is not None:
+            return self.prompt.sha256
         return hashlib.sha256(self.audio.astype("<f4").tobytes()).hexdigest()
+
+
+def load_prompt_voice(path: str | os.PathLike[str], *, name: str | None = None) -> Voice:
+    """Load a voice prompt of VibeVoice-Realtime.
+
+    Parameters
+    ----------
+    path : path
+        A published `.pt` file, of which no code runs, or safetensors.
+    name : str, optional
+        Name of the voice; by default, that in the file's name.
+
+    Raises
+    ------
+    VoiceError
+        If it is not a voice prompt.
+    """
+    prompt = read_voice_prompt(path)
+    return Voice(name or prompt_name(path), np.zeros(0, np.float32), os.fspath(path), prompt=prompt)
 
 
 @renamed_keyword("normalise", "normalize")
@@ -73,7 +107,8 @@ def load_voice(
     Parameters
     ----------
     source : path or float32 [N]
-        A file of any common format; or samples at 24 kHz, at most 10 minutes.
+        A file of any common format; samples at 24 kHz, at most 10 minutes; or a voice prompt of
+        VibeVoice-Realtime (see `load_prompt_voice`).
     name : str, optional
         Name of the voice; by default, the file's name without its suffix.
     trim : bool
@@ -100,6 +135,8 @@ def load_voice(
     >>> voice.seconds, [check.code for check in voice.checks]
     (4.1, ['noisy'])
     """
+    if not isinstance(source, np.ndarray) and is_prompt_file(source):
+        return load_prompt_voice(source, name=name)
     info = None
     try:
         if isinstance(source, np.ndarray):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 
 from vibevoice_nb.errors import OptionError
+from vibevoice_nb.serve.origin import is_loopback as is_loopback
 
 
 def check_host(host: str, public: bool) -> None:
@@ -46,20 +46,6 @@ def allowed_hosts(host: str, public: bool, named: Sequence[str] = ()) -> tuple[s
     ('0.0.0.0', 'demo.example.org')
     """
     return None if public and not named else (host, *named)
-
-
-def is_loopback(host: str) -> bool:
-    """Return true if an address is reachable from this machine only.
-
-    >>> is_loopback("::1"), is_loopback("localhost"), is_loopback("192.168.1.2"), is_loopback("")
-    (True, True, False, False)
-    """
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def who_reaches(host: str) -> str:

@@ -11,7 +11,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Collection
 from typing import Any
 
-from .binding import is_loopback
+from vibevoice_nb.serve.origin import host_name, is_loopback
+
 from .limits import Limits
 
 REQUESTS_PER_SECOND, BURST = 30.0, 120.0
@@ -161,7 +162,7 @@ class Guard:
             await _refuse(scope, send, body.refusal)
 
     def _check_host(self, header: str) -> None:
-        name = _host_name(header)
+        name = host_name(header)
         if self._hosts is None or is_loopback(name) or name in self._hosts:
             return
         raise Refusal(
@@ -241,21 +242,6 @@ def _check_session(body: bytes) -> None:
         return  # not valid JSON; the application reports it
     if session is not None and (not isinstance(session, str) or len(session) > MAX_SESSION):
         raise Refusal(400, f"A session name may have at most {MAX_SESSION} characters. Reload the page.")
-
-
-def _host_name(header: str) -> str:
-    """Return the name of a Host header without its port.
-
-    >>> _host_name("Example.org:7860"), _host_name("[::1]:7860"), _host_name("localhost.")
-    ('example.org', '::1', 'localhost')
-    >>> _host_name("[::1].example.org")
-    ''
-    """
-    host = header.strip().casefold()
-    if host.startswith("["):
-        name, _, port = host[1:].partition("]")
-        return "" if port.strip(":0123456789") else name  # "[::1].example.org" is not an address
-    return host.partition(":")[0].rstrip(".")
 
 
 async def _refuse(scope: Any, send: Any, refusal: Refusal) -> None:

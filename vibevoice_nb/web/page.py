@@ -14,7 +14,6 @@ import gradio as gr
 
 from vibevoice_nb.engine.defaults import known_settings
 from vibevoice_nb.errors import OptionError, VibeVoiceError, VoiceError
-from vibevoice_nb.script import MAX_SPEAKERS
 from vibevoice_nb.script.speakable import check_script
 from vibevoice_nb.script.turns import label_of
 from vibevoice_nb.voices.builtin import builtin_descriptions
@@ -24,6 +23,7 @@ from .limits import Limits, read_script
 from .markdown import in_html, in_markdown
 from .queueing import limit_queue
 from .service import DemoService, Report, SpeechRequest
+from .theme import for_page
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,17 @@ _RESPONSIBLE = (
     "Recordings are used for this conversation only and deleted {minutes:g} minutes later. Every file is "
     "marked as generated speech; please also say so where you use it."
 )
-_ORDINALS = ("First", "Second", "Third", "Fourth")[:MAX_SPEAKERS]
+_ORDINALS = ("First", "Second", "Third", "Fourth")
+_AT_ONCE: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+_KEEP_FOCUS = """() => {
+  const timer = setInterval(() => {
+    const shown = document.querySelector('#vibevoice-speak, #vibevoice-stop');
+    if (document.activeElement === document.body) shown?.focus();
+    if (document.activeElement !== document.body && document.activeElement !== shown) clearInterval(timer);
+  }, 200);
+  setTimeout(() => clearInterval(timer), 60_000);
+}"""
+"""Moves the focus to the button that replaced a focused one; else it would be at the top of the page."""
 _EXAMPLES = ("two_speakers", "one_speaker", "three_speakers", "four_speakers")
 
 
@@ -54,7 +64,9 @@ def build_page(service: DemoService) -> gr.Blocks:
     """
     limits = service.limits
     keep = int(60 * limits.keep_minutes)
-    page = gr.Blocks(title=f"VibeVoice: {service.model}", analytics_enabled=False, delete_cache=(60, keep))
+    page = gr.Blocks(
+        title=f"VibeVoice: {service.model}", analytics_enabled=False, delete_cache=(60, keep), **for_page()
+    )
     with page:
         gr.Markdown(_heading(service))
         with gr.Row():
@@ -74,26 +86,37 @@ def build_page(service: DemoService) -> gr.Blocks:
                 with gr.Accordion("Use recordings instead", open=False):
                     recordings = _recordings()
                     consent = gr.Checkbox(False, label=_CONSENT)
-        with gr.Row():
-            speak = gr.Button("Speak", variant="primary")
-            stop = gr.Button("Stop", variant="stop")
+        # One button for visitors: of the two, one is shown.
+        speak = gr.Button("Speak", variant="primary", elem_id="vibevoice-speak")
+        stop = gr.Button("Stop", variant="stop", elem_id="vibevoice-stop", visible=False)
+        buttons = [speak, stop]
         words = gr.Markdown()
         sound = gr.HTML()
-        with gr.Row():
-            seed_used = gr.Textbox(label="Seed used", interactive=False)
-            downloads = gr.File(label="Download", file_count="multiple", interactive=False)
+        with gr.Column(visible=False) as result:
+            pictures = gr.HTML()
+            with gr.Row():
+                seed_used = gr.Textbox(label="Seed used", interactive=False)
+                downloads = gr.File(label="Download", file_count="multiple", interactive=False, min_width=300)
         gr.Markdown(_RESPONSIBLE.format(minutes=limits.keep_minutes))
 
-        speak.click(_for_session(service.expect), [], [], api_name="wait", queue=False).then(
+        # One after the other: at an error, the last step could otherwise overtake the first.
+        waits = speak.click(_for_session(service.expect), [], [], api_name="wait", queue=False)
+        begun = waits.then(_begun, [], [*buttons, result], api_name="_begun", **_AT_ONCE)
+        spoken = begun.then(
             _speaker(service),
             [script, *settings, consent, *voices, *recordings],
-            [sound, words, seed_used, downloads],
+            [sound, words, seed_used, downloads, pictures],
             api_name="speak",
             concurrency_limit=1,  # one engine, one voice at a time
             show_progress="minimal",  # which shows the position in the queue
             show_progress_on=[words],
         )
+        spoken.then(_ended, [downloads], [*buttons, result], api_name="_ended", **_AT_ONCE)
+        if hasattr(spoken, "failure"):  # Gradio versions that have it do not run `then` after an error
+            spoken.failure(_ended, [downloads], [*buttons, result], api_name="_failed", **_AT_ONCE)
         stop.click(_for_session(service.stop), [], [], api_name="stop", queue=False)
+        for button in buttons:
+            button.click(None, js=_KEEP_FOCUS)
         script.change(
             remark,
             [script],
@@ -106,6 +129,16 @@ def build_page(service: DemoService) -> gr.Blocks:
         page.unload(_for_session(service.leave))
     page.state_session_capacity = 10 * limits.queue  # sessions that Gradio keeps, whatever their names
     return limit_queue(page.queue(max_size=limits.queue, default_concurrency_limit=1), limits)
+
+
+def _begun() -> tuple[Any, ...]:
+    """Show Stop in the place of Speak, and hide the last result."""
+    return gr.update(visible=False), gr.update(visible=True), gr.update(visible=False)
+
+
+def _ended(files: list[str] | None) -> tuple[Any, ...]:
+    """Show Speak in the place of Stop, and the result if there is one."""
+    return gr.update(visible=True), gr.update(visible=False), gr.update(visible=bool(files))
 
 
 def _heading(service: DemoService) -> str:
@@ -188,8 +221,8 @@ def _speaker(service: DemoService) -> Callable[..., Iterator[tuple[Any, ...]]]:
         with _errors_shown():
             wanted = SpeechRequest(
                 script=script,
-                voices=[voice or "" for voice in cast[:MAX_SPEAKERS]],
-                recordings=[Path(path) if path else None for path in cast[MAX_SPEAKERS:]],
+                voices=[voice or "" for voice in cast[: len(_ORDINALS)]],
+                recordings=[Path(path) if path else None for path in cast[len(_ORDINALS) :]],
                 consent=consent,
                 num_steps=int(num_steps),
                 cfg_scale=float(cfg_scale),
@@ -205,6 +238,7 @@ def _speaker(service: DemoService) -> Callable[..., Iterator[tuple[Any, ...]]]:
                     in_markdown(report.words),
                     seed_used,
                     [str(path) for path in report.files] or None,
+                    _pictures(report),
                 )
 
     return speak
@@ -247,6 +281,14 @@ def _player(report: Report) -> str:
         f'<audio controls autoplay aria-label="The conversation" style="width: 100%" '
         f'src="speech/{report.stream}.mp3"></audio>'
     )
+
+
+def _pictures(report: Report) -> str:
+    images = "".join(
+        f'<img alt="{name.capitalize()} of the conversation" src="speech/{report.stream}/{name}.png">'
+        for name in report.pictures
+    )
+    return images and f'<div class="vibevoice-pictures">{images}</div>'
 
 
 def _describer(limits: Limits, model: str) -> Callable[[str], str]:

@@ -80,6 +80,7 @@ def build_app(service: DemoService, hosts: Collection[str] | None = ()) -> FastA
             f"the web demo is not installed ({error})", "Gradio 5 or newer", "pip install 'vibevoice-nb[web]'"
         ) from error
     from .page import build_page
+    from .theme import for_mount
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -97,6 +98,13 @@ def build_app(service: DemoService, hosts: Collection[str] | None = ()) -> FastA
             live.follow(), media_type="audio/mpeg", headers={"Cache-Control": "no-store"}
         )
 
+    @app.get("/speech/{name}/{kind}.png")
+    async def look(name: str, kind: str) -> Response:
+        path = service.picture(name, kind)
+        if path is None:
+            return Response("This picture has been deleted.", 404, media_type="text/plain")
+        return FileResponse(path, media_type="image/png")
+
     return gr.mount_gradio_app(
         app,
         build_page(service),
@@ -106,6 +114,7 @@ def build_app(service: DemoService, hosts: Collection[str] | None = ()) -> FastA
         pwa=False,
         enable_monitoring=False,
         max_file_size=service.limits.upload_megabytes * 1_000_000,
+        **for_mount(),
     )
 
 

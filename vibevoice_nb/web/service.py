@@ -22,11 +22,13 @@ import numpy as np
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.engine.registry import engines
 from vibevoice_nb.errors import OptionError, VibeVoiceError, VoiceError
-from vibevoice_nb.export.manifest import GENERATED, clock
-from vibevoice_nb.project import Project
+from vibevoice_nb.export.take_manifest import GENERATED
+from vibevoice_nb.project import Project, Take
 from vibevoice_nb.project.jobs.generation import Event, Generation
-from vibevoice_nb.script import MAX_SPEAKERS, Script
+from vibevoice_nb.script import Script
+from vibevoice_nb.texts import duration
 from vibevoice_nb.voices.builtin import builtin_voices
+from vibevoice_nb.voices.casting import cast_voices, stand_in_message
 from vibevoice_nb.voices.resolve import resolve_voice
 from vibevoice_nb.voices.voice import Voice
 from vibevoice_nb.widgets.uploads import Received, display_name, voice_of
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 _TELL_EVERY = 0.5  # seconds
 _MAX_WAITING = 1000
 """Maximum number of visitors announced by `wait` whose request has not arrived yet."""
+PICTURES = ("waveform", "spectrogram")
 _log = logging.getLogger(__name__)
 
 
@@ -51,7 +54,7 @@ class SpeechRequest:
     ----------
     script : str
     voices : sequence of str
-        Names of built-in voices, in the order in which the model numbers the speakers.
+        Names of built-in voices, in the order of the speakers; more speakers get built-in voices too.
     recordings : sequence of (Path or None)
         Audio files to use instead, where given.
     consent : bool
@@ -62,7 +65,7 @@ class SpeechRequest:
 
     script: str
     voices: Sequence[str]
-    recordings: Sequence[Path | None] = (None,) * MAX_SPEAKERS
+    recordings: Sequence[Path | None] = (None,) * 4
     consent: bool = False
     num_steps: int | None = None
     cfg_scale: float | None = None
@@ -83,12 +86,15 @@ class Report:
         Seed in use, once it is known.
     files : tuple of Path
         Files to download, once finished.
+    pictures : tuple of str
+        Names of the pictures for `DemoService.picture`, once finished.
     """
 
     stream: str
     words: str
     seed: int | None = None
     files: tuple[Path, ...] = ()
+    pictures: tuple[str, ...] = ()
 
 
 class DemoService:
@@ -127,6 +133,12 @@ class DemoService:
         """Return the live audio of a request."""
         return self._streams.get(name)
 
+    def picture(self, name: str, kind: str) -> Path | None:
+        """Return a picture of the request of a live stream; None if there is none."""
+        live = self._streams.get(name)
+        path = None if live is None or kind not in PICTURES else live.path.with_name(f"{kind}.png")
+        return path if path is not None and path.is_file() else None
+
     def expect(self, visitor: str) -> None:
         """Remember a visitor whose request waits in the queue, so that `stop` can withdraw it."""
         with self._lock:
@@ -137,7 +149,8 @@ class DemoService:
 
     def stop(self, visitor: str) -> bool:
         """Cancel the running or queued request of a visitor; return whether there was one."""
-        job, waiting = self._jobs.get(visitor), self._waiting.get(visitor)
+        with self._lock:
+            job, waiting = self._jobs.get(visitor), self._waiting.get(visitor)
         if job is not None:
             job.cancel()
         elif waiting is not None:
@@ -157,10 +170,17 @@ class DemoService:
         ScriptError, VoiceError, OptionError, AudioError
             If the request is invalid. The message is for the visitor and has no paths of this machine.
         """
-        waiting = self._waiting.pop(visitor, None)
-        if waiting is not None and not waiting.wanted:
-            yield Report("", "Stopped while queued.")
-            return
+        waiting = self._waiting.get(visitor)
+        try:
+            if waiting is not None and not waiting.wanted:
+                yield Report("", "Stopped while queued.")
+                return
+            yield from self._speak(request, visitor, waiting)
+        finally:
+            with self._lock:
+                self._no_longer_waits(visitor, waiting)
+
+    def _speak(self, request: SpeechRequest, visitor: str, waiting: _Waiting | None) -> Iterator[Report]:
         script = self.limits.check(request.script)
         if request.num_steps is not None and request.num_steps > self.limits.max_steps:
             raise OptionError(
@@ -187,15 +207,25 @@ class DemoService:
                     cfg_scale=request.cfg_scale,
                     seed=request.seed,
                 )
-                yield from self._follow(job, Report(name, f"Starting {self.model} …"), visitor)
+                yield from self._follow(job, Report(name, f"Starting {self.model} …"), visitor, waiting)
             yield self._finish(job, name, own)
 
-    def _follow(self, job: Generation, report: Report, visitor: str) -> Iterator[Report]:
+    def _no_longer_waits(self, visitor: str, waiting: _Waiting | None) -> None:
+        """Drop the entry of a request; a later request of the visitor keeps its own."""
+        if self._waiting.get(visitor) is waiting:
+            self._waiting.pop(visitor, None)
+
+    def _follow(
+        self, job: Generation, report: Report, visitor: str, waiting: _Waiting | None
+    ) -> Iterator[Report]:
         """Run a job and report its progress."""
-        with self._lock:
+        with self._lock:  # from now on `stop` cancels the job; before, it marks the entry
             self._jobs[visitor] = job
+            self._no_longer_waits(visitor, waiting)
         try:
             job.start()
+            if waiting is not None and not waiting.wanted:
+                job.cancel()
             yield report
             while not job.done:
                 time.sleep(_TELL_EVERY / 10 if job.progress.ttfa is None else _TELL_EVERY)
@@ -218,37 +248,45 @@ class DemoService:
             return Report(name, "Stopped before any audio was generated.", _seed(job))
         files = [episode.save(own / f"conversation{suffix}", manifest=False) for suffix in (".mp3", ".wav")]
         ended = "stopped" if job.state == "cancelled" else "complete"
-        length = clock(episode.samples / SAMPLE_RATE)
+        length = duration(episode.samples / SAMPLE_RATE)
         words = f"{GENERATED} by {self.model}, {length}, seed {_seed(job)}, {ended}"
         if skipped:
             words += (
                 f"; {skipped} {'turn' if skipped == 1 else 'turns'} skipped, see the notes below the script"
             )
-        voices = [take.manifest["voice"] for take in job.takes]
-        replaced = sorted({str(voice["spoken_with"]) for voice in voices if voice and "spoken_with" in voice})
-        if replaced:
-            words += f"; it cannot follow recordings and used {' and '.join(replaced)} instead"
+        for message in _stand_ins(job, self.model):
+            words += f"; {message}"
         if any(take.odd_length for take in job.takes):
             words += "; a part is far too short or too long for its text, so check the audio"
-        return Report(name, words, _seed(job), tuple(files))
+        return Report(name, words, _seed(job), tuple(files), _draw(episode, own))
 
     def _cast(self, script: Script, request: SpeechRequest) -> dict[str, tuple[Voice, str]]:
-        """Return each speaker's voice and its kind."""
-        cast = {}
-        labels = {turn.speaker_index: turn.label for turn in script.turns}
-        for place, (_, label) in enumerate(sorted(labels.items())):
-            recording = request.recordings[place]
-            if recording is None:
-                if request.voices[place] not in builtin_voices():
-                    raise VoiceError(
-                        f"unknown voice {request.voices[place][:100]!r} for {label}",
-                        f"one of {', '.join(builtin_voices())}, or a recording",
-                        "choose one of them",
-                    )
-                cast[label] = resolve_voice(request.voices[place]), "built-in"
-            else:
-                cast[label] = self._recorded(recording, request.consent), "upload"
-        return cast
+        """Return each speaker's voice and its kind; the form lists them in the order of the speakers."""
+        speakers = {turn.label: turn.speaker_index for turn in script.turns}
+        given = [
+            voice if recording is None else recording
+            for voice, recording in zip(request.voices, request.recordings, strict=False)
+        ]
+        order = sorted(speakers, key=speakers.__getitem__)
+        cast = cast_voices(
+            speakers,
+            dict(zip(order, given, strict=False)),
+            fill=True,
+            resolve=lambda spec: self._voice(spec, request.consent),
+        )
+        return {
+            label: (voice, "built-in" if voice.source == "built-in" else "upload")
+            for label, voice in cast.items()
+        }
+
+    def _voice(self, spec: str | Path, consent: bool) -> Voice:
+        """Return a built-in voice by its name, or an uploaded recording; no other files of this machine."""
+        if isinstance(spec, Path):
+            return self._recorded(spec, consent)
+        if spec not in builtin_voices():
+            expected = f"one of {', '.join(builtin_voices())}, or a recording"
+            raise VoiceError(f"unknown voice {spec[:100]!r}", expected, "choose one of them")
+        return resolve_voice(spec)
 
     def _recorded(self, path: Path, consent: bool) -> Voice:
         shown = display_name(path.name)
@@ -300,12 +338,30 @@ class _LiveListener:
             self._live.write(np.zeros(pause, np.float32))
 
 
+def _draw(episode: Take, folder: Path) -> tuple[str, ...]:
+    """Write the pictures of an episode; return their names."""
+    plots = {"waveform": episode.plot_waveform, "spectrogram": episode.plot_spectrogram}
+    for name in PICTURES:
+        (folder / f"{name}.png").write_bytes(plots[name]()._repr_png_())
+    return PICTURES
+
+
 def _progress(job: Generation, model: str, loaded: float) -> str:
     if job.state in ("queued", "loading"):
         return f"Loading {model} … {loaded:.0%}"
     now = job.progress
-    left = f", {clock(now.remaining)} left" if now.pace and now.seconds > 1 else ""
-    return f"Generating with {model}: {clock(now.seconds)} of about {clock(now.estimated)}{left}"
+    left = f", {duration(now.remaining)} left" if now.pace and now.seconds > 1 else ""
+    return f"Generating with {model}: {duration(now.seconds)} of about {duration(now.estimated)}{left}"
+
+
+def _stand_ins(job: Generation, model: str) -> list[str]:
+    """Return a sentence for each speaker whose recording the model replaced, in the order of the takes."""
+    found = {}
+    for take in job.takes:
+        voice, label = take.manifest.voice, take.manifest.speaker
+        if label and voice and voice.name and voice.spoken_with:
+            found[label] = stand_in_message(model, label, voice.name, voice.spoken_with)
+    return list(found.values())
 
 
 def _seed(job: Generation) -> int | None:

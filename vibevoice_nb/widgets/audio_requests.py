@@ -6,6 +6,7 @@ Positions are samples at 24 kHz for any sample rate of the source; audio is sent
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from vibevoice_nb.audio.pcm import SAMPLE_RATE, to_int16
 from vibevoice_nb.audio.sources import AudioSource, read_padded
 from vibevoice_nb.errors import OptionError, VibeVoiceError
 
-from .base import Answer, call
+from .base import Answer, Part, call
 from .payloads import TakeSummary
 
 MAX_BUCKETS = 16_384
@@ -25,38 +26,32 @@ _MARGIN = 0.05
 """Seconds of context for the resampler before and after a piece, so that pieces join seamlessly."""
 
 
-class AudioRequests:
-    """Mixin for a widget whose page draws or plays audio; `audio_source` finds audio by name."""
+class AudioRequests(Part):
+    """Audio that the page draws or plays.
 
-    def audio_source(self, name: str) -> AudioSource:
-        """Return the audio of a source name.
+    Parameters
+    ----------
+    source : callable
+        Returns the audio of a source name; raises a VibeVoiceError if there is none.
+    summary : callable, optional
+        Returns the summary of a source name; by default `summary_of` its audio.
+    """
 
-        Raises
-        ------
-        VibeVoiceError
-            If there is no such audio.
-        """
-        raise NotImplementedError
-
-    def audio_summary(self, name: str) -> TakeSummary:
-        """Describe a source as the `take` trait does; subclasses add its turns."""
-        source = at_24_khz(self.audio_source(name))
-        return {
-            "source": name,
-            "name": name.partition(":")[2] or name,
-            "samples": source.samples,
-            "sample_rate": SAMPLE_RATE,
-            "revision": 0,
-            "turns": [],
-        }
+    def __init__(
+        self,
+        source: Callable[[str], AudioSource],
+        summary: Callable[[str], TakeSummary] | None = None,
+    ) -> None:
+        self._source = source
+        self._summary = summary or (lambda name: summary_of(name, source(name)))
 
     @call("describe", slow=True)
     def _describe(self, source: str) -> TakeSummary:
-        return self.audio_summary(source)
+        return self._summary(source)
 
     @call("peaks", slow=True)
     def _peaks(self, source: str, start: int, stop: int, buckets: int) -> Answer:
-        audio = at_24_khz(self.audio_source(source))
+        audio = at_24_khz(self._source(source))
         _check("buckets", buckets, 1, MAX_BUCKETS)
         _check_stretch(start, stop, audio.samples)
         peaks = audio.peaks(start, stop, buckets)
@@ -64,7 +59,7 @@ class AudioRequests:
 
     @call("samples", slow=True)
     def _samples(self, source: str, start: int, count: int) -> Answer:
-        audio = at_24_khz(self.audio_source(source))
+        audio = at_24_khz(self._source(source))
         _check("start", start, 0, audio.samples)
         _check("count", count, 0, MAX_SAMPLES)
         heard = np.nan_to_num(audio.read(start, min(count, audio.samples - start)))
@@ -74,7 +69,7 @@ class AudioRequests:
     def _spectrogram(self, source: str, start: int, stop: int, columns: int, rows: int, scale: str) -> Answer:
         from vibevoice_nb.audio.spectrogram import image
 
-        audio = at_24_khz(self.audio_source(source))
+        audio = at_24_khz(self._source(source))
         _check("columns", columns, 1, MAX_COLUMNS)
         _check("rows", rows, 1, MAX_ROWS)
         _check_stretch(start, stop, audio.samples)
@@ -82,6 +77,18 @@ class AudioRequests:
             raise OptionError(f"scale={scale!r}", "mel or linear", "choose one of the two")
         picture = image(audio, start, stop, columns, rows, "mel" if scale == "mel" else "linear")
         return Answer({"columns": columns, "rows": rows}, [picture.tobytes()])
+
+
+def summary_of(name: str, source: AudioSource) -> TakeSummary:
+    """Describe audio without turns as the `take` trait does."""
+    return {
+        "source": name,
+        "name": name.partition(":")[2] or name,
+        "samples": at_24_khz(source).samples,
+        "sample_rate": SAMPLE_RATE,
+        "revision": 0,
+        "turns": [],
+    }
 
 
 def at_24_khz(source: AudioSource) -> AudioSource:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeVar
 import anywidget
 import traitlets
 
+from vibevoice_nb.display.static import Static
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.texts import whole_text, whole_texts
 from vibevoice_nb.widgets.channel import Buffer, Channel
@@ -36,7 +37,7 @@ class Answer:
 
 
 def call(method: str, *, slow: bool = False) -> Callable[[Function], Function]:
-    """Mark a widget's function as the implementation of a method of `protocol.json`.
+    """Mark a function of a widget or of its parts as the implementation of a method of `protocol.json`.
 
     It is called with the method's parameters by name, checked against the table (a nullable one needs a
     default, as the page may omit it). If it has a parameter `buffers`, it also gets a list of memoryviews. It
@@ -76,6 +77,23 @@ class _Handler:
     takes_buffers: bool
 
 
+def _methods(owner: VibeVoiceWidget | Part) -> dict[str, Callable[..., Any]]:
+    """Return the functions of an object that are marked with `call`, by method."""
+    functions = {name: value for kind in reversed(type(owner).__mro__) for name, value in vars(kind).items()}
+    handlers = {name: getattr(function, "_answers", None) for name, function in functions.items()}
+    return {handler.method: getattr(owner, name) for name, handler in handlers.items() if handler}
+
+
+class Part:
+    """Part of a widget: a group of methods that the page can call, marked with `call`, and their state.
+
+    A part gets what it needs from its widget as arguments, and is registered by `VibeVoiceWidget.add_parts`.
+    """
+
+    def close(self) -> None:
+        """Release resources; called when the widget is closed, possibly more than once."""
+
+
 @cache
 def _workers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_WORKERS, thread_name_prefix="vibevoice-nb")
@@ -100,29 +118,34 @@ def static_text(name: str) -> str:
 
 
 class VibeVoiceWidget(anywidget.AnyWidget):
-    """Base of all widgets; a subclass names its built module in `_page` and marks functions with `call`.
+    """Base of all widgets; a subclass names its built module in `_page`.
+
+    The page calls functions marked with `call`: the widget's own, and those of its parts, see `add_parts`.
 
     A page may set only traits with the tag `page=True`. Lone surrogates are replaced in both directions:
     JavaScript and JSON allow them, but they cannot be encoded, and the message would be lost.
     """
 
     _page: ClassVar[str] = ""
-    _methods: ClassVar[Mapping[str, str]] = {}
 
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        functions = {name: inspect.getattr_static(cls, name, None) for name in dir(cls)}
-        handlers = {name: getattr(function, "_answers", None) for name, function in functions.items()}
-        cls._methods = {handler.method: name for name, handler in handlers.items() if handler}
-
     def __init__(self, **kwargs: Any) -> None:
         # The channel is created before the traits are set, as their observers may send messages.
         self.channel = Channel(self._to_page, self._called)
+        self._methods, self._parts = _methods(self), list[Part]()
         super().__init__(**kwargs)
         self.on_msg(self._from_page)
+
+    def add_parts(self, *parts: Part) -> None:
+        """Register the methods of parts, so that the page can call them; `close` closes the parts."""
+        for part in parts:
+            methods = _methods(part)
+            if again := self._methods.keys() & methods.keys():
+                raise ValueError(f"{type(self).__name__} already has the methods {', '.join(sorted(again))}")
+            self._methods |= methods
+            self._parts.append(part)
 
     @traitlets.default("_esm")
     def _read_esm(self) -> str:
@@ -140,9 +163,31 @@ class VibeVoiceWidget(anywidget.AnyWidget):
         """Return the text between the parentheses of `repr`."""
         return ""
 
+    def _static(self) -> Static | None:
+        """Return the widget as it is now for notebooks without a kernel; None if there is nothing to show."""
+        return None
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """Return the widget, and beside it its static form, for saved notebooks and nbconvert.
+
+        A notebook keeps the static form of the moment in which the widget was displayed.
+        """
+        shown = super()._repr_mimebundle_(**options)
+        if not shown:
+            return shown
+        bundle, metadata = shown
+        try:
+            static = self._static()
+        except (VibeVoiceError, OSError) as error:  # the widget itself works
+            _log.warning("%s has no static form: %s", type(self).__name__, error)
+            static = None
+        return ({**bundle, **static.bundle(repr(self))} if static else bundle), metadata
+
     def close(self) -> None:
         """Close the widget in every page that shows it."""
-        if "channel" in vars(self):  # otherwise the constructor failed
+        if "_parts" in vars(self):  # otherwise the constructor failed
+            for part in self._parts:
+                part.close()
             self.channel.close()
         super().close()
 
@@ -181,12 +226,12 @@ class VibeVoiceWidget(anywidget.AnyWidget):
                 _log.warning("ignored a value from the page: %s", error)
 
     def _called(self, call_id: int, method: str, params: dict[str, Any], buffers: list[memoryview]) -> None:
-        function = getattr(self, self._methods.get(method, ""), None)
+        function = self._methods.get(method)
         if function is None:
             message = f"{type(self).__name__} has no method {method!r}"
             self._fail(call_id, VibeVoiceError(message, "a method of this widget", "reload the page"))
             return
-        handler: _Handler = function._answers
+        handler: _Handler = function._answers  # type: ignore[attr-defined]
         arguments = {**params, "buffers": buffers} if handler.takes_buffers else params
         if handler.slow:
             _workers().submit(self._answer, call_id, function, arguments)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, cast
 
 import traitlets
 
+from vibevoice_nb.display.static import Static, table, text_table
 from vibevoice_nb.engine.options import GenerationOptions
+from vibevoice_nb.engine.remote.address import confirm, default_model, remember_token
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.model.config import SOLVERS
+from vibevoice_nb.model.loading.checkpoint import NANO
 from vibevoice_nb.ranges import GENERATION, real, shown, whole
 
-from .base import VibeVoiceWidget, call
+from .base import Part, VibeVoiceWidget, call
 from .model_loader import SUGGESTIONS, ModelLoader, model_defaults
 from .payloads import KnownModel, ModelLimits, ModelState, payload, payload_list
 
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from vibevoice_nb.engine.engine import Engine
+    from vibevoice_nb.engine.options import GenerationSettings
     from vibevoice_nb.model.config import Solver
     from vibevoice_nb.model.kernels.quantized import Quantize
 
@@ -26,7 +31,8 @@ MODES = ("turns", "whole")
 MAX_SEED = 2**53 - 1
 """Largest seed that JavaScript represents exactly."""
 
-_RANGES = {**GENERATION, "seed": (0, MAX_SEED, f"a whole number from 0 to {MAX_SEED}")}
+RANGES = {**GENERATION, "seed": (0, MAX_SEED, f"a whole number from 0 to {MAX_SEED}")}
+"""Ranges of the options that pages set; `ranges.json` has them for the page."""
 _CHOICES = {"solver": SOLVERS, "mode": MODES}
 
 
@@ -82,7 +88,7 @@ class ControlTraits(traitlets.HasTraits):
     mode : {"turns", "whole"}
         Turn by turn in context, or the whole script in one pass.
     model : str
-        "nano", a Hugging Face model id, or a folder.
+        "nano", a Hugging Face model id, a folder, or the address of a server.
     models : list of KnownModel
         Suggested models.
     model_state : ModelState
@@ -105,7 +111,7 @@ class ControlTraits(traitlets.HasTraits):
     @traitlets.validate("num_steps", "cfg_scale", "seed")
     def _in_range(self, proposal: Any) -> Any:
         name, value = proposal["trait"].name, proposal["value"]
-        low, high, expected = _RANGES[name]
+        low, high, expected = RANGES[name]
         if value is not None and not low <= value <= high:
             raise OptionError(f"{name}={value}", expected, "choose a value in that range")
         return value
@@ -134,8 +140,76 @@ def model_name(value: object) -> str:
     """
     if not isinstance(value, str) or not value.strip():
         got = "the model name is empty" if isinstance(value, str) else f"model={shown(value)}"
-        raise OptionError(got, "'nano', a Hugging Face model id, or a folder", "use model='nano'")
+        raise OptionError(got, "'nano', a Hugging Face model id, a folder, or an address", "use model='nano'")
     return value.strip()
+
+
+def speak_options(controls: ControlTraits) -> GenerationSettings:
+    """Return the settings of a widget as keyword arguments of `Engine.speak`."""
+    return {
+        "num_steps": controls.num_steps,
+        "cfg_scale": controls.cfg_scale,
+        "seed": controls.seed,
+        "solver": cast("Solver", controls.solver),
+    }
+
+
+class ModelPanel(Part):
+    """Model of a widget: loaded and unloaded by the page, with its state and its limits.
+
+    Parameters
+    ----------
+    widget : ControlTraits
+    **how
+        `device`, `dtype` and `quantize`, as for `Engine.load`.
+    """
+
+    def __init__(self, widget: ControlTraits, **how: Any) -> None:
+        self._widget = widget
+        self._loader = ModelLoader(self._show_state, **how)
+        self.on_ready: Callable[[], None] = lambda: None
+        """Called when a server's model becomes known, with its own default settings."""
+
+    def show(self) -> None:
+        """Update the state and the limits of the chosen model."""
+        self._show_state(self._loader.state(self._widget.model))
+
+    def engine(self, model: str) -> Engine:
+        """Return the engine, loading it first if necessary. Blocks; do not call from the main thread."""
+        return self._loader.engine(model)
+
+    def close(self) -> None:
+        """Stop following the queue of a server."""
+        self._loader.close()
+
+    def load(self) -> None:
+        """Load the chosen model in the background; an error is shown in its state.
+
+        Only call it when a person has chosen the model: it connects to a server.
+        """
+        confirm(self._widget.model)
+        self._loader.load(self._widget.model)
+
+    @call("load_model")
+    def _load(self) -> None:
+        self.load()
+
+    @call("give_token")
+    def _give_token(self, token: str) -> None:
+        """Use a token for the server that is the model, and connect to it; the token is not a trait."""
+        remember_token(self._widget.model, token)
+        self.load()
+
+    @call("unload_model")
+    def _unload(self) -> None:
+        self._loader.unload(self._widget.model)
+
+    def _show_state(self, state: ModelState) -> None:
+        was = self._widget.model_state.get("state")
+        self._widget.model_state = state
+        if state["server"] is not None and state["state"] == "ready" != was:
+            self.on_ready()
+        self._widget.model_limits = self._loader.limits(self._widget.model)
 
 
 class GenerationControls(ControlTraits, VibeVoiceWidget):
@@ -144,7 +218,7 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
     Parameters
     ----------
     model : str
-        "nano", a Hugging Face model id, or a folder.
+        "nano", a Hugging Face model id, a folder, or the address of a server.
     device, dtype, quantize
         See `Engine.load`.
     **settings : Unpack[ControlSettings]
@@ -162,21 +236,22 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
 
     def __init__(
         self,
-        model: str = "nano",
+        model: str | None = None,
         *,
         device: str = "auto",
         dtype: str = "auto",
         quantize: Quantize | None = None,
         **settings: Unpack[ControlSettings],
     ) -> None:
-        model = model_name(model)
+        model = model_name(default_model(NANO) if model is None else model)
         for name in settings:
             if name not in ControlSettings.__annotations__:
                 expected = f"one of {', '.join(ControlSettings.__annotations__)}"
                 raise OptionError(
                     f"GenerationControls got an unknown setting {name!r}", expected, "remove it"
                 )
-        self._loader = ModelLoader(self._model_is, device=device, dtype=dtype, quantize=quantize)
+        confirm(model)
+        self._model = ModelPanel(self, device=device, dtype=dtype, quantize=quantize)
         own = model_defaults(model)
         shown_settings: dict[str, Any] = {
             "num_steps": own.num_steps,
@@ -184,8 +259,11 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
             "solver": own.solver,
             **settings,
         }
-        state, limits = self._loader.state(model), self._loader.limits(model)
-        super().__init__(model=model, model_state=state, model_limits=limits, **shown_settings)
+        super().__init__(model=model, **shown_settings)
+        self.add_parts(self._model)
+        self._model.show()
+        self._own = own
+        self._model.on_ready = self._show_own
         self.observe(self._other_model, "model")
 
     def options(self) -> GenerationOptions:
@@ -194,7 +272,7 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
 
     def kwargs(self) -> dict[str, Any]:
         """Return the settings as keyword arguments of `Engine.speak`."""
-        return {name: getattr(self, name) for name in ("num_steps", "cfg_scale", "seed", "solver")}
+        return {**speak_options(self)}
 
     def _repr_details(self) -> str:
         return (
@@ -202,28 +280,25 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
             f"seed={self.seed}"
         )
 
+    def _static(self) -> Static:
+        names = ("model", "num_steps", "cfg_scale", "seed", "solver", "mode")
+        values = [(name, getattr(self, name)) for name in names]
+        rows = [(name, "drawn" if value is None else str(value)) for name, value in values]
+        return Static(table(["Setting", "Value"], rows), text_table(["Setting", "Value"], rows))
+
     @property
     def engine(self) -> Engine:
         """The engine, loaded on first access."""
-        return self._loader.engine(self.model)
-
-    @call("load_model")
-    def _load_model(self) -> None:
-        self._loader.load(self.model)
-
-    @call("unload_model")
-    def _unload_model(self) -> None:
-        self._loader.unload(self.model)
-
-    def _model_is(self, state: ModelState) -> None:
-        self.model_state = state
-        self.model_limits = self._loader.limits(self.model)
+        return self._model.engine(self.model)
 
     def _other_model(self, change: Any) -> None:
         """Replace defaults of the previous model by those of the new one; keep chosen values."""
-        before, now = model_defaults(change["old"]), model_defaults(change["new"])
+        confirm(self.model)
+        self._show_own()
+        self._model.show()
+
+    def _show_own(self) -> None:
+        before, self._own = self._own, model_defaults(self.model)
         for name in ("num_steps", "cfg_scale"):
             if getattr(self, name) == getattr(before, name):
-                setattr(self, name, getattr(now, name))
-        self.model_state = self._loader.state(self.model)
-        self.model_limits = self._loader.limits(self.model)
+                setattr(self, name, getattr(self._own, name))

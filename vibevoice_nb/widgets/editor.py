@@ -7,8 +7,9 @@ from typing import Any
 
 import traitlets
 
+from vibevoice_nb.display.colors import free_color
+from vibevoice_nb.display.static import Line, Static, paragraph, transcript
 from vibevoice_nb.errors import OptionError
-from vibevoice_nb.project.storage.schema import PALETTE
 from vibevoice_nb.ranges import shown
 from vibevoice_nb.script import MAX_SPEAKERS, Diagnostic, Script, parse_script
 from vibevoice_nb.script.frontends import PLAIN_TEXT
@@ -17,6 +18,7 @@ from vibevoice_nb.script.speakable import check_script
 from vibevoice_nb.script.turns import label_of
 
 from .base import VibeVoiceWidget
+from .importing import Importing
 from .payloads import ScriptDiagnostic, Speaker, TurnState, payload_list
 
 
@@ -91,11 +93,23 @@ class ScriptEditor(VibeVoiceWidget):
         self._seen: dict[str, Speaker] = {}  # all earlier speakers, to restore their colors and voices
         self.parsed: Script = parse_script("")
         super().__init__(script=script, **({} if layout is None else {"layout": layout}))
+        self.add_parts(Importing())
         self._read()
         self.observe(lambda _: self._read(), "script")
 
     def _repr_details(self) -> str:
         return f"{len(self.turns)} turns, {len(self.diagnostics)} diagnostics"
+
+    def _static(self) -> Static:
+        colors = {speaker["label"]: speaker["color"] for speaker in self.speakers}
+        lines = [Line(turn.label, turn.text, colors.get(turn.label, "")) for turn in self.parsed.turns]
+        shown = transcript(lines)
+        found = [(item["severity"], f"Line {item['line']}: {item['message']}") for item in self.diagnostics]
+        html = [shown.html, *(paragraph(f"{kind}: {words}", f"d {kind}") for kind, words in found)]
+        text = [shown.text, *(f"{kind}: {words}" for kind, words in found)]
+        if not self.script.strip():
+            html, text = [paragraph("The script is empty.", "q")], ["The script is empty."]
+        return Static("".join(html), "\n".join(text).strip())
 
     def _read(self) -> None:
         """Parse the script and send the result to the page in one message."""
@@ -118,14 +132,21 @@ class ScriptEditor(VibeVoiceWidget):
         # An invalid label is not listed as a speaker.
         labels |= dict.fromkeys(turn.label for turn in script.turns if turn.speaker_index < MAX_SPEAKERS)
         self._seen |= {name_key(speaker["label"]): speaker for speaker in self.speakers}
-        unseen: Speaker = {"label": "", "color": "", "voice": None}
+        unseen: Speaker = {
+            "label": "",
+            "color": "",
+            "voice": None,
+            "default_voice": "",
+            "gain": 0.0,
+            "pace": 1.0,
+        }
         rows: list[Speaker] = [
             {**self._seen.get(name_key(label), unseen), "label": label} for label in labels
         ]
         colors = [row["color"] for row in rows]
         for place, row in enumerate(rows):
             if not row["color"]:
-                colors[place] = row["color"] = min(PALETTE, key=colors.count)
+                colors[place] = row["color"] = free_color(colors)
         return rows
 
 
@@ -146,6 +167,9 @@ def turn_rows(script: Script) -> list[TurnState]:
             "seconds": None,
             "gap_ms": None,
             "pause_ms": turn.pause_after_ms,
+            "gain": 0.0,
+            "gain_limit": None,
+            "pace": 1.0,
             "takes": [],
             "chosen": None,
         }

@@ -24,6 +24,7 @@ from IPython.core.magic import Magics, cell_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import HTML, DisplayHandle, display
 
+from ..engine.remote.address import default_model
 from ..errors import OptionError, VibeVoiceError
 from ..project import Project, Take
 from ..project.jobs.generation import Event, Generation, Mode
@@ -53,7 +54,9 @@ class VibeVoiceMagics(Magics):
         "--voice", action="append", default=[], metavar="SPEAKER=VOICE", help="built-in, library name or file"
     )
     @argument(
-        "--model", default="nano", help="nano, a hub id such as vibevoice/VibeVoice-1.5B-hf, or a folder"
+        "--model",
+        default=default_model("nano"),
+        help="nano, a hub id such as vibevoice/VibeVoice-1.5B-hf, a folder, or the address of a server",
     )
     @argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     @argument("--steps", type=int, help="solver steps per frame")
@@ -108,7 +111,7 @@ def speak_cell(
     *,
     project: str | Path | None = None,
     replace_script: bool = False,
-    model: str = "nano",
+    model: str | None = None,
     device: str = "auto",
     mode: Mode = "turns",
     **options: Any,
@@ -138,6 +141,7 @@ def speak_cell(
     ------
     VibeVoiceError
     """
+    model = model or default_model("nano")
     if project is not None:
         kept = shared_project(project)
         if notice := use_cell_script(kept, text, replace=replace_script, option="--replace-script"):
@@ -168,7 +172,7 @@ def _speak_project(
         new = voice is not None and project.settings.is_new_argument(f"voice {label}", voice)
         if new or project.cast[label].voice is None:
             taken = [*given.values(), *(one.voice.name for one in project.cast.values() if one.voice)]
-            default = default_voice(index, taken) or default_voice(index)
+            default = default_voice(index, taken)
             project.set_voice(label, resolve_voice(voice or default or ""))
         if new:
             project.settings.note_given({f"voice {label}": voice})

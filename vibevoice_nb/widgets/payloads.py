@@ -17,6 +17,9 @@ import traitlets
 
 from vibevoice_nb.engine.model_limits import OddLength
 from vibevoice_nb.project.jobs.generation import Mode as Mode
+from vibevoice_nb.project.storage.music import Role as MusicRole
+from vibevoice_nb.project.storage.schema import ListenBack as ListenBack
+from vibevoice_nb.review.differences import Kind as DifferenceKind
 from vibevoice_nb.script.turns import Severity
 
 from .protocol import fits
@@ -29,8 +32,10 @@ VoiceKind = Literal["built-in", "library", "upload", "recording", "file"]
 TurnStatus = Literal["unspoken", "queued", "speaking", "spoken", "changed", "unspeakable"]
 JobStatus = Literal["idle", "queued", "loading", "speaking", "finished", "cancelled", "failed"]
 ModelStatus = Literal["unloaded", "loading", "ready", "failed"]
+AuditionStatus = Literal["waiting", "speaking", "finished", "cancelled", "failed"]
 CellStatus = Literal["waiting", "speaking", "finished", "cancelled"]
 SaveAction = Literal["recreate", "retry", "save_copy"]
+ReviewStatus = Literal["missing", "download", "available", "loading", "listening", "ready", "failed"]
 
 _Payload = TypeVar("_Payload")
 
@@ -53,6 +58,8 @@ class SpeakerVoice(TypedDict):
     consent: bool
     needs_consent: bool
     stand_in: str
+    prompt: str
+    """Sizes of the models that a voice prompt fits; empty for a recording."""
     """Built-in voice used instead, if the model cannot follow a recording; else empty."""
 
 
@@ -62,6 +69,11 @@ class Speaker(TypedDict):
     label: str
     color: str
     voice: SpeakerVoice | None
+    default_voice: str
+    """Built-in voice that is used while none is chosen; empty if there is none."""
+    gain: float
+    """Gain of all turns of the speaker, in dB."""
+    pace: float
 
 
 class KnownVoice(TypedDict):
@@ -69,8 +81,35 @@ class KnownVoice(TypedDict):
 
     name: str
     kind: VoiceKind
+    words: str
+    """Two words about a built-in voice; else empty."""
     description: str
     seconds: float
+    prompt: str
+    """Sizes of the models that a voice prompt fits; empty for a recording."""
+
+
+class AuditionVoice(TypedDict):
+    """A speaker's line in one voice."""
+
+    name: str
+    kind: VoiceKind
+    state: AuditionStatus
+    source: str
+    """Audio source; empty until the line is finished."""
+    seconds: float
+    message: str
+    """Reason of a failure; else empty."""
+
+
+class AuditionState(TypedDict):
+    """A speaker's first line in every voice."""
+
+    speaker: str
+    text: str
+    state: JobStatus
+    message: str
+    voices: list[AuditionVoice]
 
 
 class ScriptDiagnostic(TypedDict):
@@ -105,6 +144,11 @@ class TurnState(TypedDict):
     seconds: float | None
     gap_ms: int | None
     pause_ms: int
+    gain: float
+    """In dB, without that of the speaker."""
+    gain_limit: float | None
+    """Gain of turn and speaker that is applied, if their sum would exceed full scale; else None."""
+    pace: float
     takes: list[str]
     chosen: str | None
 
@@ -114,6 +158,12 @@ class TakeState(TypedDict):
 
     id: str
     turn: str
+    speaker: str
+    text: str
+    earlier: bool
+    """Its words are not those of its turn now."""
+    voice: str
+    """Name of the voice that it was generated with."""
     created: str
     seed: int | None
     num_steps: int | None
@@ -122,6 +172,11 @@ class TakeState(TypedDict):
     model: str
     seconds: float
     rtf: float | None
+    samples: int
+    trim_start: int
+    """First sample that is played."""
+    trim_stop: int
+    """One past the last sample that is played."""
     starred: bool
     follows: str | None
     context_changed: bool
@@ -140,6 +195,9 @@ class TakeTurn(TypedDict):
     stop: int
     confidence: float
     """Confidence in the boundaries, 0 to 1."""
+    words: list[int]
+    """Words, four numbers each: range of the text in UTF-16 units, and samples [start, stop); empty if their
+    times are unknown."""
 
 
 class TakeSummary(TypedDict):
@@ -154,6 +212,122 @@ class TakeSummary(TypedDict):
     turns: list[TakeTurn]
 
 
+class MusicState(TypedDict):
+    """Intro, outro or bed of the episode; its audio is the source "music:ROLE"."""
+
+    role: MusicRole
+    name: str
+    seconds: float
+    gain: float
+    fade_in: float
+    fade_out: float
+    alone: float
+    overlap: float
+    ducking: float
+    loop: bool
+    license: str
+    problem: str
+    """Reason why it is left out; else empty."""
+
+
+class LexiconEntry(TypedDict):
+    """Word or phrase with its reading: a respelling, or phones between slashes."""
+
+    word: str
+    reading: str
+
+
+class ReadWord(TypedDict):
+    """Word of the script that is read in another way; lines and columns as in `ScriptDiagnostic`."""
+
+    line: int
+    column: int
+    end_column: int
+    word: str
+    reading: str
+
+
+class ScriptPlace(TypedDict):
+    """Range of the script; lines and columns as in `ScriptDiagnostic`."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+class ReviewDifference(TypedDict):
+    """Difference between the words of a take and those that were heard."""
+
+    kind: DifferenceKind
+    said: str
+    """Words of the script; empty for extra words, silence and sound."""
+    heard: str
+    certain: bool
+    start: float
+    """Place in the take, in seconds."""
+    end: float
+    offset: int | None
+    """Samples after the start of its turn in the episode; None if it is not played there."""
+    place: ScriptPlace | None
+    """Place in the script; None if the script has other words now, or the place is not known exactly."""
+
+
+class TakeReview(TypedDict):
+    """Review of a take."""
+
+    wer: float
+    """Word error rate in percent."""
+    score: float
+    flagged: bool
+    """True if it has a difference that is certain."""
+    similarity: float | None
+    """Likeness of the voice to its recording, from -1 to 1; None if it was not measured."""
+    nearest: str
+    """Speaker whose voice is the most similar; empty if it was not measured."""
+    recognizer: str
+    note: str
+    differences: list[ReviewDifference]
+
+
+class KnownRecognizer(TypedDict):
+    """Suggested recognizer."""
+
+    id: str
+    note: str
+
+
+class ReviewState(TypedDict):
+    """State of the recognizer and of the reviews in the background."""
+
+    state: ReviewStatus
+    recognizer: str
+    done: int
+    total: int
+    """Takes reviewed, and of all, while it is listening."""
+    memory: int
+    """Bytes; 0 if it is not loaded, or if that is not known."""
+    download: int
+    """Size of the download in bytes; 0 if it is not known."""
+    license: str
+    """Empty if it is not known."""
+    message: str
+    """Command that installs a missing package, or reason of a failure."""
+
+
+class ServerState(TypedDict):
+    """Server that has the model, and the place of the latest request in its queue."""
+
+    host: str
+    """Host and port."""
+    model: str
+    """Name of its model; empty if it is not connected."""
+    position: int
+    """From 1; 0 if no request waits."""
+    waiting: int
+    """Requests that wait, of all users."""
+
+
 class ModelState(TypedDict):
     """State of the model."""
 
@@ -166,6 +340,8 @@ class ModelState(TypedDict):
     message: str
     fraction: float | None
     """Fraction loaded so far; None if it is not loading."""
+    server: ServerState | None
+    """None for a model in the kernel."""
 
 
 class ModelLimits(TypedDict):
@@ -173,6 +349,8 @@ class ModelLimits(TypedDict):
 
     languages: list[str]
     follows_voices: bool
+    voice_prompts: str
+    """Sizes of the voice prompts that it speaks with; empty for a model that takes recordings."""
     max_seconds: float | None
     passage_seconds: float | None
     sentences: list[str]
@@ -210,6 +388,17 @@ class ProjectState(TypedDict):
     """Actions offered to the user."""
 
 
+class CoverPicture(TypedDict):
+    """Cover picture of a project; the method `cover` returns it small."""
+
+    width: int
+    height: int
+    size: int
+    """Size of the file in bytes."""
+    version: str
+    """Changes with the picture."""
+
+
 class ListedTake(TypedDict):
     """Take in the sidebar's list of projects."""
 
@@ -224,10 +413,40 @@ class ListedProject(TypedDict):
     """Project in the sidebar."""
 
     name: str
+    title: str
     path: str
+    """Path of its folder on the server."""
+    opening: str
+    """Beginning of its script."""
     turns: int
+    spoken: int
+    """Number of turns with audio."""
     seconds: float
+    """Length of the audio of these turns."""
+    modified: float
+    """Seconds since 1970."""
+    bars: list[int]
+    """Outline of the waveform in percent; empty if it is not known."""
     takes: list[ListedTake]
+
+
+class ListedVoice(TypedDict):
+    """Voice in the sidebar."""
+
+    name: str
+    kind: VoiceKind
+    description: str
+    seconds: float
+    bars: list[int]
+
+
+class Home(TypedDict):
+    """Content of the sidebar, from the Jupyter server."""
+
+    projects: list[ListedProject]
+    voices: list[ListedVoice]
+    incomplete: bool
+    """True if there are more projects than are listed, or not all folders were searched."""
 
 
 class SweepCell(TypedDict):

@@ -14,6 +14,7 @@ from vibevoice_nb._moved import renamed_keyword
 from vibevoice_nb.audio.io import read_audio
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.sources import AudioSource
+from vibevoice_nb.display.static import MAX_BYTES, Static
 from vibevoice_nb.engine.speech import Speech
 from vibevoice_nb.errors import OptionError, VibeVoiceError
 from vibevoice_nb.project.take import Take
@@ -28,8 +29,6 @@ OWN = "self"
 """Name of the player's audio in requests."""
 
 _MAX_RATE = 768_000
-_KEPT_BYTES = 500_000
-"""Maximum size of the HTML player in a saved notebook; encoding more would delay the widget."""
 
 
 def as_take(audio: object, rate: int = SAMPLE_RATE) -> Take:
@@ -50,7 +49,7 @@ def as_take(audio: object, rate: int = SAMPLE_RATE) -> Take:
             audio.audio,
             turns=audio.turns,
             name="speech",
-            manifest=audio.summary(),
+            manifest=audio.manifest,
             sample_rate=audio.sample_rate,
         )
     if isinstance(audio, np.ndarray):
@@ -67,7 +66,18 @@ def as_take(audio: object, rate: int = SAMPLE_RATE) -> Take:
     raise OptionError(f"Player({shown(audio)})", expected, "pass one of these")
 
 
-class Player(AudioRequests, VibeVoiceWidget):
+def static_take(take: Take, below: Static | None = None) -> Static:
+    """Return an HTML player for saved notebooks, with `below` under it."""
+    from vibevoice_nb import display
+
+    kept = display.mimebundle(take, min(display.default_budget, MAX_BYTES))
+    html, text = kept.pop("text/html"), kept.pop("text/plain")
+    if below is None:
+        return Static(html, text, kept)
+    return Static(html + below.html, f"{text}\n{below.text}", kept)
+
+
+class Player(VibeVoiceWidget):
     """Player with waveform, turns and spectrogram.
 
     Only the visible and audible parts are sent to the page, so 90 minutes of audio open at once.
@@ -130,6 +140,7 @@ class Player(AudioRequests, VibeVoiceWidget):
         self._revision = 0
         take = None if audio is None else as_take(audio, rate)
         super().__init__(take=take, position=position, **({} if layout is None else {"layout": layout}))
+        self.add_parts(AudioRequests(self.audio_source, self.audio_summary))
 
     def _repr_details(self) -> str:
         return "" if self.take is None else f"{shown(self.take.name)}, {self.take.seconds:.1f} s"
@@ -160,16 +171,8 @@ class Player(AudioRequests, VibeVoiceWidget):
         assert summary is not None  # audio_source has checked it
         return summary
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Return the widget, and an HTML player for saved notebooks without a kernel."""
-        shown = super()._repr_mimebundle_(**options)
-        if self.take is None or not shown:
-            return shown
-        from vibevoice_nb import display
-
-        bundle, metadata = shown
-        kept = display.mimebundle(self.take, min(display.default_budget, _KEPT_BYTES))
-        return {**kept, **bundle}, metadata
+    def _static(self) -> Static | None:
+        return None if self.take is None else static_take(self.take)
 
     @traitlets.validate("take")
     def _take_comes(self, proposal: Any) -> Any:
@@ -188,7 +191,15 @@ class Player(AudioRequests, VibeVoiceWidget):
         summary = take_summary(take, OWN, self._revision)
         scale = SAMPLE_RATE / take.sample_rate
         turns: list[TakeTurn] = [
-            {**turn, "start": round(turn["start"] * scale), "stop": round(turn["stop"] * scale)}
+            {
+                **turn,
+                "start": round(turn["start"] * scale),
+                "stop": round(turn["stop"] * scale),
+                "words": [
+                    number if place % 4 < 2 else round(number * scale)
+                    for place, number in enumerate(turn["words"])
+                ],
+            }
             for turn in summary["turns"]
         ]
         samples = at_24_khz(take.source).samples

@@ -58,9 +58,9 @@ def fault_to_kernel(content: object) -> str:
 
     Examples
     --------
-    >>> call = {"v": 1, "n": 3, "kind": "call", "id": 1, "method": "regenerate", "params": {"turn": 5}}
-    >>> fault_to_kernel(call)
-    'call regenerate: turn is 5, not of type string'
+    >>> params = {"turns": 5, "takes": 1}
+    >>> fault_to_kernel({"v": 1, "n": 3, "kind": "call", "id": 1, "method": "regenerate", "params": params})
+    'call regenerate: turns is 5, not of type array'
     """
     fault = _fault(content, TABLE["to_kernel"])
     if fault or not isinstance(content, dict) or content["kind"] != "call":

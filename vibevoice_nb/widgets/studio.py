@@ -16,56 +16,64 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 
 from vibevoice_nb.audio.sources import AudioSource
+from vibevoice_nb.display.static import Static
+from vibevoice_nb.engine.remote.address import confirm
 from vibevoice_nb.errors import OptionError, VibeVoiceError
 from vibevoice_nb.project import Project, Take
-from vibevoice_nb.project.jobs.generation import Event, Generation, Mode
+from vibevoice_nb.project.jobs.generation import Generation
 from vibevoice_nb.project.registry import shared_project
 from vibevoice_nb.ranges import shown
-from vibevoice_nb.texts import whole_text
-from vibevoice_nb.voices.casting import stand_ins
+from vibevoice_nb.voices.library import VoiceLibrary
 
-from .audio_requests import AudioRequests
-from .base import VibeVoiceWidget, call
+from .audio_requests import AudioRequests, summary_of
+from .audition_panel import AuditionPanel, AuditionTraits
+from .base import VibeVoiceWidget
+from .cast_panel import CastPanel, CastTraits, known_voices, voice_source
 from .cell_script import use_cell_script
-from .controls import ControlTraits, model_name
-from .editor import diagnostic_rows
+from .controls import ModelPanel, model_name, speak_options
+from .cover_panel import CoverPanel, CoverTraits
 from .exports import Exports
-from .live_audio import LiveAudio
-from .model_loader import ModelLoader, model_defaults
-from .payloads import (
-    JobState,
-    ModelState,
-    ScriptDiagnostic,
-    TakeState,
-    TakeSummary,
-    TurnState,
-    TurnStatus,
-    payload,
-    payload_dict,
-    payload_list,
-)
-from .project_panel import ProjectPanel
-from .project_traits import EPISODE, take_cards, take_summary, turn_states
-from .voices import CastPanel, voice_source
+from .generation_panel import GenerationPanel, GenerationTraits
+from .importing import Importing
+from .loudness_preview import LoudnessPreview
+from .music_panel import MUSIC, MusicPanel, MusicTraits
+from .payloads import TakeSummary
+from .project_panel import ProjectPanel, ProjectTraits
+from .project_traits import EPISODE, stand_in_names, take_summary
+from .pronunciation_panel import PREVIEW, PronunciationPanel, PronunciationTraits
+from .read_along_panel import ReadAlongPanel, ReadAlongTraits
+from .review_panel import ATTEMPTS, ReviewPanel
+from .settings_panel import SETTINGS, SettingsPanel, SettingsTraits
+from .static_project import static_project
+from .uploads import Uploads
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from vibevoice_nb.engine.options import GenerationSettings
     from vibevoice_nb.model.kernels.quantized import Quantize
+    from vibevoice_nb.project.jobs.audition import Audition
+    from vibevoice_nb.project.jobs.review import ReviewJob
     from vibevoice_nb.project.jobs.sweep import SweepAxes
 
-    from .controls import ControlSettings
+    from .settings_panel import StudioSettings
     from .sweep import SweepGrid
 
-_SETTINGS = ("num_steps", "cfg_scale", "seed", "solver", "mode", "model")
-"""Settings that are saved in the project."""
-_OWN = ("num_steps", "cfg_scale")
-"""Settings with a default that depends on the model."""
 _DEFAULT_PROJECT = "episode.vibevoice"
 
 
-class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, VibeVoiceWidget):
+class Studio(
+    CastTraits,
+    AuditionTraits,
+    CoverTraits,
+    ProjectTraits,
+    PronunciationTraits,
+    ReadAlongTraits,
+    MusicTraits,
+    SettingsTraits,
+    GenerationTraits,
+    VibeVoiceWidget,
+):
     """Studio for spoken conversations.
 
     Parameters
@@ -83,10 +91,11 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         "nano", a Hugging Face model id, or a folder; the project's by default.
     device, dtype, quantize
         See `Engine.load`.
-    **settings : Unpack[ControlSettings]
-        `num_steps`, `cfg_scale`, `seed`, `solver`, `mode`; the project's by default. A value is applied when
-        it is given for the first time or differs from the last run of the cell; a setting that was changed
-        in the page since is kept when the cell is re-run.
+    **settings : Unpack[StudioSettings]
+        `num_steps`, `cfg_scale`, `seed`, `solver`, `mode`, `spoken_forms`, `edge_silence`, `listen_back`,
+        `recognizer`, and `title` and `artist` of exported files; the project's by default. A value is
+        applied when it is given for the first time or differs from the last run of the cell; a setting that
+        was changed in the page since is kept when the cell is re-run.
 
     Attributes
     ----------
@@ -95,8 +104,11 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
     turns : list of TurnState
     takes : dict of TakeState, by id
     speakers : list of Speaker
+    music : list of MusicState
     job : JobState
     project_state : ProjectState
+    voice_library : VoiceLibrary
+        The user's voice library.
 
     Examples
     --------
@@ -109,17 +121,9 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
     """
 
     _page: ClassVar[str] = "studio"
-    _project: Project = None  # type: ignore[assignment]
-    _unobserve: Callable[[], None] | None = None
 
-    diagnostics = payload_list(ScriptDiagnostic)
-    turns = payload_list(TurnState)
-    take = payload(TakeSummary)
     position = traitlets.Float(0.0).tag(sync=True, page=True)
     playing = traitlets.Bool(False).tag(sync=True, page=True)
-    takes = payload_dict(TakeState)
-    job = payload(JobState, {"id": "", "state": "idle", "turns": [], "message": ""})
-    can_undo = traitlets.Unicode().tag(sync=True)
 
     def __init__(
         self,
@@ -131,43 +135,114 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         dtype: str = "auto",
         quantize: Quantize | None = None,
         model: str | None = None,
-        **settings: Unpack[ControlSettings],
+        **settings: Unpack[StudioSettings],
     ) -> None:
         for name in settings:
-            if name not in _SETTINGS:
-                expected = f"one of {', '.join(_SETTINGS)}"
+            if name not in SETTINGS:
+                expected = f"one of {', '.join(SETTINGS)}"
                 raise OptionError(f"Studio got an unknown setting {name!r}", expected, "remove it")
         given: dict[str, Any] = {**settings}
         if model is not None:
             given["model"] = model_name(model)
+            confirm(given["model"])
         if not isinstance(project, Project):
             if not isinstance(project, (str, os.PathLike, type(None))):
                 raise OptionError(
                     f"project={shown(project)}", "a Project, or the path of its folder", "pass one of these"
                 )
             project = shared_project(project or _DEFAULT_PROJECT)
+        self.voice_library = VoiceLibrary()
         self._project = project
         self._lock = threading.RLock()
-        self._revision = 0
-        self._previous_choices: list[tuple[str | None, int | None]] = []
-        self._generation: Generation | None = None
-        self._live: LiveAudio | None = None
-        self._marks: dict[str, TurnStatus] = {}
-        self._typing = False
-        self._model = ModelLoader(self._model_is, device=device, dtype=dtype, quantize=quantize)
-        super().__init__()
-        self._show_settings({**project.settings, **given})  # validates before anything is saved
+        self._unobserve: Callable[[], None] = lambda: None
+        super().__init__(voices=known_voices(self.voice_library))
+        self._add_parts(device=device, dtype=dtype, quantize=quantize)
+        self._settings_panel.show({**project.settings, **given})  # validates before anything is saved
         if not project.read_only:
             if script is not None:
                 self._use_cell_script(script, replace_script)
-            self._attempt(lambda: project.settings.give(given))
-            self._show_settings(project.settings)
-        self._show_script()
-        self._refresh()
-        self._show_notes()
-        self._unobserve = project.observe(self._follow)
-        self.observe(self._text_typed, "script")
-        self.observe(self._setting_changed, list(_SETTINGS))
+            self._project_panel.attempt(lambda: project.settings.give(given))
+        self._show_project()
+        self._project_panel.follow()
+        self._settings_panel.follow()
+
+    def _add_parts(self, **how: Any) -> None:
+        """Create the parts; `how` is the arguments of `ModelPanel`."""
+
+        def project() -> Project:
+            return self._project
+
+        self._model = model = ModelPanel(self, **how)
+        self._audition_panel = AuditionPanel(
+            self,
+            project=project,
+            engine=lambda: model.engine(self.model),
+            options=lambda: speak_options(self),
+            lock=self._lock,
+        )
+        self._generation_panel = GenerationPanel(
+            self,
+            self.channel,
+            project=project,
+            engine=model.engine,
+            refresh=self._refresh,
+            lock=self._lock,
+            took=lambda take: self._review_panel.took(take),
+            prepare=self._audition_panel.cancel,
+        )
+        self._review_panel = ReviewPanel(
+            self, project=project, retake=self._generation_panel.retake, lock=self._lock
+        )
+        self._project_panel = ProjectPanel(
+            self,
+            self.channel,
+            project=project,
+            marks=lambda: self._generation_panel.marks,
+            save_settings=self.save_settings,
+            open_project=self.open_project,
+        )
+        self._cast_panel = CastPanel(
+            self,
+            project,
+            self.voice_library,
+            self._stand_ins,
+            self._default_voices,
+        )
+        self._settings_panel = SettingsPanel(self, project, model, self._project_panel.attempt)
+        self._loudness = LoudnessPreview(lambda: self._project.timeline())
+        self._pronunciation = PronunciationPanel(
+            self, project=project, engine=model.engine, busy=lambda: self._generation_panel.busy
+        )
+        self._read_along = ReadAlongPanel(
+            self,
+            self.channel,
+            project=project,
+            engine=model.engine,
+            busy=lambda: self._generation_panel.busy,
+            options=lambda: speak_options(self),
+            notify=self.notify,
+        )
+        uploads = Uploads(self._cast_panel.use_recording)
+        self._music_panel = MusicPanel(self, project, uploads.inbox)
+        self._cover_panel = CoverPanel(self, project)
+        self._exports = Exports(self, self.channel, lambda: self.episode, lambda: self._project.cover)
+        self.add_parts(
+            model,
+            self._generation_panel,
+            self._review_panel,
+            self._audition_panel,
+            self._project_panel,
+            self._cast_panel,
+            uploads,
+            self._music_panel,
+            AudioRequests(self.audio_source, self.audio_summary),
+            self._exports,
+            self._cover_panel,
+            self._loudness,
+            self._pronunciation,
+            self._read_along,
+            Importing(),
+        )
 
     # From Python
 
@@ -190,6 +265,9 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
             f"{shown(str(self._project.path))}, {counts}, model={shown(self.model)}, job {self.job['state']}"
         )
 
+    def _static(self) -> Static:
+        return static_project(self._project)
+
     @property
     def episode(self) -> Take:
         """The chosen takes, assembled; no model is needed."""
@@ -198,7 +276,7 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
     @property
     def generation(self) -> Generation | None:
         """The current generation, or the last one."""
-        return self._generation
+        return self._generation_panel.current
 
     def generate(
         self, turns: Sequence[str] | None = None, **options: Unpack[GenerationSettings]
@@ -223,40 +301,20 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         ScriptError, VoiceError, ProjectError
             If the script, a voice or the project is not ready.
         """
-        return self._start(turns, "whole" if self.mode == "whole" else "turns", **options)
+        return self._generation_panel.generate(turns, **options)
 
-    def regenerate(self, turn: str) -> Generation:
-        """Generate a new take of one turn in its context; other turns are unchanged.
+    def regenerate(self, turns: str | Sequence[str], *, takes: int = 1) -> Generation:
+        """Generate new takes of turns in their context; other turns are unchanged.
 
-        If the turn already has a take with the current seed, a new seed is drawn, as the same seed would
-        reproduce the same take.
+        Parameters
+        ----------
+        turns : str or sequence of str
+            Ids of the turns.
+        takes : int
+            New takes of each turn, up to 20; the last one is chosen. A turn that already has a take with the
+            current seed gets a new seed, as the same seed would reproduce the same take.
         """
-        return self._start([turn], "turns", seed=self._project.takes.fresh_seed(turn, self.seed))
-
-    def _start(
-        self, turns: Sequence[str] | None, mode: Mode, **options: Unpack[GenerationSettings]
-    ) -> Generation:
-        with self._lock:
-            if self._generation is not None and not self._generation.done:
-                raise VibeVoiceError(
-                    "this studio is already generating",
-                    "one generation at a time",
-                    "stop it, or wait until it finishes",
-                )
-            model = self.model
-            merged: dict[str, Any] = {**self._options(), **options}
-            job = self._project.generation(
-                lambda: self._model.engine(model),
-                turns,
-                mode=mode,
-                listener=self._on_event,
-                **merged,
-            )
-            self._generation, self._live = job, LiveAudio(self.channel, job)
-            skipped = {turn.id for turn in self._project.turns if turn.state == "unspeakable"}
-            self._marks = dict.fromkeys([turn for turn in job.turns if turn not in skipped], "queued")
-            self._on_event(Event("state"))
-            return job.start()
+        return self._generation_panel.regenerate(turns, takes)
 
     def respeak(self, turn: str) -> Generation:
         """Generate a new take of one turn; deprecated, use `regenerate`."""
@@ -264,13 +322,37 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         warnings.warn(message, DeprecationWarning, stacklevel=2)
         return self.regenerate(turn)
 
+    def review(self, takes: Sequence[str] | None = None) -> ReviewJob:
+        """Compare the words of takes with the script in the background, with the recognizer of the settings.
+
+        Parameters
+        ----------
+        takes : sequence of str, optional
+            Ids of takes; by default the chosen ones.
+
+        Raises
+        ------
+        OptionError, VibeVoiceError
+            If the recognizer is not installed, or has to be downloaded first.
+        """
+        return self._review_panel.review(takes)
+
+    def fix(self, turns: Sequence[str] | None = None, *, attempts: int = ATTEMPTS) -> Generation:
+        """Generate misspoken turns again, by default the flagged ones; see `Project.fix`."""
+        return self._review_panel.fix(turns, attempts)
+
+    def best_of(self, turns: Sequence[str], *, takes: int = ATTEMPTS) -> Generation:
+        """Generate new takes of turns and choose the best by its review, unless a person chose one."""
+        return self._review_panel.best_of(turns, takes)
+
     def cancel(self) -> None:
         """Cancel the generation within one frame; audio generated so far is kept."""
-        if self._generation is not None:
-            self._generation.cancel()
+        self._generation_panel.cancel()
 
     def sweep(self, **axes: Unpack[SweepAxes]) -> SweepGrid:
         """Generate the script with every combination of settings, shown as a grid of players.
+
+        The audio is kept in memory and the project is unchanged, so it may be read-only.
 
         Parameters
         ----------
@@ -282,58 +364,27 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
         SweepGrid
             `await grid.sweep`, `grid.sweep.to_dataframe()`.
         """
-        from vibevoice_nb.project.jobs.sweep import Sweep
-
         from .sweep import SweepGrid
 
-        self._project.check_voices()
-        cast = self._project.cast
-        labels = dict.fromkeys(turn.turn.label for turn in self._project.turns)
-        sweep = Sweep(
-            lambda: self._model.engine(self.model),
-            self._project.script,
-            {label: voice for label in labels if (voice := cast[label].voice) is not None},
-            {**axes},  # type: ignore[dict-item]
-            {name: value for name, value in self._options().items() if name not in axes},
-        )
-        grid = SweepGrid(sweep)
-        sweep.start()
-        return grid
+        model = self.model
+        return SweepGrid(self._project.sweep(lambda: self._model.engine(model), speak_options(self), **axes))
 
-    def close(self) -> None:
-        """Cancel the generation and close the widget; the project is unchanged."""
-        if self._project is not None:  # None if the constructor failed
-            self.cancel()
-            if self._unobserve is not None:
-                self._unobserve()
-            self.inbox.close()
-        super().close()
+    def audition(self, speaker: str) -> Audition:
+        """Generate a speaker's first line in every available voice, without making takes.
 
-    # From the page
+        The page shows the lines in the gallery of voices.
 
-    @call("generate")
-    def _generate(self, turns: list[str] | None = None) -> dict[str, Any]:
-        return {"job": self.generate(turns).id}
+        Returns
+        -------
+        Audition
+            `(await audition).takes["Ada"]` is the line in that voice; `studio.project.set_voice` chooses it.
 
-    @call("regenerate")
-    def _regenerate(self, turn: str) -> dict[str, Any]:
-        return {"job": self.regenerate(turn).id}
-
-    @call("cancel")
-    def _cancel(self) -> None:
-        self.cancel()
-
-    @call("load_model")
-    def _load_model(self) -> None:
-        self._model.load(self.model)
-
-    @call("unload_model")
-    def _unload_model(self) -> None:
-        self._model.unload(self.model)
-
-    @call("open_project")
-    def _open_project(self, path: str, create: bool) -> None:
-        self.open_project(path, create=create)
+        Raises
+        ------
+        ScriptError
+            If the speaker has no lines, or none that can be spoken.
+        """
+        return self._audition_panel.start(speaker)
 
     def open_project(self, path: str | Path, *, create: bool = False) -> None:
         """Switch to another project; the current one is unchanged.
@@ -344,175 +395,150 @@ class Studio(CastPanel, ProjectPanel, ControlTraits, Exports, AudioRequests, Vib
             If the project cannot be read, or does not exist and `create` is false.
         """
         with self._lock:
-            if self._generation is not None and not self._generation.done:
+            if self._generation_panel.busy:
                 raise VibeVoiceError(
                     "cannot switch projects during generation", "no generation in progress", "stop it first"
                 )
-            project = shared_project(path, create=create)
-            if self._unobserve is not None:
-                self._unobserve()
-            self._project = project
-            self._failed = ""
-            self._show_settings(project.settings)
-            self.script = project.script_text
-            self._refresh()
-            self._show_notes()
-            self._unobserve = project.observe(self._follow)
+            self._review_panel.close()
+            self._project = shared_project(path, create=create)
+            self._project_panel.forget_failure()
+            self._show_project()
 
-    # Hooks of the mixins
+    def save(self) -> None:
+        """Save the displayed script and settings, after an earlier save failed.
 
-    def cast_project(self) -> Project:
-        """Return the project, whose cast the voice panel edits."""
-        return self._project
+        Raises
+        ------
+        ProjectError
+            If the project still cannot be written.
+        """
+        self._project_panel.save()
+
+    def save_copy(self, path: str | Path) -> None:
+        """Save the project and the displayed script to another folder, and switch to that project.
+
+        Raises
+        ------
+        ProjectError
+            If the folder exists, or cannot be written.
+        """
+        self._project_panel.save_copy(path)
+
+    def recreate_project(self) -> None:
+        """Recreate the project's folder after it was deleted, with the script as displayed.
+
+        Raises
+        ------
+        ProjectError
+            If the folder exists, or cannot be written.
+        """
+        self._project_panel.recreate()
+
+    def save_settings(self) -> None:
+        """Save the settings as displayed."""
+        self._settings_panel.save()
+        self._refresh()
+
+    def notify(self, severity: str, text: str) -> None:
+        """Show a notice in the page; `severity` is "error", "warning" or "info"."""
+        self._project_panel.notify(severity, text)
+
+    def refresh_cast(self) -> None:
+        """Update the displayed cast; only differences are sent."""
+        self._cast_panel.refresh()
+
+    def refresh_voices(self) -> None:
+        """Reload the list of library voices."""
+        self._cast_panel.refresh_voices()
 
     def audio_source(self, name: str) -> AudioSource:
-        """Return the audio that a source name stands for."""
+        """Return the audio of "episode", "take:ID", "voice:SPEAKER", "library:VOICE", "music:ROLE" ...
+
+        "episode:-16" is the episode at a loudness of -16 LUFS.
+        """
         kind, _, rest = name.partition(":")
         if name == EPISODE:
             return self._project.timeline()
+        if kind == EPISODE:
+            return self._loudness.source(rest)
         if kind == "take":
             return self._project.take(rest).source
+        if kind == "audition":
+            return self._audition_panel.source(name)
+        if kind == PREVIEW:
+            return self._pronunciation.source(name)
+        if kind == MUSIC:
+            return self._music_panel.source(name)
         return voice_source(name, self._project, self.voice_library)
 
     def audio_summary(self, name: str) -> TakeSummary:
         """Return the summary of a source, with turns if it belongs to this project."""
         kind, _, rest = name.partition(":")
-        if name == EPISODE:
-            return take_summary(self.episode, name, self._revision)
+        if kind == EPISODE:
+            return {**self._project_panel.episode_summary(), "source": name}
         if kind == "take":
             return take_summary(self._project.take(rest), name, 0)
-        return super().audio_summary(name)
+        if kind == PREVIEW:
+            return {**summary_of(name, self.audio_source(name)), "name": self._pronunciation.heard}
+        if kind == MUSIC:
+            return self._music_panel.summary(name)
+        return summary_of(name, self.audio_source(name))
 
-    def export_take(self) -> Take:
-        """Return the take that the export panel writes."""
-        return self.episode
+    def close(self) -> None:
+        """Cancel the generation and close the widget; the project is unchanged."""
+        if "_unobserve" in vars(self):  # otherwise the constructor failed
+            self._unobserve()
+        super().close()
+
+    def set_state(self, sync_data: Mapping[str, Any]) -> None:
+        """Apply values from the page; a changed script was typed there."""
+        with self._project_panel.typing():
+            super().set_state(sync_data)
 
     # Inside
 
-    def _options(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("num_steps", "cfg_scale", "seed", "solver")}
+    def _show_project(self) -> None:
+        """Display the project, and follow its changes instead of those of the previous one."""
+        self._unobserve()
+        self._settings_panel.show(self._project.settings)
+        self._project_panel.show_script()
+        self._cover_panel.refresh()
+        self._refresh()
+        self._project_panel.show_notes()
+        self._unobserve = self._project.observe(self._follow)
 
-    def _on_event(self, event: Event) -> None:
-        """Send an event of the generation to the page; called in its thread."""
-        job, live = self._generation, self._live
-        assert job is not None and live is not None
+    def _follow(self, reason: str) -> None:
+        if reason == "script":
+            self._project_panel.show_script()
+        if reason == "cover":
+            self._cover_panel.refresh()
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Update the traits from the project; only changed ones are sent."""
         with self._lock:
-            if event.kind == "turn":
-                self._marks.update({turn: "speaking" for turn in job.turns if event.turn in (turn, "")})
-            elif event.kind == "take":
-                self._marks.pop(event.turn, None)
-            elif event.kind == "state":
-                if job.done:
-                    self._marks = {}
-                if job.options is not None:
-                    self.last_seed = job.options.seed
-                message = "" if job.error is None else str(job.error)
-                self.job = {"id": job.id, "state": job.state, "turns": list(job.turns), "message": message}
-            if event.kind != "audio":
-                self._refresh()
-        live.on_event(event)
+            self._project_panel.refresh()
+            self._pronunciation.refresh()
+            self._music_panel.refresh()
+            self._review_panel.refresh()
+            self._cast_panel.refresh()
+            self._audition_panel.refresh()
+
+    def _stand_ins(self) -> dict[str, str]:
+        limits = self.model_limits
+        known = limits.get("follows_voices", True) or limits.get("voice_prompts")
+        return {} if known else stand_in_names(self._project)
+
+    def _default_voices(self) -> dict[str, str]:
+        """Return the voices of speakers without one; a model with voice prompts has no default."""
+        return {} if self.model_limits.get("voice_prompts") else self._project.cast.default_voices()
+
+    def _fail(self, call_id: int, error: VibeVoiceError) -> None:
+        super()._fail(call_id, error)
+        self._project_panel.show_state()  # the cause may be a full disk
 
     def _use_cell_script(self, script: str, replace: bool) -> None:
         text = use_cell_script(self._project, script, replace=replace, option="replace_script=True")
         if text:
             warnings.warn(text, stacklevel=3)
             self.notify("info", text)
-
-    def set_state(self, sync_data: Mapping[str, Any]) -> None:
-        """Apply values from the page; a changed script was typed there."""
-        self._typing = True
-        try:
-            super().set_state(sync_data)
-        finally:
-            self._typing = False
-
-    def _text_typed(self, change: Any) -> None:
-        typing = self._typing
-        self._attempt(lambda: self._project.write_script(change["new"], typing=typing))
-        if whole_text(change["new"]) == self._project.script_text:
-            self._show_script()  # without lone surrogates
-
-    def _setting_changed(self, change: Any) -> None:
-        if change["name"] == "model":
-            self.model_state = self._model.state(self.model)
-            self.model_limits = self._model.limits(self.model)
-            own = model_defaults(self.model)
-            for name in _OWN:
-                if self._project.settings[name] is None:
-                    setattr(self, name, getattr(own, name))
-        self._keep_settings({change["name"]: change["new"]})
-
-    def save_settings(self) -> None:
-        """Save the settings as displayed."""
-        self._keep_settings({name: getattr(self, name) for name in _SETTINGS})
-        self._refresh()
-
-    def _keep_settings(self, changes: dict[str, Any]) -> None:
-        """Save chosen settings; a model's own default is not saved as a choice."""
-        own = model_defaults(self.model)
-        kept = {
-            name: None if name in _OWN and value == getattr(own, name) else value
-            for name, value in changes.items()
-        }
-        if not self._project.read_only:
-            self._attempt(lambda: self._project.settings.update(kept))
-
-    def _show_settings(self, settings: Mapping[str, Any]) -> None:
-        own = model_defaults(settings["model"])
-        for name in _SETTINGS:
-            value = settings[name]
-            setattr(self, name, getattr(own, name) if value is None and name in _OWN else value)
-        self.model_state = self._model.state(self.model)
-        self.model_limits = self._model.limits(self.model)
-
-    def _model_is(self, state: ModelState) -> None:
-        self.model_state = state
-        self.model_limits = self._model.limits(self.model)
-
-    def stand_in_names(self) -> dict[str, str]:
-        """Return the built-in voices that replace recordings the model cannot follow, by speaker."""
-        if self.model_limits.get("follows_voices", True):
-            return {}
-        spoken = {turn.turn.label for turn in self._project.turns}
-        voices = {
-            label: member.voice
-            for label, member in self._project.cast.items()
-            if label in spoken and member.voice is not None
-        }
-        return {label: voice.name for label, voice in stand_ins(voices).items()}
-
-    def _follow(self, reason: str) -> None:
-        if reason == "script":
-            self._show_script()
-        self._refresh()
-
-    def _show_script(self) -> None:
-        """Show the project's script if it has changed.
-
-        Typing in the page updates `script` in the main thread while other threads refresh; newly typed text
-        must not be overwritten with the project's older text.
-        """
-        if self.script != self._project.script_text:
-            self.script = self._project.script_text
-
-    def _refresh(self) -> None:
-        """Update the other traits from the project; only changed ones are sent."""
-        with self._lock:
-            project = self._project
-            episode = project.assemble()
-            heard = [(item.chosen, item.gap_ms) for item in project.turns]
-            if heard != self._previous_choices:
-                self._previous_choices = heard
-                self._revision += 1
-            values = {
-                "diagnostics": diagnostic_rows(project.diagnostics) if project.script_text.strip() else [],
-                "turns": turn_states(project, self._marks),
-                "takes": take_cards(project),
-                "take": take_summary(episode, EPISODE, self._revision),
-                "can_undo": project.can_undo,
-            }
-            for name, value in values.items():
-                if getattr(self, name) != value:
-                    setattr(self, name, value)
-            self._show_project()
-            self.refresh_cast()

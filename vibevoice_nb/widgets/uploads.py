@@ -12,7 +12,7 @@ import secrets
 import tempfile
 import threading
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -22,7 +22,7 @@ from vibevoice_nb.voices.checks import MAX_VOICE_SECONDS
 from vibevoice_nb.voices.names import derive_name
 from vibevoice_nb.voices.voice import Voice, load_voice
 
-from .base import call
+from .base import Part, call
 from .channel import Buffer
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -30,7 +30,12 @@ MAX_CHUNK = 8 * 1024 * 1024
 MAX_OPEN = 4
 """Maximum number of unfinished uploads; the oldest is dropped when another one begins."""
 
-KINDS = ("upload", "recording")
+KINDS = {
+    "upload": "cut out the best 10 to 30 seconds",
+    "recording": "cut out the best 10 to 30 seconds",
+    "music": "save it as FLAC or MP3, or cut out the part you need",
+}
+"""Kinds of uploads, with the remedy for a file that is too large."""
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
 
 
@@ -53,7 +58,7 @@ class Received:
         The file; deleted at the end of the block that received it.
     name : str
         Name to display.
-    kind : {"upload", "recording"}
+    kind : {"upload", "recording", "music"}
     """
 
     path: Path
@@ -93,9 +98,7 @@ class Inbox:
         if kind not in KINDS:
             raise OptionError(f"kind={kind!r}", f"one of {', '.join(KINDS)}", "reload the page")
         if not 0 < size <= MAX_BYTES:
-            raise OptionError(
-                f"the file has {size} bytes", f"1 to {MAX_BYTES} bytes", "cut out the best 10 to 30 seconds"
-            )
+            raise OptionError(f"the file has {size} bytes", f"1 to {MAX_BYTES} bytes", KINDS[kind])
         with self._lock:
             while len(self._uploads) >= MAX_OPEN:
                 self._drop(next(iter(self._uploads)))
@@ -220,35 +223,40 @@ def voice_of(received: Received, *, max_seconds: float = MAX_VOICE_SECONDS) -> V
     return replace(voice, source=received.name, info=info)
 
 
-class Uploads:
-    """Mixin for a widget whose page uploads recordings, which `upload_received` processes."""
+class Uploads(Part):
+    """Recordings that the page uploads.
 
-    _inbox: Inbox | None = None
+    Parameters
+    ----------
+    use : callable
+        Called with a complete file and the speaker it is for; returns the answer to the page.
 
-    def upload_received(self, received: Received, speaker: str) -> dict[str, Any]:
-        """Process a complete file; return the answer to the page."""
-        raise NotImplementedError
+    Attributes
+    ----------
+    inbox : Inbox
+        The files, for parts that use other kinds.
+    """
 
-    @property
-    def inbox(self) -> Inbox:
-        """Folder of the unfinished uploads, created on first use."""
-        if self._inbox is None:
-            self._inbox = Inbox()
-        return self._inbox
+    def __init__(self, use: Callable[[Received, str], dict[str, Any]]) -> None:
+        self._use, self.inbox = use, Inbox()
+
+    def close(self) -> None:
+        """Delete unfinished uploads."""
+        self.inbox.close()
 
     @call("upload_begin")
-    def _upload_begin(self, name: str, size: int, kind: str) -> dict[str, Any]:
+    def _begin(self, name: str, size: int, kind: str) -> dict[str, Any]:
         return {"upload": self.inbox.begin(name, size, kind)}
 
     @call("upload_chunk")
-    def _upload_chunk(self, upload: str, offset: int, buffers: Sequence[memoryview]) -> dict[str, Any]:
+    def _chunk(self, upload: str, offset: int, buffers: Sequence[memoryview]) -> dict[str, Any]:
         return {"received": self.inbox.add(upload, offset, b"".join(buffers[:1]))}
 
     @call("upload_end", slow=True)
-    def _upload_end(self, upload: str, speaker: str) -> dict[str, Any]:
+    def _end(self, upload: str, speaker: str) -> dict[str, Any]:
         with self.inbox.whole(upload) as received:
-            return self.upload_received(received, speaker)
+            return self._use(received, speaker)
 
     @call("upload_cancel")
-    def _upload_cancel(self, upload: str) -> None:
+    def _cancel(self, upload: str) -> None:
         self.inbox.cancel(upload)

@@ -5,7 +5,7 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { ILauncher } from '@jupyterlab/launcher';
 import { IMainMenu } from '@jupyterlab/mainmenu';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ITranslator } from '@jupyterlab/translation';
 
 import type { Action } from '../core/host/host';
 import { isBusy } from '../core/host/traits';
@@ -39,19 +39,15 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     for (const command of [Commands.newScript, Commands.generate, Commands.stop, Commands.play, Commands.regenerate]) {
       palette?.addItem({ command, category });
     }
-    launcher?.add({
-      command: Commands.newScript,
-      category: (translator ?? nullTranslator).load('jupyterlab').__('Other'),
-      rank: 1,
-    });
-    menu?.fileMenu.newMenu.addItem({ command: Commands.newScript, rank: 40 });
+    launcher?.add({ command: Commands.newScript, category, rank: 1, args: { isShort: true } });
+    menu?.fileMenu.newMenu.addItem({ command: Commands.newScript, args: { isShort: true }, rank: 40 });
     if (menu) addKernelMenu(app, menu, tracker);
   },
 };
 
 function addNewScript(app: JupyterFrontEnd, browser: IDefaultFileBrowser | null): void {
   app.commands.addCommand(Commands.newScript, {
-    label: ({ isPalette }) => (isPalette ? t('lab.new_script') : t('lab.script_type')),
+    label: ({ isShort }) => (isShort ? t('lab.script_type') : t('lab.new_script')),
     caption: t('lab.new_script_hint'),
     icon: scriptIcon,
     execute: async ({ cwd }): Promise<unknown> => {

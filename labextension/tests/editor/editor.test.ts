@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { mountEditor } from '../../src/core/editor/editor';
 import { Bus, type Host } from '../../src/core/host/host';
-import type { TurnState } from '../../src/core/host/traits';
+import { IDLE, type TurnState } from '../../src/core/host/traits';
 
 const turn = (id: string, line: number, more: Partial<TurnState> = {}): TurnState => ({
   id,
@@ -19,6 +19,9 @@ const turn = (id: string, line: number, more: Partial<TurnState> = {}): TurnStat
   estimated: 1,
   seconds: 2.5,
   gap_ms: null,
+  gain: 0,
+  gain_limit: null,
+  pace: 1,
   pause_ms: 0,
   takes: [],
   chosen: null,
@@ -87,12 +90,54 @@ describe('keys', () => {
     press('Escape');
     expect(happened).toEqual([{ action: 'stop' }]);
   });
-  test('Alt-Enter plays from the turn at the cursor, if it is generated', () => {
+  test('Ctrl-Space plays the turn at the cursor, if it is generated', () => {
     view.dispatch({ selection: { anchor: 14 } });
-    press('Enter', { altKey: true });
+    press(' ', { ctrlKey: true });
+    expect(happened).toEqual([{ turn: 'a' }]);
+    view.dispatch({ selection: { anchor: view.state.doc.length } });
+    press(' ', { ctrlKey: true });
     expect(happened).toEqual([{ turn: 'a' }]);
   });
+  test('Alt-Enter regenerates the turn at the cursor, or those of a selection', () => {
+    bus.on('regenerate', (detail) => happened.push(detail));
+    view.dispatch({ selection: { anchor: 14 } });
+    press('Enter', { altKey: true });
+    expect(happened).toEqual([]); // an editor without a project has no job, and generates nothing
+    host.set('job', IDLE);
+    press('Enter', { altKey: true });
+    view.dispatch({ selection: { anchor: 14, head: 20 } });
+    press('Enter', { altKey: true });
+    expect(happened).toEqual([
+      { turns: ['a'], takes: 1 },
+      { turns: ['a', 'b'], takes: 1 },
+    ]);
+  });
+  test('Alt with an arrow moves a turn, which Ctrl-Z undoes', () => {
+    const script = view.state.doc.toString();
+    view.dispatch({ selection: { anchor: 20 } });
+    press('ArrowUp', { altKey: true });
+    expect(view.state.doc.toString()).toBe('Anna: Two.\nAnna: One.\nmore.\nAnna: Three.');
+    press('z', { ctrlKey: true });
+    expect(view.state.doc.toString()).toBe(script);
+  });
   test('Tab leaves the editor', () => expect(press('Tab')).toBe(true));
+});
+
+describe('the selected turn', () => {
+  test('is the one at the caret', () => {
+    bus.on('select', (detail) => happened.push(detail));
+    view.dispatch({ selection: { anchor: 14 } }); // still in the first turn
+    view.dispatch({ selection: { anchor: 20 } });
+    expect(happened).toEqual([{ turn: 'b', in: 'script' }]);
+  });
+  test('takes the caret along when it is selected in the player, without a report', () => {
+    bus.emit('select', { turn: 'c', in: 'player' });
+    const reported: unknown[] = [];
+    bus.on('select', (detail) => reported.push(detail));
+    expect(view.state.doc.lineAt(view.state.selection.main.head).text).toBe('Anna: Three.');
+    expect(view.hasFocus).toBe(false);
+    expect(reported).toEqual([]);
+  });
 });
 
 describe('turns', () => {

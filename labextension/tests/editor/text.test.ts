@@ -9,7 +9,7 @@ import { changeBetween } from '../../src/core/editor/diff';
 import { Labels, nameKey } from '../../src/core/editor/labels';
 import { cleanPaste } from '../../src/core/editor/paste';
 
-const speaker = (label: string) => ({ label, color: '#0072b2', voice: null });
+const speaker = (label: string) => ({ label, color: '#0072b2', voice: null, default_voice: '', gain: 0, pace: 1 });
 const labels = new Labels(['Anna', 'Dr. O’Neil', 'Speaker 2'].map(speaker));
 
 describe('the difference between two texts', () => {

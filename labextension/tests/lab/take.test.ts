@@ -5,7 +5,7 @@ import { picture, type Scale } from '../../src/core/audio/picture';
 import { hostOf, peaks, savedTake } from '../../src/lab/take/saved';
 
 const TAKE = 'application/vnd.vibevoice.take+json';
-const turn = { turn: 'a', label: 'Anna', text: 'Hi.', color: '', start: 0, stop: 24_000, confidence: 1 };
+const turn = { turn: 'a', label: 'Anna', text: 'Hi.', color: '', start: 0, stop: 24_000, confidence: 1, words: [] };
 const saved = {
   version: 1,
   name: 'talk',
@@ -60,7 +60,7 @@ test('a host answers from the sound, to the end of what is kept', async () => {
   const { buffers, result } = await host.channel.call('samples', { source: 'saved', start: 35_000, count: 24_000 });
   expect(result).toEqual({ start: 35_000, count: 1000 });
   expect(buffers[0]!.getInt16(0, true)).toBeCloseTo(16_384, -1);
-  await expect(host.channel.call('regenerate', { turn: 'a' })).rejects.toThrow(
+  await expect(host.channel.call('regenerate', { turns: ['a'], takes: 1 })).rejects.toThrow(
     /regenerate is not available without a kernel/,
   );
   host.channel.close();

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { fromLab, legible, spectrumMap, toLab, type Rgb } from '../../src/core/player/color';
+import { fromLab, legible, toLab, type Rgb } from '../../src/core/player/color';
 import { rulerLabel, rulerStep } from '../../src/core/player/draw';
 import type { TakeTurn } from '../../src/core/host/traits';
 import { lastBefore, mapped, spoken, summaryOf, turnAt } from '../../src/core/player/model';
-import { heightOf } from '../../src/core/player/spectrogram_tiles';
+import { COLOR_MAP } from '../../src/core/player/color_map';
+import { heightOf, hertzAt } from '../../src/core/player/frequencies';
 
 const turn = (id: string, start: number, stop: number): TakeTurn => ({
   turn: id,
@@ -13,6 +14,7 @@ const turn = (id: string, start: number, stop: number): TakeTurn => ({
   start,
   stop,
   confidence: 1,
+  words: [],
 });
 const TURNS = [turn('a', 0, 100), turn('b', 120, 300), turn('c', 300, 1_600_000)];
 
@@ -29,6 +31,7 @@ describe('turns', () => {
     expect(mapped(130, TURNS, others)).toBe(10);
     expect(mapped(290, TURNS, others)).toBe(49);
     expect(mapped(50, TURNS, others)).toBe(50);
+    expect([130, 290].map((at) => mapped(at, TURNS, others, true))).toEqual([3, 47]);
   });
 
   it('are said with the time', () => {
@@ -77,17 +80,11 @@ describe('colors', () => {
     }
   });
 
-  it('of the spectrogram go evenly from the ground to its opposite', () => {
-    for (const [ground, dark] of [
-      [[250, 250, 250], false],
-      [[20, 20, 22], true],
-    ] as const) {
-      const map = spectrumMap(ground, dark);
-      const steps = Array.from({ length: 256 }, (_, i) => lightness([map[4 * i]!, map[4 * i + 1]!, map[4 * i + 2]!]));
-      expect([map[0], map[1], map[2]]).toEqual(ground);
-      for (let i = 1; i < 256; i++) expect((steps[i]! - steps[i - 1]!) * (dark ? 1 : -1)).toBeGreaterThan(-0.002);
-      expect(Math.abs(steps[255]! - steps[0]!)).toBeGreaterThan(0.6);
-    }
+  it('of the spectrogram become lighter from silence to full scale', () => {
+    const at = (i: number): Rgb => [COLOR_MAP[4 * i]!, COLOR_MAP[4 * i + 1]!, COLOR_MAP[4 * i + 2]!];
+    const steps = Array.from({ length: 256 }, (_, i) => lightness(at(i)));
+    for (let i = 1; i < 256; i++) expect(steps[i]! - steps[i - 1]!).toBeGreaterThan(-0.004);
+    expect([steps[0]! < 0.1, steps[255]! > 0.9]).toEqual([true, true]);
   });
 });
 
@@ -95,4 +92,10 @@ it('puts frequencies where the kernel draws them', () => {
   expect([0, 12_000].map((hertz) => heightOf(hertz, 'mel'))).toEqual([0, 1]);
   expect(heightOf(1000, 'mel')).toBeCloseTo(0.2933, 4); // librosa: 15 of 51.14 mel
   expect(heightOf(3000, 'linear')).toBe(0.25);
+});
+
+it('reads the frequency back from a height', () => {
+  for (const scale of ['mel', 'linear'] as const)
+    for (const hertz of [0, 120, 999, 1001, 4000, 12_000])
+      expect(hertzAt(heightOf(hertz, scale), scale)).toBeCloseTo(hertz, 6);
 });

@@ -71,6 +71,7 @@ const turn = (id: string, start: number, stop: number) => ({
   start,
   stop,
   confidence: 1,
+  words: [],
 });
 const EPISODE = {
   source: 'episode',
@@ -130,8 +131,8 @@ describe('Playback', () => {
   it('stays at the same words when the take changes', async () => {
     const { playback, host } = setUp();
     playback.seek(21_000);
-    const turns = [turn('a', 0, 30_000), turn('b', 30_000, 50_000)];
-    host.set('take', { ...EPISODE, revision: 2, samples: 50_000, turns });
+    const turns = [turn('a', 0, 30_000), turn('b', 30_000, 58_000)];
+    host.set('take', { ...EPISODE, revision: 2, samples: 58_000, turns });
     expect(playback.position).toBe(31_000);
     host.set('take', { ...EPISODE, revision: 3, samples: 9000, turns: [turn('a', 0, 9000)] });
     expect(playback.position).toBeLessThanOrEqual(9000);

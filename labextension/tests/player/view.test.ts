@@ -66,3 +66,20 @@ describe('View', () => {
     }
   });
 });
+
+describe('a view of audio that is being generated', () => {
+  it('keeps its scale while the audio grows, and pages with the playhead', () => {
+    const seen = new View(1000, 0);
+    seen.fix(480_000);
+    const scale = seen.perPixel;
+    for (let length = 0; length <= 960_000; length += 3200) {
+      seen.resize(1000, length);
+      seen.follow(length);
+      expect(seen.perPixel).toBe(scale);
+      expect(seen.xOf(length)).toBeLessThan(1000);
+    }
+    expect(seen.start).toBeGreaterThan(0);
+    seen.fit();
+    expect(seen.whole).toBe(true);
+  });
+});

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { afterEach, expect, test } from 'vitest';
 
-import { currentLanguage, languageOf, setLanguage, setPageLanguage, t } from '../../src/core/strings';
+import { currentLanguage, languageOf, listOf, setLanguage, setPageLanguage, t } from '../../src/core/strings';
 import { en } from '../../src/core/strings/en';
 import { zhCn } from '../../src/core/strings/zh_cn';
 
@@ -72,7 +72,21 @@ test('widgets follow the language that JupyterLab has', () => {
 
 test('placeholders are filled in, and plurals chosen', () => {
   expect([1, 2, 0].map((count) => t('common.turns', { count }))).toEqual(['1 turn', '2 turns', '0 turns']);
-  expect(t('common.and', { first: '{second}', second: '$&' })).toBe('{second} and $&');
+  expect(t('takes.turn_title', { n: '{speaker}', speaker: '$&' })).toBe('Turn {speaker}, $&');
   setLanguage('zh-CN');
   expect([1, 2].map((count) => t('common.turns', { count }))).toEqual(['1 段发言', '2 段发言']);
+});
+
+test('lists follow the language, with spaces around Latin names in Chinese', () => {
+  expect([listOf(['Anna']), listOf(['Anna', 'Ben']), listOf(['Anna', 'Ben', 'Cleo'])]).toEqual([
+    'Anna',
+    'Anna and Ben',
+    'Anna, Ben, and Cleo',
+  ]);
+  setLanguage('zh-CN');
+  expect([listOf(['Anna', 'Ben']), listOf(['安娜', '本']), listOf(['Anna', 'Ben', '和平'])]).toEqual([
+    'Anna 和 Ben',
+    '安娜和本',
+    'Anna、Ben 和和平',
+  ]);
 });

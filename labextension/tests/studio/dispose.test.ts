@@ -2,7 +2,8 @@
 import { expect, test, vi } from 'vitest';
 
 import { mountCast } from '../../src/core/cast/cast';
-import { acceptFiles, acceptVoices, VOICE_DRAG } from '../../src/core/cast/drag';
+import { acceptVoices, VOICE_DRAG } from '../../src/core/cast/drag';
+import { acceptFiles } from '../../src/core/ui/drops';
 import { mountControls } from '../../src/core/controls/controls';
 import { mountEditor } from '../../src/core/editor/editor';
 import { mountExport } from '../../src/core/export/export';
@@ -23,9 +24,23 @@ vi.stubGlobal('matchMedia', () => new EventTarget());
 const TRAITS = {
   script: 'Anna: Hello.',
   turns: [
-    { id: 'a', speaker: 'Anna', line: 1, end_line: 1, state: 'unspoken', takes: [], chosen: null, seconds: null },
+    {
+      id: 'a',
+      speaker: 'Anna',
+      line: 1,
+      end_line: 1,
+      state: 'unspoken',
+      takes: [],
+      chosen: null,
+      seconds: null,
+      gap_ms: null,
+      pause_ms: 0,
+      gain: 0,
+      gain_limit: null,
+      pace: 1,
+    },
   ],
-  speakers: [{ label: 'Anna', color: '#0072b2', voice: null }],
+  speakers: [{ label: 'Anna', color: '#0072b2', voice: null, gain: 0, pace: 1 }],
   voices: [],
   num_steps: 10,
   cfg_scale: 1.3,

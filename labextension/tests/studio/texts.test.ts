@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 
 import { missingVoices } from '../../src/core/cast/cast';
 import { levelText, meterPosition } from '../../src/core/cast/record';
-import { fitted, presetOf } from '../../src/core/controls/settings';
+import { presetOf } from '../../src/core/controls/settings';
+import { fitted } from '../../src/core/ui/slider_field';
 import { overallText, turnText } from '../../src/core/controls/progress_text';
-import { blockingReason, generateAction, scriptSummary } from '../../src/core/controls/readiness';
+import { allTurns, blockingReason, primaryAction, scriptSummary } from '../../src/core/controls/readiness';
 import { waitingText } from '../../src/core/ui/progress';
 import { filesOf } from '../../src/core/export/download';
 import type { Host } from '../../src/core/host/host';
@@ -44,22 +45,26 @@ describe('the reason why nothing can be generated', () => {
 
 describe('Generate', () => {
   it('is labelled with what it does', () => {
-    const label = (values: Record<string, unknown>): string => generateAction(host(values)).label;
+    const label = (values: Record<string, unknown>): string => primaryAction(host(values)).label;
     expect(label({ turns: [turn('1', 'unspoken'), turn('2', 'unspoken')] })).toBe('Generate');
     expect(label({ turns: [turn('1'), turn('2', 'changed')] })).toBe('Generate 1 turn');
-    expect(label({ turns: [turn('1')], mode: 'whole' })).toBe('Generate the script');
-    expect(generateAction(host({ turns: [turn('1'), turn('2')] }))).toEqual({
-      label: 'Regenerate all',
-      turns: ['1', '2'],
-    });
+    expect(label({ turns: [turn('1', 'changed')], mode: 'whole' })).toBe('Generate the script');
+    expect(label({ turns: [] })).toBe('Generate');
+  });
+
+  it('becomes Play when nothing is missing', () => {
+    for (const mode of ['turns', 'whole'])
+      expect(primaryAction(host({ turns: [turn('1'), turn('2')], mode }))).toEqual({ kind: 'play', label: 'Play' });
+    expect(allTurns(host({ turns: [turn('1'), turn('2')] }))).toEqual(['1', '2']);
   });
 
   it('skips and counts the turns that cannot be generated', () => {
     const turns = [{ ...turn('1'), seconds: 2 }, turn('2', 'unspeakable'), { ...turn('3'), seconds: 1 }];
-    expect(generateAction(host({ turns }))).toEqual({ label: 'Regenerate all', turns: ['1', '3'] });
+    expect(primaryAction(host({ turns })).kind).toBe('play');
+    expect(allTurns(host({ turns }))).toEqual(['1', '3']);
     expect(scriptSummary(host({ turns }))).toBe('All 2 turns generated · 3.0 s · 1 turn skipped');
     const begun = [{ ...turn('1', 'unspoken'), seconds: null, estimated: 2 }, ...turns.slice(1)];
-    expect(generateAction(host({ turns: begun })).label).toBe('Generate 1 turn');
+    expect(primaryAction(host({ turns: begun })).label).toBe('Generate 1 turn');
     expect(scriptSummary(host({ turns: begun }))).toBe(
       '1 of 2 turns generated · about 3.0 s in total · 1 turn skipped',
     );
@@ -71,7 +76,7 @@ describe('Generate', () => {
       { ...turn('2'), seconds: 1, estimated: 8, partial: true },
     ];
     expect(displayState(turns[1]!)).toBe('partial');
-    expect(generateAction(host({ turns })).label).toBe('Generate 1 turn');
+    expect(primaryAction(host({ turns })).label).toBe('Generate 1 turn');
     expect(scriptSummary(host({ turns }))).toBe('1 of 2 turns generated · about 10 s in total');
   });
 

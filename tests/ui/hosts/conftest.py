@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jupyter_server import JupyterServer
+from host_server import JupyterServer
+from lab_page import LabPage
 from notebook_page import NotebookPage
 from playwright.sync_api import Browser, expect
 
@@ -23,6 +24,7 @@ FIGURES = pytest.StashKey[dict[str, float]]()
 """Measurements by name."""
 
 OpenNotebook = Callable[..., NotebookPage]
+OpenLab = Callable[..., LabPage]
 
 
 def studio_cell(name: str, script: str = "", **settings: object) -> str:
@@ -77,7 +79,7 @@ def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
 
 @pytest.fixture(scope="session")
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose three turns are spoken; copy it."""
+    """A project with three generated turns; copy it."""
     from vibevoice_nb.engine.registry import engines
     from vibevoice_nb.project import Project
 
@@ -115,4 +117,27 @@ def open_notebook(browser: Browser, request: pytest.FixtureRequest, tmp_path: Pa
         one.page.context.close()
         if one.server.host != "voila":
             one.server.close_notebooks()
+    assert not [problem for one in opened for problem in one.problems]
+
+
+@pytest.fixture
+def open_lab(
+    browser: Browser, lab: JupyterServer, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[OpenLab]:
+    """Open JupyterLab; afterwards nothing may have gone wrong in its page."""
+    opened: list[LabPage] = []
+
+    def open_it() -> LabPage:
+        context = browser.new_context(viewport={"width": 1500, "height": 1000})
+        context.set_default_timeout(20_000)
+        context.add_init_script(path=HERE / "ear.js")
+        opened.append(LabPage(context.new_page(), lab, f"{request.node.name}{len(opened)}"))
+        return opened[-1].open()
+
+    yield open_it
+    for number, one in enumerate(opened):
+        if request.node.stash.get(FAILED, False):
+            one.page.screenshot(path=tmp_path / f"page{number}.png")
+        one.page.context.close()
+    lab.close_notebooks()
     assert not [problem for one in opened for problem in one.problems]

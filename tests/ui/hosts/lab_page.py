@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jupyter_server import TOKEN, JupyterServer
+from host_server import TOKEN, JupyterServer
 from notebook_page import NotebookPage
 from playwright.sync_api import Locator, Page, expect
 from studio_page import Ear, StudioPage

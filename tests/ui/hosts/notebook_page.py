@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from jupyter_server import JupyterServer, Kernel, until
+from host_server import JupyterServer, Kernel, until
 from playwright.sync_api import ConsoleMessage, Page, Response
 
 # What the hosts themselves complain about with nothing of ours on the page.
@@ -95,7 +95,7 @@ class NotebookPage:
         self.command("@jupyter-widgets/jupyterlab-manager:saveWidgetState")
 
     def restart_kernel(self) -> None:
-        """As a person does it: the menu's command, then the button of the question that is asked."""
+        """Restart as a user does: the menu's command, then the button of the dialog."""
         before = self.kernel.pid
         self.page.evaluate("() => void window.jupyterapp.commands.execute('notebook:restart-kernel')")
         self.page.locator(".jp-Dialog button.jp-mod-accept").click()

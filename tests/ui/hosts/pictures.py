@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from conftest import studio_cell
-from jupyter_server import JupyterServer
+from host_server import JupyterServer
 from notebook_page import NotebookPage
 from PIL import Image
 from playwright.sync_api import Browser, expect, sync_playwright
@@ -42,7 +42,7 @@ def main(folder: Path) -> None:
 
 
 def take_pictures(browser: Browser, server: JupyterServer, folder: Path) -> None:
-    """Speak the conversation once, and look at it while it is made and afterwards."""
+    """Generate the conversation once; take screenshots during generation and afterwards."""
     name = "episode.ipynb"
     server.write(name, studio_cell("episode", num_steps=10, seed=4))
     context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
@@ -68,6 +68,7 @@ def take_pictures(browser: Browser, server: JupyterServer, folder: Path) -> None
     lane.get_by_role("button", name="Play from here").click()
     notebook.page.wait_for_timeout(800)
     studio.page.keyboard.press("Space")
+    expect(lane.get_by_role("button", name="Play from here")).to_be_visible()
     for theme in ("Light", "Dark"):
         notebook.theme(f"JupyterLab {theme}")
         notebook.page.wait_for_timeout(1500)

@@ -35,7 +35,7 @@ class Ear:
         self.page.evaluate("ear.forget()")
 
     def wait_for_sound(self, timeout: float = SPEAKING_TIMEOUT / 1000) -> None:
-        """The clock of an AudioContext goes on, and what it plays is not silence."""
+        """Wait until the clock of an AudioContext advances and its output is not silent."""
         self.page.wait_for_function(
             """() => {
               const loud = ear.loudness.filter(({ rms }) => rms > 0.003);
@@ -60,7 +60,7 @@ class StudioPage:
         expect(self.root.locator(".cm-content")).to_be_visible(timeout=60_000)
 
     def tab(self, name: str) -> Locator:
-        """Bring a panel to the front: Cast, Settings, Takes, Export."""
+        """Bring a panel to the front: Cast, Turn, Settings, Export."""
         self.root.get_by_role("tab", name=re.compile(f"^{name}")).click()
         return self.root.get_by_role("tabpanel", name=re.compile(f"^{name}"))
 
@@ -86,7 +86,18 @@ class StudioPage:
     # Cast
 
     def choose_voice(self, speaker: str, voice: str) -> None:
-        self.root.get_by_label(f"Voice of {speaker}", exact=True).select_option(voice)
+        self.voice_of(speaker).click()
+        self.root.get_by_role("option", name=voice).click()
+
+    def voice_of(self, speaker: str) -> Locator:
+        """The button with a speaker's voice, which opens the gallery."""
+        return self.root.get_by_role("button", name=f"Voice of {speaker}:")
+
+    def expand(self, speaker: str) -> None:
+        """Show the details of a speaker."""
+        button = self.root.get_by_role("button", name=f"Details of {speaker}")
+        if button.get_attribute("aria-expanded") == "false":
+            button.click()
 
     # Speaking
 
@@ -96,7 +107,7 @@ class StudioPage:
 
     @property
     def generate_button(self) -> Locator:
-        return self.transport.get_by_role("button", name=re.compile("^(Generate|Regenerate all)"))
+        return self.transport.get_by_role("button", name=re.compile("^(Generate|Play|Pause)"))
 
     @property
     def stop_button(self) -> Locator:
@@ -131,17 +142,23 @@ class StudioPage:
               .map((mark) => mark.dataset.state)"""
         )
 
-    @property
-    def turns(self) -> Locator:
-        return self.root.get_by_role("listbox", name="Turns").get_by_role("option")
+    def expect_turns(self, count: int) -> None:
+        """Wait until the script has this many turns."""
+        words = f"{count} turn{'' if count == 1 else 's'} "
+        expect(self.root.locator(".vvnb-editor-totals")).to_contain_text(words)
 
     def states(self) -> list[str]:
-        """State of each turn in the list: `generated`, `not generated yet` ..."""
-        return self.turns.evaluate_all("rows => rows.map(row => row.querySelector('[title]').title)")
+        """State of each turn, from the gutter's tooltip: `generated`, `not generated yet` ..."""
+        titles = self.root.locator(".cm-vvTurns").evaluate(
+            """gutter => [...gutter.querySelectorAll('.cm-gutterElement:not([style*=hidden]) .cm-vvTurn')]
+              .map((mark) => mark.title)"""
+        )
+        return [title.split(": ", 1)[1].rsplit(", ", 1)[0] for title in titles]
 
     def select_turn(self, number: int) -> Locator:
-        """Look at a turn, counted from 1; returns what is shown of it."""
-        self.turns.nth(number - 1).click()
+        """Put the caret in a turn, counted from 1 (one turn a line), and return what is shown of it."""
+        self.tab("Turn")
+        self.root.locator(".cm-line").nth(number - 1).click()
         lane = self.root.get_by_role("region", name="Selected turn")
         expect(lane.get_by_role("heading", name=re.compile(f"^Turn {number},"))).to_be_visible()
         return lane
@@ -159,7 +176,7 @@ class StudioPage:
     # Speed
 
     def load_model(self) -> None:
-        model = self.tab("Model")
+        model = self.tab("Settings").get_by_role("region", name="Model")
         expect(model.get_by_text(re.compile("^(Not loaded|Ready)$"))).to_be_visible()
         if (load := model.get_by_role("button", name="Load", exact=True)).is_visible():
             load.click()
@@ -170,8 +187,16 @@ class StudioPage:
         """Press Generate; returns when, milliseconds since 1970."""
         return self._timed_click(self.generate_button)
 
+    def click_regenerate_all(self) -> float:
+        """Choose "Regenerate all" in the menu; returns when, as `click_generate`."""
+        self.transport.get_by_role("button", name="More").click()
+        return self._timed_click(self.page.get_by_role("menuitem", name="Regenerate all"))
+
     def click_stop(self) -> float:
         return self._timed_click(self.stop_button)
+
+    def click_example(self, name: str) -> float:
+        return self._timed_click(self.root.get_by_role("button", name=name))
 
     def _timed_click(self, button: Locator) -> float:
         self.page.evaluate(
@@ -184,7 +209,7 @@ class StudioPage:
         return float(self.page.evaluate("ear.clicked"))
 
     def paints_after_keys(self, text: str) -> list[float]:
-        """Type like a quick typist; milliseconds from each key to the end of the frame with its letter."""
+        """Type fast; return the milliseconds from each key to the end of the frame with its letter."""
         self.page.evaluate(
             """() => {
               ear.paints = [];

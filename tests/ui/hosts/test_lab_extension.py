@@ -7,23 +7,21 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
 import soundfile
-from conftest import FAILED, HERE, SCRIPT
-from jupyter_server import JupyterServer, until
-from lab_page import LabPage
+from conftest import HERE, SCRIPT, OpenLab
+from host_server import JupyterServer, until
 from notebook_page import CONNECTED
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 from studio_page import STOPPED, WAVEFORM, Ear
 
+from vibevoice_nb.project import Project
 from vibevoice_nb.project.take import Take, TakeTurn
-
-OpenLab = Callable[..., LabPage]
 
 WATCH_FIRST_VOICE = """() => {
   window.tops = [];
@@ -58,37 +56,14 @@ def speechlike(seconds: float) -> np.ndarray:
     return (0.12 * hum * (0.55 + 0.45 * np.sin(2 * np.pi * 3 * time))).astype(np.float32)
 
 
-@pytest.fixture
-def open_lab(
-    browser: Browser, lab: JupyterServer, request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[OpenLab]:
-    """Open JupyterLab; afterwards nothing may have gone wrong in its page."""
-    opened: list[LabPage] = []
-
-    def open_it() -> LabPage:
-        context = browser.new_context(viewport={"width": 1500, "height": 1000})
-        context.set_default_timeout(20_000)
-        context.add_init_script(path=HERE / "ear.js")
-        opened.append(LabPage(context.new_page(), lab, f"{request.node.name}{len(opened)}"))
-        return opened[-1].open()
-
-    yield open_it
-    for number, one in enumerate(opened):
-        if request.node.stash.get(FAILED, False):
-            one.page.screenshot(path=tmp_path / f"page{number}.png")
-        one.page.context.close()
-    lab.close_notebooks()
-    assert not [problem for one in opened for problem in one.problems]
-
-
 def test_write_generate_save_and_come_back(open_lab: OpenLab, lab: JupyterServer) -> None:
-    """From nothing to a spoken file, which is still there after a reload, with the kernel that spoke it."""
+    """From an empty folder to a generated file, which is still there after a reload, with the same kernel."""
     (lab.root / "talk.vvscript").write_text("")
     page = open_lab()
     talk = page.open_document("talk.vvscript")
     assert not talk.dirty
     talk.type_script(SCRIPT)
-    expect(talk.turns).to_have_count(3)
+    talk.expect_turns(3)
     until(lambda: talk.dirty, "the marker of unsaved text")
     talk.choose_voice("Anna", "Ada")
     talk.choose_voice("Ben", "Kai")
@@ -104,7 +79,7 @@ def test_write_generate_save_and_come_back(open_lab: OpenLab, lab: JupyterServer
     page.reload()
     again = page.document("talk.vvscript")
     expect(again.script).to_contain_text("Late again, but the view was fine.")
-    expect(again.turns).to_have_count(3)
+    again.expect_turns(3)
     assert again.states() == ["generated"] * 3
     again.expect_waveform()
     assert lab.kernel("talk.vvscript").pid == kernel and not again.dirty
@@ -132,14 +107,21 @@ def test_two_documents_at_once(open_lab: OpenLab, lab: JupyterServer) -> None:
     page.command("docmanager:save")
 
 
-def test_settings_and_stop_in_the_status_bar(open_lab: OpenLab, lab: JupyterServer) -> None:
-    """New scripts begin as the settings say, and the status bar says and stops what is being made."""
-    page = open_lab()
+@pytest.fixture
+def fixed_settings(lab: JupyterServer) -> Iterator[None]:
+    """Settings of the extension other than its defaults."""
     values = {"numSteps": 7, "seedPolicy": "fixed", "seed": 11, "autoplay": False}
     folder = lab.home / "settings" / "vibevoice-nb"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "settings.jupyterlab-settings").write_text(json.dumps(values))
-    page.reload()
+    yield
+    (folder / "settings.jupyterlab-settings").unlink()
+
+
+@pytest.mark.usefixtures("fixed_settings")
+def test_settings_and_stop_in_the_status_bar(open_lab: OpenLab, lab: JupyterServer) -> None:
+    """New scripts begin with the settings, and the status bar shows and stops the generation."""
+    page = open_lab()
     (lab.root / "long.vvscript").write_text(
         "Anna: " + "One sentence follows another in this very long turn. " * 4
     )
@@ -151,6 +133,7 @@ def test_settings_and_stop_in_the_status_bar(open_lab: OpenLab, lab: JupyterServ
     long.generate()
     status = page.page.locator("#jp-main-statusbar")
     expect(status).to_contain_text("Turn 1 of 1", timeout=60_000)
+    expect(long.transport).to_contain_text(re.compile(r"· (?!0\.0 )[\d.]+ s of about"), timeout=60_000)
     status.get_by_role("button", name="Stop generating").click()
     expect(long.generate_button).to_be_visible()
     expect(status.get_by_role("button", name="Stop generating")).to_be_hidden()
@@ -158,7 +141,6 @@ def test_settings_and_stop_in_the_status_bar(open_lab: OpenLab, lab: JupyterServ
     room = f"next(iter({DOCUMENTS}.__dict__['_widgets'].values()))"
     kernel = lab.kernel("long.vvscript")
     assert kernel.value(f"[{room}.last_seed, {room}.num_steps, {room}.job['state']]") == [11, 7, "cancelled"]
-    (folder / "settings.jupyterlab-settings").unlink()
 
 
 def test_the_interrupt_button_of_a_document_stops_its_generation(
@@ -228,15 +210,50 @@ def test_a_project_made_by_version_0_1_0_plays(open_lab: OpenLab, lab: JupyterSe
     shutil.copytree(DATA / "project_0_1_0", lab.root / "old.vibevoice")
     shutil.copy(DATA / "project_0_1_0" / "script.txt", lab.root / "old.vvscript")
     old = open_lab().open_document("old.vvscript")
-    expect(old.turns).to_have_count(3)
+    old.expect_turns(3)
     assert old.states()[::2] == ["generated"] * 2  # the text of the second was changed afterwards
     old.expect_waveform()
     old.select_turn(2).get_by_role("button", name="Play from here").click()
     old.ear.wait_for_sound()
 
 
-def test_sidebar_gives_voices_and_shows_projects(open_lab: OpenLab, lab: JupyterServer, spoken: Path) -> None:
-    """A voice is dragged onto a speaker, a recording becomes one, and the folder's takes are there."""
+def test_the_sidebar_lists_projects_and_voices_without_a_kernel(
+    open_lab: OpenLab, lab: JupyterServer, spoken: Path, tmp_path: Path
+) -> None:
+    """Cards with waveform and length, found by a search; a voice plays, a renamed project is renamed."""
+    shutil.copytree(spoken, lab.root / "work" / "deep" / "spoken.vibevoice")
+    Project.create(lab.root / "work" / "draft", "Anna: The quick brown fox.\nBen: Indeed.").close()
+    page = open_lab()
+    page.command("vibevoice:show-sidebar")
+    sidebar = page.page.locator("#vibevoice-sidebar")
+    cards = sidebar.get_by_role("list", name="Projects").locator("> li")
+    spoken_card = cards.filter(has_text="spoken")
+    expect(spoken_card).to_contain_text(re.compile(r"3 turns · 0:\d\d"))
+    expect(spoken_card.locator("svg path").first).to_have_attribute("d", re.compile("M189 "))
+    expect(cards.filter(has_text="draft")).to_contain_text(re.compile(r"2 turns\s*modified"))
+    sidebar.get_by_label("Search projects").fill("brown FOX")
+    expect(cards.filter(has_text="draft")).to_be_visible()
+    expect(spoken_card).to_have_count(0)
+    sidebar.get_by_label("Search projects").fill("no such words")
+    expect(sidebar).to_contain_text("No project has these words.")
+    sidebar.get_by_label("Search projects").fill("")
+    voices = sidebar.get_by_role("list", name="Voices").locator("> li")
+    expect(voices.filter(has_text="Ada").locator(".vvnb-lab-outline")).to_be_visible()
+    voices.filter(has_text="Ada").get_by_role("button", name="Play Ada").click()
+    Ear(page).wait_for_sound()
+    (lab.root / "work" / "draft.vibevoice").rename(lab.root / "work" / "better.vibevoice")
+    sidebar.get_by_role("button", name="Refresh").click()
+    expect(cards.filter(has_text="better")).to_be_visible()
+    expect(cards.filter(has_text="draft")).to_have_count(0)
+    page.page.screenshot(path=tmp_path / "sidebar.png")
+    assert not lab.api("sessions") and not lab.api("kernels")
+    shutil.rmtree(lab.root / "work")
+
+
+def test_the_sidebar_offers_voices_and_plays_projects(
+    open_lab: OpenLab, lab: JupyterServer, spoken: Path
+) -> None:
+    """A voice is dragged onto a speaker, a recording becomes one, and takes play with a kernel."""
     shutil.copytree(spoken, lab.root / "work" / "spoken.vibevoice")
     (lab.root / "work" / "new.vvscript").write_text("Anna: Hello.")
     soundfile.write(lab.root / "work" / "Mine.wav", speechlike(6.0), 24_000)
@@ -246,33 +263,57 @@ def test_sidebar_gives_voices_and_shows_projects(open_lab: OpenLab, lab: Jupyter
     page.page.evaluate(WATCH_FIRST_VOICE)
     page.command("vibevoice:show-sidebar")
     sidebar = page.page.locator("#vibevoice-sidebar")
-    project = sidebar.get_by_role("list", name="Projects").get_by_role("listitem").filter(has_text="3 turns")
+    cards = sidebar.get_by_role("list", name="Projects").locator("> li")
+    project = cards.filter(has=page.page.get_by_role("button", name="Open spoken"))
     expect(project).to_be_visible()
     assert len(set(page.page.evaluate("window.tops"))) == 1  # what one reaches for stays where it is
     ada = sidebar.get_by_role("list", name="Voices").get_by_role("listitem").filter(has_text="Ada")
     ada.drag_to(new.root.locator(".vvnb-speaker"))
-    expect(new.root.get_by_label("Voice of Anna", exact=True)).to_have_value("Ada")
+    expect(new.voice_of("Anna")).to_have_text("Ada")
     page.command("filebrowser:open-path", path="work/Mine.wav")  # goes there and selects it
     page.page.locator(".jp-DirListing-item").filter(has_text="Mine.wav").click(button="right")
     page.page.get_by_role("menuitem", name="Use as voice").click()
-    mine = sidebar.get_by_role("listitem").filter(has_text="Mine")
+    voices = sidebar.get_by_role("list", name="Voices").get_by_role("listitem")
+    mine = voices.filter(has_text="Mine")  # a script has the word, too
     expect(mine).to_be_visible()
     mine.get_by_role("button", name="Remove Mine").click()
     page.page.locator(".jp-Dialog button.jp-mod-accept").click()
     expect(mine).to_be_hidden()
-    project.locator("summary").click()
     project.get_by_role("button", name="Play spoken").click()
     Ear(page).wait_for_sound()
-    project.get_by_role("button", name="Open").click()
-    expect(page.document("work/spoken.vvscript").turns).to_have_count(3)
+    project.get_by_role("button", name="Open spoken").click()
+    page.document("work/spoken.vvscript").expect_turns(3)
+
+
+def test_the_file_browser_offers_a_new_script(open_lab: OpenLab, lab: JupyterServer) -> None:
+    page = open_lab()
+    page.page.locator(".jp-DirListing-content").click(button="right", position={"x": 20, "y": 200})
+    expect(page.page.get_by_role("menuitem", name="New VibeVoice script")).to_be_visible()
+    page.page.keyboard.press("Escape")
+    section = page.page.locator(".jp-Launcher-section").filter(has_text="VibeVoice")
+    expect(section.locator(".jp-LauncherCard")).to_have_count(1)
+
+
+def test_from_the_launcher_to_sound_in_two_clicks(open_lab: OpenLab, lab: JupyterServer) -> None:
+    """The way of a newcomer: the launcher's card, then an example."""
+    page = open_lab()
+    page.page.locator(".jp-LauncherCard").filter(has_text="VibeVoice script").click()
+    page.page.get_by_role("button", name="An argument").wait_for(timeout=60_000)
+    made = page.document(page.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.path"))
+    made.click_example("An argument")
+    made.ear.wait_for_sound()
+    made.wait_until_spoken()
+    assert made.states() == ["generated"] * 4
 
 
 def test_launcher_and_a_cell_that_loads_a_take(open_lab: OpenLab, lab: JupyterServer, spoken: Path) -> None:
+    for made in lab.root.glob("untitled*"):  # by other tests
+        shutil.rmtree(made) if made.is_dir() else made.unlink()
     shutil.copytree(spoken, lab.root / "untitled.vibevoice")
     page = open_lab()
     page.page.locator(".jp-LauncherCard").filter(has_text="VibeVoice script").click()
     made = page.document("untitled.vvscript")
-    expect(made.turns).to_have_count(3)  # a new file beside a project is a way into it
+    made.expect_turns(3)  # a new file beside a project is a way into it
     lab.write("use.ipynb", "1 + 1")
     page.command("docmanager:open", path="use.ipynb")
     page.page.wait_for_function("() => window.jupyterapp.shell.currentWidget?.context?.path === 'use.ipynb'")

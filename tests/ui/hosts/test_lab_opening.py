@@ -6,11 +6,9 @@ import os
 import shutil
 import signal
 
-from jupyter_server import JupyterServer, until
+from conftest import OpenLab
+from host_server import JupyterServer, until
 from playwright.sync_api import expect
-from test_lab_extension import OpenLab, open_lab
-
-__all__ = ["open_lab"]  # a fixture
 
 TEXT = "Ben: A smile for you \U0001f600, and 𠮷野家.\n好𠮷: 你好 𝒻."
 
@@ -22,7 +20,7 @@ def test_a_script_with_emoji_opens_again(open_lab: OpenLab, lab: JupyterServer) 
     page = open_lab()
     script = page.open_document(file.name)
     expect(script.script).to_contain_text("A smile for you \U0001f600, and 𠮷野家.")
-    expect(script.turns).to_have_count(2)
+    script.expect_turns(2)
     script.type_script(edited)
     until(lambda: script.dirty, "the marker of unsaved text")
     assert script.save() == edited
@@ -33,10 +31,12 @@ def test_a_script_with_emoji_opens_again(open_lab: OpenLab, lab: JupyterServer) 
     page.reload()
     again = page.open_document(file.name)
     expect(again.script).to_contain_text("𝒻.\U0001f680")
-    expect(again.turns).to_have_count(2)
+    again.expect_turns(2)
 
 
-def test_a_script_that_cannot_be_opened_says_why_and_what_next(open_lab: OpenLab, lab: JupyterServer) -> None:
+def test_a_script_that_cannot_be_opened_shows_the_reason_and_a_remedy(
+    open_lab: OpenLab, lab: JupyterServer
+) -> None:
     (lab.root / "broken.vvscript").write_text("Anna: Still in the file.")
     project = lab.root / "broken.vibevoice"
     project.mkdir()
@@ -55,8 +55,10 @@ def test_a_script_that_cannot_be_opened_says_why_and_what_next(open_lab: OpenLab
     expect(page.document("broken.vvscript").script).to_have_text("Anna: Still in the file.")
 
 
-def test_a_kernel_that_does_not_answer_leaves_a_way_on(open_lab: OpenLab, lab: JupyterServer) -> None:
-    """Its process stands still: after a while the page says so, and what can be done."""
+def test_a_kernel_that_does_not_answer_is_reported_with_a_remedy(
+    open_lab: OpenLab, lab: JupyterServer
+) -> None:
+    """Its process is suspended: after a while the page reports that, with a remedy."""
     (lab.root / "late.vvscript").write_text("Anna: Late.")
     page = open_lab()
     page.open_document("late.vvscript")

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbconvert
 import nbformat
 from conftest import SCRIPT, OpenNotebook, studio_cell
-from jupyter_server import JupyterServer, until
+from host_server import JupyterServer, until
 from playwright.sync_api import Browser, expect
 from studio_page import StudioPage
 
@@ -33,16 +33,19 @@ def test_no_serious_accessibility_fault(
 
 
 def test_keyboard_alone(open_notebook: OpenNotebook, lab: JupyterServer) -> None:
-    """From the script to the sound: write, leave the editor, choose voices, generate, hear, stop."""
+    """From the script to the audio: write, leave the editor, choose voices, generate, play, stop."""
     studio = StudioPage(open_notebook(lab, studio_cell("keys")).run_all())
     keyboard = studio.page.keyboard
     studio.script.focus()
     studio.type(SCRIPT)
-    for speaker, voice in (("Anna", "Ada"), ("Ben", "Kai")):
-        choice = studio.root.get_by_label(f"Voice of {speaker}", exact=True)
+    for speaker, key, voice in (("Anna", "Home", "Ada"), ("Ben", "k", "Kai")):
+        choice = studio.voice_of(speaker)
         studio.tab_to(choice)
-        keyboard.type(voice)
-        expect(choice).to_have_value(voice)
+        keyboard.press("Enter")
+        expect(studio.root.get_by_role("listbox")).to_be_focused()
+        keyboard.press(key)
+        keyboard.press("Enter")
+        expect(choice).to_have_text(voice)
     studio.tab_to(studio.script, backwards=True)
     keyboard.press("ControlOrMeta+Enter")
     studio.ear.wait_for_sound()
@@ -61,6 +64,7 @@ def test_record_a_voice(open_notebook: OpenNotebook, lab: JupyterServer) -> None
         open_notebook(lab, studio_cell("recorded", "Anna: Hello, this is my own voice.")).run_all()
     )
     card = studio.root.get_by_role("region", name="Cast").get_by_role("listitem").filter(has_text="Anna")
+    studio.expand("Anna")
     card.get_by_role("button", name="Record").click()
     expect(card.get_by_text("Recording", exact=True)).to_be_visible()
     studio.page.wait_for_timeout(3000)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import OpenNotebook, studio_cell
-from jupyter_server import JupyterServer
-from playwright.sync_api import expect
+from host_server import JupyterServer
 from studio_page import StudioPage
 
 ENDLESS = "Anna: " + "One sentence follows another in this very long turn. " * 8
@@ -26,7 +25,7 @@ def test_speak_and_stop(
     studio = StudioPage(notebook)
     assert studio.states() == ["generated"] * 3
     studio.type_script(ENDLESS)
-    expect(studio.turns).to_have_count(1)
+    studio.expect_turns(1)
     studio.generate()
     studio.ear.wait_for_sound()
     studio.stop()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 from conftest import OpenNotebook, studio_cell
-from jupyter_server import JupyterServer
+from host_server import JupyterServer
 from playwright.sync_api import expect
 from studio_page import STOPPED, StudioPage
 
-LONG = "Anna: " + "One sentence follows another in this very long turn of mine. " * 120
+# Some 20 minutes of audio: no machine generates them before its kernel is restarted.
+LONG = "Anna: " + "One sentence follows another in this very long turn of mine. " * 300
 
 
 @pytest.fixture
@@ -41,6 +42,5 @@ def test_live_audio_ends_with_its_kernel(speaking: StudioPage) -> None:
     expect(speaking.root.get_by_text("Live: generating")).to_have_count(0)
     expect(speaking.root.get_by_text("allow audio playback")).to_have_count(0)
     expect(speaking.stop_button).to_be_hidden()
-    # On a fast machine the turn may have ended before the kernel did.
-    assert speaking.gutter() in (["unspoken"], ["spoken"]), "no turn is shown as being generated"
+    assert speaking.gutter() == ["unspoken"], "no turn is shown as being generated"
     expect(speaking.generate_button).to_be_disabled()

@@ -1,15 +1,17 @@
-"""The whole of the work in JupyterLab, with nano: write, cast, hear, mend, compare, export, come back."""
+"""The complete workflow in JupyterLab, with nano: write, cast, play, edit, compare, export, reopen."""
 
 from __future__ import annotations
 
 import io
+import re
 import shutil
+import zipfile
 from pathlib import Path
 
 import av
 import pytest
 from conftest import SCRIPT, OpenNotebook, studio_cell
-from jupyter_server import JupyterServer, until
+from host_server import JupyterServer, until
 from playwright.sync_api import expect
 from studio_page import SPEAKING_TIMEOUT, STOPPED, StudioPage
 
@@ -20,17 +22,17 @@ SAMPLES = "[round(float(abs(studio.project.take(t['chosen']).audio).sum()), 3) f
 def studio(
     open_notebook: OpenNotebook, lab: JupyterServer, spoken: Path, request: pytest.FixtureRequest
 ) -> StudioPage:
-    """A conversation of three turns, spoken already."""
+    """A conversation of three turns, already generated."""
     name = request.node.name
     shutil.copytree(spoken, lab.root / f"{name}.vibevoice")
     return StudioPage(open_notebook(lab, studio_cell(name)).run_all())
 
 
-def test_write_cast_and_hear(open_notebook: OpenNotebook, lab: JupyterServer) -> None:
+def test_write_cast_and_play(open_notebook: OpenNotebook, lab: JupyterServer) -> None:
     studio = StudioPage(open_notebook(lab, studio_cell("new")).run_all())
     studio.type_script(SCRIPT)
-    expect(studio.turns).to_have_count(3)
-    expect(studio.transport).to_contain_text("needs a voice")
+    studio.expect_turns(3)
+    expect(studio.voice_of("Anna")).to_contain_text("Ada (default)")
     studio.choose_voice("Anna", "Ada")
     studio.choose_voice("Ben", "Kai")
     studio.generate()
@@ -44,6 +46,7 @@ def test_write_cast_and_hear(open_notebook: OpenNotebook, lab: JupyterServer) ->
 def test_stop(studio: StudioPage) -> None:
     """Stopping keeps the audio generated so far, and nothing is generated afterwards."""
     studio.type_script("Anna: " + "One sentence follows another in this very long turn of mine. " * 4)
+    expect(studio.generate_button).to_have_text("Generate")  # it was Play
     studio.generate()
     studio.ear.wait_for_sound()
     studio.click_stop()
@@ -54,8 +57,8 @@ def test_stop(studio: StudioPage) -> None:
     assert 0 < kernel.value("studio.turns[0]['seconds']") < kernel.value("studio.turns[0]['estimated']")
 
 
-def test_speak_one_line_again(studio: StudioPage) -> None:
-    """The line that was edited is spoken again, and it alone; every sample of the others stays as it was."""
+def test_regenerate_one_line(studio: StudioPage) -> None:
+    """Only the edited line is regenerated; every sample of the others is unchanged."""
     kernel = studio.notebook.kernel
     before = kernel.value(SAMPLES)
     studio.script.get_by_text("Late again").click()
@@ -78,7 +81,7 @@ def test_speak_one_line_again(studio: StudioPage) -> None:
 def test_compare_and_choose_takes(studio: StudioPage) -> None:
     lane = studio.select_turn(1)
     lane.get_by_role("button", name="Regenerate").click()
-    takes = [lane.get_by_role("radio", name=f"Take {number}", exact=True) for number in (1, 2)]
+    takes = [lane.get_by_role("radio", name=re.compile(rf"^Take {number}\b")) for number in (1, 2)]
     expect(takes[1]).to_be_checked(timeout=SPEAKING_TIMEOUT)
     lane.get_by_role("button", name="Compare A/B").click()
     comparison = lane.get_by_role("group", name="Compare two takes")
@@ -96,7 +99,7 @@ def test_compare_and_choose_takes(studio: StudioPage) -> None:
     expect(lane.get_by_role("button", name="Star take 1")).to_have_attribute("aria-pressed", "true")
     lane.get_by_role("button", name="Delete take 2").click()
     expect(takes[1]).to_have_count(0)
-    studio.tab("Takes").get_by_role("button", name="Undo").first.click()
+    studio.root.get_by_role("button", name=re.compile("^Undo")).first.click()
     expect(takes[1]).to_have_count(1)
 
 
@@ -104,11 +107,13 @@ def test_export_audio_and_subtitles(studio: StudioPage) -> None:
     panel = studio.tab("Export")
     panel.get_by_label("Format").select_option("mp3")
     panel.get_by_label("Subtitles (SRT)").check()
-    files: dict[str, bytes] = {}
-    studio.page.on("download", lambda file: files.update({file.suggested_filename: file.path().read_bytes()}))
-    panel.get_by_role("button", name="Export").click()
+    panel.get_by_label("Manifest").check()
+    with studio.page.expect_download() as download:  # one archive: browsers ask before a second download
+        panel.get_by_role("button", name="Export").click()
     expect(panel).to_contain_text("downloaded")
-    until(lambda: studio.page.wait_for_timeout(20) or len(files) >= 3, "audio, subtitles and manifest")
+    with zipfile.ZipFile(download.value.path()) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert sorted(Path(name).suffix for name in files) == [".json", ".mp3", ".srt"]
     seconds = studio.notebook.kernel.value("studio.episode.seconds")
     kinds = {Path(name).suffix: content for name, content in files.items()}
     with av.open(io.BytesIO(kinds[".mp3"])) as sound:
@@ -126,7 +131,7 @@ def test_reload_page_and_restart_kernel(studio: StudioPage) -> None:
 
     def looks_right(page: StudioPage) -> None:
         expect(page.script).to_contain_text("Late again, but the view was fine.")
-        expect(page.turns).to_have_count(3)
+        page.expect_turns(3)
         assert page.states() == ["generated"] * 3
         page.expect_waveform()
 
@@ -147,7 +152,10 @@ def test_second_kernel_may_only_read(
     name = studio.notebook.name.removesuffix(".ipynb")
     second = StudioPage(open_notebook(lab, studio_cell(name), name="second.ipynb").run_all())
     expect(second.root).to_contain_text("read")
-    expect(second.generate_button).to_be_disabled()
+    expect(second.generate_button).to_have_text("Play")  # listening is possible
+    second.transport.get_by_role("button", name="More").click()
+    expect(second.page.get_by_role("menuitem", name="Regenerate all")).to_be_disabled()
+    second.page.keyboard.press("Escape")
     expect(second.script).to_contain_text("Late again")
     studio.script.get_by_text("Good morning").click()
     studio.page.keyboard.press("End")

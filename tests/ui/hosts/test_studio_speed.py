@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import FIGURES, OpenNotebook, studio_cell
-from jupyter_server import JupyterServer, until
+from conftest import FIGURES, OpenLab, OpenNotebook, studio_cell
+from host_server import JupyterServer, until
 from playwright.sync_api import expect
 from studio_page import WAVEFORM, Ear, StudioPage
 
@@ -27,7 +27,7 @@ def figures(pytestconfig: pytest.Config) -> Iterator[dict[str, float]]:
     yield pytestconfig.stash.setdefault(FIGURES, {})
 
 
-def test_from_click_and_from_frame_to_sound(
+def test_latency_from_click_and_from_frame_to_audio(
     open_notebook: OpenNotebook, lab: JupyterServer, spoken: Path, figures: dict[str, float]
 ) -> None:
     shutil.copytree(spoken, lab.root / "quick.vibevoice")
@@ -36,7 +36,8 @@ def test_from_click_and_from_frame_to_sound(
     first, frames = [], []
     for _ in range(3):
         studio.ear.forget()
-        clicked = studio.click_generate()
+        clicked = studio.click_regenerate_all()
+        expect(studio.stop_button).to_be_visible()
         studio.wait_until_spoken()
         first.append(studio.ear.firstPlayed - clicked)
         frames = studio.statistics()["latencies"]  # of all rounds
@@ -44,6 +45,18 @@ def test_from_click_and_from_frame_to_sound(
     figures["frame_to_page_ms"] = statistics.median(frames)
     figures["frame_to_page_p90_ms"] = statistics.quantiles(frames, n=10)[-1]
     assert len(frames) > 60
+
+
+def test_from_an_example_to_the_first_sound(
+    open_lab: OpenLab, lab: JupyterServer, figures: dict[str, float]
+) -> None:
+    """A newcomer clicks an example as soon as it appears: the model is still being loaded."""
+    (lab.root / "first.vvscript").write_text("")
+    first = open_lab().open_document("first.vvscript")
+    first.ear.forget()
+    clicked = first.click_example("An argument")
+    first.ear.wait_for_sound()
+    figures["example_to_first_sound_ms"] = first.ear.firstPlayed - clicked
 
 
 def test_a_minute_without_a_gap(
@@ -56,7 +69,7 @@ def test_a_minute_without_a_gap(
     shutil.copytree(spoken, lab.root / "minute.vibevoice")
     studio = StudioPage(open_notebook(lab, studio_cell("minute")).run_all())
     studio.notebook.kernel.run(f"studio.script = {script!r}")
-    expect(studio.turns).to_have_count(20)
+    studio.expect_turns(20)
     studio.load_model()
     studio.ear.forget()
     studio.generate()
@@ -71,7 +84,7 @@ def test_typing_in_a_long_script(
         f"Speaker {n % 4 + 1}: This is line {n} of a long conversation." for n in range(1, TURNS + 1)
     )
     studio = StudioPage(open_notebook(lab, studio_cell("long", script)).run_all())
-    expect(studio.turns).to_have_count(TURNS)
+    studio.expect_turns(TURNS)
     studio.script.get_by_text("This is line 2 of").click()
     studio.page.keyboard.press("End")
     paints = studio.paints_after_keys(" and it goes on and on, as conversations do")

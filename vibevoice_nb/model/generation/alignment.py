@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,6 +25,7 @@ from ..modules.attention import attend_causal
 from ..prompt import Prompt
 from ..vibevoice import VibeVoiceModel
 from .context import SpokenFrames, embed_spoken
+from .spans import Span as Span
 
 _CELLS = 1 << 25
 """Most cells of a map of frames by states; beyond that, tokens are grouped."""
@@ -39,19 +39,6 @@ _LEAP = 1e-3
 """Probability that a frame continues anywhere later in the text: models may leave words out."""
 _NEAR = 1
 """Accepted error of a boundary in frames."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """Frames [start_frame, stop_frame) of a line, with a confidence from 0 to 1."""
-
-    start_frame: int
-    stop_frame: int
-    confidence: float
-
-    def moved(self, frames: int) -> Span:
-        """Return the span shifted by a number of frames."""
-        return replace(self, start_frame=self.start_frame + frames, stop_frame=self.stop_frame + frames)
 
 
 @torch.inference_mode()

@@ -9,12 +9,13 @@ the conditional row, and its length is reset by one if the token is not a frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
 
+from ..kernels.apart import scripts_apart
 from ..modules.conv import StreamState
 from ..prompt import Prompt, embed_prompt, encode_voices
 from ..tokenizer import SpecialTokens
@@ -26,6 +27,7 @@ from .state import GenerationState
 from .step import Choose as Choose
 from .step import Draw as Draw
 from .step import Frame as Frame
+from .step import Given as Given
 from .step import Step as Step
 from .step import from_seed, likeliest
 from .threads import at_most_threads
@@ -107,12 +109,39 @@ def generate(
         nullcontext() if graph_pool is None else graph_pool.borrow(model, states, sampler, special) as graphed
     ):
         while rows := [row for row, state in enumerate(states) if not state.finished and not stop(row)]:
+            if graphed is None:
+                yield from step_scripts(model, states, rows, sampler, special, temperature, choose, draw)
+                continue
             with at_most_threads(model.max_threads):
-                if graphed is None:
-                    steps = _steps(model, states, rows, sampler, special, temperature, choose, draw)
-                else:
-                    steps = graphed.step(rows, temperature, choose, draw)
+                steps = graphed.step(rows, temperature, choose, draw)
             yield from steps
+
+
+@torch.inference_mode()
+def step_scripts(
+    model: VibeVoiceModel,
+    states: Sequence[GenerationState],
+    rows: Sequence[int],
+    sampler: Sampler,
+    special: SpecialTokens,
+    temperature: float = 1.0,
+    choose: Choose = likeliest,
+    draw: Draw = from_seed,
+    given: Mapping[int, Given] | None = None,
+) -> list[Step]:
+    """Run one step of each script in `rows`; see `generate`.
+
+    Parameters
+    ----------
+    rows : sequence of int
+        Scripts to advance.
+    given : mapping from row to Given, optional
+        Tokens and frames that scripts take instead of generating them. Their noise is drawn all the same, so
+        that what follows is the same.
+    """
+    given = given or {}
+    with at_most_threads(model.max_threads):
+        return _steps(model, states, rows, sampler, special, temperature, choose, draw, given)
 
 
 def _steps(
@@ -124,20 +153,25 @@ def _steps(
     temperature: float,
     choose: Choose,
     draw: Draw,
+    given: Mapping[int, Given],
 ) -> list[Step]:
-    """Run one step of each script in `rows`."""
     live = [states[row] for row in rows]
-    hidden, hidden_uncond = _advance(model, live, guided=sampler.guided)
-    logits = model.token_logits(hidden, special.valid_tokens)
+    with _apart(model, live):
+        hidden, hidden_uncond = _advance(model, live, guided=sampler.guided)
+        logits = model.token_logits(hidden, special.valid_tokens)
     on_host = logits.cpu()
-    tokens = [special.valid_tokens[choose(row, on_host[i])] for i, row in enumerate(rows)]
-    speaking = [i for i, token in enumerate(tokens) if token == special.frame]
-    frames: dict[int, Frame] = {}
+    choices = [given[row].choice if row in given else choose(row, on_host[i]) for i, row in enumerate(rows)]
+    tokens = [special.valid_tokens[choice] for choice in choices]
+    framed = [i for i, token in enumerate(tokens) if token == special.frame]
+    known = {i: given[rows[i]] for i in framed if rows[i] in given}
+    fresh = {i: torch.stack([draw(rows[i], live[i]) for _ in range(sampler.draws_per_frame)]) for i in framed}
+    speaking = [i for i in framed if i not in known]
+    latents = {i: known[i].latent_norm.to(hidden) for i in known}  # type: ignore[union-attr]
     if speaking:
-        draws = sampler.draws_per_frame
-        fresh = torch.stack([torch.stack([draw(rows[i], live[i]) for _ in range(draws)]) for i in speaking])
-        fresh[:, 0] *= temperature
-        frames = _speak(model, live, speaking, hidden, hidden_uncond, sampler, fresh.transpose(0, 1))
+        noise = torch.stack([fresh[i] for i in speaking])
+        noise[:, 0] *= temperature
+        latents |= _sample(model, speaking, hidden, hidden_uncond, sampler, noise.transpose(0, 1))
+    frames = _frames(model, live, latents, known) if latents else {}
     for i, (state, token) in enumerate(zip(live, tokens, strict=True)):
         _settle(model, state, token, special, frames.get(i), guided=sampler.guided)
     return [
@@ -167,34 +201,66 @@ def _advance(
     return hidden.chunk(2)  # type: ignore[return-value]
 
 
-def _speak(
+def _apart(model: VibeVoiceModel, scripts: Sized) -> AbstractContextManager[None]:
+    """Compute scripts apart if the model does so; see `kernels.apart`."""
+    return scripts_apart(max(1, len(scripts)) if model.rows_apart else 1)
+
+
+def _sample(
     model: VibeVoiceModel,
-    live: Sequence[GenerationState],
     speaking: Sequence[int],
     hidden: Tensor,
     hidden_uncond: Tensor | None,
     sampler: Sampler,
-    fresh: Tensor,
-) -> dict[int, Frame]:
-    """Generate one frame for each of the `speaking` scripts, in one batch.
+    noise: Tensor,
+) -> dict[int, Tensor]:
+    """Sample latent_norm [Z] for each of the `speaking` scripts, in one batch.
 
-    `fresh` [1 or 1 + S, B, Z] is the initial noise and, for a stochastic solver, that of every step.
+    `noise` [1 or 1 + S, B, Z] is the initial noise and, for a stochastic solver, that of every step.
     """
-    index = list(speaking)
-    fresh = fresh.to(hidden.device)
+    noise = noise.to(hidden.device)
     # Row by row: indexing with a list would first copy the list to the device.
-    cond = torch.stack([hidden[i] for i in index])
-    uncond = None if hidden_uncond is None else torch.stack([hidden_uncond[i] for i in index])
-    latent_norm = sampler(cond, uncond, fresh[0], fresh[1:])
-    latent = model.denormalize_latent(latent_norm)[:, None]
-    with _gathered([live[i].acoustic for i in index]) as acoustic:
-        audio = model.acoustic.decode(latent, acoustic)  # [B, 1, N]
-    with _gathered([live[i].semantic for i in index]) as semantic_state:
-        semantic = model.semantic(audio, semantic_state)  # [B, 1, F]
-    embeds = model.embed_frames(latent_norm[:, None], semantic)
+    cond = torch.stack([hidden[i] for i in speaking])
+    uncond = None if hidden_uncond is None else torch.stack([hidden_uncond[i] for i in speaking])
+    with _apart(model, speaking):
+        return dict(zip(speaking, sampler(cond, uncond, noise[0], noise[1:]), strict=True))
+
+
+def _frames(
+    model: VibeVoiceModel,
+    live: Sequence[GenerationState],
+    latents: Mapping[int, Tensor],
+    known: Mapping[int, Given],
+) -> dict[int, Frame]:
+    """Decode latents [Z] of scripts, in one batch, and set the embeddings that the next step feeds.
+
+    Frames that are `known` keep their semantic features, and have no audio if they are not decoded.
+    """
+    index = list(latents)
+    decoded = [i for i in index if i not in known or known[i].decoded]
+    audio, semantic = _decode(model, live, {i: latents[i] for i in decoded}) if decoded else ({}, {})
+    semantic |= {i: known[i].semantic.to(latents[i]) for i in known}  # type: ignore[union-attr]
+    latent_norm = torch.stack([latents[i] for i in index])
+    with _apart(model, index):
+        embeds = model.embed_frames(latent_norm[:, None], torch.stack([semantic[i] for i in index])[:, None])
     for row, i in enumerate(index):
         live[i].pending = embeds[row : row + 1]
-    return {i: Frame(latent_norm[row], semantic[row, 0], audio[row, 0]) for row, i in enumerate(index)}
+    silent = latent_norm.new_zeros(model.config.hop_length)
+    return {i: Frame(latent_norm[row], semantic[i], audio.get(i, silent)) for row, i in enumerate(index)}
+
+
+def _decode(
+    model: VibeVoiceModel, live: Sequence[GenerationState], latents: Mapping[int, Tensor]
+) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
+    """Decode latents [Z] of scripts to audio [N] and semantic features [F]."""
+    index = list(latents)
+    latent = model.denormalize_latent(torch.stack([latents[i] for i in index]))[:, None]
+    with _apart(model, index):
+        with _gathered([live[i].acoustic for i in index]) as acoustic:
+            audio = model.acoustic.decode(latent, acoustic)  # [B, 1, N]
+        with _gathered([live[i].semantic for i in index]) as semantic_state:
+            semantic = model.semantic(audio, semantic_state)  # [B, 1, F]
+    return dict(zip(index, audio[:, 0], strict=True)), dict(zip(index, semantic[:, 0], strict=True))
 
 
 def _settle(

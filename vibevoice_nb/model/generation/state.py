@@ -25,7 +25,7 @@ from ..config import ModelConfig
 from ..loading.plain_files import read_json
 from ..modules.conv import StreamState
 from ..modules.kv_cache import BLOCK, KVCache
-from ..vibevoice import VibeVoiceModel
+from ..vibevoice import Network, VibeVoiceModel
 
 FORMAT = 2
 _REMEDY = "start the script again, or load the state with the model that saved it"
@@ -48,7 +48,7 @@ class Maker:
     quantize: str | None
 
     @classmethod
-    def of(cls, model: VibeVoiceModel) -> Maker:
+    def of(cls, model: Network) -> Maker:
         """Identify a model."""
         dtype = str(model.latent_scale.dtype).removeprefix("torch.")
         return cls(model.weights_digest(), dtype, model.quantize)

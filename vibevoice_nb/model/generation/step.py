@@ -54,6 +54,20 @@ def likeliest(row: int, logits: Tensor) -> int:
     return int(logits.argmax())
 
 
+@dataclass(frozen=True)
+class Given:
+    """A token taken before, which a script takes again, with its frame."""
+
+    choice: int
+    """Index of the token among the valid ones."""
+    latent_norm: Tensor | None = None
+    """[Z], if the token is a frame's."""
+    semantic: Tensor | None = None
+    """[F]"""
+    decoded: bool = True
+    """Whether the codec decodes the frame again, which only its buffers need."""
+
+
 Draw = Callable[[int, GenerationState], Tensor]
 """Function of a script's row and its state that returns fresh standard normal noise [Z], fp32."""
 

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .apart import each_apart
+
 
 class Norm(Protocol):
     """Root-mean-square norm applied to the input of a product."""
@@ -37,7 +39,7 @@ class Kernel:
 
     def times(self, x: Tensor) -> Tensor:
         """Multiply: [..., in] -> [..., out]."""
-        return F.linear(x, self.weight, self.bias)
+        return each_apart(lambda rows: F.linear(rows, self.weight, self.bias), x)
 
     def product(self, x: Tensor, norm: Norm | None = None) -> Tensor:
         """Apply `norm`, if given, and multiply."""

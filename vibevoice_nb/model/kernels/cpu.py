@@ -13,6 +13,7 @@ reads them once however few the rows are and finishes the product while its resu
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from .apart import each_apart
 from .base import Kernel, Norm
 
 _HALF_EXPONENT = 14
@@ -42,16 +44,47 @@ class OneDnnKernel(Kernel):
         super().__init__(torch.ops.mkldnn._reorder_linear_weight(weight), bias)
 
     def times(self, x: Tensor) -> Tensor:
-        return torch.ops.mkldnn._linear_pointwise.default(x, self.weight, self.bias, "none", [], "")
+        return _apart_if_needed(lambda rows: self._pointwise(rows, "none", ""), x)
 
     def gelu(self, x: Tensor, norm: Norm | None = None) -> Tensor:
         x = x if norm is None else norm(x)
-        return torch.ops.mkldnn._linear_pointwise.default(x, self.weight, self.bias, "gelu", [], "none")
+        return _apart_if_needed(lambda rows: self._pointwise(rows, "gelu", "none"), x)
 
     def add_to(self, residual: Tensor, x: Tensor, gain: Tensor | None = None) -> Tensor:
         if gain is not None:
             return super().add_to(residual, x, gain)
+        return _apart_if_needed(self._added, x, residual)
+
+    def _pointwise(self, x: Tensor, operation: str, algorithm: str) -> Tensor:
+        pointwise = torch.ops.mkldnn._linear_pointwise.default
+        return pointwise(x, self.weight, self.bias, operation, [], algorithm)
+
+    def _added(self, x: Tensor, residual: Tensor) -> Tensor:
         return torch.ops.mkldnn._linear_pointwise.binary(x, residual, self.weight, self.bias, "add")
+
+
+def _apart_if_needed(product: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    return product(*inputs) if onednn_sums_alike() else each_apart(product, *inputs)
+
+
+@functools.cache
+def onednn_sums_alike() -> bool:
+    """Return True if oneDNN's float32 products have the same sums for any number of rows, as tried here."""
+    generator = torch.Generator("cpu").manual_seed(0)
+    for out, width in ((7, 24), (96, 160), (192, 64), (192, 768), (768, 192)):
+        weight = torch.randn(out, width, generator=generator)
+        x = torch.randn(131, width, generator=generator)
+        packed = torch.ops.mkldnn._reorder_linear_weight(weight)
+
+        def times(rows: Tensor, packed: Tensor = packed) -> Tensor:
+            return torch.ops.mkldnn._linear_pointwise.default(rows, packed, None, "none", [], "")
+
+        whole = times(x)
+        for rows in (1, 2, 3, 5, 40):
+            alone = [times(x[start : start + rows]) for start in range(0, len(x), rows)]
+            if not torch.equal(torch.cat(alone), whole):
+                return False
+    return True
 
 
 class HalfKernel(Kernel):
@@ -75,7 +108,7 @@ class HalfKernel(Kernel):
         return wide.to(residual.dtype)
 
     def _scaled(self, x: Tensor) -> Tensor:
-        return torch.ops.quantized.linear_dynamic_fp16(x.float(), self.packed)
+        return each_apart(lambda rows: torch.ops.quantized.linear_dynamic_fp16(rows, self.packed), x.float())
 
 
 class WideningKernel(Kernel):

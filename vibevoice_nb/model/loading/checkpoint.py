@@ -27,7 +27,7 @@ MIRRORS: dict[str, tuple[str, ...]] = {
 
 WANTED = ("*.json", "*.safetensors", "*.txt")
 _REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*")
-_HUB = re.compile(r"https?://(?:huggingface\.co|hf\.co)/(?P<id>[^/?#]+/[^/?#]+)")
+_HUB = re.compile(r"(?i)https?://(?:www\.)?(?:huggingface\.co|hf\.co)/(?P<id>[^/?#]+/[^/?#]+)")
 
 
 def find_checkpoint(

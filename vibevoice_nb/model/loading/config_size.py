@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 from math import prod
 
 from ...errors import ConfigError
-from ..config import ModelConfig, StackConfig
+from ..config import ModelConfig, RealtimeConfig, StackConfig
 
 
-def check_sizes(config: ModelConfig, shapes: Sequence[Sequence[int]]) -> None:
+def check_sizes(config: ModelConfig | RealtimeConfig, shapes: Sequence[Sequence[int]]) -> None:
     """Check that the files can contain a model of this config: enough tensors, none too small.
 
     Parameters
     ----------
-    config : ModelConfig
+    config : ModelConfig or RealtimeConfig
     shapes : sequence of shapes
         Those of all tensors in the files.
 
@@ -36,15 +36,17 @@ def check_sizes(config: ModelConfig, shapes: Sequence[Sequence[int]]) -> None:
             raise _error(name, size, f"at most {longest}, the largest dimension of any tensor in the files")
 
 
-def _counts(config: ModelConfig) -> Iterator[tuple[str, int]]:
+def _counts(config: ModelConfig | RealtimeConfig) -> Iterator[tuple[str, int]]:
     yield "number of language model layers", config.language.num_layers
+    if isinstance(config, RealtimeConfig):
+        yield "number of text language model layers", config.text.num_layers
     yield "number of diffusion head layers", config.head.num_layers
     for name, stack in _stacks(config):
         yield f"number of {name} blocks", sum(stack.depths)
         yield f"number of {name} stages", len(stack.depths)
 
 
-def _sizes(config: ModelConfig) -> Iterator[tuple[str, int]]:
+def _sizes(config: ModelConfig | RealtimeConfig) -> Iterator[tuple[str, int]]:
     language, head = config.language, config.head
     yield "vocabulary", language.vocab_size
     yield "hidden size", language.hidden_size
@@ -59,7 +61,10 @@ def _sizes(config: ModelConfig) -> Iterator[tuple[str, int]]:
         yield f"{name}'s largest kernel", 2 * max(stack.ratios)
 
 
-def _stacks(config: ModelConfig) -> Iterator[tuple[str, StackConfig]]:
+def _stacks(config: ModelConfig | RealtimeConfig) -> Iterator[tuple[str, StackConfig]]:
+    if isinstance(config, RealtimeConfig):
+        yield "acoustic decoder", config.decoder
+        return
     yield "acoustic encoder", config.acoustic.encoder
     yield "acoustic decoder", config.acoustic.decoder
     yield "semantic encoder", config.semantic

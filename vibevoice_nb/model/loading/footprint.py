@@ -16,7 +16,7 @@ from ..kernels.quantized import GROUP, Quantize
 from ..language_model import Layer
 from ..modules.conv import CausalConv, Downsample, Upsample
 from ..modules.linear import Dense, Linear, LinearWeights, derived_values
-from ..vibevoice import TokenScores, VibeVoiceModel
+from ..vibevoice import TokenScores
 
 _REPLACED = (LinearWeights, CausalConv, Downsample, Upsample)
 """Modules whose weight is dropped once it is prepared."""
@@ -80,7 +80,7 @@ def kept_bytes(
 
 
 def loading_bytes(
-    model: VibeVoiceModel,
+    model: nn.Module,
     kept: Callable[[nn.Module], int],
     dtype: torch.dtype,
     *,

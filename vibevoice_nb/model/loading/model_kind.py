@@ -41,9 +41,10 @@ _SUFFIXES = {
     **{suffix: ("an archive", "unpack it, and pass the folder") for suffix in (".zip", ".tar", ".gz", ".7z")},
 }
 
+_REALTIME = "VibeVoice-Realtime"
 _TENSOR_KINDS = (
     (r"\.lora_(A|B|down|up|alpha|embedding_A|embedding_B)\b|\.dora_scale$", "a LoRA adapter", _MERGE),
-    (r"^model\.tts_language_model\.", "VibeVoice-Realtime", _TEXT_TO_SPEECH),
+    (r"^model\.tts_language_model\.", _REALTIME, _TEXT_TO_SPEECH),
     (
         r"\.(SCB|absmax|quant_map|nested_absmax)$|\.quant_state\.",
         "weights in bitsandbytes form",
@@ -180,16 +181,8 @@ def check_config(data: Mapping[str, Any]) -> None:
     """
     if "peft_type" in data:
         raise CheckpointError("config.json describes a LoRA adapter", "a whole model", _MERGE)
-    kind = data.get("model_type") if isinstance(data.get("model_type"), str) else ""
-    listed = data.get("architectures")
-    classes = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+    kind, classes = _kind_and_classes(data)
     words = f"{kind} {' '.join(classes)}".lower()
-    if "streaming" in words or "realtime" in words or "tts_backbone_num_hidden_layers" in data:
-        raise CheckpointError(
-            "config.json describes VibeVoice-Realtime, a streaming model for one speaker",
-            "a VibeVoice for conversations (1.5B or 7B)",
-            _TEXT_TO_SPEECH,
-        )
     if re.search(r"vibevoice_?asr", words):
         raise CheckpointError(
             "config.json describes VibeVoice-ASR, which turns speech into text",
@@ -209,8 +202,50 @@ def check_config(data: Mapping[str, Any]) -> None:
     _check_quantization(data)
 
 
-def check_tensors(names: Iterable[str]) -> None:
+def is_realtime(data: Mapping[str, Any]) -> bool:
+    """Return true for the config.json of VibeVoice-Realtime.
+
+    Examples
+    --------
+    >>> is_realtime({"model_type": "vibevoice_streaming"}), is_realtime({"model_type": "vibevoice"})
+    (True, False)
+    """
+    kind, classes = _kind_and_classes(data)
+    words = f"{kind} {' '.join(classes)}".lower()
+    return "streaming" in words or "realtime" in words or "tts_backbone_num_hidden_layers" in data
+
+
+def check_conversation(data: Mapping[str, Any]) -> None:
+    """Raise for the config.json of a VibeVoice that is not for conversations.
+
+    Raises
+    ------
+    CheckpointError
+    """
+    if is_realtime(data):
+        raise CheckpointError(
+            "config.json describes VibeVoice-Realtime, a streaming model for one speaker",
+            "a VibeVoice for conversations (1.5B or 7B)",
+            _TEXT_TO_SPEECH,
+        )
+
+
+def _kind_and_classes(data: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Return the model type and the classes that a config.json names."""
+    kind = data.get("model_type") if isinstance(data.get("model_type"), str) else ""
+    listed = data.get("architectures")
+    classes = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+    return str(kind), classes
+
+
+def check_tensors(names: Iterable[str], *, realtime: bool = False) -> None:
     """Raise for tensors that only a model of another kind has.
+
+    Parameters
+    ----------
+    names : iterable of str
+    realtime : bool
+        Whether the model is to be a VibeVoice-Realtime.
 
     Raises
     ------
@@ -224,7 +259,7 @@ def check_tensors(names: Iterable[str]) -> None:
     """
     for name in names:
         for pattern, kind, remedy in _TENSOR_KINDS:
-            if re.search(pattern, name):
+            if re.search(pattern, name) and not (realtime and kind == _REALTIME):
                 raise CheckpointError(
                     f"the files hold {kind} ({name[:200]})", "the weights of a VibeVoice model", remedy
                 )

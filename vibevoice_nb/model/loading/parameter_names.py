@@ -25,6 +25,14 @@ _HEAD_ORIGINAL = r"model.prediction_head."
 def _rows() -> Iterable[tuple[str, str, str]]:
     yield r"lm_head\.weight", "lm_head.weight", "lm_head.weight"
     yield r"language_model\.(.+)", r"model.language_model.\1", r"model.language_model.\1"
+    # VibeVoice-Realtime; transformers has not published a layout of its own for it.
+    for ours, original in (
+        (r"text_model\.(.+)", r"model.language_model.\1"),
+        (r"speech_model\.(.+)", r"model.tts_language_model.\1"),
+        (r"type_embeddings", r"model.tts_input_types.weight"),
+        (r"stop\.(.+)", r"tts_eos_classifier.\1"),
+    ):
+        yield ours, original, original
     yield "latent_scale", "model.speech_scaling_factor", "model.latent_scaling_factor"
     yield "latent_bias", "model.speech_bias_factor", "model.latent_bias_factor"
     for kind, native in (("acoustic", "multi_modal_projector"), ("semantic", "semantic_connector")):

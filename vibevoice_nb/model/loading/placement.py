@@ -10,6 +10,7 @@ from ...errors import DeviceError, OptionError
 from ...ranges import one_of, shown
 from ..kernels.choice import computes
 from ..kernels.quantized import Quantize
+from ..realtime import RealtimeModel
 from ..vibevoice import VibeVoiceModel
 from .footprint import kept_bytes
 
@@ -89,19 +90,23 @@ def cpu_has_fast_bfloat16() -> bool:
 
 
 def place(
-    model: VibeVoiceModel, device: torch.device, dtype: torch.dtype, quantize: Quantize | None = None
+    model: VibeVoiceModel | RealtimeModel,
+    device: torch.device,
+    dtype: torch.dtype,
+    quantize: Quantize | None = None,
 ) -> Placement:
     """Plan the device of each part; the model may still be on the meta device.
 
     Everything is placed on `device` if it fits. Otherwise the remaining layers of the language model are
-    placed, in order, on the other GPUs and finally on the CPU, as planned by accelerate.
+    placed, in order, on the other GPUs and finally on the CPU, as planned by accelerate. VibeVoice-Realtime
+    is too small to be split.
 
     Raises
     ------
     DeviceError
         If the other GPUs and the CPU do not have enough memory for the rest.
     """
-    if device.type != "cuda":
+    if device.type != "cuda" or isinstance(model, RealtimeModel):
         return {"": device}
     budgets = {
         index: int(torch.cuda.mem_get_info(index)[0] * _SPARE) for index in range(torch.cuda.device_count())

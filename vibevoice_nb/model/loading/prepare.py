@@ -20,8 +20,9 @@ from ..kernels.quantized import Quantize, choose_quantized
 from ..language_model import Layer
 from ..modules.conv import CausalConv, Downsample, Upsample
 from ..modules.linear import Dense, LinearWeights, derived_values
-from ..vibevoice import TokenScores, VibeVoiceModel
-from .weights import load_model
+from ..realtime import RealtimeModel
+from ..vibevoice import Network, TokenScores, VibeVoiceModel
+from .weights import Ready, load_model, load_realtime
 
 Choose = Callable[[Tensor, Tensor | None], Kernel]
 
@@ -52,6 +53,32 @@ def load_prepared(
     ------
     CheckpointError, ConfigError
     """
+    ready = _preparation(quantize, scored, progress)
+    with at_most_threads(usable_cores()):
+        model = load_model(folder, placement, dtype, ready=ready)
+        prepare(model, quantize=quantize)
+    return model
+
+
+def load_prepared_realtime(
+    folder: Path,
+    placement: Mapping[str, torch.device] | torch.device,
+    dtype: torch.dtype,
+    *,
+    quantize: Quantize | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> RealtimeModel:
+    """Load a VibeVoice-Realtime and prepare it part by part; see `load_prepared`."""
+    with at_most_threads(usable_cores()):
+        model = load_realtime(folder, placement, dtype, ready=_preparation(quantize, None, progress))
+        prepare(model, quantize=quantize)
+    return model
+
+
+def _preparation(
+    quantize: Quantize | None, scored: Sequence[int] | None, progress: Callable[[float], None] | None
+) -> Ready:
+    """Return the function that prepares each part once it is loaded."""
 
     def ready(part: nn.Module, share: float) -> None:
         _prepare_part(part, quantize)
@@ -61,10 +88,7 @@ def load_prepared(
         if progress is not None:
             progress(share)
 
-    with at_most_threads(usable_cores()):
-        model = load_model(folder, placement, dtype, ready=ready)
-        prepare(model, quantize=quantize)
-    return model
+    return ready
 
 
 def _return_freed_memory() -> None:
@@ -75,7 +99,7 @@ def _return_freed_memory() -> None:
             trim(0)
 
 
-def prepare(model: VibeVoiceModel, *, quantize: Quantize | None = None) -> None:
+def prepare(model: Network, *, quantize: Quantize | None = None) -> None:
     """Fuse, fold and pack every matrix for inference, and drop the originals.
 
     The model computes the same as before, without gradients. The originals' memory is freed, part after part:
@@ -84,7 +108,7 @@ def prepare(model: VibeVoiceModel, *, quantize: Quantize | None = None) -> None:
 
     Parameters
     ----------
-    model : VibeVoiceModel
+    model : VibeVoiceModel or RealtimeModel
     quantize : {"int8", "int4"}, optional
         Store the language model's layers in 8 or 4 bits; codec and heads are unchanged.
     """
@@ -92,7 +116,7 @@ def prepare(model: VibeVoiceModel, *, quantize: Quantize | None = None) -> None:
     model.quantize = quantize
     if model.fingerprint is None:
         model.fingerprint = model.take_fingerprint()
-    for part in (*model.language_model.layers, *model.children()):
+    for part in (*(part for part in model.modules() if isinstance(part, Layer)), *model.children()):
         _prepare_part(part, quantize)
 
 

@@ -17,13 +17,16 @@ from torch import Tensor, nn
 
 from ...errors import CheckpointError
 from ...ranges import shown
-from ..config import Layout, ModelConfig, parse_config
-from ..vibevoice import VibeVoiceModel
+from ..config import Layout, ModelConfig, RealtimeConfig
+from ..realtime import RealtimeModel, unread_tensors
+from ..vibevoice import Network, VibeVoiceModel
+from .config_file import parse_config
 from .config_size import check_sizes
 from .fingerprint import Fingerprint
 from .model_kind import check_folder, check_tensors
 from .parameter_names import published_name
 from .plain_files import check_regular, read_json
+from .realtime_config import parse_any_config
 
 Ready = Callable[[nn.Module, float], None]
 SINGLE = "model.safetensors"
@@ -54,6 +57,12 @@ def read_config(folder: Path) -> ModelConfig:
     """
     check_folder(folder)
     return parse_config(read_json(folder / "config.json"))
+
+
+def read_any_config(folder: Path) -> ModelConfig | RealtimeConfig:
+    """Read and check the config.json of either kind of VibeVoice; see `read_config`."""
+    check_folder(folder)
+    return parse_any_config(read_json(folder / "config.json"))
 
 
 def list_tensors(folder: Path) -> dict[str, TensorInfo]:
@@ -90,9 +99,28 @@ def build_model(config: ModelConfig, tensors: Mapping[str, TensorInfo]) -> VibeV
     check_sizes(config, [tensor.shape for tensor in tensors.values()])
     with torch.device("meta"):
         model = VibeVoiceModel(config, tied="lm_head.weight" not in tensors)
+    _check_fit(model, config.layout, tensors)
+    return model
+
+
+def build_realtime(config: RealtimeConfig, tensors: Mapping[str, TensorInfo]) -> RealtimeModel:
+    """Build a VibeVoice-Realtime on the meta device and check that the tensors fit it; see `build_model`.
+
+    Tensors that nothing uses are ignored, and are not read later: see `unread_tensors`.
+    """
+    check_tensors(tensors, realtime=True)
+    check_sizes(config, [tensor.shape for tensor in tensors.values()])
+    with torch.device("meta"):
+        model = RealtimeModel(config)
+    unread = unread_tensors(tensors)
+    _check_fit(model, config.layout, {name: info for name, info in tensors.items() if name not in unread})
+    return model
+
+
+def _check_fit(model: Network, layout: Layout, tensors: Mapping[str, TensorInfo]) -> None:
+    """Check every key and shape."""
     wanted = {
-        published_name(name, config.layout): tuple(tensor.shape)
-        for name, tensor in model.state_dict().items()
+        published_name(name, layout): tuple(tensor.shape) for name, tensor in model.state_dict().items()
     }
     missing = [key for key in wanted if key not in tensors]
     unexpected = [key for key in tensors if key not in wanted]
@@ -109,7 +137,6 @@ def build_model(config: ModelConfig, tensors: Mapping[str, TensorInfo]) -> VibeV
             f"the {len(wanted)} tensors that config.json describes",
             "take config.json and all weight files from one revision of one repository",
         )
-    return model
 
 
 def load_model(
@@ -143,11 +170,43 @@ def load_model(
     config = read_config(folder)
     tensors = list_tensors(folder)
     model = build_model(config, tensors)
+    _fill(model, config.layout, tensors, placement, dtype, ready)
+    return model
+
+
+def load_realtime(
+    folder: Path,
+    placement: Mapping[str, torch.device] | torch.device,
+    dtype: torch.dtype,
+    *,
+    ready: Ready = lambda part, share: None,
+) -> RealtimeModel:
+    """Load a checkpoint of VibeVoice-Realtime; see `load_model`."""
+    config = read_any_config(folder)
+    if not isinstance(config, RealtimeConfig):
+        raise CheckpointError(
+            f"{folder} holds a VibeVoice for conversations", "a VibeVoice-Realtime", "load it as such"
+        )
+    tensors = list_tensors(folder)
+    model = build_realtime(config, tensors)
+    _fill(model, config.layout, tensors, placement, dtype, ready)
+    return model
+
+
+def _fill(
+    model: Network,
+    layout: Layout,
+    tensors: Mapping[str, TensorInfo],
+    placement: Mapping[str, torch.device] | torch.device,
+    dtype: torch.dtype,
+    ready: Ready,
+) -> None:
+    """Read the weights of a model that is on the meta device, part by part."""
     model.fingerprint = Fingerprint()
     sizes = {name: tensor.numel() for name, tensor in model.state_dict().items()}
     whole, done = sum(sizes.values()), 0
     for prefix, names in _parts(model).items():
-        loaded = _read(model, config.layout, names, tensors, placement, dtype)
+        loaded = _read(model, layout, names, tensors, placement, dtype)
         part = model.get_submodule(prefix)
         own = {name[len(prefix) :].lstrip("."): tensor for name, tensor in loaded.items()}
         part.load_state_dict(own, strict=False, assign=True)
@@ -155,10 +214,9 @@ def load_model(
         part.eval().requires_grad_(False)
         done += sum(sizes[name] for name in names)
         ready(part, done / whole)
-    return model
 
 
-def _parts(model: VibeVoiceModel) -> dict[str, list[str]]:
+def _parts(model: Network) -> dict[str, list[str]]:
     """List the weights of each part: layers and blocks one by one, then the rest of the model's children."""
     prefixes = [
         f"{stack}.{index}"
@@ -174,7 +232,7 @@ def _parts(model: VibeVoiceModel) -> dict[str, list[str]]:
 
 
 def _read(
-    model: VibeVoiceModel,
+    model: Network,
     layout: Layout,
     names: Sequence[str],
     tensors: Mapping[str, TensorInfo],

@@ -11,6 +11,7 @@ One thread does the work and calls the listener with every event, in order.
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,21 +23,17 @@ from numpy.typing import NDArray
 
 from vibevoice_nb.audio.pcm import SAMPLE_RATE, to_float32, to_int16
 from vibevoice_nb.engine.options import Pace
-from vibevoice_nb.errors import OptionError, ScriptError
-from vibevoice_nb.ranges import one_of, shown
 from vibevoice_nb.script.speakable import nothing_to_speak
 
-from ..turns import ProjectTurn, checked_ids
 from .job import Job
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
     from vibevoice_nb.engine.engine import Engine
-    from vibevoice_nb.engine.options import GenerationOptions, GenerationSettings
+    from vibevoice_nb.engine.options import GenerationOptions
 
     from ..episode import Episode
     from ..take import Take
+    from .review import Judge
 
 Mode = Literal["turns", "whole"]
 
@@ -128,6 +125,16 @@ class Generation(Job["Take"]):
         Turn by turn, each in the context of those before; or all in a single pass, cut into turns afterwards.
     listener : callable, optional
         Called with every `Event`, in the background.
+    progress : bool or callable, optional
+        See `prepare`.
+    takes : int
+        Takes made of each turn, the last of which is chosen; 1 in the mode "whole".
+    fresh : bool
+        Draw a new seed for a turn that has a take with the current seed, which would be reproduced.
+    judge : Judge, optional
+        Reviews every take, and chooses the best one instead of the last; only in the mode "turns".
+    ray : str, optional
+        Address of a Ray cluster, whose workers generate the takes of a turn at once; see `Engine.on_ray`.
 
     Attributes
     ----------
@@ -149,10 +156,17 @@ class Generation(Job["Take"]):
         mode: Mode = "turns",
         listener: Listener | None = None,
         progress: bool | Callable[[GenerationProgress], None] | None = None,
+        *,
+        takes: int = 1,
+        fresh: bool = False,
+        judge: Judge | None = None,
+        ray: str | None = None,
     ) -> None:
         super().__init__(progress)
+        self._judge, self._ray = judge, ray
         self.episode, self.turns, self.mode = episode, tuple(turns), mode
-        self.progress = GenerationProgress(turns_total=len(self.turns))
+        self._takes_of_each, self._fresh = takes, fresh
+        self.progress = GenerationProgress(turns_total=takes * len(self.turns))
         self.options: GenerationOptions | None = None
         self.takes: list[Take] = []
         self.skipped: tuple[str, ...] = ()
@@ -175,12 +189,24 @@ class Generation(Job["Take"]):
         return f"<Generation {self.state}, {about}, {self.progress.seconds:.1f} s of audio>"
 
     def work(self) -> None:
-        engine = self._engine()
+        from .together import on_workers
+
+        with on_workers(self._engine(), self._ray) as engine:
+            self._work(engine)
+
+    def _work(self, engine: Engine) -> None:
         self._began = time.perf_counter()
         self.options = self._make_options(engine).seeded()
         asked, self.turns = self.turns, tuple(speakable_turns(self.episode, engine, self.turns))
         self.skipped = tuple(turn for turn in asked if turn not in self.turns)
-        self.progress = replace(self.progress, turns_total=len(self.turns))
+        self.progress = replace(self.progress, turns_total=self._takes_of_each * len(self.turns))
+        wanted = set(self.turns)
+        from .facts import check_prompts
+
+        check_prompts(self.episode, engine, wanted)
+        self.episode.cast.keep_default_voices(
+            {turn.turn.label for turn in self.episode.turns if turn.id in wanted}
+        )
         self._enter("speaking")
         (self._speak_whole if self.mode == "whole" else self._speak_turns)(engine, self.options)
 
@@ -210,13 +236,74 @@ class Generation(Job["Take"]):
         from .speak import speak_turn
 
         estimates = {turn.id: turn.turn.estimated_seconds for turn in self.episode.turns}
-        for turn in self.turns:
+        at_once = engine.workers > 1 and self._takes_of_each > 1 and self._judge is None
+        for at, turn in enumerate(self.turns):
+            if at_once and not self.cancelled:
+                self._speak_at_once(engine, options, turn, estimates, at)
+                continue
+            made: list[Take] = []
+            for again in range(self._takes_of_each):
+                if self.cancelled:
+                    break
+                of_others = sum(estimates.get(later, 0.0) for later in self.turns[at + 1 :])
+                rest = (self._takes_of_each - again) * estimates.get(turn, 0.0)
+                rest += self._takes_of_each * of_others
+                self._begin(turn, estimates.get(turn, 0.0), self.progress.seconds + rest)
+                seed = options.seed
+                if self._fresh or again:
+                    seed = self.episode.takes.fresh_seed(turn, seed)
+                seeded = replace(options, seed=seed)
+                choose = None if self._judge is None else False
+                take = speak_turn(
+                    self.episode, engine, turn, seeded, self._on_audio, self._is_cancelled, choose
+                )
+                self._end(turn, take)
+                made += [] if take is None else [take]
+                if (
+                    take is not None
+                    and self._judge is not None
+                    and self._judge.enough(take, self._is_cancelled)
+                ):
+                    self._leave_out(self._takes_of_each - again - 1)
+                    break
+            if self._judge is not None:
+                self._judge.choose(turn, made, self._is_cancelled)
             if self.cancelled:
                 return
-            rest = sum(estimates.get(later, 0.0) for later in self.turns[self.progress.turns_done :])
-            self._begin(turn, estimates.get(turn, 0.0), self.progress.seconds + rest)
-            take = speak_turn(self.episode, engine, turn, options, self._on_audio, lambda: self.cancelled)
+
+    def _speak_at_once(
+        self, engine: Engine, options: GenerationOptions, turn: str, estimates: dict[str, float], at: int
+    ) -> None:
+        """Generate all takes of a turn at once; they are reported one after another."""
+        from .together import speak_takes
+
+        count, estimate = self._takes_of_each, estimates.get(turn, 0.0)
+        in_all = count * (estimate + sum(estimates.get(later, 0.0) for later in self.turns[at + 1 :]))
+        in_all += self.progress.seconds
+        first = self.episode.takes.fresh_seed(turn, options.seed) if self._fresh else options.seed
+        seeds = [first, *(secrets.randbelow(2**31) for _ in range(count - 1))]
+        self._begin(turn, estimate, in_all)
+        takes = speak_takes(
+            self.episode,
+            engine,
+            turn,
+            [replace(options, seed=seed) for seed in seeds],
+            self._on_audio,
+            self._is_cancelled,
+        )
+        for number, (audio, take) in enumerate(takes):
+            if number:
+                self._begin(turn, estimate, max(in_all, self.progress.seconds))
+                for chunk in audio:
+                    self._on_audio(chunk)
             self._end(turn, take)
+
+    def _is_cancelled(self) -> bool:
+        return self.cancelled
+
+    def _leave_out(self, takes: int) -> None:
+        """Lower the number of takes to make: the turn needs no more."""
+        self.progress = replace(self.progress, turns_total=self.progress.turns_total - takes)
 
     def _speak_whole(self, engine: Engine, options: GenerationOptions) -> None:
         from .speak import speak_whole
@@ -293,72 +380,6 @@ class _AudioSoFar:
             index += 1
 
 
-def prepare(
-    episode: Episode,
-    engine: Engine | Callable[[], Engine],
-    turns: Sequence[str] | None = None,
-    *,
-    mode: Mode | None = None,
-    listener: Listener | None = None,
-    progress: bool | Callable[[GenerationProgress], None] | None = None,
-    **options: Unpack[GenerationSettings],
-) -> Generation:
-    """Prepare a generation, and check everything that can be checked before a model is loaded.
-
-    Parameters
-    ----------
-    episode : Episode
-    engine : Engine or callable
-        A callable that returns the engine is called in the background.
-    turns : sequence of str, optional
-        Ids of the turns to generate; by default what is missing, or all if nothing is.
-    mode : {"turns", "whole"}, optional
-        By default the setting. A whole script is always generated from its beginning to its end.
-    listener : callable, optional
-        Called with every `Event`, in the background.
-    progress : bool or callable, optional
-        True shows a tqdm bar; a callable is called with the `GenerationProgress` after every frame.
-    **options
-        Those of `GenerationOptions`; by default the settings of the project, then those of the model.
-
-    Raises
-    ------
-    ScriptError, VoiceError, OptionError, ProjectError
-        If the script, a voice or the project is not ready.
-    """
-    mode = episode.settings.current.mode if mode is None else mode
-    if not one_of(mode, ("turns", "whole")):
-        raise OptionError(f"mode={shown(mode)}", "'turns' or 'whole'", "leave it out")
-    turns_now = episode.turns.snapshot()
-    every = [turn.id for turn in turns_now]
-    asked = _worth_generating(turns_now) if turns is None else checked_ids(turns)
-    wanted = every if mode == "whole" else list(asked)
-    check_ready(episode, wanted)
-    if not callable(engine):
-        speakable_turns(episode, engine, wanted)
-    given = episode.settings.generation_options(options)
-    return Generation(
-        episode,
-        engine if callable(engine) else lambda: engine,
-        [turn_id for turn_id in every if turn_id in set(wanted)],
-        lambda loaded: loaded.defaults.updated(given),
-        mode,
-        listener,
-        progress,
-    )
-
-
-def _worth_generating(turns: Sequence[ProjectTurn]) -> list[str]:
-    """Return the missing turns, or all turns once every turn that can be spoken has a take.
-
-    Unspeakable turns are among the missing: the engine's model may be another than the one of the settings,
-    and decides which turns it can speak.
-    """
-    missing = [turn for turn in turns if turn.state != "spoken" or turn.partial]
-    some = any(turn.state != "unspeakable" for turn in missing)
-    return [turn.id for turn in (missing if some else turns)]
-
-
 def speakable_turns(episode: Episode, engine: Engine, turns: Sequence[str]) -> list[str]:
     """Return the turns that an engine can speak.
 
@@ -367,32 +388,11 @@ def speakable_turns(episode: Episode, engine: Engine, turns: Sequence[str]) -> l
     ScriptError
         If none is left.
     """
-    spoken = {item.id: item.turn for item in episode.turns}
+    said = episode.turns.pronunciation
+    spoken = {item.id: said.turn(item.turn, engine.frontend) for item in episode.turns}
     wanted = [turn for turn in turns if turn in spoken]
     left = [turn for turn in wanted if not engine.frontend.check(spoken[turn].text).empty]
     if wanted and not left:
         first = spoken[wanted[0]]
         raise nothing_to_speak(first, engine.frontend, engine.name, f"line {first.line}: ")
     return left
-
-
-def check_ready(episode: Episode, turns: Sequence[str]) -> None:
-    """Check, before a model is loaded, that these turns can be generated.
-
-    Raises
-    ------
-    ScriptError
-        If the script has errors, nothing to speak, or a turn is not in it.
-    VoiceError
-        If a speaker has no voice.
-    """
-    episode.script.raise_for_errors()
-    known = {turn.id for turn in episode.turns}
-    unknown = [turn for turn in turns if turn not in known]
-    if unknown:
-        raise ScriptError(
-            f"the turn {unknown[0]!r} is not in this script",
-            "a turn of the script",
-            "see project.turns",
-        )
-    episode.turns.check_voices(turns)

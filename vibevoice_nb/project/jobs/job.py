@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, Literal, TypeVar
 
@@ -28,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class Job(Generic[Result]):
-    """Job in its own thread; one at a time runs in this process.
+    """Job in its own thread; one that is `exclusive` runs only if no other such job does.
 
     Subclasses implement `work` and `outcome`; `entered` is called after every change of state.
 
@@ -43,6 +44,8 @@ class Job(Generic[Result]):
     label = "Generating"
     unit = ""
     """Text and unit of the progress bar."""
+    exclusive = True
+    """False for a job that works beside a generation."""
 
     def __init__(self, progress: bool | Callable[[Any], None] | None = None) -> None:
         self._bar = progress
@@ -124,13 +127,10 @@ class Job(Generic[Result]):
     def _run(self) -> None:
         outcome: Result | None = None
         try:
-            self._wait_for_others()
-            try:
+            with self._alone():
                 self._enter("loading")
                 with progress_bar(self._bar, self.label, self.measure, unit=self.unit) as self._report:
                     self.work()
-            finally:
-                _generating.release()
             outcome = self.outcome()
             state: State = "cancelled" if self.cancelled else "finished"
         except CancelledError:
@@ -140,16 +140,25 @@ class Job(Generic[Result]):
             if not isinstance(error, VibeVoiceError):
                 _log.exception("the job failed")
         interrupts.release(self)
-        self._enter(state)
+        try:
+            self._enter(state)
+        except Exception:  # waiting for the result must end all the same
+            _log.exception("the end of a job could not be announced")
         if self.error is not None:
             self._future.set_exception(self.error)
         else:
             self._future.set_result(outcome)  # type: ignore[arg-type]
 
-    def _wait_for_others(self) -> None:
-        while not _generating.acquire(timeout=0.05):
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait for the other exclusive jobs."""
+        while self.exclusive and not _generating.acquire(timeout=0.05):
             if self.cancelled:
                 raise CancelledError
-        if self.cancelled:
-            _generating.release()
-            raise CancelledError
+        try:
+            if self.cancelled:
+                raise CancelledError
+            yield
+        finally:
+            if self.exclusive:
+                _generating.release()

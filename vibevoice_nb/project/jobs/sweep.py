@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from vibevoice_nb.engine.options import Progress
     from vibevoice_nb.model.config import Solver
     from vibevoice_nb.script import Script
+    from vibevoice_nb.script.pronunciation import Pronunciation
     from vibevoice_nb.voices.casting import Voices
 
     from ..episode import Episode
@@ -104,6 +107,9 @@ class Sweep(Job["Sweep"]):
     fixed : mapping
         Options of all cells. If neither they nor the axes have a seed, one is drawn for all cells, so that
         only the axes differ.
+    pronunciation : as for `Engine.speak`
+    ray : str, optional
+        Address of a Ray cluster, whose workers generate several cells at once; see `Engine.on_ray`.
 
     Attributes
     ----------
@@ -135,8 +141,11 @@ class Sweep(Job["Sweep"]):
         axes: Mapping[str, Sequence[Any]],
         fixed: Mapping[str, Any] | None = None,
         progress: bool | Callable[[SweepProgress], None] | None = None,
+        pronunciation: Pronunciation | None = None,
+        ray: str | None = None,
     ) -> None:
         super().__init__(progress)
+        self._pronunciation, self._ray = pronunciation, ray
         self.axes = _checked(axes)
         self.cells = [
             SweepCell(dict(zip(self.axes, values, strict=True)))
@@ -146,31 +155,48 @@ class Sweep(Job["Sweep"]):
         self._engine, self._script, self._voices = engine, script.raise_for_errors(), voices
         self.fixed = dict(fixed or {})
         self.changed: Callable[[SweepCell], None] = lambda cell: None
+        self._begun, self._done, self._counting = 0.0, 0, threading.Lock()
         _check_values(self.cells, self.fixed)
 
     def work(self) -> None:
-        engine = self._engine()
-        self._enter("speaking")
-        begun = time.perf_counter()
-        if self.fixed.get("seed") is None and "seed" not in self.axes:
-            self.fixed["seed"] = engine.defaults.seeded().seed
-        for number, cell in enumerate(self.cells):
-            if self.cancelled:
-                cell.state = "cancelled"
-                self.changed(cell)
-                continue
+        from .together import on_workers
 
-            def report(progress: Progress, number: int = number) -> None:
-                self.progress = SweepProgress(
-                    number,
-                    len(self.cells),
-                    progress.seconds,
-                    progress.estimated_seconds,
-                    time.perf_counter() - begun,
-                )
+        with on_workers(self._engine(), self._ray) as engine:
+            self._enter("speaking")
+            self._begun = time.perf_counter()
+            if self.fixed.get("seed") is None and "seed" not in self.axes:
+                self.fixed["seed"] = engine.defaults.seeded().seed
+            if engine.workers == 1:
+                for cell in self.cells:
+                    self._generate(engine, cell)
+                return
+            with ThreadPoolExecutor(engine.workers, "vibevoice-sweep") as pool:
+                jobs = [pool.submit(self._generate, engine, cell) for cell in self.cells]
+                try:
+                    for job in jobs:
+                        job.result()
+                except BaseException:
+                    self.cancel()
+                    raise
 
-            self._speak(engine, cell, report)
-            self.progress = SweepProgress(number + 1, len(self.cells), elapsed=time.perf_counter() - begun)
+    def _generate(self, engine: Engine, cell: SweepCell) -> None:
+        """Generate a cell, unless the sweep was cancelled; in several threads with several workers."""
+        if self.cancelled:
+            cell.state = "cancelled"
+            self.changed(cell)
+            return
+        total = len(self.cells)
+
+        def report(progress: Progress) -> None:
+            elapsed = time.perf_counter() - self._begun
+            self.progress = SweepProgress(
+                self._done, total, progress.seconds, progress.estimated_seconds, elapsed
+            )
+
+        self._speak(engine, cell, report)
+        with self._counting:
+            self._done += 1
+            self.progress = SweepProgress(self._done, total, elapsed=time.perf_counter() - self._begun)
             self.reported(self.progress)
 
     def _speak(self, engine: Engine, cell: SweepCell, report: Callable[[Progress], None]) -> None:
@@ -183,12 +209,13 @@ class Sweep(Job["Sweep"]):
             self._voices,
             progress=report,
             cancelled=lambda: self.cancelled,
+            pronunciation=self._pronunciation,
             **{**self.fixed, **cell.options},
         )
         cell.elapsed, cell.ttfa, cell.ended = speech.elapsed, speech.ttfa, speech.ended
         if speech.audio.size:
             name = ", ".join(f"{axis} {value}" for axis, value in cell.options.items())
-            cell.take = Take.from_audio(speech.audio, name=name, manifest=speech.summary())
+            cell.take = Take.from_audio(speech.audio, name=name, manifest=speech.manifest)
             cell.lufs = measure(speech.audio).lufs
         cell.state = "cancelled" if speech.ended == "cancelled" else "finished"
         self.changed(cell)
@@ -232,6 +259,7 @@ def sweep_project(
     axes: Mapping[str, Any],
     options: Mapping[str, Any],
     progress: bool | Callable[[SweepProgress], None] | None = None,
+    ray: str | None = None,
 ) -> Sweep:
     """Prepare a sweep of a project's script with its cast; the settings apply where nothing else is given.
 
@@ -242,17 +270,18 @@ def sweep_project(
     ScriptError, OptionError
         As `Sweep`.
     """
-    episode.turns.check_voices()
-    labels = dict.fromkeys(turn.turn.label for turn in episode.turns)
-    cast = episode.cast.snapshot()
+    voices = episode.turns.check_voices()
+    labels = {turn.turn.label: turn.turn.speaker_index for turn in episode.turns}
     given = episode.settings.generation_options(options)
     return Sweep(
         engine if callable(engine) else lambda: engine,
         episode.script,
-        {label: voice for label in labels if (voice := cast[label].voice) is not None},
+        {label: voices[index] for label, index in labels.items()},
         axes,
         {name: value for name, value in given.items() if name not in axes},
         progress,
+        episode.turns.pronunciation,
+        ray,
     )
 
 

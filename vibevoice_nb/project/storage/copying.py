@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .folder import DRAFT, ProjectFolder
 from .schema import State
-from .voices import ProjectVoices
+from .voices import AUDIO, PROMPT, SUFFIXES, ProjectVoices
 
 
 def write_copy(
@@ -46,10 +46,15 @@ def write_copy(
         target.voices.mkdir()
         target.takes.mkdir()
         for name in state.voices():
-            for suffix in (".flac", ".json"):
+            for suffix in SUFFIXES:
                 _copy(source.voices / f"{name}{suffix}", target.voices / f"{name}{suffix}")
-            if not (target.voices / f"{name}.flac").exists():
+            if not any((target.voices / f"{name}{suffix}").exists() for suffix in (AUDIO, PROMPT)):
                 voices.write_again(name, target)
+        if names := state.music_files():
+            target.music.mkdir()
+            for name in names:
+                _copy(source.music / f"{name}.flac", target.music / f"{name}.flac")
+        _copy(source.path / "cover", target.path / "cover")
         lost = [take for take in takes if not _copy(source.takes / take, target.takes / take)]
         for name in state.trashed():
             if (source.trash / name).is_dir():

@@ -3,7 +3,9 @@
     NAME.vibevoice/
         project.json  project.json.bak   decisions (see `schema`), and the previous valid version
         script.txt                       as typed
-        voices/NAME.flac  NAME.json
+        cover                            picture for exported files, PNG or JPEG
+        voices/NAME.flac  NAME.json   (or NAME.safetensors, a voice prompt)
+        music/NAME.flac                  intro, outro and bed
         takes/ID/audio.flac  audio.flac.peaks  frames.safetensors  take.json
         takes/.draft-ID/audio.f32        audio of a generation in progress
         trash/ID/                        deleted takes that can be restored
@@ -37,7 +39,8 @@ from vibevoice_nb.files import (
     write_together,
 )
 
-from ..take import Take, TakeTurn
+from ..take import Take, TakeManifest, TakeTurn
+from .reading import UNREADABLE, check_inside, parse_json, read_bounded, reason_of
 from .schema import FORMAT, State, checked_id
 
 SUFFIX = PROJECT_SUFFIX
@@ -46,10 +49,8 @@ MAKING = ".making-"
 MAX_SCRIPT_BYTES = 4_000_000
 MAX_STATE_BYTES = 64 * 1024**2
 MAX_MANIFEST_BYTES = 8 * 1024**2
-MAX_DEPTH = 100
 MAX_TAKE_SAMPLES = 3 * 3600 * SAMPLE_RATE  # twice the longest audio of any model
 _LEFT_OVER = re.compile(r"\.?(script|project|holder)\..*\.tmp")
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 class ProjectFolder:
@@ -110,6 +111,10 @@ class ProjectFolder:
     def voices(self) -> Path:
         return self.path / "voices"
 
+    @property
+    def music(self) -> Path:
+        return self.path / "music"
+
     def check_links(self) -> None:
         """Check that no folder of the project is a link that leads out of it.
 
@@ -117,7 +122,7 @@ class ProjectFolder:
         ------
         ProjectError
         """
-        for folder in (self.takes, self.voices, self.trash):
+        for folder in (self.takes, self.voices, self.music, self.trash):
             self.inside(folder)
 
     def inside(self, path: Path) -> Path:
@@ -127,15 +132,7 @@ class ProjectFolder:
         ------
         ProjectError
         """
-        try:
-            fine = path.resolve().is_relative_to(self.path.resolve())
-        except (OSError, RuntimeError):  # a loop of links
-            fine = False
-        if not fine:
-            raise ProjectError(
-                f"{path} is a link that leads out of the project", "a regular file", "remove it"
-            )
-        return path
+        return check_inside(path, self.path)
 
     def read(self, path: Path, limit: int) -> bytes:
         """Read a file of at most `limit` bytes.
@@ -146,16 +143,7 @@ class ProjectFolder:
             If it leads out of the folder, is not a regular file, or too large.
         OSError
         """
-        self.inside(path)
-        if path.exists() and not path.is_file():  # opening a pipe would block
-            raise ProjectError(f"{path} is not a regular file", "a regular file", "remove it")
-        with open(path, "rb") as file:
-            data = file.read(limit + 1)
-        if len(data) > limit:
-            raise ProjectError(
-                f"{path} is larger than {limit:,} bytes", "a smaller file", "restore it from a copy"
-            )
-        return data
+        return read_bounded(self.inside(path), limit)
 
     def read_json(self, path: Path, limit: int) -> Any:
         """Read a JSON file of at most `limit` bytes, whose values are nested at most 100 deep.
@@ -165,10 +153,7 @@ class ProjectFolder:
         ProjectError, OSError, ValueError, RecursionError
             If it is not such a file.
         """
-        value = json.loads(self.read(path, limit))
-        if not _is_shallow(value):
-            raise ValueError(f"more than {MAX_DEPTH} levels of nesting")
-        return value
+        return parse_json(self.read(path, limit))
 
     def load_script(self) -> bytes | None:
         """Read the script's file; None if there is none.
@@ -207,13 +192,13 @@ class ProjectFolder:
             state = self._state(path)
             self._sound = True
             return state
-        except _UNREADABLE as exc:
-            reason = f"{path}: {_reason(exc)}"
+        except UNREADABLE as exc:
+            reason = f"{path}: {reason_of(exc)}"
         try:
             state = self._state(backup)
-        except _UNREADABLE as exc:
+        except UNREADABLE as exc:
             raise ProjectError(
-                f"{reason}; project.json.bak: {_reason(exc)}",
+                f"{reason}; project.json.bak: {reason_of(exc)}",
                 "the folder of a project",
                 "check the path, or restore project.json from a copy (the other files do not depend on it)",
             ) from exc
@@ -270,8 +255,8 @@ class ProjectFolder:
         for path in self._folders(self.takes):
             try:
                 take = self.load_take(path)
-            except (*_UNREADABLE, VibeVoiceError) as exc:
-                self.warn(f"the take in {path} is damaged and was left out: {_reason(exc)}")
+            except (*UNREADABLE, VibeVoiceError) as exc:
+                self.warn(f"the take in {path} is damaged and was left out: {reason_of(exc)}")
             else:
                 takes[take.id] = take
         return takes
@@ -285,19 +270,19 @@ class ProjectFolder:
             If it is damaged.
         """
         take_id = checked_id(path.name)
-        manifest = self.read_json(path / "take.json", MAX_MANIFEST_BYTES)
+        manifest = TakeManifest.from_json(self.read_json(path / "take.json", MAX_MANIFEST_BYTES))
         audio = self.inside(path / "audio.flac")
-        if audio.stat().st_size != manifest["audio_bytes"]:
-            raise ValueError(f"audio.flac is {audio.stat().st_size} bytes, not {manifest['audio_bytes']}")
+        if audio.stat().st_size != manifest.audio_bytes:
+            raise ValueError(f"audio.flac is {audio.stat().st_size} bytes, not {manifest.audio_bytes}")
         if not self.inside(path / "frames.safetensors").is_file():
             raise ValueError("frames.safetensors is missing")
         source = FileSource(audio)
         if source.sample_rate != SAMPLE_RATE or not 0 < source.samples <= MAX_TAKE_SAMPLES:
             raise ValueError(f"audio.flac has {source.samples} samples at {source.sample_rate} Hz")
-        label, text, turn_id = manifest["speaker"], manifest["text"], checked_id(manifest["turn_id"])
-        if not (isinstance(label, str) and isinstance(text, str)):
+        label, text, turn_id = manifest.speaker, manifest.text, checked_id(manifest.turn_id)
+        if label is None or text is None:
             raise ValueError("take.json has no speaker or text")
-        confidence = min(1.0, max(0.0, float(manifest.get("confidence", 1.0))))
+        confidence = 1.0 if manifest.confidence is None else min(1.0, max(0.0, manifest.confidence))
         turn = TakeTurn(turn_id, label, text, 0, source.samples, confidence)
         name = f"{label}: {text if len(text) <= 40 else f'{text[:39]}…'}"
         return Take(take_id, name, source, (turn,), manifest, path)
@@ -338,14 +323,20 @@ class ProjectFolder:
             return self.load_take(path)
         except ProjectError:
             raise
-        except (*_UNREADABLE, VibeVoiceError):
+        except (*UNREADABLE, VibeVoiceError):
             return None
 
     def trashed(self) -> set[str]:
         """Return the ids of the takes in the trash."""
         return {path.name for path in self._folders(self.trash)}
 
-    def tidy(self, wanted_trash: set[str], wanted_voices: set[str], known_takes: set[str]) -> None:
+    def tidy(
+        self,
+        wanted_trash: set[str],
+        wanted_voices: set[str],
+        wanted_music: set[str],
+        known_takes: set[str],
+    ) -> None:
         """Remove files that can no longer be reached."""
         for path in self._folders(self.trash):
             if path.name not in wanted_trash:
@@ -354,9 +345,11 @@ class ProjectFolder:
             published = path.name.removeprefix(DRAFT) in known_takes
             if path.name.startswith(MAKING) or (path.name.startswith(DRAFT) and published):
                 remove_folder(path)
-        if self.inside(self.voices).is_dir():
-            for path in self.voices.iterdir():
-                if path.suffix in (".flac", ".json") and path.stem not in wanted_voices and not path.is_dir():
+        for folder, wanted in ((self.voices, wanted_voices), (self.music, wanted_music)):
+            for path in folder.iterdir() if self.inside(folder).is_dir() else ():
+                name = path.name.partition(".")[0]
+                ours = path.name.endswith((".flac", ".flac.peaks", ".json"))
+                if ours and name not in wanted and not path.is_dir():
                     path.unlink(missing_ok=True)
         for path in self.path.iterdir():
             if _LEFT_OVER.fullmatch(path.name):  # left by a process that was killed while writing
@@ -415,24 +408,5 @@ def remove_folder(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _is_shallow(value: object) -> bool:
-    """Return whether JSON values are nested at most `MAX_DEPTH` deep, without recursion."""
-    level: list[object] = [value]
-    for _ in range(MAX_DEPTH):
-        containers = [item for item in level if isinstance(item, (dict, list))]
-        level = [
-            inner for item in containers for inner in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not level:
-            return True
-    return False
-
-
 def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "replace")
-
-
-def _reason(exc: BaseException) -> str:
-    if isinstance(exc, FileNotFoundError):
-        return f"{Path(exc.filename).name} is missing" if exc.filename else "a file is missing"
-    return f"{exc} is missing" if isinstance(exc, KeyError) else str(exc)

@@ -39,7 +39,7 @@ class Holder:
     def __str__(self) -> str:
         since = datetime.fromtimestamp(self.since).strftime("%Y-%m-%d %H:%M")
         if self.is_here:
-            return f"this processe {since}"
+            return f"this process, since {since}"
         return f"{self.user} on {self.host} (process {self.pid}), since {since}"
 
     @property

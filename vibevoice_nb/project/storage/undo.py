@@ -22,11 +22,14 @@ class Kept:
         Ids of deleted takes, in the trash.
     letters : int
         Characters of earlier scripts.
+    music : frozenset of str
+        Names of files in `music/`.
     """
 
     voices: frozenset[str] = frozenset()
     takes: frozenset[str] = frozenset()
     letters: int = 0
+    music: frozenset[str] = frozenset()
 
 
 Check = Callable[..., Kept]
@@ -71,4 +74,5 @@ class UndoStep:
             frozenset().union(*(one.voices for one in found)),
             frozenset().union(*(one.takes for one in found)),
             sum(one.letters for one in found),
+            frozenset().union(*(one.music for one in found)),
         )

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,7 @@ from vibevoice_nb.errors import AudioError, ProjectError
 from vibevoice_nb.files import sync_folder
 
 from ..draft import Draft
-from ..take import Take
+from ..take import Take, TakeManifest
 from .folder import MAKING, MAX_MANIFEST_BYTES, ProjectFolder, remove_folder
 
 _log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class TakeWriter:
         self,
         frames: Frames,
         lead: NDArray[np.float32] | None = None,
-        manifest: Mapping[str, Any] | None = None,
+        manifest: TakeManifest | Mapping[str, Any] | None = None,
         *,
         follows: str | None = None,
         choose: bool | None = None,
@@ -113,8 +113,9 @@ class TakeWriter:
             Frames that the audio was decoded from: latent [T, 64], semantic [T, 128].
         lead : float32 [n], optional
             The audio directly before the first sample; its last 20 ms are kept.
-        manifest : mapping, optional
-            Everything needed to reproduce it; see `vibevoice_nb.project.take`.
+        manifest : TakeManifest or mapping, optional
+            Everything needed to reproduce it. Its ids and the facts of the files are set here; text,
+            speaker, voice, number and date only if they are missing.
         follows : str, optional
             Id of the take whose audio it continues.
         choose : bool, optional
@@ -134,9 +135,8 @@ class TakeWriter:
         self._check_open()
         if not self.samples:
             raise ProjectError("the take has no audio", "at least one frame of audio", "abandon it")
-        given = {
-            name: value for name, value in (manifest or {}).items() if value is not None or name == "voice"
-        }
+        known = TakeManifest.of(manifest).to_json()
+        given = {name: value for name, value in known.items() if value is not None or name == "voice"}
         facts = {**self._facts, **given, "id": self.id, "turn_id": self._facts["turn_id"], "follows": follows}
         with self._folder.disk():
             take = self._publish(frames, _padded(lead), facts)
@@ -149,7 +149,7 @@ class TakeWriter:
         keep: bool = False,
         frames: Frames | None = None,
         lead: NDArray[np.float32] | None = None,
-        manifest: Mapping[str, Any] | None = None,
+        manifest: TakeManifest | Mapping[str, Any] | None = None,
         *,
         follows: str | None = None,
     ) -> Take | None:
@@ -161,7 +161,7 @@ class TakeWriter:
             None if nothing is kept.
         """
         if keep and frames is not None and self._open and self.samples:
-            ended = {**(manifest or {}), "ended": "cancelled"}
+            ended = replace(TakeManifest.of(manifest), ended="cancelled")
             return self.finish(frames, lead, ended, follows=follows)
         if self._open:
             self._open = False
@@ -173,7 +173,7 @@ class TakeWriter:
         frames: Frames,
         hop: int,
         lead: NDArray[np.float32] | None = None,
-        manifest: Mapping[str, Any] | None = None,
+        manifest: TakeManifest | Mapping[str, Any] | None = None,
         *,
         follows: str | None = None,
     ) -> Take | None:
@@ -200,7 +200,7 @@ class TakeWriter:
             self._leave()
             return None
         self._draft.shorten(count * hop)
-        ended = {**(manifest or {}), "ended": "cancelled"}
+        ended = replace(TakeManifest.of(manifest), ended="cancelled")
         try:
             return self.finish(frames[:count], lead, ended, follows=follows)
         except Exception:

@@ -135,7 +135,7 @@ def _warn(lines: list[Line], cues: Mapping[int, _Cue], note: Note) -> None:
         line = lines[place]
         if cue.capitals and (place == 0 or not lines[place - 1].text.strip()):
             start, stop = line.indent, len(line.text.rstrip())
-            message = f"{line.text.strip()!r} is read as words of the turn above"
+            message = f"{line.text.strip()!r} is read as part of the turn above"
             remedy = f"write '{cue.name}:' if it names a speaker"
             note("warning", line, start, stop, message, remedy=remedy, fix=f"{cue.name}:")
 
@@ -190,7 +190,7 @@ def _action(line: Line, note: Note) -> Line:
         start,
         start + len(words),
         message,
-        remedy="give it to a speaker, such as 'Narrator:', or make it a comment",
+        remedy="assign it to a speaker, such as 'Narrator:', or make it a comment",
         fix=f"# {words}",
         alternatives=(f"Narrator: {words}",),
     )

@@ -26,14 +26,14 @@ def read_fences(lines: list[Line], names: Mapping[str, str], note: Note) -> list
     fences = [place for place, line in enumerate(lines) if is_fence(line.text)]
     if not fences:
         return lines
-    inside = set[int]()
+    marks, inside = set(fences), set[int]()
     for first, last in zip(fences[::2], [*fences[1::2], len(lines)], strict=False):
         inside.update(range(first, last + 1))
     labelled = [place for place, line in enumerate(lines) if find_label(line.text, names) is not None]
     alone = bool(labelled) and inside.issuperset(labelled)
     read = []
     for place, line in enumerate(lines):
-        if place in fences:
+        if place in marks:
             line = leave_out(note, line, "a code fence")
         elif alone and place not in inside and line.text.strip() and not is_comment(line.text):
             start, words = line.indent, line.text.strip()

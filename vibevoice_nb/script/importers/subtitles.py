@@ -35,18 +35,18 @@ def read_subtitles(lines: list[Line], names: Mapping[str, str], note: Note) -> l
     if not timings and not webvtt:
         return lines
     read: list[Line] = []
-    dropping = "a header of WebVTT" if webvtt else ""
+    dropping = "a WebVTT header" if webvtt else ""
     for place, line in enumerate(lines):
         text = line.text.strip()
         new = not read or not lines[place - 1].text.strip()
         if webvtt and new and text.split(None, 1)[:1] and text.split(None, 1)[0] in _BLOCKS:
-            dropping = "a block of WebVTT"
+            dropping = "a WebVTT block"
         if place in timings:
             dropping = ""
-            read.append(leave_out(note, line, "the time of a subtitle"))
+            read.append(leave_out(note, line, "a subtitle time"))
         elif place + 1 in timings and (new or text.isdigit()):
             dropping = ""
-            read.append(leave_out(note, line, "the number of a subtitle"))
+            read.append(leave_out(note, line, "a subtitle number"))
         elif dropping and text:
             read.append(leave_out(note, line, dropping))
         else:
@@ -70,8 +70,6 @@ def _cue_text(line: Line, note: Note) -> list[Line]:
                 changes, begin = [], start
             changes.append((start, end, f"{name}: "))
         else:
-            note(
-                "info", line, start, end, f"{match[0]!r} is a tag of subtitles and is not read aloud", fix=""
-            )
+            note("info", line, start, end, f"{match[0]!r} is a subtitle tag and is not read aloud", fix="")
             changes.append((start, end, ""))
     return [*lines, line.edited_part(begin, len(line.text), changes)]

@@ -4,20 +4,28 @@ import type { Answer, Channel } from '../host/channel';
 
 const CHUNK = 2 ** 20;
 
-export interface UploadOptions {
+export interface SendOptions {
   name: string;
-  /** "upload" or "recording". */
+  /** "upload", "recording" or "music". */
   kind: string;
-  speaker: string;
   /** Called with the fraction uploaded, 0 to 1. */
   onprogress?: (done: number) => void;
   /** Aborts the upload; the kernel discards what it has received. */
   signal?: AbortSignal;
 }
 
-/** Upload a file for a speaker; resolve with the reply to `upload_end`. */
-export async function upload(channel: Channel, file: Blob, options: UploadOptions): Promise<Answer> {
-  const { name, kind, speaker, onprogress, signal } = options;
+export interface UploadOptions extends SendOptions {
+  speaker: string;
+}
+
+/** Send a file and have the kernel use it: `use` is called with the id of the upload. */
+export async function send(
+  channel: Channel,
+  file: Blob,
+  options: SendOptions,
+  use: (upload: string) => Promise<Answer>,
+): Promise<Answer> {
+  const { name, kind, onprogress, signal } = options;
   signal?.throwIfAborted();
   const begun = await channel.call('upload_begin', { name, size: file.size, kind });
   const id = String(begun.result['upload']);
@@ -29,9 +37,13 @@ export async function upload(channel: Channel, file: Blob, options: UploadOption
       onprogress?.(Math.min(1, (offset + CHUNK) / file.size));
     }
     signal?.throwIfAborted();
-    return await channel.call('upload_end', { upload: id, speaker });
+    return await use(id);
   } catch (error) {
     await channel.call('upload_cancel', { upload: id }).catch(() => undefined); // report the first failure
     throw error;
   }
 }
+
+/** Upload a file for a speaker; resolve with the reply to `upload_end`. */
+export const upload = (channel: Channel, file: Blob, { speaker, ...options }: UploadOptions): Promise<Answer> =>
+  send(channel, file, options, (id) => channel.call('upload_end', { upload: id, speaker }));

@@ -6,7 +6,7 @@ import type { Bus, Host } from '../host/host';
 import { button, Failures, note } from '../ui/elements';
 import { Keyed, watch } from '../ui/watch';
 import type { Speaker } from '../host/traits';
-import { currentLanguage, t } from '../strings';
+import { listOf, t } from '../strings';
 import { SpeakerCard } from './speaker';
 
 export function mountCast(root: HTMLElement, host: Host, bus: Bus): () => void {
@@ -54,7 +54,9 @@ export function mountCast(root: HTMLElement, host: Host, bus: Bus): () => void {
         : []),
     );
   };
-  disposers.add(watch(host, ['speakers', 'voices', 'project_state', 'turns', 'model'], render), () => section.remove());
+  disposers.add(watch(host, ['speakers', 'voices', 'project_state', 'turns', 'model', 'model_limits'], render), () =>
+    section.remove(),
+  );
   return disposers.dispose;
 }
 
@@ -65,17 +67,18 @@ function suggestions(host: Host): { speaker: string; voice: string }[] {
   const taken = new Set(speakers.map((speaker) => speaker.voice?.name));
   const free = [...all.filter((name) => !taken.has(name)), ...all.filter((name) => taken.has(name))];
   return speakers
-    .filter((speaker) => !speaker.voice)
+    .filter((speaker) => !speaker.voice && !speaker.default_voice)
     .flatMap((speaker, at) => (free.length ? [{ speaker: speaker.label, voice: free[at % free.length]! }] : []));
 }
 
-/** Return a warning that names the speakers without a voice; voices are never assigned silently. */
+/** Return a warning that names the speakers without a voice, not even a default one. */
 export function missingVoices(speakers: readonly Speaker[]): string {
-  const without = speakers.filter((speaker) => !speaker.voice).map((speaker) => speaker.label);
+  const without = speakers
+    .filter((speaker) => !speaker.voice && !speaker.default_voice)
+    .map((speaker) => speaker.label);
   const count = without.length;
   if (!count) return '';
   if (count === 1) return t('cast.no_voice', { speaker: without[0]! });
   if (count > 3) return t('cast.many_no_voice', { count });
-  const names = new Intl.ListFormat(currentLanguage() === 'zh_cn' ? 'zh-CN' : 'en');
-  return t('cast.no_voices', { speakers: names.format(without) });
+  return t('cast.no_voices', { speakers: listOf(without) });
 }

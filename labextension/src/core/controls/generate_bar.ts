@@ -1,15 +1,16 @@
-/** Generate bar: Generate, Stop, and the progress of the job. */
+/** Generate bar: Generate, or Play when all is generated; Stop; the progress of the job. */
 
 import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
-import { button, Failures, failureNote, progressBar } from '../ui/elements';
+import { button, Failures, failureNote, progressBar, relabel } from '../ui/elements';
+import { menu } from '../ui/menu';
 import { Disposers, type Dispose } from '../ui/disposers';
 import { watch } from '../ui/watch';
 import { IDLE, isBusy, type JobState } from '../host/traits';
 import { t } from '../strings';
 import { fractionDone, progressOf, waitingText, type Progress } from '../ui/progress';
 import { overallText, turnText } from './progress_text';
-import { blockingReason, generateAction, scriptSummary } from './readiness';
+import { allTurns, blockingReason, primaryAction, scriptSummary } from './readiness';
 
 export function mountGenerateBar(root: HTMLElement, host: Host, bus: Bus): Dispose {
   const bar = new GenerateBar(host, bus);
@@ -29,6 +30,7 @@ class GenerateBar {
     title: t('controls.stop_hint'),
     onclick: () => void this.cancel(),
   });
+  private readonly more = button({ label: t('controls.more'), icon: 'chevron', bare: true });
   private readonly reason = h('span', { class: 'vvnb-hint' });
   private readonly options: HTMLButtonElement;
   private readonly meters = new Meters();
@@ -42,15 +44,22 @@ class GenerateBar {
 
   constructor(
     private readonly host: Host,
-    bus: Bus,
+    private readonly bus: Bus,
   ) {
     this.generate = button({
       label: t('controls.generate'),
       icon: 'play',
       kind: 'primary',
-      title: t('controls.generate_hint'),
-      onclick: () => bus.emit('act', { action: 'generate' }),
+      onclick: () => bus.emit('act', { action: primaryAction(host).kind }),
     });
+    menu(this.more, t('controls.more'), () => [
+      {
+        label: host.get('mode') === 'whole' ? t('controls.generate_script') : t('controls.regenerate_all'),
+        icon: 'regenerate',
+        disabled: this.blockingReason,
+        run: () => void this.start(allTurns(host)),
+      },
+    ]);
     this.options = button({
       label: t('controls.show_options'),
       kind: 'link',
@@ -63,7 +72,7 @@ class GenerateBar {
       h(
         'div',
         { class: 'vvnb-generate-bar-row' },
-        h('div', { class: 'vvnb-row', 'data-nowrap': true }, this.generate, this.stop),
+        h('div', { class: 'vvnb-generate-buttons' }, this.generate, this.stop, this.more),
         this.reason,
         this.options,
         this.meters.element,
@@ -76,11 +85,16 @@ class GenerateBar {
     this.disposers.add(
       host.channel.on('progress', (progress) => this.showProgress(progress)),
       bus.on('act', ({ action }) => {
-        if (action === 'generate') void this.start();
+        if (action === 'generate') void this.startMissing();
         if (action === 'stop') void this.cancel();
       }),
-      bus.on('regenerate', ({ turn }) => void this.failures.during(() => host.channel.call('regenerate', { turn }))),
-      watch(host, ['job', 'turns', 'speakers', 'diagnostics', 'mode', 'project_state', 'model_state'], () =>
+      bus.on(
+        'regenerate',
+        ({ turns, takes }) => void this.begin(() => host.channel.call('regenerate', { turns, takes })),
+      ),
+      bus.on('fix', (which) => void this.begin(() => host.channel.call('fix', which))),
+      bus.on('bestOf', (which) => void this.begin(() => host.channel.call('best_of', which))),
+      watch(host, ['job', 'turns', 'speakers', 'diagnostics', 'mode', 'project_state', 'model_state', 'playing'], () =>
         this.render(),
       ),
       host.channel.onConnection((connected) => {
@@ -100,17 +114,27 @@ class GenerateBar {
     return this.lost ? t('studio.kernel_silent') : blockingReason(this.host);
   }
 
-  private async start(): Promise<void> {
+  /** Generate what is missing; if nothing is, play. */
+  private startMissing(): Promise<void> | void {
+    if (primaryAction(this.host).kind === 'generate' || this.blockingReason) return this.start(null);
+    this.bus.emit('act', { action: 'play' });
+  }
+
+  /** Start to generate turns; null stands for all that are missing. */
+  private async start(turns: string[] | null): Promise<void> {
     const { blockingReason } = this;
-    if (isBusy(this.job) || this.starting || blockingReason) {
-      this.status.textContent = blockingReason;
-      return;
-    }
+    this.status.textContent = blockingReason;
+    if (!blockingReason) await this.begin(() => this.host.channel.call('generate', { turns }));
+  }
+
+  /** Start a job, unless one is running. */
+  private async begin(call: () => Promise<unknown>): Promise<void> {
+    if (isBusy(this.job) || this.starting) return;
     this.starting = true;
     this.progress = null;
     this.render();
     await Promise.resolve(); // traits set just now are sent at the end of this task, and must arrive before the call
-    await this.failures.during(() => this.host.channel.call('generate', { turns: generateAction(this.host).turns }));
+    await this.failures.during(call);
     this.starting = false;
     this.render();
   }
@@ -131,9 +155,13 @@ class GenerateBar {
     // A lost kernel has ended its job, whatever state it last reported.
     const busy = (isBusy(job) && host.channel.connected) || this.starting;
     const { blockingReason } = this;
-    this.generate.replaceChildren(this.generate.firstChild!, generateAction(host).label);
+    const { kind, label } = primaryAction(host);
+    const playing = kind === 'play' && host.get('playing');
+    relabel(this.generate, playing ? t('common.pause') : label, playing ? 'pause' : 'play');
+    this.generate.title = t(kind === 'play' ? 'controls.play_hint' : 'controls.generate_hint');
     this.generate.hidden = busy;
-    this.generate.disabled = Boolean(blockingReason);
+    this.generate.disabled = Boolean(blockingReason) && kind === 'generate';
+    this.more.hidden = busy || !(host.get('turns') ?? []).some((turn) => turn.takes.length);
     this.stop.hidden = !busy;
     this.reason.textContent = busy ? '' : blockingReason || scriptSummary(host);
     this.reason.hidden = !this.reason.textContent;

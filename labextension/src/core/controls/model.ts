@@ -2,7 +2,17 @@
 
 import { h } from '../ui/dom';
 import type { Host } from '../host/host';
-import { badge, button, Failures, failureNote, freshId, progressBar, type Tone } from '../ui/elements';
+import {
+  badge,
+  button,
+  Failures,
+  failureNote,
+  freshId,
+  progressBar,
+  relabel,
+  suggestAll,
+  type Tone,
+} from '../ui/elements';
 import { bytes } from '../ui/format';
 import { help } from '../ui/popover';
 import { Disposers, type Dispose } from '../ui/disposers';
@@ -16,6 +26,13 @@ const STATES = {
   ready: { label: 'controls.ready', tone: 'good' },
   failed: { label: 'controls.failed', tone: 'danger' },
 } as const satisfies Record<ModelState['state'], { label: TextKey; tone: Tone | undefined }>;
+
+const SERVER_STATES = {
+  unloaded: 'controls.not_connected',
+  loading: 'controls.connecting',
+  ready: 'controls.connected',
+  failed: 'controls.failed',
+} as const satisfies Record<ModelState['state'], TextKey>;
 
 export function mountModel(root: HTMLElement, host: Host): Dispose {
   const panel = new ModelPanel(host);
@@ -47,7 +64,7 @@ class ModelPanel {
     label: t('controls.show_all_models'),
     icon: 'chevron',
     bare: true,
-    onclick: () => this.suggest(),
+    onclick: () => suggestAll(this.name),
   });
   private readonly note = h('p', { class: 'vvnb-hint' });
   private readonly limits = h('ul', { class: 'vvnb-hint vvnb-limits', 'aria-label': t('controls.model_limits') });
@@ -56,7 +73,7 @@ class ModelPanel {
     label: t('controls.load'),
     icon: 'chip',
     size: 'small',
-    onclick: () => this.ask('load_model'),
+    onclick: () => this.connect(),
   });
   private readonly unload = button({
     label: t('controls.unload'),
@@ -65,6 +82,27 @@ class ModelPanel {
     onclick: () => this.ask('unload_model'),
   });
   private readonly bar = progressBar(t('controls.loading_bar'));
+  private readonly tokenId = freshId('token');
+  private readonly token: HTMLInputElement = h('input', {
+    class: 'vvnb-input vvnb-mono',
+    id: this.tokenId,
+    type: 'password',
+    autocomplete: 'off',
+  });
+  // A form, so that Enter connects; the token is sent as a message, and is no trait that a notebook saves.
+  private readonly access = h(
+    'form',
+    {
+      class: 'vvnb-field vvnb-token',
+      onsubmit: (event: Event) => {
+        event.preventDefault();
+        this.connect();
+      },
+    },
+    h('label', { class: 'vvnb-label', for: this.tokenId }, t('controls.token')),
+    this.token,
+    h('p', { class: 'vvnb-hint' }, t('controls.token_hint')),
+  );
   private readonly failure = h('div', { class: 'vvnb-slot' });
   private shown = '';
 
@@ -77,11 +115,17 @@ class ModelPanel {
         'div',
         { class: 'vvnb-label' },
         h('label', { for: this.id }, t('controls.model')),
-        help(t('controls.model'), t('controls.model_help_nano'), t('controls.model_help_others')),
+        help(
+          t('controls.model'),
+          t('controls.model_help_nano'),
+          t('controls.model_help_others'),
+          t('controls.model_help_server'),
+        ),
       ),
       h('div', { class: 'vvnb-combobox' }, this.name, this.all, this.suggestions),
       this.note,
       this.limits,
+      this.access,
       h(
         'div',
         { class: 'vvnb-row', 'data-nowrap': true },
@@ -114,9 +158,19 @@ class ModelPanel {
     this.showState(state);
   }
 
-  private showState({ state, device, dtype, memory, message }: ModelState): void {
-    const { label, tone } = STATES[state];
-    const where = [device, dtype, memory ? bytes(memory) : '', message].filter(Boolean).join(' · ');
+  private showState({ state, device, dtype, memory, message, server }: ModelState): void {
+    const { tone } = STATES[state];
+    const label = server ? SERVER_STATES[state] : STATES[state].label;
+    const queue = server?.position
+      ? t('controls.queue_place', { position: server.position, waiting: server.waiting })
+      : '';
+    const where = [server?.model, device, dtype, memory ? bytes(memory) : '', message, queue]
+      .filter(Boolean)
+      .join(' · ');
+    this.access.hidden = !server || state === 'ready';
+    relabel(this.load, t(server ? 'controls.connect' : 'controls.load'), 'chip');
+    this.unload.textContent = t(server ? 'controls.disconnect' : 'controls.unload');
+    this.unload.title = t(server ? 'controls.disconnect_hint' : 'controls.unload_hint');
     const detail = { ready: where, failed: '', loading: message, unloaded: message }[state];
     this.state.replaceChildren(badge(t(label), tone), h('span', { class: 'vvnb-hint' }, detail));
     this.bar.element.hidden = state !== 'loading';
@@ -126,15 +180,12 @@ class ModelPanel {
     this.failure.replaceChildren(...(state === 'failed' ? [failureNote({ got: message })] : []));
   }
 
-  /** Show all suggestions: a datalist filters by the field's text, so the field is emptied first. */
-  private suggest(): void {
-    this.name.value = '';
-    this.name.focus();
-    try {
-      this.name.showPicker();
-    } catch {
-      // Not every browser can open it; typing does.
-    }
+  /** Load the model; with a token in the field, connect to the server with it. */
+  private connect(): void {
+    const token = this.access.hidden ? '' : this.token.value;
+    this.token.value = '';
+    if (token) void this.failures.during(() => this.host.channel.call('give_token', { token }));
+    else this.ask('load_model');
   }
 
   private ask(method: 'load_model' | 'unload_model'): void {

@@ -17,7 +17,7 @@ export function blockingReason(host: Host): string {
   if (turns.every((turn) => turn.state === 'unspeakable')) return t('controls.nothing_to_generate');
   const present = new Set(turns.map((turn) => turn.speaker));
   const speakers = (host.get('speakers') ?? []).filter((speaker) => present.has(speaker.label));
-  const silent = speakers.find((speaker) => !speaker.voice);
+  const silent = speakers.find((speaker) => !speaker.voice && !speaker.default_voice);
   if (silent) return t('controls.needs_voice', { speaker: silent.label, tab: t('studio.cast') });
   const unconfirmed = speakers.find((speaker) => speaker.voice?.needs_consent && !speaker.voice.consent);
   if (unconfirmed) return t('controls.needs_consent', { speaker: unconfirmed.label, tab: t('studio.cast') });
@@ -29,15 +29,23 @@ function speakable(host: Host): TurnState[] {
   return (host.get('turns') ?? []).filter((turn) => turn.state !== 'unspeakable');
 }
 
-/** Return the label of Generate and the turns it generates; null stands for all that are missing. */
-export function generateAction(host: Host): { label: string; turns: string[] | null } {
-  const turns = speakable(host);
-  if (host.get('mode') === 'whole') return { label: t('controls.generate_script'), turns: null };
-  const missing = turns.filter(isMissing);
-  if (!turns.length || missing.length === turns.length) return { label: t('controls.generate'), turns: null };
-  if (missing.length) return { label: t('controls.generate_turns', { count: missing.length }), turns: null };
-  return { label: t('controls.regenerate_all'), turns: turns.map((turn) => turn.id) };
+/** Action of the primary button: generate the missing turns, or play when none is missing. */
+export interface PrimaryAction {
+  kind: 'generate' | 'play';
+  label: string;
 }
+
+export function primaryAction(host: Host): PrimaryAction {
+  const turns = speakable(host);
+  const missing = turns.filter(isMissing).length;
+  if (turns.length && !missing) return { kind: 'play', label: t('common.play') };
+  if (host.get('mode') === 'whole') return { kind: 'generate', label: t('controls.generate_script') };
+  if (missing === turns.length) return { kind: 'generate', label: t('controls.generate') };
+  return { kind: 'generate', label: t('controls.generate_turns', { count: missing }) };
+}
+
+/** Return the turns that "Regenerate all" generates anew. */
+export const allTurns = (host: Host): string[] => speakable(host).map((turn) => turn.id);
 
 /** Return the number of generated turns and their duration: "2 of 6 turns generated · about 20 s in total". */
 export function scriptSummary(host: Host): string {

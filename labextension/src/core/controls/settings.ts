@@ -2,9 +2,11 @@
 
 import { h } from '../ui/dom';
 import type { Host } from '../host/host';
+import { RANGES } from '../host/ranges';
 import { button, freshId, segments } from '../ui/elements';
 import { help } from '../ui/popover';
 import { Disposers, type Dispose } from '../ui/disposers';
+import { fitted, sliderField } from '../ui/slider_field';
 import { watch } from '../ui/watch';
 import { t, type TextKey } from '../strings';
 
@@ -33,16 +35,12 @@ export function mountSettings(root: HTMLElement, host: Host): Dispose {
   const steps = numberField(host, {
     trait: 'num_steps',
     label: t('controls.steps'),
-    min: 1,
-    max: 999,
     step: 1,
     about: help(t('controls.steps'), t('controls.steps_help'), t('controls.steps_advice')),
   });
   const guidance = numberField(host, {
     trait: 'cfg_scale',
     label: t('controls.guidance'),
-    min: 1,
-    max: 10,
     step: 0.1,
     about: help(t('controls.guidance'), t('controls.guidance_help'), t('controls.guidance_advice')),
   });
@@ -86,80 +84,27 @@ interface Field {
 interface NumberOptions {
   trait: 'num_steps' | 'cfg_scale';
   label: string;
-  min: number;
-  max: number;
   step: number;
   about: HTMLElement;
 }
 
-/** Parse a number, clamp it to the field's range and round it to the field's step; null if it is not a number. */
-export function fitted(text: string, { min, max, step }: Pick<NumberOptions, 'min' | 'max' | 'step'>): number | null {
-  const typed = Number(text.replace(',', '.'));
-  if (!text.trim() || !Number.isFinite(typed)) return null;
-  const onGrid = min + Math.round((typed - min) / step) * step;
-  return Number(Math.min(max, Math.max(min, onGrid)).toFixed(4));
-}
-
-/** A slider and a number field for one value. */
-function numberField(host: Host, options: NumberOptions): Field {
-  const { trait, label, min, max, step, about } = options;
-  const digits = step < 1 ? 1 : 0;
-  const id = freshId('number');
-  const input = h('input', {
-    type: 'number',
-    class: 'vvnb-input',
-    'data-number': true,
-    id,
-    min,
-    max,
-    step,
-    inputmode: 'decimal',
-    onchange: () => {
-      take(input.value);
-      update();
-    },
-  });
-  const slider = h('input', {
-    type: 'range',
-    class: 'vvnb-slider',
-    min,
-    max,
-    step,
-    'aria-label': label,
-    oninput: () => take(slider.value),
-  });
-  const take = (text: string): void => {
-    const value = fitted(text, options);
-    if (value !== null) host.set(trait, value);
-    else update();
-  };
-  const update = (): void => {
-    const value = host.get(trait);
-    slider.value = String(value);
-    slider.style.setProperty('--part', String((value - min) / (max - min)));
-    if (document.activeElement !== input || Number(input.value) !== value) input.value = value.toFixed(digits);
-  };
-  return {
-    element: h(
-      'div',
-      { class: 'vvnb-field' },
-      h('div', { class: 'vvnb-label' }, h('label', { for: id }, label), about),
-      h('div', { class: 'vvnb-row', 'data-nowrap': true }, slider, input),
-    ),
-    update,
-  };
+/** A slider and a number field for one trait. */
+function numberField(host: Host, { trait, ...options }: NumberOptions): Field {
+  const field = sliderField({ ...options, range: RANGES[trait], onchange: (value) => host.set(trait, value) });
+  return { element: field.element, update: () => field.show(host.get(trait)) };
 }
 
 function seedField(host: Host): Field {
+  const { min, max } = RANGES.seed;
   const number = h('input', {
     type: 'number',
     class: 'vvnb-input vvnb-seed',
-    min: 0,
-    max: 2 ** 31 - 1,
+    min,
+    max,
     step: 1,
     'aria-label': t('controls.seed'),
     onchange: () => {
-      const typed = fitted(number.value, { min: 0, max: 2 ** 31 - 1, step: 1 });
+      const typed = fitted(number.value, { min, max, step: 1 });
       host.set('seed', typed ?? host.get('seed'));
       update();
     },

@@ -15,18 +15,27 @@ export function offsetOf(line: string, column: number): number {
   return offset;
 }
 
+/** Range in the present text of columns in the text `before`; null if their text has been deleted since. */
+export function rangeOf(
+  place: { line: number; column: number; end_column: number },
+  before: Text,
+  moved: ChangeDesc,
+): { from: number; to: number } | null {
+  if (place.line < 1 || place.line > before.lines) return null;
+  const line = before.line(place.line);
+  const from = moved.mapPos(line.from + offsetOf(line.text, place.column), 1);
+  const to = moved.mapPos(line.from + offsetOf(line.text, place.end_column), -1);
+  return to < from ? null : { from, to };
+}
+
 /** Convert diagnostics of the text `before` to positions in the present text. */
 export function toDiagnostics(diagnostics: readonly ScriptDiagnostic[], before: Text, moved: ChangeDesc): Diagnostic[] {
   const converted: Diagnostic[] = [];
   for (const diagnostic of diagnostics) {
-    if (diagnostic.line < 1 || diagnostic.line > before.lines) continue;
-    const line = before.line(diagnostic.line);
-    const from = moved.mapPos(line.from + offsetOf(line.text, diagnostic.column), 1);
-    const to = moved.mapPos(line.from + offsetOf(line.text, diagnostic.end_column), -1);
-    if (to < from) continue; // its text has been deleted since
+    const range = rangeOf(diagnostic, before, moved);
+    if (!range) continue;
     converted.push({
-      from,
-      to,
+      ...range,
       severity: diagnostic.severity,
       message: messageOf(diagnostic),
       ...(diagnostic.fix === null ? {} : { actions: [diagnostic.fix, ...diagnostic.alternatives].map(quickFix) }),

@@ -2,7 +2,7 @@
 
 import { h } from '../ui/dom';
 import { span } from '../ui/format';
-import { secondsOf, type TurnState } from '../host/traits';
+import { isGenerated, secondsOf, type ReviewDifference, type TurnState } from '../host/traits';
 import { t } from '../strings';
 import { describe } from './turns';
 
@@ -12,16 +12,16 @@ export class Footer {
   private readonly current = h('span', { class: 'vvnb-visually-hidden', role: 'status' });
   readonly element: HTMLElement;
 
-  constructor(problems: HTMLElement) {
-    this.element = h('div', { class: 'vvnb-editor-footer' }, this.totals, this.current, problems);
+  constructor(...more: HTMLElement[]) {
+    this.element = h('div', { class: 'vvnb-editor-footer' }, this.totals, this.current, ...more);
   }
 
   showTurns(turns: readonly TurnState[]): void {
     const pauses = turns.slice(0, -1).reduce((sum, turn) => sum + (turn.gap_ms ?? turn.pause_ms) / 1000, 0);
     const total = turns.reduce((sum, turn) => sum + secondsOf(turn), pauses);
-    const generated = turns.filter((turn) => turn.seconds !== null);
+    const generated = turns.filter(isGenerated);
     const skipped = turns.filter((turn) => turn.state === 'unspeakable').length;
-    const known = turns.every((turn) => (turn.seconds !== null && !turn.partial) || turn.state === 'unspeakable');
+    const known = turns.every((turn) => (isGenerated(turn) && !turn.partial) || turn.state === 'unspeakable');
     const length = span(total);
     const parts = [t('common.turns', { count: turns.length }), known ? length : t('editor.about', { length })];
     if (generated.length && !known)
@@ -30,8 +30,8 @@ export class Footer {
     this.totals.textContent = turns.length ? parts.join(' · ') : '';
   }
 
-  showTurn(turn: TurnState | undefined): void {
-    const text = turn ? describe(turn) : '';
+  showTurn(turn: TurnState | undefined, heard: readonly ReviewDifference[]): void {
+    const text = turn ? describe(turn, heard) : '';
     if (this.current.textContent !== text) this.current.textContent = text;
   }
 }

@@ -42,6 +42,23 @@ export const theme = EditorView.theme({
     padding: '1px 3px',
     fontSize: '0.9em',
   },
+  '.cm-vvRead': { borderBottom: '1.5px dotted var(--vvnb-muted)' },
+  '.cm-vvHeard': {
+    borderBottom: '2px dashed var(--vvnb-danger)',
+    backgroundColor: 'var(--vvnb-danger-soft)',
+    borderRadius: '2px 2px 0 0',
+  },
+  '.cm-vvHeard[data-certain=false]': { borderBottomColor: 'var(--vvnb-muted)', backgroundColor: 'transparent' },
+  '.cm-vvInserted': {
+    display: 'inline-block',
+    width: '0',
+    height: '0',
+    margin: '0 1px',
+    border: '4px solid transparent',
+    borderBottom: '6px solid var(--vvnb-danger)',
+    borderTop: 'none',
+  },
+  '.cm-vvInserted[data-certain=false]': { borderBottomColor: 'var(--vvnb-muted)' },
   '.cm-vvComment': { color: 'var(--vvnb-muted)', fontStyle: 'italic' },
   '.cm-vvCurrent': { backgroundColor: 'var(--vvnb-accent-soft)', boxShadow: 'inset 3px 0 var(--vvnb-accent)' },
 
@@ -56,6 +73,7 @@ export const theme = EditorView.theme({
     fontSize: '1em',
     lineHeight: '1',
     fontVariantNumeric: 'tabular-nums',
+    cursor: 'grab',
   },
   '.cm-vvTurn svg': {
     flex: 'none',
@@ -71,6 +89,9 @@ export const theme = EditorView.theme({
   '.cm-vvTurn[data-state=spoken], .cm-vvTurn[data-state=partial], .cm-vvTurn[data-state=context]': {
     cursor: 'pointer',
   },
+  '.cm-vvDiffers': { display: 'inline-flex', fontSize: '12px' },
+  '.cm-vvTurn .cm-vvDiffers svg': { stroke: 'var(--vvnb-danger)' },
+  '.cm-vvTurn .cm-vvDiffers[data-certain=false] svg': { stroke: 'var(--vvnb-muted)' },
   '.cm-vvSeconds': { minWidth: '3.6em', textAlign: 'right', whiteSpace: 'nowrap' },
 
   '.cm-lintRange-error': wavy('danger'),

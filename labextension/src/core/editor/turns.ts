@@ -13,9 +13,18 @@ import { Decoration, EditorView, GutterMarker, gutter, type DecorationSet } from
 
 import { h, svg } from '../ui/dom';
 import { clock, span } from '../ui/format';
-import { secondsOf, displayState, type DisplayState, type TurnState } from '../host/traits';
+import {
+  isGenerated,
+  secondsOf,
+  displayState,
+  type DisplayState,
+  type ReviewDifference,
+  type TurnState,
+} from '../host/traits';
 import { t } from '../strings';
+import { summary } from '../review/model';
 import { stateText } from '../takes/state_text';
+import { icon } from '../ui/icons';
 import { labelsField, speakerStyle } from './highlight';
 
 // SVG paths on a 16 x 16 grid; states differ in shape as well as in color.
@@ -47,22 +56,35 @@ interface Placed {
   turns: readonly TurnState[];
 }
 
+/** Differences of the chosen take of a turn, by its id. */
+export type HeardIn = ReadonlyMap<string, readonly ReviewDifference[]>;
+
 interface Turns {
   all: readonly TurnState[];
+  heard: HeardIn;
   lines: readonly Placed[];
   markers: RangeSet<GutterMarker>;
 }
 
 /** New turns from the kernel, positioned in the text `before`, which has changed by `moved` since. */
-export const setTurns = StateEffect.define<{ turns: readonly TurnState[]; moved: ChangeDesc; before: Text }>();
+export const setTurns = StateEffect.define<{
+  turns: readonly TurnState[];
+  heard: HeardIn;
+  moved: ChangeDesc;
+  before: Text;
+}>();
 export const setCurrentTurn = StateEffect.define<string | null>();
 
 /** Describe a turn, for tooltips and screen readers. */
-export function describe(turn: TurnState): string {
+export function describe(turn: TurnState, heard: readonly ReviewDifference[] = []): string {
+  return [stateOf(turn), summary(heard)].filter(Boolean).join('\n');
+}
+
+function stateOf(turn: TurnState): string {
   const { speaker } = turn;
   const state = stateText(turn);
   if (turn.state === 'unspeakable') return t('editor.skipped_turn', { speaker, reason: turn.reason || state });
-  const length = turn.seconds === null ? t('editor.about', { length: span(turn.estimated) }) : span(turn.seconds);
+  const length = isGenerated(turn) ? span(turn.seconds!) : t('editor.about', { length: span(turn.estimated) });
   return t('editor.turn', { speaker, state, length });
 }
 
@@ -75,9 +97,10 @@ class TurnMarker extends GutterMarker {
   constructor(
     private readonly turns: readonly TurnState[],
     private readonly color: string,
+    private readonly heard: readonly (readonly ReviewDifference[])[] = [],
   ) {
     super();
-    this.key = JSON.stringify([turns, color]);
+    this.key = JSON.stringify([turns, color, heard]);
   }
   override eq(other: TurnMarker): boolean {
     return this.key === other.key;
@@ -85,15 +108,17 @@ class TurnMarker extends GutterMarker {
   override toDOM(): Node {
     const state =
       URGENCY.find((candidate) => this.turns.some((turn) => displayState(turn) === candidate)) ?? 'unspoken';
-    const total = this.turns.reduce((sum, turn) => sum + (turn.seconds ?? secondsOf(turn)), 0);
-    const known = this.turns.every((turn) => turn.seconds !== null);
+    const total = this.turns.reduce((sum, turn) => sum + (isGenerated(turn) ? turn.seconds! : secondsOf(turn)), 0);
+    const known = this.turns.every(isGenerated);
+    const differences = this.heard.flat();
+    const certain = differences.some((one) => one.certain);
     return h(
       'div',
       {
         class: 'cm-vvTurn',
         'data-state': state,
         style: speakerStyle(this.color),
-        title: this.turns.map(describe).join('\n'),
+        title: this.turns.map((turn, at) => describe(turn, this.heard[at])).join('\n'),
       },
       svg('svg', { viewBox: '0 0 16 16', width: 14, height: 14 }, svg('path', { d: SHAPES[state] })),
       h(
@@ -101,6 +126,7 @@ class TurnMarker extends GutterMarker {
         { class: 'cm-vvSeconds' },
         state === 'unspeakable' ? t('takes.state_unspeakable') : `${known ? '' : '~'}${shortSpan(total)}`,
       ),
+      differences.length > 0 && h('span', { class: 'cm-vvDiffers', 'data-certain': String(certain) }, icon('differs')),
     );
   }
 }
@@ -124,40 +150,45 @@ function follow(lines: readonly Placed[], changes: ChangeDesc): Placed[] {
   });
 }
 
-function draw(all: readonly TurnState[], lines: readonly Placed[], state: EditorState): Turns {
+function draw({ all, heard, lines }: Omit<Turns, 'markers'>, state: EditorState): Turns {
   const labels = state.field(labelsField);
   const markers = lines.map(({ at, turns }) => {
     const color = labels.get(turns[0]!.speaker)?.color ?? '';
-    return new TurnMarker(turns, color).range(state.doc.lineAt(at).from);
+    const differences = turns.map(({ id }) => heard.get(id) ?? []);
+    return new TurnMarker(turns, color, differences).range(state.doc.lineAt(at).from);
   });
-  return { all, lines, markers: RangeSet.of(markers, true) };
+  return { all, heard, lines, markers: RangeSet.of(markers, true) };
 }
 
 export const turnsField = StateField.define<Turns>({
-  create: () => ({ all: [], lines: [], markers: RangeSet.empty as RangeSet<GutterMarker> }),
+  create: () => ({ all: [], heard: new Map(), lines: [], markers: RangeSet.empty as RangeSet<GutterMarker> }),
   update(turns, transaction) {
-    let { all, lines } = turns;
+    let { all, heard, lines } = turns;
     if (transaction.docChanged) lines = follow(lines, transaction.changes);
     for (const effect of transaction.effects) {
       if (!effect.is(setTurns)) continue;
-      all = effect.value.turns;
+      ({ turns: all, heard } = effect.value);
       lines = place(all, effect.value.before, effect.value.moved);
     }
     const recolored = transaction.startState.field(labelsField) !== transaction.state.field(labelsField);
-    return lines === turns.lines && !recolored ? turns : draw(all, lines, transaction.state);
+    return lines === turns.lines && !recolored ? turns : draw({ all, heard, lines }, transaction.state);
   },
 });
 
-/** Return the turn at a position. */
-export function turnAt(state: EditorState, position: number): TurnState | undefined {
+/** Return the turn at a position; of several on a line, the preferred one if it is there, else the first. */
+export function turnAt(state: EditorState, position: number, preferred?: string | null): TurnState | undefined {
   const line = state.doc.lineAt(position);
   let found: Placed | undefined;
   for (const placed of state.field(turnsField).lines) {
     if (placed.at > line.to) break;
     found = placed;
   }
-  return found?.turns[0];
+  return found?.turns.find(({ id }) => id === preferred) ?? found?.turns[0];
 }
+
+/** Return the differences of the chosen take of a turn. */
+export const heardIn = (state: EditorState, id: string): readonly ReviewDifference[] =>
+  state.field(turnsField).heard.get(id) ?? [];
 
 /** Return the range of a turn's lines. */
 export function extentOf(state: EditorState, id: string): { from: number; to: number } | null {
@@ -192,8 +223,11 @@ const currentTurnField = StateField.define<{ turn: string | null; lines: Decorat
   provide: (field) => EditorView.decorations.from(field, (current) => current.lines),
 });
 
+const placedIn = (state: EditorState, { from, to }: { from: number; to: number }): Placed | undefined =>
+  state.field(turnsField).lines.find(({ at }) => at >= from && at <= to);
+
 /** Gutter with the state and duration of each turn; a click on a generated turn plays from there. */
-export function turnGutter(onPlay: (turn: TurnState) => void) {
+export function turnGutter(onPlay: (turn: TurnState) => void, onGrab: (at: number, event: PointerEvent) => void) {
   const sample = { speaker: '', state: 'unspoken', estimated: 60 } as TurnState;
   return [
     turnsField,
@@ -203,9 +237,13 @@ export function turnGutter(onPlay: (turn: TurnState) => void) {
       markers: (view) => view.state.field(turnsField).markers,
       initialSpacer: () => new TurnMarker([{ ...sample, seconds: 60 }], ''),
       domEventHandlers: {
+        pointerdown(view, block, event) {
+          const placed = placedIn(view.state, block);
+          if (placed) onGrab(placed.at, event as PointerEvent);
+          return false;
+        },
         click(view, block) {
-          const turn = view.state.field(turnsField).lines.find(({ at }) => at >= block.from && at <= block.to)
-            ?.turns[0];
+          const turn = placedIn(view.state, block)?.turns[0];
           if (!turn || turn.seconds === null) return false;
           onPlay(turn);
           return true;

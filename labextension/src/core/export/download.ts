@@ -1,9 +1,9 @@
 /** Download of the kernel's files to the browser, in chunks that every host can carry. */
 
-import { h } from '../ui/dom';
 import { CallError } from '../host/channel';
 import type { Host } from '../host/host';
 import { t } from '../strings';
+import { saveFile } from '../ui/save_file';
 
 /** A file written by the kernel; `file` identifies it in `fetch`. */
 export interface WrittenFile {
@@ -64,19 +64,10 @@ export async function download(
 ): Promise<void> {
   for (const file of files) {
     try {
-      save(await fetchFile(host, file, signal, (fraction) => onprogress(file, fraction)), file.name);
+      saveFile(await fetchFile(host, file, signal, (fraction) => onprogress(file, fraction)), file.name);
     } catch (error) {
       if (signal.aborted) return;
       throw error;
     }
   }
-}
-
-function save(blob: Blob, name: string): void {
-  const address = URL.createObjectURL(blob);
-  const link = h('a', { href: address, download: name, hidden: true });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000); // the browser reads the file after the click
 }

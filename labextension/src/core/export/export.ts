@@ -9,7 +9,11 @@ import { Disposers, type Dispose } from '../ui/disposers';
 import { watch } from '../ui/watch';
 import type { Methods } from '../host/protocol';
 import { t, type TextKey } from '../strings';
+import { CoverField } from './cover';
+import { edgeSilence, type EdgeSilence } from './edge_silence';
+import { LoudnessPreview } from './loudness_preview';
 import { download, filesOf, type WrittenFile } from './download';
+import { MusicGroup } from './music';
 
 const FORMATS = [
   ['wav', 'export.wav'],
@@ -17,6 +21,7 @@ const FORMATS = [
   ['mp3', 'export.mp3'],
   ['opus', 'export.opus'],
   ['m4a', 'export.m4a'],
+  ['html', 'export.html'],
 ] as const satisfies Choices;
 
 const PARTS = [
@@ -36,14 +41,21 @@ const TARGETS = [
   ['folder', 'export.to_folder'],
 ] as const satisfies Choices;
 
+/** Traits with metadata of the files, saved with the project. */
+const TAGS = [
+  ['title', 'export.title'],
+  ['artist', 'export.artist'],
+] as const;
+
 /** Values with their labels and tooltips. */
 type Choices = readonly (readonly [value: string, label: TextKey, hint?: TextKey])[];
 type Parts = (typeof PARTS)[number][0];
 type Loudness = (typeof LOUDNESS)[number][0];
 type Target = (typeof TARGETS)[number][0];
+type Tag = (typeof TAGS)[number][0];
 
-export function mountExport(root: HTMLElement, host: Host, _bus: Bus): Dispose {
-  const panel = new ExportPanel(host);
+export function mountExport(root: HTMLElement, host: Host, bus: Bus): Dispose {
+  const panel = new ExportPanel(host, bus);
   root.append(panel.element);
   return panel.dispose;
 }
@@ -62,7 +74,7 @@ class ExportPanel {
   readonly dispose = this.disposers.dispose;
   private readonly format = h(
     'select',
-    { class: 'vvnb-select', id: freshId('format'), onchange: () => (this.chosen.format = this.format.value) },
+    { class: 'vvnb-select', id: freshId('format'), onchange: () => this.choose({ format: this.format.value }) },
     ...FORMATS.map(([value, label]) => h('option', { value }, t(label))),
   );
   private readonly parts = segments(
@@ -83,6 +95,9 @@ class ExportPanel {
   private readonly srt = check(t('export.srt'), () => undefined);
   private readonly vtt = check(t('export.vtt'), () => undefined);
   private readonly chapters = check(t('export.chapters'), () => undefined);
+  private readonly manifest = check(t('export.manifest_file'), () => undefined);
+  private readonly tags = TAGS.map(([trait, label]) => [trait, this.tagInput(trait), t(label)] as const);
+  private readonly partsField: HTMLElement;
   private readonly folder = h('input', {
     class: 'vvnb-input vvnb-mono',
     placeholder: 'exports',
@@ -111,13 +126,36 @@ class ExportPanel {
   private readonly reason = h('span', { class: 'vvnb-hint' });
   private readonly done = h('div', { class: 'vvnb-slot', 'aria-live': 'polite' });
 
-  constructor(private readonly host: Host) {
+  private readonly preview: LoudnessPreview;
+  private readonly silence: EdgeSilence;
+  private readonly music: MusicGroup;
+  private readonly cover: CoverField;
+  private readonly noCover = h('p', { class: 'vvnb-hint' }, t('export.cover_not_in_wav'));
+
+  constructor(
+    private readonly host: Host,
+    bus: Bus,
+  ) {
+    this.preview = this.disposers.child(new LoudnessPreview(host, bus, this.failures));
+    this.silence = edgeSilence(host);
+    this.music = this.disposers.child(new MusicGroup(host, bus));
+    this.cover = this.disposers.child(new CoverField(host));
     const extras = h(
       'div',
       { class: 'vvnb-stack', 'data-tight': true },
       this.srt.element,
       this.vtt.element,
       this.chapters.element,
+      this.manifest.element,
+    );
+    this.partsField = field(
+      t('export.parts'),
+      this.parts.element,
+      '',
+      help(
+        t('export.parts'),
+        ...PARTS.map(([, label, hint]) => t('export.part_help', { part: t(label), hint: t(hint) })),
+      ),
     );
     this.element = h(
       'section',
@@ -126,19 +164,23 @@ class ExportPanel {
         'div',
         { class: 'vvnb-export-fields' },
         field(t('export.format'), this.format, this.format.id),
+        this.partsField,
         field(
-          t('export.parts'),
-          this.parts.element,
+          t('export.loudness'),
+          h('div', { class: 'vvnb-stack', 'data-tight': true }, this.loudness.element, this.preview.element),
           '',
-          help(
-            t('export.parts'),
-            ...PARTS.map(([, label, hint]) => t('export.part_help', { part: t(label), hint: t(hint) })),
-          ),
+          help(t('export.loudness'), t('export.loudness_help')),
         ),
-        field(t('export.loudness'), this.loudness.element, '', help(t('export.loudness'), t('export.loudness_help'))),
+        field(t('export.silence'), this.silence.element, '', help(t('export.silence'), t('export.silence_help'))),
+        h('div', { class: 'vvnb-stack' }, ...this.tags.map(([, input, label]) => field(label, input, input.id))),
+        field(
+          t('export.cover'),
+          h('div', { class: 'vvnb-stack', 'data-tight': true }, this.cover.element, this.noCover),
+        ),
         field(t('export.add'), extras),
         field(t('export.destination'), h('div', { class: 'vvnb-stack' }, this.target.element, this.folder)),
       ),
+      this.music.element,
       h('p', { class: 'vvnb-hint' }, t('export.manifest')),
       h('div', { class: 'vvnb-row' }, this.start, this.reason),
       this.progress,
@@ -146,7 +188,7 @@ class ExportPanel {
       this.done,
     );
     this.disposers.add(
-      watch(host, ['turns'], () => this.update()),
+      watch(host, ['turns', 'title', 'artist', 'edge_silence', 'cover', 'project_state'], () => this.update()),
       host.channel.on('export_progress', ({ fraction }) => this.running && this.bar.set(fraction)),
       () => this.cancel(),
       () => this.element.remove(),
@@ -165,13 +207,35 @@ class ExportPanel {
     const missing = turns.filter((turn) => turn.chosen === null).length;
     this.parts.set(chosen.parts);
     this.loudness.set(chosen.loudness);
+    this.preview.show(chosen.loudness === 'off' ? null : Number(chosen.loudness), missing < total);
+    this.silence.update();
     this.target.set(chosen.target);
     this.format.value = chosen.format;
+    this.noCover.hidden = chosen.format !== 'wav' || !this.host.get('cover');
     this.folder.hidden = chosen.target !== 'folder';
-    this.chapters.element.hidden = chosen.parts !== 'whole';
+    this.partsField.hidden = chosen.format === 'html';
+    this.chapters.element.hidden = this.onlyParts !== 'whole';
+    for (const [trait, input] of this.tags) {
+      if (!input.matches(':focus')) input.value = this.host.get(trait) ?? '';
+    }
     this.start.disabled = missing === total || this.running !== null;
     if (missing === total) this.reason.textContent = t('export.nothing_generated');
     else this.reason.textContent = missing ? t('export.missing', { count: missing, total }) : '';
+  }
+
+  /** Parts of the export; a web page is always of the whole. */
+  private get onlyParts(): Parts {
+    return this.chosen.format === 'html' ? 'whole' : this.chosen.parts;
+  }
+
+  private tagInput(trait: Tag): HTMLInputElement {
+    const input = h('input', {
+      class: 'vvnb-input',
+      id: freshId(trait),
+      maxlength: 500,
+      onchange: () => this.host.set(trait, input.value.trim()),
+    });
+    return input;
   }
 
   private cancel(): void {
@@ -187,7 +251,9 @@ class ExportPanel {
     this.bar.set(null);
     this.activity.textContent = t('export.encoding');
     this.update();
-    await this.failures.during(() => this.write(controller.signal));
+    this.progress.scrollIntoView({ block: 'nearest' }); // it is below the button, outside a low panel
+    if (!(await this.failures.during(() => this.write(controller.signal))))
+      this.failures.element.scrollIntoView({ block: 'nearest' });
     this.running = null;
     this.progress.hidden = true;
     this.update();
@@ -207,18 +273,27 @@ class ExportPanel {
       });
     }
     const { folder } = answer.result;
-    if (!signal.aborted) this.done.replaceChildren(report(files, target, typeof folder === 'string' ? folder : ''));
+    if (signal.aborted) return;
+    this.done.replaceChildren(report(files, target, typeof folder === 'string' ? folder : ''));
+    this.done.scrollIntoView({ block: 'nearest' });
   }
 
   private request(): Methods['export'] {
-    const { format, parts, loudness, target } = this.chosen;
+    const { format, loudness, target } = this.chosen;
+    const parts = this.onlyParts;
+    const subtitles = [...(this.srt.input.checked ? ['srt'] : []), ...(this.vtt.input.checked ? ['vtt'] : [])];
+    const chapters = this.chapters.input.checked && parts === 'whole';
+    const manifest = this.manifest.input.checked;
+    const several = parts !== 'whole' || subtitles.length > 0 || chapters || manifest;
     return {
       format,
       parts,
       loudness: loudness === 'off' ? null : Number(loudness),
-      subtitles: [...(this.srt.input.checked ? ['srt'] : []), ...(this.vtt.input.checked ? ['vtt'] : [])],
-      chapters: this.chapters.input.checked && parts === 'whole',
+      subtitles,
+      chapters,
       folder: target === 'folder' ? this.folder.value.trim() || 'exports' : null,
+      manifest,
+      archive: target === 'browser' && several,
     };
   }
 }

@@ -18,17 +18,30 @@ export interface Host {
 /** Commands; `regenerate` applies to the turn at the cursor. */
 export type Action = 'generate' | 'stop' | 'play' | 'regenerate';
 
+/** Place where a turn was selected. `state`: the script or its turns changed under the caret. */
+export type SelectedIn = 'script' | 'player' | 'state';
+
 export interface BusEvents {
+  /** The selected turn: the one at the caret, or the one the user went to in the player. */
+  select: { turn: string | null; in: SelectedIn };
   /** The turn being played, or null; the editor highlights its lines. */
   currentTurn: { turn: string | null };
   /** Play from the beginning of a turn. */
   seek: { turn: string };
-  /** Play another source in between. */
-  audition: { source: string; autoplay: boolean };
+  /** Play another source in between, from a time in seconds. */
+  audition: { source: string; autoplay: boolean; at?: number };
+  /** Play the episode at a loudness, in LUFS; null plays it as it is. */
+  loudness: { target: number | null };
   /** A command from the keyboard or a menu. */
   act: { action: Action };
-  /** Regenerate a turn. */
-  regenerate: { turn: string };
+  /** Generate new takes of turns. */
+  regenerate: { turns: readonly string[]; takes: number };
+  /** Generate new takes of turns until their words are right, at most `takes` of each. */
+  fix: { turns: readonly string[]; takes: number };
+  /** Generate new takes of turns and keep the best one. */
+  bestOf: { turns: readonly string[]; takes: number };
+  /** Show the settings of listening back. */
+  setUpReview: object;
   /** Bring the actions for a project that cannot be saved into view. */
   unsaved: object;
   /** Send pending edits now. */

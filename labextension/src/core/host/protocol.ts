@@ -51,6 +51,9 @@ export interface Methods {
   samples: { source: string; start: number; count: number };
   spectrogram: { source: string; start: number; stop: number; columns: number; rows: number; scale: string };
   describe: { source: string };
+  list_voices: object;
+  audition: { speaker: string };
+  cancel_audition: object;
   set_voice: { speaker: string; voice: string };
   clear_voice: { speaker: string };
   set_consent: { speaker: string; consent: boolean };
@@ -62,15 +65,42 @@ export interface Methods {
   upload_end: { upload: string; speaker: string };
   upload_cancel: { upload: string };
   load_model: object;
+  give_token: { token: string };
   unload_model: object;
   generate: { turns?: string[] | null };
-  regenerate: { turn: string };
+  regenerate: { turns: readonly string[]; takes: number };
   cancel: object;
   choose_take: { turn: string; take: string };
   star_take: { take: string; starred: boolean };
   delete_take: { take: string };
   undo: object;
-  set_gap: { turn: string; gap_ms?: number | null };
+  /** `pause` in seconds; null leaves it to the script. */
+  adjust_turn: { turn: string; gain: number; pace: number; pause?: number | null };
+  adjust_speaker: { speaker: string; gain: number; pace: number };
+  /** `start` and `stop` in samples. */
+  trim_take: { take: string; start: number; stop: number };
+  use_music: { upload: string; role: string };
+  /** `settings` are some of `MusicSettings`. */
+  adjust_music: { role: string; settings: object };
+  clear_music: { role: string };
+  /** `target` in LUFS. */
+  loudness: { target: number };
+  /** The reading of a word; null removes it. */
+  set_reading: { word: string; reading?: string | null };
+  import_lexicon: { text: string };
+  export_lexicon: object;
+  /** `word` and `reading` are added to the lexicon for this call only, as in `hear`. */
+  read_as: { turn: string; word?: string | null; reading?: string | null };
+  hear: { turn: string; words?: string | null; word?: string | null; reading?: string | null };
+  stop_hearing: object;
+  /** Compare takes with the script; null reviews the chosen ones. */
+  review: { takes?: readonly string[] | null };
+  cancel_review: object;
+  /** Generate turns again, at most `takes` times, until their words are right. */
+  fix: { turns: readonly string[]; takes: number };
+  best_of: { turns: readonly string[]; takes: number };
+  load_recognizer: object;
+  unload_recognizer: object;
   open_project: { path: string; create: boolean };
   retry_save: object;
   recreate_project: object;
@@ -82,12 +112,21 @@ export interface Methods {
     subtitles: string[];
     chapters: boolean;
     folder?: string | null;
+    manifest?: boolean | null;
+    archive?: boolean | null;
   };
   cancel_export: object;
-  refresh_library: { root: string; folder: string };
+  /** The cover, small, in a buffer. */
+  cover: object;
+  /** The contents of the file, in a buffer. */
+  set_cover: object;
+  clear_cover: object;
+  open_listed: { root: string; path: string };
   add_voice: { root: string; path: string };
   rename_voice: { voice: string; name: string };
   remove_voice: { voice: string };
+  /** The contents of a file, in a buffer, or a text. */
+  import_script: { text?: string | null; answers: object };
   fetch: { file: string; offset: number; count: number };
 }
 

@@ -45,43 +45,6 @@ export function legible(color: Rgb, dark: boolean): Rgb {
 
 export const css = ([r, g, b]: Rgb, alpha = 1): string => `rgb(${r} ${g} ${b} / ${alpha})`;
 
-/** Lightness, chroma and hue along the map, from the background to the loudest. */
-const DARK_MAP = [
-  [0.33, 0.09, 295],
-  [0.5, 0.16, 340],
-  [0.68, 0.17, 30],
-  [0.83, 0.14, 75],
-  [0.96, 0.06, 105],
-] as const;
-const LIGHT_MAP = [
-  [0.88, 0.06, 95],
-  [0.75, 0.13, 65],
-  [0.6, 0.17, 30],
-  [0.43, 0.15, 345],
-  [0.25, 0.09, 290],
-] as const;
-
-/** Color map of 256 RGBA values, evenly away from the background, which is silence. */
-export function spectrumMap(ground: Rgb, dark: boolean): Uint8ClampedArray {
-  const map = new Uint8ClampedArray(4 * 256);
-  const stops: Lab[] = [
-    toLab(ground),
-    ...(dark ? DARK_MAP : LIGHT_MAP).map(([lightness, chroma, hue]): Lab => {
-      const angle = (hue * Math.PI) / 180;
-      return [lightness, chroma * Math.cos(angle), chroma * Math.sin(angle)];
-    }),
-  ];
-  for (let i = 0; i < 256; i++) {
-    const at = (i / 255) * (stops.length - 1);
-    const from = stops[Math.min(stops.length - 2, Math.floor(at))]!;
-    const to = stops[Math.min(stops.length - 1, Math.floor(at) + 1)]!;
-    const part = Math.min(1, at - Math.floor(at) + (at >= stops.length - 1 ? 1 : 0));
-    const mixed = from.map((value, k) => value + (to[k]! - value) * part) as unknown as Lab;
-    map.set([...fromLab(mixed), 255], 4 * i);
-  }
-  return map;
-}
-
 /** Colors and font of the current theme, for canvases. */
 export interface Palette {
   dark: boolean;

@@ -1,9 +1,13 @@
-/** Drawing on canvases: ruler, waveform, frequencies. Units are CSS pixels; canvases are scaled to the screen. */
+/** Drawing on canvases: ruler, waveform, axes, color bar. Units are CSS pixels; canvases are scaled to the screen. */
 
 import { SAMPLE_RATE } from '../audio/resample';
 import { css, legible, parse, type Palette, type Rgb } from './color';
 import type { TakeTurn } from '../host/traits';
+import { t } from '../strings';
+import { COLOR_MAP } from './color_map';
 import { levelFor, type PeakSource } from './peaks';
+import { frequency } from './readout';
+import { MARKS, RANGE_DB, heightOf, type Scale } from './frequencies';
 import type { View } from './view';
 
 /** Resize a canvas to device pixels and clear it. */
@@ -81,6 +85,8 @@ export class TurnColors {
 export interface WaveStyle {
   colors: TurnColors;
   turns: readonly TakeTurn[];
+  /** Ids of turns that have changed since they were generated: hatched. */
+  stale: ReadonlySet<string>;
   /** Largest sample, drawn at full height. */
   loudest: number;
   /** Tint the background of turns. */
@@ -92,7 +98,7 @@ export function drawWave(
   context: CanvasRenderingContext2D,
   peaks: PeakSource,
   view: View,
-  { colors, turns, loudest, tinted }: WaveStyle,
+  { colors, turns, stale, loudest, tinted }: WaveStyle,
   box: { width: number; top: number; height: number },
 ): void {
   const fine = window.devicePixelRatio || 1;
@@ -115,7 +121,34 @@ export function drawWave(
     context.fillStyle = context.strokeStyle = css(color);
     const draw = perColumn < 2 ? drawLine : drawBars;
     draw(context, values, { first, level, from, to, view, middle, scale, step: 1 / fine });
+    if (turn && stale.has(turn.turn)) hatch(context, colors.palette, { from, to, top: box.top, height: box.height });
   }
+}
+
+/** Distance of the lines of a hatching, pixels. */
+const HATCH = 7;
+
+/** Hatch a range, as audio that no longer belongs to its line. */
+function hatch(
+  context: CanvasRenderingContext2D,
+  palette: Palette,
+  { from, to, top, height }: { from: number; to: number; top: number; height: number },
+): void {
+  context.save();
+  context.beginPath();
+  context.rect(from, top, to - from, height);
+  context.clip();
+  context.fillStyle = css(palette.ground, 0.45);
+  context.fillRect(from, top, to - from, height);
+  context.beginPath();
+  for (let x = from - height; x < to; x += HATCH) {
+    context.moveTo(x, top + height);
+    context.lineTo(x + height, top);
+  }
+  context.lineWidth = 1;
+  context.strokeStyle = palette.muted;
+  context.stroke();
+  context.restore();
 }
 
 interface Segment {
@@ -193,22 +226,83 @@ function spansOf(turns: readonly TakeTurn[], view: View, width: number, colors: 
   return spans;
 }
 
-/** Label frequencies at the left edge of the spectrogram. */
+interface AxisBox {
+  width: number;
+  height: number;
+}
+
+const TICK = 5;
+
+/** Draw a tick and its label, right-aligned at the inner edge of a left axis. */
+function drawTick(context: CanvasRenderingContext2D, palette: Palette, label: string, y: number, box: AxisBox): void {
+  context.font = `10px ${palette.font}`;
+  context.textAlign = 'right';
+  context.textBaseline = 'middle';
+  context.fillStyle = palette.muted;
+  context.fillRect(box.width - TICK, Math.round(y), TICK, 1);
+  context.fillText(label, box.width - TICK - 3, Math.min(box.height - 6, Math.max(6, y)));
+}
+
+/** Levels at which the amplitude axis has ticks, dB relative to full scale. */
+const LEVELS = [0, -3, -6, -12, -18, -24, -30] as const;
+/** Space between labels of an axis, pixels. */
+const APART = 14;
+
+/** Amplitude axis of the waveform in dB relative to full scale; `loudest` is drawn at the top, as in `drawWave`. */
+export function drawAmplitudes(
+  context: CanvasRenderingContext2D,
+  palette: Palette,
+  { loudest, ...box }: AxisBox & { loudest: number },
+): void {
+  const scale = (0.46 * box.height) / Math.max(1000, loudest);
+  let last = -Infinity;
+  for (const level of LEVELS) {
+    const y = box.height / 2 - 32768 * 10 ** (level / 20) * scale;
+    if (y < 4 || y - last < APART || y > box.height / 2 - APART / 2) continue;
+    last = y;
+    drawTick(context, palette, `${level}`.replace('-', '−'), y, box);
+  }
+  drawTick(context, palette, t('player.decibels', { value: '−∞' }), box.height / 2, box);
+}
+
+/** Frequency axis of the spectrogram. */
 export function drawFrequencies(
   context: CanvasRenderingContext2D,
-  marks: readonly { hertz: number; y: number }[],
   palette: Palette,
+  { scale, ...box }: AxisBox & { scale: Scale },
 ): void {
+  let last = Infinity;
+  for (const hertz of MARKS[scale]) {
+    const y = box.height * (1 - heightOf(hertz, scale));
+    if (last - y < APART) continue;
+    last = y;
+    drawTick(context, palette, frequency(hertz), y, box);
+  }
+}
+
+/** Color bar of the spectrogram, with levels in dB relative to full scale. */
+export function drawColorBar(
+  context: CanvasRenderingContext2D,
+  palette: Palette,
+  { height }: { height: number },
+): void {
+  const [left, wide] = [8, 8];
+  const [r, w] = [COLOR_MAP, left + wide];
+  const top = 6;
+  const span = Math.max(1, height - 2 * top);
+  for (let y = 0; y < span; y++) {
+    const at = 4 * Math.round((255 * (span - 1 - y)) / Math.max(1, span - 1));
+    context.fillStyle = `rgb(${r[at]} ${r[at + 1]} ${r[at + 2]})`;
+    context.fillRect(left, top + y, wide, 1);
+  }
   context.font = `10px ${palette.font}`;
   context.textBaseline = 'middle';
-  context.lineWidth = 3;
-  context.lineJoin = 'round';
-  context.strokeStyle = css(palette.ground, 0.8);
-  context.fillStyle = palette.text;
-  for (const { hertz, y } of marks) {
-    const label = `${hertz / 1000}k`.replace('0.5k', '500');
-    context.strokeText(label, 10, y);
-    context.fillText(label, 10, y);
-    context.fillRect(0, Math.round(y), 6, 1);
+  context.fillStyle = palette.muted;
+  let last = -Infinity;
+  for (let level = 0; level >= -RANGE_DB; level -= 15) {
+    const y = top + (-level / RANGE_DB) * (span - 1);
+    if (y - last < APART) continue;
+    last = y;
+    context.fillText(`${level}`.replace('-', '−'), w + 3, y);
   }
 }

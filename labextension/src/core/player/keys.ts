@@ -18,7 +18,7 @@ const keyRows = (): Row[] => [
   ['+ − 0', t('player.key_zoom')],
   ['L', t('player.key_loop')],
   ['Esc', t('player.key_escape')],
-  ['S', t('player.spectrogram')],
+  ['S', t('player.key_views')],
 ];
 
 const mouseRows = (): Row[] => [
@@ -51,29 +51,26 @@ export function keysButton(): HTMLElement {
 }
 
 /** Handle a key; return true if it is one of the player's. */
-export function answerKey(
-  event: KeyboardEvent,
-  playback: Playback,
-  actions: ControlActions & { spectrum: boolean },
-): boolean {
+export function answerKey(event: KeyboardEvent, playback: Playback, actions: ControlActions): boolean {
   const brackets = event.getModifierState('AltGraph'); // [ and ] need AltGr on some keyboards
   if (!brackets && (event.ctrlKey || event.metaKey || event.altKey)) return false;
   const target = event.target as HTMLElement;
-  if (target.closest('select, input, [role="dialog"]')) return false; // these have their own keys
-  if (event.key === ' ' && target.closest('button')) return false;
+  const field = target.closest('select, input, [role="dialog"]'); // these have their own keys
+  const sliding = event.key === ' ' && field?.matches('[type="range"]'); // a slider does not use Space
+  if ((field && !sliding) || (event.key === ' ' && target.closest('button'))) return false;
   const jump = (event.shiftKey ? 5 : 1) * SAMPLE_RATE;
   const answers: Record<string, () => void> = {
     ' ': () => playback.toggle(),
-    ArrowLeft: () => playback.seek(playback.position - jump),
-    ArrowRight: () => playback.seek(playback.position + jump),
-    Home: () => playback.seek(0),
-    End: () => playback.seek(playback.length),
+    ArrowLeft: () => playback.goTo(playback.position - jump),
+    ArrowRight: () => playback.goTo(playback.position + jump),
+    Home: () => playback.goTo(0),
+    End: () => playback.goTo(playback.length),
     '+': () => actions.zoom(0.5),
     '=': () => actions.zoom(0.5),
     '-': () => actions.zoom(2),
     '0': () => actions.fit(),
     l: () => actions.toggleLoop(),
-    s: () => actions.setSpectrum(!actions.spectrum),
+    s: () => actions.nextViews(),
     '[': () => playback.step(-1),
     ']': () => playback.step(1),
     Escape: () => playback.setLoop(null),

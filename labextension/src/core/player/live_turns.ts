@@ -12,7 +12,7 @@ export class LiveTurns {
     const samples = store.length;
     const turns = marks.map(({ turn, start }, index): TakeTurn => {
       const stop = marks[index + 1]?.start ?? Math.max(samples, start + 1);
-      return { turn, start, stop, confidence: 1, text: '', ...this.speakerOf(turn) };
+      return { turn, start, stop, confidence: 1, text: '', words: [], ...this.speakerOf(turn) };
     });
     return { source: id, name: t('player.live_name'), samples, sample_rate: SAMPLE_RATE, revision: 0, turns };
   }

@@ -4,6 +4,8 @@ import { SAMPLE_RATE } from '../audio/resample';
 import type { TakeSummary, TakeTurn } from '../host/traits';
 import { t } from '../strings';
 
+const EPISODE = 'episode';
+
 /** The summary in the `take` trait or in a reply to `describe`; null if it is empty. */
 export function summaryOf(value: unknown): TakeSummary | null {
   const summary = value as Partial<TakeSummary> | null | undefined;
@@ -18,8 +20,8 @@ export function turnAt(turns: readonly TakeTurn[], sample: number): TakeTurn | n
   return last && sample < last.stop ? last : null;
 }
 
-/** The last turn that starts at or before a sample. */
-export function lastBefore(turns: readonly TakeTurn[], sample: number): TakeTurn | null {
+/** The last turn or word that starts at or before a sample. */
+export function lastBefore<Item extends { start: number }>(turns: readonly Item[], sample: number): Item | null {
   let [low, high] = [0, turns.length];
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -29,11 +31,25 @@ export function lastBefore(turns: readonly TakeTurn[], sample: number): TakeTurn
   return turns[low - 1] ?? null;
 }
 
-/** Map a sample to another take: the same place in the same turn. */
-export function mapped(sample: number, from: readonly TakeTurn[], to: readonly TakeTurn[]): number {
+/** The episode at a loudness has a source of its own: `episode:-16`. */
+export const atLoudness = (source: string, target: number | null): string =>
+  source === EPISODE && target !== null ? `${EPISODE}:${target}` : source;
+
+/** A source without its loudness: the same audio but for the level. */
+export const baseOf = (source: string): string => (source.startsWith(`${EPISODE}:`) ? EPISODE : source);
+
+/**
+ * Map a sample to another take: the same place in the same turn. With `scaled`, both turns are complete, and one may be
+ * faster than the other.
+ */
+export function mapped(sample: number, from: readonly TakeTurn[], to: readonly TakeTurn[], scaled = false): number {
   const turn = lastBefore(from, sample);
   const twin = turn && to.find((other) => other.turn === turn.turn);
-  return twin ? Math.min(twin.start + sample - turn.start, Math.max(twin.start, twin.stop - 1)) : sample;
+  if (!twin) return sample;
+  const length = turn.stop - turn.start;
+  const scale = scaled && length > 0 ? (twin.stop - twin.start) / length : 1;
+  const place = twin.start + Math.round((sample - turn.start) * scale);
+  return Math.min(place, Math.max(twin.start, twin.stop - 1));
 }
 
 /** A position for screen readers: "1 minute 3 seconds, Anna: Good morning." */

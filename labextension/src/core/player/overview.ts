@@ -36,7 +36,7 @@ export class Overview {
     );
     const seek = (event: PointerEvent): void => {
       const x = event.clientX - this.element.getBoundingClientRect().left;
-      playback.seek(this.view.sampleAt(x));
+      playback.goTo(this.view.sampleAt(x));
     };
     this.element.addEventListener('pointerdown', (event) => {
       if (event.button !== 0) return;
@@ -57,10 +57,10 @@ export class Overview {
     this.view.fit();
   }
 
-  draw(peaks: PeakSource | null, colors: TurnColors, loudest: number): void {
+  draw(peaks: PeakSource | null, colors: TurnColors, stale: ReadonlySet<string>, loudest: number): void {
     const { playback, view } = this;
     const context = prepare(this.canvas, this.width, HEIGHT);
-    const style = { colors, turns: playback.turns, loudest, tinted: false };
+    const style = { colors, turns: playback.turns, stale, loudest, tinted: false };
     if (peaks && playback.length) drawWave(context, peaks, view, style, { width: this.width, top: 0, height: HEIGHT });
   }
 

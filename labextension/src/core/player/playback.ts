@@ -9,7 +9,7 @@ import type { TakeSummary, TakeTurn } from '../host/traits';
 import { Disposers } from '../ui/disposers';
 import { LazyOutput } from './lazy_output';
 import { LiveTurns } from './live_turns';
-import { lastBefore, mapped, summaryOf, turnAt } from './model';
+import { atLoudness, baseOf, lastBefore, mapped, summaryOf, turnAt } from './model';
 import { LivePeaks } from './peaks';
 import { Report } from './report';
 
@@ -29,6 +29,8 @@ export class Playback {
   failure: unknown = null;
   speed = 1;
   loop: Range | null = null;
+  /** Loudness at which the episode is played, in LUFS; null as it is. */
+  loudness: number | null = null;
   /** Peaks of the live waveform. */
   livePeaks: LivePeaks | null = null;
   readonly live: Live;
@@ -45,7 +47,7 @@ export class Playback {
 
   constructor(
     private readonly host: Host,
-    bus: Bus,
+    private readonly bus: Bus,
   ) {
     this.report = new Report(host, bus);
     this.sound = new LazyOutput(
@@ -71,8 +73,14 @@ export class Playback {
       this.report.onPlaying((playing) => void this.obey(playing)),
       this.report.onPosition((seconds) => this.moveTo(seconds)),
       bus.on('seek', ({ turn }) => void this.playTurn(turn)),
-      bus.on('audition', ({ source, autoplay }) => void this.audition(source, autoplay)),
+      bus.on('audition', ({ source, autoplay, at }) => void this.audition(source, autoplay, at)),
+      bus.on('select', ({ turn, in: where }) => where === 'script' && this.park(turn)),
       bus.on('act', ({ action }) => this.act(action)),
+      bus.on('loudness', ({ target }) => {
+        this.loudness = target;
+        if (this.showing === 'take') this.takeChanged();
+        else this.changed();
+      }),
     );
     for (const part of [this.live, this.report, this.sound]) this.disposers.child(part);
     this.parked = Math.round((host.get('position') || 0) * SAMPLE_RATE);
@@ -129,6 +137,12 @@ export class Playback {
     };
   }
 
+  /** The take or the episode, at the loudness that is chosen. */
+  private get take(): TakeSummary | null {
+    const take = summaryOf(this.host.get('take'));
+    return take && { ...take, source: atLoudness(take.source, this.loudness) };
+  }
+
   async play(): Promise<void> {
     if (!this.store) return;
     this.playing = true;
@@ -161,6 +175,13 @@ export class Playback {
     this.changed();
   }
 
+  /** Go to a position as the user asks, and select the turn there. */
+  goTo(sample: number): void {
+    this.seek(sample);
+    const turn = turnAt(this.turns, this.parked);
+    if (turn && this.showing !== 'audition') this.bus.emit('select', { turn: turn.turn, in: 'player' });
+  }
+
   /** Go to the beginning of the previous or the next turn. */
   step(direction: -1 | 1): void {
     const { position, turns } = this;
@@ -168,7 +189,7 @@ export class Playback {
     const index = now ? turns.indexOf(now) : -1;
     const again = direction < 0 && now && position - now.start > REPLAY;
     const to = again ? now : turns[Math.max(0, index + direction)];
-    if (to) this.seek(to.start);
+    if (to) this.goTo(to.start);
   }
 
   setSpeed(speed: number): void {
@@ -191,17 +212,18 @@ export class Playback {
   back(): void {
     if (this.showing === 'take') return;
     this.pause();
-    this.show('take', summaryOf(this.host.get('take')), this.parkedTake);
+    this.show('take', this.take, this.parkedTake);
   }
 
-  async audition(source: string, autoplay: boolean): Promise<void> {
+  /** Play another source, from a time in seconds. */
+  async audition(source: string, autoplay: boolean, at = 0): Promise<void> {
     if (autoplay) void this.sound.open();
-    const take = summaryOf(this.host.get('take'));
+    const { take } = this;
     try {
-      const own = source === take?.source;
+      const own = take !== null && baseOf(take.source) === source;
       const summary = own ? take : summaryOf((await this.host.channel.call('describe', { source })).result);
       this.pause();
-      this.show(own ? 'take' : 'audition', summary, 0);
+      this.show(own ? 'take' : 'audition', summary, Math.round(at * SAMPLE_RATE));
       if (autoplay) await this.play();
     } catch (error) {
       this.fail(error);
@@ -216,7 +238,7 @@ export class Playback {
 
   private async playTurn(turn: string): Promise<void> {
     void this.sound.open();
-    const take = summaryOf(this.host.get('take'));
+    const { take } = this;
     const here = this.showing !== 'audition' && this.turns.find((one) => one.turn === turn);
     const there = here || take?.turns.find((one) => one.turn === turn);
     if (!there) return;
@@ -226,6 +248,13 @@ export class Playback {
     }
     this.seek(there.start);
     if (!this.playing) await this.play();
+  }
+
+  /** The caret moved to another turn: unless something plays, move the playhead to it. */
+  private park(turn: string | null): void {
+    if (this.playing || this.showing !== 'take') return;
+    const there = this.turns.find((one) => one.turn === turn);
+    if (there && turnAt(this.turns, this.parked) !== there) this.seek(there.start);
   }
 
   private act(action: Action): void {
@@ -299,15 +328,14 @@ export class Playback {
 
   private takeChanged(): void {
     if (this.showing !== 'take') return;
-    const take = summaryOf(this.host.get('take'));
-    const before = this.summary;
-    const same = take && before?.source === take.source;
-    if (same && before.revision === take.revision) {
+    const { take, summary: before } = this;
+    const same = take && before && baseOf(before.source) === baseOf(take.source);
+    if (same && before.source === take.source && before.revision === take.revision) {
       this.summary = take; // a name or a color
       this.changed();
       return;
     }
-    const position = same ? mapped(this.position, before.turns, take.turns) : 0;
+    const position = same ? mapped(this.position, before.turns, take.turns, true) : 0;
     this.feed = null;
     this.output?.stop();
     this.show('take', take, before ? position : this.parked);
@@ -357,7 +385,7 @@ export class Playback {
 
   /** Switch from the live audio to its take, at the same place in the text. */
   private afterLive(goOn: boolean): void {
-    const take = summaryOf(this.host.get('take'));
+    const { take } = this;
     const ended = this.parked >= this.length;
     const there = take && this.turns.length ? mapped(this.parked, this.turns, take.turns) : this.parkedTake;
     this.show('take', take, ended && !goOn ? this.startOf(take) : there);

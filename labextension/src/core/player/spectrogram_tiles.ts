@@ -2,15 +2,13 @@
 
 import type { Channel } from '../host/channel';
 import { t } from '../strings';
-import { spectrumMap, type Palette } from './color';
+import type { Palette } from './color';
+import { COLOR_MAP } from './color_map';
+import { RANGE_DB, heightOf, type Scale } from './frequencies';
 import type { TakeSummary } from '../host/traits';
 import { Tiles, type Place } from './tiles';
 import type { View } from './view';
 
-export type Scale = 'mel' | 'linear';
-
-/** The highest frequency shown: half our sample rate. */
-const TOP_HZ = 12_000;
 const COLUMNS = 256;
 const ROWS = 160;
 const BUDGET = 12 * 2 ** 20;
@@ -26,8 +24,6 @@ interface Tile {
 
 export class SpectrogramTiles {
   private readonly tiles: Tiles<Tile>;
-  private map: Uint8ClampedArray | null = null;
-  private mapOf = '';
   private lacking: Place[] = [];
   private readonly length: number;
 
@@ -54,8 +50,17 @@ export class SpectrogramTiles {
     return this.tiles.bytes;
   }
 
+  /** Level at a sample and frequency in dB relative to full scale; null if that tile has not arrived. */
+  levelAt(sample: number, hertz: number, view: View): number | null {
+    const level = Math.max(FINEST, Math.round(Math.log2(view.perPixel)));
+    const column = Math.floor(sample / 2 ** level);
+    const tile = this.tiles.get({ level, index: Math.floor(column / COLUMNS) });
+    const row = Math.min(ROWS - 1, Math.floor(heightOf(hertz, this.scale) * ROWS));
+    const value = tile?.values[row * tile.columns + (column % COLUMNS)];
+    return value === undefined ? null : (value / 255 - 1) * RANGE_DB;
+  }
+
   draw(context: CanvasRenderingContext2D, view: View, palette: Palette, width: number, height: number): void {
-    this.paintWith(palette);
     const level = Math.max(FINEST, Math.round(Math.log2(view.perPixel)));
     const span = COLUMNS * 2 ** level;
     const last = Math.floor(Math.max(0, Math.min(view.sampleAt(width), this.length - 1)) / span);
@@ -99,14 +104,6 @@ export class SpectrogramTiles {
     context.restore();
   }
 
-  private paintWith(palette: Palette): void {
-    const name = `${palette.ground.join()} ${palette.dark}`;
-    if (name === this.mapOf) return;
-    this.mapOf = name;
-    this.map = spectrumMap(palette.ground, palette.dark);
-    this.tiles.each((tile) => (tile.picture = null));
-  }
-
   private pictureOf(tile: Tile): HTMLCanvasElement {
     if (tile.picture) return tile.picture;
     const { columns, values } = tile;
@@ -114,7 +111,7 @@ export class SpectrogramTiles {
     const context = picture.getContext('2d')!;
     const image = context.createImageData(columns, ROWS);
     const pixels = new Uint32Array(image.data.buffer);
-    const map = new Uint32Array(this.map!.buffer);
+    const map = new Uint32Array(COLOR_MAP.buffer);
     for (let row = 0; row < ROWS; row++) {
       const from = (ROWS - 1 - row) * columns; // row 0 is the lowest frequency, the picture's last line
       for (let column = 0; column < columns; column++) pixels[row * columns + column] = map[values[from + column]!]!;
@@ -123,20 +120,3 @@ export class SpectrogramTiles {
     return (tile.picture = picture);
   }
 }
-
-/** Height of a frequency, from 0 at the bottom to 1 at the top. */
-export function heightOf(hertz: number, scale: Scale): number {
-  return scale === 'linear' ? hertz / TOP_HZ : melOf(hertz) / melOf(TOP_HZ);
-}
-
-/** Slaney's mel scale, as in librosa: linear to 1 kHz, then logarithmic. */
-function melOf(hertz: number): number {
-  const linear = (3 * hertz) / 200;
-  return hertz < 1000 ? linear : 15 + Math.log(hertz / 1000) / (Math.log(6.4) / 27);
-}
-
-/** Frequencies labeled at the edge. */
-export const MARKS: Readonly<Record<Scale, readonly number[]>> = {
-  mel: [500, 1000, 2000, 4000, 8000],
-  linear: [2000, 4000, 6000, 8000, 10_000],
-};

@@ -56,10 +56,6 @@ export class Tiles<T> {
     this.advance();
   }
 
-  each(callback: (tile: T) => void): void {
-    for (const tile of this.kept.values()) callback(tile);
-  }
-
   /** Clear the cache; ignore tiles that are still on their way. */
   clear(): void {
     this.epoch++;

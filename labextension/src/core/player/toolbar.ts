@@ -7,15 +7,17 @@ import { button, relabel, segments } from '../ui/elements';
 import { clock } from '../ui/format';
 import type { ControlActions } from './actions';
 import { keysButton } from './keys';
-import type { Scale } from './spectrogram_tiles';
+import type { Scale } from './frequencies';
 import type { Playback } from './playback';
+import type { Views } from './views';
 
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2] as const;
 
 export interface ControlState {
   whole: boolean;
   follow: boolean;
-  spectrum: boolean;
+  views: Views;
+  collapsed: boolean;
   scale: Scale;
 }
 
@@ -71,19 +73,34 @@ export function controls(playback: Playback, actions: ControlActions): Controls 
     pressed: true,
     onclick: () => actions.setFollow(follow.getAttribute('aria-pressed') !== 'true'),
   });
-  const spectrum = button({
+  const choices = [
+    ['waveform', t('player.view_waveform')],
+    ['spectrogram', t('player.spectrogram')],
+    ['both', t('player.view_both')],
+  ] as const;
+  const views = segments<Views>(t('player.view'), choices, (value) => actions.setViews(value));
+  views.element.classList.add('vvnb-deck-views');
+  const collapse = button({
     ...quiet,
-    label: t('player.spectrogram'),
-    icon: 'spectrum',
-    pressed: false,
-    onclick: () => actions.setSpectrum(spectrum.getAttribute('aria-pressed') !== 'true'),
+    label: t('player.collapse'),
+    icon: 'chevron',
+    onclick: () => actions.setCollapsed(collapse.getAttribute('aria-expanded') === 'true'),
   });
+  collapse.classList.add('vvnb-deck-collapse');
   const scales = [
     ['mel', t('player.mel')],
     ['linear', t('player.linear')],
   ] as const;
-  const scale = segments<Scale>(t('player.frequency_scale'), scales, (value) => actions.setScale(value));
-  scale.element.classList.add('vvnb-deck-scale');
+  const scale = h(
+    'select',
+    {
+      class: 'vvnb-select vvnb-deck-scale',
+      'aria-label': t('player.frequency_scale'),
+      title: t('player.frequency_scale'),
+      onchange: () => actions.setScale(scale.value as Scale),
+    },
+    ...scales.map(([value, label]) => h('option', { value }, label)),
+  );
   const element = h(
     'div',
     { class: 'vvnb-deck-bar', role: 'toolbar', 'aria-label': t('player.controls') },
@@ -92,9 +109,9 @@ export function controls(playback: Playback, actions: ControlActions): Controls 
     h('div', { class: 'vvnb-deck-group' }, speed, loop),
     volume.element,
     h('span', { class: 'vvnb-deck-space' }),
-    h('div', { class: 'vvnb-deck-group' }, scale.element, spectrum),
+    h('div', { class: 'vvnb-deck-group vvnb-deck-picture' }, scale, views.element),
     h('div', { class: 'vvnb-deck-group vvnb-deck-zoom' }, wider, all, closer, follow),
-    keysButton(),
+    h('div', { class: 'vvnb-deck-group' }, keysButton(), collapse),
   );
   return {
     element,
@@ -113,9 +130,13 @@ export function controls(playback: Playback, actions: ControlActions): Controls 
       speed.value = String(playback.speed);
       loop.setAttribute('aria-pressed', String(playback.loop !== null));
       follow.setAttribute('aria-pressed', String(state.follow));
-      spectrum.setAttribute('aria-pressed', String(state.spectrum));
-      scale.element.hidden = !state.spectrum;
-      scale.set(state.scale);
+      views.set(state.views);
+      collapse.setAttribute('aria-expanded', String(!state.collapsed));
+      const label = state.collapsed ? t('player.expand') : t('player.collapse');
+      collapse.setAttribute('aria-label', label);
+      collapse.title = label;
+      scale.hidden = state.collapsed || state.views === 'waveform';
+      scale.value = state.scale;
       volume.update();
     },
   };

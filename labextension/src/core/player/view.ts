@@ -14,6 +14,8 @@ export class View {
   /** Samples per CSS pixel. */
   perPixel = 1;
   private fitted = true;
+  /** The scale is fixed: a source that grows is not fitted again. */
+  private fixed = false;
 
   constructor(
     private width = 1,
@@ -34,18 +36,29 @@ export class View {
     const lengthened = length !== this.length;
     this.width = Math.max(1, width);
     this.length = length;
+    if (this.fixed) return;
     if (this.fitted || lengthened) this.perPixel = Math.min(this.perPixel, this.widest);
     if (this.fitted) this.perPixel = this.widest;
     this.place(this.start);
   }
 
+  /** Show a range of fixed length from the start on, for audio that is still being generated. */
+  fix(samples: number): void {
+    this.fixed = true;
+    this.perPixel = samples / this.width;
+    this.start = 0;
+    this.fitted = false;
+  }
+
   fit(): void {
+    this.fixed = false;
     this.perPixel = this.widest;
     this.place(0);
   }
 
   /** Show `factor` times as much, keeping the sample at `x` in place. */
   zoom(factor: number, x = this.width / 2): void {
+    this.fixed = false;
     const anchor = this.sampleAt(x);
     const closest = Math.min(this.widest, CLOSEST / this.width);
     this.perPixel = Math.min(this.widest, Math.max(closest, this.perPixel * factor));
@@ -84,7 +97,9 @@ export class View {
   }
 
   private place(start: number): void {
-    this.start = Math.max(0, Math.min(start, Math.max(0, this.length - this.width * this.perPixel)));
-    this.fitted = this.perPixel >= this.widest * (1 - 1e-9);
+    // Audio that is still being generated has no end yet: a page may begin at its last sample.
+    const last = this.fixed ? this.length : Math.max(0, this.length - this.width * this.perPixel);
+    this.start = Math.max(0, Math.min(start, last));
+    this.fitted = !this.fixed && this.perPixel >= this.widest * (1 - 1e-9);
   }
 }

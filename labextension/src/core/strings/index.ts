@@ -58,6 +58,22 @@ export function setLanguage(tag: string = pageLanguage()): void {
 
 export const currentLanguage = (): Language => language;
 
+/** Join names to a list: "Anna and Ben"; in Chinese with spaces between 和 and Latin names. */
+export function listOf(names: readonly string[]): string {
+  const parts = new Intl.ListFormat(language === 'en' ? 'en' : 'zh-CN').formatToParts(names);
+  const text = (at: number): string => parts[at]?.value ?? '';
+  return parts
+    .map(({ type, value }, at) => {
+      if (type === 'element' || value !== '和') return value;
+      const [before, after] = [
+        /[\p{Script=Latin}\d]$/u.test(text(at - 1)),
+        /^[\p{Script=Latin}\d]/u.test(text(at + 1)),
+      ];
+      return `${before ? ' ' : ''}和${after ? ' ' : ''}`;
+    })
+    .join('');
+}
+
 const KEY = Symbol.for('vibevoice-nb.language');
 const page = globalThis as { [KEY]?: string };
 

@@ -8,14 +8,22 @@ import { SAMPLE_RATE, span } from '../ui/format';
 import { Disposers } from '../ui/disposers';
 import { waveform, type Waveform } from '../ui/waveform';
 import type { Methods } from '../host/protocol';
-import type { TakeState } from '../host/traits';
+import type { TakeReview, TakeState } from '../host/traits';
+import { ReviewOfTake } from '../review/take';
 import { t } from '../strings';
+import { wordDiff } from './word_diff';
 
 export interface ShownTake {
   take: TakeState;
   number: number;
   chosen: boolean;
   readOnly: boolean;
+  /** Text of the line now; null if several turns share it. */
+  line: string | null;
+  /** Null if it was not reviewed. */
+  review: TakeReview | null;
+  /** Differences from the chosen take, such as "20 steps". */
+  differences: readonly string[];
 }
 
 const ENDINGS: Partial<Record<string, 'takes.stopped_early' | 'takes.cut_at_limit'>> = {
@@ -37,8 +45,11 @@ export class TakeCard {
   );
   private readonly remove = this.small(t('takes.delete'), 'trash', () => void this.delete());
   private readonly wave: Waveform;
+  private readonly words = h('p', { class: 'vvnb-take-words' });
+  private readonly length = h('span', { class: 'vvnb-hint' });
   private readonly facts = h('dl', { class: 'vvnb-facts' });
   private readonly marks = h('div', { class: 'vvnb-row', 'data-tight': true });
+  private readonly review: ReviewOfTake;
   private shown: ShownTake | null = null;
   private rendered = '';
 
@@ -49,6 +60,7 @@ export class TakeCard {
     private readonly failures: Failures,
     private readonly deleted: (message: string) => void,
   ) {
+    this.review = new ReviewOfTake(bus);
     this.wave = this.disposers.child(waveform(host, '--speaker-ink', 160));
     this.choose = h('input', {
       type: 'radio',
@@ -68,13 +80,15 @@ export class TakeCard {
       'div',
       { class: 'vvnb-card vvnb-take' },
       row(
-        h('label', { class: 'vvnb-row vvnb-grow', 'data-nowrap': true }, this.choose, this.name),
+        h('label', { class: 'vvnb-row vvnb-grow', 'data-nowrap': true }, this.choose, this.name, this.length),
         this.star,
         this.remove,
       ),
       row(this.play, h('div', { class: 'vvnb-take-wave' }, this.wave.element)),
-      this.facts,
+      this.words,
       this.marks,
+      this.review.element,
+      h('details', { class: 'vvnb-take-details' }, h('summary', null, t('takes.details')), this.facts),
     );
   }
 
@@ -95,8 +109,14 @@ export class TakeCard {
     this.star.title = take.starred ? t('takes.remove_star') : t('takes.add_star');
     this.star.replaceChildren(icon('star', take.starred));
     this.choose.disabled = this.star.disabled = this.remove.disabled = readOnly;
+    this.length.textContent = span(take.seconds);
+    this.words.hidden = !take.earlier;
+    this.words.replaceChildren(
+      ...(take.earlier ? (shown.line === null ? [take.text] : diffOf(take.text, shown.line)) : []),
+    );
     this.facts.replaceChildren(...factsOf(take));
     this.marks.replaceChildren(...marksOf(shown));
+    this.review.show(take.id, number, take.speaker, shown.review);
     this.marks.hidden = !this.marks.childElementCount;
   }
 
@@ -124,22 +144,35 @@ export class TakeCard {
 
 function factsOf(take: TakeState): HTMLElement[] {
   const facts: [string, string | null][] = [
-    [t('takes.length'), span(take.seconds)],
     [t('takes.seed'), take.seed === null ? null : String(take.seed)],
     [t('takes.steps'), take.num_steps === null ? null : String(take.num_steps)],
     [t('takes.cfg'), take.cfg_scale === null ? null : take.cfg_scale.toFixed(1)],
     [t('takes.rtf'), take.rtf === null ? null : take.rtf.toFixed(2)],
     [t('takes.model'), take.model.split('/').at(-1) || null],
+    [t('takes.voice'), take.voice || null],
   ];
   return facts.flatMap(([name, value]) =>
     value === null ? [] : [h('div', null, h('dt', null, name), h('dd', { title: value }, value))],
   );
 }
 
-function marksOf({ take, chosen }: ShownTake): HTMLElement[] {
+/** Words of a take: those that are gone from the line, and those that it lacks. */
+function diffOf(said: string, line: string): (Node | string)[] {
+  return wordDiff(said, line).flatMap(({ kind, text }) => {
+    if (kind === 'same') return [text];
+    const words = text.trimEnd();
+    const label = kind === 'removed' ? t('takes.only_in_take') : t('takes.only_in_line');
+    const tag = kind === 'removed' ? 'ins' : 'del';
+    return [h(tag, { title: label, 'aria-label': `${label}: ${words}` }, words), text.slice(words.length) || ' '];
+  });
+}
+
+function marksOf(shown: ShownTake): HTMLElement[] {
+  const { take, chosen, differences } = shown;
   const marks = [];
   const ending = ENDINGS[take.ended];
   if (chosen) marks.push(badge(t('takes.chosen'), 'accent'));
+  for (const difference of differences) marks.push(badge(difference));
   if (take.context_changed) marks.push(badge(t('takes.context_mark'), 'warning', t('takes.take_context_hint')));
   if (ending) marks.push(badge(t(ending), 'warning'));
   if (take.odd_length === 'short') marks.push(badge(t('takes.unusually_short'), 'warning', t('takes.short_hint')));

@@ -4,7 +4,7 @@ import { h } from '../ui/dom';
 import type { Host } from '../host/host';
 import { Disposers } from '../ui/disposers';
 import { button, check, type Failures, relabel } from '../ui/elements';
-import { clock } from '../ui/format';
+import { clock, span } from '../ui/format';
 import { fetchAudio } from '../ui/pcm';
 import type { TakeState } from '../host/traits';
 import { t } from '../strings';
@@ -79,6 +79,8 @@ export class Comparison {
     kind: 'quiet',
     onclick: () => this.restart(),
   });
+  /** Words of each take, if they differ. */
+  private readonly texts = h('dl', { class: 'vvnb-facts vvnb-compare-texts' });
   private readonly verdict = h('p', { class: 'vvnb-hint vvnb-slot', 'aria-live': 'polite' });
 
   constructor(
@@ -112,6 +114,7 @@ export class Comparison {
       row(h('h4', null, t('takes.compare')), h('span', { class: 'vvnb-grow' }), this.blind.element, close),
       this.choosing,
       row(this.toggle, h('div', { class: 'vvnb-letters' }, ...this.letters), this.position, this.time),
+      this.texts,
       h('div', { class: 'vvnb-row' }, ...this.preferences, this.revealing, this.again),
       this.verdict,
       h('p', { class: 'vvnb-hint vvnb-keys' }, ...withKeys(t('takes.keys'))),
@@ -129,7 +132,7 @@ export class Comparison {
     const first = takes.find((take) => take.id === chosen) ?? takes[0];
     this.picks = [first?.id ?? '', takes.filter((take) => take.id !== first?.id).at(-1)?.id ?? ''];
     const options = takes.map((take, index): [string, string] => {
-      const values = { n: index + 1, seed: take.seed ?? '?' };
+      const values = { n: index + 1, length: span(take.seconds) };
       return [take.id, take.id === chosen ? t('takes.chosen_option', values) : t('takes.option', values)];
     });
     for (const select of this.selects)
@@ -226,6 +229,9 @@ export class Comparison {
     this.revealing.hidden = pairing.revealed;
     this.again.hidden = !pairing.blind || !pairing.revealed;
     this.selects.forEach((select, at) => (select.value = this.picks[at]!));
+    const [a, b] = LETTERS.map((letter) => this.takes.find(({ id }) => id === pairing.takes[letter])?.text ?? '');
+    this.texts.hidden = a === b;
+    this.texts.replaceChildren(...LETTERS.flatMap((letter, at) => [h('dt', null, letter), h('dd', null, [a, b][at])]));
   }
 
   private key(event: KeyboardEvent): void {

@@ -1,38 +1,24 @@
-/** Takes panel: a list of the turns, and the takes of the selected turn. */
+/** Turn panel: the takes of the selected turn, the one at the caret. */
 
-import { Disposers } from '../ui/disposers';
+import { Disposers, type Dispose } from '../ui/disposers';
 import { h } from '../ui/dom';
 import type { Bus, Host } from '../host/host';
-import { button, Failures } from '../ui/elements';
+import { Failures } from '../ui/elements';
 import { Toasts } from '../ui/popover';
 import { watch } from '../ui/watch';
 import { turnsOf } from '../host/turns';
 import { t } from '../strings';
 import { Lane } from './lane';
-import { linesOf } from './lines';
-import { turnList } from './list';
 
-export function mountTakes(root: HTMLElement, host: Host, bus: Bus): () => void {
+export function mountTakes(root: HTMLElement, host: Host, bus: Bus): Dispose {
   const failures = new Failures();
   const toasts = new Toasts();
   const disposers = new Disposers();
   let selected: string | null = null;
 
-  const undo = button({
-    label: t('takes.undo'),
-    icon: 'undo',
-    size: 'small',
-    onclick: () => void failures.during(() => host.channel.call('undo', {})),
-  });
-  const list = turnList((id, enter) => {
-    selected = id;
-    render();
-    if (enter) lane.focus();
-  });
+  const undo = (): void => void failures.during(() => host.channel.call('undo', {}));
   const lane = disposers.child(
-    new Lane(host, bus, failures, undo, (message) =>
-      toasts.show(message, { label: t('takes.undo'), run: () => undo.click() }),
-    ),
+    new Lane(host, bus, failures, (message) => toasts.show(message, { label: t('studio.undo'), run: undo })),
   );
   const empty = h(
     'div',
@@ -40,35 +26,47 @@ export function mountTakes(root: HTMLElement, host: Host, bus: Bus): () => void 
     h('strong', null, t('takes.no_turns')),
     h('span', null, t('takes.no_turns_hint')),
   );
-  const body = h('div', { class: 'vvnb-takes-body' }, list.element, lane.element);
   const section = h(
     'section',
     { class: 'vvnb-takes', 'aria-label': t('takes.takes') },
     failures.element,
     empty,
-    body,
+    lane.element,
     toasts.element,
   );
   root.append(section);
 
   const render = (): void => {
     const turns = turnsOf(host);
-    if (!turns.some((turn) => turn.id === selected)) {
-      selected = (turns.find((turn) => turn.takes.length > 1) ?? turns[0])?.id ?? null;
-    }
-    empty.hidden = turns.length > 0;
-    body.hidden = !turns.length;
-    list.update(turns, linesOf(host.get('script') ?? '', turns), host.get('speakers') ?? [], selected);
-    lane.show(selected);
-    const action = host.get('can_undo') ?? '';
-    undo.hidden = !action;
-    undo.title = action ? t('takes.undo_action', { action }) : '';
-    undo.setAttribute('aria-label', undo.title || t('takes.undo'));
+    const shown = turns.find((turn) => turn.id === selected) ?? turns[0] ?? null;
+    empty.hidden = shown !== null;
+    lane.element.hidden = shown === null;
+    lane.show(shown?.id ?? null);
   };
   disposers.add(
-    watch(host, ['turns', 'takes', 'script', 'speakers', 'can_undo', 'project_state', 'job'], render),
+    watch(
+      host,
+      [
+        'turns',
+        'takes',
+        'script',
+        'speakers',
+        'project_state',
+        'job',
+        'mode',
+        'reviews',
+        'review_state',
+        'listen_back',
+      ],
+      render,
+    ),
     host.channel.onConnection(render),
-    bus.on('currentTurn', ({ turn }) => list.highlight(turn)),
+    bus.on('select', ({ turn }) => {
+      if (turn === selected) return;
+      selected = turn;
+      render();
+    }),
+    bus.on('currentTurn', ({ turn }) => lane.setPlaying(turn)),
     () => section.remove(),
   );
   return disposers.dispose;

@@ -257,3 +257,14 @@ export function tabs(label: string, items: readonly Tab[], onselect?: (id: strin
     },
   };
 }
+
+/** Show all suggestions of a field: a datalist filters by the field's text, so the field is emptied first. */
+export function suggestAll(field: HTMLInputElement): void {
+  field.value = '';
+  field.focus();
+  try {
+    field.showPicker();
+  } catch {
+    // Not every browser can open it; typing does.
+  }
+}

@@ -1,6 +1,6 @@
 /** Formatting of durations, sizes and speeds. */
 
-import { t } from '../strings';
+import { currentLanguage, t } from '../strings';
 
 import { SAMPLE_RATE } from '../audio/resample';
 
@@ -17,14 +17,33 @@ export function clock(seconds: number, tenths = false): string {
   return hours ? `${hours}:${String(minutes).padStart(2, '0')}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** A duration in a sentence: 0.8 s, 12 s, 3 min 20 s, 1 h 5 min. */
-export function span(seconds: number): string {
-  if (seconds < 9.95) return t('common.seconds', { value: seconds.toFixed(1) });
+/** A duration in a sentence: 0.8 s, 12 s, 3 min 20 s, 1 h 5 min; short ones with `digits` decimals. */
+export function span(seconds: number, digits = 1): string {
+  if (seconds < 9.95) return t('common.seconds', { value: seconds.toFixed(digits) });
   const whole = Math.round(seconds);
   if (whole < 60) return t('common.seconds', { value: whole });
   const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   if (hours) return minutes ? t('common.hours_minutes', { hours, minutes }) : t('common.hours', { hours });
   return rest ? t('common.minutes_seconds', { minutes, seconds: rest }) : t('common.minutes', { minutes });
+}
+
+const AGES = [
+  ['year', 365 * 86_400],
+  ['month', 30 * 86_400],
+  ['day', 86_400],
+  ['hour', 3600],
+  ['minute', 60],
+] as const;
+
+/** Time since a moment, given in seconds since 1970: "2 hr. ago", "yesterday", "now". */
+export function ago(moment: number, now = Date.now() / 1000): string {
+  const words = new Intl.RelativeTimeFormat(currentLanguage() === 'en' ? 'en' : 'zh-CN', {
+    numeric: 'auto',
+    style: 'short',
+  });
+  const past = Math.max(0, now - moment);
+  const [unit, size] = AGES.find(([, seconds]) => past >= seconds) ?? ['second', Infinity];
+  return words.format(-Math.floor(past / size), unit);
 }
 
 export function bytes(count: number): string {

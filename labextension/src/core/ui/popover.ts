@@ -10,30 +10,49 @@ export interface Popover {
   close: () => void;
 }
 
+export interface Panel extends Popover {
+  readonly element: HTMLElement;
+}
+
 /**
- * A panel beside its anchor, in the browser's top layer, so that no notebook cell clips it. A click on the anchor
- * toggles it; Escape and a click elsewhere close it.
+ * A panel beside a place on the page, in the browser's top layer, so that no notebook cell clips it. Escape and a
+ * click elsewhere close it. Its owner attaches `element` to the page.
  */
-export function popover(anchor: HTMLButtonElement, label: string, content: () => Node[]): Popover {
+export function panel(
+  label: string,
+  content: () => Node[],
+  from: () => DOMRect,
+  ontoggle: (open: boolean) => void,
+): Panel {
   const element = h('div', { class: 'vvnb-popover', popover: 'auto', role: 'dialog', 'aria-label': label });
   const place = (): void => {
-    const from = anchor.getBoundingClientRect();
+    const at = from();
     const { width, height } = element.getBoundingClientRect();
-    const below = from.bottom + 6 + height <= innerHeight || from.top < height + 6;
-    const left = Math.min(from.left + from.width / 2 - width / 2, innerWidth - width - 12);
+    const below = at.bottom + 6 + height <= innerHeight || at.top < height + 6;
+    const left = Math.min(at.left + at.width / 2 - width / 2, innerWidth - width - 12);
+    const top = Math.min(below ? at.bottom + 6 : at.top - 6 - height, innerHeight - height - 12);
     element.style.left = `${Math.max(12, left)}px`;
-    element.style.top = `${below ? from.bottom + 6 : from.top - 6 - height}px`;
+    element.style.top = `${Math.max(12, top)}px`;
   };
+  let resized: ResizeObserver | null = null; // its content may change while it is open
   element.addEventListener('toggle', (event) => {
     const open = event.newState === 'open';
-    anchor.setAttribute('aria-expanded', String(open));
+    ontoggle(open);
     if (!open) {
       removeEventListener('scroll', place, true);
+      removeEventListener('resize', place);
+      resized?.disconnect();
       return;
     }
     place();
     addEventListener('scroll', place, { capture: true, passive: true });
-    element.querySelector<HTMLElement>('input:checked, input, select, button, a')?.focus();
+    addEventListener('resize', place);
+    resized = new ResizeObserver(place);
+    resized.observe(element);
+    const first = ['[autofocus]', 'input:checked, input, select, button, a'];
+    const target = first.map((selector) => element.querySelector<HTMLElement>(selector)).find(Boolean);
+    element.tabIndex = target ? -1 : 0; // text alone is scrolled with the arrow keys
+    (target ?? element).focus();
   });
   element.addEventListener('beforetoggle', (event) => {
     if (event.newState === 'open') element.replaceChildren(...content());
@@ -41,6 +60,25 @@ export function popover(anchor: HTMLButtonElement, label: string, content: () =>
   element.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') event.stopPropagation(); // it only closes the panel
   });
+  return { element, open: () => element.showPopover(), close: () => element.hidePopover() };
+}
+
+/** A panel beside its anchor; a click on the anchor toggles it, and `onclose` is called when it closes. */
+export function popover(
+  anchor: HTMLButtonElement,
+  label: string,
+  content: () => Node[],
+  onclose?: () => void,
+): Popover {
+  const { element, open, close } = panel(
+    label,
+    content,
+    () => anchor.getBoundingClientRect(),
+    (isOpen) => {
+      anchor.setAttribute('aria-expanded', String(isOpen));
+      if (!isOpen) onclose?.();
+    },
+  );
   anchor.setAttribute('aria-haspopup', 'dialog');
   anchor.setAttribute('aria-expanded', 'false');
   anchor.popoverTargetElement = element;
@@ -51,9 +89,9 @@ export function popover(anchor: HTMLButtonElement, label: string, content: () =>
   return {
     open() {
       attach();
-      element.showPopover();
+      open();
     },
-    close: () => element.hidePopover(),
+    close,
   };
 }
 

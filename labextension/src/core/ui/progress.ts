@@ -23,6 +23,13 @@ export function fractionDone(job: JobState, now: Progress | null, model: ModelSt
 /** The phase before the first frame: "Loading nano… 40 %". */
 export function waitingText(job: JobState, model: ModelState | undefined): string {
   const loading = loadingModel(job, model);
+  const server = model?.server;
+  if (job.state === 'speaking' && server?.position)
+    return t('controls.waiting_in_queue', {
+      server: server.host,
+      position: server.position,
+      waiting: server.waiting,
+    });
   const percent = Math.round(100 * (loading?.fraction ?? 0));
   if (loading && percent) return t('controls.loading_model_percent', { model: loading.name, percent });
   if (loading) return t('controls.loading_model', { model: loading.name });
@@ -40,6 +47,9 @@ export function waitingText(job: JobState, model: ModelState | undefined): strin
 
 /** Place of the current turn in its job: "Turn 3 of 6". */
 export function turnPlace(job: JobState | undefined, now: Progress): string {
+  const { turns_done: done, turns_total: total } = now;
+  if (job?.id === now.job && total > job.turns.length)
+    return t('controls.take_place', { n: Math.min(done + 1, total), total });
   const place = job?.id === now.job ? job.turns.indexOf(now.turn) : -1;
   const n = place < 0 ? Math.min(now.turns_done + 1, now.turns_total) : place + 1;
   return t('controls.turn_place', { n, total: now.turns_total });

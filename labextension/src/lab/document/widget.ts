@@ -41,6 +41,10 @@ export class StudioPanel extends Widget {
   private timer = 0;
   private path = '';
   private attached: Kernel.IKernelConnection | null = null;
+  /** The element that had the focus last. */
+  private focused: HTMLElement | null = null;
+  /** The pointer is down inside. */
+  private pressed = false;
 
   constructor(private readonly options: StudioPanelOptions) {
     super();
@@ -51,6 +55,11 @@ export class StudioPanel extends Widget {
     this.node.append(this.place);
     this.host = new CommHost(t('lab.kernel_lost'));
     this.showState(t('lab.starting_kernel'));
+    this.disposers.listen(this.node, 'focusin', ({ target }) => (this.focused = target as HTMLElement));
+    this.disposers.listen(this.node, 'pointerdown', () => (this.pressed = true), true);
+    for (const end of ['pointerup', 'pointercancel']) {
+      this.disposers.listen(window, end, () => (this.pressed = false), true);
+    }
     this.disposers.child(new TextSync(this.host, context.model as unknown as TextModel));
     const session = context.sessionContext;
     session.kernelChanged.connect(this.kernelChanged, this);
@@ -76,8 +85,14 @@ export class StudioPanel extends Widget {
     super.dispose();
   }
 
+  /**
+   * Focus what had the focus last, at first the script. A click inside activates the document as well: it must reach
+   * what was clicked, and the page must not move.
+   */
   protected override onActivateRequest(): void {
-    this.node.querySelector<HTMLElement>('.cm-content')?.focus();
+    if (this.node.contains(document.activeElement) || this.pressed) return;
+    const last = this.focused?.isConnected ? this.focused : this.node.querySelector<HTMLElement>('.cm-content');
+    last?.focus({ preventScroll: true });
   }
 
   /** Request the Studio from the session's kernel, unless it is attached already. */
@@ -132,7 +147,7 @@ export class StudioPanel extends Widget {
     if (this.unmount) return;
     const disposers = new Disposers();
     const release = preparePlayer(this.host, this.bus);
-    disposers.add(mountStudio(this.node, this.host, this.bus), release);
+    disposers.add(mountStudio(this.node, this.host, this.bus, { isDocument: true }), release);
     this.unmount = disposers.dispose;
   }
 

@@ -74,6 +74,7 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
               channel.call('rename_voice', { voice, name }),
             );
           }
+          await sidebar.list();
         } catch (error) {
           await showErrorMessage(
             t('lab.voice_failed'),

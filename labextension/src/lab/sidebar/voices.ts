@@ -1,4 +1,4 @@
-/** Voice library: play, add, rename, remove, assign to a speaker. */
+/** Voices as cards: play, add, rename, remove, assign to a speaker. Only changes of the library start a kernel. */
 
 import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
 
@@ -9,19 +9,30 @@ import type { Bus } from '../../core/host/host';
 import { t } from '../../core/strings';
 import { button, type Failures } from '../../core/ui/elements';
 import { span } from '../../core/ui/format';
-import type { KnownVoice } from '../../core/host/traits';
-import type { CommHost } from '../comm_host';
+import type { ListedVoice } from '../../core/host/traits';
+import { Keyed } from '../../core/ui/watch';
 import { activeStudio } from '../active_studio';
+import type { CommHost } from '../comm_host';
+import type { Library } from './library';
+import { outline } from './outline';
+import type { HomeServer } from './server';
 
 export class VoiceList {
-  readonly list = h('ul', { class: 'vvnb-lab-list' });
   readonly element: HTMLElement;
+  private readonly list = h('ul', { class: 'vvnb-lab-list vvnb-lab-cards' });
+  private readonly state = h('p', { class: 'vvnb-hint', role: 'status' }, t('lab.loading_list'));
   private readonly stop: () => void;
 
+  /**
+   * @param library - Started by the first change.
+   * @param refresh - Lists anew after a change.
+   */
   constructor(
-    private readonly host: CommHost,
+    server: HomeServer,
+    private readonly library: Library,
     private readonly bus: Bus,
     private readonly failures: Failures,
+    private readonly refresh: () => Promise<unknown>,
   ) {
     this.list.setAttribute('aria-label', t('lab.voices'));
     const chooser = h('input', {
@@ -33,9 +44,7 @@ export class VoiceList {
         const file = chooser.files?.[0];
         chooser.value = '';
         if (file)
-          void this.failures.during(() =>
-            upload(this.host.channel, file, { name: file.name, kind: 'upload', speaker: '' }),
-          );
+          void this.change(({ channel }) => upload(channel, file, { name: file.name, kind: 'upload', speaker: '' }));
       },
     });
     const add = button({
@@ -45,55 +54,83 @@ export class VoiceList {
       title: t('lab.add_voice_hint'),
       onclick: () => chooser.click(),
     });
-    this.element = h('div', { class: 'vvnb-stack' }, this.list, h('div', { class: 'vvnb-row' }, add, chooser));
-    this.stop = host.on('voices', () => this.render());
-    this.render();
+    this.element = h(
+      'div',
+      { class: 'vvnb-stack' },
+      this.list,
+      this.state,
+      h('div', { class: 'vvnb-row' }, add, chooser),
+    );
+    const cards = new Keyed<ListedVoice, { element: HTMLElement; update(): void }>(
+      this.list,
+      (voice) => JSON.stringify(voice),
+      (voice) => ({ element: this.card(voice), update: () => undefined }),
+    );
+    this.stop = server.watch((home) => {
+      this.state.hidden = home !== null;
+      cards.update(home?.voices ?? []);
+    });
   }
 
   dispose(): void {
     this.stop();
   }
 
-  private render(): void {
-    const voices = this.host.get('voices') ?? [];
-    this.list.replaceChildren(...voices.map((voice) => this.row(voice)));
+  /** Change the library in its kernel, which is started first. */
+  private async change(work: (host: CommHost) => Promise<unknown>): Promise<void> {
+    this.state.textContent = t('lab.sidebar_starting');
+    this.state.hidden = this.library.host.channel.connected;
+    await this.failures.during(async () => {
+      await work(await this.library.ready());
+      await this.refresh();
+    });
+    this.state.hidden = true;
   }
 
-  private row(voice: KnownVoice): HTMLElement {
-    const { bus } = this;
-    const { name, kind } = voice;
+  private card(voice: ListedVoice): HTMLElement {
+    const { name, kind, description } = voice;
     const small = { bare: true, size: 'small', kind: 'quiet' } as const;
     const row = h(
       'li',
-      { class: 'vvnb-lab-item', draggable: 'true', title: voice.description || t('lab.library_voice') },
-      button({
-        ...small,
-        label: t('lab.play_item', { name }),
-        icon: 'play',
-        onclick: () => bus.emit('audition', { source: `library:${name}`, autoplay: true }),
-      }),
-      h('span', { class: 'vvnb-grow vvnb-ellipsis' }, name),
-      h('span', { class: 'vvnb-hint' }, span(voice.seconds)),
-      button({
-        ...small,
-        label: t('lab.assign_voice', { voice: name }),
-        icon: 'person',
-        onclick: () => void this.assign(name),
-      }),
-      kind === 'library' &&
+      { class: 'vvnb-lab-card', draggable: 'true', title: t('lab.drag_voice') },
+      h(
+        'div',
+        { class: 'vvnb-row', 'data-nowrap': true },
         button({
           ...small,
-          label: t('lab.rename_voice', { voice: name }),
-          icon: 'sliders',
-          onclick: () => void this.rename(name),
+          label: t('lab.play_item', { name }),
+          icon: 'play',
+          onclick: () => this.bus.emit('audition', { source: `library:${name}`, autoplay: true }),
         }),
-      kind === 'library' &&
+        h('strong', { class: 'vvnb-ellipsis' }, name),
+        h('span', { class: 'vvnb-lab-outline-box vvnb-grow' }, voice.bars.length > 0 && outline(voice.bars)),
+        h('span', { class: 'vvnb-hint' }, span(voice.seconds)),
+      ),
+      h(
+        'div',
+        { class: 'vvnb-row', 'data-nowrap': true },
+        h('span', { class: 'vvnb-hint vvnb-grow vvnb-ellipsis' }, description || t('lab.library_voice')),
         button({
           ...small,
-          label: t('lab.remove_voice', { voice: name }),
-          icon: 'trash',
-          onclick: () => void this.remove(name),
+          label: t('lab.assign_voice', { voice: name }),
+          icon: 'person',
+          onclick: () => void this.assign(name),
         }),
+        kind === 'library' &&
+          button({
+            ...small,
+            label: t('lab.rename_voice', { voice: name }),
+            icon: 'sliders',
+            onclick: () => void this.rename(name),
+          }),
+        kind === 'library' &&
+          button({
+            ...small,
+            label: t('lab.remove_voice', { voice: name }),
+            icon: 'trash',
+            onclick: () => void this.remove(name),
+          }),
+      ),
     );
     row.addEventListener('dragstart', (event) => {
       event.dataTransfer?.setData(VOICE_DRAG, name);
@@ -119,8 +156,7 @@ export class VoiceList {
 
   private async rename(voice: string): Promise<void> {
     const { value: name } = await InputDialog.getText({ title: t('lab.rename_voice', { voice }), text: voice });
-    if (name && name !== voice)
-      await this.failures.during(() => this.host.channel.call('rename_voice', { voice, name }));
+    if (name && name !== voice) await this.change(({ channel }) => channel.call('rename_voice', { voice, name }));
   }
 
   private async remove(voice: string): Promise<void> {
@@ -129,6 +165,6 @@ export class VoiceList {
       body: t('lab.remove_voice_hint'),
       buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: t('lab.remove') })],
     });
-    if (answer.button.accept) await this.failures.during(() => this.host.channel.call('remove_voice', { voice }));
+    if (answer.button.accept) await this.change(({ channel }) => channel.call('remove_voice', { voice }));
   }
 }

@@ -15,7 +15,7 @@ export interface SavedTake {
 }
 
 /** A turn in an output; version 0.1.0 wrote `colour`. */
-type SavedTurn = Omit<TakeTurn, 'color'> & { color?: string; colour?: string };
+type SavedTurn = Omit<TakeTurn, 'color' | 'words'> & { color?: string; colour?: string };
 
 const SOURCE = 'saved';
 const SOUND = /<audio[^>]* src="data:audio\/mpeg;base64,([A-Za-z0-9+/=]+)"/;
@@ -33,7 +33,7 @@ export function savedTake(
   const sound = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) sound[i] = binary.charCodeAt(i);
   const { name = '', samples = 0 } = take;
-  const turns = take.turns.map(({ colour = '', ...turn }) => ({ ...turn, color: turn.color ?? colour }));
+  const turns = take.turns.map(({ colour = '', ...turn }) => ({ ...turn, color: turn.color ?? colour, words: [] }));
   return { take: { version: 1, name, samples, turns }, sound };
 }
 

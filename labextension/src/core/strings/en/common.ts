@@ -5,7 +5,6 @@ export const common = {
   'common.speakers.other': '{count} speakers',
   'common.takes.one': '{count} take',
   'common.takes.other': '{count} takes',
-  'common.and': '{first} and {second}',
 
   'common.seconds': '{value} s',
   'common.minutes': '{minutes} min',
@@ -44,4 +43,18 @@ export const common = {
   'common.mic_insecure_remedy': 'open the notebook over HTTPS or on localhost',
   'common.mic_failed': 'recording failed',
   'common.mic_failed_remedy': 'try again, or upload a recording instead',
+  'common.gain': 'Gain',
+  'common.pace': 'Pace',
+  'common.db': 'dB',
+  'common.decibels': '{value} dB',
+  'common.times': '{value}×',
+
+  'common.uploading': 'Uploading {file}',
+  'common.uploading_size': 'Uploading {file} ({size})',
+  'common.too_large': '{file} is {size}',
+  'common.too_large_expected': 'at most {size}',
+  'common.empty': '{file} is empty',
+  'common.empty_expected': 'a recording or a music file',
+  'common.empty_remedy': 'Choose another file',
+  'common.cancel': 'Cancel',
 } as const;

@@ -7,6 +7,26 @@ export const editor = {
   'editor.skipped_turn': '{speaker}: {reason}',
   'editor.about': 'about {length}',
 
+  // actions on a line
+  'editor.line_actions': 'Actions on this turn',
+  'editor.line_menu': 'More actions',
+  'editor.play_line': 'Play this turn',
+  'editor.play_line_hint': 'Play this turn (Ctrl+Space)',
+  'editor.regenerate_line_hint': 'Generate a new take of this turn (Alt+Enter)',
+  'editor.generate_line_hint': 'Generate this turn (Alt+Enter)',
+  'editor.several_takes': '{count} new takes',
+  'editor.speaker_is': 'Speaker: {name}',
+  'editor.move_up': 'Move up',
+  'editor.move_down': 'Move down',
+  'editor.insert_pause': 'Insert pause after turn',
+  'editor.split': 'Split at the cursor',
+  'editor.split_hint': 'Put the cursor inside the text of this turn first',
+  'editor.merge': 'Merge with the next turn',
+  'editor.delete_turn': 'Delete this turn',
+  'editor.delete_turns': 'Delete these turns',
+  'editor.not_here': 'Not possible here',
+  'editor.generating': 'Not available during generation',
+
   // footer
   'editor.generated': '{length} generated',
   'editor.turns_skipped.one': '{count} turn skipped',
@@ -26,6 +46,16 @@ export const editor = {
   'editor.make_comment': 'Make it a comment',
   'editor.replace_with': 'Replace with “{text}”',
 
+  // import
+  'editor.import': 'Import',
+  'editor.import_replace': 'Replace script',
+  'editor.import_insert': 'Insert at cursor',
+  'editor.import_cancel': 'Cancel',
+  'editor.import_preview': '{turns}, {speakers}: {names}',
+  'editor.import_too_large': '“{name}” is larger than 8 MiB; convert it with vibevoice-nb import',
+  'editor.import_notes.one': '{count} note',
+  'editor.import_notes.other': '{count} notes',
+
   // CodeMirror
   'editor.find': 'Find',
   'editor.replace': 'Replace',
@@ -44,4 +74,6 @@ export const editor = {
   'editor.go_to_line': 'Go to line',
   'editor.go': 'Go',
   'editor.completions': 'Completions',
+  'editor.read_along': 'Read along',
+  'editor.read_along_hint': 'Speak each sentence once it is complete, in the voice of its speaker (Alt+R)',
 } as const;

@@ -5,6 +5,8 @@ import { editor } from './editor';
 import { exporting } from './export';
 import { lab } from './lab';
 import { player } from './player';
+import { review } from './review';
+import { say } from './say';
 import { studio } from './studio';
 import { sweep } from './sweep';
 import { takes } from './takes';
@@ -17,6 +19,8 @@ export const en = {
   ...exporting,
   ...lab,
   ...player,
+  ...review,
+  ...say,
   ...studio,
   ...sweep,
   ...takes,

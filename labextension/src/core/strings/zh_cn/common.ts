@@ -5,7 +5,6 @@ export const common: Translation<typeof english> = {
   'common.turns.other': '{count} 段发言',
   'common.speakers.other': '{count} 位说话人',
   'common.takes.other': '{count} 个版本',
-  'common.and': '{first} 和 {second}',
 
   'common.seconds': '{value} 秒',
   'common.minutes': '{minutes} 分钟',
@@ -44,4 +43,18 @@ export const common: Translation<typeof english> = {
   'common.mic_insecure_remedy': '请通过 HTTPS 或在 localhost 上打开笔记本',
   'common.mic_failed': '录音失败',
   'common.mic_failed_remedy': '请重试，或改为上传录音',
+  'common.gain': '增益',
+  'common.pace': '语速',
+  'common.db': 'dB',
+  'common.decibels': '{value} dB',
+  'common.times': '{value} 倍',
+
+  'common.uploading': '正在上传 {file}',
+  'common.uploading_size': '正在上传 {file}（{size}）',
+  'common.too_large': '{file} 的大小为 {size}',
+  'common.too_large_expected': '不超过 {size}',
+  'common.empty': '{file} 是空文件',
+  'common.empty_expected': '录音或音乐文件',
+  'common.empty_remedy': '请选择其他文件',
+  'common.cancel': '取消',
 };

@@ -9,6 +9,25 @@ export const editor: Translation<typeof english> = {
   'editor.skipped_turn': '{speaker}：{reason}',
   'editor.about': '约 {length}',
 
+  'editor.line_actions': '此发言的操作',
+  'editor.line_menu': '更多操作',
+  'editor.play_line': '播放此发言',
+  'editor.play_line_hint': '播放此发言（Ctrl+空格）',
+  'editor.regenerate_line_hint': '为此发言生成新版本（Alt+Enter）',
+  'editor.generate_line_hint': '生成此发言（Alt+Enter）',
+  'editor.several_takes': '{count} 个新版本',
+  'editor.speaker_is': '说话人：{name}',
+  'editor.move_up': '上移',
+  'editor.move_down': '下移',
+  'editor.insert_pause': '在其后插入停顿',
+  'editor.split': '在光标处拆分',
+  'editor.split_hint': '请先将光标放在此发言的文字中',
+  'editor.merge': '与下一段发言合并',
+  'editor.delete_turn': '删除此发言',
+  'editor.delete_turns': '删除这些发言',
+  'editor.not_here': '此处无法执行',
+  'editor.generating': '生成音频时不可用',
+
   'editor.generated': '已生成 {length}',
   'editor.turns_skipped.other': '跳过 {count} 段',
 
@@ -22,6 +41,14 @@ export const editor: Translation<typeof english> = {
   'editor.split_here': '在此处分行',
   'editor.make_comment': '改为注释',
   'editor.replace_with': '替换为“{text}”',
+
+  'editor.import': '导入',
+  'editor.import_replace': '替换脚本',
+  'editor.import_insert': '插入到光标处',
+  'editor.import_cancel': '取消',
+  'editor.import_preview': '{turns}，{speakers}：{names}',
+  'editor.import_too_large': '“{name}”超过 8 MiB；请用 vibevoice-nb import 转换',
+  'editor.import_notes.other': '{count} 条说明',
 
   // CodeMirror
   'editor.find': '查找',
@@ -41,4 +68,6 @@ export const editor: Translation<typeof english> = {
   'editor.go_to_line': '转到行',
   'editor.go': '转到',
   'editor.completions': '补全建议',
+  'editor.read_along': '边写边读',
+  'editor.read_along_hint': '每写完一句即以说话人的声音朗读（Alt+R）',
 };

@@ -1,0 +1,266 @@
+"""HTTP routes of the server, in this process without Ray."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+pytest.importorskip("fastapi", reason="needs vibevoice-nb[serve]")
+pytest.importorskip("prometheus_client", reason="needs vibevoice-nb[serve]")
+
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from vibevoice_nb.engine.engine import Engine
+from vibevoice_nb.serve.http import Server, build_http
+from vibevoice_nb.serve.limits import ServeLimits
+from vibevoice_nb.serve.users import TokenFile
+from vibevoice_nb.serve.voice_store import VoiceStore
+from vibevoice_nb.serve.worker import SpeechWorker
+
+SCRIPT = "Anna: Good morning.\nBen: Hello!"
+BODY: dict[str, Any] = {"model": "nano", "input": SCRIPT, "seed": 3, "num_steps": 2, "response_format": "pcm"}
+LIMITS = ServeLimits(max_minutes=0.2, upload_megabytes=1, voices_per_user=2)
+
+
+class Site:
+    """A server with two users, and clients of each."""
+
+    def __init__(self, worker: SpeechWorker, folder: Path) -> None:
+        users = TokenFile(folder / "users.json")
+        self.tokens = {name: users.add(name) for name in ("anna", "ben")}
+        self.folder = folder
+        store = VoiceStore(folder / "voices", LIMITS)
+        self.app = build_http(Server(worker, users, store, LIMITS))
+        self.client = TestClient(self.app, raise_server_exceptions=False)
+
+    def headers(self, user: str = "anna") -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.tokens[user]}"}
+
+    def ask(self, method: str, path: str, user: str = "anna", **options: Any) -> Any:
+        return self.client.request(method, path, headers=self.headers(user), **options)
+
+    def speech(self, user: str = "anna", **changes: Any) -> Any:
+        return self.ask("POST", "/v1/audio/speech", user, json={**BODY, **changes})
+
+
+@pytest.fixture(scope="module")
+def site(worker: SpeechWorker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    made = Site(worker, tmp_path_factory.mktemp("site"))
+    with made.client:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def expected(nano: Engine) -> np.ndarray:
+    speech = nano.speak(SCRIPT, seed=3, num_steps=2)
+    return np.round(np.clip(speech.audio, -1, 1) * 32767).astype(np.int16)
+
+
+def recording() -> bytes:
+    file = io.BytesIO()
+    time = np.arange(48_000) / 24_000
+    tone = 0.2 * np.sin(2 * np.pi * 150 * time) * (1 + np.sin(2 * np.pi * 3 * time))
+    soundfile.write(file, tone, 24_000, format="WAV")
+    return file.getvalue()
+
+
+def decoded(data: bytes) -> tuple[int, int]:
+    """Return samples and sample rate of a file."""
+    with av.open(io.BytesIO(data)) as container:
+        (stream,) = container.streams.audio
+        return sum(frame.samples for frame in container.decode(stream)), stream.rate
+
+
+def test_pcm_is_the_audio_of_the_engine(site: Site, expected: np.ndarray) -> None:
+    answer = site.speech()
+    assert answer.status_code == 200 and answer.headers["content-type"] == "audio/pcm"
+    assert answer.headers["x-vibevoice-seed"] == "3"
+    heard = np.frombuffer(answer.content, "<i2")
+    assert heard.shape == expected.shape and np.abs(heard.astype(int) - expected).max() <= 1
+    again = site.speech(stream=False)
+    assert again.content == answer.content and "content-length" in again.headers
+
+
+@pytest.mark.parametrize("format", ["wav", "flac", "mp3", "opus"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_every_format_can_be_decoded(site: Site, expected: np.ndarray, format: str, stream: bool) -> None:
+    answer = site.speech(response_format=format, stream=stream)
+    samples, rate = decoded(answer.content)
+    padding = {"wav": 0, "flac": 0, "mp3": 0.12, "opus": 0.05}[format]
+    assert abs(samples / rate - len(expected) / 24_000) <= padding
+    if format == "wav" and not stream:
+        assert soundfile.info(io.BytesIO(answer.content)).frames == len(expected)
+
+
+def test_speed_keeps_the_script_and_changes_its_length(site: Site, expected: np.ndarray) -> None:
+    answer = site.speech(speed=1.25)
+    assert len(answer.content) // 2 == round(len(expected) / 1.25)
+
+
+def test_voices_by_name_list_and_speaker(site: Site) -> None:
+    by_list = site.speech(voice=["Kai", "Ada"]).content
+    assert by_list == site.speech(voice={"Ben": "ada", "anna": "KAI"}).content
+    assert by_list != site.speech().content
+    assert site.speech(voice="Ada").status_code == 200
+
+
+def test_voices_belong_to_their_user(site: Site) -> None:
+    form = {"files": {"file": ("my hum.wav", recording())}, "data": {"name": "Hum", "consent": "true"}}
+    made = site.ask("POST", "/v1/voices", **form)
+    assert made.status_code == 201 and made.json()["name"] == "Hum"
+    id = made.json()["id"]
+    kinds = {
+        user: [v["name"] for v in site.ask("GET", "/v1/voices", user).json()["data"]] for user in site.tokens
+    }
+    assert "Hum" in kinds["anna"] and "Hum" not in kinds["ben"] and "Ada" in kinds["ben"]
+    assert site.speech(voice="Hum").status_code == 200
+    for name in ("Hum", id):
+        answer = site.speech("ben", voice=name)
+        assert answer.status_code == 400 and "unknown voice" in answer.json()["error"]["message"]
+    assert site.ask("DELETE", f"/v1/voices/{id}", "ben").status_code == 404
+    assert site.ask("DELETE", f"/v1/voices/{id}").json() == {"id": id, "deleted": True}
+    assert site.speech(voice="Hum").status_code == 400
+
+
+def test_a_voice_needs_consent_and_has_limits(site: Site) -> None:
+    plain = site.ask("POST", "/v1/voices?name=Hum", content=recording())
+    form = site.ask("POST", "/v1/voices", files={"file": ("hum.wav", recording())})
+    assert [answer.status_code for answer in (plain, form)] == [400, 400]
+    assert "consent" in plain.json()["error"]["message"] and "consent" in form.json()["error"]["message"]
+    query = "/v1/voices?name=Hum&consent=true"
+    assert site.ask("POST", query, content=b"\0" * 3_000_000).status_code == 413
+    wrong = site.ask("POST", query, content=b"not audio at all")
+    assert wrong.status_code == 400 and "/" not in wrong.json()["error"]["message"]
+    answers = [site.ask("POST", query, "ben", content=recording()) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 201, 400]
+
+
+ENDPOINTS = [
+    ("POST", "/v1/audio/speech"),
+    ("GET", "/v1/models"),
+    ("GET", "/v1/models/nano"),
+    ("GET", "/v1/voices"),
+    ("POST", "/v1/voices?name=Hum&consent=true"),
+    ("DELETE", "/v1/voices/voice_0123456789abcdef"),
+    ("GET", "/metrics"),
+    ("GET", "/openapi.json"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), ENDPOINTS)
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer wrong", "Basic YTpi", "Bearer " + "x" * 600])
+def test_without_a_token_nothing_is_answered(site: Site, method: str, path: str, header: str | None) -> None:
+    headers = {} if header is None else {"Authorization": header}
+    answer = site.client.request(method, path, headers=headers, json=BODY)
+    assert answer.status_code == 401 and answer.headers["www-authenticate"] == "Bearer"
+    assert answer.json()["error"]["code"] == "invalid_token"
+
+
+def test_every_route_is_among_those_tested(site: Site) -> None:
+    paths = {route.split("?")[0].replace("voice_0123456789abcdef", "{id}") for _, route in ENDPOINTS}
+    described = site.ask("GET", "/openapi.json").json()["paths"]
+    assert {path.replace("/{name}", "/nano") for path in described} - paths == {"/health"}
+
+
+def test_the_native_stream_needs_a_token(site: Site) -> None:
+    from vibevoice_nb.engine.remote.wire import PATH
+
+    with site.client.websocket_connect(PATH, headers={"Authorization": "Bearer wrong"}) as socket:
+        message = socket.receive()
+    text = message.get("text") or (message.get("bytes") or b"").decode("utf-8", "replace")
+    assert "no valid token" in text and "nano" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "word"),
+    [
+        ({"model": "other"}, 404, "model"),
+        ({"input": " "}, 400, "empty"),
+        ({"input": "word " * 3000}, 400, "characters"),
+        ({"input": "Anna: " + "word " * 60}, 400, "minutes"),
+        ({"voice": "Nobody"}, 400, "unknown voice"),
+        ({"voice": "/etc/passwd"}, 400, "unknown voice"),
+        ({"voice": ["Ada"]}, 400, "voice"),
+        ({"response_format": "aac"}, 400, "response_format"),
+        ({"speed": 9}, 400, "speed"),
+        ({"seed": -1}, 400, "seed"),
+        ({"num_steps": 51}, 400, "num_steps"),
+        ({"unknown": 1}, 400, "unknown"),
+        ({"seed": "7"}, 400, "seed"),
+    ],
+)
+def test_invalid_requests_are_described(site: Site, changes: dict[str, Any], status: int, word: str) -> None:
+    answer = site.speech(**changes)
+    assert answer.status_code == status and word in answer.json()["error"]["message"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=8,
+)
+FIELDS = [
+    "model",
+    "input",
+    "voice",
+    "response_format",
+    "speed",
+    "stream",
+    "seed",
+    "cfg_scale",
+    "num_steps",
+    "x",
+]
+
+
+def check_answer(answer: Any, folder: Path) -> None:
+    """Check that an answer is audio or a described error of the client, without paths of the server."""
+    assert answer.status_code in (200, 400, 404, 413, 429), answer.text
+    if answer.status_code != 200:
+        assert str(folder) not in answer.text and answer.json()["error"]["message"]
+
+
+@settings(max_examples=150)
+@given(changes=st.dictionaries(st.sampled_from(FIELDS), JSON, min_size=1, max_size=4))
+def test_malformed_fields_never_crash_the_server(site: Site, changes: dict[str, Any]) -> None:
+    raw = json.dumps({**BODY, "input": "A.", **changes}).encode("utf-8", "surrogatepass")
+    check_answer(site.ask("POST", "/v1/audio/speech", content=raw), site.folder)
+
+
+@settings(max_examples=150)
+@given(
+    raw=st.binary(max_size=300) | JSON.map(lambda value: json.dumps(value).encode("utf-8", "surrogatepass"))
+)
+def test_malformed_bodies_never_crash_the_server(site: Site, raw: bytes) -> None:
+    check_answer(site.ask("POST", "/v1/audio/speech", content=raw), site.folder)
+
+
+def test_metrics_count_without_texts(site: Site) -> None:
+    site.speech()
+    text = site.ask("GET", "/metrics").text
+    assert 'vibevoice_requests_total{ended="finished"}' in text and "vibevoice_first_audio_seconds" in text
+    assert "Good morning" not in text and "anna" not in text
+
+
+def test_the_log_has_no_texts(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "vibevoice_nb"):
+        site.speech()
+    (record,) = (record for record in caplog.records if record.name == "vibevoice_nb.serve.requests")
+    facts = json.loads(record.getMessage())
+    assert facts["user"] == "anna" and facts["ended"] == "finished" and facts["characters"] == len(SCRIPT)
+    assert "Good morning" not in caplog.text
+
+
+def test_health_needs_no_token(site: Site) -> None:
+    assert site.client.get("/health").json() == {"status": "ok"}

@@ -1,0 +1,141 @@
+"""JSON records: frozen dataclasses that are read from untrusted JSON, and written as the same JSON.
+
+A field is declared with `json_field` and the function that checks its value. A value that fails the check
+counts as unknown: the field is None, and the value is still written. So a file of another version, or one
+that a person has edited, keeps everything it contains.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import field, fields, is_dataclass
+from typing import Any, TypeVar
+
+from vibevoice_nb.errors import OptionError
+from vibevoice_nb.ranges import shown
+
+MAX_TEXT = 1_000_000
+"""Most characters of a text; that of a whole script."""
+MAX_ENTRIES = 100_000
+"""Most entries of a list or a mapping."""
+
+_MAX_COUNT = 2**53  # integers that JSON keeps exactly
+_LARGEST = 1e300
+
+Record = TypeVar("Record")
+_Check = Callable[[Any], Any]
+
+
+def json_field(check: _Check, *, null: bool = False) -> Any:
+    """Declare a field of a record.
+
+    `check` returns the value, or None if it is not valid. With `null`, an unknown value is written as null.
+    """
+    return field(default=None, metadata={"check": check, "null": null})
+
+
+def kept_field() -> Any:
+    """Declare the field `kept`: the JSON that a record was read from, with unknown keys and the order."""
+    return field(default_factory=dict, repr=False, compare=False)
+
+
+def read_json(kind: type[Record], data: object, *, without: str = "") -> Record:
+    """Read a record from a mapping of JSON values; `without` names a field that is left out.
+
+    Raises
+    ------
+    OptionError
+        If it is not a mapping.
+    """
+    if not isinstance(data, Mapping):
+        raise OptionError(f"the manifest {shown(data)}", "a mapping of JSON values", "pass a dictionary")
+    make: Callable[..., Record] = kind
+    return make(**checked(kind, data, without), kept=dict(data))
+
+
+def checked(kind: type, data: Mapping[str, Any], without: str = "") -> dict[str, Any]:
+    """Return the values of a mapping for the fields of a record, each checked."""
+    return {name: check(data[name]) for name, check in _checks(kind) if name in data and name != without}
+
+
+@functools.cache  # a project has tens of thousands of records
+def _checks(kind: type) -> tuple[tuple[str, _Check], ...]:
+    return tuple((one.name, one.metadata["check"]) for one in fields(kind) if "check" in one.metadata)
+
+
+def write_json(record: Any) -> dict[str, Any]:
+    """Return a record as JSON values: known fields, and everything else that it was read from."""
+    return {**record.kept, **json_values(record)}
+
+
+def json_values(record: Any) -> dict[str, Any]:
+    """Return the fields of a record that are known, as JSON values."""
+    values = {}
+    for one in fields(record):
+        value = getattr(record, one.name)
+        if "check" in one.metadata and (value is not None or one.metadata["null"]):
+            values[one.name] = _plain(value)
+    return values
+
+
+def as_text(value: object) -> str | None:
+    """Return a string of at most a million characters."""
+    return value if isinstance(value, str) and len(value) <= MAX_TEXT else None
+
+
+def as_flag(value: object) -> bool | None:
+    """Return a boolean."""
+    return value if isinstance(value, bool) else None
+
+
+def as_count(value: object) -> int | None:
+    """Return a whole number from 0."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value <= _MAX_COUNT else None  # type: ignore[operator, return-value]
+
+
+def as_number(value: object) -> float | None:
+    """Return a finite number."""
+    real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if real and -_LARGEST < value < _LARGEST else None  # type: ignore[operator, return-value]
+
+
+def as_mapping(value: object) -> Mapping[str, Any] | None:
+    """Return a mapping with string keys."""
+    named = (
+        isinstance(value, Mapping)
+        and len(value) <= MAX_ENTRIES
+        and all(isinstance(key, str) for key in value)
+    )
+    return value if named else None  # type: ignore[return-value]
+
+
+def as_counts(value: object) -> tuple[int, ...] | None:
+    """Return a list of whole numbers from 0 as a tuple."""
+    return _each(as_count, value)
+
+
+def as_record(kind: type[Record], **options: str) -> Callable[[object], Record | None]:
+    """Return the check of a nested record."""
+    return lambda value: read_json(kind, value, **options) if isinstance(value, Mapping) else None
+
+
+def as_records(kind: type[Record], **options: str) -> Callable[[object], tuple[Record, ...] | None]:
+    """Return the check of a list of records."""
+    return lambda value: _each(as_record(kind, **options), value)
+
+
+def _each(check: Callable[[object], Record | None], value: object) -> tuple[Record, ...] | None:
+    if not isinstance(value, (list, tuple)) or len(value) > MAX_ENTRIES:
+        return None
+    checked = [item for item in map(check, value) if item is not None]
+    return tuple(checked) if len(checked) == len(value) else None
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return write_json(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return dict(value) if isinstance(value, Mapping) else value

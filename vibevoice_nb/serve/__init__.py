@@ -1,0 +1,1 @@
+"""Speech server: requests, events and the service behind all its interfaces."""

@@ -1,1 +1,0 @@
-"""Train nano 2: one module for each stage of ``python -m vibevoice_nb.training.nano``. See README.md."""

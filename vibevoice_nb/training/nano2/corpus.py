@@ -1,0 +1,141 @@
+"""Training data of the language model: latents of every person at the original pace and at other paces.
+
+``python -m vibevoice_nb.training.nano2 encode --work-dir nano-work`` writes ``latents.npy`` (float16 [frames,
+64]) with the codec's own encoder, and ``encode.npz`` with their owners. A person played back at another
+pace counts as another person, since pitch and formants move together.
+
+Shapes: T frames of an utterance, 4 slots a frame.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+import torch
+
+from vibevoice_nb.errors import OptionError
+from vibevoice_nb.model.codec import Encoder
+from vibevoice_nb.model.config import SAMPLE_RATE, ModelConfig
+from vibevoice_nb.training.examples import Reading
+from vibevoice_nb.training.frames import HOP_LENGTH
+
+from .copy_synthesis import load_codec
+from .phones import spoken
+from .speech import Speech
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodeConfig:
+    """Contents of ``configs/encode.json``: the playback rates."""
+
+    warps: tuple[float, ...]
+
+
+def played(speech: Speech, utterance: int, warp: float) -> np.ndarray:
+    """Return an utterance without the silence around it, `warp` times as fast: audio [T * 3200] float32."""
+    row = speech.rows[utterance]
+    audio = speech.audio(utterance, row["begin"], row["end"])
+    if warp != 1.0:
+        audio = soxr.resample(audio, SAMPLE_RATE * warp, SAMPLE_RATE)
+    return np.pad(audio, (0, -len(audio) % HOP_LENGTH))
+
+
+@torch.inference_mode()
+def _latents(encoder: Encoder, audio: np.ndarray) -> np.ndarray:
+    return encoder(torch.from_numpy(audio)[None, None])[0].numpy()
+
+
+def encode(speech: Speech, work_dir: Path, shape: ModelConfig, config: EncodeConfig) -> dict[str, float]:
+    """Encode all speech at every playback rate.
+
+    Returns
+    -------
+    dict
+        ``frames``, and ``bias`` and ``scale`` that normalize latents: (latent + bias) x scale.
+    """
+    encoder = load_codec(work_dir / "codec.safetensors", shape).encoder
+    items, parts = [], []
+    for warp_index, warp in enumerate(config.warps):
+        for utterance in range(len(speech.rows)):
+            latents = _latents(encoder, played(speech, utterance, warp)).astype(np.float16)
+            items.append((utterance, warp_index, len(latents)))
+            parts.append(latents)
+    everything = np.concatenate(parts)
+    bias, scale = -float(everything.mean(dtype=np.float64)), 1 / float(everything.std(dtype=np.float64))
+    temporary = work_dir / "latents.tmp.npy"
+    np.save(temporary, everything)
+    temporary.replace(work_dir / "latents.npy")
+    silence = _latents(encoder, np.zeros(2 * HOP_LENGTH, np.float32))[-1]
+    np.savez(
+        work_dir / "encode.npz", items=np.array(items), warps=np.array(config.warps),
+        silence=silence, bias=bias, scale=scale,
+    )  # fmt: skip
+    return {"frames": len(everything), "bias": round(bias, 4), "scale": round(scale, 4)}
+
+
+class PersonCorpus:
+    """Output of `encode`, read by the later stages (a `SpokenCorpus`).
+
+    Latents are normalized as for the language model: (latent + `bias`) x `scale`.
+
+    Attributes
+    ----------
+    voices : list of str
+        A person at one playback rate.
+    """
+
+    def __init__(self, work_dir: Path) -> None:
+        path = work_dir / "encode.npz"
+        if not path.exists():
+            raise OptionError(
+                f"no encode.npz in {work_dir.name}", "encoded speech", "run the stage encode first"
+            )
+        self.speech = Speech(work_dir)
+        with np.load(path, allow_pickle=False) as data:
+            self.items, self.warps = data["items"], data["warps"].tolist()
+            self.bias, self.scale = float(data["bias"]), float(data["scale"])
+            self.silence = self.normal(data["silence"])
+        self._latents = np.load(work_dir / "latents.npy", mmap_mode="r")
+        rows = self.speech.rows
+        people = sorted({row["person"] for row in rows})
+        self.voices = [f"{person} x {warp}" for person in people for warp in self.warps]
+        self.ends = np.cumsum(self.items[:, 2])
+        self.meta: list[dict[str, Any]] = []
+        for (utterance, warp, frames), end in zip(self.items.tolist(), self.ends.tolist(), strict=True):
+            voice = people.index(rows[utterance]["person"]) * len(self.warps) + warp
+            offset = (end - frames) * HOP_LENGTH
+            self.meta.append({"voice": voice, "frames": frames, "shard": 0, "offset": offset})
+        kept = set(self.speech.train)
+        self.train = [i for i, item in enumerate(self.items) if int(item[0]) in kept]
+        self.held_out = [i for i, item in enumerate(self.items) if int(item[0]) not in kept]
+
+    def normal(self, latents: np.ndarray) -> np.ndarray:
+        """Normalize the codec's latents for the language model."""
+        return np.asarray((latents.astype(np.float32) + self.bias) * self.scale, np.float32)
+
+    def latents(self, i: int) -> np.ndarray:
+        """Return latents [T, 64] float32."""
+        end, frames = int(self.ends[i]), self.meta[i]["frames"]
+        return self.normal(self._latents[end - frames : end])
+
+    def audio(self, i: int) -> np.ndarray:
+        """Return audio [T * 3200] float32."""
+        utterance, warp, _ = self.items[i].tolist()
+        return played(self.speech, utterance, self.warps[warp])
+
+    def _spoken(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        utterance, warp, frames = self.items[i].tolist()
+        return spoken(self.speech.rows[utterance], frames, self.warps[warp])
+
+    def phones(self, i: int) -> np.ndarray:
+        """Return labels [T, 4] int8, indices into `phones.NAMES`."""
+        return self._spoken(i)[1].astype(np.int8)
+
+    def readings(self, i: int) -> tuple[Reading, Reading]:
+        """Return the phones of utterance `i` and the character spoken in each slot, twice."""
+        reading = self.speech.rows[int(self.items[i, 0])]["phones"], self._spoken(i)[0]
+        return reading, reading
