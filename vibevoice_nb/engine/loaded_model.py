@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -17,55 +15,35 @@ from ..model.generation.prompt_cache import PromptCache
 from ..model.generation.sampler import Sampler
 from ..model.generation.threads import at_most_threads, is_small
 from ..model.kernels.quantized import Quantize
-from ..model.loading.checkpoint import NANO, find_checkpoint, mirror_of, revision_of
+from ..model.loading.checkpoint import NANO, find_checkpoint, revision_of
 from ..model.loading.footprint import kept_bytes
 from ..model.loading.placement import pick_device, pick_dtype, place
 from ..model.loading.prepare import load_prepared
 from ..model.loading.weights import build_model, list_tensors, read_config
-from ..model.modules.attention import attention_name
 from ..model.prompt import Prompt, build_prompt
 from ..model.solver import solver_steps
 from ..model.tokenizer import Tokenizer, load_tokenizer
 from ..model.vibevoice import VibeVoiceModel
 from ..ranges import one_of, shown
 from ..script import Turn
-from ..script.frontends import Frontend
-from ..script.turns import CHARS_PER_SECOND
 from ..voices.voice import Voice
 from .defaults import PUBLISHED, ModelSettings, model_settings
 from .frames import Spoken
-from .interface import Audio, Cancelled, QueuePlace
-from .model_limits import ModelLimits
+from .interface import Audio, Cancelled
+from .loaded import Loaded
 from .options import GenerationOptions
 
 if TYPE_CHECKING:
     from .run import SpeechRun
 
-_LIBRARIES = ("torch", "numpy", "tokenizers", "transformers", "num2words")
-"""Libraries that affect the audio: arithmetic, and conversion of text to tokens."""
 
-TEXT_TOKENS_PER_SECOND = CHARS_PER_SECOND / 4.2
-"""Positions taken by the text of one second of speech, beside its frames: about 4.2 characters a token."""
-
-
-class LoadedModel:
+class LoadedModel(Loaded[VibeVoiceModel]):
     """A model in memory: network, tokenizer, front end, limits, defaults and caches.
+
+    It also has the attributes of `Loaded`.
 
     Attributes
     ----------
-    name : str
-        Name, folder or hub id that it was loaded by.
-    model : VibeVoiceModel
-        The network.
-    tokenizer : Tokenizer
-    revision : str
-        Repository and commit of the weights.
-    quantize : {"int8", "int4"} or None
-        Bits of the language model's layers, where they are fewer than the rest has.
-    defaults : GenerationOptions
-    frontend : Frontend
-        Conversion from text to the tokenizer's input; reports text that the model cannot speak.
-    limits : ModelLimits
     prompt_cache : PromptCache
         Voices and prompts read before; they make the first audio of the same cast faster.
     graph_pool : GraphPool or None
@@ -81,15 +59,9 @@ class LoadedModel:
         revision: str = "",
         quantize: Quantize | None = None,
     ) -> None:
-        self.name, self.model, self.tokenizer = name, model, tokenizer
-        self.revision, self.quantize = revision, quantize
-        self.defaults: GenerationOptions = settings.options
-        self.frontend: Frontend = settings.frontend
-        self.limits: ModelLimits = settings.limits
+        super().__init__(name, model, tokenizer, settings, revision, quantize)
         if self.limits.passage_seconds is None:
-            positions = model.config.frame_rate + TEXT_TOKENS_PER_SECOND
-            self.limits = replace(self.limits, max_seconds=model.config.language.max_positions / positions)
-        self.queue_listeners: list[Callable[[QueuePlace | None], None]] = []
+            self.limits = replace(self.limits, max_seconds=self.longest_seconds)
         self.prompt_cache = PromptCache.of(model.language_model)
         graphs = self.device.type == "cuda" and one_device(list(model.parameters()))
         self.graph_pool = GraphPool() if graphs else None
@@ -144,49 +116,6 @@ class LoadedModel:
             loaded.graph_pool.warm_up(network, loaded.sampler(loaded.defaults), tokenizer.special)
         progress(1.0)
         return loaded
-
-    @property
-    def device(self) -> torch.device:
-        """Main device of the model; layers that did not fit may be on another."""
-        return self.model.latent_scale.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Dtype of the computation."""
-        return self.model.latent_scale.dtype
-
-    @property
-    def attention(self) -> str:
-        """Attention kernel: ``"flash-attn"`` or ``"sdpa"``."""
-        return attention_name(self.device, self.dtype)
-
-    @property
-    def mirror(self) -> str:
-        """Repository and commit that served the weights, if it is not the requested repository; else ""."""
-        return mirror_of(self.name, self.revision)
-
-    @property
-    def server(self) -> str:
-        """Empty: the model is in memory."""
-        return ""
-
-    @property
-    def hop_length(self) -> int:
-        """Samples of a frame."""
-        return self.model.config.hop_length
-
-    @property
-    def max_positions(self) -> int:
-        """Positions of the model's context."""
-        return self.model.config.language.max_positions
-
-    def weights_digest(self) -> str:
-        """Return the fingerprint of the weights."""
-        return self.model.weights_digest()
-
-    def versions(self) -> dict[str, str]:
-        """Return the versions of the libraries that affect the audio."""
-        return library_versions()
 
     def nbytes(self) -> int:
         """Return the most memory of the weights; half of it where 16 bits hold them exactly."""
@@ -271,11 +200,6 @@ class LoadedModel:
         }
         return build_prompt(lines, voices, self.tokenizer, self.model.config.hop_length)
 
-    def __repr__(self) -> str:
-        dtype = str(self.dtype).removeprefix("torch.")
-        bits = f", {self.quantize}" if self.quantize else ""
-        return f"<LoadedModel {self.name!r} on {self.device}, {dtype}{bits}>"
-
 
 def check_how(device: str, dtype: str, quantize: Quantize | None) -> torch.device:
     """Check how to load a model, before anything is downloaded; return the device.
@@ -289,16 +213,3 @@ def check_how(device: str, dtype: str, quantize: Quantize | None) -> torch.devic
     if quantize is not None and not one_of(quantize, get_args(Quantize)):
         raise OptionError(f"quantize={shown(quantize)}", "int8, int4 or nothing", "leave it out")
     return target
-
-
-def library_versions() -> dict[str, str]:
-    """Return the versions of the libraries that affect the audio."""
-    return {name: _version(name) for name in _LIBRARIES}
-
-
-@functools.cache
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"

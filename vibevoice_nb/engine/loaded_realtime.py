@@ -13,47 +13,30 @@ from ..model.config import RealtimeConfig
 from ..model.generation.sampler import Sampler
 from ..model.generation.threads import at_most_threads, is_small
 from ..model.kernels.quantized import Quantize
-from ..model.loading.checkpoint import mirror_of, revision_of
+from ..model.loading.checkpoint import revision_of
 from ..model.loading.footprint import kept_bytes
 from ..model.loading.placement import pick_dtype, place
 from ..model.loading.prepare import load_prepared_realtime
 from ..model.loading.weights import build_realtime, list_tensors
-from ..model.modules.attention import attention_name
 from ..model.realtime import RealtimeModel
 from ..model.solver import solver_steps
 from ..model.tokenizer import Tokenizer, load_tokenizer
 from ..model.voice_prompt import VoicePrompt
 from ..script import Turn
-from ..script.frontends import Frontend
 from ..voices.voice import Voice
 from .defaults import REALTIME, ModelSettings, model_settings
 from .frames import Spoken
-from .interface import Audio, Cancelled, QueuePlace
-from .loaded_model import TEXT_TOKENS_PER_SECOND, library_versions
-from .model_limits import GET_VOICE_PROMPTS, ModelLimits
+from .interface import Audio, Cancelled
+from .loaded import Loaded
+from .model_limits import GET_VOICE_PROMPTS
 from .options import GenerationOptions
 from .realtime_run import RealtimeRun
 
 
-class LoadedRealtime:
+class LoadedRealtime(Loaded[RealtimeModel]):
     """A VibeVoice-Realtime in memory: network, tokenizer, front end, limits and defaults.
 
-    It is a `SpeechModel`; `open` is its own.
-
-    Attributes
-    ----------
-    name : str
-        Name, folder or hub id that it was loaded by.
-    model : RealtimeModel
-        The network.
-    tokenizer : Tokenizer
-    revision : str
-        Repository and commit of the weights.
-    quantize : {"int8", "int4"} or None
-        Bits of the language models' layers, where they are fewer than the rest has.
-    defaults : GenerationOptions
-    frontend : Frontend
-    limits : ModelLimits
+    It is a `SpeechModel`; `open` is its own. It has the attributes of `Loaded`.
     """
 
     def __init__(
@@ -65,16 +48,9 @@ class LoadedRealtime:
         revision: str = "",
         quantize: Quantize | None = None,
     ) -> None:
-        self.name, self.model, self.tokenizer = name, model, tokenizer
-        self.revision, self.quantize = revision, quantize
-        self.defaults: GenerationOptions = settings.options
-        self.queue_listeners: list[Callable[[QueuePlace | None], None]] = []
-        self.frontend: Frontend = settings.frontend
-        positions = model.config.frame_rate + TEXT_TOKENS_PER_SECOND
-        self.limits: ModelLimits = replace(
-            settings.limits,
-            voice_prompts=model.config.prompt_shape,
-            max_seconds=model.config.language.max_positions / positions,
+        super().__init__(name, model, tokenizer, settings, revision, quantize)
+        self.limits = replace(
+            self.limits, voice_prompts=model.config.prompt_shape, max_seconds=self.longest_seconds
         )
         self._sampler: tuple[GenerationOptions, Sampler] | None = None
 
@@ -106,49 +82,6 @@ class LoadedRealtime:
             )
         progress(1.0)
         return cls(name, network, tokenizer, settings, revision_of(folder), quantize)
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the model."""
-        return self.model.latent_scale.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Dtype of the computation."""
-        return self.model.latent_scale.dtype
-
-    @property
-    def attention(self) -> str:
-        """Attention kernel: ``"flash-attn"`` or ``"sdpa"``."""
-        return attention_name(self.device, self.dtype)
-
-    @property
-    def mirror(self) -> str:
-        """Repository and commit that served the weights, if it is not the requested repository; else ""."""
-        return mirror_of(self.name, self.revision)
-
-    @property
-    def server(self) -> str:
-        """Empty: the model is in memory."""
-        return ""
-
-    @property
-    def hop_length(self) -> int:
-        """Samples of a frame."""
-        return self.model.config.hop_length
-
-    @property
-    def max_positions(self) -> int:
-        """Positions of the model's context: voice, text and frames of one turn."""
-        return self.model.config.language.max_positions
-
-    def weights_digest(self) -> str:
-        """Return the fingerprint of the weights."""
-        return self.model.weights_digest()
-
-    def versions(self) -> dict[str, str]:
-        """Return the versions of the libraries that affect the audio."""
-        return library_versions()
 
     def nbytes(self) -> int:
         """Return the most memory of the weights."""
@@ -244,8 +177,3 @@ class LoadedRealtime:
             raise error
         assert voice.prompt is not None
         return voice.prompt
-
-    def __repr__(self) -> str:
-        dtype = str(self.dtype).removeprefix("torch.")
-        bits = f", {self.quantize}" if self.quantize else ""
-        return f"<LoadedRealtime {self.name!r} on {self.device}, {dtype}{bits}>"
