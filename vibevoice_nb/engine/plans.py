@@ -24,7 +24,7 @@ from ..model.generation.context import receptive_frames
 from ..model.prompt import Prompt
 from ..script import Turn
 from ..script.passages import PASSAGE_SPEAKERS, cut, cut_numbered
-from ..script.speakable import nothing_to_speak
+from ..script.speakable import spoken_indices
 from ..voices.voice import Voice
 from .frames import Frames, Spoken, last_frames
 from .loaded_model import LoadedModel
@@ -163,9 +163,7 @@ class WholeScript:
         pauses: bool = False,
     ) -> None:
         frontend = model.frontend
-        spoken = [index for index, turn in enumerate(turns) if not frontend.check(turn.text).empty]
-        if turns and not spoken:
-            raise nothing_to_speak(turns[0], frontend, model.name)
+        spoken = spoken_indices(turns, frontend, model.name)
         kept = [turns[index] if pauses else replace(turns[index], pause_after_ms=0) for index in spoken]
         numbered = cut_numbered(kept, options.passage_seconds, frontend)
         self.model, self.config = model, model.model.config
@@ -224,8 +222,7 @@ class TurnInContext:
         context: Sequence[Spoken],
         options: GenerationOptions,
     ) -> None:
-        if model.frontend.check(turn.text).empty:
-            raise nothing_to_speak(turn, model.frontend, model.name)
+        spoken_indices([turn], model.frontend, model.name)
         pieces = cut([replace(turn, pause_after_ms=0)], options.passage_seconds, model.frontend)
         self.model, self.config = model, model.model.config
         self.cast, self.options = cast, options

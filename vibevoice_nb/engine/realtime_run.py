@@ -27,7 +27,7 @@ from ..model.generation.realtime import (
 )
 from ..model.generation.state import Maker
 from ..script import Turn
-from ..script.speakable import nothing_to_speak
+from ..script.speakable import spoken_indices
 from ..voices.voice import Voice
 from .frames import LEAD_SAMPLES, FrameBuffer, Frames
 from .interface import Audio, Cancelled, never
@@ -109,9 +109,7 @@ class RealtimeRun:
         self.model, self.options = model, options.seeded()
         self._turns = list(turns)
         self._frontend = frontend = model.frontend
-        self._owners = [i for i, turn in enumerate(turns) if open_text or not frontend.check(turn.text).empty]
-        if self._turns and not self._owners:
-            raise nothing_to_speak(turns[0], frontend, model.name)
+        self._owners = list(range(len(turns))) if open_text else spoken_indices(turns, frontend, model.name)
         spoken = [turns[index] for index in self._owners]
         self._prompts = {turn.speaker_index: model.voice_prompt(turn, cast) for turn in spoken}
         self._pauses = [

@@ -84,6 +84,20 @@ def speakable(
     return replace(script, turns=turns)
 
 
+def spoken_indices(turns: Sequence[Turn], frontend: Frontend, model: str) -> list[int]:
+    """Return the indices of the turns that a model can speak.
+
+    Raises
+    ------
+    ScriptError
+        If there are turns but it can speak none.
+    """
+    spoken = [index for index, turn in enumerate(turns) if not frontend.check(turn.text).empty]
+    if turns and not spoken:
+        raise nothing_to_speak(turns[0], frontend, model)
+    return spoken
+
+
 def nothing_to_speak(turn: Turn, frontend: Frontend, model: str, place: str = "") -> ScriptError:
     """Return the error for text of which nothing can be spoken."""
     check = frontend.check(turn.text)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ...errors import ServerError, VibeVoiceError
 from ...script import Turn
 from ...script.frontends import FRONTENDS
-from ...script.speakable import nothing_to_speak
 from ...voices.voice import Voice
+from ..estimates import in_context_seconds, whole_seconds
 from ..frames import Spoken
 from ..interface import Audio, Cancelled, QueuePlace
 from ..options import GenerationOptions
@@ -91,10 +91,7 @@ class RayModel:
         ScriptError
             If there is nothing to speak. Other errors of the script are raised by the first iteration.
         """
-        spoken = [turn for turn in turns if not self.frontend.check(turn.text).empty]
-        if turns and not spoken:
-            raise nothing_to_speak(turns[0], self.frontend, self.name)
-        estimated = sum(turn.estimated_seconds + pauses * turn.pause_after_ms / 1000 for turn in spoken)
+        estimated = whole_seconds(turns, self.frontend, self.name, pauses=pauses)
         task = Task(tuple(turns), dict(cast), options.seeded(), pauses=pauses)
         return RayRun(self, task, estimated, cancelled)
 
@@ -107,10 +104,9 @@ class RayModel:
         cancelled: Cancelled | None = None,
     ) -> RayRun:
         """Return a run of one turn after others; see `SpeechRun.in_context` and `whole`."""
-        if self.frontend.check(turn.text).empty:
-            raise nothing_to_speak(turn, self.frontend, self.name)
+        estimated = in_context_seconds(turn, self.frontend, self.name, options.passage_seconds)
         task = Task((turn,), dict(cast), options.seeded(), tuple(context))
-        return RayRun(self, task, turn.estimated_seconds, cancelled)
+        return RayRun(self, task, estimated, cancelled)
 
     def advance(self, runs: Sequence[RayRun], cancelled: Cancelled) -> Iterator[tuple[RayRun, Audio]]:
         """Generate runs in as many workers as are free; yield (run, audio) as it arrives.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 from ...audio.pcm import SAMPLE_RATE
@@ -11,10 +11,9 @@ from ...errors import ServerError, VibeVoiceError
 from ...ranges import shown
 from ...script import Turn
 from ...script.frontends import FRONTENDS, Frontend
-from ...script.passages import cut
-from ...script.speakable import nothing_to_speak
 from ...voices.voice import Voice
 from ..defaults import ModelSettings, keep_settings
+from ..estimates import in_context_seconds, whole_seconds
 from ..frames import Spoken
 from ..interface import Audio, Cancelled, QueuePlace
 from ..model_limits import ModelLimits
@@ -151,10 +150,7 @@ class RemoteModel:
         ScriptError
             If there is nothing to speak. Other errors of the script are raised by the first iteration.
         """
-        spoken = [turn for turn in turns if not self.frontend.check(turn.text).empty]
-        if turns and not spoken:
-            raise nothing_to_speak(turns[0], self.frontend, self.name)
-        estimated = sum(turn.estimated_seconds + pauses * turn.pause_after_ms / 1000 for turn in spoken)
+        estimated = whole_seconds(turns, self.frontend, self.name, pauses=pauses)
         request = RemoteRequest(tuple(turns), dict(cast), pauses=pauses)
         return RemoteRun(self, request, options, estimated, cancelled)
 
@@ -167,10 +163,7 @@ class RemoteModel:
         cancelled: Cancelled | None = None,
     ) -> RemoteRun:
         """Return a run of one turn after others; see `SpeechRun.in_context` and `whole`."""
-        if self.frontend.check(turn.text).empty:
-            raise nothing_to_speak(turn, self.frontend, self.name)
-        pieces = cut([replace(turn, pause_after_ms=0)], options.passage_seconds, self.frontend)
-        estimated = sum(piece.estimated_seconds for passage in pieces for piece in passage)
+        estimated = in_context_seconds(turn, self.frontend, self.name, options.passage_seconds)
         rate = SAMPLE_RATE / self.hop_length
         needed = readable(context, options, self.max_positions, rate)
         indices = {one.speaker_index for one in (turn, *(spoken.turn for spoken in needed))}
