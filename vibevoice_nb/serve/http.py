@@ -28,7 +28,7 @@ from .native import native_router
 from .origin import OwnPages
 from .requests import SpeechService, User
 from .speech_body import SpeechBody, speech_request
-from .users import Authenticator, Local
+from .users import Authenticator, Local, is_unauthorized
 from .voice_store import VoiceStore
 
 _STATUS = {"too_large": 413, "not_found": 404, "busy": 429, "lost": 503, "internal": 500}
@@ -361,7 +361,7 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     kind = getattr(error, "kind", type(error).__name__)
     status = _STATUS.get(kind, 400)
     if isinstance(error, ServerError):
-        status, kind = (401, "invalid_token") if error.got == "no valid token" else (503, "unavailable")
+        status, kind = (401, "invalid_token") if is_unauthorized(error) else (503, "unavailable")
     about = {"message": str(error), "type": "invalid_request_error" if status < 500 else "server_error"}
     headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "5"}}.get(status)
     return JSONResponse({"error": {**about, "code": kind, "param": None}}, status, headers)
