@@ -22,8 +22,11 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from vibevoice_nb.engine.engine import Engine
-from vibevoice_nb.serve.http import Server, build_http
+from vibevoice_nb.engine.remote.wire import PATH as NATIVE
+from vibevoice_nb.engine.remote.wire import unpack
+from vibevoice_nb.serve.http import SPEECH, Server, build_http
 from vibevoice_nb.serve.limits import ServeLimits
+from vibevoice_nb.serve.request_log import LOGGER
 from vibevoice_nb.serve.users import TokenFile
 from vibevoice_nb.serve.voice_store import VoiceStore
 from vibevoice_nb.serve.worker import SpeechWorker
@@ -36,12 +39,12 @@ LIMITS = ServeLimits(max_minutes=0.2, upload_megabytes=1, voices_per_user=2)
 class Site:
     """A server with two users, and clients of each."""
 
-    def __init__(self, worker: SpeechWorker, folder: Path) -> None:
+    def __init__(self, worker: SpeechWorker, folder: Path, *, log_texts: bool = False) -> None:
         users = TokenFile(folder / "users.json")
         self.tokens = {name: users.add(name) for name in ("anna", "ben")}
-        self.folder = folder
+        self.worker, self.folder = worker, folder
         store = VoiceStore(folder / "voices", LIMITS)
-        self.app = build_http(Server(worker, users, store, LIMITS))
+        self.app = build_http(Server(worker, users, store, LIMITS, log_texts))
         self.client = TestClient(self.app, raise_server_exceptions=False)
 
     def headers(self, user: str = "anna") -> dict[str, str]:
@@ -174,9 +177,7 @@ def test_every_route_is_among_those_tested(site: Site) -> None:
 
 
 def test_the_native_stream_needs_a_token(site: Site) -> None:
-    from vibevoice_nb.engine.remote.wire import PATH
-
-    with site.client.websocket_connect(PATH, headers={"Authorization": "Bearer wrong"}) as socket:
+    with site.client.websocket_connect(NATIVE, headers={"Authorization": "Bearer wrong"}) as socket:
         message = socket.receive()
     text = message.get("text") or (message.get("bytes") or b"").decode("utf-8", "replace")
     assert "no valid token" in text and "nano" not in text
@@ -253,13 +254,57 @@ def test_metrics_count_without_texts(site: Site) -> None:
     assert "Good morning" not in text and "anna" not in text
 
 
-def test_the_log_has_no_texts(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+def spoken_natively(site: Site, user: str) -> int:
+    """Generate the script over the native stream; return the samples of its audio."""
+    turns = [
+        {"speaker": label, "text": text, "speaker_index": index}
+        for index, (label, text) in enumerate([("Anna", "Good morning."), ("Ben", "Hello!")])
+    ]
+    options = {"seed": 3, "num_steps": 2}
+    request = {"type": "request", "mode": "whole", "turns": turns, "options": options}
+    with site.client.websocket_connect(NATIVE, headers=site.headers(user)) as socket:
+        assert unpack(socket.receive()["text"]).type == "welcome"
+        socket.send_text(json.dumps(request))
+        while True:
+            received = socket.receive()
+            message = unpack(received.get("bytes") or received["text"])
+            if message.type == "ended":
+                return int(message.fields["samples"])
+
+
+@pytest.mark.parametrize("route", [SPEECH, NATIVE])
+@pytest.mark.parametrize("texts", [False, True])
+def test_every_request_is_logged(
+    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture, route: str, texts: bool
+) -> None:
+    made = Site(site.worker, tmp_path, log_texts=texts)
+    with made.client, caplog.at_level(logging.INFO, "vibevoice_nb"):
+        samples = spoken_natively(made, "ben") if route == NATIVE else len(made.speech("ben").content) // 2
+    (facts,) = logged(caplog)
+    assert facts.pop("seconds") > 0
+    text = {"text": SCRIPT} if texts else {}
+    assert facts == {
+        "user": "ben",
+        "route": route,
+        "turns": 2,
+        "characters": len("Good morning.Hello!"),
+        "audio_seconds": round(samples / 24_000, 3),
+        "ended": "finished",
+        **text,
+    }
+    assert ("Good morning" in caplog.text) == texts
+
+
+def test_a_refused_request_is_logged(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "vibevoice_nb"):
-        site.speech()
-    (record,) = (record for record in caplog.records if record.name == "vibevoice_nb.serve.requests")
-    facts = json.loads(record.getMessage())
-    assert facts["user"] == "anna" and facts["ended"] == "finished" and facts["characters"] == len(SCRIPT)
-    assert "Good morning" not in caplog.text
+        assert site.speech(num_steps=51).status_code == 400
+    (facts,) = logged(caplog)
+    assert (facts["ended"], facts["audio_seconds"]) == ("OptionError", 0)
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """Return the lines of the log of requests."""
+    return [json.loads(record.getMessage()) for record in caplog.records if record.name == LOGGER]
 
 
 def test_health_needs_no_token(site: Site) -> None:

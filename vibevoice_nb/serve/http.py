@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
@@ -18,6 +15,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import ValidationError
 
 from .. import __version__
+from ..engine.remote.wire import PATH as NATIVE
 from ..errors import OptionError, ServerError, VibeVoiceError
 from ..voices.builtin import builtin_voices
 from .encoding import MIMES, Pace, StreamEncoder, stream_encoder, wav_header
@@ -26,6 +24,7 @@ from .limits import LimitedService, ServeLimits
 from .metrics import MeasuredService
 from .native import native_router
 from .origin import OwnPages
+from .request_log import LoggedService, write_log
 from .requests import SpeechService, User
 from .speech_body import SpeechBody, speech_request
 from .users import Authenticator, Local, is_unauthorized
@@ -34,7 +33,8 @@ from .voice_store import VoiceStore
 _STATUS = {"too_large": 413, "not_found": 404, "busy": 429, "lost": 503, "internal": 500}
 _BODY = 1 << 20
 """Bytes of a request beside its text."""
-_log = logging.getLogger("vibevoice_nb.serve.requests")
+SPEECH = "/v1/audio/speech"
+"""Path of OpenAI's route for speech."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Server:
     Attributes
     ----------
     service : SpeechService
-        Without limits and metrics, which are put in front of it.
+        Without limits, metrics and log, which are put in front of it.
     authenticate : Authenticator
     voices : VoiceStore
     limits : ServeLimits
@@ -86,7 +86,7 @@ def build_http(server: Server) -> FastAPI:
     routes = _Routes(server)
     app.include_router(routes.router())
     app.get("/health")(routes.health)
-    app.include_router(native_router(routes.service, server.authenticate))
+    app.include_router(native_router(routes.native_service, server.authenticate))
     if isinstance(server.authenticate, Local):
         app.add_middleware(OwnPages, hosts=server.authenticate.hosts)
     app.add_exception_handler(VibeVoiceError, _refused)
@@ -98,7 +98,12 @@ class _Routes:
     def __init__(self, server: Server) -> None:
         self.server, self.limits = server, server.limits
         self.measured = MeasuredService(LimitedService(server.service, server.limits))
-        self.service = self.measured
+        self.service = self.logged(SPEECH)
+        self.native_service = self.logged(NATIVE)
+
+    def logged(self, route: str) -> LoggedService:
+        """Return the service for requests that come by a route."""
+        return LoggedService(self.measured, route, texts=self.server.log_texts)
 
     def router(self) -> APIRouter:
         """Return the routes; all but `/health` need a user."""
@@ -129,7 +134,7 @@ class _Routes:
 
         body = {"content": {"application/json": {"schema": SpeechBody.model_json_schema()}}, "required": True}
         post, get = router.post, router.get
-        post("/v1/audio/speech", openapi_extra={"requestBody": body}, response_class=Response)(self.speech)
+        post(SPEECH, openapi_extra={"requestBody": body}, response_class=Response)(self.speech)
         get("/openapi.json", include_in_schema=False)(described)
         get("/v1/models")(models)
         get("/v1/models/{name:path}")(model)
@@ -172,7 +177,7 @@ class _Routes:
         if _is_form(request):
             name, consent, body = await _form_fields(request, body)
         stored = await asyncio.to_thread(self.server.voices.add, user, name, body, consent=consent)
-        _write_log(user, "/v1/voices", bytes=len(body))
+        write_log(user, "/v1/voices", bytes=len(body))
         return {**asdict(stored), "kind": "upload"}
 
     async def speech(self, request: Request) -> Response:
@@ -191,23 +196,19 @@ class _Routes:
             raise OptionError(got, most, "split it into several requests")
         await self.model(body.model)
         asked = await asyncio.to_thread(speech_request, body, user, self.server.voices)
-        facts: dict[str, Any] = {"characters": len(body.input), "format": body.response_format}
-        if self.server.log_texts:
-            facts["text"] = body.input
         events = closable(self.service.submit(asked, user))
         try:
             accepted = await _first(events, request)
             encoder, pace = stream_encoder(body.response_format), Pace(body.speed)
-        except BaseException as error:
+        except BaseException:
             await events.aclose()
-            _write_log(user, "/v1/audio/speech", **facts, ended=type(error).__name__)
             raise
         headers = {
             "X-VibeVoice-Seed": str(accepted.seed),
             "X-VibeVoice-Estimated-Seconds": f"{accepted.estimated_seconds / body.speed:.2f}",
             "Cache-Control": "no-store",
         }
-        audio = _logged(_encoded(events, encoder, pace), user, facts)
+        audio = _encoded(events, encoder, pace)
         kind = MIMES[body.response_format]
         if body.stream:
             return StreamingResponse(audio, media_type=kind, headers=headers)
@@ -265,29 +266,6 @@ async def _encoded(
             elif isinstance(event, Ended):
                 rest = await asyncio.to_thread(pace.close)
                 yield (encoder.write(rest) if len(rest) else b"") + encoder.close()
-
-
-async def _logged(
-    audio: AsyncGenerator[bytes, None], user: User, facts: dict[str, Any]
-) -> AsyncGenerator[bytes, None]:
-    """Log a request at its end."""
-    started, size, ended = time.perf_counter(), 0, "cancelled"
-    try:
-        async with aclosing(audio):
-            async for data in audio:
-                size += len(data)
-                yield data
-        ended = "finished"
-    except _StreamError as error:
-        ended = str(error)
-        raise
-    finally:
-        seconds = round(time.perf_counter() - started, 3)
-        _write_log(user, "/v1/audio/speech", **facts, bytes=size, seconds=seconds, ended=ended)
-
-
-def _write_log(user: User, route: str, **facts: Any) -> None:
-    _log.info("%s", json.dumps({"user": user.name, "route": route, **facts}))
 
 
 class _FailedError(VibeVoiceError):
