@@ -8,7 +8,6 @@ from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -18,14 +17,15 @@ from .. import __version__
 from ..engine.remote.wire import PATH as NATIVE
 from ..errors import OptionError, ServerError, VibeVoiceError
 from ..voices.builtin import builtin_voices
-from .encoding import MIMES, Pace, StreamEncoder, stream_encoder, wav_header
-from .events import Accepted, Ended, Event, Failed, Frame, Queued, Silence, closable
+from .encoding import MIMES, wav_header
+from .events import INTERNAL, Accepted, Event, Failed, Queued, closable
 from .limits import LimitedService, ServeLimits
 from .metrics import MeasuredService
 from .native import native_router
 from .origin import OwnPages
 from .request_log import LoggedService, write_log
 from .requests import SpeechService, User
+from .speech_answer import EVENTS, SpeechAnswer, StreamError, error_fields
 from .speech_body import SpeechBody, speech_request
 from .users import Authenticator, Local, is_unauthorized
 from .voice_store import VoiceStore
@@ -57,10 +57,6 @@ class Server:
     voices: VoiceStore
     limits: ServeLimits
     log_texts: bool = False
-
-
-class _StreamError(Exception):
-    """The stream cannot be completed: the connection is cut, so that no client takes it for complete."""
 
 
 def build_http(server: Server) -> FastAPI:
@@ -188,6 +184,8 @@ class _Routes:
             body = SpeechBody.model_validate_json(raw)
         except ValidationError as error:
             raise _described(error) from None
+        if body.stream_format == "sse" and not body.stream:
+            raise OptionError("stream_format='sse' with stream=false", "stream=true", "leave out stream")
         if len(body.input) > self.limits.max_characters:
             got, most = (
                 f"an input of {len(body.input):,} characters",
@@ -199,7 +197,7 @@ class _Routes:
         events = closable(self.service.submit(asked, user))
         try:
             accepted = await _first(events, request)
-            encoder, pace = stream_encoder(body.response_format), Pace(body.speed)
+            answer = SpeechAnswer(events, accepted, body.response_format, body.speed)
         except BaseException:
             await events.aclose()
             raise
@@ -208,16 +206,20 @@ class _Routes:
             "X-VibeVoice-Estimated-Seconds": f"{accepted.estimated_seconds / body.speed:.2f}",
             "Cache-Control": "no-store",
         }
-        audio = _encoded(events, encoder, pace)
+        if body.stream_format == "sse":
+            return StreamingResponse(answer.server_sent(), media_type=EVENTS, headers=headers)
         kind = MIMES[body.response_format]
         if body.stream:
-            return StreamingResponse(audio, media_type=kind, headers=headers)
-        async with aclosing(audio):
-            parts = [part async for part in audio]
-        data = b"".join(parts)
+            return StreamingResponse(answer.audio(), media_type=kind, headers=headers)
+        try:
+            async with aclosing(answer.audio()) as audio:
+                data = b"".join([part async for part in audio])
+        except StreamError as error:
+            raise _FailedError(error.event) from None
         if body.response_format == "wav":
             data = wav_header((len(data) - 44) // 2) + data[44:]
-        return Response(data, media_type=kind, headers=headers)
+        assert answer.ended is not None
+        return Response(data, media_type=kind, headers={**headers, "X-VibeVoice-Ended": answer.ended.ended})
 
 
 async def _first(events: AsyncGenerator[Event, None], request: Request) -> Accepted:
@@ -242,7 +244,7 @@ async def _accepted(events: AsyncIterator[Event]) -> Accepted:
         if isinstance(event, Failed):
             raise _FailedError(event)
         assert isinstance(event, Queued)
-    raise _StreamError
+    raise _FailedError(INTERNAL)
 
 
 async def _disconnected(request: Request) -> None:
@@ -250,26 +252,8 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-async def _encoded(
-    events: AsyncGenerator[Event, None], encoder: StreamEncoder, pace: Pace
-) -> AsyncGenerator[bytes, None]:
-    """Encode the audio of events."""
-    async with aclosing(events):
-        async for event in events:
-            if isinstance(event, Frame | Silence):
-                audio = event.audio if isinstance(event, Frame) else np.zeros(event.samples, np.float32)
-                audio = audio if pace.pace == 1.0 else await asyncio.to_thread(pace.write, audio)
-                if len(audio) and (data := encoder.write(audio)):
-                    yield data
-            elif isinstance(event, Failed):
-                raise _StreamError(event.kind)
-            elif isinstance(event, Ended):
-                rest = await asyncio.to_thread(pace.close)
-                yield (encoder.write(rest) if len(rest) else b"") + encoder.close()
-
-
 class _FailedError(VibeVoiceError):
-    """A request that failed before its first audio, with the kind of its failure."""
+    """A request that failed before its answer began, with the kind of its failure."""
 
     def __init__(self, event: Failed) -> None:
         super().__init__(event.got, event.expected, event.remedy)
@@ -340,11 +324,9 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     status = _STATUS.get(kind, 400)
     if isinstance(error, ServerError):
         status, kind = (401, "invalid_token") if is_unauthorized(error) else (503, "unavailable")
-    about = {"message": str(error), "type": "invalid_request_error" if status < 500 else "server_error"}
     headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "5"}}.get(status)
-    return JSONResponse({"error": {**about, "code": kind, "param": None}}, status, headers)
+    return JSONResponse({"error": error_fields(status, kind, str(error))}, status, headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    about = {"message": "a parameter is not valid", "type": "invalid_request_error"}
-    return JSONResponse({"error": {**about, "code": "invalid_parameter", "param": None}}, 400)
+    return JSONResponse({"error": error_fields(400, "invalid_parameter", "a parameter is not valid")}, 400)
