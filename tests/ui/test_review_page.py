@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from studio_helpers import asked, faults, select_turn, studio, wait_for_call
 from studio_traits import review_traits
-from told import Told
+from told import Told, priorities
 
 from vibevoice_nb import Studio
 from vibevoice_nb.review import recognizers
 
-__all__ = ["studio"]  # a fixture
+__all__ = ["priorities", "studio"]  # fixtures
 
 SCRIPT = "Anna: Hello there my friend.\nBen: Good morning."
 RIGHT = ("Hello there my friend", "Good morning")
