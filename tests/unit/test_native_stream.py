@@ -11,14 +11,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from async_helpers import run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibevoice_nb.engine.remote import wire
+from vibevoice_nb import Engine
+from vibevoice_nb.engine.remote import connection, wire
+from vibevoice_nb.engine.remote.address import check_address
 from vibevoice_nb.engine.remote.wire import Message, blob_digest, pack, unpack
 from vibevoice_nb.errors import ServerError
+from vibevoice_nb.serve import native
 from vibevoice_nb.serve.events import Accepted, Ended, Event, Failed, Frame, Queued, Silence
-from vibevoice_nb.serve.native import message_of
+from vibevoice_nb.serve.native import NativeStream, message_of
 from vibevoice_nb.serve.native_request import BlobStore, read_request
 from vibevoice_nb.serve.requests import ModelFacts, SpeechRequest, User
 
@@ -183,11 +187,114 @@ def test_every_event_has_a_message(address: str, service: Fixed) -> None:
     assert documented == set(re.findall(r"^\| `(\w+)`", page.read_text("utf-8"), re.MULTILINE))
 
 
-def test_a_wrong_token_is_rejected_before_anything(address: str) -> None:
+class _Handshake:
+    """Starlette's side of a connection that a client has just asked for."""
+
+    def __init__(self, *extensions: str) -> None:
+        from starlette.websockets import WebSocket
+
+        self.sent: list[Any] = []
+        self._incoming = iter(({"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000}))
+        scope = {"type": "websocket", "headers": [], "extensions": dict.fromkeys(extensions)}
+        self.socket = WebSocket(scope, self._receive, self._send)
+
+    async def _receive(self) -> Any:
+        return next(self._incoming)
+
+    async def _send(self, message: Any) -> None:
+        self.sent.append(message["type"])
+
+
+@pytest.mark.parametrize("user", [None, User("ann")])
+def test_a_connection_is_not_accepted_before_its_user_is_known(service: Fixed, user: User | None) -> None:
+    pytest.importorskip("starlette", reason="needs FastAPI: pip install 'vibevoice-nb[web]'")
+    made = _Handshake()
+    before: list[list[str]] = []
+
+    async def authenticate(header: str) -> User:
+        before.append(list(made.sent))
+        if user is None:
+            raise ServerError("a wrong token", "a valid token", "pass token=...")
+        return user
+
+    run(NativeStream(service, authenticate).serve(made.socket))
+    assert before == [[]]
+    assert made.sent[:2] == ["websocket.accept", "websocket.send"]
+
+
+@pytest.mark.parametrize("extensions", [(), ("websocket.http.response",)])
+def test_a_connection_is_closed_without_being_accepted(
+    service: Fixed, monkeypatch: pytest.MonkeyPatch, extensions: tuple[str, ...]
+) -> None:
+    pytest.importorskip("starlette", reason="needs FastAPI: pip install 'vibevoice-nb[web]'")
+    monkeypatch.setattr(native, "REFUSALS", 0)
+    made = _Handshake(*extensions)
+
+    def authenticate(header: str) -> User:
+        raise ServerError("a wrong token", "a valid token", "pass token=...")
+
+    run(NativeStream(service, authenticate).serve(made.socket))
+    started = [f"{name}.start" for name in extensions] or ["websocket.close"]
+    assert made.sent[:1] == started and "websocket.accept" not in made.sent
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (401, b'{"kind": "ServerError", "got": "no valid token", "expected": "one"}', "no valid token"),
+        (403, b"", "rejects the token"),
+        (429, b'{"kind": "busy", "got": "64 connections of ann"}', "64 connections of ann"),
+        (503, b"<html>", "is full"),
+    ],
+)
+def test_a_refused_connection_is_described(status: int, body: bytes, message: str) -> None:
+    error = connection._refused(check_address("http://localhost:1", "secret"), status, body)
+    assert isinstance(error, ServerError) and message in str(error)
+    assert isinstance(error, connection.RetryError) == (status in (429, 503))
+
+
+def test_a_wrong_token_is_rejected_with_a_message(address: str) -> None:
     from websockets.sync.client import connect
 
     with connect(address) as socket:
         assert unpack(socket.recv(10)).fields["kind"] == "ServerError"
+
+
+def test_strangers_are_not_accepted_beyond_a_number(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from websockets.exceptions import InvalidStatus
+    from websockets.sync.client import connect
+
+    monkeypatch.setattr(native, "REFUSALS", 2)
+    monkeypatch.setattr(native, "GOODBYE", 600.0)  # those that are accepted stay until they leave
+    with connect(address) as first, connect(address) as second:
+        assert [unpack(one.recv(30)).type for one in (first, second)] == ["failed", "failed"]
+        with pytest.raises(InvalidStatus) as refused:
+            connect(address)
+        assert refused.value.response.status_code in (401, 403, 503)
+        with pytest.raises(ServerError, match="a wrong token"):
+            Engine.connect(_http(address), token="wrong")
+        assert Engine.connect(_http(address), token="secret").name == "m", (
+            "a user is not limited by strangers"
+        )
+
+
+def test_connections_of_one_user_do_not_limit_others(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from websockets.sync.client import connect
+
+    monkeypatch.setattr(native, "CONNECTIONS", 1)
+    header = {"Authorization": "Bearer secret"}
+    with connect(address, additional_headers=header) as first:
+        assert unpack(first.recv(30)).type == "welcome"
+        for refusals in (1, 0):  # with a message, and without being accepted
+            monkeypatch.setattr(native, "REFUSALS", refusals)
+            with pytest.raises(ServerError, match="1 connections of ann"):
+                Engine.connect(_http(address), token="secret")
+        with connect(address, additional_headers={"Authorization": "Bearer other"}) as second:
+            assert unpack(second.recv(30)).type == "welcome"
+
+
+def _http(address: str) -> str:
+    return address.replace("ws", "http").removesuffix(wire.PATH)
 
 
 def test_arrays_of_others_are_not_found_and_old_ones_are_dropped() -> None:

@@ -30,6 +30,7 @@ from vibevoice_nb.errors import ServerError, VibeVoiceError
 from .events import Accepted, Ended, Event, Failed, Frame, Queued, Silence
 from .native_request import BlobStore, Upload, read_request
 from .requests import SpeechRequest, SpeechService, User
+from .users import is_unauthorized
 
 if TYPE_CHECKING:
     from fastapi import APIRouter, WebSocket
@@ -43,6 +44,8 @@ GOODBYE = 2.0
 """Longest wait, in seconds, for the client to close a connection after the last message."""
 CONNECTIONS = 64
 """Most connections of one user at a time."""
+REFUSALS = 32
+"""Most refused connections that are accepted at a time, to say why: of all strangers, and of each user."""
 
 _log = logging.getLogger(__name__)
 
@@ -78,14 +81,58 @@ class NativeStream:
         self._service, self._authenticate, self._alive = service, authenticate, alive
         self._blobs = BlobStore()
         self._connections: Counter[str] = Counter()
+        self._refused: Counter[str | None] = Counter()
 
     async def serve(self, websocket: WebSocket) -> None:
-        """Serve one connection, to its end."""
-        await websocket.accept()
+        """Serve one connection, to its end. A connection without a user is not accepted, or briefly."""
+        try:
+            user = await self._user(websocket.headers.get("authorization", ""))
+        except VibeVoiceError as error:
+            status = 401 if is_unauthorized(error) else 503
+            await self._refuse(websocket, None, status, type(error).__name__, error)
+            return
+        except Exception:
+            _log.exception("a user could not be found")
+            await self._refuse(websocket, None, 500, "internal", _internal())
+            return
+        if self._connections[user.name] >= CONNECTIONS:
+            full = ServerError(f"{CONNECTIONS} connections of {user.name}", "fewer at a time", "retry later")
+            await self._refuse(websocket, user.name, 429, "busy", full)
+            return
+        self._connections[user.name] += 1
+        try:
+            await self._converse(websocket, user)
+        finally:
+            _decrease(self._connections, user.name)
+
+    async def _user(self, authorization: str) -> User:
+        found = self._authenticate(authorization)
+        return found if isinstance(found, User) else await found
+
+    async def _refuse(
+        self, websocket: WebSocket, user: str | None, status: int, kind: str, error: VibeVoiceError
+    ) -> None:
+        """Say why a connection is refused: in a message, or before it is accepted if there are many."""
+        if self._refused[user] >= REFUSALS:
+            await _deny(websocket, status, _failed_fields(kind, error))
+            return
+        self._refused[user] += 1
+        try:
+            if await _accept(websocket):
+                channel = _Channel(websocket)
+                await channel.fail(kind, error)
+                await channel.close()
+        finally:
+            _decrease(self._refused, user)
+
+    async def _converse(self, websocket: WebSocket, user: User) -> None:
+        """Accept the connection of a user, and answer its request."""
+        if not await _accept(websocket):
+            return
         channel = _Channel(websocket)
         heart = asyncio.create_task(channel.keep_alive(self._alive))
         try:
-            await self._answer(channel, websocket.headers.get("authorization", ""))
+            await self._answer(channel, user)
         except _ClosedError:
             pass
         except VibeVoiceError as error:
@@ -97,21 +144,13 @@ class NativeStream:
             heart.cancel()
             await channel.close()
 
-    async def _answer(self, channel: _Channel, authorization: str) -> None:
-        found = self._authenticate(authorization)
-        user = found if isinstance(found, User) else await found
-        if self._connections[user.name] >= CONNECTIONS:
-            raise ServerError(f"{CONNECTIONS} connections of {user.name}", "fewer at a time", "retry later")
-        self._connections[user.name] += 1
-        try:
-            facts = asdict(await self._service.facts())
-            fields = {"protocol": PROTOCOL, "server": __version__, "facts": facts}
-            await channel.send(Message("welcome", fields))
-            request = await self._request(channel, user)
-            if request is not None:
-                await self._stream(channel, request, user)
-        finally:
-            self._connections[user.name] -= 1
+    async def _answer(self, channel: _Channel, user: User) -> None:
+        facts = asdict(await self._service.facts())
+        fields = {"protocol": PROTOCOL, "server": __version__, "facts": facts}
+        await channel.send(Message("welcome", fields))
+        request = await self._request(channel, user)
+        if request is not None:
+            await self._stream(channel, request, user)
 
     async def _request(self, channel: _Channel, user: User) -> SpeechRequest | None:
         """Receive a request with its arrays; None if the client leaves."""
@@ -153,6 +192,26 @@ class NativeStream:
             close = getattr(events, "aclose", None)
             if close is not None:
                 await close()
+
+
+async def _accept(websocket: WebSocket) -> bool:
+    """Accept a connection; return False if the client has left."""
+    try:
+        await asyncio.wait_for(websocket.accept(), PATIENCE)
+    except Exception:  # whatever the server's library raises
+        return False
+    return True
+
+
+async def _deny(websocket: WebSocket, status: int, fields: Mapping[str, str]) -> None:
+    """Close a connection that is not accepted; the client sees an HTTP status and a JSON object."""
+    from fastapi.responses import JSONResponse
+
+    with contextlib.suppress(Exception):
+        if "websocket.http.response" in websocket.scope.get("extensions", {}):
+            await websocket.send_denial_response(JSONResponse(fields, status))
+        else:
+            await websocket.close()
 
 
 async def _next_or(events: AsyncIterator[Event], left: asyncio.Task[None]) -> Event | None:
@@ -227,9 +286,8 @@ class _Channel:
                     await asyncio.sleep(rest)
 
     async def fail(self, kind: str, error: VibeVoiceError) -> None:
-        fields = {"kind": kind, "got": error.got, "expected": error.expected, "remedy": error.remedy}
         with contextlib.suppress(_ClosedError):
-            await self.send(Message("failed", fields))
+            await self.send(Message("failed", _failed_fields(kind, error)))
 
     async def _left_alone(self) -> None:
         while self._open:
@@ -270,6 +328,17 @@ def message_of(event: Event, elapsed: float = 0.0) -> Message:
         return Message("accepted", values, {"lead": values.pop("lead")})
     names = {Queued: "queued", Silence: "silence", Ended: "ended", Failed: "failed"}
     return Message(names[type(event)], dict(vars(event)))
+
+
+def _failed_fields(kind: str, error: VibeVoiceError) -> dict[str, str]:
+    return {"kind": kind, "got": error.got, "expected": error.expected, "remedy": error.remedy}
+
+
+def _decrease(counter: Counter[Any], key: str | None) -> None:
+    """Subtract one; names of users who have left are not kept."""
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]
 
 
 def _internal() -> VibeVoiceError:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import OptionError, ServerError
+from ..errors import OptionError, ServerError, VibeVoiceError
 from ..files import create_beside, publish
 from ..ranges import shown
 from .requests import User
@@ -23,6 +23,7 @@ _PREFIX = "vvnb-"
 _MAX_FILE = 16 << 20
 _MAX_TOKEN = 512
 _LOCK_SECONDS = 10.0
+_NO_TOKEN = "no valid token"
 _log = logging.getLogger(__name__)
 
 LOCAL = User("local")
@@ -212,10 +213,19 @@ def bearer(authorization: str) -> str:
 def unauthorized() -> ServerError:
     """Return the error for a missing or wrong token; it is the same for both."""
     return ServerError(
-        "no valid token",
+        _NO_TOKEN,
         "a token of this server, sent as 'Authorization: Bearer TOKEN'",
         "ask the operator of the server",
     )
+
+
+def is_unauthorized(error: VibeVoiceError) -> bool:
+    """Return true for the error of a missing or wrong token.
+
+    >>> is_unauthorized(unauthorized())
+    True
+    """
+    return isinstance(error, ServerError) and error.got == _NO_TOKEN
 
 
 def hashed(token: str) -> str:

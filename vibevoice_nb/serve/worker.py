@@ -410,4 +410,6 @@ def ended(run: SpeechRun, *, spans: bool) -> Ended:
         turn_samples=tuple(run.turn_samples()) if spans else (),
         odd_length=run.odd_length,
         lengths=tuple(run.lengths),
+        prompt_tokens=run.prompt_tokens,
+        tokens=len(run.tokens),
     )
