@@ -62,7 +62,7 @@ def test_listen_fix_and_undo(mount: Callable[..., Any], real: Studio, ears: Told
     page = mounted.page
     bar = page.get_by_role("group", name="Listen back")
     bar.get_by_role("button", name="Listen back").click()
-    bar.get_by_text("1 turn differs").first.wait_for(timeout=30_000)
+    bar.get_by_text("1 turn differs").first.wait_for(timeout=180_000)
     assert underlined(page) == [["friend.", "“friend.” was heard as “fiend”"]]
     marker = page.locator(".cm-vvTurn:has(.cm-vvDiffers)")
     assert "1 difference: “friend.” was heard as “fiend”" in marker.get_attribute("title")
@@ -80,7 +80,7 @@ def test_listen_fix_and_undo(mount: Callable[..., Any], real: Studio, ears: Told
     ears.calls, ears.transcripts = 0, [RIGHT[0]]
     bar.get_by_role("button", name="Fix it").click()
     mounted.until(lambda: real.turns[0]["chosen"] != before, "another take is chosen", 90)
-    bar.get_by_text("All words right").first.wait_for(timeout=30_000)
+    bar.get_by_text("All words right").first.wait_for(timeout=180_000)
     assert underlined(page) == [] and page.locator(".cm-vvDiffers").count() == 0
     mounted.until(lambda: real.job["state"] == "finished")
     page.get_by_role("button", name="Undo: chose another take").click()
