@@ -70,7 +70,7 @@ interface Turns {
   all: readonly TurnState[];
   heard: HeardIn;
   lines: readonly Placed[];
-  /** Where the words of each turn are. */
+  /** Range of the words of each turn. */
   texts: ReadonlyMap<string, Extent>;
   markers: RangeSet<GutterMarker>;
 }
@@ -171,7 +171,7 @@ function textsOf(turns: readonly TurnState[], text: Text, moved: ChangeDesc): Re
   return followTexts(new Map(texts), moved);
 }
 
-/** What is inserted at either end of a turn's words belongs to them. */
+/** Map the ranges of words: text inserted at either end belongs to them. */
 const followTexts = (texts: ReadonlyMap<string, Extent>, changes: ChangeDesc): ReadonlyMap<string, Extent> =>
   new Map([...texts].map(([id, { from, to }]) => [id, { from: changes.mapPos(from, -1), to: changes.mapPos(to, 1) }]));
 
