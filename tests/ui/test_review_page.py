@@ -61,7 +61,7 @@ def test_listen_fix_and_undo(mount: Callable[..., Any], real: Studio, ears: Told
     page = mounted.page
     bar = page.get_by_role("group", name="Listen back")
     bar.get_by_role("button", name="Listen back").click()
-    bar.get_by_text("1 turn differs").first.wait_for(timeout=30_000)
+    bar.get_by_text("1 turn differs").first.wait_for(timeout=120_000)
     assert underlined(page) == [["friend.", "“friend.” was heard as “fiend”"]]
     marker = page.locator(".cm-vvTurn:has(.cm-vvDiffers)")
     assert "1 difference: “friend.” was heard as “fiend”" in marker.get_attribute("title")
@@ -79,7 +79,7 @@ def test_listen_fix_and_undo(mount: Callable[..., Any], real: Studio, ears: Told
     ears.calls, ears.transcripts = 0, [RIGHT[0]]
     bar.get_by_role("button", name="Fix it").click()
     mounted.until(lambda: real.turns[0]["chosen"] != before, "another take is chosen", 90)
-    bar.get_by_text("All words right").first.wait_for(timeout=30_000)
+    bar.get_by_text("All words right").first.wait_for(timeout=120_000)
     assert underlined(page) == [] and page.locator(".cm-vvDiffers").count() == 0
     mounted.until(lambda: real.job["state"] == "finished")
     page.get_by_role("button", name="Undo: chose another take").click()
@@ -99,7 +99,7 @@ def test_the_best_of_three_and_each_take(mount: Callable[..., Any], real: Studio
     page.locator(".cm-line").nth(1).hover()
     page.get_by_role("button", name="More actions").click()
     page.get_by_role("menuitem", name="Best of 3 new takes").click()
-    mounted.until(lambda: real.job["state"] == "finished" and len(real.turns[1]["takes"]) == 4, "takes", 120)
+    mounted.until(lambda: real.job["state"] == "finished" and len(real.turns[1]["takes"]) == 4, "takes", 300)
     assert real.turns[1]["chosen"] == real.turns[1]["takes"][2]
     page.get_by_role("tab", name="Settings").click()
     part = page.get_by_role("region", name="Listen back")
@@ -107,7 +107,7 @@ def test_the_best_of_three_and_each_take(mount: Callable[..., Any], real: Studio
     mounted.until(lambda: real.project.settings["listen_back"] == "each take")
     page.locator(".cm-line").first.click()
     page.keyboard.press("Alt+Enter")
-    mounted.until(lambda: real.turns[0]["chosen"] in real.reviews, "the new take is reviewed", 120)
+    mounted.until(lambda: real.turns[0]["chosen"] in real.reviews, "the new take is reviewed", 300)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
