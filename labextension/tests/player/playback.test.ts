@@ -114,6 +114,21 @@ describe('Playback', () => {
     expect(host.get('playing')).toBe(false);
   });
 
+  it('tells which word is heard, once, and that it stopped', async () => {
+    const words = [0, 4, 100, 5000, 5, 8, 5000, 9000];
+    const said = { ...turn('a', 0, 20_000), text: 'Good day', words };
+    const { playback, bus } = setUp({ take: { ...EPISODE, turns: [said, EPISODE.turns[1]] } });
+    const heard: (string | null)[] = [];
+    bus.on('currentWord', ({ word }) => heard.push(word && `${word.turn} ${word.text.slice(word.from, word.to)}`));
+    await playback.play();
+    await soon();
+    for (const sample of [50, 100, 4000, 4999, 5000, 19_000, 21_000, 22_000]) FakeOutput.last!.hear(sample);
+    expect(heard).toEqual(['a Good', 'a day', null]);
+    playback.seek(200);
+    playback.pause();
+    expect(heard.slice(3)).toEqual(['a Good', null]);
+  });
+
   it('follows what the kernel sets, and not what it reported itself', async () => {
     const { playback, host } = setUp();
     host.set('position', 1.5);

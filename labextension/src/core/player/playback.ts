@@ -9,7 +9,7 @@ import type { TakeSummary, TakeTurn } from '../host/traits';
 import { Disposers } from '../ui/disposers';
 import { LazyOutput } from './lazy_output';
 import { LiveTurns } from './live_turns';
-import { atLoudness, baseOf, lastBefore, mapped, summaryOf, turnAt } from './model';
+import { atLoudness, baseOf, lastBefore, mapped, summaryOf, turnAt, wordAt } from './model';
 import { LivePeaks } from './peaks';
 import { Report } from './report';
 
@@ -418,6 +418,7 @@ export class Playback {
 
   private reportState(): void {
     const { position, playing, turns, showing } = this;
-    this.report.update(showing === 'take' ? position : null, playing, playing ? turnAt(turns, position) : null);
+    const turn = playing ? turnAt(turns, position) : null;
+    this.report.update(showing === 'take' ? position : null, playing, turn, turn ? wordAt(turn, position) : -1);
   }
 }
