@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.errors import ServerError
@@ -49,7 +50,6 @@ class Watched:
 @contextlib.contextmanager
 def served(service: SpeechService, token: str = "secret", alive: float = 10.0) -> Iterator[str]:
     """Serve the native stream to "ann", whose token is given, and "ben", whose token is "other"."""
-    import uvicorn
     from fastapi import FastAPI
 
     from vibevoice_nb.serve.native import native_router
@@ -62,6 +62,15 @@ def served(service: SpeechService, token: str = "secret", alive: float = 10.0) -
 
     app = FastAPI()
     app.include_router(native_router(service, authenticate, alive=alive))
+    with at_a_port(app) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def at_a_port(app: Any) -> Iterator[str]:
+    """Serve an application on a random port of this machine."""
+    import uvicorn
+
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(64)

@@ -75,11 +75,11 @@ def test_health_asks_a_replica() -> None:
 def test_the_log_of_requests_is_written() -> None:
     script = """
 from vibevoice_nb.serve.app import log_requests
-from vibevoice_nb.serve.http import _write_log
+from vibevoice_nb.serve.request_log import write_log
 from vibevoice_nb.serve.requests import User
 log_requests()
 log_requests()
-_write_log(User("anna"), "/v1/audio/speech", bytes=3)
+write_log(User("anna"), "/v1/audio/speech", bytes=3)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stderr.count('{"user": "anna", "route": "/v1/audio/speech", "bytes": 3}') == 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,17 @@ pytest.importorskip("prometheus_client", reason="needs vibevoice-nb[serve]")
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from server_helpers import at_a_port
 from starlette.testclient import TestClient
 
 from vibevoice_nb.engine.engine import Engine
-from vibevoice_nb.serve.http import Server, build_http
+from vibevoice_nb.engine.remote.wire import PATH as NATIVE
+from vibevoice_nb.engine.remote.wire import unpack
+from vibevoice_nb.serve.events import Event, Failed, Frame
+from vibevoice_nb.serve.http import SPEECH, Server, build_http
 from vibevoice_nb.serve.limits import ServeLimits
+from vibevoice_nb.serve.request_log import LOGGER
+from vibevoice_nb.serve.requests import SpeechRequest, User
 from vibevoice_nb.serve.users import TokenFile
 from vibevoice_nb.serve.voice_store import VoiceStore
 from vibevoice_nb.serve.worker import SpeechWorker
@@ -36,12 +44,12 @@ LIMITS = ServeLimits(max_minutes=0.2, upload_megabytes=1, voices_per_user=2)
 class Site:
     """A server with two users, and clients of each."""
 
-    def __init__(self, worker: SpeechWorker, folder: Path) -> None:
+    def __init__(self, worker: Any, folder: Path, *, log_texts: bool = False) -> None:
         users = TokenFile(folder / "users.json")
         self.tokens = {name: users.add(name) for name in ("anna", "ben")}
-        self.folder = folder
+        self.worker, self.folder = worker, folder
         store = VoiceStore(folder / "voices", LIMITS)
-        self.app = build_http(Server(worker, users, store, LIMITS))
+        self.app = build_http(Server(worker, users, store, LIMITS, log_texts))
         self.client = TestClient(self.app, raise_server_exceptions=False)
 
     def headers(self, user: str = "anna") -> dict[str, str]:
@@ -106,6 +114,85 @@ def test_every_format_can_be_decoded(site: Site, expected: np.ndarray, format: s
 def test_speed_keeps_the_script_and_changes_its_length(site: Site, expected: np.ndarray) -> None:
     answer = site.speech(speed=1.25)
     assert len(answer.content) // 2 == round(len(expected) / 1.25)
+
+
+def events_of(text: str) -> list[dict[str, Any]]:
+    """Return the data of server-sent events."""
+    lines = [line for line in text.split("\n\n") if line]
+    assert all(line.startswith("data: ") for line in lines)
+    return [json.loads(line.removeprefix("data: ")) for line in lines]
+
+
+def audio_of(events: list[dict[str, Any]]) -> bytes:
+    assert {event["type"] for event in events} == {"speech.audio.delta"}
+    return b"".join(base64.b64decode(event["audio"]) for event in events)
+
+
+@pytest.mark.parametrize(
+    ("changes", "ended", "seconds"),
+    [
+        ({}, "finished", None),
+        ({"response_format": "mp3"}, "finished", None),
+        ({"max_seconds": 0.3}, "length", 2 * 3200 / 24_000),
+        ({"max_seconds": 0.3, "speed": 2.0}, "length", 3200 / 24_000),
+    ],
+)
+def test_server_sent_events_have_the_audio_and_how_it_ended(
+    site: Site, expected: np.ndarray, changes: dict[str, Any], ended: str, seconds: float | None
+) -> None:
+    answer = site.speech(stream_format="sse", **changes)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    *parts, last = events_of(answer.text)
+    assert audio_of(parts) == site.speech(**changes).content
+    usage = last.pop("usage")
+    assert usage["output_tokens"] >= (len(expected) / 3200 if seconds is None else 2)
+    assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] > usage["output_tokens"]
+    seconds = len(expected) / 24_000 if seconds is None else seconds
+    facts = {"ended": ended, "cut": ended != "finished", "seconds": round(seconds, 3), "seed": 3}
+    assert last == {"type": "speech.audio.done", "vibevoice": facts}
+    whole = site.speech(stream=False, **changes)
+    assert whole.headers["x-vibevoice-ended"] == ended
+
+
+class Failing:
+    """Service that fails after the first frame of a request."""
+
+    def __init__(self, worker: SpeechWorker) -> None:
+        self.facts, self._worker = worker.facts, worker
+
+    async def submit(self, request: SpeechRequest, user: User) -> AsyncIterator[Event]:
+        async with aclosing(self._worker.submit(request, user)) as events:
+            async for event in events:
+                yield event
+                if isinstance(event, Frame):
+                    yield Failed("lost", "the server lost the request", "a running replica", "try again")
+                    return
+
+
+def test_a_failure_on_the_way_is_an_event_or_a_status(site: Site, tmp_path: Path) -> None:
+    failing = Site(Failing(site.worker), tmp_path)
+    with failing.client:
+        first, last = events_of(failing.speech(stream_format="sse").text)
+        whole = failing.speech(stream=False)
+    assert (first["type"], last["type"], last["error"]["code"]) == ("speech.audio.delta", "error", "lost")
+    assert whole.status_code == 503
+    assert last["error"]["message"] == whole.json()["error"]["message"]
+
+
+def test_the_openai_client_reads_server_sent_events(site: Site) -> None:
+    openai = pytest.importorskip("openai")
+    with at_a_port(site.app) as url:
+        client = openai.OpenAI(base_url=f"{url}/v1", api_key=site.tokens["anna"], max_retries=0)
+        asked = {"model": "nano", "input": SCRIPT, "voice": "Ada", "response_format": "pcm"}
+        extra = {
+            "stream_format": "sse",
+            "seed": 3,
+            "num_steps": 2,
+        }  # the first is an argument of newer clients
+        with client.audio.speech.with_streaming_response.create(**asked, extra_body=extra) as answer:
+            *parts, last = events_of("\n".join(answer.iter_lines()))
+    assert audio_of(parts) == site.speech(voice="Ada").content
+    assert last["type"] == "speech.audio.done" and not last["vibevoice"]["cut"]
 
 
 def test_voices_by_name_list_and_speaker(site: Site) -> None:
@@ -174,9 +261,7 @@ def test_every_route_is_among_those_tested(site: Site) -> None:
 
 
 def test_the_native_stream_needs_a_token(site: Site) -> None:
-    from vibevoice_nb.engine.remote.wire import PATH
-
-    with site.client.websocket_connect(PATH, headers={"Authorization": "Bearer wrong"}) as socket:
+    with site.client.websocket_connect(NATIVE, headers={"Authorization": "Bearer wrong"}) as socket:
         message = socket.receive()
     text = message.get("text") or (message.get("bytes") or b"").decode("utf-8", "replace")
     assert "no valid token" in text and "nano" not in text
@@ -194,6 +279,8 @@ def test_the_native_stream_needs_a_token(site: Site) -> None:
         ({"voice": ["Ada"]}, 400, "voice"),
         ({"response_format": "aac"}, 400, "response_format"),
         ({"speed": 9}, 400, "speed"),
+        ({"stream_format": "json"}, 400, "stream_format"),
+        ({"stream_format": "sse", "stream": False}, 400, "stream"),
         ({"seed": -1}, 400, "seed"),
         ({"num_steps": 51}, 400, "num_steps"),
         ({"unknown": 1}, 400, "unknown"),
@@ -217,6 +304,7 @@ FIELDS = [
     "response_format",
     "speed",
     "stream",
+    "stream_format",
     "seed",
     "cfg_scale",
     "num_steps",
@@ -253,13 +341,57 @@ def test_metrics_count_without_texts(site: Site) -> None:
     assert "Good morning" not in text and "anna" not in text
 
 
-def test_the_log_has_no_texts(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+def spoken_natively(site: Site, user: str) -> int:
+    """Generate the script over the native stream; return the samples of its audio."""
+    turns = [
+        {"speaker": label, "text": text, "speaker_index": index}
+        for index, (label, text) in enumerate([("Anna", "Good morning."), ("Ben", "Hello!")])
+    ]
+    options = {"seed": 3, "num_steps": 2}
+    request = {"type": "request", "mode": "whole", "turns": turns, "options": options}
+    with site.client.websocket_connect(NATIVE, headers=site.headers(user)) as socket:
+        assert unpack(socket.receive()["text"]).type == "welcome"
+        socket.send_text(json.dumps(request))
+        while True:
+            received = socket.receive()
+            message = unpack(received.get("bytes") or received["text"])
+            if message.type == "ended":
+                return int(message.fields["samples"])
+
+
+@pytest.mark.parametrize("route", [SPEECH, NATIVE])
+@pytest.mark.parametrize("texts", [False, True])
+def test_every_request_is_logged(
+    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture, route: str, texts: bool
+) -> None:
+    made = Site(site.worker, tmp_path, log_texts=texts)
+    with made.client, caplog.at_level(logging.INFO, "vibevoice_nb"):
+        samples = spoken_natively(made, "ben") if route == NATIVE else len(made.speech("ben").content) // 2
+    (facts,) = logged(caplog)
+    assert facts.pop("seconds") > 0
+    text = {"text": SCRIPT} if texts else {}
+    assert facts == {
+        "user": "ben",
+        "route": route,
+        "turns": 2,
+        "characters": len("Good morning.Hello!"),
+        "audio_seconds": round(samples / 24_000, 3),
+        "ended": "finished",
+        **text,
+    }
+    assert ("Good morning" in caplog.text) == texts
+
+
+def test_a_refused_request_is_logged(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "vibevoice_nb"):
-        site.speech()
-    (record,) = (record for record in caplog.records if record.name == "vibevoice_nb.serve.requests")
-    facts = json.loads(record.getMessage())
-    assert facts["user"] == "anna" and facts["ended"] == "finished" and facts["characters"] == len(SCRIPT)
-    assert "Good morning" not in caplog.text
+        assert site.speech(num_steps=51).status_code == 400
+    (facts,) = logged(caplog)
+    assert (facts["ended"], facts["audio_seconds"]) == ("OptionError", 0)
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """Return the lines of the log of requests."""
+    return [json.loads(record.getMessage()) for record in caplog.records if record.name == LOGGER]
 
 
 def test_health_needs_no_token(site: Site) -> None:

@@ -244,6 +244,7 @@ def review_traits(**state: Any) -> dict[str, Any]:
         "differences": [],
     }
     empty |= {"similarity": 0.81, "nearest": "Anna"}
+    empty |= {"words_per_minute": 168.0, "relative_pace": 1.12, "loudness": -19.3}
     heard = difference("different", "welcome to", "well come two", 0.9, place=place(1, "welcome to"))
     between = {**place(1, "show."), "end_column": place(1, "show.")["column"]}
     extra = difference("extra", "", "you know", 2.1, place=between)

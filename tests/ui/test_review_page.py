@@ -114,7 +114,10 @@ def test_the_best_of_three_and_each_take(mount: Callable[..., Any], real: Studio
 def test_it_fits_and_is_accessible(studio: Callable[..., Any], theme: str) -> None:
     mounted = studio(theme, {"review": lambda **_: {}, "fix": lambda **_: {}}, **review_traits())
     page = mounted.page
-    select_turn(page, 1)
+    lane = select_turn(page, 1)
+    lane.get_by_text("Details").first.click()
+    lane.get_by_text("168 words/min, 12 % faster than usual").wait_for()
+    lane.get_by_text("-19.3 LUFS (export -16)").wait_for()
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_timeout(500)

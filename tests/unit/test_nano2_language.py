@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from vibevoice_nb.training import batches, common
 from vibevoice_nb.training.examples import Example
 from vibevoice_nb.training.language import Task, train_language
 from vibevoice_nb.training.losses import Losses
-from vibevoice_nb.training.nano2 import checkpoints, corpus, distil, language, phones, semantic, speech
+from vibevoice_nb.training.nano2 import checkpoints, corpus, distil, language, packs, phones, semantic, speech
 from vibevoice_nb.training.nano2.__main__ import CONFIGS, STAGES
 from vibevoice_nb.training.semantic import SemanticConfig
 from vibevoice_nb.training.student import LanguageTrainingConfig, Student
@@ -161,6 +162,39 @@ def test_semantic_encoder_learns(people: corpus.PersonCorpus, work_dir: Path, sh
     assert known and sounds.shape == (people.meta[20]["frames"], shape.semantic.size)
 
 
+def test_packed_speech_joins_the_corpus(work_dir: Path, shape: ModelConfig, tmp_path: Path) -> None:
+    plain = corpus.PersonCorpus(work_dir)
+    count = sum(meta["frames"] for meta in plain.meta)
+    features = np.random.default_rng(0).standard_normal((count, shape.semantic.size)).astype(np.float16)
+    other = tmp_path / "other"
+    shutil.copytree(work_dir, other, ignore=shutil.ignore_patterns("*.state"))
+    np.save(other / "semantic.npy", features)
+    figures = packs.write(other, tmp_path / "speech-1.npz")
+    assert figures["utterances"] == 16 and figures["hours"] > 0
+    both = corpus.PersonCorpus(work_dir, [tmp_path / "speech-1.npz"])
+    # Each utterance once more, at one of the paces.
+    assert len(both.meta) == 32 + 16 and both.voices == plain.voices
+    assert {both.items[i][1] for i in range(32, 48)} == {0, 1}
+    for index in range(32, 48):
+        row, warp, frames = both.items[index]
+        same = next(i for i in range(32) if plain.items[i] == (row - 16, warp, frames))
+        assert np.abs(both.latents(index) - plain.latents(same)).max() < 0.05
+        assert both.meta[index]["voice"] == plain.meta[same]["voice"]
+        assert np.array_equal(both.phones(index), plain.phones(same))
+        assert both.readings(index)[0][0] == plain.readings(same)[0][0]
+    assert {i - 32 for i in both.held_out if i >= 32} <= set(range(16))
+    config = dataclasses.replace(language_config(), semantic=True)
+    sounds, known = language.make_task(both, other, config).maker.sounds(40)
+    row, warp, frames = both.items[40]
+    same = plain.items.index((row - 16, warp, frames))
+    first = plain.meta[same]["offset"] // 3200
+    assert known and np.abs(sounds - features[first : first + frames]).max() < 0.05
+    with np.load(tmp_path / "speech-1.npz") as data:
+        np.savez(tmp_path / "odd.npz", **{**data, "warps": np.array([1.0, 2.0])})
+    with pytest.raises(OptionError, match=r"odd\.npz with other people or paces"):
+        corpus.PersonCorpus(work_dir, [tmp_path / "odd.npz"])
+
+
 def test_landed_weights_go_on_elsewhere(
     people: corpus.PersonCorpus, work_dir: Path, shape: ModelConfig, tmp_path: Path
 ) -> None:
@@ -280,6 +314,6 @@ def test_end_point_reaches_the_student(
 def test_stages_run_in_order() -> None:
     assert list(STAGES) == [
         "speech", "latents", "encoder", "codec", "copy-synthesis", "land", "restore", "encode", "semantic",
-        "voices", "language", "distil", "lexicon", "letters", "names", "agreement", "choose-voices", "export",
-        "card",
+        "pack", "voices", "language", "distil", "lexicon", "letters", "names", "agreement", "choose-voices",
+        "export", "card",
     ]  # fmt: skip

@@ -75,6 +75,8 @@ def test_listen_on_demand(studio: Studio, page: FakePage, ears: Told) -> None:
     (cut,) = [item for item in of_turn(studio, 2)["differences"] if item["said"]]
     assert cut["kind"] == "cut off" and cut["place"]["line"] == 4 and cut["place"]["column"] == 6
     assert not words(of_turn(studio, 1))
+    assert first["words_per_minute"] > 30 and first["loudness"] < 0
+    assert first["relative_pace"] is None  # two turns do not show what is usual for a speaker
     page.call("review", takes=None)
     assert ears.calls == 3  # known
 

@@ -149,9 +149,12 @@ def show_model(info: ModelInfo) -> None:
 
 def show_review(report: ReviewReport) -> None:
     """Print one row for each turn, and the word error rate of all."""
-    table = _table("turn", "speaker", "errors", "differences")
+    from vibevoice_nb.review.report import shown_figures
+
+    table = _table("turn", "speaker", "errors", "words/min", "LUFS", "differences")
     for row in report:
         found = row.review
+        _, _, pace, loudness = shown_figures(found)
         notes = Text("\n").join(
             Text(str(item), style="yellow" if item.certain else "dim") for item in found.differences
         )
@@ -160,7 +163,7 @@ def show_review(report: ReviewReport) -> None:
                 filter(None, (notes, Text(f"sounds like {row.other_voice}", style="yellow")))
             )
         errors = _status("error" if found.flagged else "ok", f"{found.errors} of {found.count}")
-        table.add_row(str(row.number), Text(row.speaker), errors, notes or _status("ok"))
+        table.add_row(str(row.number), Text(row.speaker), errors, pace, loudness, notes or _status("ok"))
     _print(table)
     flagged = len(report.flagged)
     verdict = (

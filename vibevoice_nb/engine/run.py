@@ -67,6 +67,8 @@ class SpeechRun:
         Seconds of speech and their estimate, for each finished passage.
     tokens : list of int
         Tokens that the model took, of all passages.
+    prompt_tokens : int
+        Positions of the prompts that were read.
     speaking : bool
         True while the last passage begun has not ended.
     lead : float32 [480]
@@ -95,7 +97,7 @@ class SpeechRun:
         network = self.model.model
         self.state = GenerationState.new(network, self.options.seed or 0)
         self.lead: Audio = np.zeros(LEAD_SAMPLES, np.float32)
-        self.samples = self.pauses = 0
+        self.samples = self.pauses = self.prompt_tokens = 0
         self.tokens: list[int] = []
         self.lengths: list[tuple[float, float]] = []
         self.started = time.perf_counter()
@@ -355,6 +357,7 @@ class SpeechRun:
         number = len(self._starts)
         reading = self._reading(number) if number else self._first
         self._starts.append((len(self._buffer), self.samples))
+        self.prompt_tokens += len(reading.prompt.ids) + len(reading.frames)
         generator, network = self.state.generator, self.model.model
         self.state = GenerationState.new(network, seed=0)
         self.state.generator = generator

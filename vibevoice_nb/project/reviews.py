@@ -92,12 +92,8 @@ class ProjectReviews:
             return None
         if self._matcher is None:
             self._matcher = speakers.VoiceMatcher()
-        voices = {
-            member.label: (member.voice.sha256, member.voice.audio)
-            for member in self._cast.values()
-            if member.voice is not None and member.voice.prompt is None
-        }
-        return self._matcher.match(audio, speaker, voices)
+        voices = {member.label: member.voice for member in self._cast.values() if member.voice is not None}
+        return self._matcher.match(audio, speaker, speakers.recordings(voices))
 
     def keep(self, take_id: str, found: Review) -> None:
         """Keep the review of a take; of a read-only project, or one whose disk is full, in memory only."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vibevoice_nb.engine.model_limits import OddLength
     from vibevoice_nb.export.options import ExportOptions, SaveOptions
     from vibevoice_nb.review import Recognizer, Review
+    from vibevoice_nb.voices.casting import VoiceSpec
 
 MAX_FRAMES_BYTES = 256 * 1024**2
 
@@ -236,8 +237,8 @@ class Take:
 
         return to_vtt(self.turns, words=words)
 
-    def review(self, recognizer: str | Recognizer | None = None) -> Review:
-        """Compare what a recognizer hears with the text of the take.
+    def review(self, recognizer: str | Recognizer | None = None, *, voice: VoiceSpec | None = None) -> Review:
+        """Compare what a recognizer hears with the text of the take, and measure pace and loudness.
 
         `Project.review` also keeps the result.
 
@@ -245,13 +246,17 @@ class Take:
         ----------
         recognizer : str or Recognizer, optional
             See `review.load_recognizer`.
+        voice : Voice, str, path or float32 [N], optional
+            Voice to compare the take with; it sets `similarity`.
 
         Raises
         ------
         AudioError
             If the take has no audio or no text.
         OptionError
-            If the recognizer is not installed.
+            If the recognizer, or for `voice` the speaker embedding, is not installed.
+        VoiceError
+            If `voice` is not a recording.
         """
         from vibevoice_nb.review import review
 
@@ -268,7 +273,13 @@ class Take:
             import soxr
 
             audio = soxr.resample(audio, self.sample_rate, SAMPLE_RATE)
-        return review(audio, text, recognizer=recognizer)
+        found = review(audio, text, recognizer=recognizer)
+        if voice is None:
+            return found
+
+        from vibevoice_nb.review.speakers import similarity_to
+
+        return replace(found, similarity=similarity_to(voice, audio))
 
     def plot_waveform(self, ax: Any = None) -> Any:
         """Draw the waveform, with the turns in their colors; see `display.plots.plot_waveform`."""

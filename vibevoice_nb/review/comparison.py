@@ -10,12 +10,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from vibevoice_nb.audio.meter import measure
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 
 from .alignment import Pair, align
 from .differences import Difference, Group, Kind, groups, kind_of
+from .pace import Pace, pace_of
 from .recognizers import AligningRecognizer, HeardWord, Recognizer, load_recognizer
-from .result import Review, WordTime
+from .result import Review, WordTime, rounded
 from .sounds import Span, echoes, levels, other_sounds, silences, trimmed
 from .words import SpokenWord, is_known, similarity, spoken_words
 
@@ -126,6 +128,8 @@ class _Comparison:
         self.readings = {word.casefold(): reading for word, reading in readings.items()}
         self.pairs = self._accepted(align([w.text for w in self.said], [w.text for w in self.heard]))
         self.fitted = self._fit()
+        self.levels = levels(audio)
+        self.silences = silences(audio, LONG_SILENCE)
         self.times = self._word_times()
 
     def result(self) -> Review:
@@ -143,7 +147,21 @@ class _Comparison:
             self.recognizer.name,
             self.language,
             self.recognizer.note,
+            pace=self._pace(),
+            loudness=rounded(measure(self.audio).lufs, 2),
         )
+
+    def _pace(self) -> Pace | None:
+        """Return the pace from the first right word to the last: recognizers invent words at the ends."""
+        right = [index for pair in self.pairs if pair.same for index in pair.heard]
+        if not right:
+            return None
+        first, last = right[0], right[-1]
+        start, _ = trimmed(self.levels, self.sources[first].start, self.sources[first].end)
+        _, stop = trimmed(self.levels, self.sources[last].start, self.sources[last].end)
+        silent = sum(span.seconds for span in self.silences if start <= span.start and span.end <= stop)
+        words = [word.text for word in self.heard[first : last + 1]]
+        return pace_of(words, stop - start - silent, self.language)
 
     def _accepted(self, pairs: list[Pair]) -> list[Pair]:
         """Accept words that were heard as their reading in the lexicon."""
@@ -261,7 +279,7 @@ class _Comparison:
 
     def _sounds(self) -> Iterator[Difference]:
         """Silence and sound without words."""
-        for span in silences(self.audio, LONG_SILENCE):
+        for span in self.silences:
             if span.start > 0 and span.end < self.seconds:
                 yield self._between("silence", span)
         for span in other_sounds(self.audio):
@@ -285,13 +303,12 @@ class _Comparison:
                 heard[written] = replace(known, end=max(known.end, last.end))
         places = [match.span() for match in re.finditer(r"\S+", self.text)]
         times: list[tuple[float, float] | None] = []
-        level = levels(self.audio)
         for start, _ in places:
             fit = self.fitted.get(start)
             word = (
                 fit if fit is not None and (start in heard or fit.confidence >= _ABSENT) else heard.get(start)
             )
-            times.append(None if word is None else trimmed(level, word.start, word.end))
+            times.append(None if word is None else trimmed(self.levels, word.start, word.end))
         filled = _interpolated(times, [end - start for start, end in places], self.seconds)
         return tuple(
             WordTime(self.text[start:end], start, end, *span, heard=was is not None)

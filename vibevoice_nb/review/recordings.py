@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,11 @@ from .report import ReviewReport, ReviewRow
 from .result import Review, WordTime
 from .whisper import windows
 from .words import spoken_words
+
+if TYPE_CHECKING:
+    from vibevoice_nb.voices.voice import Voice
+
+    from .speakers import VoiceMatcher
 
 HEARING = 0.6
 """Fraction of the work that is recognition; the rest is the comparison of each turn."""
@@ -42,6 +47,9 @@ def review_recording(
     *,
     recognizer: str | Recognizer | None = None,
     language: str = "en",
+    readings: Mapping[str, str] | None = None,
+    voices: Mapping[str, Voice] | None = None,
+    matcher: VoiceMatcher | None = None,
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> ReviewReport:
@@ -60,6 +68,13 @@ def review_recording(
         See `load_recognizer`.
     language : str
         ISO 639-1.
+    readings : mapping from word to reading, optional
+        See `review`.
+    voices : mapping from speaker to Voice, optional
+        Recordings to compare the voices with.
+    matcher : VoiceMatcher, optional
+        Keeps the embeddings of `voices` for the next recording. By default a new one, if the package of the
+        embedding is installed; without it, `similarity` is None.
     progress : callable, optional
         Called with the fraction completed, from 0 to 1.
     cancelled : callable, optional
@@ -89,11 +104,14 @@ def review_recording(
     heard = _hear(sound, ears, language, lambda done: report(HEARING * done), asked)
     rows: list[ReviewRow] = []
     parts = [] if asked() else _parts([text for _, text in turns], heard, len(sound) / SAMPLE_RATE, language)
+    match = _matching(voices, matcher)
     for number, ((speaker, text), part) in enumerate(zip(turns, parts, strict=False), 1):
         if asked():
             break
-        found = _compare(sound, text, part, ears, language)
-        rows.append(ReviewRow(number, str(number), "", speaker, found))
+        piece = sound[round(part.start * SAMPLE_RATE) : round(part.stop * SAMPLE_RATE)]
+        words = [_moved(word, -part.start) for word in part.heard]
+        found = match(piece, speaker, compare(piece, text, words, ears, language, readings))
+        rows.append(ReviewRow(number, str(number), "", speaker, _in_recording(found, part.start)))
         report(HEARING + (1 - HEARING) * number / len(turns))
     return ReviewReport(rows)
 
@@ -197,13 +215,24 @@ def _move_gaps(said: Sequence[tuple[str, int]], pairs: Sequence[Pair], partners:
             partners[heard_as[start - move]] = stop - move
 
 
-def _compare(
-    audio: NDArray[np.float32], text: str, part: _Part, recognizer: Recognizer, language: str
-) -> Review:
-    """Compare a turn with its part of the recording."""
-    piece = audio[round(part.start * SAMPLE_RATE) : round(part.stop * SAMPLE_RATE)]
-    heard = [_moved(word, -part.start) for word in part.heard]
-    return _in_recording(compare(piece, text, heard, recognizer, language), part.start)
+def _matching(
+    voices: Mapping[str, Voice] | None, matcher: VoiceMatcher | None
+) -> Callable[[NDArray[np.float32], str, Review], Review]:
+    """Return a function that adds the likeness of the voice to the review of a speaker's audio."""
+    if not voices:
+        return lambda audio, speaker, found: found
+
+    from . import speakers  # loads torch
+
+    if matcher is None and not speakers.is_available():
+        return lambda audio, speaker, found: found
+    chosen, known = matcher or speakers.VoiceMatcher(), speakers.recordings(voices)
+
+    def add(audio: NDArray[np.float32], speaker: str, found: Review) -> Review:
+        match = chosen.match(audio, speaker, known) if audio.size else None
+        return found if match is None else replace(found, similarity=match.own, nearest=match.nearest)
+
+    return add
 
 
 def _in_recording(review: Review, seconds: float) -> Review:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, reduce
 from html import escape
+from operator import add
 from typing import TYPE_CHECKING, Any
 
-from .result import Review
+from .pace import Pace, relative, usual_rates
+from .result import Review, pace_figures, rounded
 
 if TYPE_CHECKING:
     import pandas
@@ -73,43 +76,110 @@ class ReviewReport(Sequence[ReviewRow]):
         """Rows that need attention."""
         return tuple(row for row in self if row.review.flagged)
 
+    @property
+    def score(self) -> float:
+        """Mean score of the words, from 0 to 100; see `Review.score`."""
+        words = sum(row.review.count for row in self)
+        return sum(row.review.score * row.review.count for row in self) / max(1, words)
+
+    @property
+    def similarity(self) -> float | None:
+        """Mean likeness of the voices to their recordings, by the words; None if it was not measured."""
+        known = [
+            (row.review.similarity, max(1, row.review.count))
+            for row in self
+            if row.review.similarity is not None
+        ]
+        return sum(one * count for one, count in known) / sum(count for _, count in known) if known else None
+
+    @property
+    def pace(self) -> Pace | None:
+        """Pace of all words, without the pauses between the recordings."""
+        paces = [row.review.pace for row in self if row.review.pace is not None]
+        return reduce(add, paces) if paces else None
+
+    @cached_property
+    def usual_rates(self) -> dict[str, float]:
+        """Median syllables per second of each speaker with at least three rows that have a pace."""
+        return usual_rates((row.speaker, row.review.pace) for row in self)
+
+    def relative_pace(self, row: ReviewRow) -> float | None:
+        """Return the pace of a row divided by its speaker's usual one; 1.2 is 20 % faster, None unknown."""
+        return relative(row.review.pace, self.usual_rates.get(row.speaker))
+
+    def figures(self) -> dict[str, Any]:
+        """Return the figures of all rows as plain values; see `Review.figures`."""
+        return {
+            "wer": round(self.wer, 1),
+            "score": round(self.score, 1),
+            "flagged": len(self.flagged),
+            "similarity": rounded(self.similarity, 3),
+            **pace_figures(self.pace),
+        }
+
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON object: the word error rate, the number of flagged rows, and the rows."""
-        rows = [row.to_json() for row in self]
-        return {"wer": round(self.wer, 2), "flagged": len(self.flagged), "turns": rows}
+        """Return a JSON object: the figures of all rows, the number of flagged ones, and the rows."""
+        return {**self.figures(), "wer": round(self.wer, 2), "turns": [self._row(row) for row in self]}
+
+    def _row(self, row: ReviewRow) -> dict[str, Any]:
+        return {**row.to_json(), "relative_pace": rounded(self.relative_pace(row), 3)}
 
     def to_frame(self) -> pandas.DataFrame:
         """Return one row for each recording, with its words, figures and differences."""
         import pandas
 
-        columns = (
-            "number",
-            "turn",
-            "take",
-            "speaker",
-            "similarity",
-            "wer",
-            "score",
-            "flagged",
-            "text",
-            "heard",
-        )
         rows = [
             {
-                **{name: row[name] for name in columns},
+                **{name: row[name] for name in _COLUMNS},
                 "differences": "; ".join(map(str, line.review.differences)),
             }
-            for line, row in ((line, line.to_json()) for line in self)
+            for line, row in ((line, self._row(line)) for line in self)
         ]
-        return pandas.DataFrame(rows, columns=[*columns, "differences"])
+        return pandas.DataFrame(rows, columns=[*_COLUMNS, "differences"])
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in ("", "Speaker", "Words", "Errors", "Differences"))
+        head = "".join(f"<th>{name}</th>" for name in ("", "Speaker", "Words", *_FIGURES, "Differences"))
         left = "style='text-align:left'"
         rows = "".join(
             f"<tr><td>{row.number}</td><td>{escape(row.speaker)}</td>"
-            f"<td {left}>{escape(row.review.text)}</td><td>{row.review.wer:.0f} %</td>"
+            f"<td {left}>{escape(row.review.text)}</td>"
+            f"{''.join(f'<td>{figure}</td>' for figure in shown_figures(row.review))}"
             f"<td {left}>{'<br>'.join(escape(str(item)) for item in row.review.differences)}</td></tr>"
             for row in self
         )
         return f"<p>{escape(repr(self)[1:-1])}</p><table><tr>{head}</tr>{rows}</table>"
+
+
+def shown_figures(review: Review) -> tuple[str, str, str, str]:
+    """Return the errors, the likeness of the voice, the pace and the loudness for a table.
+
+    Examples
+    --------
+    >>> shown_figures(Review("Hi there.", "hi", (), (), 1, 2, "base", "en", loudness=-19.25))
+    ('50 %', '', '', '-19.2')
+    """
+    return (
+        f"{review.wer:.0f} %",
+        "" if review.similarity is None else f"{review.similarity:.2f}",
+        "" if review.pace is None else f"{review.pace.words_per_minute:.0f}",
+        "" if review.loudness is None else f"{review.loudness:.1f}",
+    )
+
+
+_FIGURES = ("Errors", "Voice", "Words/min", "LUFS")
+_COLUMNS = (
+    "number",
+    "turn",
+    "take",
+    "speaker",
+    "similarity",
+    "wer",
+    "score",
+    "flagged",
+    "words_per_minute",
+    "syllables_per_second",
+    "relative_pace",
+    "loudness",
+    "text",
+    "heard",
+)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, TypeVar, get_args
 
 from vibevoice_nb.ranges import shown
 
 from .differences import Difference, Kind
+from .pace import Pace
 
 FORMAT = 1
 
@@ -60,6 +61,10 @@ class Review:
         Likeness of the voice to the recording of its speaker, from -1 to 1; None if it was not measured.
     nearest : str
         Speaker of the cast whose voice is the most similar; empty if it was not measured.
+    pace : Pace or None
+        From the first right word to the last one; None if there are fewer than two.
+    loudness : float or None
+        In LUFS; None for silence, and for less than 0.4 s.
     """
 
     text: str
@@ -73,6 +78,8 @@ class Review:
     note: str = field(default="", compare=False)
     similarity: float | None = None
     nearest: str = ""
+    pace: Pace | None = None
+    loudness: float | None = None
 
     @property
     def wer(self) -> float:
@@ -97,16 +104,18 @@ class Review:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object, which `from_json` reads."""
-        return {"format": FORMAT, **asdict(self), **self.figures()}
+        return {"format": FORMAT, **self.figures(), **asdict(self)}
 
     def figures(self) -> dict[str, Any]:
-        """Return the figures as plain values: word error rate, score, flagged, and the recognizer."""
+        """Return the figures as plain values: errors, score, recognizer, voice, pace and loudness."""
         return {
             "wer": round(self.wer, 1),
             "score": round(self.score, 1),
             "flagged": self.flagged,
             "recognizer": self.recognizer,
-            "similarity": None if self.similarity is None else round(self.similarity, 3),
+            "similarity": rounded(self.similarity, 3),
+            **pace_figures(self.pace),
+            "loudness": rounded(self.loudness, 1),
         }
 
     @classmethod
@@ -128,12 +137,31 @@ class Review:
             raise ValueError(f"a review of format {shown(data['format'])}")
         differences = tuple(_record(Difference, item) for item in data["differences"])
         words = tuple(_record(WordTime, item) for item in data["words"])
-        plain = {item.name: item.type for item in fields(cls) if item.name not in ("differences", "words")}
-        values = {name: _checked(name, data[name], kind) for name, kind in plain.items()}
-        return cls(differences=differences, words=words, **values)
+        pace = None if data.get("pace") is None else _record(Pace, data["pace"])
+        values = {
+            item.name: _checked(item.name, data[item.name], item.type)
+            for item in fields(cls)
+            if item.name not in ("differences", "words", "pace")
+            # Figures that were added later are missing in older files.
+            and (item.name in data or item.default is MISSING)
+        }
+        return cls(differences=differences, words=words, pace=pace, **values)
 
 
-_Record = TypeVar("_Record", Difference, WordTime)
+def rounded(value: float | None, digits: int) -> float | None:
+    """Round a figure that may be unknown."""
+    return None if value is None else round(value, digits)
+
+
+def pace_figures(pace: Pace | None) -> dict[str, float | None]:
+    """Return a pace as plain values: words per minute, and syllables per second."""
+    return {
+        "words_per_minute": None if pace is None else round(pace.words_per_minute, 1),
+        "syllables_per_second": None if pace is None else rounded(pace.syllables_per_second, 2),
+    }
+
+
+_Record = TypeVar("_Record", Difference, WordTime, Pace)
 
 
 def _record(kind: type[_Record], item: Mapping[str, Any]) -> _Record:

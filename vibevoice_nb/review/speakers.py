@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
-from vibevoice_nb.errors import OptionError
+from vibevoice_nb.errors import OptionError, VoiceError
+from vibevoice_nb.voices.casting import VoiceSpec
+from vibevoice_nb.voices.resolve import resolve_voice
+from vibevoice_nb.voices.voice import Voice
 
 from .recognizers import RECOGNIZER_RATE, levelled
 
@@ -136,6 +139,28 @@ class VoiceMatcher:
         if sha256 not in self._voices:
             self._voices[sha256] = self._embed(recording)
         return self._voices[sha256]
+
+
+def recordings(voices: Mapping[str, Voice]) -> dict[str, tuple[str, NDArray[np.float32]]]:
+    """Return the hash and the audio of voices, for `VoiceMatcher.match`; voice prompts have no audio."""
+    return {speaker: (voice.sha256, voice.audio) for speaker, voice in voices.items() if voice.prompt is None}
+
+
+def similarity_to(voice: VoiceSpec, audio: NDArray[np.float32]) -> float:
+    """Return the likeness of audio [N] at 24 kHz to a voice, from -1 to 1.
+
+    Raises
+    ------
+    OptionError
+        If the package of the embedding is not installed.
+    VoiceError
+        If it is not a voice, or a voice prompt, which has no audio.
+    """
+    resolved = resolve_voice(voice)
+    match = VoiceMatcher().match(audio, "", recordings({"": resolved}))
+    if match is None:
+        raise VoiceError(f"the voice prompt {resolved.name!r}", "a recording", "name a voice with audio")
+    return match.own
 
 
 def is_available() -> bool:

@@ -15,10 +15,10 @@ from vibevoice_nb.nano import english
 
 _CHUNK = 60
 """Words of text that are normalized at once, which bounds the work."""
-_WIDE = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+WIDE = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 """Characters of languages written without spaces: each counts as a word, as is usual for error rates."""
 _KANA = re.compile("[\u3040-\u30ff]")
-_WORD = re.compile(rf"{_WIDE.pattern}|[^\W_]+(?:['’][^\W_]+)*")
+_WORD = re.compile(rf"{WIDE.pattern}|[^\W_]+(?:['’][^\W_]+)*")
 _CLOSE = 0.75
 """Similarity of sound from which two words count as the same name."""
 _SHORT = 3
@@ -51,7 +51,7 @@ def language_of(text: str) -> str:
     ('zh', 'ja', 'en')
     """
     letters = sum(map(str.isalpha, text))
-    if 2 * len(_WIDE.findall(text)) <= letters or not letters:
+    if 2 * len(WIDE.findall(text)) <= letters or not letters:
         return "en"
     return "ja" if _KANA.search(text) else "zh"
 

@@ -25,6 +25,7 @@ from .events import INTERNAL, Event
 from .hub_tokens import HubTokens
 from .limits import ServeLimits
 from .replicas import ReplicaLostError, Replicas, ReplicatedService, gathered
+from .request_log import LOGGER
 from .requests import ModelFacts, SpeechRequest, User
 from .users import Authenticator, Local, TokenFile
 
@@ -248,7 +249,7 @@ class Ingress:
 
 def log_requests() -> None:
     """Write the log of requests to this process's log; Python shows warnings only by itself."""
-    log = logging.getLogger("vibevoice_nb.serve.requests")
+    log = logging.getLogger(LOGGER)
     log.setLevel(logging.INFO)
     if not log.handlers:
         log.addHandler(logging.StreamHandler())

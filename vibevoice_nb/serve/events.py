@@ -119,6 +119,8 @@ class Ended:
         Set if a passage is far too short or too long for its text.
     lengths : tuple of (float, float)
         Seconds of speech and their estimate, for each finished passage.
+    prompt_tokens, tokens : int
+        Positions of the prompts that the model read, and tokens that it generated.
     """
 
     ended: str
@@ -128,6 +130,8 @@ class Ended:
     turn_samples: tuple[tuple[int, int, float], ...]
     odd_length: str
     lengths: tuple[tuple[float, float], ...]
+    prompt_tokens: int = 0
+    tokens: int = 0
 
 
 @dataclass(frozen=True)

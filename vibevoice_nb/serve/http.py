@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import ValidationError
 
 from .. import __version__
+from ..engine.remote.wire import PATH as NATIVE
 from ..errors import OptionError, ServerError, VibeVoiceError
 from ..voices.builtin import builtin_voices
-from .encoding import MIMES, Pace, StreamEncoder, stream_encoder, wav_header
-from .events import Accepted, Ended, Event, Failed, Frame, Queued, Silence, closable
+from .encoding import MIMES, wav_header
+from .events import INTERNAL, Accepted, Event, Failed, Queued, closable
 from .limits import LimitedService, ServeLimits
 from .metrics import MeasuredService
 from .native import native_router
 from .origin import OwnPages
+from .request_log import LoggedService, write_log
 from .requests import SpeechService, User
+from .speech_answer import EVENTS, SpeechAnswer, StreamError, error_fields
 from .speech_body import SpeechBody, speech_request
 from .users import Authenticator, Local, is_unauthorized
 from .voice_store import VoiceStore
@@ -34,7 +33,8 @@ from .voice_store import VoiceStore
 _STATUS = {"too_large": 413, "not_found": 404, "busy": 429, "lost": 503, "internal": 500}
 _BODY = 1 << 20
 """Bytes of a request beside its text."""
-_log = logging.getLogger("vibevoice_nb.serve.requests")
+SPEECH = "/v1/audio/speech"
+"""Path of OpenAI's route for speech."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Server:
     Attributes
     ----------
     service : SpeechService
-        Without limits and metrics, which are put in front of it.
+        Without limits, metrics and log, which are put in front of it.
     authenticate : Authenticator
     voices : VoiceStore
     limits : ServeLimits
@@ -57,10 +57,6 @@ class Server:
     voices: VoiceStore
     limits: ServeLimits
     log_texts: bool = False
-
-
-class _StreamError(Exception):
-    """The stream cannot be completed: the connection is cut, so that no client takes it for complete."""
 
 
 def build_http(server: Server) -> FastAPI:
@@ -86,7 +82,7 @@ def build_http(server: Server) -> FastAPI:
     routes = _Routes(server)
     app.include_router(routes.router())
     app.get("/health")(routes.health)
-    app.include_router(native_router(routes.service, server.authenticate))
+    app.include_router(native_router(routes.native_service, server.authenticate))
     if isinstance(server.authenticate, Local):
         app.add_middleware(OwnPages, hosts=server.authenticate.hosts)
     app.add_exception_handler(VibeVoiceError, _refused)
@@ -98,7 +94,12 @@ class _Routes:
     def __init__(self, server: Server) -> None:
         self.server, self.limits = server, server.limits
         self.measured = MeasuredService(LimitedService(server.service, server.limits))
-        self.service = self.measured
+        self.service = self.logged(SPEECH)
+        self.native_service = self.logged(NATIVE)
+
+    def logged(self, route: str) -> LoggedService:
+        """Return the service for requests that come by a route."""
+        return LoggedService(self.measured, route, texts=self.server.log_texts)
 
     def router(self) -> APIRouter:
         """Return the routes; all but `/health` need a user."""
@@ -129,7 +130,7 @@ class _Routes:
 
         body = {"content": {"application/json": {"schema": SpeechBody.model_json_schema()}}, "required": True}
         post, get = router.post, router.get
-        post("/v1/audio/speech", openapi_extra={"requestBody": body}, response_class=Response)(self.speech)
+        post(SPEECH, openapi_extra={"requestBody": body}, response_class=Response)(self.speech)
         get("/openapi.json", include_in_schema=False)(described)
         get("/v1/models")(models)
         get("/v1/models/{name:path}")(model)
@@ -172,7 +173,7 @@ class _Routes:
         if _is_form(request):
             name, consent, body = await _form_fields(request, body)
         stored = await asyncio.to_thread(self.server.voices.add, user, name, body, consent=consent)
-        _write_log(user, "/v1/voices", bytes=len(body))
+        write_log(user, "/v1/voices", bytes=len(body))
         return {**asdict(stored), "kind": "upload"}
 
     async def speech(self, request: Request) -> Response:
@@ -183,6 +184,8 @@ class _Routes:
             body = SpeechBody.model_validate_json(raw)
         except ValidationError as error:
             raise _described(error) from None
+        if body.stream_format == "sse" and not body.stream:
+            raise OptionError("stream_format='sse' with stream=false", "stream=true", "leave out stream")
         if len(body.input) > self.limits.max_characters:
             got, most = (
                 f"an input of {len(body.input):,} characters",
@@ -191,32 +194,32 @@ class _Routes:
             raise OptionError(got, most, "split it into several requests")
         await self.model(body.model)
         asked = await asyncio.to_thread(speech_request, body, user, self.server.voices)
-        facts: dict[str, Any] = {"characters": len(body.input), "format": body.response_format}
-        if self.server.log_texts:
-            facts["text"] = body.input
         events = closable(self.service.submit(asked, user))
         try:
             accepted = await _first(events, request)
-            encoder, pace = stream_encoder(body.response_format), Pace(body.speed)
-        except BaseException as error:
+            answer = SpeechAnswer(events, accepted, body.response_format, body.speed)
+        except BaseException:
             await events.aclose()
-            _write_log(user, "/v1/audio/speech", **facts, ended=type(error).__name__)
             raise
         headers = {
             "X-VibeVoice-Seed": str(accepted.seed),
             "X-VibeVoice-Estimated-Seconds": f"{accepted.estimated_seconds / body.speed:.2f}",
             "Cache-Control": "no-store",
         }
-        audio = _logged(_encoded(events, encoder, pace), user, facts)
+        if body.stream_format == "sse":
+            return StreamingResponse(answer.server_sent(), media_type=EVENTS, headers=headers)
         kind = MIMES[body.response_format]
         if body.stream:
-            return StreamingResponse(audio, media_type=kind, headers=headers)
-        async with aclosing(audio):
-            parts = [part async for part in audio]
-        data = b"".join(parts)
+            return StreamingResponse(answer.audio(), media_type=kind, headers=headers)
+        try:
+            async with aclosing(answer.audio()) as audio:
+                data = b"".join([part async for part in audio])
+        except StreamError as error:
+            raise _FailedError(error.event) from None
         if body.response_format == "wav":
             data = wav_header((len(data) - 44) // 2) + data[44:]
-        return Response(data, media_type=kind, headers=headers)
+        assert answer.ended is not None
+        return Response(data, media_type=kind, headers={**headers, "X-VibeVoice-Ended": answer.ended.ended})
 
 
 async def _first(events: AsyncGenerator[Event, None], request: Request) -> Accepted:
@@ -241,7 +244,7 @@ async def _accepted(events: AsyncIterator[Event]) -> Accepted:
         if isinstance(event, Failed):
             raise _FailedError(event)
         assert isinstance(event, Queued)
-    raise _StreamError
+    raise _FailedError(INTERNAL)
 
 
 async def _disconnected(request: Request) -> None:
@@ -249,49 +252,8 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-async def _encoded(
-    events: AsyncGenerator[Event, None], encoder: StreamEncoder, pace: Pace
-) -> AsyncGenerator[bytes, None]:
-    """Encode the audio of events."""
-    async with aclosing(events):
-        async for event in events:
-            if isinstance(event, Frame | Silence):
-                audio = event.audio if isinstance(event, Frame) else np.zeros(event.samples, np.float32)
-                audio = audio if pace.pace == 1.0 else await asyncio.to_thread(pace.write, audio)
-                if len(audio) and (data := encoder.write(audio)):
-                    yield data
-            elif isinstance(event, Failed):
-                raise _StreamError(event.kind)
-            elif isinstance(event, Ended):
-                rest = await asyncio.to_thread(pace.close)
-                yield (encoder.write(rest) if len(rest) else b"") + encoder.close()
-
-
-async def _logged(
-    audio: AsyncGenerator[bytes, None], user: User, facts: dict[str, Any]
-) -> AsyncGenerator[bytes, None]:
-    """Log a request at its end."""
-    started, size, ended = time.perf_counter(), 0, "cancelled"
-    try:
-        async with aclosing(audio):
-            async for data in audio:
-                size += len(data)
-                yield data
-        ended = "finished"
-    except _StreamError as error:
-        ended = str(error)
-        raise
-    finally:
-        seconds = round(time.perf_counter() - started, 3)
-        _write_log(user, "/v1/audio/speech", **facts, bytes=size, seconds=seconds, ended=ended)
-
-
-def _write_log(user: User, route: str, **facts: Any) -> None:
-    _log.info("%s", json.dumps({"user": user.name, "route": route, **facts}))
-
-
 class _FailedError(VibeVoiceError):
-    """A request that failed before its first audio, with the kind of its failure."""
+    """A request that failed before its answer began, with the kind of its failure."""
 
     def __init__(self, event: Failed) -> None:
         super().__init__(event.got, event.expected, event.remedy)
@@ -362,11 +324,9 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     status = _STATUS.get(kind, 400)
     if isinstance(error, ServerError):
         status, kind = (401, "invalid_token") if is_unauthorized(error) else (503, "unavailable")
-    about = {"message": str(error), "type": "invalid_request_error" if status < 500 else "server_error"}
     headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "5"}}.get(status)
-    return JSONResponse({"error": {**about, "code": kind, "param": None}}, status, headers)
+    return JSONResponse({"error": error_fields(status, kind, str(error))}, status, headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    about = {"message": "a parameter is not valid", "type": "invalid_request_error"}
-    return JSONResponse({"error": {**about, "code": "invalid_parameter", "param": None}}, 400)
+    return JSONResponse({"error": error_fields(400, "invalid_parameter", "a parameter is not valid")}, 400)

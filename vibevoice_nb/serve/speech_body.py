@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -43,8 +43,17 @@ class SpeechBody(BaseModel):
         le=MAX_SPEED,
         description="Pace; the pitch is kept. Other than 1, it adds 4 s of delay.",
     )
-    stream: bool = Field(True, description="Send audio as it is generated; else one file of known length.")
-    stream_format: str = Field("audio", pattern="^audio$", description="Only 'audio'.")
+    stream: bool = Field(
+        True,
+        description="Send audio as it is generated; else one file of known length, with the header "
+        "X-VibeVoice-Ended: finished, or length or stalled if a limit cut the speech.",
+    )
+    stream_format: Literal["audio", "sse"] = Field(
+        "audio",
+        description="audio is a file. sse are server-sent events: speech.audio.delta with a part of the file "
+        "in base64, and last speech.audio.done with usage (tokens of the model) and vibevoice (ended, cut, "
+        "seconds, seed), or an error.",
+    )
     instructions: str | None = Field(None, max_length=0, description="Not supported; must be empty.")
     seed: int | None = Field(None, description="Random seed; the header X-VibeVoice-Seed has the one used.")
     cfg_scale: float | None = Field(None, description="Strength of guidance, 1 (off) to 10.")

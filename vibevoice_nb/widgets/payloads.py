@@ -285,6 +285,11 @@ class TakeReview(TypedDict):
     """Likeness of the voice to its recording, from -1 to 1; None if it was not measured."""
     nearest: str
     """Speaker whose voice is the most similar; empty if it was not measured."""
+    words_per_minute: float | None
+    relative_pace: float | None
+    """Syllables per second, divided by the median of its speaker; None if that is not known."""
+    loudness: float | None
+    """In LUFS; None for silence, and for less than 0.4 s."""
     recognizer: str
     note: str
     differences: list[ReviewDifference]

@@ -13,6 +13,8 @@ from vibevoice_nb.project.pieces import Piece
 from vibevoice_nb.project.storage.schema import checked_setting
 from vibevoice_nb.review import Difference, Review
 from vibevoice_nb.review.availability import WHISPER_MB
+from vibevoice_nb.review.pace import relative
+from vibevoice_nb.review.result import rounded
 from vibevoice_nb.script.word_places import WordPlaces, script_lines
 
 from .payloads import (
@@ -69,6 +71,7 @@ def take_reviews(project: Project, timeline: Timeline) -> dict[str, TakeReview]:
     """Describe the reviews of all takes of the script's turns."""
     pieces = {segment.take.id: segment.piece for segment in timeline.segments}
     lines = script_lines(project.script_text)
+    usual = project.reviews.report().usual_rates
     found: dict[str, TakeReview] = {}
     for item in project.turns:
         reviews = {take: one for take in item.takes if (one := project.reviews.of(take)) is not None}
@@ -76,17 +79,21 @@ def take_reviews(project: Project, timeline: Timeline) -> dict[str, TakeReview]:
             piece = pieces.get(take)
             current = piece is not None and one.text == item.turn.text and bool(one.differences)
             places = WordPlaces(lines, item.turn) if current else None
-            found[take] = _row(one, piece, places)
+            found[take] = _row(one, usual.get(item.turn.label), piece, places)
     return found
 
 
-def _row(found: Review, piece: Piece | None, places: WordPlaces | None) -> TakeReview:
+def _row(found: Review, usual: float | None, piece: Piece | None, places: WordPlaces | None) -> TakeReview:
+    figures = found.figures()
     return {
-        "wer": round(found.wer, 1),
-        "score": round(found.score, 1),
+        "wer": figures["wer"],
+        "score": figures["score"],
         "flagged": found.flagged,
-        "similarity": None if found.similarity is None else round(found.similarity, 3),
+        "similarity": figures["similarity"],
         "nearest": found.nearest,
+        "words_per_minute": figures["words_per_minute"],
+        "relative_pace": rounded(relative(found.pace, usual), 3),
+        "loudness": figures["loudness"],
         "recognizer": found.recognizer,
         "note": found.note,
         "differences": [_difference(one, piece, places) for one in found.differences],

@@ -27,6 +27,7 @@ from . import (
     letters,
     lexicon,
     mel,
+    packs,
     semantic,
     speech,
     voices,
@@ -108,10 +109,20 @@ def run_voices(options: argparse.Namespace) -> dict[str, float]:
     return {"voices": len(features)}
 
 
+def run_pack(options: argparse.Namespace) -> dict[str, float]:
+    """Write encoded speech to a small file."""
+    return packs.write(options.work_dir, options.out)
+
+
+def _everyone(options: argparse.Namespace) -> corpus.PersonCorpus:
+    """Return the corpus with all packs of the repository."""
+    return corpus.PersonCorpus(options.work_dir, sorted(checkpoints.FOLDER.glob("speech-*.npz")))
+
+
 def run_language(options: argparse.Namespace) -> dict[str, float]:
     """Train language model and diffusion head."""
     config = read_config(LanguageTrainingConfig, options.config or CONFIGS / "language.json")
-    task = language.make_task(corpus.PersonCorpus(options.work_dir), options.work_dir, config)
+    task = language.make_task(_everyone(options), options.work_dir, config)
     trainer = train_language(
         task,
         options.work_dir,
@@ -128,7 +139,7 @@ def run_distil(options: argparse.Namespace) -> dict[str, float]:
     """Distil guidance and steps."""
     config = read_config(distil.DistilConfig, options.config or CONFIGS / "distil.json")
     examples = read_config(LanguageTrainingConfig, CONFIGS / "language.json")
-    task = language.make_task(corpus.PersonCorpus(options.work_dir), options.work_dir, examples)
+    task = language.make_task(_everyone(options), options.work_dir, examples)
     trainer = distil.train_distil(
         task,
         options.work_dir,
@@ -211,6 +222,7 @@ STAGES: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
     "restore": run_restore,
     "encode": run_encode,
     "semantic": run_semantic,
+    "pack": run_pack,
     "voices": run_voices,
     "language": run_language,
     "distil": run_distil,
@@ -260,7 +272,7 @@ def main() -> None:
         "--out",
         type=Path,
         help="copy-synthesis: folder for the decoded audio; lexicon, letters, names: folder (default: in the "
-        "package); agreement: file for the differences; export, card: the checkpoint folder",
+        "package); agreement: file for the differences; export, card: the checkpoint folder; pack: the file",
     )
     parser.add_argument("--figures", type=Path, help="card: output of the benchmark")
     parser.add_argument("--until", type=int, help="training stages: stop before this step")

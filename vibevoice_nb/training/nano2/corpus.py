@@ -10,6 +10,7 @@ Shapes: T frames of an utterance, 4 slots a frame.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from vibevoice_nb.model.config import SAMPLE_RATE, ModelConfig
 from vibevoice_nb.training.examples import Reading
 from vibevoice_nb.training.frames import HOP_LENGTH
 
+from . import packs
 from .copy_synthesis import load_codec
 from .phones import spoken
-from .speech import Speech
+from .speech import Speech, is_held_out
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,17 +80,25 @@ def encode(speech: Speech, work_dir: Path, shape: ModelConfig, config: EncodeCon
 
 
 class PersonCorpus:
-    """Output of `encode`, read by the later stages (a `SpokenCorpus`).
+    """Output of `encode`, and packs of more encoded speech, read by the later stages (a `SpokenCorpus`).
 
     Latents are normalized as for the language model: (latent + `bias`) x `scale`.
+
+    Parameters
+    ----------
+    work_dir : Path
+    extra : sequence of Path
+        Files of the stage ``pack``: speech of the same people at the same paces.
 
     Attributes
     ----------
     voices : list of str
         A person at one playback rate.
+    semantic : list of ndarray [frames, C]
+        Semantic features of each pack; a pack's ``shard`` in `meta` is its number from 1.
     """
 
-    def __init__(self, work_dir: Path) -> None:
+    def __init__(self, work_dir: Path, extra: Sequence[Path] = ()) -> None:
         path = work_dir / "encode.npz"
         if not path.exists():
             raise OptionError(
@@ -96,22 +106,42 @@ class PersonCorpus:
             )
         self.speech = Speech(work_dir)
         with np.load(path, allow_pickle=False) as data:
-            self.items, self.warps = data["items"], data["warps"].tolist()
+            items, self.warps = data["items"], data["warps"].tolist()
             self.bias, self.scale = float(data["bias"]), float(data["scale"])
             self.silence = self.normal(data["silence"])
-        self._latents = np.load(work_dir / "latents.npy", mmap_mode="r")
-        rows = self.speech.rows
-        people = sorted({row["person"] for row in rows})
-        self.voices = [f"{person} x {warp}" for person in people for warp in self.warps]
-        self.ends = np.cumsum(self.items[:, 2])
+        self.rows = list(self.speech.rows)
+        self._people = sorted({row["person"] for row in self.rows})
+        self.voices = [f"{person} x {warp}" for person in self._people for warp in self.warps]
+        self._latents = [np.load(work_dir / "latents.npy", mmap_mode="r")]
+        self.items: list[tuple[int, int, int]] = []
         self.meta: list[dict[str, Any]] = []
-        for (utterance, warp, frames), end in zip(self.items.tolist(), self.ends.tolist(), strict=True):
-            voice = people.index(rows[utterance]["person"]) * len(self.warps) + warp
-            offset = (end - frames) * HOP_LENGTH
-            self.meta.append({"voice": voice, "frames": frames, "shard": 0, "offset": offset})
-        kept = set(self.speech.train)
-        self.train = [i for i, item in enumerate(self.items) if int(item[0]) in kept]
-        self.held_out = [i for i, item in enumerate(self.items) if int(item[0]) not in kept]
+        self._add(items.tolist())
+        self.semantic: list[np.ndarray] = []
+        for file in extra:
+            pack = packs.read(file)
+            if pack.warps != self.warps or not {row["person"] for row in pack.rows} <= set(self._people):
+                raise OptionError(
+                    f"{file.name} with other people or paces", "those of the corpus", "encode it again"
+                )
+            first = len(self.rows)
+            self.rows += pack.rows
+            self._latents.append(pack.latents)
+            self.semantic.append(pack.semantic)
+            self._add([(first + row, warp, frames) for row, warp, frames in pack.items.tolist()])
+        out = [is_held_out(row) for row in self.rows]
+        self.train = [i for i, item in enumerate(self.items) if not out[item[0]]]
+        self.held_out = [i for i, item in enumerate(self.items) if out[item[0]]]
+
+    def _add(self, items: list[tuple[int, int, int]]) -> None:
+        """Add the utterances of the newest latents."""
+        end, shard = 0, len(self._latents) - 1
+        for row, warp, frames in items:
+            voice = self._people.index(self.rows[row]["person"]) * len(self.warps) + warp
+            offset, end = end, end + frames
+            self.items.append((row, warp, frames))
+            self.meta.append(
+                {"voice": voice, "frames": frames, "shard": shard, "offset": offset * HOP_LENGTH}
+            )
 
     def normal(self, latents: np.ndarray) -> np.ndarray:
         """Normalize the codec's latents for the language model."""
@@ -119,17 +149,18 @@ class PersonCorpus:
 
     def latents(self, i: int) -> np.ndarray:
         """Return latents [T, 64] float32."""
-        end, frames = int(self.ends[i]), self.meta[i]["frames"]
-        return self.normal(self._latents[end - frames : end])
+        meta = self.meta[i]
+        first = meta["offset"] // HOP_LENGTH
+        return self.normal(self._latents[meta["shard"]][first : first + meta["frames"]])
 
     def audio(self, i: int) -> np.ndarray:
-        """Return audio [T * 3200] float32."""
-        utterance, warp, _ = self.items[i].tolist()
-        return played(self.speech, utterance, self.warps[warp])
+        """Return audio [T * 3200] float32 of an utterance that is not in a pack."""
+        row, warp, _ = self.items[i]
+        return played(self.speech, row, self.warps[warp])
 
     def _spoken(self, i: int) -> tuple[np.ndarray, np.ndarray]:
-        utterance, warp, frames = self.items[i].tolist()
-        return spoken(self.speech.rows[utterance], frames, self.warps[warp])
+        row, warp, frames = self.items[i]
+        return spoken(self.rows[row], frames, self.warps[warp])
 
     def phones(self, i: int) -> np.ndarray:
         """Return labels [T, 4] int8, indices into `phones.NAMES`."""
@@ -137,5 +168,5 @@ class PersonCorpus:
 
     def readings(self, i: int) -> tuple[Reading, Reading]:
         """Return the phones of utterance `i` and the character spoken in each slot, twice."""
-        reading = self.speech.rows[int(self.items[i, 0])]["phones"], self._spoken(i)[0]
+        reading = self.rows[self.items[i][0]]["phones"], self._spoken(i)[0]
         return reading, reading

@@ -68,7 +68,8 @@ class Conversations(Batches):
 
 def make_task(corpus: PersonCorpus, work_dir: Path, config: LanguageTrainingConfig) -> Task:
     """Data set of nano 2's language model."""
-    semantic = [np.load(work_dir / "semantic.npy", mmap_mode="r")] if config.semantic else None
+    own = np.load(work_dir / "semantic.npy", mmap_mode="r") if config.semantic else None
+    semantic = None if own is None else [own, *corpus.semantic]
     features = work_dir / "voices.npy"
     maker = ExampleMaker(
         corpus,

@@ -101,6 +101,11 @@ def unpack(source: Path, work_dir: Path) -> dict[str, float]:
     return {"utterances": len(lines), "hours": round(samples / SAMPLE_RATE / 3600, 3)}
 
 
+def is_held_out(row: dict[str, Any]) -> bool:
+    """Return true for the utterances that are kept for evaluation, by their text."""
+    return zlib.crc32(row["text"].encode()) % 100 < HELD_OUT_PERCENT
+
+
 class Speech:
     """Output of `unpack`.
 
@@ -126,9 +131,8 @@ class Speech:
             json.loads(line) for line in listing.read_text(encoding="utf-8").splitlines()
         ]
         self._pcm = np.memmap(work_dir / "speech.pcm", np.int16, "r")
-        sides = [zlib.crc32(row["text"].encode()) % 100 < HELD_OUT_PERCENT for row in self.rows]
-        self.held_out = [i for i, out in enumerate(sides) if out]
-        self.train = [i for i, out in enumerate(sides) if not out]
+        self.held_out = [i for i, row in enumerate(self.rows) if is_held_out(row)]
+        self.train = [i for i, row in enumerate(self.rows) if not is_held_out(row)]
 
     def audio(self, index: int, first: int = 0, last: int | None = None) -> np.ndarray:
         """Return samples [first:last] float32 of an utterance that is normalized to -25 dBFS."""

@@ -8,6 +8,7 @@ import { help } from '../ui/popover';
 import { Disposers, type Dispose } from '../ui/disposers';
 import { watch } from '../ui/watch';
 import type { Methods } from '../host/protocol';
+import { EXPORT_LOUDNESS } from '../review/figures';
 import { t, type TextKey } from '../strings';
 import { CoverField } from './cover';
 import { edgeSilence, type EdgeSilence } from './edge_silence';
@@ -65,7 +66,7 @@ class ExportPanel {
   private readonly chosen = {
     format: 'mp3',
     parts: 'whole' as Parts,
-    loudness: '-16' as Loudness,
+    loudness: String(EXPORT_LOUDNESS) as Loudness,
     target: 'browser' as Target,
   };
   private running: AbortController | null = null;
@@ -134,7 +135,7 @@ class ExportPanel {
 
   constructor(
     private readonly host: Host,
-    bus: Bus,
+    private readonly bus: Bus,
   ) {
     this.preview = this.disposers.child(new LoudnessPreview(host, bus, this.failures));
     this.silence = edgeSilence(host);
@@ -195,8 +196,14 @@ class ExportPanel {
     );
   }
 
+  /** The chosen loudness in LUFS; null leaves it as it is. */
+  private get lufs(): number | null {
+    return this.chosen.loudness === 'off' ? null : Number(this.chosen.loudness);
+  }
+
   private choose(choice: Partial<typeof this.chosen>): void {
     Object.assign(this.chosen, choice);
+    if (choice.loudness) this.bus.emit('exportLoudness', { target: this.lufs });
     this.update();
   }
 
@@ -207,7 +214,7 @@ class ExportPanel {
     const missing = turns.filter((turn) => turn.chosen === null).length;
     this.parts.set(chosen.parts);
     this.loudness.set(chosen.loudness);
-    this.preview.show(chosen.loudness === 'off' ? null : Number(chosen.loudness), missing < total);
+    this.preview.show(this.lufs, missing < total);
     this.silence.update();
     this.target.set(chosen.target);
     this.format.value = chosen.format;
@@ -279,7 +286,7 @@ class ExportPanel {
   }
 
   private request(): Methods['export'] {
-    const { format, loudness, target } = this.chosen;
+    const { format, target } = this.chosen;
     const parts = this.onlyParts;
     const subtitles = [...(this.srt.input.checked ? ['srt'] : []), ...(this.vtt.input.checked ? ['vtt'] : [])];
     const chapters = this.chapters.input.checked && parts === 'whole';
@@ -288,7 +295,7 @@ class ExportPanel {
     return {
       format,
       parts,
-      loudness: loudness === 'off' ? null : Number(loudness),
+      loudness: this.lufs,
       subtitles,
       chapters,
       folder: target === 'folder' ? this.folder.value.trim() || 'exports' : null,

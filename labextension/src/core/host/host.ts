@@ -32,6 +32,8 @@ export interface BusEvents {
   audition: { source: string; autoplay: boolean; at?: number };
   /** Play the episode at a loudness, in LUFS; null plays it as it is. */
   loudness: { target: number | null };
+  /** The loudness that exports will have, in LUFS, was chosen; null leaves it as it is. */
+  exportLoudness: { target: number | null };
   /** A command from the keyboard or a menu. */
   act: { action: Action };
   /** Generate new takes of turns. */

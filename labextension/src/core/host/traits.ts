@@ -200,6 +200,11 @@ export interface TakeReview {
   similarity: number | null;
   /** Speaker whose voice is the most similar; empty if it was not measured. */
   nearest: string;
+  words_per_minute: number | null;
+  /** Syllables per second, divided by the median of its speaker; null if that is not known. */
+  relative_pace: number | null;
+  /** In LUFS; null for silence, and for less than 0.4 s. */
+  loudness: number | null;
   recognizer: string;
   note: string;
   differences: ReviewDifference[];

@@ -9,6 +9,7 @@ import { Disposers } from '../ui/disposers';
 import { waveform, type Waveform } from '../ui/waveform';
 import type { Methods } from '../host/protocol';
 import type { TakeReview, TakeState } from '../host/traits';
+import { loudnessText, paceText } from '../review/figures';
 import { ReviewOfTake } from '../review/take';
 import { t } from '../strings';
 import { wordDiff } from './word_diff';
@@ -22,6 +23,8 @@ export interface ShownTake {
   line: string | null;
   /** Null if it was not reviewed. */
   review: TakeReview | null;
+  /** Loudness of exports, in LUFS; null leaves it as it is. */
+  exportLoudness: number | null;
   /** Differences from the chosen take, such as "20 steps". */
   differences: readonly string[];
 }
@@ -114,7 +117,7 @@ export class TakeCard {
     this.words.replaceChildren(
       ...(take.earlier ? (shown.line === null ? [take.text] : diffOf(take.text, shown.line)) : []),
     );
-    this.facts.replaceChildren(...factsOf(take));
+    this.facts.replaceChildren(...factsOf(shown));
     this.marks.replaceChildren(...marksOf(shown));
     this.review.show(take.id, number, take.speaker, shown.review);
     this.marks.hidden = !this.marks.childElementCount;
@@ -142,17 +145,19 @@ export class TakeCard {
   }
 }
 
-function factsOf(take: TakeState): HTMLElement[] {
-  const facts: [string, string | null][] = [
+function factsOf({ take, review, exportLoudness }: ShownTake): HTMLElement[] {
+  const facts: [string, string | null, string?][] = [
     [t('takes.seed'), take.seed === null ? null : String(take.seed)],
     [t('takes.steps'), take.num_steps === null ? null : String(take.num_steps)],
     [t('takes.cfg'), take.cfg_scale === null ? null : take.cfg_scale.toFixed(1)],
     [t('takes.rtf'), take.rtf === null ? null : take.rtf.toFixed(2)],
     [t('takes.model'), take.model.split('/').at(-1) || null],
     [t('takes.voice'), take.voice || null],
+    [t('review.pace'), review && paceText(review), t('review.pace_hint', { speaker: take.speaker })],
+    [t('review.loudness'), review && loudnessText(review, exportLoudness), t('review.loudness_hint')],
   ];
-  return facts.flatMap(([name, value]) =>
-    value === null ? [] : [h('div', null, h('dt', null, name), h('dd', { title: value }, value))],
+  return facts.flatMap(([name, value, hint]) =>
+    value === null ? [] : [h('div', null, h('dt', null, name), h('dd', { title: hint ?? value }, value))],
   );
 }
 

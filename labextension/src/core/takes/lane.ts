@@ -12,6 +12,7 @@ import { t } from '../strings';
 import { Comparison } from './compare';
 import { TakeCard, type ShownTake } from './card';
 import { linesOf } from './lines';
+import { EXPORT_LOUDNESS } from '../review/figures';
 import { listens, reviewOfTake, unready } from '../review/model';
 import { SoundGroup } from './sound';
 
@@ -24,6 +25,7 @@ export class Lane {
   readonly dispose = this.disposers.dispose;
   private turn: TurnState | null = null;
   private playing: string | null = null;
+  private exportLoudness: number | null = EXPORT_LOUDNESS;
   private readonly title = h('h3');
   private readonly marks = h('span', { class: 'vvnb-row', 'data-tight': true });
   private readonly text = h('p', { class: 'vvnb-lane-text' });
@@ -106,6 +108,12 @@ export class Lane {
       this.earlierTitle,
       this.earlierCards,
     );
+    this.disposers.add(
+      bus.on('exportLoudness', ({ target }) => {
+        this.exportLoudness = target;
+        this.show(this.turn?.id ?? null);
+      }),
+    );
   }
 
   /** Show a turn, its text and its takes. */
@@ -128,6 +136,7 @@ export class Lane {
       chosen: take === chosen,
       readOnly,
       review: reviewOfTake(this.host, take.id),
+      exportLoudness: this.exportLoudness,
       line: shared ? null : line.replace(PAUSE, ''),
       differences: take === chosen || !chosen ? [] : differencesOf(take, chosen),
     }));
