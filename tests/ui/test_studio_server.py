@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from endless import ENDLESS
 from studio_helpers import select_turn
 
 pytest.importorskip("torch")
@@ -65,7 +66,7 @@ def test_the_flows_of_a_studio_on_a_server(
     page.locator(".cm-content").click()
     page.keyboard.press("ControlOrMeta+End")
     page.keyboard.press("Enter")
-    page.keyboard.type("Anna: " + "One sentence follows another in this very long turn. " * 3)
+    page.keyboard.insert_text(ENDLESS)
     mounted.until(lambda: len(studio.turns) == 3, "three turns")
     service.cancelled.clear()
     page.get_by_role("button", name="Generate", exact=False).first.click()

@@ -44,6 +44,8 @@ def turn_states(
                 "speaker_index": turn.speaker_index,
                 "line": turn.line,
                 "end_line": turn.end_line,
+                "text_column": turn.text_column,
+                "end_column": turn.end_column,
                 "state": marks.get(item.id, item.state),
                 "reason": item.reason,
                 "partial": item.partial,
