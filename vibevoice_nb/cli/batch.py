@@ -21,6 +21,7 @@ from vibevoice_nb.cli.requests import SpeechRequest, check_output
 from vibevoice_nb.engine.defaults import known_settings
 from vibevoice_nb.engine.model_limits import VoiceWarning
 from vibevoice_nb.engine.options import Progress
+from vibevoice_nb.engine.summary import SpeechSummary
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.export.page import PAGE
 from vibevoice_nb.files import disk_error, publish
@@ -67,7 +68,7 @@ class Outcome:
     ----------
     file : Path or None
         File with the audio; None without audio.
-    summary : dict
+    summary : SpeechSummary
         As `Speech.summary`; empty after an error.
     limit : str
         Limit that was reached and the option that raises it, or a stalled model; else empty.
@@ -80,7 +81,7 @@ class Outcome:
     source: str
     target: Path
     file: Path | None
-    summary: dict[str, Any] = field(default_factory=dict)
+    summary: SpeechSummary = field(default_factory=SpeechSummary)
     error: VibeVoiceError | None = None
     limit: str = ""
     clipped: int = 0
