@@ -79,7 +79,7 @@ def test_listen_fix_and_undo(mount: Callable[..., Any], real: Studio, ears: Told
     before = real.turns[0]["chosen"]
     ears.calls, ears.transcripts = 0, [RIGHT[0]]
     bar.get_by_role("button", name="Fix it").click()
-    mounted.until(lambda: real.turns[0]["chosen"] != before, "another take is chosen", 90)
+    mounted.until(lambda: real.turns[0]["chosen"] != before, "another take is chosen", 300)
     bar.get_by_text("All words right").first.wait_for(timeout=180_000)
     assert underlined(page) == [] and page.locator(".cm-vvDiffers").count() == 0
     mounted.until(lambda: real.job["state"] == "finished")
@@ -100,7 +100,7 @@ def test_the_best_of_three_and_each_take(mount: Callable[..., Any], real: Studio
     page.locator(".cm-line").nth(1).hover()
     page.get_by_role("button", name="More actions").click()
     page.get_by_role("menuitem", name="Best of 3 new takes").click()
-    mounted.until(lambda: real.job["state"] == "finished" and len(real.turns[1]["takes"]) == 4, "takes", 120)
+    mounted.until(lambda: real.job["state"] == "finished" and len(real.turns[1]["takes"]) == 4, "takes", 300)
     assert real.turns[1]["chosen"] == real.turns[1]["takes"][2]
     page.get_by_role("tab", name="Settings").click()
     part = page.get_by_role("region", name="Listen back")
@@ -108,7 +108,7 @@ def test_the_best_of_three_and_each_take(mount: Callable[..., Any], real: Studio
     mounted.until(lambda: real.project.settings["listen_back"] == "each take")
     page.locator(".cm-line").first.click()
     page.keyboard.press("Alt+Enter")
-    mounted.until(lambda: real.turns[0]["chosen"] in real.reviews, "the new take is reviewed", 120)
+    mounted.until(lambda: real.turns[0]["chosen"] in real.reviews, "the new take is reviewed", 300)
 
 
 def quiet(buckets: int, **_: object) -> Answer:

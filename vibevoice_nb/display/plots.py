@@ -21,7 +21,7 @@ from vibevoice_nb.errors import AudioError
 from vibevoice_nb.texts import clock
 
 from .colors import colors_of
-from .style import GRAY, INK
+from .style import INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

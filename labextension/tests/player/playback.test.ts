@@ -199,6 +199,18 @@ describe('Playback', () => {
     expect([playback.showing, playback.position]).toEqual(['take', 23_000]);
   });
 
+  it('falls silent when the generation is cancelled elsewhere', async () => {
+    const { playback, host } = setUp();
+    host.kernel.emit('stream_begin', { stream: 's', sample_rate: 24_000 });
+    host.kernel.emit('stream_turn', { stream: 's', turn: 'b', start: 0 });
+    host.kernel.emit('audio', { stream: 's', start: 0 }, new Int16Array(96_000));
+    await soon();
+    FakeOutput.last!.hear(3000);
+    host.kernel.emit('stream_end', { stream: 's', samples: 96_000, ended: 'cancelled' });
+    expect([playback.playing, FakeOutput.last!.feed]).toEqual([false, null]);
+    expect([playback.showing, playback.position]).toEqual(['take', 23_000]);
+  });
+
   it('starts no audio in a page without a user gesture', async () => {
     vi.stubGlobal('navigator', { userActivation: { hasBeenActive: false } });
     const { playback, host } = setUp();

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.ranges import plain
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vibevoice_nb.engine.engine import Engine
-    from vibevoice_nb.engine.options import Progress
+    from vibevoice_nb.engine.options import GenerationSettings, Progress
     from vibevoice_nb.model.config import Solver
     from vibevoice_nb.script import Script
     from vibevoice_nb.script.pronunciation import Pronunciation
@@ -49,7 +49,7 @@ class SweepCell:
 
     Attributes
     ----------
-    options : mapping
+    options : GenerationSettings
         Values of the axes.
     state : {"waiting", "speaking", "finished", "cancelled"}
     take : Take or None
@@ -63,7 +63,7 @@ class SweepCell:
         Reason the speech ended, see `Speech.ended`.
     """
 
-    options: dict[str, Any]
+    options: GenerationSettings
     state: Literal["waiting", "speaking", "finished", "cancelled"] = "waiting"
     take: Take | None = None
     elapsed: float = 0.0
@@ -148,7 +148,7 @@ class Sweep(Job["Sweep"]):
         self._pronunciation, self._ray = pronunciation, ray
         self.axes = _checked(axes)
         self.cells = [
-            SweepCell(dict(zip(self.axes, values, strict=True)))
+            SweepCell(cast("GenerationSettings", dict(zip(self.axes, values, strict=True))))
             for values in itertools.product(*self.axes.values())
         ]
         self.progress = SweepProgress(0, len(self.cells))

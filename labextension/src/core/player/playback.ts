@@ -369,6 +369,7 @@ export class Playback {
   private streamEnds(stream: LiveStream): void {
     if (this.showing !== 'live') return;
     this.grow(stream);
+    if (stream.ended === 'cancelled' && this.playing) this.pause();
     this.output?.pump();
     if (!this.playing) this.afterLive(false);
   }
