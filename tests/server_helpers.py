@@ -10,6 +10,7 @@ from typing import Any
 
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.errors import ServerError
+from vibevoice_nb.serve.blobs import BlobLimits
 from vibevoice_nb.serve.events import Ended, Event, Failed, Queued
 from vibevoice_nb.serve.requests import ModelFacts, SpeechRequest, SpeechService, User
 from vibevoice_nb.serve.worker import SpeechWorker
@@ -48,7 +49,12 @@ class Watched:
 
 
 @contextlib.contextmanager
-def served(service: SpeechService, token: str = "secret", alive: float = 10.0) -> Iterator[str]:
+def served(
+    service: SpeechService,
+    token: str = "secret",
+    alive: float = 10.0,
+    blobs: BlobLimits | None = None,
+) -> Iterator[str]:
     """Serve the native stream to "ann", whose token is given, and "ben", whose token is "other"."""
     from fastapi import FastAPI
 
@@ -61,7 +67,7 @@ def served(service: SpeechService, token: str = "secret", alive: float = 10.0) -
         return User(names[header])
 
     app = FastAPI()
-    app.include_router(native_router(service, authenticate, alive=alive))
+    app.include_router(native_router(service, authenticate, alive=alive, blobs=blobs))
     with at_a_port(app) as url:
         yield url
 

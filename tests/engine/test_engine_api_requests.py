@@ -19,6 +19,7 @@ from model_helpers import HOP, small_checkpoint, small_config
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.engine.model_limits import VoiceWarning
 from vibevoice_nb.engine.options import GenerationOptions
+from vibevoice_nb.engine.summary import SpeechSummary
 from vibevoice_nb.errors import CheckpointError, DeviceError, OptionError, ScriptError, VoiceError
 from vibevoice_nb.model.prompt import TEXT, VOICES
 from vibevoice_nb.script import parse_script
@@ -99,6 +100,9 @@ def test_the_result_records_how_it_was_generated(engine: Engine) -> None:
     assert speech.rtf == pytest.approx(speech.elapsed / 0.1)
     flat = json.loads(json.dumps(speech.summary()))
     assert (flat["ended"], flat["seed"], flat["seconds"], flat["cfg_scale"]) == ("length", 5, 0.1, 1.5)
+    assert SpeechSummary.__annotations__.keys() - flat.keys() == {"unspoken", "review"}
+    assert flat.keys() <= SpeechSummary.__annotations__.keys()
+    assert {name: flat[name] for name in vars(speech.options)} == vars(speech.options)
 
 
 def test_stream_yields_the_same_frames_during_generation(engine: Engine) -> None:

@@ -88,6 +88,8 @@ def turns_and_takes(count: int = 6) -> tuple[list[dict[str, Any]], dict[str, dic
                 "speaker_index": at % 2,
                 "line": at + 1,
                 "end_line": at + 1,
+                "text_column": len(f"{('Anna', 'Ben')[at % 2]}: ") + 1,
+                "end_column": len(SCRIPT.splitlines()[at % 6]) + 1,
                 "state": "unspoken" if seconds is None else "changed" if at == 2 else "spoken",
                 "reason": "",
                 "partial": False,

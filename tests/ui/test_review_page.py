@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from studio_helpers import asked, faults, select_turn, studio, wait_for_call
-from studio_traits import review_traits
+from studio_traits import SAMPLE_RATE, review_traits, studio_traits
 from told import Told, priorities
 
 from vibevoice_nb import Studio
 from vibevoice_nb.review import recognizers
+from vibevoice_nb.widgets.base import Answer
 
 __all__ = ["priorities", "studio"]  # fixtures
 
@@ -61,7 +62,7 @@ def test_listen_fix_and_undo(mount: Callable[..., Any], real: Studio, ears: Told
     page = mounted.page
     bar = page.get_by_role("group", name="Listen back")
     bar.get_by_role("button", name="Listen back").click()
-    bar.get_by_text("1 turn differs").first.wait_for(timeout=30_000)
+    bar.get_by_text("1 turn differs").first.wait_for(timeout=180_000)
     assert underlined(page) == [["friend.", "“friend.” was heard as “fiend”"]]
     marker = page.locator(".cm-vvTurn:has(.cm-vvDiffers)")
     assert "1 difference: “friend.” was heard as “fiend”" in marker.get_attribute("title")
@@ -78,8 +79,8 @@ def test_listen_fix_and_undo(mount: Callable[..., Any], real: Studio, ears: Told
     before = real.turns[0]["chosen"]
     ears.calls, ears.transcripts = 0, [RIGHT[0]]
     bar.get_by_role("button", name="Fix it").click()
-    mounted.until(lambda: real.turns[0]["chosen"] != before, "another take is chosen", 90)
-    bar.get_by_text("All words right").first.wait_for(timeout=30_000)
+    mounted.until(lambda: real.turns[0]["chosen"] != before, "another take is chosen", 300)
+    bar.get_by_text("All words right").first.wait_for(timeout=180_000)
     assert underlined(page) == [] and page.locator(".cm-vvDiffers").count() == 0
     mounted.until(lambda: real.job["state"] == "finished")
     page.get_by_role("button", name="Undo: chose another take").click()
@@ -99,7 +100,7 @@ def test_the_best_of_three_and_each_take(mount: Callable[..., Any], real: Studio
     page.locator(".cm-line").nth(1).hover()
     page.get_by_role("button", name="More actions").click()
     page.get_by_role("menuitem", name="Best of 3 new takes").click()
-    mounted.until(lambda: real.job["state"] == "finished" and len(real.turns[1]["takes"]) == 4, "takes", 120)
+    mounted.until(lambda: real.job["state"] == "finished" and len(real.turns[1]["takes"]) == 4, "takes", 300)
     assert real.turns[1]["chosen"] == real.turns[1]["takes"][2]
     page.get_by_role("tab", name="Settings").click()
     part = page.get_by_role("region", name="Listen back")
@@ -107,12 +108,22 @@ def test_the_best_of_three_and_each_take(mount: Callable[..., Any], real: Studio
     mounted.until(lambda: real.project.settings["listen_back"] == "each take")
     page.locator(".cm-line").first.click()
     page.keyboard.press("Alt+Enter")
-    mounted.until(lambda: real.turns[0]["chosen"] in real.reviews, "the new take is reviewed", 120)
+    mounted.until(lambda: real.turns[0]["chosen"] in real.reviews, "the new take is reviewed", 300)
+
+
+def quiet(buckets: int, **_: object) -> Answer:
+    return Answer({}, [bytes(4 * buckets)])
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_fits_and_is_accessible(studio: Callable[..., Any], theme: str) -> None:
-    mounted = studio(theme, {"review": lambda **_: {}, "fix": lambda **_: {}}, **review_traits())
+    take = studio_traits()["take"]
+    first, second = "Good morning, and welcome".split(" and ")
+    take["samples"] = take["turns"][0]["stop"] = 600 * SAMPLE_RATE
+    take["turns"][0]["words"] = [0, len(first), 0, 10, 18, 18 + len(second), 10, 600 * SAMPLE_RATE]
+    del take["turns"][1:]
+    accept = {"review": lambda **_: {}, "fix": lambda **_: {}, "peaks": quiet}
+    mounted = studio(theme, accept, take=take, **review_traits())
     page = mounted.page
     lane = select_turn(page, 1)
     lane.get_by_text("Details").first.click()
@@ -127,7 +138,13 @@ def test_it_fits_and_is_accessible(studio: Callable[..., Any], theme: str) -> No
     page.set_viewport_size({"width": 1366, "height": 657})
     assert len(underlined(page)) == 3 and page.locator(".cm-vvInserted").count() == 1
     assert page.locator(".cm-vvDiffers").count() == 2
+    page.get_by_role("button", name="Play", exact=True).first.click()
+    spoken = page.locator(".cm-vvSpoken")  # remains: the word is ten minutes long
+    mounted.until(lambda: spoken.all_inner_texts() == ["welcome"], "the spoken word in the script")
+    picture(page, f"review-spoken-{theme}")
     assert faults(page) == []
+    page.get_by_role("button", name="Pause", exact=True).first.click()
+    mounted.until(lambda: spoken.count() == 0, "no spoken word")
     page.get_by_role("tab", name="Settings").click()
     part = page.get_by_role("region", name="Listen back")
     part.scroll_into_view_if_needed()

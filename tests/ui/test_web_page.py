@@ -21,13 +21,14 @@ from vibevoice_nb.web.limits import Limits
 
 pytestmark = pytest.mark.ui
 
-LONG = "Speaker 1: " + "The sun is out and the sea is warm. " * 8
+LONG = "Speaker 1: " + "The sun is out and the sea is warm. " * 300
+"""Some 12 minutes of audio: no machine generates them before they are stopped."""
 COLOR = "element => getComputedStyle(element).backgroundColor"
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with web_server(Limits(max_minutes=1, queue=8, max_steps=10)) as running:
+    with web_server(Limits(max_minutes=30, queue=8, max_steps=10)) as running:
         yield running
 
 

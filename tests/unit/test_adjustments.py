@@ -16,6 +16,7 @@ from test_timeline import noise, steps, take
 from vibevoice_nb.audio.io import read_audio
 from vibevoice_nb.engine.frames import LEAD_SAMPLES
 from vibevoice_nb.errors import OptionError, ProjectError
+from vibevoice_nb.export.take_entries import AdjustmentsEntry
 from vibevoice_nb.project import Adjustments, Piece, Project, SpeakerAdjustments, Timeline
 
 __all__ = ["project"]  # a fixture
@@ -129,7 +130,8 @@ def test_turns_are_adjusted_exactly_and_everything_agrees(tmp_path: Path) -> Non
         seconds = third.start / 24_000
         assert f"00:00:0{seconds:.3f} -->" in vtt
         made = [entry.adjustments for entry in episode.manifest.takes or ()]
-        assert made[:3] == [None, {"gain_db": -8.0, "pace": 1.375}, {"start": 1200, "stop": 7200}]
+        changed, trimmed = AdjustmentsEntry(-8.0, 1.375), AdjustmentsEntry(start=1200, stop=7200)
+        assert made[:3] == [None, changed, trimmed]
         manifest = json.loads(next(path for path in stems if path.suffix == ".json").read_text("utf-8"))
         assert manifest["takes"][1]["adjustments"] == {"gain_db": -8.0, "pace": 1.375}
         assert project.turn(one).state == project.turn(three).state == "spoken"

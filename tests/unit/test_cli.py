@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -18,6 +17,7 @@ import pytest
 from audio_helpers import small_disk
 from cli_helpers import Bench, bench, interrupt, last_json, models, wait_for_audio, wav_seconds
 
+from vibevoice_nb.audio.encode import read_manifest
 from vibevoice_nb.audio.io import read_audio, write_audio
 from vibevoice_nb.cli.terminal import Interrupt
 from vibevoice_nb.voices import resolve as voices_module
@@ -155,7 +155,10 @@ def test_several_scripts_and_one_bad_one(bench: Bench) -> None:
     assert "error" in summary["scripts"][3] and "bad.txt" in result.stderr
     # Each comes out as it would alone.
     assert bench.speak("--out", "alone.wav", script=good[2]).exit_code == 0
-    assert (bench.folder / "alone.wav").read_bytes() == (bench.folder / "made" / "b.wav").read_bytes()
+    alone, together = (read_audio(bench.folder / name)[0] for name in ("alone.wav", "made/b.wav"))
+    assert np.array_equal(alone, together)
+    manifest = read_manifest(bench.folder / "made" / "b.wav")
+    assert manifest and (manifest["seed"], manifest["ended"]) == (1, "finished")
 
 
 def test_a_script_that_fails_in_its_batch_leaves_the_others(bench: Bench) -> None:
@@ -194,23 +197,78 @@ def test_a_launcher_is_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) ->
     assert not (bench.folder / "made").exists()
 
 
-def test_resume_skips_what_is_complete(bench: Bench) -> None:
-    scripts = [bench.write(f"{name}.txt", "Speaker 1: A.\nSpeaker 2: B.\n") for name in "abc"]
-    made = bench.folder / "made"
-    args = bench.command("--out-dir", made, "--resume", "--json", *scripts[1:], script=scripts[0])
-    assert bench.run(*args).exit_code == 0
-    before = (made / "a.wav").stat().st_mtime_ns
-    (made / "b.wav").unlink()
-    os.utime(made / "c.wav", (1, 1))  # older than its script
-    result = bench.run(*args)
-    assert result.exit_code == 1 and "c.wav exists" in result.stderr and "a.wav: complete" in result.stderr
-    found = {Path(entry["script"]).name: entry for entry in last_json(result.stdout)["scripts"]}
-    assert found["a.txt"]["skipped"] and found["b.txt"]["ended"] == "finished" and "error" in found["c.txt"]
-    assert (made / "a.wav").stat().st_mtime_ns == before
-    os.utime(made / "c.wav")
-    result = bench.run(*args)
-    assert result.exit_code == 0 and all(entry["skipped"] for entry in last_json(result.stdout)["scripts"])
+class Folder:
+    """An output folder of three scripts, which `resume` completes."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench, self.made = bench, bench.folder / "made"
+        self.scripts = [bench.write(f"{name}.txt", "Speaker 1: A.\nSpeaker 2: B.\n") for name in "abc"]
+
+    def resume(self, *args: object) -> tuple[Any, dict[str, str]]:
+        """Run the command; return the result, and what was done with each script."""
+        first, *others = self.scripts
+        command = self.bench.command(
+            "--out-dir", self.made, "--resume", "--json", *others, *args, script=first
+        )
+        result = self.bench.run(*command)
+        assert result.exit_code in (0, 1), result.output
+        done = {}
+        for entry in last_json(result.stdout)["scripts"]:
+            kinds = [kind for kind in ("skipped", "error", "ended") if kind in entry]
+            done[Path(entry["script"]).stem] = kinds[0]
+        return result, dict(sorted(done.items()))
+
+
+def test_resume_skips_what_is_complete_and_replaces_what_is_outdated(bench: Bench) -> None:
+    folder = Folder(bench)
+    skipped = {"a": "skipped", "b": "skipped", "c": "skipped"}
+    made = {"a": "ended", "b": "ended", "c": "ended"}
+    assert folder.resume()[1] == made
+    before = (folder.made / "a.wav").read_bytes()
+    for script in folder.scripts:  # neither a later change nor a comment changes what is spoken
+        script.write_text(f"# about {script.stem}\n" + script.read_text())
+    result, done = folder.resume()
+    assert (result.exit_code, done) == (0, skipped) and "a.wav: complete" in result.stderr
+    assert "loading" not in result.stderr
+    (folder.made / "b.wav").unlink()
+    folder.scripts[2].write_text("Speaker 1: A.\nSpeaker 2: C.\n")
+    result, done = folder.resume()
+    assert (result.exit_code, done) == (0, {**skipped, "b": "ended", "c": "ended"})
+    assert "c.wav: generated again" in result.stderr and (folder.made / "a.wav").read_bytes() == before
+    assert folder.resume()[1] == skipped
+    assert folder.resume("--num-steps", 3)[1] == made, "another option"
+    assert folder.resume("--num-steps", 3)[1] == skipped
+    other = write_audio(bench.voice, read_audio(bench.voice)[0] * 0.5, force=True)
+    assert folder.resume("--num-steps", 3)[1] == made and other == bench.voice, "another recording"
     assert bench.run(*bench.command("--resume")).exit_code == 2
+
+
+def test_resume_compares_the_seed_if_there_is_one(bench: Bench) -> None:
+    scripts = [bench.write(f"{name}.txt", "Speaker 1: A.\n") for name in "ab"]
+    command = ["speak", *scripts, "--out-dir", "made", "--resume", "--json", "--model", bench.brief]
+    command += ["--device", "cpu", "--dtype", "float32", "--voice", f"1={bench.voice}"]
+    found = []
+    for seed in ([], [], ["--seed", 5], ["--seed", 5], []):
+        result = bench.run(*command, *seed)
+        assert result.exit_code == 0, result.output
+        found.append({"skipped" in entry for entry in last_json(result.stdout)["scripts"]})
+    assert found == [{False}, {True}, {False}, {True}, {True}]
+
+
+def test_resume_leaves_other_files_alone(bench: Bench) -> None:
+    folder = Folder(bench)
+    folder.made.mkdir()
+    (folder.made / "a.wav").write_bytes(b"precious")
+    result, done = folder.resume()
+    assert result.exit_code == 1 and done == {"a": "error", "b": "ended", "c": "ended"}
+    assert "a.wav exists" in result.stderr and (folder.made / "a.wav").read_bytes() == b"precious"
+    assert folder.resume("--force")[1] == {"a": "ended", "b": "skipped", "c": "skipped"}
+    edited = bytearray((folder.made / "b.wav").read_bytes())
+    edited[100] ^= 1
+    (folder.made / "b.wav").write_bytes(edited)
+    assert folder.resume()[1]["b"] == "skipped"
+    assert folder.resume("--num-steps", 3)[1] == {"a": "ended", "b": "error", "c": "ended"}
+    assert (folder.made / "b.wav").read_bytes() == edited
 
 
 def test_an_interrupted_file_of_a_folder_has_another_name(bench: Bench) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from endless import ENDLESS
 from generation_helpers import QUICK, engine, project
 
 from vibevoice_nb import Project
@@ -26,7 +27,7 @@ __all__ = ["engine", "project"]  # fixtures
 
 
 def test_a_stop_keeps_the_audio(project: Project, engine: Engine) -> None:
-    project.script_text = "Anna: " + "This is one long turn that goes on for quite a while. " * 3
+    project.script_text = ENDLESS
     frames = 0
 
     def stop_after_three(event: Event) -> None:
@@ -60,7 +61,7 @@ project.generation(engine, listener=listen, num_steps=1, seed=1).start().result(
 
 def test_a_kernel_killed_in_turn_seven_leaves_six(tmp_path: Path) -> None:
     lines = [f"Anna: This is turn number {word}." for word in ("one", "two", "three", "four", "five", "six")]
-    script = "\n".join([*lines, "Anna: " + "And this one takes much longer than all the others did. " * 4])
+    script = "\n".join([*lines, ENDLESS])
     with Project.create(tmp_path / "talk", script) as project:
         project.set_voice("Anna", "Ruben")
         path = project.path
@@ -78,7 +79,7 @@ def test_a_kernel_killed_in_turn_seven_leaves_six(tmp_path: Path) -> None:
 
 
 def test_stop_comes_within_a_frame(project: Project, engine: Engine) -> None:
-    project.script_text = "Anna: " + "This is one long turn that goes on for quite a while. " * 3
+    project.script_text = ENDLESS
     first = threading.Event()
     job = project.generation(engine, listener=lambda event: event.kind == "audio" and first.set(), **QUICK)
     job.start()

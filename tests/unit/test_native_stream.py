@@ -20,10 +20,11 @@ from vibevoice_nb.engine.remote import connection, wire
 from vibevoice_nb.engine.remote.address import check_address
 from vibevoice_nb.engine.remote.wire import Message, blob_digest, pack, unpack
 from vibevoice_nb.errors import ServerError
-from vibevoice_nb.serve import native
+from vibevoice_nb.serve import blobs, native
+from vibevoice_nb.serve.blobs import BlobLimits
 from vibevoice_nb.serve.events import Accepted, Ended, Event, Failed, Frame, Queued, Silence
 from vibevoice_nb.serve.native import NativeStream, message_of
-from vibevoice_nb.serve.native_request import BlobStore, read_request
+from vibevoice_nb.serve.native_request import read_request
 from vibevoice_nb.serve.requests import ModelFacts, SpeechRequest, User
 
 TURN = {"speaker": 1, "text": "Hello.", "speaker_index": 0}
@@ -297,12 +298,21 @@ def _http(address: str) -> str:
     return address.replace("ws", "http").removesuffix(wire.PATH)
 
 
-def test_arrays_of_others_are_not_found_and_old_ones_are_dropped() -> None:
-    store, array = BlobStore(limit=100), np.zeros(20, np.float32)
-    store.keep("ann", "a", array)
-    assert store.find("ben", ["a"]) == ({}, ["a"])
-    store.keep("ann", "b", array)
-    assert store.find("ann", ["a", "b"])[1] == ["a"]
+def test_arrays_beyond_a_limit_are_refused(service: Fixed, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("uvicorn", reason="needs uvicorn: pip install 'vibevoice-nb[web]'")
+    from server_helpers import served
+
+    audio = np.full(1000, 0.25, np.float32)
+    digest = blob_digest(audio)
+    request = json.dumps({"type": "request", **REQUEST, "cast": {"0": {"audio": digest}}})
+    part = pack(Message("blob", {"sha256": digest, "shape": [1000], "offset": 0}, {"part": audio}))
+    with served(service, blobs=BlobLimits(used_per_user=5000)) as url:
+        address = url.replace("http", "ws") + wire.PATH
+        _, failed = _exchange(address, request, part)
+        assert failed.fields["kind"] == "busy" and "of yours" in failed.fields["got"]
+        monkeypatch.setattr(blobs, "MAX_VALUES", 999)
+        _, failed = _exchange(address, request, part)
+        assert failed.fields["kind"] == "too_large" and "in a request" in failed.fields["got"]
 
 
 def test_a_request_names_its_arrays() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,21 @@ def test_voices_are_copied_in(project: Project) -> None:
     assert str(project.path) not in "".join(
         path.read_text() for path in (project.path / "voices").glob("*.json")
     )
+
+
+def test_a_damaged_finding_about_a_recording_is_no_loss_of_the_voice(project: Project) -> None:
+    project.set_voice("Anna", voice(300), consent=True)
+    file = next((project.path / "voices").glob("anna-*.json"))
+    facts = json.loads(file.read_text("utf-8"))
+    finding = {"code": "noisy", "severity": "info", "message": "m", "measured": 9, "limit": 20, "remedy": "r"}
+    wrong = [{"severity": ["info"]}, {"severity": "grave"}, {"message": None}, {"measured": "9"}, {"code": 5}]
+    newer = {**finding, "unit": "dB"}
+    facts["checks"] = [*({**finding, **one} for one in wrong), "noisy", {}, newer]
+    file.write_text(json.dumps(facts), "utf-8")
+    with Project.open(project.path, read_only=True) as shown:
+        found = shown.cast["Anna"].voice
+        assert found is not None and not shown.notes
+        assert [asdict(check) for check in found.checks] == [finding]
 
 
 def test_speakers_without_a_voice_have_a_built_in_one(project: Project) -> None:

@@ -19,6 +19,7 @@ from vibevoice_nb.audio.io import read_audio, write_audio
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.errors import AudioError, OptionError, ProjectError
 from vibevoice_nb.export.manifest import ExportManifest
+from vibevoice_nb.export.take_entries import MusicSettings
 from vibevoice_nb.project import Project
 from vibevoice_nb.project.storage.music import MAX_MUSIC_SECONDS, Music
 from vibevoice_nb.widgets.loudness_preview import LoudnessPreview
@@ -261,7 +262,7 @@ def test_subtitles_chapters_and_the_manifest_know_the_music(
     assert (intro.role, intro.file, intro.license) == ("intro", "theme.wav", "CC0, by Ada")
     assert intro.sha256 == outro.sha256 == bed.sha256 == project.music["bed"].sha256 and file.exists()
     assert (intro.start, intro.stop) == (0, round(2.4 * SAMPLE_RATE)) and bed.start == 2 * SAMPLE_RATE
-    assert intro.settings == {"gain": -6, "fade_in": 1, "fade_out": 3, "alone": 2, "overlap": 0.4}
+    assert intro.settings == MusicSettings(gain=-6, fade_in=1, fade_out=3, alone=2, overlap=0.4)
     assert manifest.spoken is not None and manifest.spoken[0].start == 2 * SAMPLE_RATE
     page = project.save(tmp_path / "talk.html").read_text("utf-8")
     assert "generated speech" in page

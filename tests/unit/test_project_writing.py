@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -137,6 +138,20 @@ def test_audio_of_a_whole_script_is_kept_until_it_is_cut(path: Path) -> None:
         assert np.array_equal(part.audio, tone(FRAME)) and part.turns == ()
         project.takes.discard_unfinished()
         assert not project.unfinished
+
+
+@pytest.mark.parametrize("words", ["{}", '{"turn_id": 5, "speaker": ["Anna"], "text": null, "mood": "calm"}'])
+def test_unfinished_audio_is_kept_without_its_words(path: Path, words: str) -> None:
+    with Project.open(path) as project:
+        with pytest.raises(ZeroDivisionError), project.takes.begin(project.turns[0].id) as writer:
+            writer.write(tone(FRAME))
+            raise ZeroDivisionError
+        file = project.path / "takes" / f".draft-{writer.id}" / "draft.json"
+        assert json.loads(file.read_text("utf-8"))["text"] == "One."
+        file.write_text(words, "utf-8")
+        (part,) = project.unfinished
+        assert np.array_equal(part.audio, tone(FRAME)) and part.turns == () and part.ended == "cancelled"
+        assert part.manifest.to_json() == {**json.loads(words), "ended": "cancelled"}
 
 
 def test_a_full_disk_is_reported_and_nothing_is_lost(tmp_path: Path) -> None:

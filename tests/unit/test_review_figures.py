@@ -24,6 +24,8 @@ from vibevoice_nb.review import (
     speakers,
 )
 from vibevoice_nb.review.pace import Pace, pace_of, syllables
+from vibevoice_nb.review.report import ReportFigures
+from vibevoice_nb.review.result import ReviewFigures
 from vibevoice_nb.voices import load_voice
 
 
@@ -90,6 +92,9 @@ def test_a_long_silence_is_a_difference_and_no_slow_pace() -> None:
 def test_no_pace_without_two_right_words(heard: str) -> None:
     found = review(voice(2.0), TEXT, recognizer=Transcript(heard))
     assert found.pace is None and found.figures()["words_per_minute"] is None
+    assert found.figures().keys() == ReviewFigures.__annotations__.keys()
+    report = ReviewReport([ReviewRow(1, "t1", "t1-a", "Anna", found)])
+    assert report.figures().keys() == ReportFigures.__annotations__.keys()
     assert review(np.zeros(0, np.float32), TEXT, recognizer=Transcript("")).loudness is None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -102,6 +103,17 @@ def test_an_unusable_recording_leaves_nothing(library: VoiceLibrary) -> None:
     with pytest.raises(VoiceError, match="no speech found"):
         library.add(np.zeros(72000, np.float32), name="Anna")
     assert not library.folder.exists()
+
+
+def test_a_damaged_finding_is_no_loss_of_the_voice(library: VoiceLibrary) -> None:
+    library.add(speech(), name="Anna")
+    file = library.folder / "Anna" / "voice.json"
+    finding = {"code": "noisy", "severity": "info", "message": "m", "measured": 9, "limit": 20, "remedy": "r"}
+    damaged = {**json.loads(file.read_text("utf-8")), "checks": [{**finding, "unit": "dB"}, {"code": 5}]}
+    file.write_text(json.dumps(damaged), "utf-8")
+    assert [check.code for check in library.get("Anna").checks] == ["noisy"]
+    (entry,) = library.list()
+    assert [check.limit for check in entry.checks] == [20.0]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Any
 import ipywidgets
 import numpy as np
 import pytest
+from endless import ENDLESS
 
 from vibevoice_nb import (
     GenerationControls,
@@ -34,7 +35,6 @@ from vibevoice_nb.widgets.library import LibraryBrowser
 from vibevoice_nb.widgets.payloads import TABLE, fault_in_payload, fault_in_trait
 
 SCRIPT = "Anna: Hello there.\nBen: Good morning."
-LONG = "Anna: " + "This one takes a while to be spoken, as it has many words. " * 3
 PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
 CHOICES = {getattr(payloads, name): name for name in TABLE["choices"]}
 CLASSES = {name: value for name, value in vars(payloads).items() if typing.is_typeddict(value)}
@@ -159,7 +159,7 @@ def test_every_state_of_a_generation(studio: Studio) -> None:
 
 
 def test_a_partial_take_and_a_project_that_is_gone(studio: Studio, tmp_path: Path) -> None:
-    with_voices(studio, LONG)
+    with_voices(studio, ENDLESS)
     job = studio.generate()
     next(iter(job))
     studio.cancel()

@@ -29,6 +29,8 @@ def test_turns_have_places_and_durations() -> None:
         ("Speaker 1", 1, 1, 0),
         ("Speaker 2", 3, 4, 0),
     ]
+    texts = [(turn["text_column"], turn["end_column"]) for turn in editor.turns]
+    assert texts == [(12, 24), (37, 43), (12, 10)]
     assert all(turn["state"] == "unspoken" and turn["estimated"] > 0 for turn in editor.turns)
     assert len({turn["id"] for turn in editor.turns}) == 3
 

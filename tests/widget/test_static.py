@@ -127,6 +127,11 @@ def test_a_sweep_keeps_the_figures_of_its_reviews() -> None:
     assert "%" not in third
 
 
+def test_the_preview_of_long_audio_is_short_to_show_the_widget_soon() -> None:
+    page = bundle(Player(tone(150.0)))["text/html"]
+    assert "Preview: the first 30.0 s of 2:30" in page
+
+
 def test_a_studio_keeps_its_episode_and_says_what_is_missing(tmp_path: Path) -> None:
     shutil.copytree(DATA / "project_0_1_0", tmp_path / "old.vibevoice")
     studio = Studio(tmp_path / "old.vibevoice")

@@ -16,6 +16,7 @@ import av
 import numpy as np
 import pytest
 import traitlets
+from endless import ENDLESS
 
 from vibevoice_nb import OptionError, Project, Studio, Take, VibeVoiceError
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
@@ -230,7 +231,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
 
 
 def test_one_generation_at_a_time(studio: Studio) -> None:
-    studio.script = "Anna: " + "This one takes a while to be spoken, as it has many words. " * 3
+    studio.script = ENDLESS
     job = studio.generate()
     with pytest.raises(VibeVoiceError, match="one generation at a time"):
         studio.generate()
@@ -240,7 +241,7 @@ def test_one_generation_at_a_time(studio: Studio) -> None:
 
 
 def test_a_stopped_turn_is_marked_as_partial(studio: Studio) -> None:
-    studio.script = "Anna: " + "This one takes a while to be spoken, as it has many words. " * 3
+    studio.script = ENDLESS
     assert [turn["partial"] for turn in studio.turns] == [False]
     job = studio.generate()
     next(iter(job))

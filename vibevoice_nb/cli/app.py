@@ -179,7 +179,11 @@ def speak(
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Skip scripts whose audio in --out-dir is complete and not older."),
+        typer.Option(
+            "--resume",
+            help="Skip scripts whose audio in --out-dir is complete; replace it if the script, a voice, the "
+            "model or an option has changed.",
+        ),
     ] = False,
     force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite existing files.")] = False,
     as_json: Json = False,
@@ -227,6 +231,7 @@ def speak(
         recognizer=recognizer,
         attempts=check_attempts(attempts),
         pronunciation=Pronunciation(Lexicon() if lexicon is None else Lexicon.load(lexicon), spoken_forms),
+        drawn_seed=seed is None,
     )
     if show_reading:
         raise typer.Exit(speak.show_reading(scripts, settings, as_json))

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from vibevoice_nb.audio.io import read_audio, write_audio
 from vibevoice_nb.audio.sinks import MAX_WAV_BYTES, WavSink
+from vibevoice_nb.audio.wav_comment import append_comment
 from vibevoice_nb.cli import terminal
+from vibevoice_nb.cli.earlier import comment
 from vibevoice_nb.cli.requests import SpeechRequest, check_output
 from vibevoice_nb.engine.defaults import known_settings
 from vibevoice_nb.engine.model_limits import VoiceWarning
 from vibevoice_nb.engine.options import Progress
+from vibevoice_nb.engine.summary import SpeechSummary
 from vibevoice_nb.errors import VibeVoiceError
 from vibevoice_nb.export.page import PAGE
 from vibevoice_nb.files import disk_error, publish
@@ -36,7 +39,8 @@ if TYPE_CHECKING:
 class Settings:
     """Settings of the command: the model, its device, the given generation options, and the review.
 
-    With `complete_files`, a file has its name only once it is complete: see `AudioFile`.
+    With `complete_files`, a file has its name only once it is complete: see `AudioFile`. `drawn_seed` is true
+    if the seed among the options was not given.
     """
 
     model: str
@@ -53,6 +57,7 @@ class Settings:
     attempts: int = 1
     pronunciation: Pronunciation = AS_WRITTEN
     complete_files: bool = False
+    drawn_seed: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class Outcome:
     ----------
     file : Path or None
         File with the audio; None without audio.
-    summary : dict
+    summary : SpeechSummary
         As `Speech.summary`; empty after an error.
     limit : str
         Limit that was reached and the option that raises it, or a stalled model; else empty.
@@ -76,7 +81,7 @@ class Outcome:
     source: str
     target: Path
     file: Path | None
-    summary: dict[str, Any] = field(default_factory=dict)
+    summary: SpeechSummary = field(default_factory=SpeechSummary)
     error: VibeVoiceError | None = None
     limit: str = ""
     clipped: int = 0
@@ -115,7 +120,7 @@ class AudioFile:
         self._part = complete or self.target.suffix.lower() != ".wav"
         self.sink = WavSink(_free_name(self.target), False) if self._part else WavSink(self.target, force)
 
-    def finish(self, speech: Speech) -> Path | None:
+    def finish(self, speech: Speech, comment: Callable[[Path], str] | None = None) -> Path | None:
         """Close the file.
 
         Parameters
@@ -123,6 +128,8 @@ class AudioFile:
         speech : Speech
             Result, whose audio this file has. If it was cancelled, an existing file is kept and the audio
             stays beside it.
+        comment : callable, optional
+            Called with a complete WAV file of an output folder, returns its comment.
 
         Returns
         -------
@@ -143,7 +150,7 @@ class AudioFile:
         if raw is None or not self._part or (replaces and not complete):
             return raw
         if self.target.suffix.lower() == ".wav":
-            return self._publish(raw)
+            return self._publish(raw, comment)
         audio, _ = read_audio(raw, max_seconds=float("inf"), max_bytes=MAX_WAV_BYTES)
         if self.target.suffix.lower() == PAGE.suffix:
             replace(speech, audio=audio).save(self.target, title=self.target.stem, force=self._force)
@@ -152,9 +159,11 @@ class AudioFile:
         raw.unlink()
         return self.target
 
-    def _publish(self, raw: Path) -> Path:
-        """Give the complete WAV its name."""
+    def _publish(self, raw: Path, comment: Callable[[Path], str] | None) -> Path:
+        """Give the complete WAV its comment and its name."""
         try:
+            if comment is not None:
+                append_comment(raw, comment(raw))
             publish(raw, self.target, force=self._force)
         except OSError as error:
             raise disk_error(self.target, error, f"the audio is in {raw}") from error
@@ -247,7 +256,8 @@ def speak_batch(
         voices = {label: voice for label, voice in requests[0].cast.items()}
     try:
         for request in requests:
-            files.append(AudioFile(request.target, force=settings.force, complete=settings.complete_files))
+            force = settings.force or request.earlier == "outdated"
+            files.append(AudioFile(request.target, force=force, complete=settings.complete_files))
         if settings.review:
             speeches = [_reviewed(engine, requests[0], voices, files[0], settings, report, cancelled)]
         else:
@@ -319,7 +329,8 @@ def _finished(
         review=speech.review() if settings.review and speech.audio.size else None,
     )
     try:
-        return replace(made, file=file.finish(speech))
+        about = (lambda path: comment(request, settings, speech, path)) if settings.complete_files else None
+        return replace(made, file=file.finish(speech, about))
     except VibeVoiceError as error:
         return replace(made, file=file.sink.working_path, error=error)
 

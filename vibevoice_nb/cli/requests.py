@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from vibevoice_nb.audio.io import check_audio_target
 from vibevoice_nb.cli.importing import STDIN, script_reader
@@ -27,6 +28,8 @@ from vibevoice_nb.voices.casting import cast_voices, shared_voices, stand_in_mes
 from vibevoice_nb.voices.resolve import resolve_voice
 from vibevoice_nb.voices.voice import Voice
 
+Earlier = Literal["", "complete", "outdated"]
+
 
 @dataclass(frozen=True)
 class SpeechRequest:
@@ -42,6 +45,8 @@ class SpeechRequest:
         Labels with a voice chosen by the user; the others have the default built-in voice.
     target : Path
         The output file.
+    earlier : {"", "complete", "outdated"}
+        The output file of an earlier run, if there is one: generated from the same request, or from another.
     """
 
     source: str
@@ -49,6 +54,7 @@ class SpeechRequest:
     cast: dict[str, Voice]
     chosen: frozenset[str]
     target: Path
+    earlier: Earlier = ""
 
     def describe_cast(self) -> str:
         """Return the voice of each speaker as text, with its source."""
@@ -84,6 +90,8 @@ class Planner:
         Model whose limits the script and the voices are checked against.
     pronunciation : Pronunciation
         Applied to the scripts before they are checked.
+    earlier : callable
+        Called with a request, returns its `SpeechRequest.earlier`: such a file may be replaced.
 
     Raises
     ------
@@ -99,8 +107,9 @@ class Planner:
         show: Callable[[str, Diagnostic], None],
         model: str = NANO,
         pronunciation: Pronunciation = AS_WRITTEN,
+        earlier: Callable[[SpeechRequest], Earlier] = lambda request: "",
     ) -> None:
-        self.model, self.pronunciation = model, pronunciation
+        self.model, self.pronunciation, self.earlier = model, pronunciation, earlier
         self.wanted = parse_voice_options(voices)
         self.force, self.warn, self.show = force, warn, show
         self.diagnostics: dict[str, list[Diagnostic]] = {}
@@ -133,7 +142,9 @@ class Planner:
         names = {label: voice.name for label, voice in cast.items()}
         for message in shared_voices(names, set(labels) - set(chosen)):
             self.warn(f"{source}: {message}")
-        target = check_output(target, force=self.force)
+        request = SpeechRequest(source, script, cast, frozenset(chosen), target)
+        earlier = self.earlier(request)
+        target = check_output(target, force=self.force or earlier != "")
         for voice in cast.values():
             if error := settings.limits.voice_problem(self.model, voice):
                 raise error
@@ -141,7 +152,7 @@ class Planner:
             for label, voice in stand_ins(cast).items():
                 message = stand_in_message(self.model, label, cast[label].name, voice.name)
                 self.warn(f"{source}: {message}")
-        return SpeechRequest(source, script, cast, frozenset(chosen), target)
+        return replace(request, target=target, earlier=earlier)
 
     def _report(
         self, source: str, diagnostics: Iterable[Diagnostic], raised: Sequence[Diagnostic] = ()

@@ -100,12 +100,11 @@ def _turns(source: Path, script: str | None) -> list[tuple[str, str]]:
 
         parsed = read_script(script, []).raise_for_errors()
         return [(turn.label, turn.words) for turn in parsed.turns]
-    from vibevoice_nb.audio.encode import read_manifest
     from vibevoice_nb.export.manifest import ExportManifest
 
-    data = read_manifest(source) or {}
-    spoken = ExportManifest.from_json(data).spoken if "export" in data else None
-    turns = [(turn.speaker or "", turn.text) for turn in spoken or () if turn.text]
+    manifest = ExportManifest.from_file(source)
+    spoken = () if manifest is None else manifest.spoken or ()
+    turns = [(turn.speaker or "", turn.text) for turn in spoken if turn.text]
     if not turns:
         raise OptionError(
             f"{source} does not record its words", "the script of the recording", "add --script FILE"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from itertools import compress
 from pathlib import Path
 
 from vibevoice_nb.cli import terminal
 from vibevoice_nb.cli.batch import Outcome, Settings, load_engine, speak_requests
+from vibevoice_nb.cli.earlier import earlier_file
 from vibevoice_nb.cli.requests import (
     Planner,
     Rejection,
@@ -52,22 +52,17 @@ def run(
 ) -> int:
     """Run the command; return the exit code.
 
-    `ray` is the address of a cluster, or empty for the default one; `resume` skips what is complete.
+    `ray` is the address of a cluster, or empty for the default one; `resume` skips what is complete,
+    and replaces what is outdated.
     """
     check_single_process()
     targets = choose_targets(sources, output, folder)
     if folder is not None:
         prepare_folder(folder)
         settings = replace(settings, complete_files=True)
-    complete: dict[str, Path] = {}
-    if resume:
-        complete = completed(sources, targets, folder)
-        wanted = [source not in complete for source in sources]
-        sources, targets = list(compress(sources, wanted)), list(compress(targets, wanted))
-        for target in complete.values():
-            say(f"{shown(target)}: complete, skipped")
-        if not sources:
-            return _all_complete(settings, complete, as_json)
+    elif resume:
+        # Other files may be of an interrupted run.
+        raise OptionError("--resume without --out-dir", "an output folder", "add --out-dir")
     find_out(settings.model)
     planner = Planner(
         voices,
@@ -76,6 +71,7 @@ def run(
         show=show_diagnostic,
         model=settings.model,
         pronunciation=settings.pronunciation,
+        earlier=(lambda request: earlier_file(request, settings)) if resume else (lambda request: ""),
     )
     rejections: list[Rejection] = []
     if len(sources) == 1:
@@ -85,6 +81,11 @@ def run(
         requests, rejections = plan(sources, targets, planner)
     for rejection in rejections:
         fail(f"{rejection.source}: {rejection.error}")
+    requests, complete = without_complete(requests)
+    if complete and not requests and not rejections:
+        if as_json:
+            print_json({"model": settings.model, "scripts": _skipped(complete)})
+        return 0
     if settings.review:
         load(settings.recognizer)  # before anything is generated; it stays loaded
     announce(settings, requests)
@@ -124,39 +125,23 @@ def check_single_process() -> None:
         )
 
 
-def completed(sources: Sequence[str], targets: Sequence[Path], folder: Path | None) -> dict[str, Path]:
-    """Return the scripts whose audio is complete and not older than the script, with their files.
-
-    Raises
-    ------
-    OptionError
-        Without a folder: other files may be of an interrupted run.
-    """
-    if folder is None:
-        raise OptionError("--resume without --out-dir", "an output folder", "add --out-dir")
-    return {
-        source: target
-        for source, target in zip(sources, targets, strict=True)
-        if target.is_file() and _modified(target) >= _modified(Path(source))
-    }
+def without_complete(
+    requests: Sequence[SpeechRequest],
+) -> tuple[list[SpeechRequest], list[SpeechRequest]]:
+    """Return the requests that are to be generated, and those whose file is complete; report both."""
+    for request in requests:
+        if request.earlier == "complete":
+            say(f"{shown(request.target)}: complete, skipped")
+        elif request.earlier == "outdated":
+            say(f"{shown(request.target)}: generated again, as script, voices, model or options have changed")
+    return (
+        [request for request in requests if request.earlier != "complete"],
+        [request for request in requests if request.earlier == "complete"],
+    )
 
 
-def _modified(path: Path) -> float:
-    """Return the time of the last change; infinity for a file that does not exist."""
-    try:
-        return path.stat().st_mtime
-    except OSError:  # reported when the script is read
-        return float("inf")
-
-
-def _skipped(complete: Mapping[str, Path]) -> list[dict[str, object]]:
-    return [{"script": source, "file": str(file), "skipped": True} for source, file in complete.items()]
-
-
-def _all_complete(settings: Settings, complete: Mapping[str, Path], as_json: bool) -> int:
-    if as_json:
-        print_json({"model": settings.model, "scripts": _skipped(complete)})
-    return 0
+def _skipped(complete: Sequence[SpeechRequest]) -> list[dict[str, object]]:
+    return [{"script": one.source, "file": str(one.target), "skipped": True} for one in complete]
 
 
 def speak_here(requests: Sequence[SpeechRequest], settings: Settings) -> list[Outcome]:

@@ -95,7 +95,7 @@ class Batch:
         groups: dict[_Key, list[SpeechRun]] = {}
         for run in self.runs:
             if run.speaking:
-                groups.setdefault(_sampler_key(run.options), []).append(run)
+                groups.setdefault(sampler_key(run.options), []).append(run)
         for key in [key for key in self._slots if key not in groups]:
             self._slots.pop(key).close()
         for key, runs in groups.items():
@@ -213,7 +213,8 @@ def generate_batch(
         batch.close()
 
 
-def _sampler_key(options: GenerationOptions) -> _Key:
+def sampler_key(options: GenerationOptions) -> _Key:
+    """Return the options that runs of one group share."""
     return options.cfg_scale, options.num_steps, options.solver, options.temperature
 
 

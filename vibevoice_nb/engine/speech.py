@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..script import Diagnostic
     from .interface import Run
     from .model_limits import OddLength
+    from .summary import SpeechSummary
 
 
 @dataclass(repr=False)
@@ -290,26 +291,38 @@ class Speech:
 
         return plot_spectrogram(self.source, self.sample_rate, self.turns, ax, scale)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> SpeechSummary:
         """Return the facts as plain values, for a log or a JSON line."""
-        return {
+        options = self.options
+        summary: SpeechSummary = {
             "model": self.model,
             "ended": self.ended,
             "seconds": round(self.seconds, 3),
             "elapsed": round(self.elapsed, 3),
             "rtf": round(self.rtf, 4),
             "ttfa": None if self.ttfa is None else round(self.ttfa, 3),
-            **{f.name: getattr(self.options, f.name) for f in fields(self.options)},
+            "cfg_scale": options.cfg_scale,
+            "num_steps": options.num_steps,
+            "seed": options.seed,
+            "solver": options.solver,
+            "temperature": options.temperature,
+            "max_seconds": options.max_seconds,
+            "passage_seconds": options.passage_seconds,
+            "context_seconds": options.context_seconds,
+            "seed_voices": options.seed_voices,
             "cast": self.cast,
             "odd_length": self.odd_length,
             "attempts": self.attempts,
-            **({"unspoken": list(self.notes)} if self.notes else {}),
-            **({} if self._review is None else {"review": self._review.figures()}),
-            "left_out": [str(item) for item in self.diagnostics if item.severity != "info"],
-            "readings": {
-                str(number): turn.text for number, turn in enumerate(self.run.turns, start=1) if turn.written
-            },
         }
+        if self.notes:
+            summary["unspoken"] = list(self.notes)
+        if self._review is not None:
+            summary["review"] = self._review.figures()
+        summary["left_out"] = [str(item) for item in self.diagnostics if item.severity != "info"]
+        summary["readings"] = {
+            str(number): turn.text for number, turn in enumerate(self.run.turns, start=1) if turn.written
+        }
+        return summary
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         """Show a player with the waveform in a notebook."""

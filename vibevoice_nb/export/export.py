@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -31,12 +31,19 @@ from vibevoice_nb.progress import progress_bar
 
 from ..audio.limiter import Levelling, levelled
 from ..audio.loudness import CORRECTIONS, level
-from ..audio.meter import LoudnessMeter
+from ..audio.meter import Loudness, LoudnessMeter
 from . import subtitles as writers
 from .archive import write_archive
 from .checked import CheckedOptions, decibels, file_suffix, format_of, tag_text
 from .files import FileGroup, safe_name
-from .manifest import ExportedFile, ExportedTurn, ExportFacts, ExportManifest
+from .manifest import (
+    ExportedFile,
+    ExportedTurn,
+    ExportFacts,
+    ExportManifest,
+    LevellingEntry,
+    LoudnessEntry,
+)
 from .options import ExportFormat, Parts, SubtitleFormat
 from .page import PAGE, PageSink
 from .progress import ExportProgress
@@ -233,7 +240,8 @@ class _Export:
         except OSError as exc:
             raise disk_error(targets[0], exc) from exc
         if about is not None:
-            facts = replace(manifest.export, reached=reached, files=self._listing(files))
+            measured = None if reached is None else LoudnessEntry.of(reached)
+            facts = replace(manifest.export, reached=measured, files=self._listing(files))
             texts[about] = _json(replace(manifest, export=facts).to_json(), indent=2)
         for target, text in texts.items():
             files.write(target, text)
@@ -286,7 +294,7 @@ class _Export:
                 format=options.format,
                 parts=options.parts,
                 bitrate=options.bitrate or (bitrates and bitrates[1]),
-                loudness=None if levelling is None else asdict(levelling),
+                loudness=None if levelling is None else LevellingEntry.of(levelling),
             ),
         )
 
@@ -334,7 +342,7 @@ def _write_audio(
     levelling: Levelling | None,
     begin: Callable[[Track], tuple[BinaryIO, Sink]],
     work: ExportProgress,
-) -> dict[str, Any] | None:
+) -> Loudness | None:
     """Send the take through the encoders; return the loudness reached, if one was requested."""
     meter = None if levelling is None else LoudnessMeter()
     try:
@@ -353,7 +361,7 @@ def _write_audio(
         for track in tracks:
             track.abandon(exc)
         raise
-    return None if meter is None else asdict(meter.result())
+    return None if meter is None else meter.result()
 
 
 def _json(value: Mapping[str, Any], indent: int | None = None) -> bytes:

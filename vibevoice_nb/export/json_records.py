@@ -1,15 +1,15 @@
 """JSON records: frozen dataclasses that are read from untrusted JSON, and written as the same JSON.
 
 A field is declared with `json_field` and the function that checks its value. A value that fails the check
-counts as unknown: the field is None, and the value is still written. So a file of another version, or one
-that a person has edited, keeps everything it contains.
+counts as unknown: the field is None, and the value is kept. A record is written with everything kept, in the
+order it was read in. So a file of another version, or one that a person has edited, loses nothing.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from dataclasses import field, fields, is_dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import Field, field, fields, is_dataclass
 from typing import Any, TypeVar
 
 from vibevoice_nb.errors import OptionError
@@ -21,6 +21,7 @@ MAX_ENTRIES = 100_000
 """Most entries of a list or a mapping."""
 
 _MAX_COUNT = 2**53  # integers that JSON keeps exactly
+_MAX_SEED = 2**63 - 1
 _LARGEST = 1e300
 
 Record = TypeVar("Record")
@@ -36,8 +37,13 @@ def json_field(check: _Check, *, null: bool = False) -> Any:
 
 
 def kept_field() -> Any:
-    """Declare the field `kept`: the JSON that a record was read from, with unknown keys and the order."""
+    """Declare the field `kept`: JSON that a record was read from, without the values that its fields have."""
     return field(default_factory=dict, repr=False, compare=False)
+
+
+def order_field() -> Any:
+    """Declare the field `order`: the keys of the JSON that a record was read from; None if it was not."""
+    return field(default=None, repr=False, compare=False)
 
 
 def read_json(kind: type[Record], data: object, *, without: str = "") -> Record:
@@ -51,12 +57,15 @@ def read_json(kind: type[Record], data: object, *, without: str = "") -> Record:
     if not isinstance(data, Mapping):
         raise OptionError(f"the manifest {shown(data)}", "a mapping of JSON values", "pass a dictionary")
     make: Callable[..., Record] = kind
-    return make(**checked(kind, data, without), kept=dict(data))
+    values = checked(kind, data, without)
+    kept = {name: value for name, value in data.items() if name not in values}
+    return make(**values, kept=kept, order=tuple(data))
 
 
 def checked(kind: type, data: Mapping[str, Any], without: str = "") -> dict[str, Any]:
-    """Return the values of a mapping for the fields of a record, each checked."""
-    return {name: check(data[name]) for name, check in _checks(kind) if name in data and name != without}
+    """Return the values of a mapping for the fields of a record that are valid."""
+    found = {name: check(data[name]) for name, check in _checks(kind) if name in data and name != without}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 @functools.cache  # a project has tens of thousands of records
@@ -65,8 +74,13 @@ def _checks(kind: type) -> tuple[tuple[str, _Check], ...]:
 
 
 def write_json(record: Any) -> dict[str, Any]:
-    """Return a record as JSON values: known fields, and everything else that it was read from."""
-    return {**record.kept, **json_values(record)}
+    """Return a record as JSON values: the fields that are known, and everything else it was read from."""
+    return ordered({**record.kept, **json_values(record)}, record.order)
+
+
+def ordered(values: dict[str, Any], order: Iterable[str] | None) -> dict[str, Any]:
+    """Return values in the order of some keys; those that it does not have come last."""
+    return {**{name: values[name] for name in order or () if name in values}, **values}
 
 
 def json_values(record: Any) -> dict[str, Any]:
@@ -74,9 +88,16 @@ def json_values(record: Any) -> dict[str, Any]:
     values = {}
     for one in fields(record):
         value = getattr(record, one.name)
-        if "check" in one.metadata and (value is not None or one.metadata["null"]):
+        if "check" in one.metadata and (value is not None or _is_null(record, one)):
             values[one.name] = _plain(value)
     return values
+
+
+def _is_null(record: Any, one: Field[Any]) -> bool:
+    """Return True if a field that is None is written as null."""
+    if not one.metadata["null"] or one.name in record.kept:
+        return False
+    return record.order is None or one.name in record.order
 
 
 def as_text(value: object) -> str | None:
@@ -101,14 +122,10 @@ def as_number(value: object) -> float | None:
     return value if real and -_LARGEST < value < _LARGEST else None  # type: ignore[operator, return-value]
 
 
-def as_mapping(value: object) -> Mapping[str, Any] | None:
-    """Return a mapping with string keys."""
-    named = (
-        isinstance(value, Mapping)
-        and len(value) <= MAX_ENTRIES
-        and all(isinstance(key, str) for key in value)
-    )
-    return value if named else None  # type: ignore[return-value]
+def as_seed(value: object) -> int | None:
+    """Return a random seed, which may be larger than a count."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value <= _MAX_SEED else None  # type: ignore[operator, return-value]
 
 
 def as_counts(value: object) -> tuple[int, ...] | None:
@@ -126,6 +143,16 @@ def as_records(kind: type[Record], **options: str) -> Callable[[object], tuple[R
     return lambda value: _each(as_record(kind, **options), value)
 
 
+def as_texts(value: object) -> Mapping[str, str] | None:
+    """Return a mapping from text to text."""
+    return _named(as_text, value)
+
+
+def as_named_records(kind: type[Record]) -> Callable[[object], Mapping[str, Record] | None]:
+    """Return the check of a mapping from text to a record."""
+    return lambda value: _named(as_record(kind), value)
+
+
 def _each(check: Callable[[object], Record | None], value: object) -> tuple[Record, ...] | None:
     if not isinstance(value, (list, tuple)) or len(value) > MAX_ENTRIES:
         return None
@@ -133,9 +160,17 @@ def _each(check: Callable[[object], Record | None], value: object) -> tuple[Reco
     return tuple(checked) if len(checked) == len(value) else None
 
 
+def _named(check: Callable[[object], Record | None], value: object) -> Mapping[str, Record] | None:
+    if not isinstance(value, Mapping) or len(value) > MAX_ENTRIES:
+        return None
+    checked = {name: check(item) for name, item in value.items() if isinstance(name, str)}
+    found = {name: item for name, item in checked.items() if item is not None}
+    return found if len(found) == len(value) else None
+
+
 def _plain(value: Any) -> Any:
     if is_dataclass(value):
         return write_json(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return dict(value) if isinstance(value, Mapping) else value
+    return {name: _plain(item) for name, item in value.items()} if isinstance(value, Mapping) else value

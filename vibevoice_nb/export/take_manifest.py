@@ -12,84 +12,25 @@ from vibevoice_nb.texts import duration
 from .json_records import (
     as_count,
     as_counts,
-    as_flag,
-    as_mapping,
+    as_named_records,
     as_number,
     as_record,
     as_records,
+    as_seed,
     as_text,
+    as_texts,
     json_field,
     kept_field,
+    order_field,
     read_json,
     write_json,
 )
+from .take_entries import AdjustmentsEntry, ContextEntry, MusicEntry, OptionsEntry, SpeakerEntry, VoiceEntry
 
 GENERATED = "generated speech"
 """Mark in every manifest, every exported file and every displayed take."""
 
 _SHOWN = 3  # most distinct models or seeds that are listed
-
-
-@dataclass(frozen=True)
-class VoiceEntry:
-    """Reference recording of a take's speaker.
-
-    Attributes
-    ----------
-    name, kind, sha256 : str or None
-        See `Voice` and `CastMember`.
-    seconds : float or None
-    consent : bool or None
-    spoken_with : str or None
-        Built-in voice that was used instead, by a model that cannot follow recordings.
-    """
-
-    name: str | None = json_field(as_text)
-    kind: str | None = json_field(as_text)
-    sha256: str | None = json_field(as_text)
-    seconds: float | None = json_field(as_number)
-    consent: bool | None = json_field(as_flag)
-    spoken_with: str | None = json_field(as_text)
-    kept: Mapping[str, Any] = kept_field()
-
-
-@dataclass(frozen=True)
-class ContextEntry:
-    """Turn of a take's context, and the take it had then."""
-
-    turn_id: str | None = json_field(as_text)
-    take_id: str | None = json_field(as_text)
-    speaker: str | None = json_field(as_text)
-    text: str | None = json_field(as_text)
-    kept: Mapping[str, Any] = kept_field()
-
-
-@dataclass(frozen=True)
-class MusicEntry:
-    """Music of an episode.
-
-    Attributes
-    ----------
-    role : str or None
-        "intro", "outro" or "bed".
-    file, sha256 : str or None
-        Name of the file it was copied from, and checksum of the copy in the project.
-    license : str or None
-        Note on its source and license.
-    start, stop : int or None
-        Samples of the episode.
-    settings : mapping or None
-        See `vibevoice_nb.project.storage.music.Music`.
-    """
-
-    role: str | None = json_field(as_text)
-    file: str | None = json_field(as_text)
-    sha256: str | None = json_field(as_text)
-    license: str | None = json_field(as_text)
-    start: int | None = json_field(as_count)
-    stop: int | None = json_field(as_count)
-    settings: Mapping[str, Any] | None = json_field(as_mapping)
-    kept: Mapping[str, Any] = kept_field()
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +53,8 @@ class TakeManifest:
         "generated speech".
     project : str or None
         Of an episode: its project.
-    speakers : mapping or None
-        Of an episode: from label to the facts of the voice.
+    speakers : mapping from label to SpeakerEntry, or None
+        Of an episode: the voices.
     takes : tuple of TakeManifest or None
         Of an episode: its takes, without their contexts.
     music : tuple of MusicEntry or None
@@ -126,10 +67,9 @@ class TakeManifest:
         Address of the server that generated it; None if the model was in this process.
     mode : str or None
         "turns" or "whole".
-    options : mapping or None
-        `GenerationOptions`, with the seed.
-    versions : mapping or None
-        From library to version.
+    options : OptionsEntry or None
+        With the seed.
+    versions : mapping from library to version, or None
     created : str or None
         UTC, ISO 8601.
     expected_seconds : float or None
@@ -156,17 +96,18 @@ class TakeManifest:
         Id of the take, and of the one whose audio it continues.
     samples, sample_rate, frames, clipped, audio_bytes : int or None
         Of the files of the take.
-    adjustments : mapping or None
-        Of a take in an episode: its gain in dB, its pace, and the samples of it that are played, where they
-        are not neutral.
+    adjustments : AdjustmentsEntry or None
+        Of a take in an episode.
     kept : mapping
-        JSON that it was read from, with all keys that are not listed here.
+        JSON that it was read from, without the values above: unknown keys, and values of a wrong type.
+    order : tuple of str or None
+        Keys of that JSON.
 
     Examples
     --------
     >>> manifest = TakeManifest.from_json({"model": "nano", "options": {"seed": 7}, "mood": "calm"})
-    >>> manifest.model, manifest.seed, manifest.ended
-    ('nano', 7, None)
+    >>> manifest.model, manifest.options.seed, manifest.ended, manifest.kept
+    ('nano', 7, None, {'mood': 'calm'})
     >>> manifest.to_json()
     {'model': 'nano', 'options': {'seed': 7}, 'mood': 'calm'}
     """
@@ -179,7 +120,7 @@ class TakeManifest:
     number: int | None = json_field(as_count)
     content: str | None = json_field(as_text)
     project: str | None = json_field(as_text)
-    speakers: Mapping[str, Any] | None = json_field(as_mapping)
+    speakers: Mapping[str, SpeakerEntry] | None = json_field(as_named_records(SpeakerEntry))
     takes: tuple[TakeManifest, ...] | None = json_field(lambda value: _takes(value))
     music: tuple[MusicEntry, ...] | None = json_field(as_records(MusicEntry))
     model: str | None = json_field(as_text)
@@ -191,8 +132,8 @@ class TakeManifest:
     attention: str | None = json_field(as_text)
     server: str | None = json_field(as_text)
     mode: str | None = json_field(as_text)
-    options: Mapping[str, Any] | None = json_field(as_mapping)
-    versions: Mapping[str, Any] | None = json_field(as_mapping)
+    options: OptionsEntry | None = json_field(as_record(OptionsEntry))  # noqa: RUF009
+    versions: Mapping[str, str] | None = json_field(as_texts)
     created: str | None = json_field(as_text)
     expected_seconds: float | None = json_field(as_number)
     odd_length: str | None = json_field(as_text)
@@ -213,8 +154,9 @@ class TakeManifest:
     frames: int | None = json_field(as_count)
     clipped: int | None = json_field(as_count)
     audio_bytes: int | None = json_field(as_count)
-    adjustments: Mapping[str, Any] | None = json_field(as_mapping)
+    adjustments: AdjustmentsEntry | None = json_field(as_record(AdjustmentsEntry))  # noqa: RUF009
     kept: Mapping[str, Any] = kept_field()
+    order: tuple[str, ...] | None = order_field()
 
     @classmethod
     def from_json(cls, data: object) -> TakeManifest:
@@ -241,9 +183,8 @@ class TakeManifest:
     @property
     def seed(self) -> int | None:
         """Random seed; None if unknown. The facts of a `Speech` have it beside the others."""
-        options = self.options or {}
-        seed = options.get("seed", self.kept.get("seed"))
-        return seed if isinstance(seed, int) else None
+        own = None if self.options is None else self.options.seed
+        return as_seed(self.kept.get("seed")) if own is None else own
 
     @property
     def models(self) -> str:
@@ -261,7 +202,7 @@ class TakeManifest:
 
         Examples
         --------
-        >>> TakeManifest(model="nano", options={"seed": 7}).summary(75.0)
+        >>> TakeManifest(model="nano", options=OptionsEntry(seed=7)).summary(75.0)
         ['generated speech', 'model nano', 'seed 7', '1:15']
         """
         seeds = [part.seed for part in (self, *(self.takes or ()))]

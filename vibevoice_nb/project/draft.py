@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,13 +16,32 @@ from numpy.typing import NDArray
 from vibevoice_nb.audio.pcm import as_samples
 from vibevoice_nb.audio.peaks import BLOCK
 from vibevoice_nb.errors import VibeVoiceError
+from vibevoice_nb.export.json_records import (
+    as_text,
+    json_field,
+    kept_field,
+    order_field,
+    read_json,
+    write_json,
+)
 from vibevoice_nb.files import create, write_all
 
 from .storage.folder import DRAFT, ProjectFolder, remove_folder
-from .take import Take, TakeTurn
+from .take import Take, TakeManifest, TakeTurn
 
 _CHUNK = BLOCK * 4096
 _DRAFT_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class DraftFacts:
+    """Turn of a draft, as its `draft.json` has it; that of several turns has empty texts."""
+
+    turn_id: str | None = json_field(as_text)
+    speaker: str | None = json_field(as_text)
+    text: str | None = json_field(as_text)
+    kept: Mapping[str, Any] = kept_field()
+    order: tuple[str, ...] | None = order_field()
 
 
 class Draft:
@@ -33,8 +53,7 @@ class Draft:
     ----------
     folder : ProjectFolder
     draft_id : str
-    about : mapping
-        Description, as plain JSON values.
+    about : DraftFacts
 
     Attributes
     ----------
@@ -49,14 +68,14 @@ class Draft:
         If a file can't be written, also from `write`.
     """
 
-    def __init__(self, folder: ProjectFolder, draft_id: str, about: Mapping[str, Any]) -> None:
+    def __init__(self, folder: ProjectFolder, draft_id: str, about: DraftFacts) -> None:
         self.path = folder.takes / f"{DRAFT}{draft_id}"
         self.samples = self.clipped = 0
         self._folder = folder
         with folder.disk():
             folder.inside(folder.takes).mkdir(exist_ok=True)
             self.path.mkdir()
-            (self.path / "draft.json").write_text(json.dumps(about, ensure_ascii=True), "utf-8")
+            (self.path / "draft.json").write_text(json.dumps(write_json(about)), "utf-8")
             self._file = create(self.path / "audio.f32")
 
     def write(self, audio: NDArray[np.float32]) -> None:
@@ -114,16 +133,15 @@ class Draft:
 def unfinished_take(folder: ProjectFolder, path: Path) -> Take | None:
     """Return the audio of an abandoned draft, without frames; None if it can't be read."""
     with contextlib.suppress(VibeVoiceError, OSError, ValueError, KeyError, TypeError, RecursionError):
-        about = folder.read_json(path / "draft.json", _DRAFT_BYTES)
+        about = read_json(DraftFacts, folder.read_json(path / "draft.json", _DRAFT_BYTES))
         file = folder.inside(path / "audio.f32")
         if not file.is_file():
             return None
         count = file.stat().st_size // 4
         audio = np.memmap(file, "<f4", "r", shape=(count,))
-        label, text = str(about["speaker"]), str(about["text"])
-        turns = (TakeTurn(str(about["turn_id"]), label, text, 0, count),) if about.get("turn_id") else ()
-        take = Take.from_audio(
-            audio, turns=turns, name="unfinished", manifest={**about, "ended": "cancelled"}
-        )
+        label, text = about.speaker or "", about.text or ""
+        turns = (TakeTurn(about.turn_id, label, text, 0, count),) if about.turn_id else ()
+        manifest = replace(TakeManifest.from_json(write_json(about)), ended="cancelled")
+        take = Take.from_audio(audio, turns=turns, name="unfinished", manifest=manifest)
         return Take(path.name.removeprefix(DRAFT), take.name, take.source, take.turns, take.manifest)
     return None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
-from vibevoice_nb.export.take_manifest import GENERATED, MusicEntry
+from vibevoice_nb.export.take_entries import AdjustmentsEntry, MusicEntry, MusicSettings, SpeakerEntry
+from vibevoice_nb.export.take_manifest import GENERATED
 from vibevoice_nb.script import Script
 
 from .adjustments import ProjectAdjustments
@@ -112,12 +112,9 @@ class Episode:
                 content=GENERATED,
                 project=self._store.name,
                 speakers={
-                    member.label: {
-                        "voice": member.voice.name,
-                        "kind": member.kind,
-                        "sha256": member.voice.sha256,
-                        "consent": member.consent,
-                    }
+                    member.label: SpeakerEntry(
+                        member.voice.name, member.kind, member.voice.sha256, member.consent
+                    )
                     for member in self.cast.values()
                     if member.voice is not None and member.label in spoken
                 },
@@ -129,17 +126,18 @@ class Episode:
 
 def _manifest(piece: Piece) -> TakeManifest:
     """Return the manifest of a take without its context, with the adjustments that were made to it."""
-    made: dict[str, Any] = {}
-    if piece.gain_db:
-        made["gain_db"] = round(piece.applied_db, 3)
-    if piece.pace != 1.0:
-        made["pace"] = piece.pace
-    if piece.start or piece.ends_inside:
-        made |= {"start": piece.start, "stop": piece.stop}
-    return replace(piece.take.manifest.without_context(), adjustments=made or None)
+    trimmed = bool(piece.start or piece.ends_inside)
+    made = AdjustmentsEntry(
+        gain_db=round(piece.applied_db, 3) if piece.gain_db else None,
+        pace=piece.pace if piece.pace != 1.0 else None,
+        start=piece.start if trimmed else None,
+        stop=piece.stop if trimmed else None,
+    )
+    neutral = made == AdjustmentsEntry()
+    return replace(piece.take.manifest.without_context(), adjustments=None if neutral else made)
 
 
 def _music_entry(cue: Cue) -> MusicEntry:
     music = cue.music
-    settings = {name: value for name, value in music.settings.items() if name != "license"}
+    settings = MusicSettings(**{name: value for name, value in music.settings.items() if name != "license"})
     return MusicEntry(music.role, music.name, music.sha256, music.license, cue.start, cue.stop, settings)

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from vibevoice_nb.errors import ProjectError, VibeVoiceError
+from vibevoice_nb.export.take_entries import VoiceEntry
 from vibevoice_nb.ranges import shown
 
 from .cast import Cast
-from .draft import Draft, unfinished_take
+from .draft import Draft, DraftFacts, unfinished_take
 from .history import History, inverse
 from .reviews import ProjectReviews
 from .storage.folder import DRAFT, remove_folder
@@ -22,7 +23,7 @@ from .storage.schema import TurnRecord, checked_id
 from .storage.undo import Kept
 from .storage.writer import TakeWriter, WriterHooks
 from .store import ProjectStore, quoted
-from .take import Take
+from .take import Take, TakeManifest
 
 
 class ProjectTakes(Mapping[str, Take]):
@@ -166,17 +167,17 @@ class ProjectTakes(Mapping[str, Take]):
             self._store.check_writable()
             record = self._store.record(turn_id)
             member = self._cast[record.speaker]
-            facts = {
-                "turn_id": turn_id,
-                "speaker": record.speaker,
-                "text": record.text,
-                "voice": None if member.voice is None else {"sha256": member.voice.sha256},
-                "number": 1
-                + max((take.number for take in self._store.takes_by_turn().get(turn_id, [])), default=0),
-            }
+            earlier = self._store.takes_by_turn().get(turn_id, [])
+            begun = TakeManifest(
+                turn_id=turn_id,
+                speaker=record.speaker,
+                text=record.text,
+                voice=None if member.voice is None else VoiceEntry(sha256=member.voice.sha256),
+                number=1 + max((take.number for take in earlier), default=0),
+            )
             take_id = f"{turn_id}-{secrets.token_hex(3)}"
             hooks = WriterHooks(self._store.check_writable, self._publish, self._store.drafts.discard)
-            writer = TakeWriter(self._store.folder, take_id, facts, hooks)
+            writer = TakeWriter(self._store.folder, take_id, begun, hooks)
             self._store.drafts.add(take_id)
             return writer
 
@@ -194,7 +195,7 @@ class ProjectTakes(Mapping[str, Take]):
         draft_id = f"whole-{secrets.token_hex(3)}"
         self._store.drafts.add(draft_id)
         try:
-            with Draft(self._store.folder, draft_id, {"turn_id": "", "speaker": "", "text": ""}) as draft:
+            with Draft(self._store.folder, draft_id, DraftFacts("", "", "")) as draft:
                 yield draft
         finally:
             self._store.drafts.discard(draft_id)

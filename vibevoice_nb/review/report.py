@@ -10,7 +10,7 @@ from operator import add
 from typing import TYPE_CHECKING, Any
 
 from .pace import Pace, relative, usual_rates
-from .result import Review, pace_figures, rounded
+from .result import PaceFigures, Review, pace_figures, rounded
 
 if TYPE_CHECKING:
     import pandas
@@ -36,6 +36,15 @@ class ReviewRow:
         """Return a JSON object."""
         about = {"number": self.number, "turn": self.turn, "take": self.take, "speaker": self.speaker}
         return {**about, **self.review.to_json()}
+
+
+class ReportFigures(PaceFigures):
+    """Figures of several reviews as plain values: those of `ReviewReport`, rounded."""
+
+    wer: float
+    score: float
+    flagged: int
+    similarity: float | None
 
 
 class ReviewReport(Sequence[ReviewRow]):
@@ -107,7 +116,7 @@ class ReviewReport(Sequence[ReviewRow]):
         """Return the pace of a row divided by its speaker's usual one; 1.2 is 20 % faster, None unknown."""
         return relative(row.review.pace, self.usual_rates.get(row.speaker))
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> ReportFigures:
         """Return the figures of all rows as plain values; see `Review.figures`."""
         return {
             "wer": round(self.wer, 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import Any, TypeVar, get_args
+from typing import Any, TypedDict, TypeVar, get_args
 
 from vibevoice_nb.ranges import shown
 
@@ -36,6 +36,24 @@ class WordTime:
     start_seconds: float
     end_seconds: float
     heard: bool = True
+
+
+class PaceFigures(TypedDict):
+    """Pace as plain values."""
+
+    words_per_minute: float | None
+    syllables_per_second: float | None
+
+
+class ReviewFigures(PaceFigures):
+    """Figures of a review as plain values: those of `Review`, rounded."""
+
+    wer: float
+    score: float
+    flagged: bool
+    recognizer: str
+    similarity: float | None
+    loudness: float | None
 
 
 @dataclass(frozen=True)
@@ -106,7 +124,7 @@ class Review:
         """Return a JSON object, which `from_json` reads."""
         return {"format": FORMAT, **self.figures(), **asdict(self)}
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> ReviewFigures:
         """Return the figures as plain values: errors, score, recognizer, voice, pace and loudness."""
         return {
             "wer": round(self.wer, 1),
@@ -153,7 +171,7 @@ def rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
 
 
-def pace_figures(pace: Pace | None) -> dict[str, float | None]:
+def pace_figures(pace: Pace | None) -> PaceFigures:
     """Return a pace as plain values: words per minute, and syllables per second."""
     return {
         "words_per_minute": None if pace is None else round(pace.words_per_minute, 1),

@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import VibeVoiceError
+
 
 @dataclass(frozen=True)
 class Queued:
@@ -142,7 +144,7 @@ class Failed:
     ----------
     kind : str
         Name of the error class, such as "ScriptError"; or "busy" (the queue or the quota of the user is
-        full: retry later), "lost" (the server lost the request: resume it), "internal".
+        full: retry later), "too_large", "lost" (the server lost the request: resume it), "internal".
     got, expected, remedy : str
         Parts of the message, as in `VibeVoiceError`.
     """
@@ -151,6 +153,24 @@ class Failed:
     got: str
     expected: str
     remedy: str
+
+
+class FailedError(VibeVoiceError):
+    """Error with the kind of a failure.
+
+    Parameters
+    ----------
+    event : Failed
+
+    Examples
+    --------
+    >>> FailedError(Failed("busy", "a full queue", "a place", "retry later")).kind
+    'busy'
+    """
+
+    def __init__(self, event: Failed) -> None:
+        super().__init__(event.got, event.expected, event.remedy)
+        self.kind = event.kind
 
 
 INTERNAL = Failed("internal", "the server failed", "an answer", "try again, or report it to the operator")

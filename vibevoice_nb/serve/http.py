@@ -18,7 +18,7 @@ from ..engine.remote.wire import PATH as NATIVE
 from ..errors import OptionError, ServerError, VibeVoiceError
 from ..voices.builtin import builtin_voices
 from .encoding import MIMES, wav_header
-from .events import INTERNAL, Accepted, Event, Failed, Queued, closable
+from .events import INTERNAL, Accepted, Event, Failed, FailedError, Queued, closable
 from .limits import LimitedService, ServeLimits
 from .metrics import MeasuredService
 from .native import native_router
@@ -117,7 +117,7 @@ class _Routes:
         async def remove_voice(request: Request, id: str) -> dict[str, Any]:
             if not await asyncio.to_thread(self.server.voices.remove, request.state.user, id):
                 what = "no voice of that id", "the id of a voice of yours", "list /v1/voices"
-                raise _FailedError(Failed("not_found", *what))
+                raise FailedError(Failed("not_found", *what))
             return {"id": id, "deleted": True}
 
         async def described(request: Request) -> dict[str, Any]:
@@ -154,7 +154,7 @@ class _Routes:
         """Describe the model."""
         facts = await self.server.service.facts()
         if name not in (None, facts.model):
-            raise _FailedError(Failed("not_found", "an unknown model", facts.model, f"use {facts.model}"))
+            raise FailedError(Failed("not_found", "an unknown model", facts.model, f"use {facts.model}"))
         about = {key: value for key, value in asdict(facts).items() if key not in ("model", "device")}
         return {"id": facts.model, "object": "model", "created": 0, "owned_by": "vibevoice-nb", **about}
 
@@ -215,7 +215,7 @@ class _Routes:
             async with aclosing(answer.audio()) as audio:
                 data = b"".join([part async for part in audio])
         except StreamError as error:
-            raise _FailedError(error.event) from None
+            raise FailedError(error.event) from None
         if body.response_format == "wav":
             data = wav_header((len(data) - 44) // 2) + data[44:]
         assert answer.ended is not None
@@ -242,22 +242,14 @@ async def _accepted(events: AsyncIterator[Event]) -> Accepted:
         if isinstance(event, Accepted):
             return event
         if isinstance(event, Failed):
-            raise _FailedError(event)
+            raise FailedError(event)
         assert isinstance(event, Queued)
-    raise _FailedError(INTERNAL)
+    raise FailedError(INTERNAL)
 
 
 async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-class _FailedError(VibeVoiceError):
-    """A request that failed before its answer began, with the kind of its failure."""
-
-    def __init__(self, event: Failed) -> None:
-        super().__init__(event.got, event.expected, event.remedy)
-        self.kind = event.kind
 
 
 async def read_body(request: Request, most: int) -> bytes:
@@ -278,7 +270,7 @@ async def read_body(request: Request, most: int) -> bytes:
                 break
             parts.append(part)
     if size > most:
-        raise _FailedError(
+        raise FailedError(
             Failed("too_large", "a request that is too large", f"at most {most:,} bytes", "send less")
         )
     return b"".join(parts)

@@ -25,10 +25,11 @@ from vibevoice_nb.engine.remote.wire import (
     pack,
     unpack,
 )
-from vibevoice_nb.errors import ServerError, VibeVoiceError
+from vibevoice_nb.errors import VibeVoiceError
 
-from .events import Accepted, Ended, Event, Failed, Frame, Queued, Silence
-from .native_request import BlobStore, Upload, read_request
+from .blobs import BlobLimits, BlobStore, Upload, Use
+from .events import INTERNAL, Accepted, Ended, Event, Failed, FailedError, Frame, Queued, Silence
+from .native_request import read_request
 from .requests import SpeechRequest, SpeechService, User
 from .users import is_unauthorized
 
@@ -51,7 +52,11 @@ _log = logging.getLogger(__name__)
 
 
 def native_router(
-    service: SpeechService, authenticate: Authenticate, *, alive: float = ALIVE_SECONDS
+    service: SpeechService,
+    authenticate: Authenticate,
+    *,
+    alive: float = ALIVE_SECONDS,
+    blobs: BlobLimits | None = None,
 ) -> APIRouter:
     """Return a router with the native stream at `/v1/native`.
 
@@ -62,11 +67,13 @@ def native_router(
         From the Authorization header (empty without one) to the user; it may be asynchronous.
     alive : float
         Seconds after which a message is sent when there is nothing else.
+    blobs : BlobLimits, optional
+        Limits of the arrays that users send.
     """
     from fastapi import APIRouter
 
     router = APIRouter()
-    endpoint = NativeStream(service, authenticate, alive)
+    endpoint = NativeStream(service, authenticate, alive, blobs)
     # Without annotations of its parameter, FastAPI would take it for a query parameter.
     router.add_websocket_route(PATH, endpoint.serve)
     return router
@@ -76,10 +83,14 @@ class NativeStream:
     """Endpoint of the native stream; one object serves all connections of a process."""
 
     def __init__(
-        self, service: SpeechService, authenticate: Authenticate, alive: float = ALIVE_SECONDS
+        self,
+        service: SpeechService,
+        authenticate: Authenticate,
+        alive: float = ALIVE_SECONDS,
+        blobs: BlobLimits | None = None,
     ) -> None:
         self._service, self._authenticate, self._alive = service, authenticate, alive
-        self._blobs = BlobStore()
+        self._blobs = BlobStore(blobs)
         self._connections: Counter[str] = Counter()
         self._refused: Counter[str | None] = Counter()
 
@@ -88,16 +99,17 @@ class NativeStream:
         try:
             user = await self._user(websocket.headers.get("authorization", ""))
         except VibeVoiceError as error:
-            status = 401 if is_unauthorized(error) else 503
-            await self._refuse(websocket, None, status, type(error).__name__, error)
+            await self._refuse(websocket, None, 401 if is_unauthorized(error) else 503, error)
             return
         except Exception:
             _log.exception("a user could not be found")
-            await self._refuse(websocket, None, 500, "internal", _internal())
+            await self._refuse(websocket, None, 500, FailedError(INTERNAL))
             return
         if self._connections[user.name] >= CONNECTIONS:
-            full = ServerError(f"{CONNECTIONS} connections of {user.name}", "fewer at a time", "retry later")
-            await self._refuse(websocket, user.name, 429, "busy", full)
+            full = Failed(
+                "busy", f"{CONNECTIONS} connections of {user.name}", "fewer at a time", "retry later"
+            )
+            await self._refuse(websocket, user.name, 429, FailedError(full))
             return
         self._connections[user.name] += 1
         try:
@@ -110,17 +122,17 @@ class NativeStream:
         return found if isinstance(found, User) else await found
 
     async def _refuse(
-        self, websocket: WebSocket, user: str | None, status: int, kind: str, error: VibeVoiceError
+        self, websocket: WebSocket, user: str | None, status: int, error: VibeVoiceError
     ) -> None:
         """Say why a connection is refused: in a message, or before it is accepted if there are many."""
         if self._refused[user] >= REFUSALS:
-            await _deny(websocket, status, _failed_fields(kind, error))
+            await _deny(websocket, status, _failed_fields(error))
             return
         self._refused[user] += 1
         try:
             if await _accept(websocket):
                 channel = _Channel(websocket)
-                await channel.fail(kind, error)
+                await channel.fail(error)
                 await channel.close()
         finally:
             _decrease(self._refused, user)
@@ -136,10 +148,10 @@ class NativeStream:
         except _ClosedError:
             pass
         except VibeVoiceError as error:
-            await channel.fail(type(error).__name__, error)
+            await channel.fail(error)
         except Exception:
             _log.exception("a request failed")
-            await channel.fail("internal", _internal())
+            await channel.fail(FailedError(INTERNAL))
         finally:
             heart.cancel()
             await channel.close()
@@ -148,11 +160,12 @@ class NativeStream:
         facts = asdict(await self._service.facts())
         fields = {"protocol": PROTOCOL, "server": __version__, "facts": facts}
         await channel.send(Message("welcome", fields))
-        request = await self._request(channel, user)
-        if request is not None:
-            await self._stream(channel, request, user)
+        with self._blobs.use(user.name) as use:
+            request = await self._request(channel, use)
+            if request is not None:
+                await self._stream(channel, request, user)
 
-    async def _request(self, channel: _Channel, user: User) -> SpeechRequest | None:
+    async def _request(self, channel: _Channel, use: Use) -> SpeechRequest | None:
         """Receive a request with its arrays; None if the client leaves."""
         message = await channel.receive(PATIENCE)
         if message.type == "cancel":
@@ -160,15 +173,13 @@ class NativeStream:
         if message.type != "request":
             raise malformed(f"a message {message.type!r:.40} in place of a request")
         asked = read_request(message.fields)
-        held, missing = self._blobs.find(user.name, asked.blobs)
+        held, missing = use.find(asked.blobs)
         if missing:
             await channel.send(Message("need", {"blobs": missing}))
-            upload = Upload(missing)
+            upload = Upload(missing, use)
             while not upload.complete:
                 part = await channel.receive(PATIENCE)
                 await asyncio.to_thread(upload.add, part)  # checksums of hundreds of MB take seconds
-            for digest, array in upload.arrays.items():
-                self._blobs.keep(user.name, digest, array)
             held.update(upload.arrays)
         return asked.filled(held)
 
@@ -285,9 +296,9 @@ class _Channel:
                 else:
                     await asyncio.sleep(rest)
 
-    async def fail(self, kind: str, error: VibeVoiceError) -> None:
+    async def fail(self, error: VibeVoiceError) -> None:
         with contextlib.suppress(_ClosedError):
-            await self.send(Message("failed", _failed_fields(kind, error)))
+            await self.send(Message("failed", _failed_fields(error)))
 
     async def _left_alone(self) -> None:
         while self._open:
@@ -330,7 +341,8 @@ def message_of(event: Event, elapsed: float = 0.0) -> Message:
     return Message(names[type(event)], dict(vars(event)))
 
 
-def _failed_fields(kind: str, error: VibeVoiceError) -> dict[str, str]:
+def _failed_fields(error: VibeVoiceError) -> dict[str, str]:
+    kind = error.kind if isinstance(error, FailedError) else type(error).__name__
     return {"kind": kind, "got": error.got, "expected": error.expected, "remedy": error.remedy}
 
 
@@ -339,7 +351,3 @@ def _decrease(counter: Counter[Any], key: str | None) -> None:
     counter[key] -= 1
     if not counter[key]:
         del counter[key]
-
-
-def _internal() -> VibeVoiceError:
-    return ServerError("the server failed", "an answer", "retry; the log of the server has the cause")

@@ -7,30 +7,25 @@ from __future__ import annotations
 
 import functools
 import re
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from vibevoice_nb.engine.options import GenerationOptions
-from vibevoice_nb.engine.remote.wire import Floats, Message, blob_digest, malformed, size_of
+from vibevoice_nb.engine.remote.wire import Floats, blob_digest, malformed
 from vibevoice_nb.ranges import shown
 from vibevoice_nb.script import Turn
 from vibevoice_nb.voices.builtin import builtin_voices
 from vibevoice_nb.voices.resolve import resolve_voice
 from vibevoice_nb.voices.voice import Voice
 
+from .blobs import check_size
 from .requests import ContextTurn, Received, SpeechRequest
 
 MAX_TURNS = 20_000
 MAX_TOKENS = 1_000_000
-MAX_VALUES = 1 << 26
-"""Most values of all arrays of a request: 256 MB."""
-STORE_BYTES = 1 << 29
-"""Most bytes of arrays that are kept for later requests."""
-
 _ROUNDED = 1e-4
 """Most difference of samples that saving makes."""
 _NUMBERS = {
@@ -69,11 +64,12 @@ class Asked:
         Raises
         ------
         ServerError
-            If an array has a shape that does not fit, or they are too large together.
+            If an array has a shape that does not fit.
+        FailedError
+            If they are too large together.
         """
         fields = self.fields
-        if sum(array.size for array in arrays.values()) > MAX_VALUES:
-            raise malformed(f"arrays of more than {MAX_VALUES} values")
+        check_size(sum(array.size for array in arrays.values()))
         cast = {int(index): _voice(voice, arrays) for index, voice in fields["cast"].items()}
         context = [
             ContextTurn(turn, *_parted(arrays, entry))
@@ -186,7 +182,7 @@ def _parted(arrays: Mapping[str, Floats], entry: Mapping[str, Any]) -> tuple[Flo
     array, size = arrays[entry["frames"]], entry["latent_size"]
     if array.ndim != 2 or size > array.shape[1]:
         raise malformed(f"frames of shape {array.shape} with a latent size of {size}")
-    return np.ascontiguousarray(array[:, :size]), np.ascontiguousarray(array[:, size:])
+    return array[:, :size], array[:, size:]
 
 
 def _builtin(voice: Mapping[str, Any]) -> str | None:
@@ -216,91 +212,3 @@ def _voice(voice: Mapping[str, Any], arrays: Mapping[str, Floats]) -> str | Floa
 @functools.cache
 def _builtin_digests() -> dict[str, str]:
     return {name: blob_digest(resolve_voice(name).audio) for name in builtin_voices()}
-
-
-class BlobStore:
-    """Arrays of users, by checksum; those not used for longest are dropped first.
-
-    Examples
-    --------
-    >>> store, array = BlobStore(), np.ones(3, np.float32)
-    >>> store.keep("ann", "abc", array)
-    >>> store.find("ann", ["abc", "def"])[1], store.find("ben", ["abc"])[1]
-    (['def'], ['abc'])
-    """
-
-    def __init__(self, limit: int = STORE_BYTES) -> None:
-        self._limit, self._bytes = limit, 0
-        self._kept: OrderedDict[tuple[str, str], Floats] = OrderedDict()
-
-    def find(self, user: str, digests: Iterable[str]) -> tuple[dict[str, Floats], list[str]]:
-        """Return the arrays of a user that are here, and the checksums of the others."""
-        found: dict[str, Floats] = {}
-        missing = []
-        for digest in digests:
-            if (user, digest) in self._kept:
-                self._kept.move_to_end((user, digest))
-                found[digest] = self._kept[user, digest]
-            else:
-                missing.append(digest)
-        return found, missing
-
-    def keep(self, user: str, digest: str, array: Floats) -> None:
-        """Keep an array."""
-        if (user, digest) not in self._kept:
-            self._bytes += array.nbytes
-        self._kept[user, digest] = array
-        self._kept.move_to_end((user, digest))
-        while self._bytes > self._limit and len(self._kept) > 1:
-            _, dropped = self._kept.popitem(last=False)
-            self._bytes -= dropped.nbytes
-
-
-class Upload:
-    """Arrays that a client sends in parts, checked against their checksums."""
-
-    def __init__(self, digests: Iterable[str]) -> None:
-        self.arrays: dict[str, Floats] = {}
-        self._missing = set(digests)
-        self._partial: dict[str, tuple[Floats, int]] = {}
-        self._values = 0
-
-    @property
-    def complete(self) -> bool:
-        """True if nothing is missing."""
-        return not self._missing
-
-    def add(self, message: Message) -> None:
-        """Add a part.
-
-        Raises
-        ------
-        ServerError
-            If it is not the next part of an array that is missing, or the array does not match its checksum.
-        """
-        digest, shape, offset = map(message.fields.get, ("sha256", "shape", "offset"))
-        part = message.arrays.get("part")
-        size = size_of(shape)
-        if message.type != "blob" or str(digest) not in self._missing or part is None or size is None:
-            raise malformed("a message in place of an array that is missing")
-        assert isinstance(digest, str) and isinstance(shape, list)
-        if digest not in self._partial:
-            self._values += size
-            if self._values > MAX_VALUES:
-                raise malformed(f"arrays of more than {MAX_VALUES} values")
-            self._partial[digest] = np.empty(shape, np.float32), 0
-        array, count = self._partial[digest]
-        if (
-            list(array.shape) != shape
-            or offset != count
-            or count + part.size > size
-            or (size and not part.size)
-        ):
-            raise malformed("a part of an array that is not the next one")
-        array.reshape(-1)[count : count + part.size] = part.reshape(-1)
-        self._partial[digest] = array, count + part.size
-        if count + part.size == size:
-            if blob_digest(array) != digest:
-                raise malformed("an array that does not match its checksum")
-            self._missing.discard(digest)
-            self.arrays[digest] = self._partial.pop(digest)[0]

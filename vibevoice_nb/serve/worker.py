@@ -26,7 +26,7 @@ from ..script.frontends import FRONTENDS
 from .events import INTERNAL, Accepted, Ended, Event, Failed, Frame, Queued, Silence, length
 from .fair_queue import FairQueue
 from .limits import failure
-from .memory import batch_budget, run_bytes
+from .memory import RunMemory, fits_another
 from .prepare import SpeechPlan, prepare
 from .requests import ModelFacts, SpeechRequest, User
 
@@ -46,7 +46,7 @@ class _Job:
     plan: SpeechPlan | None = None
     run: SpeechRun | None = None
     announced: bool = False
-    nbytes: int = 0
+    memory: RunMemory | None = None
     sent_tokens: int = 0
     place: int = 0
     behind: int = 0
@@ -244,11 +244,8 @@ class SpeechWorker:
 
     def _fits(self) -> bool:
         """Return whether another request fits in memory."""
-        budget = batch_budget(self.engine) if self._live else None
-        if budget is None:
-            return True
-        sizes = [job.nbytes for job in self._live.values()]
-        return sum(sizes) + max(sizes) <= budget
+        held = [(job.memory, run.state) for run, job in self._live.items() if job.memory is not None]
+        return fits_another(self.engine, held, self.max_batch)
 
     def _begin_one(self) -> None:
         """Read one prompt: of a run that waits for it, and of the next request, in turn."""
@@ -272,7 +269,7 @@ class SpeechWorker:
     def _start(self, job: _Job) -> None:
         job.plan = prepare(self.engine, job.request)
         run = job.run = job.plan.run
-        job.nbytes = run_bytes(run)
+        job.memory = RunMemory.of(run)
         self._batch.join(run)
         self._live[run] = job
         if not run.done:

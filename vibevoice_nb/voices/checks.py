@@ -6,12 +6,13 @@ Shapes: audio is float32 [N], 24 kHz mono; levels are float64 [N / 480], dB rela
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from vibevoice_nb.audio.io import AudioInfo, clipped_fraction
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
+from vibevoice_nb.ranges import real
 
 MIN_SECONDS = 0.3  # two frames of the model
 GOOD_SECONDS = 3.0
@@ -27,6 +28,10 @@ MAX_OFFSET = 0.1  # of the deviation: below it, an offset changes the loudness b
 _FRAME = 480
 _RANGE_DB = 40.0  # speech stays within this of its loudest 100 ms
 _MARGIN = SAMPLE_RATE // 10  # kept around the speech for soft consonants
+
+
+Severity = Literal["error", "warning", "info"]
+_SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 
 @dataclass(frozen=True)
@@ -47,11 +52,46 @@ class VoiceCheck:
     """
 
     code: str
-    severity: Literal["error", "warning", "info"]
+    severity: Severity
     message: str
     measured: float
     limit: float
     remedy: str
+
+
+def read_checks(items: object) -> tuple[VoiceCheck, ...]:
+    """Read findings from a JSON file that is not trusted.
+
+    Damaged ones are left out, and unknown keys are ignored: they are no reason to lose the voice.
+
+    Raises
+    ------
+    ValueError
+        If it is not a list.
+
+    Examples
+    --------
+    >>> item = {"code": "noisy", "severity": "info", "message": "", "measured": 9, "limit": 20, "remedy": ""}
+    >>> [check.code for check in read_checks([item, {"code": "noisy"}, {**item, "unit": "dB"}])]
+    ['noisy', 'noisy']
+    """
+    if not isinstance(items, list):
+        raise ValueError("the findings are not a list")
+    return tuple(check for check in map(_read_check, items) if check is not None)
+
+
+def _read_check(item: object) -> VoiceCheck | None:
+    if not isinstance(item, dict):
+        return None
+    severity, measured, limit = item.get("severity"), real(item.get("measured")), real(item.get("limit"))
+    known = next((one for one in _SEVERITIES if one == severity), None)
+    texts = [item.get(name) for name in ("code", "message", "remedy")]
+    code, message, remedy = (text if isinstance(text, str) else None for text in texts)
+    if code is None or message is None or remedy is None:
+        return None
+    if known is None or measured is None or limit is None:
+        return None
+    return VoiceCheck(code, known, message, measured, limit, remedy)
 
 
 def frame_levels(audio: np.ndarray) -> np.ndarray:

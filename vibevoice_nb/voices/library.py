@@ -28,7 +28,7 @@ from vibevoice_nb.files import write_atomically
 from vibevoice_nb.ranges import shown
 
 from .builtin import builtin_voices
-from .checks import MAX_VOICE_SECONDS, VoiceCheck
+from .checks import MAX_VOICE_SECONDS, VoiceCheck, read_checks
 from .names import clean_name, derive_name, fold_name, unknown_voice
 from .prompt_file import write_voice_prompt
 from .voice import Voice, load_prompt_voice, load_voice
@@ -302,7 +302,7 @@ def _read_manifest(path: Path) -> StoredVoice:
             seconds=float(fields["seconds"]),
             added=str(fields["added"]),
             consent=fields["consent"] is True,
-            checks=tuple(VoiceCheck(**check) for check in fields["checks"]),
+            checks=read_checks(fields["checks"]),
             prompt=str(fields["prompt"])[:200] if fields["version"] == _PROMPT_VERSION else "",
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as exc:

@@ -268,11 +268,11 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
 
     def options(self) -> GenerationOptions:
         """Return the settings as `GenerationOptions`."""
-        return GenerationOptions(**self.kwargs())
+        return GenerationOptions().updated(self.kwargs())
 
-    def kwargs(self) -> dict[str, Any]:
+    def kwargs(self) -> GenerationSettings:
         """Return the settings as keyword arguments of `Engine.speak`."""
-        return {**speak_options(self)}
+        return speak_options(self)
 
     def _repr_details(self) -> str:
         return (

@@ -159,6 +159,8 @@ def turn_rows(script: Script) -> list[TurnState]:
             "speaker_index": turn.speaker_index,
             "line": turn.line,
             "end_line": turn.end_line,
+            "text_column": turn.text_column,
+            "end_column": turn.end_column,
             "state": "unspoken",
             "reason": "",
             "partial": False,

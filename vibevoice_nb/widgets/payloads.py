@@ -134,6 +134,10 @@ class TurnState(TypedDict):
     speaker_index: int
     line: int
     end_line: int
+    text_column: int
+    """Column of its first word in `line`; columns count as in `ScriptDiagnostic`."""
+    end_column: int
+    """Column after its last word in `end_line`."""
     state: TurnStatus
     reason: str
     """Reason why it is unspeakable; else empty."""

@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.turns import TakeTurn
+from vibevoice_nb.export.take_entries import OptionsEntry
 from vibevoice_nb.project import Project, Take, Timeline
 from vibevoice_nb.project.turns import ProjectTurn
 from vibevoice_nb.voices.casting import stand_ins
@@ -43,6 +44,8 @@ def turn_states(
                 "speaker_index": turn.speaker_index,
                 "line": turn.line,
                 "end_line": turn.end_line,
+                "text_column": turn.text_column,
+                "end_column": turn.end_column,
                 "state": marks.get(item.id, item.state),
                 "reason": item.reason,
                 "partial": item.partial,
@@ -73,7 +76,7 @@ def take_cards(project: Project) -> dict[str, TakeState]:
 
 
 def _card(project: Project, turn: ProjectTurn, take: Take) -> TakeState:
-    options = take.manifest.options or {}
+    options = take.manifest.options or OptionsEntry()
     text = take.manifest.text or ""
     start, stop = project.adjustments.trim_of(take)
     return {
@@ -84,10 +87,10 @@ def _card(project: Project, turn: ProjectTurn, take: Take) -> TakeState:
         "earlier": text not in ("", turn.turn.text),
         "voice": "" if take.manifest.voice is None else take.manifest.voice.name or "",
         "created": take.created,
-        "seed": options.get("seed"),
-        "num_steps": options.get("num_steps"),
-        "cfg_scale": options.get("cfg_scale"),
-        "solver": options.get("solver"),
+        "seed": take.seed,
+        "num_steps": options.num_steps,
+        "cfg_scale": options.cfg_scale,
+        "solver": options.solver,
         "model": take.model,
         "seconds": round(take.seconds, 3),
         "rtf": take.manifest.rtf,

@@ -10,6 +10,8 @@ const turn = (id: string, line: number, more: Partial<TurnState> = {}): TurnStat
   id,
   line,
   end_line: line,
+  text_column: 1,
+  end_column: 99,
   speaker: 'Anna',
   speaker_index: 0,
   state: 'spoken',

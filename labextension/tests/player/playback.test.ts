@@ -114,6 +114,21 @@ describe('Playback', () => {
     expect(host.get('playing')).toBe(false);
   });
 
+  it('tells which word is heard, once, and that it stopped', async () => {
+    const words = [0, 4, 100, 5000, 5, 8, 5000, 9000];
+    const said = { ...turn('a', 0, 20_000), text: 'Good day', words };
+    const { playback, bus } = setUp({ take: { ...EPISODE, turns: [said, EPISODE.turns[1]] } });
+    const heard: (string | null)[] = [];
+    bus.on('currentWord', ({ word }) => heard.push(word && `${word.turn} ${word.text.slice(word.from, word.to)}`));
+    await playback.play();
+    await soon();
+    for (const sample of [50, 100, 4000, 4999, 5000, 19_000, 21_000, 22_000]) FakeOutput.last!.hear(sample);
+    expect(heard).toEqual(['a Good', 'a day', null]);
+    playback.seek(200);
+    playback.pause();
+    expect(heard.slice(3)).toEqual(['a Good', null]);
+  });
+
   it('follows what the kernel sets, and not what it reported itself', async () => {
     const { playback, host } = setUp();
     host.set('position', 1.5);
@@ -181,6 +196,18 @@ describe('Playback', () => {
     bus.emit('act', { action: 'stop' });
     expect([playback.playing, FakeOutput.last!.feed]).toEqual([false, null]);
     host.kernel.emit('stream_end', { stream: 's', samples: 9600, ended: 'cancelled' });
+    expect([playback.showing, playback.position]).toEqual(['take', 23_000]);
+  });
+
+  it('falls silent when the generation is cancelled elsewhere', async () => {
+    const { playback, host } = setUp();
+    host.kernel.emit('stream_begin', { stream: 's', sample_rate: 24_000 });
+    host.kernel.emit('stream_turn', { stream: 's', turn: 'b', start: 0 });
+    host.kernel.emit('audio', { stream: 's', start: 0 }, new Int16Array(96_000));
+    await soon();
+    FakeOutput.last!.hear(3000);
+    host.kernel.emit('stream_end', { stream: 's', samples: 96_000, ended: 'cancelled' });
+    expect([playback.playing, FakeOutput.last!.feed]).toEqual([false, null]);
     expect([playback.showing, playback.position]).toEqual(['take', 23_000]);
   });
 

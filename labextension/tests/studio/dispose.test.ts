@@ -29,6 +29,8 @@ const TRAITS = {
       speaker: 'Anna',
       line: 1,
       end_line: 1,
+      text_column: 7,
+      end_column: 13,
       state: 'unspoken',
       takes: [],
       chosen: null,

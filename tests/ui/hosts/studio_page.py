@@ -22,6 +22,17 @@ WAVEFORM = """() => {
 }"""
 
 
+BEGINNING = """root => {
+  window.begun = false;
+  const look = () => {
+    const buttons = [...root.querySelectorAll('.vvnb-generate-buttons button')];
+    if (buttons.some((one) => one.textContent.trim() === 'Stop' && !one.hidden)) window.begun = true;
+  };
+  new MutationObserver(look).observe(root, { subtree: true, attributeFilter: ['hidden'] });
+  look();
+}"""
+
+
 class Ear:
     """Audio of a page, as recorded by `ear.js`."""
 
@@ -77,6 +88,12 @@ class StudioPage:
         self.page.keyboard.press("Delete")
         self.type(text)
 
+    def insert_script(self, text: str) -> None:
+        """Replace the script at once, as by pasting."""
+        self.script.click()
+        self.page.keyboard.press("ControlOrMeta+a")
+        self.page.keyboard.insert_text(text)
+
     def type(self, text: str) -> None:
         for number, line in enumerate(text.split("\n")):
             if number:
@@ -114,8 +131,17 @@ class StudioPage:
         return self.transport.get_by_role("button", name="Stop")
 
     def generate(self) -> None:
+        """Press Generate and wait until the generation has begun; it may have ended already."""
+        self.note_beginning()
         self.generate_button.click()
-        expect(self.stop_button).to_be_visible()
+        self.wait_until_begun()
+
+    def note_beginning(self) -> None:
+        """From now on, note that Stop was shown: a short generation ends between two looks at the page."""
+        self.root.evaluate(BEGINNING)
+
+    def wait_until_begun(self) -> None:
+        self.page.wait_for_function("window.begun", timeout=SPEAKING_TIMEOUT)
 
     def wait_until_spoken(self) -> None:
         expect(self.generate_button).to_be_visible(timeout=SPEAKING_TIMEOUT)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import HERE, SCRIPT, OpenLab
+from endless import ENDLESS
 from host_server import JupyterServer, until
 from notebook_page import CONNECTED
 from playwright.sync_api import expect
@@ -122,9 +123,7 @@ def fixed_settings(lab: JupyterServer) -> Iterator[None]:
 def test_settings_and_stop_in_the_status_bar(open_lab: OpenLab, lab: JupyterServer) -> None:
     """New scripts begin with the settings, and the status bar shows and stops the generation."""
     page = open_lab()
-    (lab.root / "long.vvscript").write_text(
-        "Anna: " + "One sentence follows another in this very long turn. " * 4
-    )
+    (lab.root / "long.vvscript").write_text(ENDLESS)
     long = page.open_document("long.vvscript")
     settings = long.tab("Settings")
     expect(settings.get_by_label(re.compile("^Steps")).first).to_have_value("7")
@@ -146,8 +145,7 @@ def test_settings_and_stop_in_the_status_bar(open_lab: OpenLab, lab: JupyterServ
 def test_the_interrupt_button_of_a_document_stops_its_generation(
     open_lab: OpenLab, lab: JupyterServer
 ) -> None:
-    sentence = "One sentence follows another in this very long turn of mine. "
-    (lab.root / "stop.vvscript").write_text(f"Anna: {30 * sentence}")
+    (lab.root / "stop.vvscript").write_text(ENDLESS)
     page = open_lab()
     talk = page.open_document("stop.vvscript")
     talk.choose_voice("Anna", "Ada")

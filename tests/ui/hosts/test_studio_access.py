@@ -47,6 +47,8 @@ def test_keyboard_alone(open_notebook: OpenNotebook, lab: JupyterServer) -> None
         keyboard.press("Enter")
         expect(choice).to_have_text(voice)
     studio.tab_to(studio.script, backwards=True)
+    keyboard.press("ControlOrMeta+End")
+    keyboard.insert_text(" And on." * 500)  # the generation is stopped below
     keyboard.press("ControlOrMeta+Enter")
     studio.ear.wait_for_sound()
     expect(studio.stop_button).to_be_visible()

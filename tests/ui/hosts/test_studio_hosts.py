@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 from conftest import OpenNotebook, studio_cell
+from endless import ENDLESS
 from host_server import JupyterServer
 from studio_page import StudioPage
-
-ENDLESS = "Anna: " + "One sentence follows another in this very long turn. " * 8
 
 
 @pytest.mark.parametrize("host", ["notebook7", "voila"])
@@ -24,7 +23,7 @@ def test_speak_and_stop(
         notebook.run_all()
     studio = StudioPage(notebook)
     assert studio.states() == ["generated"] * 3
-    studio.type_script(ENDLESS)
+    studio.insert_script(ENDLESS)
     studio.expect_turns(1)
     studio.generate()
     studio.ear.wait_for_sound()

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import pytest
 from conftest import OpenNotebook, studio_cell
+from endless import ENDLESS
 from host_server import JupyterServer
 from playwright.sync_api import expect
 from studio_page import STOPPED, StudioPage
-
-# Some 20 minutes of audio: no machine generates them before its kernel is restarted.
-LONG = "Anna: " + "One sentence follows another in this very long turn of mine. " * 300
 
 
 @pytest.fixture
 def speaking(open_notebook: OpenNotebook, lab: JupyterServer, request: pytest.FixtureRequest) -> StudioPage:
     """A Studio in the middle of a long turn."""
-    studio = StudioPage(open_notebook(lab, studio_cell(request.node.name, LONG, num_steps=10)).run_all())
+    studio = StudioPage(open_notebook(lab, studio_cell(request.node.name, ENDLESS, num_steps=10)).run_all())
     studio.choose_voice("Anna", "Ada")
     studio.generate()
     studio.ear.wait_for_sound()

@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import pytest
 from conftest import SCRIPT, OpenNotebook, studio_cell
+from endless import ENDLESS
 from host_server import JupyterServer, until
 from playwright.sync_api import expect
 from studio_page import SPEAKING_TIMEOUT, STOPPED, StudioPage
@@ -45,7 +46,7 @@ def test_write_cast_and_play(open_notebook: OpenNotebook, lab: JupyterServer) ->
 
 def test_stop(studio: StudioPage) -> None:
     """Stopping keeps the audio generated so far, and nothing is generated afterwards."""
-    studio.type_script("Anna: " + "One sentence follows another in this very long turn of mine. " * 4)
+    studio.insert_script(ENDLESS)
     expect(studio.generate_button).to_have_text("Generate")  # it was Play
     studio.generate()
     studio.ear.wait_for_sound()
@@ -168,6 +169,7 @@ def test_second_kernel_may_only_read(
 
 def test_killed_in_the_middle_of_turn_seven(open_notebook: OpenNotebook, lab: JupyterServer) -> None:
     lines = [f"{'Anna' if n % 2 else 'Ben'}: This is line number {n}." for n in range(1, 10)]
+    lines[6] += " It is a long line, and its words take their time." * 16  # a minute
     studio = StudioPage(open_notebook(lab, studio_cell("killed", "\n".join(lines))).run_all())
     studio.choose_voice("Anna", "Ada")
     studio.choose_voice("Ben", "Kai")

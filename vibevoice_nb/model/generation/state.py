@@ -146,8 +146,11 @@ class GenerationState:
 
     def nbytes(self) -> int:
         """Return the bytes of caches and buffers."""
-        buffers = sum(b.numel() * b.element_size() for b in self.acoustic + self.semantic)
-        return self.cond.nbytes() + self.uncond.nbytes() + buffers
+        return self.cond.nbytes() + self.uncond.nbytes() + self.codec_nbytes()
+
+    def codec_nbytes(self) -> int:
+        """Return the bytes of the convolution buffers."""
+        return sum(b.numel() * b.element_size() for b in self.acoustic + self.semantic)
 
     def save(self, folder: str | Path, config: ModelConfig) -> None:
         """Write the state as state.safetensors and state.json.

@@ -13,7 +13,8 @@ from vibevoice_nb import __version__
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.engine.model_limits import GET_VOICE_PROMPTS
 from vibevoice_nb.errors import VoiceError
-from vibevoice_nb.export.take_manifest import GENERATED, TakeManifest, VoiceEntry
+from vibevoice_nb.export.take_entries import OptionsEntry, VoiceEntry
+from vibevoice_nb.export.take_manifest import GENERATED, TakeManifest
 
 if TYPE_CHECKING:
     from vibevoice_nb.engine.engine import Engine
@@ -73,7 +74,7 @@ class RunFacts:
             attention=engine.attention,
             server=engine.server or None,
             mode=self._mode,
-            options=asdict(self._options),
+            options=OptionsEntry.of(asdict(self._options)),
             versions={
                 "vibevoice-nb": __version__,
                 "python": platform.python_version(),

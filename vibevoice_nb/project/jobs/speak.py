@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.engine.frames import LEAD_SAMPLES
-from vibevoice_nb.export.take_manifest import ContextEntry, TakeManifest
+from vibevoice_nb.export.take_entries import ContextEntry
+from vibevoice_nb.export.take_manifest import TakeManifest
 
 from .facts import RunFacts
 

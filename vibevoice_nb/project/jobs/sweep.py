@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from vibevoice_nb.script.pronunciation import Pronunciation
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vibevoice_nb.engine.engine import Engine
-    from vibevoice_nb.engine.options import Progress
+    from vibevoice_nb.engine.options import GenerationSettings, Progress
     from vibevoice_nb.review import Recognizer, ReviewReport
     from vibevoice_nb.script import Script
     from vibevoice_nb.voices.casting import Voices
@@ -43,7 +43,7 @@ class SweepCell:
 
     Attributes
     ----------
-    options : mapping
+    options : GenerationSettings
         Values of the axes.
     state : {"waiting", "speaking", "finished", "cancelled"}
     take : Take or None
@@ -61,7 +61,7 @@ class SweepCell:
         Words that a recognizer heard, one row for each turn; None before a review.
     """
 
-    options: dict[str, Any]
+    options: GenerationSettings
     state: Literal["waiting", "speaking", "finished", "cancelled"] = "waiting"
     take: Take | None = None
     elapsed: float = 0.0
@@ -168,7 +168,7 @@ class Sweep(Job["Sweep"]):
         self._pronunciation, self._ray, self._wanted = pronunciation, ray, review
         self.axes = checked_axes(axes)
         self.cells = [
-            SweepCell(dict(zip(self.axes, values, strict=True)))
+            SweepCell(cast("GenerationSettings", dict(zip(self.axes, values, strict=True))))
             for values in itertools.product(*self.axes.values())
         ]
         self.progress = SweepProgress(0, len(self.cells))
@@ -342,7 +342,7 @@ class Sweep(Job["Sweep"]):
 
 
 def _review_figures(cell: SweepCell) -> dict[str, Any]:
-    figures = {} if cell.review is None else cell.review.figures()
+    figures: Mapping[str, Any] = cell.review.figures() if cell.review is not None else {}
     return {name: figures.get(name) for name in REVIEW_COLUMNS}
 
 

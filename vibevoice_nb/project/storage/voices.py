@@ -20,7 +20,7 @@ import numpy as np
 from vibevoice_nb.audio.io import encode_audio, read_audio
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.errors import OptionError, VibeVoiceError
-from vibevoice_nb.voices.checks import MAX_VOICE_SECONDS, VoiceCheck
+from vibevoice_nb.voices.checks import MAX_VOICE_SECONDS, read_checks
 from vibevoice_nb.voices.names import fold_name
 from vibevoice_nb.voices.prompt_file import prompt_bytes, read_voice_prompt
 from vibevoice_nb.voices.voice import Voice
@@ -108,7 +108,7 @@ class ProjectVoices:
             voice = Voice(str(facts["name"]), np.zeros(0, np.float32), source, prompt=prompt)
             return voice, str(facts["kind"])
         audio, info = read_audio(path, max_seconds=MAX_VOICE_SECONDS)
-        checks = tuple(VoiceCheck(**check) for check in facts["checks"])
+        checks = read_checks(facts["checks"])
         voice = Voice(str(facts["name"]), audio, str(facts["original"]) or str(facts["kind"]), checks, info)
         if info.sample_rate != SAMPLE_RATE or voice.sha256 != facts["sha256"]:
             raise ValueError(f"{path.name} does not match its recorded checksum")

@@ -26,9 +26,12 @@ from vibevoice_nb.engine.frames import LEAD_SAMPLES, Frames
 from vibevoice_nb.errors import AudioError, ProjectError
 from vibevoice_nb.files import sync_folder
 
-from ..draft import Draft
+from ..draft import Draft, DraftFacts
 from ..take import Take, TakeManifest
 from .folder import MAKING, MAX_MANIFEST_BYTES, ProjectFolder, remove_folder
+
+_BEGUN = ("turn_id", "speaker", "text", "voice", "number")
+"""Facts known when a take begins; a speaker without a voice is recorded, too."""
 
 _log = logging.getLogger(__name__)
 
@@ -70,13 +73,12 @@ class TakeWriter:
         self,
         folder: ProjectFolder,
         take_id: str,
-        facts: Mapping[str, Any],
+        begun: TakeManifest,
         hooks: WriterHooks,
     ) -> None:
         self.id = take_id
-        self._folder, self._facts, self._hooks = folder, dict(facts), hooks
-        words = {name: facts[name] for name in ("turn_id", "speaker", "text")}
-        self._draft = Draft(folder, take_id, words)
+        self._folder, self._begun, self._hooks = folder, begun, hooks
+        self._draft = Draft(folder, take_id, DraftFacts(begun.turn_id, begun.speaker, begun.text))
         self._open = True
 
     @property
@@ -135,11 +137,8 @@ class TakeWriter:
         self._check_open()
         if not self.samples:
             raise ProjectError("the take has no audio", "at least one frame of audio", "abandon it")
-        known = TakeManifest.of(manifest).to_json()
-        given = {name: value for name, value in known.items() if value is not None or name == "voice"}
-        facts = {**self._facts, **given, "id": self.id, "turn_id": self._facts["turn_id"], "follows": follows}
         with self._folder.disk():
-            take = self._publish(frames, _padded(lead), facts)
+            take = self._publish(frames, _padded(lead), self._described(manifest, follows))
         self._open = False
         self._draft.remove()
         return self._hooks.published(take, choose)
@@ -237,7 +236,17 @@ class TakeWriter:
                 "begin another take",
             )
 
-    def _publish(self, frames: Frames, lead: NDArray[np.float32], facts: dict[str, Any]) -> Take:
+    def _described(
+        self, manifest: TakeManifest | Mapping[str, Any] | None, follows: str | None
+    ) -> TakeManifest:
+        """Return the manifest of the take: the facts given, and those known from the beginning."""
+        known = TakeManifest.of(manifest).to_json()
+        given = {name: value for name, value in known.items() if value is not None or name == "voice"}
+        begun = {name: self._begun.to_json().get(name) for name in _BEGUN}
+        own = {"id": self.id, "turn_id": self._begun.turn_id, "follows": follows}
+        return TakeManifest.from_json({**begun, **given, **own})
+
+    def _publish(self, frames: Frames, lead: NDArray[np.float32], manifest: TakeManifest) -> Take:
         from safetensors.numpy import save
 
         if frames.latent.ndim != 2 or len(frames.latent) != len(frames.semantic):
@@ -255,15 +264,16 @@ class TakeWriter:
                 "lead": lead,
             }
             (made / "frames.safetensors").write_bytes(save(tensors))
-            facts |= {
-                "created": facts.get("created") or datetime.now(timezone.utc).isoformat(timespec="seconds"),
-                "samples": self.samples,
-                "sample_rate": SAMPLE_RATE,
-                "frames": len(tensors["latent"]),
-                "clipped": self._draft.clipped,
-                "audio_bytes": audio.stat().st_size,
-            }
-            (made / "take.json").write_bytes(_to_json(facts))
+            complete = replace(
+                manifest,
+                created=manifest.created or datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                samples=self.samples,
+                sample_rate=SAMPLE_RATE,
+                frames=len(tensors["latent"]),
+                clipped=self._draft.clipped,
+                audio_bytes=audio.stat().st_size,
+            )
+            (made / "take.json").write_bytes(_encoded(complete))
             Blocks.of(self._draft.chunks()).save(made / "audio.flac.peaks", file_mark(audio))
             for path in made.iterdir():
                 _sync_file(path)
@@ -293,9 +303,10 @@ def _write_flac(path: Path, chunks: Iterator[NDArray[np.float32]]) -> None:
         raise AudioError(f"{path}: {exc}", "space for the audio", "free some space") from exc
 
 
-def _to_json(facts: Mapping[str, Any]) -> bytes:
+def _encoded(manifest: TakeManifest) -> bytes:
     try:
-        data = json.dumps(facts, ensure_ascii=False, indent=1, allow_nan=False).encode("utf-8", "replace")
+        text = json.dumps(manifest.to_json(), ensure_ascii=False, indent=1, allow_nan=False)
+        data = text.encode("utf-8", "replace")
     except (TypeError, ValueError, RecursionError) as exc:
         raise ProjectError(
             f"the manifest is not plain JSON ({exc})", "plain values", "leave out other values"

@@ -28,7 +28,7 @@ class GenerateBar {
     label: t('common.stop'),
     icon: 'stop',
     title: t('controls.stop_hint'),
-    onclick: () => void this.cancel(),
+    onclick: () => this.bus.emit('act', { action: 'stop' }),
   });
   private readonly more = button({ label: t('controls.more'), icon: 'chevron', bare: true });
   private readonly reason = h('span', { class: 'vvnb-hint' });

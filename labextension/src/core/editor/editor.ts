@@ -26,6 +26,7 @@ import { phrases } from './phrases';
 import { Problems } from './problems';
 import { ReadAlong } from './read_along';
 import { readWords, setReadWords } from './read_words';
+import { setSpokenWord, spokenWord } from './spoken_word';
 import { ScriptSync, normalLines } from './sync';
 import { theme } from './theme';
 import { TurnDrag } from './turn_drag';
@@ -84,6 +85,7 @@ class ScriptEditor {
       host.on('project_state', () => this.lock()),
       host.on('job', () => this.actions.update()),
       bus.on('currentTurn', ({ turn }) => this.highlight(turn)),
+      bus.on('currentWord', ({ word }) => this.view.dispatch({ effects: setSpokenWord.of(word) })),
       bus.on('select', ({ turn, in: where }) => where === 'player' && this.moveTo(turn)),
       bus.on('act', ({ action }) => this.handle(action)),
       bus.on('flush', () => this.sync.flush()),
@@ -104,6 +106,7 @@ class ScriptEditor {
 
   private extensions(): Extension {
     return [
+      spokenWord, // before other marks: it is nested in them and does not split them
       highlight,
       readWords,
       heardWords,

@@ -15,6 +15,7 @@ const NUMBERED = /^(?:speaker\s+(\d{1,9})|\[\s*(\d{1,9})\s*\])$/i;
 const PAUSE = /\[pause(?:\s{0,9}:\s{0,9}\d{1,9}\s{0,9}(?:ms)?)?\s{0,9}\]/gi;
 /** Same rule as `is_comment` in Python: `# ` at the start of the line, or only `#`. */
 const COMMENT = /^(?:#\s|#+$)/;
+export const isComment = (line: string): boolean => COMMENT.test(line.trim());
 const MARKUP = /^[*_]{1,3}|[*_]{1,3}$/g;
 
 /** Return a key that is equal for all spellings of a name. */
@@ -36,7 +37,7 @@ export class Labels {
   }
 
   tokens(line: string): Token[] {
-    if (COMMENT.test(line.trim())) return [{ from: 0, to: line.length, kind: 'comment' }];
+    if (isComment(line)) return [{ from: 0, to: line.length, kind: 'comment' }];
     const tokens: Token[] = [];
     const from = line.length - line.trimStart().length;
     const label = LABEL.exec(line.slice(from, from + 61));

@@ -6,6 +6,9 @@ import { EditorView } from '@codemirror/view';
 const SPEAKER = 'var(--speaker, var(--vvnb-text))';
 const READABLE = `light-dark(color-mix(in oklab, ${SPEAKER} 78%, #000), color-mix(in oklab, ${SPEAKER} 62%, #fff))`;
 
+const spokenBackground = (surface: string): string =>
+  `color-mix(in srgb, var(--speaker, var(--vvnb-accent)), var(--vvnb-surface) ${surface})`;
+
 const button = {
   font: 'inherit',
   color: 'var(--vvnb-text)',
@@ -60,6 +63,10 @@ export const theme = EditorView.theme({
   },
   '.cm-vvInserted[data-certain=false]': { borderBottomColor: 'var(--vvnb-muted)' },
   '.cm-vvComment': { color: 'var(--vvnb-muted)', fontStyle: 'italic' },
+  '.cm-vvSpoken': {
+    borderRadius: '4px',
+    backgroundColor: `light-dark(${spokenBackground('66%')}, ${spokenBackground('46%')})`,
+  },
   '.cm-vvCurrent': { backgroundColor: 'var(--vvnb-accent-soft)', boxShadow: 'inset 3px 0 var(--vvnb-accent)' },
 
   '.cm-gutters': { backgroundColor: 'transparent', color: 'var(--vvnb-muted)', border: 'none' },

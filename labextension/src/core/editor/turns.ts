@@ -25,6 +25,7 @@ import { t } from '../strings';
 import { summary } from '../review/model';
 import { stateText } from '../takes/state_text';
 import { icon } from '../ui/icons';
+import { offsetOf } from './diagnostics';
 import { labelsField, speakerStyle } from './highlight';
 
 // SVG paths on a 16 x 16 grid; states differ in shape as well as in color.
@@ -56,6 +57,12 @@ interface Placed {
   turns: readonly TurnState[];
 }
 
+/** Range of the document. */
+export interface Extent {
+  from: number;
+  to: number;
+}
+
 /** Differences of the chosen take of a turn, by its id. */
 export type HeardIn = ReadonlyMap<string, readonly ReviewDifference[]>;
 
@@ -63,6 +70,8 @@ interface Turns {
   all: readonly TurnState[];
   heard: HeardIn;
   lines: readonly Placed[];
+  /** Range of the words of each turn. */
+  texts: ReadonlyMap<string, Extent>;
   markers: RangeSet<GutterMarker>;
 }
 
@@ -150,28 +159,54 @@ function follow(lines: readonly Placed[], changes: ChangeDesc): Placed[] {
   });
 }
 
-function draw({ all, heard, lines }: Omit<Turns, 'markers'>, state: EditorState): Turns {
+function textsOf(turns: readonly TurnState[], text: Text, moved: ChangeDesc): ReadonlyMap<string, Extent> {
+  const position = (number: number, column: number): number => {
+    const line = text.line(Math.min(number, text.lines));
+    return line.from + offsetOf(line.text, column);
+  };
+  const texts = turns.map((turn) => {
+    const from = position(turn.line, turn.text_column);
+    return [turn.id, { from, to: Math.max(from, position(turn.end_line, turn.end_column)) }] as const;
+  });
+  return followTexts(new Map(texts), moved);
+}
+
+/** Map the ranges of words: text inserted at either end belongs to them. */
+const followTexts = (texts: ReadonlyMap<string, Extent>, changes: ChangeDesc): ReadonlyMap<string, Extent> =>
+  new Map([...texts].map(([id, { from, to }]) => [id, { from: changes.mapPos(from, -1), to: changes.mapPos(to, 1) }]));
+
+function draw({ all, heard, lines, texts }: Omit<Turns, 'markers'>, state: EditorState): Turns {
   const labels = state.field(labelsField);
   const markers = lines.map(({ at, turns }) => {
     const color = labels.get(turns[0]!.speaker)?.color ?? '';
     const differences = turns.map(({ id }) => heard.get(id) ?? []);
     return new TurnMarker(turns, color, differences).range(state.doc.lineAt(at).from);
   });
-  return { all, heard, lines, markers: RangeSet.of(markers, true) };
+  return { all, heard, lines, texts, markers: RangeSet.of(markers, true) };
 }
 
 export const turnsField = StateField.define<Turns>({
-  create: () => ({ all: [], heard: new Map(), lines: [], markers: RangeSet.empty as RangeSet<GutterMarker> }),
+  create: () => ({
+    all: [],
+    heard: new Map(),
+    lines: [],
+    texts: new Map(),
+    markers: RangeSet.empty as RangeSet<GutterMarker>,
+  }),
   update(turns, transaction) {
-    let { all, heard, lines } = turns;
-    if (transaction.docChanged) lines = follow(lines, transaction.changes);
+    let { all, heard, lines, texts } = turns;
+    if (transaction.docChanged) {
+      lines = follow(lines, transaction.changes);
+      texts = followTexts(texts, transaction.changes);
+    }
     for (const effect of transaction.effects) {
       if (!effect.is(setTurns)) continue;
       ({ turns: all, heard } = effect.value);
       lines = place(all, effect.value.before, effect.value.moved);
+      texts = textsOf(all, effect.value.before, effect.value.moved);
     }
     const recolored = transaction.startState.field(labelsField) !== transaction.state.field(labelsField);
-    return lines === turns.lines && !recolored ? turns : draw({ all, heard, lines }, transaction.state);
+    return lines === turns.lines && !recolored ? turns : draw({ all, heard, lines, texts }, transaction.state);
   },
 });
 
@@ -190,8 +225,15 @@ export function turnAt(state: EditorState, position: number, preferred?: string 
 export const heardIn = (state: EditorState, id: string): readonly ReviewDifference[] =>
   state.field(turnsField).heard.get(id) ?? [];
 
+/** Return the turn of an id. */
+export const turnOf = (state: EditorState, id: string): TurnState | undefined =>
+  state.field(turnsField).all.find((turn) => turn.id === id);
+
+/** Return the range of a turn's words, without its label. */
+export const textOf = (state: EditorState, id: string): Extent | undefined => state.field(turnsField).texts.get(id);
+
 /** Return the range of a turn's lines. */
-export function extentOf(state: EditorState, id: string): { from: number; to: number } | null {
+export function extentOf(state: EditorState, id: string): Extent | null {
   for (const { at, turns } of state.field(turnsField).lines) {
     const turn = turns.find((one) => one.id === id);
     if (!turn) continue;

@@ -21,11 +21,21 @@ export type Action = 'generate' | 'stop' | 'play' | 'regenerate';
 /** Place where a turn was selected. `state`: the script or its turns changed under the caret. */
 export type SelectedIn = 'script' | 'player' | 'state';
 
+/** A word of a turn: the range `[from, to)` of the text of which its audio was generated. */
+export interface SpokenWord {
+  turn: string;
+  text: string;
+  from: number;
+  to: number;
+}
+
 export interface BusEvents {
   /** The selected turn: the one at the caret, or the one the user went to in the player. */
   select: { turn: string | null; in: SelectedIn };
   /** The turn being played, or null; the editor highlights its lines. */
   currentTurn: { turn: string | null };
+  /** The word being played, or null; the editor highlights it. */
+  currentWord: { word: SpokenWord | null };
   /** Play from the beginning of a turn. */
   seek: { turn: string };
   /** Play another source in between, from a time in seconds. */

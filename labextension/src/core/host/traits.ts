@@ -86,6 +86,10 @@ export interface TurnState {
   speaker_index: number;
   line: number;
   end_line: number;
+  /** Column of its first word in `line`; columns count as in `ScriptDiagnostic`. */
+  text_column: number;
+  /** Column after its last word in `end_line`. */
+  end_column: number;
   state: TurnStatus;
   /** Reason why it is unspeakable. */
   reason: string;

@@ -1,6 +1,7 @@
 /** An audio source and its turns: lookups by sample. */
 
 import { SAMPLE_RATE } from '../audio/resample';
+import type { SpokenWord } from '../host/host';
 import type { TakeSummary, TakeTurn } from '../host/traits';
 import { t } from '../strings';
 
@@ -20,15 +21,41 @@ export function turnAt(turns: readonly TakeTurn[], sample: number): TakeTurn | n
   return last && sample < last.stop ? last : null;
 }
 
-/** The last turn or word that starts at or before a sample. */
+/** The last turn that starts at or before a sample. */
 export function lastBefore<Item extends { start: number }>(turns: readonly Item[], sample: number): Item | null {
-  let [low, high] = [0, turns.length];
+  return turns[startedBy(sample, turns.length, (at) => turns[at]!.start) - 1] ?? null;
+}
+
+/** Number of items that start at or before a sample. */
+function startedBy(sample: number, count: number, startOf: (index: number) => number): number {
+  let [low, high] = [0, count];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (turns[middle]!.start <= sample) low = middle + 1;
+    if (startOf(middle) <= sample) low = middle + 1;
     else high = middle;
   }
-  return turns[low - 1] ?? null;
+  return low;
+}
+
+/** Numbers of a word in `TakeTurn.words`: range of the text, start and end in samples. */
+const NUMBERS = 4;
+
+/** The words of a turn in its text, each with its first sample. */
+export function timedWords({ words }: TakeTurn): { from: number; to: number; start: number }[] {
+  return Array.from({ length: Math.floor(words.length / NUMBERS) }, (_, at) => {
+    const [from, to, start] = words.slice(at * NUMBERS, (at + 1) * NUMBERS) as [number, number, number, number];
+    return { from, to, start };
+  });
+}
+
+/** Index of the last word of a turn that starts at or before a sample; -1 before the first one. */
+export const wordAt = ({ words }: TakeTurn, sample: number): number =>
+  startedBy(sample, Math.floor(words.length / NUMBERS), (at) => words[at * NUMBERS + 2]!) - 1;
+
+/** A word of a turn by its index; null if there is none. */
+export function spokenWord({ turn, text, words }: TakeTurn, index: number): SpokenWord | null {
+  const [from, to] = words.slice(index * NUMBERS, index * NUMBERS + 2);
+  return index < 0 || from === undefined || to === undefined ? null : { turn, text, from, to };
 }
 
 /** The episode at a loudness has a source of its own: `episode:-16`. */

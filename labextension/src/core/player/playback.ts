@@ -9,7 +9,7 @@ import type { TakeSummary, TakeTurn } from '../host/traits';
 import { Disposers } from '../ui/disposers';
 import { LazyOutput } from './lazy_output';
 import { LiveTurns } from './live_turns';
-import { atLoudness, baseOf, lastBefore, mapped, summaryOf, turnAt } from './model';
+import { atLoudness, baseOf, lastBefore, mapped, summaryOf, turnAt, wordAt } from './model';
 import { LivePeaks } from './peaks';
 import { Report } from './report';
 
@@ -369,6 +369,7 @@ export class Playback {
   private streamEnds(stream: LiveStream): void {
     if (this.showing !== 'live') return;
     this.grow(stream);
+    if (stream.ended === 'cancelled' && this.playing) this.pause();
     this.output?.pump();
     if (!this.playing) this.afterLive(false);
   }
@@ -417,6 +418,7 @@ export class Playback {
 
   private reportState(): void {
     const { position, playing, turns, showing } = this;
-    this.report.update(showing === 'take' ? position : null, playing, playing ? turnAt(turns, position) : null);
+    const turn = playing ? turnAt(turns, position) : null;
+    this.report.update(showing === 'take' ? position : null, playing, turn, turn ? wordAt(turn, position) : -1);
   }
 }

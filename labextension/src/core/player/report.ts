@@ -3,12 +3,15 @@
 import { SAMPLE_RATE } from '../audio/resample';
 import type { Bus, Host } from '../host/host';
 import type { TakeTurn } from '../host/traits';
+import { spokenWord } from './model';
 
 /** Interval between position updates to the kernel, milliseconds. */
 const INTERVAL_MS = 500;
 
 export class Report {
-  private currentTurn: string | null = null;
+  private currentTurn: TakeTurn | null = null;
+  /** Index of the current word; -1 if there is none. */
+  private currentWord = -1;
   private position: number;
   private playing = false;
   private sentAt = 0;
@@ -39,9 +42,9 @@ export class Report {
     });
   }
 
-  /** Report the current state; `sample` is null while something other than the take plays. */
-  update(sample: number | null, playing: boolean, turn: TakeTurn | null): void {
-    this.light(turn?.turn ?? null);
+  /** Report the current state; `sample` is null while something other than the take plays, `word` an index or -1. */
+  update(sample: number | null, playing: boolean, turn: TakeTurn | null, word: number): void {
+    this.light(turn, word);
     clearTimeout(this.timer);
     const early = this.sentAt + INTERVAL_MS - Date.now();
     if (playing === this.playing && early > 0) {
@@ -53,13 +56,15 @@ export class Report {
 
   dispose(): void {
     clearTimeout(this.timer);
-    this.light(null);
+    this.light(null, -1);
   }
 
-  private light(turn: string | null): void {
-    if (turn === this.currentTurn) return;
-    this.currentTurn = turn;
-    this.bus.emit('currentTurn', { turn });
+  private light(turn: TakeTurn | null, word: number): void {
+    const [before, index] = [this.currentTurn, this.currentWord];
+    if (turn === before && word === index) return;
+    [this.currentTurn, this.currentWord] = [turn, word];
+    if (turn?.turn !== before?.turn) this.bus.emit('currentTurn', { turn: turn?.turn ?? null });
+    if (word >= 0 || index >= 0) this.bus.emit('currentWord', { word: turn && spokenWord(turn, word) });
   }
 
   private send(sample: number | null, playing: boolean): void {

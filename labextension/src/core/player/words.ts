@@ -5,17 +5,10 @@ import { t } from '../strings';
 import { h } from '../ui/dom';
 import { css } from './color';
 import type { TurnColors } from './draw';
-import { lastBefore } from './model';
+import { timedWords, wordAt } from './model';
 
-/** Numbers of a word in `TakeTurn.words`: range of the text, start and end in samples. */
-const NUMBERS = 4;
 /** Space kept before a word that is scrolled into view, pixels. */
 const MARGIN = 24;
-
-interface Word {
-  start: number;
-  button: HTMLButtonElement;
-}
 
 export class WordLine {
   private readonly name = h('b', { dir: 'auto' });
@@ -28,7 +21,7 @@ export class WordLine {
   );
   private turn: TakeTurn | null = null;
   private colors: TurnColors | null = null;
-  private words: Word[] = [];
+  private words: HTMLButtonElement[] = [];
   private current: HTMLButtonElement | null = null;
 
   constructor(private readonly onpick: (sample: number) => void) {}
@@ -45,12 +38,12 @@ export class WordLine {
   mark(sample: number, turn: TakeTurn | null, colors: TurnColors): void {
     if (this.element.hidden) return;
     if (turn !== this.turn || colors !== this.colors) this.show(turn, colors);
-    const found = lastBefore(this.words, sample)?.button ?? null;
+    const found = (turn && this.words[wordAt(turn, sample)]) ?? null;
     if (found === this.current) return;
     this.current?.removeAttribute('aria-current');
     if (this.current) this.current.tabIndex = -1;
     this.current = found;
-    const stop = found ?? this.words[0]?.button;
+    const stop = found ?? this.words[0];
     if (stop) stop.tabIndex = 0;
     found?.setAttribute('aria-current', 'true');
     this.reveal(found);
@@ -65,17 +58,16 @@ export class WordLine {
     const text = turn?.text ?? '';
     const parts: (string | Node)[] = [];
     let at = 0;
-    for (let index = 0; turn && index + NUMBERS <= turn.words.length; index += NUMBERS) {
-      const [from, to, start] = turn.words.slice(index, index + NUMBERS) as [number, number, number, number];
+    for (const { from, to, start } of turn ? timedWords(turn) : []) {
       const button = h('button', { type: 'button', tabindex: -1 }, text.slice(from, to));
       button.onclick = () => this.onpick(start);
       parts.push(text.slice(at, from), button);
-      this.words.push({ start, button });
+      this.words.push(button);
       at = to;
     }
     this.text.replaceChildren(...parts, text.slice(at));
     this.text.scrollLeft = 0;
-    if (this.words[0]) this.words[0].button.tabIndex = 0;
+    if (this.words[0]) this.words[0].tabIndex = 0;
   }
 
   /** Turn the line, like a page, when a word is out of view. */
