@@ -230,10 +230,9 @@ def test_four_collapsed_cards_fit_the_cast_tab(studio: Callable[..., Any]) -> No
     mounted = studio(speakers=speakers(4), voices=VOICES, turns=named, takes={})
     page = mounted.page
     page.set_viewport_size({"width": 1366, "height": 657})
-    page.wait_for_timeout(300)
     panel = page.get_by_role("tabpanel", name="Cast")
-    assert page.get_by_role("button", name="Details of Dan").is_visible()
-    assert panel.evaluate("panel => panel.scrollHeight <= panel.clientHeight + 1")
+    mounted.until(lambda: page.get_by_role("button", name="Details of Dan").is_visible())
+    mounted.until(lambda: panel.evaluate("panel => panel.scrollHeight <= panel.clientHeight + 1"), "room")
     last, box = page.get_by_role("heading", name="Dan").bounding_box(), panel.bounding_box()
     assert last is not None and box is not None
     assert last["y"] + last["height"] <= box["y"] + box["height"]
@@ -254,9 +253,12 @@ def test_the_gallery_fits_small_windows(studio: Callable[..., Any]) -> None:
     mounted, _ = opened(studio, voices=many, script=SCRIPT, take=studio_traits()["take"])
     for width, height in ((1366, 657), (1024, 600), (420, 700), (320, 480)):
         mounted.page.set_viewport_size({"width": width, "height": height})
-        mounted.page.wait_for_timeout(150)
-        box = mounted.page.get_by_role("dialog", name="Voices for Anna").bounding_box()
-        assert box is not None
-        assert box["x"] >= 0 and box["x"] + box["width"] <= width, (width, box)
-        assert box["y"] >= 0 and box["y"] + box["height"] <= height, (height, box)
+        dialog = mounted.page.get_by_role("dialog", name="Voices for Anna")
+
+        def fits(width: int = width, height: int = height, dialog: Any = dialog) -> bool:
+            box = dialog.bounding_box()
+            inside = box and box["x"] >= 0 and box["x"] + box["width"] <= width
+            return bool(inside and box["y"] >= 0 and box["y"] + box["height"] <= height)
+
+        mounted.until(fits, f"room in {width} x {height}")
         assert mounted.page.get_by_role("button", name="Record").last.is_visible()

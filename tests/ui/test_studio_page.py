@@ -128,8 +128,16 @@ def test_audio_of_a_changed_line_is_hatched(studio: Callable[..., Any]) -> None:
     mounted = studio(turns=current, takes=takes)
     picture = "() => document.querySelector('.vvnb-deck-wave').toDataURL()"
     mounted.until(lambda: any(name == "peaks" for name, _ in mounted.calls))
-    mounted.page.wait_for_timeout(300)
-    before = mounted.page.evaluate(picture)
+    seen = [mounted.page.evaluate(picture)]
+
+    def settled() -> bool:
+        """The picture has not changed for a second: peaks, spectrogram and sizes have arrived."""
+        mounted.page.wait_for_timeout(200)
+        seen.append(mounted.page.evaluate(picture))
+        return len(seen) > 5 and len(set(seen[-5:])) == 1
+
+    mounted.until(settled, "a waveform that stays")
+    before = seen[-1]
     changed = [{**turn, "state": "changed"} if turn["id"] == "t3" else turn for turn in current]
     mounted.set(turns=changed)
     mounted.until(lambda: mounted.page.evaluate(picture) != before, "a hatching")
