@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ pytest.importorskip("openai", reason="needs the openai client")
 import openai
 
 from vibevoice_nb.engine.engine import Engine
+from vibevoice_nb.errors import ServerError
 from vibevoice_nb.serve.running import Running
 from vibevoice_nb.serve.users import TokenFile
 
@@ -83,6 +85,38 @@ def test_a_wrong_token_is_refused(server: tuple[Running, str]) -> None:
     other = openai.OpenAI(base_url=f"{server[0].url}/v1", api_key="vvnb-wrong", max_retries=0)
     with pytest.raises(openai.AuthenticationError):
         other.audio.speech.create(model="nano", voice="Ada", input="Hello.")
+
+
+def test_a_remote_engine_speaks_through_the_proxy(server: tuple[Running, str], nano: Engine) -> None:
+    running, token = server
+    remote = Engine.connect(running.url, token=token)
+    speech = remote.speak(TEXT, num_steps=2, seed=5)
+    assert speech.ended == "finished"
+    assert np.array_equal(speech.audio, nano.speak(TEXT, num_steps=2, seed=5).audio)
+
+
+def test_many_strangers_are_refused_with_a_message(server: tuple[Running, str]) -> None:
+    """Up to 32 at a time are accepted for it; the proxy passes on how the others are refused."""
+    running, token = server
+
+    def refused(number: int) -> str:
+        with pytest.raises(ServerError) as error:
+            Engine.connect(running.url, token=f"vvnb-wrong-{number}")
+        return str(error.value)
+
+    with ThreadPoolExecutor(48) as pool:
+        messages = list(pool.map(refused, range(96)))
+    assert all("token" in message for message in messages), set(messages)
+    assert Engine.connect(running.url, token=token).name == "nano"
+
+
+def test_server_sent_events_pass_the_proxy(client: Any) -> None:
+    asked = {"model": "nano", "voice": "Ada", "input": "Hello.", "response_format": "pcm"}
+    extra = {"stream_format": "sse", "max_seconds": 0.3}
+    with client.audio.speech.with_streaming_response.create(**asked, extra_body=extra) as answer:
+        lines = [line for line in answer.iter_lines() if line]
+    last = json.loads(lines[-1].removeprefix("data: "))
+    assert last["type"] == "speech.audio.done" and last["vibevoice"]["ended"] == "length"
 
 
 def test_eight_streams_survive_the_loss_of_a_replica(client: Any, nano: Engine) -> None:
