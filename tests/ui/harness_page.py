@@ -6,6 +6,7 @@ import base64
 import json
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ class Mounted:
         self.receive: Callable[[Any, list[bytes]], None]
         self.channel = Channel(self.to_page, self._called)
         self.receive = self.channel.receive
-        self._waiting: list[dict[str, Any]] = []
+        self._waiting: deque[dict[str, Any]] = deque()  # also from threads of the kernel
 
     def set(self, **traits: Any) -> None:
         """Change values as the kernel does."""
@@ -64,6 +65,7 @@ class Mounted:
                 raise AssertionError(f"not within {seconds:g} s: {what or ready}")
             self.page.wait_for_timeout(10)
             self.flush()
+        self.flush()
         return value
 
     def faults(self, selector: str = "body") -> list[str]:
@@ -82,8 +84,7 @@ class Mounted:
 
     def flush(self) -> None:
         """Let the page have what waits for it."""
-        messages, self._waiting[:] = list(self._waiting), []
-        if messages:
+        if messages := self._taken():
             self.page.evaluate("messages => harness.receive(messages)", messages)
 
     def to_page(self, content: dict[str, Any], buffers: Sequence[bytes]) -> None:
@@ -92,12 +93,19 @@ class Mounted:
 
     def to_kernel(self, message: dict[str, Any]) -> list[dict[str, Any]]:
         """Receive the page's messages and send the prepared answers."""
-        if "changes" in message:
+        if message.get("poll"):
+            pass
+        elif "changes" in message:
             self.changes.append(message["changes"])
             self.on_change(message["changes"])
         else:
             self.receive(message["content"], [base64.b64decode(text) for text in message["buffers"]])
-        messages, self._waiting[:] = list(self._waiting), []
+        return self._taken()
+
+    def _taken(self) -> list[dict[str, Any]]:
+        messages = []
+        while self._waiting:
+            messages.append(self._waiting.popleft())
         return messages
 
     def _called(self, call_id: int, method: str, params: dict[str, Any], buffers: list[memoryview]) -> None:
@@ -142,6 +150,7 @@ def show(
     page.evaluate("tag => (document.documentElement.lang = tag)", language)
     name = widget._page if isinstance(widget, VibeVoiceWidget) else widget
     options = {"widget": name, "traits": mounted.traits, "widths": list(widths), "shadow": shadow}
+    options["poll"] = isinstance(widget, VibeVoiceWidget)
     page.evaluate("options => harness.mount(options)", json.loads(json.dumps(options)))
     return mounted
 

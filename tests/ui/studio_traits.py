@@ -335,8 +335,23 @@ def sweep_traits() -> dict[str, Any]:
             "rtf": 0.4 + 0.1 * row,
             "loudness": -23.4 + row,
             "state": "waiting" if (row, column) == (2, 2) else "finished",
+            "review": None if row == 2 else _cell_review(row, column),
         }
         for row, cfg_scale in enumerate(axes["cfg_scale"])
         for column, num_steps in enumerate(axes["num_steps"])
     ]
-    return {"axes": axes, "cells": cells}
+    return {"axes": axes, "cells": cells, "review_state": review_traits()["review_state"]}
+
+
+def _cell_review(row: int, column: int) -> dict[str, Any]:
+    """Return the review of a cell; that of cell 4, the second of the second row, is the best."""
+    wrong = (row, column) != (1, 1)
+    return {
+        "wer": 12.5 if wrong else 0.0,
+        "score": 82.0 if wrong else 100.0,
+        "similarity": 0.8 + 0.01 * column,
+        "words_per_minute": 150.0 + 5 * row,
+        "recognizer": "base",
+        "differences": [difference("different", "welcome to", "well come two", 0.9)] if wrong else [],
+        "count": int(wrong),
+    }

@@ -358,6 +358,8 @@ def test_sweep(mount: Callable[..., Any]) -> None:
     mounted = mount("sweep", traits=sweep_traits(), methods=SOUND)
     page = mounted.page
     assert faults(page) == []
+    best = page.get_by_role("cell").filter(has_text="Best")
+    assert best.count() == 1 and "0 % errors" in best.inner_text() and "155 words/min" in best.inner_text()
     first = page.get_by_role("button", name="Play CFG 1.0, Steps 5, Seed 7")
     first.focus()
     page.keyboard.press("ArrowRight")
@@ -369,6 +371,8 @@ def test_sweep(mount: Callable[..., Any]) -> None:
     page.get_by_role("button", name="RTF").click()
     values = page.get_by_role("row").locator("td:nth-child(9)").all_inner_texts()
     assert values[-1] == "–" and values[0] == "0.600"
+    page.get_by_role("button", name="Errors, %").click()
+    assert page.get_by_role("row").nth(1).get_by_text("Best").is_visible()
     assert faults(page) == []
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from studio_helpers import asked, faults, select_turn, studio, wait_for_call
 from studio_traits import SAMPLE_RATE, review_traits, studio_traits
-from told import Told
+from told import Told, priorities
 
 from vibevoice_nb import Studio
 from vibevoice_nb.review import recognizers
 from vibevoice_nb.widgets.base import Answer
 
-__all__ = ["studio"]  # a fixture
+__all__ = ["priorities", "studio"]  # fixtures
 
 SCRIPT = "Anna: Hello there my friend.\nBen: Good morning."
 RIGHT = ("Hello there my friend", "Good morning")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -49,12 +50,14 @@ def test_the_flows_of_a_studio_on_a_server(
     page.get_by_role("button", name=f"Model: {host}, nano, loaded").wait_for()
     assert page.get_by_label("Token", exact=True).count() == 0 or not page.get_by_label("Token").is_visible()
 
+    bar = page.get_by_role("region", name="Generate")
+    generate = bar.get_by_role("button", name=re.compile("^Generate"))
     page.locator(".cm-content").click()
     page.keyboard.type("Anna: Hello there.")
     page.keyboard.press("Enter")
     page.keyboard.type("Ben: Yes.")
     mounted.until(lambda: len(studio.turns) == 2, "two turns")
-    page.get_by_role("button", name="Generate", exact=False).first.click()
+    generate.click()
     mounted.until(lambda: studio.job["state"] == "finished", "the end of the generation", 60)
     assert [turn["state"] for turn in studio.turns] == ["spoken"] * 2
     assert {take.manifest.server for take in map(studio.project.takes.get, studio.takes)} == {address}
@@ -69,7 +72,7 @@ def test_the_flows_of_a_studio_on_a_server(
     page.keyboard.insert_text(ENDLESS)
     mounted.until(lambda: len(studio.turns) == 3, "three turns")
     service.cancelled.clear()
-    page.get_by_role("button", name="Generate", exact=False).first.click()
-    page.get_by_role("button", name="Stop").click()
+    generate.click()
+    bar.get_by_role("button", name="Stop").click()
     mounted.until(lambda: studio.job["state"] == "cancelled", "the end of the generation", 60)
     studio.close()

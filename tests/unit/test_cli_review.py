@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli_helpers import Bench, bench, last_json, models  # noqa: F401
-from test_project_reviews import Told
-from test_review import voice
+from told import Told, priorities  # noqa: F401
+from told import melody as voice
 
 from vibevoice_nb import Project
 from vibevoice_nb.audio.io import read_audio, write_audio

@@ -183,7 +183,7 @@ def test_a_sweep_uses_the_default_voices(project: Project, engine: Engine) -> No
     sweep = project.sweep(engine, seed=[1], num_steps=[1])
     cell = next(iter(sweep.result(180)))
     assert cell.take is not None and project.cast["Cleo"].voice is None
-    assert {label: voice.name for label, voice in sweep._voices.items()} == {"Cleo": "Ada"}
+    assert {label: voice.name for label, voice in sweep.voices.items()} == {"Cleo": "Ada"}
 
 
 def test_a_generation_that_is_not_started_changes_nothing(project: Project, engine: Engine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 
 import matplotlib
@@ -14,8 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from vibevoice_nb.audio.sources import ArraySource
-from vibevoice_nb.display.plots import colors_of, plot_spectrogram, plot_waveform, waveform_strip
+from vibevoice_nb.display.colors import colors_of
+from vibevoice_nb.display.plots import plot_spectrogram, plot_waveform
+from vibevoice_nb.display.strip import waveform_strip
+from vibevoice_nb.display.style import GRAY
 from vibevoice_nb.errors import AudioError, OptionError
+from vibevoice_nb.project.take import TakeTurn
 
 TAKE = conversation(["Ada", "$Eve_{2}$", "_Bo", "Ada"])
 PLOTS = (plot_waveform, plot_spectrogram)
@@ -115,6 +120,29 @@ def test_a_strip_is_transparent_and_has_its_size() -> None:
     strip = imread(io.BytesIO(waveform_strip(ArraySource(TAKE.audio), TAKE.turns, 700, 110)))
     assert strip.shape == (110, 700, 4)
     assert strip[0, 0, 3] == 0 and strip[..., 3].max() == 1
+    quiet = imread(io.BytesIO(waveform_strip(ArraySource(np.zeros(5, np.float32)), [], 40, 11)))
+    assert (quiet[5, :, 3] > 0.5).all() and not quiet[[0, 10], :, 3].any()  # silence is a line
+
+
+def test_a_strip_has_the_speakers_colors_and_the_height_of_the_waveform() -> None:
+    audio = np.concatenate([np.full(400, 0.5, np.float32), np.full(400, -1.0, np.float32)])
+    audio[::2] = 0
+    turn = TakeTurn("1", "Ada", "Hi.", 400, 800, color="#0072b2")
+    strip = imread(io.BytesIO(waveform_strip(ArraySource(audio), [turn], 80, 100)))
+    assert to_hex(strip[75, 60, :3]) == "#0072b2" and to_hex(strip[40, 20, :3]) == GRAY
+    shown = strip[..., 3] > 0.5
+    assert shown[26:50, :40].all() and not shown[:24, :40].any()  # half of the upper half
+    assert shown[50:99, 40:].all() and not shown[:49, 40:].any()
+
+
+def test_a_strip_does_not_load_matplotlib() -> None:
+    code = (
+        "import sys, numpy as np\n"
+        "from vibevoice_nb import Player\n"
+        "Player(np.zeros(24_000, np.float32))._repr_mimebundle_()\n"
+        "assert 'matplotlib' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_settings_of_the_person_are_left_alone() -> None:

@@ -8,13 +8,13 @@ import threading
 import numpy as np
 import pytest
 from generation_helpers import QUICK, SCRIPT, engine, own_audio, project, spoken  # noqa: F401
-from told import Told
+from told import Told, priorities  # noqa: F401
 
 from vibevoice_nb import Project
 from vibevoice_nb.engine.engine import Engine
 from vibevoice_nb.errors import OptionError, ProjectError
 from vibevoice_nb.project.jobs.review import Judge
-from vibevoice_nb.review import speakers
+from vibevoice_nb.review import availability, speakers
 
 TEXTS = ["Hello there.", "Good morning.", "How are you?", "Very well."]
 
@@ -30,7 +30,10 @@ def words(project: Project, turn: int) -> list[str]:  # noqa: F811
     return [] if found is None else [item.kind for item in found.differences if item.kind != "sound"]
 
 
-def test_a_review_is_kept_with_its_take(generated: Project) -> None:
+def test_a_review_is_kept_with_its_take(
+    generated: Project,
+    priorities: dict[int, int],  # noqa: F811
+) -> None:
     ears = Told(*TEXTS[:2], "How are", TEXTS[3])
     told: list[str] = []
     job = generated.review(recognizer=ears, listener=told.append)
@@ -39,7 +42,7 @@ def test_a_review_is_kept_with_its_take(generated: Project) -> None:
     assert [row.turn for row in report.flagged] == [generated.turns[2].id]
     assert words(generated, 2) == ["cut off"] and report.wer == pytest.approx(100 / 9)
     assert told == [*(turn.chosen for turn in generated.turns), ""]
-    assert ears.threads == {19}  # does not slow down a generation
+    assert {priorities[thread] for thread in ears.threads} == {19}  # does not slow down a generation
     generated.review(recognizer=ears).result(60)
     assert ears.calls == 4  # known
     generated.review(generated.turns[0].id, recognizer=ears, again=True).result(60)
@@ -158,7 +161,7 @@ def test_a_take_is_compared_with_the_voices_of_the_cast(
         others = [member.voice.audio for label, member in generated.cast.items() if label != "Anna"]
         return np.eye(2, dtype=np.float32)[int(any(np.array_equal(audio, other) for other in others))]
 
-    monkeypatch.setattr(speakers, "is_available", lambda: True)
+    monkeypatch.setattr(availability, "has_embedding", lambda: True)
     monkeypatch.setattr(speakers, "SpeakerEmbedding", lambda: embed)
     report = generated.review(recognizer=Told(*TEXTS)).result(60)
     assert [row.review.similarity for row in report] == [1.0, 0.0, 1.0, 0.0]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from told import melody as voice
 
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.review import Difference, HeardWord, Review, ReviewReport, ReviewRow, review, sounds
@@ -60,14 +61,6 @@ def once(text: str, sure: float) -> list[tuple[str, float]]:
     words = text.split()
     bare = [word.strip(".,").casefold() for word in words]
     return [(word, 0.01 if at and bare[at] == bare[at - 1] else sure) for at, word in enumerate(words)]
-
-
-def voice(seconds: float = 6.0) -> np.ndarray:
-    """A melody that comes and goes: no silence, no steady sound, nothing twice."""
-    count = int(24_000 * seconds)
-    pitch = np.repeat(np.random.default_rng(1).integers(100, 2000, count // 1200 + 1), 1200)[:count]
-    swell = 0.5 + 0.45 * np.sin(2 * np.pi * 4 * np.arange(count) / 24_000)
-    return (0.1 * np.sin(2 * np.pi * np.cumsum(pitch / 24_000)) * swell).astype(np.float32)
 
 
 def words_of(result: Review) -> list[tuple[str, str, str]]:

@@ -6,14 +6,23 @@ import json
 
 import numpy as np
 import pytest
-from test_review import TEXT, Transcript, voice
+from test_review import TEXT, Transcript
 from told import Told
+from told import melody as voice
 
 from vibevoice_nb import Take
 from vibevoice_nb.audio.meter import measure
 from vibevoice_nb.errors import OptionError, VoiceError
 from vibevoice_nb.project.take import TakeTurn
-from vibevoice_nb.review import Review, ReviewReport, ReviewRow, review, review_recording, speakers
+from vibevoice_nb.review import (
+    Review,
+    ReviewReport,
+    ReviewRow,
+    availability,
+    review,
+    review_recording,
+    speakers,
+)
 from vibevoice_nb.review.pace import Pace, pace_of, syllables
 from vibevoice_nb.review.report import ReportFigures
 from vibevoice_nb.review.result import ReviewFigures
@@ -41,7 +50,7 @@ def embedding(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         crossings = np.count_nonzero(np.diff(np.signbit(audio))) / len(audio) * 24_000
         return np.eye(2, dtype=np.float32)[int(crossings > 3000)]
 
-    monkeypatch.setattr(speakers, "is_available", lambda: True)
+    monkeypatch.setattr(availability, "has_embedding", lambda: True)
     monkeypatch.setattr(speakers, "SpeakerEmbedding", lambda: embed)
     return lengths
 

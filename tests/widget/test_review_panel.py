@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from told import Told
+from told import Told, priorities  # noqa: F401
 from widget_helpers import FakePage
 
 from vibevoice_nb import Project, Studio
 from vibevoice_nb.errors import OptionError
 from vibevoice_nb.project.registry import shared_project
 from vibevoice_nb.review import recognizers
-from vibevoice_nb.widgets import review_panel
+from vibevoice_nb.widgets import recognizer_part
 from vibevoice_nb.widgets.payloads import fault_in_trait
 
 SCRIPT = "Anna: Hello there 😀 my friend.\nBen: Good morning.\nAnna: How\n are you?"
@@ -101,7 +101,11 @@ def test_places_follow_the_script_and_the_sound(studio: Studio, page: FakePage, 
     assert evening["place"] is None  # the script has other words now
 
 
-def test_each_take_is_reviewed_after_it_was_generated(studio: Studio, ears: Told) -> None:
+def test_each_take_is_reviewed_after_it_was_generated(
+    studio: Studio,
+    ears: Told,
+    priorities: dict[int, int],  # noqa: F811
+) -> None:
     studio.set_state({"listen_back": "each take"})
     ears.holds = threading.Event()
     studio.generate().result(180)  # does not wait for the reviews
@@ -109,7 +113,7 @@ def test_each_take_is_reviewed_after_it_was_generated(studio: Studio, ears: Told
     assert ears.calls == 0
     ears.holds.set()
     FakePage.until(lambda: len(studio.reviews) == 3 and studio.review_state["state"] == "ready", 60)
-    assert set(ears.threads) == {19} and studio.review_state["done"] == 0
+    assert {priorities[thread] for thread in ears.threads} == {19} and studio.review_state["done"] == 0
     reopened = shared_project(studio.project.path)
     assert (reopened.settings["listen_back"], reopened.settings["recognizer"]) == ("each take", "told")
 
@@ -156,14 +160,14 @@ def test_the_best_of_several(studio: Studio, page: FakePage, ears: Told) -> None
 def test_nothing_is_downloaded_without_being_asked(
     studio: Studio, page: FakePage, ears: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = review_panel.availability
+    found = recognizer_part.availability
 
     def elsewhere(name: str) -> Any:
-        return review_panel.Availability("download", 145_000_000, "MIT") if name == "base" else found(name)
+        return recognizer_part.Availability("download", 145_000_000, "MIT") if name == "base" else found(name)
 
-    monkeypatch.setattr(review_panel, "availability", elsewhere)
+    monkeypatch.setattr(recognizer_part, "availability", elsewhere)
     loaded: list[str] = []
-    monkeypatch.setattr(review_panel, "load_recognizer", lambda name: loaded.append(name))
+    monkeypatch.setattr(recognizer_part, "load_recognizer", lambda name: loaded.append(name))
     studio.set_state({"recognizer": "base", "listen_back": "each take"})
     state = studio.review_state
     assert (state["state"], state["download"], state["license"]) == ("download", 145_000_000, "MIT")
@@ -182,9 +186,9 @@ def test_the_state_of_a_recognizer(
     page.call("unload_recognizer")
     assert recognizers.loaded_recognizers() == {}
     monkeypatch.setattr(
-        review_panel,
+        recognizer_part,
         "availability",
-        lambda name: review_panel.Availability("missing", remedy="pip install it"),
+        lambda name: recognizer_part.Availability("missing", remedy="pip install it"),
     )
     studio.set_state({"recognizer": "small"})
     assert studio.review_state["state"] == "missing" and studio.review_state["message"] == "pip install it"
@@ -194,7 +198,7 @@ def test_the_state_of_a_recognizer(
     def refuse(name: str) -> None:
         raise OptionError("no such model", "another", "name another")
 
-    monkeypatch.setattr(review_panel, "load_recognizer", refuse)
+    monkeypatch.setattr(recognizer_part, "load_recognizer", refuse)
     page.call("load_recognizer")
     page.until(lambda: studio.review_state["state"] == "failed")
     assert studio.review_state["message"].startswith("no such model")

@@ -18,6 +18,8 @@ from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.display import static
 from vibevoice_nb.project.jobs.sweep import Sweep
 from vibevoice_nb.project.take import Take, TakeTurn
+from vibevoice_nb.review import Review, ReviewReport, ReviewRow
+from vibevoice_nb.review.pace import Pace
 from vibevoice_nb.script import parse_script
 from vibevoice_nb.widgets.base import VibeVoiceWidget
 
@@ -39,7 +41,7 @@ def tone(seconds: float, **facts: Any) -> Take:
 def finished_sweep(**axes: list[Any]) -> Sweep:
     sweep = Sweep(lambda: SimpleNamespace(), parse_script("Anna: Hello."), None, axes, {"seed": 1})
     for cell in sweep.cells[:-1]:
-        cell.state, cell.take, cell.elapsed = "finished", tone(1.0), 0.5
+        cell.state, cell.take, cell.elapsed, cell.lufs = "finished", tone(1.0), 0.5, -13.5
     return sweep
 
 
@@ -105,9 +107,29 @@ def test_a_sweep_keeps_its_grid_with_players_within_its_limit() -> None:
     assert page.count("<audio") == 3 and page.count("<tr>") == 3
     assert "num_steps 10" in page and "cfg_scale 3.0" in page and "waiting" in page
     assert "at most 0.5 MB in all" in page and "3 of 4 cells were finished" in page
+    assert "-13" in page and "LUFS" in page and "errors" not in page
     for cell in grid.sweep.cells:
         cell.take, cell.state = tone(60.0), "finished"
     assert len(bundle(grid)["text/html"]) < static.MAX_BYTES + 10_000
+
+
+def test_a_sweep_keeps_the_figures_of_its_reviews() -> None:
+    sweep = finished_sweep(num_steps=[5, 10], cfg_scale=[1.0, 3.0])
+    for errors, cell in enumerate(sweep.cells[:2]):
+        found = Review("One two.", "", (), (), errors, 2, "base", "en", similarity=0.81, pace=Pace(2, 3, 0.8))
+        cell.review = ReviewReport([ReviewRow(1, "1", "", "Anna", found)])
+    data = bundle(SweepGrid(sweep))
+    assert data["text/html"].count("50 % errors") == 1 and data["text/html"].count("· best") == 1
+    assert "0 % errors · voice 0.81 · 150 words/min · best" in data["text/html"]
+    head, first, second, third, *_ = data["text/plain"].splitlines()[-5:]
+    assert head.split()[-3:] == ["errors", "voice", "words/min"]
+    assert first.split()[-4:] == ["0", "%", "0.81", "150"] and second.split()[-4:-2] == ["50", "%"]
+    assert "%" not in third
+
+
+def test_the_preview_of_long_audio_is_short_to_show_the_widget_soon() -> None:
+    page = bundle(Player(tone(150.0)))["text/html"]
+    assert "Preview: the first 30.0 s of 2:30" in page
 
 
 def test_a_studio_keeps_its_episode_and_says_what_is_missing(tmp_path: Path) -> None:

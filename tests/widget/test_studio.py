@@ -18,10 +18,8 @@ import pytest
 import traitlets
 from endless import ENDLESS
 
-from vibevoice_nb import OptionError, Project, Studio, SweepGrid, Take, VibeVoiceError
+from vibevoice_nb import OptionError, Project, Studio, Take, VibeVoiceError
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
-from vibevoice_nb.errors import ProjectError
-from vibevoice_nb.project.jobs.sweep import Sweep
 
 SCRIPT = "Anna: Hello there.\nBen: Good morning."
 
@@ -29,7 +27,7 @@ SCRIPT = "Anna: Hello there.\nBen: Good morning."
 class Page:
     """A page of the test's own: it keeps what it is sent, and calls."""
 
-    def __init__(self, studio: Studio | SweepGrid) -> None:
+    def __init__(self, studio: Studio) -> None:
         self.messages: list[tuple[dict[str, Any], list[bytes]]] = []
         studio.send = lambda content, buffers=None: self.messages.append((content, list(buffers or [])))
         self._studio, self._number = studio, 0
@@ -290,72 +288,6 @@ def test_the_saved_state_is_small_even_of_three_hundred_turns(studio: Studio) ->
         name: value for name, value in studio.get_state().items() if isinstance(value, (str, list, dict))
     }
     assert len(repr(state).encode()) < 1_000_000
-
-
-def test_a_sweep_shows_its_cells_as_they_come(studio: Studio) -> None:
-    grid = studio.sweep(num_steps=[1, 2], cfg_scale=[1.0, 3.0])
-    grid.sweep.result(180)
-    assert [cell["state"] for cell in grid.cells] == ["finished"] * 4
-    assert [(cell["num_steps"], cell["cfg_scale"], cell["seed"]) for cell in grid.cells[:2]] == [
-        (1, 1.0, 1),
-        (1, 3.0, 1),
-    ]
-    page = Page(grid)
-    reply, (pcm,) = page.call("samples", source=grid.cells[3]["source"], start=0, count=10_000)
-    assert reply["result"]["count"] == 10_000 and np.abs(np.frombuffer(pcm, "<i2")).max() > 300
-    refused, _ = page.call("samples", source="take:99", start=0, count=10)
-    assert refused["kind"] == "failed"
-    grid.close()
-
-
-def test_a_cell_that_changes_while_the_grid_is_read_is_shown(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sweep = Sweep(lambda: None, studio.project.script, None, {"num_steps": [1]})  # type: ignore[arg-type,return-value]
-    grid, read, go_on = SweepGrid(sweep), threading.Event(), threading.Event()
-    row = grid._row
-
-    def slowly(*cell: Any) -> Any:
-        shown = row(*cell)
-        if threading.current_thread() is reader:
-            read.set()
-            go_on.wait(10)
-        return shown
-
-    monkeypatch.setattr(grid, "_row", slowly)
-    reader = threading.Thread(target=grid._show)
-    reader.start()
-    assert read.wait(10)
-    sweep.cells[0].state = "speaking"
-    worker = threading.Thread(target=lambda: sweep.changed(sweep.cells[0]))
-    worker.start()
-    worker.join(0.2)
-    go_on.set()
-    reader.join(), worker.join()
-    assert grid.cells[0]["state"] == "speaking"
-    grid.close()
-
-
-def test_a_sweep_of_a_read_only_project_writes_nothing(studio: Studio) -> None:
-    folder = studio.project.path
-
-    def files() -> dict[Path, tuple[int, bytes]]:
-        return {
-            path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()
-        }
-
-    with Project.open(folder, read_only=True) as project:
-        reader = Studio(project)
-        before = files()
-        grid = reader.sweep(num_steps=[1, 2])
-        grid.sweep.result(180)
-        assert [cell["state"] for cell in grid.cells] == ["finished"] * 2
-        assert all(cell["seconds"] > 0 and cell["seed"] == 1 for cell in grid.cells)
-        assert files() == before and not reader.takes and not reader.can_undo
-        with pytest.raises(ProjectError, match="read-only"):
-            reader.generate()
-        grid.close()
-        reader.close()
 
 
 @pytest.mark.parametrize(("format", "covers"), [("mp3", 1), ("wav", 0)])

@@ -149,12 +149,13 @@ def show_model(info: ModelInfo) -> None:
 
 def show_review(report: ReviewReport) -> None:
     """Print one row for each turn, and the word error rate of all."""
-    from vibevoice_nb.review.report import shown_figures
+    from vibevoice_nb.review.report import shown_figures, shown_loudness
 
     table = _table("turn", "speaker", "errors", "words/min", "LUFS", "differences")
     for row in report:
         found = row.review
-        _, _, pace, loudness = shown_figures(found)
+        _, _, pace = shown_figures(found)
+        loudness = shown_loudness(found.loudness)
         notes = Text("\n").join(
             Text(str(item), style="yellow" if item.certain else "dim") for item in found.differences
         )
@@ -163,7 +164,14 @@ def show_review(report: ReviewReport) -> None:
                 filter(None, (notes, Text(f"sounds like {row.other_voice}", style="yellow")))
             )
         errors = _status("error" if found.flagged else "ok", f"{found.errors} of {found.count}")
-        table.add_row(str(row.number), Text(row.speaker), errors, pace, loudness, notes or _status("ok"))
+        table.add_row(
+            str(row.number),
+            Text(row.speaker),
+            errors,
+            pace,
+            loudness,
+            notes or _status("ok"),
+        )
     _print(table)
     flagged = len(report.flagged)
     verdict = (

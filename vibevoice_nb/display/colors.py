@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+_HEX = re.compile(r"#[0-9a-fA-F]{6}")
 
 # fmt: off
 PALETTE = (
@@ -17,6 +21,40 @@ PALETTE = (
 The first six are Okabe-Ito colors, distinct for color-blind people. Each of the others is as far as possible,
 in OKLab, from all before it.
 """
+
+
+class Labelled(Protocol):
+    """Turn with the label of its speaker, and a color as in CSS, or empty."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def color(self) -> str: ...
+
+
+def colors_of(turns: Sequence[Labelled]) -> dict[str, str]:
+    """Return each speaker's color as #rrggbb, by label: that of the turns, or one from the palette.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> colors_of([SimpleNamespace(label="Ada", color="#123456"), SimpleNamespace(label="Eve", color="")])
+    {'Ada': '#123456', 'Eve': '#0072b2'}
+    """
+    colors: dict[str, str] = {}
+    for turn in turns:
+        if turn.label not in colors:
+            colors[turn.label] = _hex(turn.color) or free_color(colors.values())
+    return colors
+
+
+def _hex(color: str) -> str:
+    """Return a color as #rrggbb; empty if it is none."""
+    if not color or _HEX.fullmatch(color):
+        return color.lower()
+    from matplotlib.colors import is_color_like, to_hex  # takes half a second
+
+    return to_hex(color) if is_color_like(color) else ""
 
 
 def free_color(taken: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -58,7 +59,9 @@ class Showable(Protocol):
     def path(self) -> Path | None: ...
 
 
-def mimebundle(take: Showable, budget: int | None = None) -> dict[str, Any]:
+def mimebundle(
+    take: Showable, budget: int | None = None, *, longest_preview: float = math.inf
+) -> dict[str, Any]:
     """Show a take as HTML with an `<audio>` element and a picture of the waveform, and as text.
 
     Parameters
@@ -66,6 +69,8 @@ def mimebundle(take: Showable, budget: int | None = None) -> dict[str, Any]:
     take : Take
     budget : int, optional
         Maximum bytes of HTML; by default `display.default_budget`.
+    longest_preview : float
+        Maximum seconds of audio if it does not fit as a whole.
 
     Returns
     -------
@@ -101,15 +106,16 @@ def mimebundle(take: Showable, budget: int | None = None) -> dict[str, Any]:
     text = " · ".join([title, *facts])
     head = f"<div><strong>{escape(title)}</strong> · {escape(' · '.join(facts))}</div>"
     words = _words(take, seconds, int(budget * _WORDS_FRACTION))
-    body = player_html(take, budget - len(_framed(head).encode()) - len(json.dumps(words)))
+    room = budget - len(_framed(head).encode()) - len(json.dumps(words))
+    body = player_html(take, room, longest_preview)
     bundle: dict[str, Any] = {"text/html": _framed(head + body), "text/plain": text}
     return {TAKE_MIME: words, **bundle} if words and "<audio" in body else bundle
 
 
-def player_html(take: Showable, room: int) -> str:
+def player_html(take: Showable, room: int, longest_preview: float = math.inf) -> str:
     """Return picture, player and speakers as HTML of at most `room` bytes, or why there is none."""
     try:
-        return _body(take, take.source.samples / take.source.sample_rate, room)
+        return _body(take, take.source.samples / take.source.sample_rate, room, longest_preview)
     except AudioError as exc:  # the file is gone; the facts are still shown
         return f"<div>{escape(str(exc))}</div>"
 
@@ -142,7 +148,7 @@ def _framed(inner: str) -> str:
     return f'<div class="vibevoice-take" style="max-width:720px;line-height:1.5">{inner}</div>'
 
 
-def _body(take: Showable, seconds: float, room: int) -> str:
+def _body(take: Showable, seconds: float, room: int, longest_preview: float) -> str:
     """Return picture, player and speakers in at most `room` bytes; parts that do not fit are left out."""
     if not take.source.samples:
         return ""
@@ -155,7 +161,7 @@ def _body(take: Showable, seconds: float, room: int) -> str:
         if seconds * rate / 8 + _TAGS_BYTES <= _payload(room):
             return picture + _player(_mp3(take, take.source.samples, rate)) + speakers
     room -= len(_note(take.path, seconds, seconds).encode())
-    longest = (_payload(room) - _TAGS_BYTES) * 8 / _PREVIEW_BITRATE
+    longest = min(longest_preview, (_payload(room) - _TAGS_BYTES) * 8 / _PREVIEW_BITRATE)
     if longest < _SHORTEST_PREVIEW:
         return picture + _fitting(_note(take.path, 0.0, seconds), room) + speakers
     sound = _mp3(take, int(longest * take.source.sample_rate), _PREVIEW_BITRATE)
@@ -187,7 +193,7 @@ def _player(sound: bytes) -> str:
 
 
 def _picture(take: Showable, room: int) -> str:
-    from vibevoice_nb.display.plots import waveform_strip
+    from vibevoice_nb.display.strip import waveform_strip
 
     for width, height in _PICTURES:
         data = base64.b64encode(waveform_strip(take.source, take.turns, width, height)).decode()
@@ -200,7 +206,7 @@ def _picture(take: Showable, room: int) -> str:
 def _speakers(turns: Sequence[Any]) -> str:
     if not turns:
         return ""
-    from vibevoice_nb.display.plots import colors_of
+    from vibevoice_nb.display.colors import colors_of
 
     dot = '<span style="color:{}" aria-hidden="true">●</span> {}'
     named = [dot.format(color, escape(label)) for label, color in colors_of(turns).items()]

@@ -20,8 +20,8 @@ from vibevoice_nb.audio.spectrogram import Scale, decibels, row_hz
 from vibevoice_nb.errors import AudioError
 from vibevoice_nb.texts import clock
 
-from .colors import free_color
-from .style import GRAY, INK
+from .colors import colors_of
+from .style import INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -221,39 +221,6 @@ def plot_spectrogram(
         bar.ax.tick_params(labelsize=7.5, length=2.5)
     _finish(axes, source, turns, colors_of(turns), small=figure is not None)
     return axes if figure is None else figure
-
-
-def waveform_strip(source: AudioSource, turns: Sequence[PlotTurn], width: int, height: int) -> bytes:
-    """Draw only the waveform, as a transparent PNG for dark and light pages; sizes in pixels."""
-    figure = Plot(width / 100, height / 100)
-    figure.set_layout_engine("none")
-    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    top = _waves(axes, source, turns, colors_of(turns), min(width, source.samples), GRAY)
-    axes.set_xlim(0, source.samples / source.sample_rate)
-    axes.set_ylim(-max(top, 0.01), max(top, 0.01))
-    axes.set_axis_off()
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=100, transparent=True)
-    return file.getvalue()
-
-
-def colors_of(turns: Sequence[PlotTurn]) -> dict[str, str]:
-    """Return each speaker's color as #rrggbb, by label: that of the turns, or one from the palette.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> colors_of([SimpleNamespace(label="Ada", color="#123456"), SimpleNamespace(label="Eve", color="")])
-    {'Ada': '#123456', 'Eve': '#0072b2'}
-    """
-    from matplotlib.colors import is_color_like, to_hex
-
-    colors: dict[str, str] = {}
-    for turn in turns:
-        if turn.label not in colors:
-            own = to_hex(turn.color) if is_color_like(turn.color) else ""
-            colors[turn.label] = own or free_color(colors.values())
-    return colors
 
 
 def _source(audio: NDArray[np.float32] | AudioSource, sample_rate: int) -> AudioSource:

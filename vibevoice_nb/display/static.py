@@ -16,6 +16,8 @@ _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 MAX_BYTES = 500_000
 """Maximum size of the audio in the static HTML of a widget; encoding more would delay the widget."""
+PREVIEW_SECONDS = 30.0
+"""Length of the audio in the static HTML of a widget whose whole audio does not fit."""
 MAX_TURNS, MAX_CHARACTERS = 400, 100_000
 """Maximum number of turns, and of characters of their texts, in the static HTML of a widget."""
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vibevoice_nb.audio.turns import with_words
 from vibevoice_nb.errors import ProjectError, VibeVoiceError
-from vibevoice_nb.review import Recognizer, Review, ReviewReport, ReviewRow, review
+from vibevoice_nb.review import Recognizer, Review, ReviewReport, ReviewRow, availability, review
 from vibevoice_nb.review.words import language_of
 
 from .cast import Cast
@@ -86,10 +86,11 @@ class ProjectReviews:
 
     def _match(self, audio: NDArray[np.float32], speaker: str) -> VoiceMatch | None:
         """Compare the voice with those of the cast, if the embedding is installed."""
+        if not availability.has_embedding():
+            return None
+
         from vibevoice_nb.review import speakers  # loads torch, which opening a project must not
 
-        if not speakers.is_available():
-            return None
         if self._matcher is None:
             self._matcher = speakers.VoiceMatcher()
         voices = {member.label: member.voice for member in self._cast.values() if member.voice is not None}

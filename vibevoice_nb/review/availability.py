@@ -66,6 +66,11 @@ def availability(name: str) -> Availability:
     return _needing("faster_whisper", found, EXTRA)
 
 
+def has_embedding() -> bool:
+    """Return true if the weights of the speaker embedding are installed; see `speakers`."""
+    return importlib.util.find_spec("resemblyzer") is not None
+
+
 def weights_bytes(model: str) -> int:
     """Return the size of a Whisper model's weights on this machine; 0 if it is not known."""
     path = (_whisper_folder(model) or Path(model)) / "model.bin"

@@ -256,7 +256,7 @@ def load_recognizer(name: str | None = None) -> Recognizer:
     """
     from .whisper import Whisper
 
-    wanted = name or (DEFAULT if availability(DEFAULT).place == "here" else "pocketsphinx")
+    wanted = name or default_recognizer()
     with _LOADING:  # two reviews that want the same model load it once
         if wanted not in _LOADED:
             if wanted == "pocketsphinx":
@@ -270,6 +270,11 @@ def load_recognizer(name: str | None = None) -> Recognizer:
             else:
                 _LOADED[wanted] = Whisper(wanted)
         return _LOADED[wanted]
+
+
+def default_recognizer() -> str:
+    """Return the name of the default recognizer: Whisper "base" if it is here, else pocketsphinx."""
+    return DEFAULT if availability(DEFAULT).place == "here" else "pocketsphinx"
 
 
 def loaded_recognizers() -> dict[str, int]:

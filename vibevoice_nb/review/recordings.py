@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 
+from . import availability
 from .alignment import Pair, align
 from .comparison import compare, spoken_as_heard
 from .differences import Difference
@@ -219,13 +220,11 @@ def _matching(
     voices: Mapping[str, Voice] | None, matcher: VoiceMatcher | None
 ) -> Callable[[NDArray[np.float32], str, Review], Review]:
     """Return a function that adds the likeness of the voice to the review of a speaker's audio."""
-    if not voices:
+    if not voices or (matcher is None and not availability.has_embedding()):
         return lambda audio, speaker, found: found
 
     from . import speakers  # loads torch
 
-    if matcher is None and not speakers.is_available():
-        return lambda audio, speaker, found: found
     chosen, known = matcher or speakers.VoiceMatcher(), speakers.recordings(voices)
 
     def add(audio: NDArray[np.float32], speaker: str, found: Review) -> Review:

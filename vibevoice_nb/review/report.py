@@ -153,26 +153,37 @@ class ReviewReport(Sequence[ReviewRow]):
             f"<tr><td>{row.number}</td><td>{escape(row.speaker)}</td>"
             f"<td {left}>{escape(row.review.text)}</td>"
             f"{''.join(f'<td>{figure}</td>' for figure in shown_figures(row.review))}"
+            f"<td>{shown_loudness(row.review.loudness)}</td>"
             f"<td {left}>{'<br>'.join(escape(str(item)) for item in row.review.differences)}</td></tr>"
             for row in self
         )
         return f"<p>{escape(repr(self)[1:-1])}</p><table><tr>{head}</tr>{rows}</table>"
 
 
-def shown_figures(review: Review) -> tuple[str, str, str, str]:
-    """Return the errors, the likeness of the voice, the pace and the loudness for a table.
+def shown_figures(found: Review | ReviewReport) -> tuple[str, str, str]:
+    """Return the errors, the likeness of the voice and the words per minute for a table.
 
     Examples
     --------
-    >>> shown_figures(Review("Hi there.", "hi", (), (), 1, 2, "base", "en", loudness=-19.25))
-    ('50 %', '', '', '-19.2')
+    >>> shown_figures(Review("Hi there.", "hi", (), (), 1, 2, "base", "en", similarity=0.814))
+    ('50 %', '0.81', '')
     """
     return (
-        f"{review.wer:.0f} %",
-        "" if review.similarity is None else f"{review.similarity:.2f}",
-        "" if review.pace is None else f"{review.pace.words_per_minute:.0f}",
-        "" if review.loudness is None else f"{review.loudness:.1f}",
+        f"{found.wer:.0f} %",
+        "" if found.similarity is None else f"{found.similarity:.2f}",
+        "" if found.pace is None else f"{found.pace.words_per_minute:.0f}",
     )
+
+
+def shown_loudness(lufs: float | None) -> str:
+    """Return a loudness for a table.
+
+    Examples
+    --------
+    >>> shown_loudness(-19.32), shown_loudness(None)
+    ('-19.3', '')
+    """
+    return "" if lufs is None else f"{lufs:.1f}"
 
 
 _FIGURES = ("Errors", "Voice", "Words/min", "LUFS")

@@ -161,8 +161,3 @@ def similarity_to(voice: VoiceSpec, audio: NDArray[np.float32]) -> float:
     if match is None:
         raise VoiceError(f"the voice prompt {resolved.name!r}", "a recording", "name a voice with audio")
     return match.own
-
-
-def is_available() -> bool:
-    """Return true if the weights of the embedding are installed."""
-    return importlib.util.find_spec("resemblyzer") is not None

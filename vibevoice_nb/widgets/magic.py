@@ -34,7 +34,9 @@ from ..voices.resolve import resolve_voice
 from .cell_script import use_cell_script
 
 if TYPE_CHECKING:
-    pass
+    from typing_extensions import Unpack
+
+    from ..engine.options import GenerationSettings
 
 _OPTIONS = {
     "steps": "num_steps",
@@ -114,7 +116,7 @@ def speak_cell(
     model: str | None = None,
     device: str = "auto",
     mode: Mode = "turns",
-    **options: Any,
+    **options: Unpack[GenerationSettings],
 ) -> Take:
     """Generate speech for a script, with a progress bar in the cell.
 

@@ -458,6 +458,21 @@ class Home(TypedDict):
     """True if there are more projects than are listed, or not all folders were searched."""
 
 
+class CellReview(TypedDict):
+    """Review of a cell of a sweep, of its whole script."""
+
+    wer: float
+    """Word error rate in percent."""
+    score: float
+    similarity: float | None
+    words_per_minute: float | None
+    recognizer: str
+    differences: list[ReviewDifference]
+    """The first ones that are certain, without places in the script and the episode."""
+    count: int
+    """Number of all that are certain."""
+
+
 class SweepCell(TypedDict):
     """Cell of a sweep."""
 
@@ -472,6 +487,7 @@ class SweepCell(TypedDict):
     rtf: float
     loudness: float | None
     state: CellStatus
+    review: CellReview | None
 
 
 def payload(kind: type[_Payload], default: _Payload | None = None) -> traitlets.TraitType[_Payload, _Payload]:

@@ -14,7 +14,7 @@ from vibevoice_nb._moved import renamed_keyword
 from vibevoice_nb.audio.io import read_audio
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.sources import AudioSource
-from vibevoice_nb.display.static import MAX_BYTES, Static
+from vibevoice_nb.display.static import MAX_BYTES, PREVIEW_SECONDS, Static
 from vibevoice_nb.engine.speech import Speech
 from vibevoice_nb.errors import OptionError, VibeVoiceError
 from vibevoice_nb.project.take import Take
@@ -70,7 +70,8 @@ def static_take(take: Take, below: Static | None = None) -> Static:
     """Return an HTML player for saved notebooks, with `below` under it."""
     from vibevoice_nb import display
 
-    kept = display.mimebundle(take, min(display.default_budget, MAX_BYTES))
+    budget = min(display.default_budget, MAX_BYTES)
+    kept = display.mimebundle(take, budget, longest_preview=PREVIEW_SECONDS)
     html, text = kept.pop("text/html"), kept.pop("text/plain")
     if below is None:
         return Static(html, text, kept)

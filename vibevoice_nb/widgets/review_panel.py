@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from vibevoice_nb.errors import OptionError, VibeVoiceError
 from vibevoice_nb.project import Project
 from vibevoice_nb.project.jobs.review import ReviewJob, ReviewProgress
 from vibevoice_nb.project.turns import checked_ids
-from vibevoice_nb.review.availability import Availability, availability
-from vibevoice_nb.review.recognizers import load_recognizer, loaded_recognizers, unload_recognizers
 
 from .base import Part, call
-from .payloads import ReviewState
-from .review_traits import ReviewTraits, review_state, take_reviews
+from .recognizer_part import RecognizerPart
+from .review_traits import ReviewTraits, take_reviews
 
 if TYPE_CHECKING:
     from vibevoice_nb.project.jobs.generation import Generation
@@ -36,7 +32,6 @@ class ReviewPanel(Part):
     """Reviews of a project by the recognizer of a widget.
 
     They run in one `ReviewJob` at a time, beside a generation; takes that are generated meanwhile are queued.
-    Recognizers are shared by all widgets of the kernel.
 
     Parameters
     ----------
@@ -46,6 +41,11 @@ class ReviewPanel(Part):
     retake : Retake
     lock : context manager
         Reentrant lock of the widget, held while its traits are updated.
+
+    Attributes
+    ----------
+    recognizer : RecognizerPart
+        To be added to the widget, too.
     """
 
     def __init__(
@@ -58,10 +58,9 @@ class ReviewPanel(Part):
     ) -> None:
         self._widget, self._project, self._retake, self._lock = widget, project, retake, lock
         self._job: ReviewJob | None = None
-        self._loading = ""
-        """Name of the recognizer that is being loaded."""
-        self._failure = ("", "")
-        """Recognizer that failed, and the reason."""
+        self.recognizer = RecognizerPart(
+            name=lambda: widget.recognizer, changed=self.show_state, stop=self._stop, lock=lock
+        )
         widget.observe(self._chosen, ["listen_back", "recognizer"])
 
     def refresh(self) -> None:
@@ -75,25 +74,26 @@ class ReviewPanel(Part):
     def show_state(self) -> None:
         """Update `review_state`."""
         with self._lock:
-            shown = self._state(self._widget.recognizer)
+            job = self._job
+            shown = self.recognizer.state(job, 0 if job is None else job.added)
             if self._widget.review_state != shown:
                 self._widget.review_state = shown
 
     def took(self, take_id: str) -> None:
         """Review a take that was generated just now, if that is wanted and needs no download."""
-        if self._widget.listen_back == "each take" and self._there(self._widget.recognizer).place == "here":
+        if self._widget.listen_back == "each take" and self.recognizer.is_here:
             self.review([take_id])
 
     def review(self, takes: Sequence[str] | None = None) -> ReviewJob:
         """Review takes in the background, by default the chosen ones; see `Studio.review`."""
         with self._lock:
-            name, project = self._ready(), self._project()
+            name, project = self.recognizer.ready(), self._project()
             if takes is None:
                 takes = [turn.chosen for turn in project.turns if turn.chosen is not None]
             job = self._job
             if job is None or job.recognizer != name or not job.add(takes):
                 self._stop()
-                self._failure = ("", "")
+                self.recognizer.failed()
                 job = self._job = project.review(
                     (), takes=takes, recognizer=name, progress=self._progressed, listener=self._reviewed
                 )
@@ -104,12 +104,12 @@ class ReviewPanel(Part):
         """Generate misspoken turns again until their words are right; see `Studio.fix`."""
         project = self._project()
         wanted = project.reviews.to_fix() if turns is None else checked_ids(turns)
-        return self._retake(wanted, attempts, project.judge(self._ready()))
+        return self._retake(wanted, attempts, project.judge(self.recognizer.ready()))
 
     def best_of(self, turns: Sequence[str], takes: int = ATTEMPTS) -> Generation:
         """Generate new takes of turns and choose the best; see `Studio.best_of`."""
         return self._retake(
-            checked_ids(turns), takes, self._project().judge(self._ready(), until_right=False)
+            checked_ids(turns), takes, self._project().judge(self.recognizer.ready(), until_right=False)
         )
 
     def close(self) -> None:
@@ -132,35 +132,6 @@ class ReviewPanel(Part):
     def _best_of(self, turns: list[str], takes: int) -> dict[str, Any]:
         return {"job": self.best_of(turns, takes).id}
 
-    @call("load_recognizer")
-    def _load(self) -> None:
-        """Load the recognizer in the background, and download it if necessary: the page named its size."""
-        with self._lock:
-            if self._loading:
-                return
-            name = self._loading = self._widget.recognizer
-            self._failure = ("", "")
-            self.show_state()
-        threading.Thread(
-            target=self._load_now, args=(name,), name="vibevoice-recognizer", daemon=True
-        ).start()
-
-    @call("unload_recognizer")
-    def _unload(self) -> None:
-        self._stop()
-        unload_recognizers()
-        self.show_state()
-
-    def _load_now(self, name: str) -> None:
-        failure = ""
-        try:
-            load_recognizer(name)
-        except Exception as error:  # shown in the state; libraries of models raise errors of many kinds
-            failure = str(error) or type(error).__name__
-        with self._lock:
-            self._loading, self._failure = "", (name, failure)
-            self.show_state()
-
     def _chosen(self, change: Any) -> None:
         if change["name"] == "listen_back" and change["new"] == "off":
             self._stop()
@@ -180,47 +151,5 @@ class ReviewPanel(Part):
             if take_id or job is None or not job.done:
                 return
             if job.error is not None:
-                self._failure = (str(job.recognizer), str(job.error))
+                self.recognizer.failed(str(job.recognizer), str(job.error))
             self.show_state()
-
-    def _ready(self) -> str:
-        """Return the recognizer.
-
-        Raises
-        ------
-        OptionError
-            If it is not installed, or has to be downloaded, which only the person decides.
-        """
-        name = self._widget.recognizer
-        there = self._there(name)
-        if there.place == "missing":
-            raise OptionError(f"the recognizer {name!r} is not installed", "its package", there.remedy)
-        if there.place == "download":
-            size = f", {there.nbytes / 1e6:,.0f} MB" if there.nbytes else ""
-            about = f" ({there.license} license{size})" if there.license else ""
-            raise VibeVoiceError(
-                f"the recognizer {name!r} is not on this machine",
-                f"a recognizer that was downloaded{about}",
-                "download it under Settings, Listen back, or choose another one",
-            )
-        return name
-
-    def _there(self, name: str) -> Availability:
-        return Availability("here") if name in loaded_recognizers() else availability(name)
-
-    def _state(self, name: str) -> ReviewState:
-        job = self._job
-        if job is not None and not job.done and not job.cancelled:
-            status = "listening" if job.state == "speaking" else "loading"
-            done, total = job.progress.done, max(job.progress.total, job.added)
-            return review_state({"state": status, "recognizer": name, "done": done, "total": total})
-        if self._loading:
-            return review_state({"state": "loading", "recognizer": self._loading})
-        there, memory = availability(name), loaded_recognizers().get(name)
-        about = {"recognizer": name, "download": there.nbytes, "license": there.license}
-        if self._failure[0] == name and self._failure[1]:
-            return review_state({**about, "state": "failed", "message": self._failure[1]})
-        if memory is not None:
-            return review_state({**about, "state": "ready", "memory": memory})
-        status = "available" if there.place == "here" else there.place
-        return review_state({**about, "state": status, "message": there.remedy})

@@ -96,11 +96,14 @@ def _row(found: Review, usual: float | None, piece: Piece | None, places: WordPl
         "loudness": figures["loudness"],
         "recognizer": found.recognizer,
         "note": found.note,
-        "differences": [_difference(one, piece, places) for one in found.differences],
+        "differences": [difference_row(one, piece, places) for one in found.differences],
     }
 
 
-def _difference(one: Difference, piece: Piece | None, places: WordPlaces | None) -> ReviewDifference:
+def difference_row(
+    one: Difference, piece: Piece | None = None, places: WordPlaces | None = None
+) -> ReviewDifference:
+    """Describe a difference, with its places in the episode and in the script where they are known."""
     place = None if places is None else places.range(one.start, one.end)
     return {
         "kind": one.kind,

@@ -230,6 +230,7 @@ class Studio(
             model,
             self._generation_panel,
             self._review_panel,
+            self._review_panel.recognizer,
             self._audition_panel,
             self._project_panel,
             self._cast_panel,
@@ -349,13 +350,17 @@ class Studio(
         """Cancel the generation within one frame; audio generated so far is kept."""
         self._generation_panel.cancel()
 
-    def sweep(self, **axes: Unpack[SweepAxes]) -> SweepGrid:
+    def sweep(self, *, review: bool | None = None, **axes: Unpack[SweepAxes]) -> SweepGrid:
         """Generate the script with every combination of settings, shown as a grid of players.
 
         The audio is kept in memory and the project is unchanged, so it may be read-only.
 
         Parameters
         ----------
+        review : bool, optional
+            Review each cell as it finishes, with the recognizer of the settings; `grid.sweep.result()` then
+            waits for the reviews, too. By default cells are reviewed if takes are (`listen_back="each take"`)
+            and the recognizer needs no download, and the result does not wait.
         **axes : Unpack[SweepAxes]
             Lists of values for `cfg_scale`, `num_steps`, `seed`, `solver`, `temperature`.
 
@@ -363,11 +368,22 @@ class Studio(
         -------
         SweepGrid
             `await grid.sweep`, `grid.sweep.to_dataframe()`.
+
+        Raises
+        ------
+        OptionError, VibeVoiceError
+            If an axis is not valid; with `review`, if the recognizer is not installed or not downloaded.
         """
         from .sweep import SweepGrid
 
-        model = self.model
-        return SweepGrid(self._project.sweep(lambda: self._model.engine(model), speak_options(self), **axes))
+        model, wanted = self.model, self._review_panel.recognizer.ready() if review else False
+        sweep = self._project.sweep(
+            lambda: self._model.engine(model), speak_options(self), review=wanted, **axes
+        )
+        grid = SweepGrid(sweep, recognizer=self.recognizer)
+        if review is None and self.listen_back == "each take":
+            grid.review_if_ready()
+        return grid
 
     def audition(self, speaker: str) -> Audition:
         """Generate a speaker's first line in every available voice, without making takes.

@@ -1,6 +1,6 @@
 /** Values of reviews for tests. */
 
-import type { ReviewDifference, TakeReview, TakeState, TurnState } from '../../src/core/host/traits';
+import type { CellReview, ReviewDifference, TakeReview, TakeState, TurnState } from '../../src/core/host/traits';
 
 export const difference = (more: Partial<ReviewDifference> = {}): ReviewDifference => ({
   kind: 'different',
@@ -27,6 +27,16 @@ export const review = (...differences: ReviewDifference[]): TakeReview => ({
   note: '',
   differences,
 });
+
+export const cellReview: CellReview = {
+  wer: 0,
+  score: 100,
+  similarity: null,
+  words_per_minute: 150,
+  recognizer: 'base',
+  differences: [],
+  count: 0,
+};
 
 export const turn = (id: string, line: number, more: Partial<TurnState> = {}): TurnState => ({
   id,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import type { SweepCell } from '../../src/core/host/traits';
-import { axesOf, layOut, nameOf, sorted } from '../../src/core/sweep/model';
+import { cellReview } from '../review/reviews';
+import { axesOf, best, layOut, nameOf, sorted, unreviewed } from '../../src/core/sweep/model';
 
 const cell = (cfg_scale: number, num_steps: number, seed: number, more: Partial<SweepCell> = {}): SweepCell => ({
   source: `take:${cfg_scale}-${num_steps}-${seed}`,
@@ -15,6 +16,7 @@ const cell = (cfg_scale: number, num_steps: number, seed: number, more: Partial<
   rtf: cfg_scale,
   loudness: null,
   state: 'finished',
+  review: null,
   ...more,
 });
 
@@ -46,6 +48,29 @@ describe('a sweep', () => {
     expect(sorted(list, 'rtf', false).map((one) => one.cfg_scale)).toEqual([1, 2, 3]);
     expect(sorted(list, 'rtf', true).map((one) => one.cfg_scale)).toEqual([2, 1, 3]);
     expect(sorted(list, 'cfg_scale', true).map((one) => one.cfg_scale)).toEqual([3, 2, 1]);
+  });
+
+  const reviewed = (cfg_scale: number, wer: number, similarity: number | null = null): SweepCell =>
+    cell(cfg_scale, 5, 7, { review: { ...cellReview, wer, score: 100 - wer, similarity } });
+
+  it('sorts by the figures of the reviews', () => {
+    const list = [cell(3, 5, 7), reviewed(1, 20, 0.7), reviewed(2, 5)];
+    expect(sorted(list, 'wer', false).map((one) => one.cfg_scale)).toEqual([2, 1, 3]);
+    expect(sorted(list, 'wer', true).map((one) => one.cfg_scale)).toEqual([1, 2, 3]);
+    expect(sorted(list, 'similarity', false).map((one) => one.cfg_scale)).toEqual([1, 3, 2]);
+  });
+
+  it('marks the best of several reviews', () => {
+    const [bad, good, same] = [reviewed(1, 20), reviewed(2, 5), reviewed(3, 5)];
+    expect([...best([bad, good, same, cell(4, 5, 7)])]).toEqual([good, same]);
+    expect(best([good, same]).size).toBe(0);
+    expect(best([cell(1, 5, 7)]).size).toBe(0);
+    expect(best([bad, cell(4, 5, 7)]).size).toBe(0);
+  });
+
+  it('counts the cells that can be reviewed', () => {
+    const silent = cell(2, 5, 7, { seconds: 0 });
+    expect(unreviewed([cell(1, 5, 7), silent, cell(3, 5, 7, { state: 'waiting' }), reviewed(4, 0)])).toBe(1);
   });
 
   it('names its cells by their known settings', () => {

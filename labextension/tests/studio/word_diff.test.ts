@@ -39,10 +39,8 @@ describe('the differences of two texts', () => {
     }
   });
 
-  it('of very long texts take little time', () => {
-    const words = (from: number): string => Array.from({ length: 20_000 }, (_, i) => `w${i + from}`).join(' ');
-    const began = performance.now();
-    expect(wordDiff(words(0), words(50_000)).map(({ kind }) => kind)).toEqual(['removed', 'added']);
-    expect(performance.now() - began).toBeLessThan(500);
+  it('of very long texts need no memory for all pairs of words', () => {
+    const words = (from: number): string => Array.from({ length: 100_000 }, (_, i) => `w${i + from}`).join(' ');
+    expect(wordDiff(words(0), words(500_000)).map(({ kind }) => kind)).toEqual(['removed', 'added']);
   });
 });

@@ -60,10 +60,12 @@ window.harness = {
   model: null,
   cleanups: [],
   /** Load a built widget and show it once for each width in pixels (null: as wide as the page). */
-  async mount({ widget, traits, widths, shadow }) {
+  async mount({ widget, traits, widths, shadow, poll }) {
     const entry = (await import(`./static/${widget}.js`)).default;
     const definition = typeof entry === 'function' ? await entry() : entry;
     const model = (this.model = new FakeModel(traits));
+    // A real widget speaks at any time, also while the test waits for something on the page.
+    if (poll) this.timer = setInterval(() => model.exchange({ poll: true }), 50);
     await definition.initialize?.({ model });
     for (const width of widths) {
       const el = document.createElement('div');
@@ -81,6 +83,7 @@ window.harness = {
     this.model.receive(messages);
   },
   unmount() {
+    clearInterval(this.timer);
     for (const cleanup of this.cleanups.splice(0)) cleanup?.();
   },
 };

@@ -25,9 +25,8 @@ WAVEFORM = """() => {
 BEGINNING = """root => {
   window.begun = false;
   const look = () => {
-    const bar = root.querySelector('.vvnb-generate-buttons');
-    const stop = [...bar.querySelectorAll('button')].find((one) => one.textContent.trim() === 'Stop');
-    if (!stop.hidden) window.begun = true;
+    const buttons = [...root.querySelectorAll('.vvnb-generate-buttons button')];
+    if (buttons.some((one) => one.textContent.trim() === 'Stop' && !one.hidden)) window.begun = true;
   };
   new MutationObserver(look).observe(root, { subtree: true, attributeFilter: ['hidden'] });
   look();

@@ -16,7 +16,8 @@ from vibevoice_nb.audio.encode import Chapter
 from vibevoice_nb.audio.pcm import SAMPLE_RATE
 from vibevoice_nb.audio.sources import AudioSource
 from vibevoice_nb.audio.turns import TakeTurn
-from vibevoice_nb.display.plots import colors_of, waveform_strip
+from vibevoice_nb.display.colors import colors_of
+from vibevoice_nb.display.strip import waveform_strip
 from vibevoice_nb.texts import clock
 
 from ..files import safe_name

@@ -187,10 +187,11 @@ class ProjectJobs:
         *,
         progress: bool | Callable[[SweepProgress], None] | None = None,
         ray: str | None = None,
+        review: bool | str | Recognizer = False,
         **axes: Unpack[SweepAxes],
     ) -> Sweep:
         """Generate the script for every combination of the axes' values, in the background; see `Sweep`."""
-        return sweep_project(self._episode, engine, axes, options or {}, progress, ray).start()
+        return sweep_project(self._episode, engine, axes, options or {}, progress, ray, review).start()
 
     def audition(
         self,

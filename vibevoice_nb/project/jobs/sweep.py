@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from vibevoice_nb.errors import OptionError
-from vibevoice_nb.ranges import plain
+from vibevoice_nb.script.pronunciation import Pronunciation
 
 from ..take import Take
 from .job import Job
+from .sweep_axes import SweepAxes as SweepAxes
+from .sweep_axes import check_values, checked_axes
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from vibevoice_nb.engine.engine import Engine
-    from vibevoice_nb.engine.options import Progress
-    from vibevoice_nb.model.config import Solver
+    from vibevoice_nb.engine.options import GenerationSettings, Progress
+    from vibevoice_nb.review import Recognizer, ReviewReport
     from vibevoice_nb.script import Script
-    from vibevoice_nb.script.pronunciation import Pronunciation
     from vibevoice_nb.voices.casting import Voices
 
     from ..episode import Episode
+    from .review import ReviewProgress
+    from .sweep_review import SweepReview
 
 
-class SweepAxes(TypedDict, total=False):
-    """Values to combine, by option; a single value is an axis of one."""
-
-    cfg_scale: Sequence[float]
-    num_steps: Sequence[int]
-    seed: Sequence[int]
-    solver: Sequence[Solver]
-    temperature: Sequence[float]
-
-
-AXES = tuple(SweepAxes.__annotations__)
-MAX_CELLS = 400
+REVIEW_COLUMNS = ("wer", "score", "similarity", "words_per_minute", "syllables_per_second")
+_POLL_SECONDS = 0.1
 
 
 @dataclass
@@ -49,7 +43,7 @@ class SweepCell:
 
     Attributes
     ----------
-    options : mapping
+    options : GenerationSettings
         Values of the axes.
     state : {"waiting", "speaking", "finished", "cancelled"}
     take : Take or None
@@ -61,15 +55,26 @@ class SweepCell:
         Loudness; None for silence.
     ended : str
         Reason the speech ended, see `Speech.ended`.
+    spoken : sequence of (str, str)
+        Speaker and text of each turn in the audio.
+    review : ReviewReport or None
+        Words that a recognizer heard, one row for each turn; None before a review.
     """
 
-    options: dict[str, Any]
+    options: GenerationSettings
     state: Literal["waiting", "speaking", "finished", "cancelled"] = "waiting"
     take: Take | None = None
     elapsed: float = 0.0
     ttfa: float | None = None
     lufs: float | None = None
     ended: str = ""
+    spoken: Sequence[tuple[str, str]] = ()
+    review: ReviewReport | None = None
+
+    @property
+    def reviewed_by(self) -> str:
+        """Name of the recognizer of `review`; empty before a review."""
+        return self.review[0].review.recognizer if self.review else ""
 
     @property
     def seconds(self) -> float:
@@ -110,6 +115,9 @@ class Sweep(Job["Sweep"]):
     pronunciation : as for `Engine.speak`
     ray : str, optional
         Address of a Ray cluster, whose workers generate several cells at once; see `Engine.on_ray`.
+    review : bool, str or Recognizer
+        Review the cells as they finish, with the given recognizer; True is the default one. `result()` then
+        waits for the reviews, too. See `Sweep.review`.
 
     Attributes
     ----------
@@ -117,11 +125,22 @@ class Sweep(Job["Sweep"]):
     progress : SweepProgress
     changed : callable
         Called in the background when a cell changes; set it before or while it runs.
+    reviewing : SweepReview or None
+        The latest review.
+    review_changed : callable
+        Called in the background when a review begins, proceeds or ends.
+    script : Script
+    voices : as given
+    readings : mapping from word to reading
+        The lexicon of the pronunciation.
+    generated : Event
+        Set once no more audio is generated.
 
     Raises
     ------
     OptionError
         If an axis is unknown or empty, a value is out of range, or there are more than 400 combinations.
+        `result()` also raises it if `review` is not a recognizer that is installed.
 
     Examples
     --------
@@ -143,24 +162,33 @@ class Sweep(Job["Sweep"]):
         progress: bool | Callable[[SweepProgress], None] | None = None,
         pronunciation: Pronunciation | None = None,
         ray: str | None = None,
+        review: bool | str | Recognizer = False,
     ) -> None:
         super().__init__(progress)
-        self._pronunciation, self._ray = pronunciation, ray
-        self.axes = _checked(axes)
+        self._pronunciation, self._ray, self._wanted = pronunciation, ray, review
+        self.axes = checked_axes(axes)
         self.cells = [
-            SweepCell(dict(zip(self.axes, values, strict=True)))
+            SweepCell(cast("GenerationSettings", dict(zip(self.axes, values, strict=True))))
             for values in itertools.product(*self.axes.values())
         ]
         self.progress = SweepProgress(0, len(self.cells))
-        self._engine, self._script, self._voices = engine, script.raise_for_errors(), voices
+        self._engine, self.script, self.voices = engine, script.raise_for_errors(), voices
+        self.readings: Mapping[str, str] = Pronunciation.of(pronunciation).lexicon
+        self.reviewing: SweepReview | None = None
+        self.review_changed: Callable[[], None] = lambda: None
+        self.generated = threading.Event()
         self.fixed = dict(fixed or {})
         self.changed: Callable[[SweepCell], None] = lambda cell: None
         self._begun, self._done, self._counting = 0.0, 0, threading.Lock()
-        _check_values(self.cells, self.fixed)
+        check_values((cell.options for cell in self.cells), self.fixed)
 
     def work(self) -> None:
+        from .review import loaded
         from .together import on_workers
 
+        if self._wanted is not False:  # loaded before anything is generated: its name may be wrong
+            recognizer = None if self._wanted is True else self._wanted
+            self.review(loaded(recognizer))
         with on_workers(self._engine(), self._ray) as engine:
             self._enter("speaking")
             self._begun = time.perf_counter()
@@ -205,8 +233,8 @@ class Sweep(Job["Sweep"]):
         cell.state = "speaking"
         self.changed(cell)
         speech = engine.speak(
-            self._script,
-            self._voices,
+            self.script,
+            self.voices,
             progress=report,
             cancelled=lambda: self.cancelled,
             pronunciation=self._pronunciation,
@@ -217,6 +245,7 @@ class Sweep(Job["Sweep"]):
             name = ", ".join(f"{axis} {value}" for axis, value in cell.options.items())
             cell.take = Take.from_audio(speech.audio, name=name, manifest=speech.manifest)
             cell.lufs = measure(speech.audio).lufs
+            cell.spoken = [(turn.label, turn.words) for turn in speech.run.turns]
         cell.state = "cancelled" if speech.ended == "cancelled" else "finished"
         self.changed(cell)
 
@@ -226,7 +255,61 @@ class Sweep(Job["Sweep"]):
     def __repr__(self) -> str:
         return f"<Sweep {self.state}, {self.progress.cells_done} of {len(self.cells)} cells>"
 
+    def review(
+        self,
+        recognizer: str | Recognizer | None = None,
+        *,
+        progress: bool | Callable[[ReviewProgress], None] | None = None,
+    ) -> SweepReview:
+        """Compare the words of the cells with the script in the background, with the lowest priority.
+
+        Cells that finish later are reviewed, too; those with a review by the same recognizer are not reviewed
+        again. The reviews are `cell.review`, and columns of `to_dataframe()`.
+
+        Parameters
+        ----------
+        recognizer : str or Recognizer, optional
+            See `review.load_recognizer`.
+        progress : bool or callable, optional
+
+        Returns
+        -------
+        SweepReview
+            `await job`, `job.result()`, `job.cancel()`; the result is this sweep.
+        """
+        from .sweep_review import SweepReview
+
+        with self._counting:
+            if self.reviewing is not None:
+                self.reviewing.cancel()
+            job = self.reviewing = SweepReview(
+                self, recognizer, progress=progress, listener=lambda: self.review_changed()
+            )
+        return job.start()
+
+    @property
+    def best(self) -> SweepCell | None:
+        """Cell whose review has the highest score, the first of equals; None if none is reviewed."""
+        reviewed = [cell for cell in self.cells if cell.review is not None]
+        return max(reviewed, key=lambda cell: cell.review.score if cell.review else 0.0, default=None)
+
+    def cancel(self) -> None:
+        """Stop within one frame, and stop the review; finished cells and their reviews are kept."""
+        super().cancel()
+        if self.reviewing is not None:
+            self.reviewing.cancel()
+
+    def entered(self) -> None:
+        if self.done:  # also if it was cancelled before it began
+            self.generated.set()
+
     def outcome(self) -> Sweep:
+        self.generated.set()  # other generations may begin, while this one waits for its reviews
+        job = self.reviewing
+        while self._wanted is not False and job is not None and not self.cancelled:
+            with contextlib.suppress(NotYet):
+                job.result(_POLL_SECONDS)
+                break
         return self
 
     def __iter__(self) -> Any:
@@ -234,7 +317,11 @@ class Sweep(Job["Sweep"]):
         return iter(self.cells)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row per cell: the axes' values, seconds, elapsed, rtf, ttfa, lufs, ended."""
+        """One row per cell: the axes' values, seconds, elapsed, rtf, ttfa, lufs, ended, and of its review.
+
+        The columns of the review are wer, score, similarity, words_per_minute and syllables_per_second, see
+        `ReviewReport.figures`; None without a review.
+        """
         import pandas as pd
 
         rows = [
@@ -247,10 +334,16 @@ class Sweep(Job["Sweep"]):
                 "ttfa": cell.ttfa,
                 "lufs": cell.lufs,
                 "ended": cell.ended,
+                **_review_figures(cell),
             }
             for cell in self.cells
         ]
         return pd.DataFrame(rows)
+
+
+def _review_figures(cell: SweepCell) -> dict[str, Any]:
+    figures: Mapping[str, Any] = cell.review.figures() if cell.review is not None else {}
+    return {name: figures.get(name) for name in REVIEW_COLUMNS}
 
 
 def sweep_project(
@@ -260,6 +353,7 @@ def sweep_project(
     options: Mapping[str, Any],
     progress: bool | Callable[[SweepProgress], None] | None = None,
     ray: str | None = None,
+    review: bool | str | Recognizer = False,
 ) -> Sweep:
     """Prepare a sweep of a project's script with its cast; the settings apply where nothing else is given.
 
@@ -282,39 +376,5 @@ def sweep_project(
         progress,
         episode.turns.pronunciation,
         ray,
+        review,
     )
-
-
-def _checked(axes: Mapping[str, Any]) -> dict[str, list[Any]]:
-    lists = {
-        name: [plain(value) for value in (values if _is_several(values) else [values])]
-        for name, values in axes.items()
-    }
-    for name, values in lists.items():
-        if name not in AXES:
-            raise OptionError(f"unknown axis {name!r}", f"some of {', '.join(AXES)}", "leave it out")
-        if not values:
-            raise OptionError(f"{name}=[]", "at least one value", "leave the axis out")
-    count = 1
-    for values in lists.values():
-        count *= len(values)
-    if not lists or count > MAX_CELLS:
-        raise OptionError(
-            f"the sweep has {count if lists else 0} combinations",
-            f"1 to {MAX_CELLS} combinations",
-            "write, for example, sweep(cfg_scale=[1.3, 2.0], num_steps=[5, 10])",
-        )
-    return lists
-
-
-def _is_several(values: Any) -> bool:
-    """Return True if an axis has several values; zero-dimensional arrays and strings are one."""
-    return isinstance(plain(values), Iterable) and not isinstance(values, (str, bytes))
-
-
-def _check_values(cells: Sequence[SweepCell], fixed: Mapping[str, Any]) -> None:
-    """Check all values before anything is generated."""
-    from vibevoice_nb.engine.options import GenerationOptions
-
-    for cell in cells:
-        GenerationOptions().updated({**fixed, **cell.options})

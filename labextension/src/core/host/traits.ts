@@ -294,6 +294,20 @@ export interface ProjectState {
   actions: SaveAction[];
 }
 
+/** Review of a cell of a sweep, of its whole script. */
+export interface CellReview {
+  /** Word error rate in percent. */
+  wer: number;
+  score: number;
+  similarity: number | null;
+  words_per_minute: number | null;
+  recognizer: string;
+  /** The first ones that are certain, without places in the script and the episode. */
+  differences: ReviewDifference[];
+  /** Number of all that are certain. */
+  count: number;
+}
+
 export interface SweepCell {
   source: string;
   num_steps: number | null;
@@ -306,6 +320,7 @@ export interface SweepCell {
   rtf: number;
   loudness: number | null;
   state: CellStatus;
+  review: CellReview | null;
 }
 
 /** A problem in the script; lines and columns count from 1, columns in code points. */

@@ -329,6 +329,7 @@ class Player implements ControlActions {
     waveform.draw(peaks, this.spectrogram, this.colors, stale, loudest, this.heard);
     overview.draw(peaks, this.colors, stale, loudest);
     peaks?.settle();
+    this.spectrogram?.settle(); // after the peaks: the kernel computes a spectrogram more slowly
   }
 }
 

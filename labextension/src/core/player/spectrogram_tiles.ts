@@ -75,6 +75,10 @@ export class SpectrogramTiles {
       context.fillStyle = palette.muted;
       context.fillText(t('player.spectrogram_pending'), 48, height / 2);
     }
+  }
+
+  /** Fetch what the last picture lacked. */
+  settle(): void {
     this.tiles.want(this.lacking);
     this.lacking = [];
   }

@@ -164,7 +164,7 @@ class ReviewSettings {
 }
 
 /** Details of a state: size and license before a download, memory when it is loaded. */
-function detailOf({ state, download, license, memory, message, done, total }: ReviewState): string {
+export function detailOf({ state, download, license, memory, message, done, total }: ReviewState): string {
   if (state === 'missing') return t('review.install', { command: message });
   if (state === 'download')
     return download && license

@@ -8,7 +8,8 @@ import { SAMPLE_RATE, span } from '../ui/format';
 import { waveform } from '../ui/waveform';
 import type { SweepCell } from '../host/traits';
 import { t } from '../strings';
-import { layOut, nameOf, type Axis, type Block } from './model';
+import { best, layOut, nameOf, type Axis, type Block } from './model';
+import { bestMark, reviewFacts, reviewTitle } from './review';
 
 export interface SweepGrid {
   element: HTMLElement;
@@ -21,8 +22,8 @@ function stateText(state: Exclude<SweepCell['state'], 'finished'>): string {
   return state === 'speaking' ? t('sweep.speaking') : t('sweep.cancelled');
 }
 
-/** A cell: Play button, waveform, figures. */
-function cellOf(host: Host, bus: Bus, cell: SweepCell | null, disposers: Disposers): HTMLElement {
+/** A cell: Play button, waveform, figures, those of its review. */
+function cellOf(host: Host, bus: Bus, cell: SweepCell | null, isBest: boolean, disposers: Disposers): HTMLElement {
   if (!cell) return h('td', null, h('span', { class: 'vvnb-hint' }, '–'));
   if (cell.state !== 'finished') return h('td', null, h('span', { class: 'vvnb-hint' }, stateText(cell.state)));
   const wave = disposers.child(waveform(host, '--vvnb-accent', 80));
@@ -39,11 +40,20 @@ function cellOf(host: Host, bus: Bus, cell: SweepCell | null, disposers: Dispose
     size: 'small',
     onclick: () => bus.emit('audition', { source: cell.source, autoplay: true }),
   });
+  const lineOf = (texts: readonly string[], title?: string, mark?: HTMLElement): HTMLElement =>
+    h(
+      'div',
+      { class: 'vvnb-hint vvnb-sweep-facts', title },
+      ...texts.filter(Boolean).map((text) => h('span', null, text)),
+      mark,
+    );
+  const { review } = cell;
   return h(
     'td',
     null,
     h('div', { class: 'vvnb-row', 'data-nowrap': true }, play, h('div', { class: 'vvnb-sweep-wave' }, wave.element)),
-    h('div', { class: 'vvnb-hint vvnb-sweep-facts' }, ...facts.filter(Boolean).map((fact) => h('span', null, fact))),
+    lineOf(facts),
+    review && lineOf(reviewFacts(review), reviewTitle(review), isBest ? bestMark() : undefined),
   );
 }
 
@@ -53,7 +63,7 @@ export function sweepGrid(host: Host, bus: Bus): SweepGrid {
   let cellDisposers = new Disposers();
   let rendered = '';
 
-  const tableOf = (block: Block): HTMLElement => {
+  const tableOf = (block: Block, top: ReadonlySet<SweepCell>): HTMLElement => {
     const head =
       block.columns.some(Boolean) &&
       h('thead', null, h('tr', null, h('td'), ...block.columns.map((title) => h('th', { scope: 'col' }, title))));
@@ -62,7 +72,7 @@ export function sweepGrid(host: Host, bus: Bus): SweepGrid {
         'tr',
         null,
         h('th', { scope: 'row' }, row.title),
-        ...row.cells.map((cell) => cellOf(host, bus, cell, cellDisposers)),
+        ...row.cells.map((cell) => cellOf(host, bus, cell, cell !== null && top.has(cell), cellDisposers)),
       ),
     );
     return h(
@@ -100,7 +110,8 @@ export function sweepGrid(host: Host, bus: Bus): SweepGrid {
         : null;
       cellDisposers.dispose();
       cellDisposers = new Disposers();
-      element.replaceChildren(...layOut(axes, cells).map(tableOf));
+      const top = best(cells);
+      element.replaceChildren(...layOut(axes, cells).map((block) => tableOf(block, top)));
       if (focused) element.querySelector<HTMLElement>(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
     },
     dispose: disposers.dispose,

@@ -76,16 +76,40 @@ export function layOut(axes: readonly Axis[], cells: readonly SweepCell[]): Bloc
   }));
 }
 
-export type SortKey = AxisName | 'seconds' | 'elapsed' | 'rtf' | 'loudness';
+type Figure = 'seconds' | 'elapsed' | 'rtf' | 'loudness';
+type ReviewFigure = 'wer' | 'score' | 'similarity' | 'words_per_minute';
+export type SortKey = AxisName | Figure | ReviewFigure;
+
+export const isReviewFigure = (key: SortKey): key is ReviewFigure =>
+  key === 'wer' || key === 'score' || key === 'similarity' || key === 'words_per_minute';
+
+/** Return a cell's value of a column; null if it is not known yet. */
+export function valueOf(cell: SweepCell, key: SortKey): Value | null {
+  if (isReviewFigure(key)) return cell.review?.[key] ?? null;
+  return cell.state === 'finished' || isAxis(key) ? (cell[key] ?? null) : null;
+}
 
 /** Sort cells by one column; cells without a value come last in both directions. */
 export function sorted(cells: readonly SweepCell[], key: SortKey, descending: boolean): SweepCell[] {
-  const hasValue = (cell: SweepCell): boolean =>
-    (cell[key] ?? null) !== null && (cell.state === 'finished' || isAxis(key));
   const compare = (a: Value, b: Value): number =>
     typeof a === 'number' && typeof b === 'number' ? a - b : String(a).localeCompare(String(b));
-  return [...cells].sort((a, b) => {
-    if (hasValue(a) !== hasValue(b)) return hasValue(a) ? -1 : 1;
-    return hasValue(a) ? (descending ? -1 : 1) * compare(a[key]!, b[key]!) : 0;
-  });
+  return cells
+    .map((cell) => ({ cell, value: valueOf(cell, key) }))
+    .sort((a, b) => {
+      if (a.value === null || b.value === null) return Number(a.value === null) - Number(b.value === null);
+      return (descending ? -1 : 1) * compare(a.value, b.value);
+    })
+    .map(({ cell }) => cell);
 }
+
+/** Return the cells with the highest score of a review; none if all have the same, or fewer than two are reviewed. */
+export function best(cells: readonly SweepCell[]): ReadonlySet<SweepCell> {
+  const scores = cells.flatMap(({ review }) => (review ? [review.score] : []));
+  const top = Math.max(...scores);
+  if (scores.every((score) => score === top)) return new Set();
+  return new Set(cells.filter(({ review }) => review?.score === top));
+}
+
+/** Finished cells without a review. */
+export const unreviewed = (cells: readonly SweepCell[]): number =>
+  cells.filter((cell) => cell.state === 'finished' && cell.seconds > 0 && !cell.review).length;

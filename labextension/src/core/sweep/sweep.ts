@@ -8,6 +8,7 @@ import { watch } from '../ui/watch';
 import { t } from '../strings';
 import { sweepGrid } from './grid';
 import { axesOf } from './model';
+import { SweepReviewBar } from './review';
 import { sweepTable } from './table';
 
 type View = 'grid' | 'table';
@@ -17,6 +18,7 @@ export function mountSweep(root: HTMLElement, host: Host, bus: Bus): Dispose {
   const disposers = new Disposers();
   const grid = disposers.child(sweepGrid(host, bus));
   const table = sweepTable(bus);
+  const review = disposers.child(new SweepReviewBar(host));
   let view: View | null = null;
   const choice = segments<View>(
     t('sweep.view'),
@@ -32,7 +34,12 @@ export function mountSweep(root: HTMLElement, host: Host, bus: Bus): Dispose {
   const section = h(
     'section',
     { class: 'vvnb-sweep', 'aria-label': t('sweep.sweep') },
-    h('div', { class: 'vvnb-row' }, h('div', { class: 'vvnb-grow' }, heading), choice.element),
+    h(
+      'div',
+      null,
+      h('div', { class: 'vvnb-row' }, h('div', { class: 'vvnb-grow' }, heading), review.element, choice.element),
+      review.messages,
+    ),
     grid.element,
     table.element,
   );

@@ -5,7 +5,8 @@ import type { Bus } from '../host/host';
 import { button } from '../ui/elements';
 import type { SweepCell } from '../host/traits';
 import { t } from '../strings';
-import { axisLabel, isAxis, nameOf, sorted, type SortKey } from './model';
+import { axisLabel, best, isAxis, isReviewFigure, nameOf, sorted, valueOf, type SortKey } from './model';
+import { bestMark, reviewTitle } from './review';
 
 export interface SweepTable {
   element: HTMLElement;
@@ -15,7 +16,7 @@ export interface SweepTable {
 const number =
   (digits: number, key: SortKey) =>
   (cell: SweepCell): string => {
-    const value = cell.state === 'finished' || isAxis(key) ? cell[key] : null;
+    const value = valueOf(cell, key);
     return typeof value === 'number' ? value.toFixed(digits) : (value ?? '–');
   };
 
@@ -31,6 +32,10 @@ const columns = (): readonly Column[] => [
   ['elapsed', t('sweep.time'), number(2, 'elapsed')],
   ['rtf', t('sweep.rtf'), number(3, 'rtf')],
   ['loudness', t('sweep.loudness'), number(1, 'loudness')],
+  ['wer', t('sweep.wer'), number(1, 'wer')],
+  ['score', t('sweep.score'), number(0, 'score')],
+  ['similarity', t('sweep.voice'), number(2, 'similarity')],
+  ['words_per_minute', t('sweep.words_per_minute'), number(0, 'words_per_minute')],
 ];
 
 export function sweepTable(bus: Bus): SweepTable {
@@ -53,7 +58,10 @@ export function sweepTable(bus: Bus): SweepTable {
     return h('th', { scope: 'col', 'data-number': true }, head);
   });
   const draw = (): void => {
-    const empty = table.map(([column]) => isAxis(column) && cells.every((cell) => (cell[column] ?? null) === null));
+    const empty = table.map(
+      ([column]) => (isAxis(column) || isReviewFigure(column)) && cells.every((cell) => valueOf(cell, column) === null),
+    );
+    const top = best(cells);
     heads.forEach((head, at) => {
       head.hidden = empty[at]!;
       if (table[at]![0] === key) head.setAttribute('aria-sort', descending ? 'descending' : 'ascending');
@@ -76,7 +84,11 @@ export function sweepTable(bus: Bus): SweepTable {
               onclick: () => bus.emit('audition', { source: cell.source, autoplay: true }),
             }),
           ),
-          ...table.map(([, , show], at) => h('td', { 'data-number': true, hidden: empty[at] }, show(cell))),
+          ...table.map(([column, , show], at) => {
+            const mark = column === 'score' && top.has(cell) && bestMark();
+            const title = isReviewFigure(column) && cell.review ? reviewTitle(cell.review) : null;
+            return h('td', { 'data-number': true, hidden: empty[at], title }, mark, show(cell));
+          }),
         ),
       ),
     );

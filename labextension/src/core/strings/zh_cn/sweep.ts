@@ -24,4 +24,13 @@ export const sweep: Translation<typeof english> = {
   'sweep.time': '耗时（秒）',
   'sweep.rtf': 'RTF',
   'sweep.loudness': 'LUFS',
+  'sweep.wer': '错误（%）',
+  'sweep.score': '得分',
+  'sweep.voice': '音色',
+  'sweep.words_per_minute': '词/分钟',
+  'sweep.errors': '错误 {percent}%',
+  'sweep.best': '最佳',
+  'sweep.best_hint': '核对得分最高：错误的字词最少',
+  'sweep.more_differences.other': '另有 {count} 处差异',
+  'sweep.listen_hint.other': '将 {count} 个结果的字词与脚本比较',
 };
