@@ -20,7 +20,7 @@ import yaml
 from typer.testing import CliRunner
 
 from vibevoice_nb.cli.app import app
-from vibevoice_nb.errors import OptionError
+from vibevoice_nb.errors import OptionError, ServerError
 from vibevoice_nb.model.loading.checkpoint import NANO_FOLDER
 from vibevoice_nb.serve.app import Ingress, ServeSettings, build, load_engine
 from vibevoice_nb.serve.running import Running
@@ -119,6 +119,48 @@ def test_a_realtime_model_is_rejected_before_ray_starts(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "vibevoice_streaming"}')
     with pytest.raises(OptionError, match="for conversations"):
         Running("127.0.0.1", 8123, None, print).start({"model": str(tmp_path)})
+
+
+class SlowServe:
+    """Ray Serve whose proxy is not ready within the time for which it waits, some times."""
+
+    def __init__(self, times: int) -> None:
+        self.times, self.started = times, 0
+
+    def start(self, **options: Any) -> None:
+        self.started += 1
+        if self.started <= self.times:
+            raise TimeoutError("HTTP proxies not available after 60s.")
+
+
+def test_a_slow_start_of_serve_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    serve, running = SlowServe(2), Running("127.0.0.1", 8123, None, print)
+    running._start_serve(serve)
+    assert serve.started == 3 and caplog.text.count("not available after 60s") == 2
+    with pytest.raises(ServerError, match=r"Ray Serve did not start .* less busy"):
+        running._start_serve(SlowServe(99))
+
+
+def test_the_health_of_a_server_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    from server_helpers import at_a_port
+
+    asked: list[str] = []
+
+    async def health(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        asked.append(scope["path"])
+        status = 503 if len(asked) == 1 else 200
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    with at_a_port(health) as url:
+        running = Running("127.0.0.1", int(url.rpartition(":")[2]), None, print)
+        running._wait_for_health()
+        assert asked == ["/health"] * 2
+    monkeypatch.setattr("vibevoice_nb.serve.running._SECONDS", 0.0)
+    with pytest.raises(ServerError, match="did not start"):
+        running._wait_for_health()
 
 
 def test_sigterm_ends_the_wait() -> None:

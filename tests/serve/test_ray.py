@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ pytest.importorskip("openai", reason="needs the openai client")
 import openai
 
 from vibevoice_nb.engine.engine import Engine
+from vibevoice_nb.errors import ServerError
 from vibevoice_nb.serve.running import Running
 from vibevoice_nb.serve.users import TokenFile
 
@@ -48,7 +50,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, 
 @pytest.fixture(scope="module")
 def client(server: tuple[Running, str]) -> Any:
     running, token = server
-    return openai.OpenAI(base_url=f"{running.url}/v1", api_key=token, timeout=180, max_retries=0)
+    return openai.OpenAI(base_url=f"{running.url}/v1", api_key=token, timeout=900, max_retries=0)
 
 
 def expected(nano: Engine, seed: int) -> bytes:
@@ -85,6 +87,41 @@ def test_a_wrong_token_is_refused(server: tuple[Running, str]) -> None:
         other.audio.speech.create(model="nano", voice="Ada", input="Hello.")
 
 
+def test_a_remote_engine_speaks_through_the_proxy(server: tuple[Running, str], nano: Engine) -> None:
+    running, token = server
+    remote = Engine.connect(running.url, token=token)
+    speech = remote.speak(TEXT, num_steps=2, seed=5)
+    assert speech.ended == "finished"
+    assert np.array_equal(speech.audio, nano.speak(TEXT, num_steps=2, seed=5).audio)
+
+
+def test_many_strangers_are_refused_with_a_message(
+    server: tuple[Running, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to 32 at a time are accepted for it; the proxy passes on how the others are refused."""
+    running, token = server
+    monkeypatch.setattr("vibevoice_nb.engine.remote.connection.OPEN_SECONDS", 300.0)
+
+    def refused(number: int) -> str:
+        with pytest.raises(ServerError) as error:
+            Engine.connect(running.url, token=f"vvnb-wrong-{number}")
+        return str(error.value)
+
+    with ThreadPoolExecutor(48) as pool:
+        messages = list(pool.map(refused, range(96)))
+    assert all("token" in message for message in messages), set(messages)
+    assert Engine.connect(running.url, token=token).name == "nano"
+
+
+def test_server_sent_events_pass_the_proxy(client: Any) -> None:
+    asked = {"model": "nano", "voice": "Ada", "input": "Hello.", "response_format": "pcm"}
+    extra = {"stream_format": "sse", "max_seconds": 0.3}
+    with client.audio.speech.with_streaming_response.create(**asked, extra_body=extra) as answer:
+        lines = [line for line in answer.iter_lines() if line]
+    last = json.loads(lines[-1].removeprefix("data: "))
+    assert last["type"] == "speech.audio.done" and last["vibevoice"]["ended"] == "length"
+
+
 def test_eight_streams_survive_the_loss_of_a_replica(client: Any, nano: Engine) -> None:
     from ray import serve
 
@@ -100,7 +137,7 @@ def test_eight_streams_survive_the_loss_of_a_replica(client: Any, nano: Engine) 
     with ThreadPoolExecutor(8) as pool:
         started = time.monotonic()
         streams = [pool.submit(streamed, client, seed, kill) for seed in range(8)]
-        heard = [stream.result(timeout=170) for stream in streams]
+        heard = [stream.result(timeout=900) for stream in streams]
     assert killed, f"no stream was long enough in {time.monotonic() - started:.0f} s"
     lengths = [len(one) for one in heard]
     assert [one == expected(nano, seed) for seed, one in enumerate(heard)] == [True] * 8, lengths

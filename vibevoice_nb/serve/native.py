@@ -250,6 +250,7 @@ class _Channel:
         self._sending = asyncio.Lock()
         self._sent = time.monotonic()
         self._open = True
+        self._gone = False
 
     async def send(self, message: Message) -> None:
         data = pack(message)
@@ -274,7 +275,7 @@ class _Channel:
         except RuntimeError as error:
             raise _ClosedError from error
         if received["type"] == "websocket.disconnect":
-            self._open = False
+            self._open, self._gone = False, True
             raise _ClosedError
         data = received.get("bytes") or received.get("text") or ""
         if len(data) > MAX_MESSAGE:
@@ -302,12 +303,15 @@ class _Channel:
 
     async def _left_alone(self) -> None:
         while self._open:
-            await self._websocket.receive()
+            if (await self._websocket.receive())["type"] == "websocket.disconnect":
+                self._open, self._gone = False, True
 
     async def close(self) -> None:
         """Close; the client goes first, as some versions of its library drop what they have not read yet."""
         with contextlib.suppress(Exception):
             await asyncio.wait_for(self._left_alone(), GOODBYE)
+        if self._gone:  # Ray's proxy would log an error for each
+            return
         with contextlib.suppress(Exception):
             await asyncio.wait_for(self._websocket.close(), GOODBYE)
 

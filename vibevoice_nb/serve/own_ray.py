@@ -31,6 +31,9 @@ _SETTINGS = {
     "RAY_raylet_start_wait_time_s": f"{_SECONDS:.0f}",
     "RAY_agent_register_timeout_ms": f"{_SECONDS * 1000:.0f}",
     "RAY_worker_register_timeout_seconds": f"{_SECONDS:.0f}",
+    # Serve kills a proxy that is not ready in time, and starts another, which takes as long.
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": f"{_SECONDS:.0f}",
+    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
     # Idle workers, started in advance, would use the processors while the server starts.
     "RAY_prestart_worker_first_driver": "0",
     "RAY_enable_worker_prestart": "0",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import socket
 import threading
+import time
+import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,10 @@ from .origin import is_loopback
 from .own_ray import OwnRay
 
 _NAME = "vibevoice"
+_ATTEMPTS = 3
+_SECONDS = 180.0
+"""Longest wait for an answer of the server, once Serve has given up waiting for its proxy."""
+_log = logging.getLogger(__name__)
 
 
 class Running:
@@ -70,11 +77,11 @@ class Running:
             settings = {**settings, "voices": str(self._own.folder / "voices")}
         hosts = ("localhost",) if is_loopback(self._host) else ()
         self._say(f"loading {checked.model}")
-        # On the head only: a client of another node would be lost with that node.
-        serve.start(proxy_location="HeadOnly", http_options={"host": self._host, "port": self._port})
-        self._started = True
+        self._start_serve(serve)
         try:
             serve.run(build({"hosts": hosts, **settings, "num_gpus": num_gpus}), name=_NAME, route_prefix="/")
+        except TimeoutError:
+            self._wait_for_health()
         except RuntimeError as error:
             raise ServerError(
                 f"{checked.model} could not be served", "a model that loads", f"see Ray's log above: {error}"
@@ -116,6 +123,34 @@ class Running:
                 "check the address, or leave out --address to start Ray here",
             ) from error
 
+    def _start_serve(self, serve: Any) -> None:
+        """Start Serve and its proxy, for which it waits a minute: a busy machine takes longer."""
+        from ray.exceptions import RayActorError
+
+        self._started = True
+        for _ in range(_ATTEMPTS):
+            try:
+                # On the head only: a client of another node would be lost with that node.
+                serve.start(proxy_location="HeadOnly", http_options={"host": self._host, "port": self._port})
+                return
+            except (TimeoutError, RayActorError) as error:
+                reason = " ".join(str(error).split())[:200]
+                _log.warning("Ray Serve did not start (%s); trying again", reason)
+        raise _slow(reason)
+
+    def _wait_for_health(self) -> None:
+        """Wait until the server answers."""
+        end = time.monotonic() + _SECONDS
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        while True:
+            try:
+                with opener.open(f"{self.url}/health", timeout=30):
+                    return
+            except OSError as error:
+                if time.monotonic() > end:
+                    raise _slow(str(error)) from error
+                time.sleep(1.0)
+
     def _check_port(self) -> None:
         """Report a port in use at once, rather than after the model is loaded."""
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
@@ -129,6 +164,14 @@ class Running:
                     "a free port on an address of this machine",
                     "choose another --port",
                 ) from error
+
+
+def _slow(reason: str) -> ServerError:
+    return ServerError(
+        f"Ray Serve did not start ({reason})",
+        "a machine that is less busy",
+        "try again, or stop other programs",
+    )
 
 
 def _check_model(model: str) -> None:
