@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -43,6 +43,19 @@ def _alone(run: SpeechRun) -> np.ndarray:
     return _audio(list(run))
 
 
+def _joined_one_by_one(batch: Batch, runs: Sequence[SpeechRun]) -> dict[int, list[np.ndarray]]:
+    """Audio of each run by its id; a run joins before every step."""
+    heard: dict[int, list[np.ndarray]] = {id(run): [] for run in runs}
+    joining = iter(runs)
+    while (new := next(joining, None)) or batch.runs:
+        if new is not None:
+            batch.join(new)
+        batch.begin(batch.waiting[:1])
+        for run, audio in batch.step():
+            heard[id(run)].append(audio)
+    return heard
+
+
 def test_a_run_has_the_same_audio_whatever_runs_are_beside_it(nano: Engine) -> None:
     """They join between frames, end by themselves, and have options of their own."""
     options = [{}, {}, {"num_steps": 3}, {"cfg_scale": 1.0}]
@@ -52,14 +65,7 @@ def test_a_run_has_the_same_audio_whatever_runs_are_beside_it(nano: Engine) -> N
 
     alone = [_alone(run) for run in make()]
     runs, batch = make(), Batch(nano.loaded)
-    heard: dict[int, list[np.ndarray]] = {id(run): [] for run in runs}
-    joining = iter(runs)
-    while (new := next(joining, None)) or batch.runs:
-        if new is not None:
-            batch.join(new)
-        batch.begin(batch.waiting[:1])
-        for run, audio in batch.step():
-            heard[id(run)].append(audio)
+    heard = _joined_one_by_one(batch, runs)
     assert [run.ended for run in runs] == ["finished"] * 5
     for run, expected in zip(runs, alone, strict=True):
         assert np.array_equal(_audio(heard[id(run)]), expected)
@@ -177,14 +183,7 @@ def test_static_frames_are_kept_while_runs_join_and_leave(nano: Engine, with_gra
     alone = [_alone(_run(nano, SCRIPTS[i % 3], i)) for i in range(5)]
     nano.loaded.graph_pool = pool
     runs, batch = [_run(nano, SCRIPTS[i % 3], i) for i in range(5)], Batch(nano.loaded, growing=True)
-    heard: dict[int, list[np.ndarray]] = {id(run): [] for run in runs}
-    joining = iter(runs)
-    while (new := next(joining, None)) or batch.runs:
-        if new is not None:
-            batch.join(new)
-        batch.begin(batch.waiting[:1])
-        for run, audio in batch.step():
-            heard[id(run)].append(audio)
+    heard = _joined_one_by_one(batch, runs)
     batch.close()
     for run, expected in zip(runs, alone, strict=True):
         np.testing.assert_allclose(_audio(heard[id(run)]), expected, atol=2e-3)

@@ -125,7 +125,7 @@ def test_memory_that_a_gpu_must_have(size: str, quantize: Quantize | None, gigab
     peak = memory.peak + CONTEXT
     told = need.total(MINUTES)
     figures = " ".join(f"{value / 1e9:.2f}" for value in (loaded, peak, told))
-    print(f"{size} {quantize}: {figures} GB loaded, at most and foretold")
+    print(f"{size} {quantize}: {figures} GB loaded, at most and estimated")
     assert told == pytest.approx(peak, rel=0.05)
     assert peak < 0.95e9 * gigabytes and need.gpu_size(MINUTES) == gigabytes
 

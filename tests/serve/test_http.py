@@ -274,7 +274,7 @@ def test_the_native_stream_needs_a_token(site: Site) -> None:
         ({"input": " "}, 400, "empty"),
         ({"input": "word " * 3000}, 400, "characters"),
         ({"input": "Anna: " + "word " * 60}, 400, "minutes"),
-        ({"voice": "Nobody"}, 400, "unknown voice"),
+        ({"voice": "Unknown"}, 400, "unknown voice"),
         ({"voice": "/etc/passwd"}, 400, "unknown voice"),
         ({"voice": ["Ada"]}, 400, "voice"),
         ({"response_format": "aac"}, 400, "response_format"),

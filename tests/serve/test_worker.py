@@ -129,7 +129,7 @@ def test_closing_a_stream_frees_its_place(worker: SpeechWorker) -> None:
 @pytest.mark.parametrize(
     ("changes", "kind"),
     [
-        ({"cast": {0: "Nobody", 1: "Ada"}}, "VoiceError"),
+        ({"cast": {0: "Unknown", 1: "Ada"}}, "VoiceError"),
         ({"cast": {0: "../../etc/passwd", 1: "Ada"}}, "VoiceError"),
         ({"cast": {0: np.full(9, np.nan, np.float32), 1: "Ada"}}, "VoiceError"),
         ({"options": {"cfg_scale": -1}}, "OptionError"),

@@ -143,7 +143,7 @@ def test_search_finds_names_and_words(studio: Callable[..., Any]) -> None:
     search.press("ArrowDown")
     page.keyboard.press("ArrowUp")
     assert search.evaluate("element => element === document.activeElement")
-    search.fill("nobody at all")
+    search.fill("no such name")
     assert page.get_by_text("No voice matches.").is_visible()
     search.fill("guest 7")
     search.press("Enter")

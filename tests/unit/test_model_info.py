@@ -84,11 +84,11 @@ def test_the_peak_is_predicted(options: str, kind: str) -> None:
         "from vibevoice_nb.system.model_info import describe\n"
         f"print(describe('nano').needs['{kind}'].total(0.1))"
     )
-    peak, foretold = (
+    peak, estimated = (
         int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout)
         for code in (speak, ask)
     )
-    assert foretold == pytest.approx(peak, rel=0.1)
+    assert estimated == pytest.approx(peak, rel=0.1)
 
 
 def test_verdicts(tmp_path: Path) -> None:
