@@ -63,6 +63,7 @@ from vibevoice_nb.nano.english import ALPHABET, PHONES, PUNCTUATION, lexicon, no
         ("No. 5", "number five"),
         ("No. I won't.", "no. i won't."),
         ("Mr. & Mrs. Jones, 5 Main St.", "mister and missus jones, five main street."),
+        ("_Mr_ Smith and Dr_Jones", "mister smith and doctor jones"),
         ("St. John sat. He ran.", "saint john sat. he ran."),
         ("e.g. cats, etc.", "for example cats, et cetera."),
         ("“Well—known,” she said…", "well - known, she said."),

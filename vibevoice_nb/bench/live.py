@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from ..audio.pcm import FULL_SCALE
+
 _SENTENCES = (
     "Good morning, everybody, and welcome to the show.",
     "The sun is out today, and the sea is warm.",
@@ -72,7 +74,7 @@ async def listen(url: str, token: str, ear: Ear) -> Any:
                     frame = await track.recv()
                     ear.times.append(time.time())
                     ear.numbers.append(frame.pts)
-                    ear.peaks.append(float(np.abs(frame.to_ndarray()).max()) / 32768)
+                    ear.peaks.append(float(np.abs(frame.to_ndarray()).max()) / FULL_SCALE)
             except MediaStreamError:
                 return
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.engine import Engine
+from ..model.config import SAMPLE_RATE
 from ..script import parse_script
 from ..serve.events import Frame, Silence
 from ..serve.requests import SpeechRequest, User
@@ -47,7 +48,7 @@ async def _one(pieces: AsyncIterator[int]) -> tuple[float, float, float]:
     async for count in pieces:
         first = first or time.perf_counter() - started
         samples += count
-    return first, time.perf_counter() - started, samples / 24_000
+    return first, time.perf_counter() - started, samples / SAMPLE_RATE
 
 
 def measure(engine: Engine, clients: int, max_batch: int) -> dict[str, Any]:
@@ -121,7 +122,7 @@ def _local(engine: Engine, number: int) -> tuple[float, float, float]:
     for audio in engine.stream(TEXT, ["Ada", "Kai"], seed=number):
         first = first or time.perf_counter() - started
         samples += len(audio)
-    return first, time.perf_counter() - started, samples / 24_000
+    return first, time.perf_counter() - started, samples / SAMPLE_RATE
 
 
 def _rtf(runs: Sequence[tuple[float, float, float]]) -> float:

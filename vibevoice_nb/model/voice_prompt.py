@@ -26,7 +26,7 @@ GROUPS = ("lm", "tts_lm", "neg_tts_lm")
 """Text model, speech model, and speech model without text (the unconditional row)."""
 HIDDEN = "neg_tts_lm_hidden"
 """Hidden states of the last group; those of the others are not needed."""
-MAX_POSITIONS = 32_768
+MAX_POSITIONS = 32 * 1024
 MAX_LAYERS = 256
 MAX_BYTES = 512 << 20
 _NAME = re.compile(r"(lm|tts_lm|neg_lm|neg_tts_lm)_(?:(key|value)_(\d{1,3})|hidden)")

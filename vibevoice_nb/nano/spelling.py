@@ -43,16 +43,19 @@ def _address(match: re.Match[str]) -> str:
     return f" {said}{rest} "
 
 
+def _hashtag(match: re.Match[str]) -> str:
+    """Convert a hashtag such as #MeToo to words, split at its capitals."""
+    return " hashtag " + re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", match[1]) + " "
+
+
 ADDRESSES: list[Rule] = [
     (re.compile(r"\bhttps?://(?=\w)\S+|\bwww\.(?=\w)\S+", re.I), _address),
     (re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), _address),
     (re.compile(rf"(?<![\w.@-])(?:[a-z0-9-]+\.)+(?:{_DOMAINS})\b(?!\.\w)(?:/\S*)?", re.I), _address),
+    (re.compile(r"(?<!\w)#([A-Za-z]\w*)"), _hashtag),
+    # Elsewhere an underscore is not read, but it would hide the end of a word: "_Mr_ Smith".
+    (re.compile("_"), " "),
 ]
-
-
-def _hashtag(match: re.Match[str]) -> str:
-    """Convert a hashtag such as #MeToo to words, split at its capitals."""
-    return " hashtag " + re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", match[1]) + " "
 
 
 ABBREVIATED: list[Rule] = [
@@ -64,7 +67,6 @@ ABBREVIATED: list[Rule] = [
     (re.compile(r"\band/or\b", re.I), "and or"),
     (re.compile(r"\b(?:No|Nos)\.\s*(?=\d)"), " number "),
     (re.compile(r"\bpp?\.\s*(?=\d)"), lambda match: " pages " if match[0].startswith("pp") else " page "),
-    (re.compile(r"(?<!\w)#([A-Za-z]\w*)"), _hashtag),
     (re.compile(r"\b([CF])#"), r"\1 sharp"),
     (re.compile(r"\bv\.?\s?(?=\d+\.\d)"), "version "),
 ]

@@ -12,6 +12,7 @@ from ..engine.engine import Engine
 from ..engine.frames import Frames, Spoken
 from ..engine.run import SpeechRun
 from ..errors import ScriptError, VoiceError
+from ..model.config import SAMPLE_RATE
 from ..ranges import shown
 from ..voices.builtin import builtin_voices
 from ..voices.checks import MAX_VOICE_SECONDS
@@ -20,7 +21,7 @@ from ..voices.resolve import resolve_voice
 from ..voices.voice import Voice
 from .requests import SpeechRequest
 
-_LONGEST = int(MAX_VOICE_SECONDS * 24_000)
+_LONGEST = int(MAX_VOICE_SECONDS * SAMPLE_RATE)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Protocol
 
+from ..model.config import SAMPLE_RATE
 from .events import Accepted, Ended, Event, Failed, Frame, Queued, Silence, length
 from .requests import ModelFacts, Received, SpeechRequest, User
 
@@ -72,7 +73,7 @@ class ReplicatedService:
         behind: float = BEHIND,
     ) -> None:
         self._replicas, self._retries, self._pause = replicas, retries, pause
-        self._behind = round(behind * 24_000)
+        self._behind = round(behind * SAMPLE_RATE)
 
     async def facts(self) -> ModelFacts:
         """Return the facts of the model."""

@@ -22,6 +22,7 @@ from ..engine.engine import Engine
 from ..engine.interface import Audio
 from ..engine.run import SpeechRun
 from ..errors import OptionError, VibeVoiceError
+from ..model.config import SAMPLE_RATE
 from ..script.frontends import FRONTENDS
 from .events import INTERNAL, Accepted, Ended, Event, Failed, Frame, Queued, Silence, length
 from .fair_queue import FairQueue
@@ -86,7 +87,7 @@ class SpeechWorker:
         if not 1 <= max_batch <= 1024:
             raise OptionError(f"max_batch={max_batch}", "a number from 1 to 1024", "use 16, the default")
         self.engine, self.max_batch = engine, max_batch
-        self._behind = round(behind * 24_000)
+        self._behind = round(behind * SAMPLE_RATE)
         self._passage_next = True
         self._batch = Batch(engine.loaded, growing=True)
         self._queue: FairQueue[_Job] = FairQueue()

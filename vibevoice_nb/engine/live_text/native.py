@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ...model.config import SAMPLE_RATE
 from ...script import Turn
 from ...script.clauses import Clause
 from ...script.speakable import ScriptWarning
@@ -68,7 +69,7 @@ class _Utterance:
                 break
             for audio in sounds:
                 unread = len(self._unread(run.unread))
-                words = self._pacer.until(stream.seconds + len(audio) / 24_000, unread)
+                words = self._pacer.until(stream.seconds + len(audio) / SAMPLE_RATE, unread)
                 yield stream.delivered(audio, words, self._last)
         if stream.cancelled:
             return

@@ -48,7 +48,7 @@ class LiveLimits:
     --------
     >>> LiveLimits(listeners=0)
     Traceback (most recent call last):
-    vibevoice_nb.errors.OptionError: listeners=0. Expected a whole number of listeners ...
+    vibevoice_nb.errors.OptionError: listeners=0. Expected a whole number of listeners...
     """
 
     most_rooms: int = 4
