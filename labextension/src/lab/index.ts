@@ -4,6 +4,7 @@ import { commandsPlugin } from './commands';
 import { documentPlugin } from './document/plugin';
 import { insertCellPlugin } from './insert_cell';
 import { preferencesPlugin } from './preferences';
+import { savedOutputPlugin } from './saved_output/plugin';
 import { sidebarPlugin } from './sidebar/plugin';
 import { statusPlugin } from './status';
 import { takePlugin } from './take/plugin';
@@ -16,4 +17,5 @@ export default [
   takePlugin,
   sidebarPlugin,
   insertCellPlugin,
+  savedOutputPlugin,
 ];
