@@ -264,6 +264,8 @@ def test_pointer_loss_is_small_when_heads_look_there() -> None:
     queries[0, 0, 3, 1], queries[0, 3, 3, 2] = 30, 30
     assert losses.pointer_loss(queries, keys, batch) < 1e-3
     assert losses.pointer_loss(-queries, keys, batch) > 10
+    without_text = dataclasses.replace(batch, pointers=torch.full((1, 4), -1))
+    assert losses.pointer_loss(queries, keys, without_text) == 0
 
 
 @pytest.mark.parametrize("text", ["", "中文 \U0001f600", "Plain ASCII 123 ~", "həlo ðɛr!", "\x00\n\t"])

@@ -66,6 +66,8 @@ def pointer_loss(queries: Tensor, keys: Tensor, batch: Batch) -> Tensor:
     The target of head 0 is the character of each frame's first half, that of the last head the second half.
     """
     known = batch.pointers[:, 0] >= 0
+    if not known.any():  # only unconditional examples
+        return queries.new_zeros(())
     rows, columns, aims = batch.rows[known], batch.columns[known], batch.pointers[known]
     total = queries.new_zeros(())
     for head, kv_head, slots in ((0, 0, (0, 1)), (queries.shape[1] - 1, keys.shape[1] - 1, (2, 3))):
