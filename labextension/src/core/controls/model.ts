@@ -2,20 +2,10 @@
 
 import { h } from '../ui/dom';
 import type { Host } from '../host/host';
-import {
-  badge,
-  button,
-  Failures,
-  failureNote,
-  freshId,
-  progressBar,
-  relabel,
-  suggestAll,
-  type Tone,
-} from '../ui/elements';
+import { freshId, relabel, type Tone } from '../ui/elements';
 import { bytes } from '../ui/format';
-import { help } from '../ui/popover';
 import { Disposers, type Dispose } from '../ui/disposers';
+import { LoadableField } from '../ui/loadable_field';
 import { watch } from '../ui/watch';
 import type { ModelState } from '../host/traits';
 import { t, type TextKey } from '../strings';
@@ -47,41 +37,7 @@ export function mountModel(root: HTMLElement, host: Host): Dispose {
 
 class ModelPanel {
   readonly element: HTMLElement;
-  private readonly failures = new Failures();
-  private readonly id = freshId('model');
-  private readonly suggestions = h('datalist', { id: freshId('models') });
-  private readonly name: HTMLInputElement = h('input', {
-    class: 'vvnb-input vvnb-mono',
-    id: this.id,
-    list: this.suggestions.id,
-    spellcheck: 'false',
-    autocomplete: 'off',
-    placeholder: t('controls.model_placeholder'),
-    onchange: () => this.name.value.trim() && this.host.set('model', this.name.value.trim()),
-    onblur: () => (this.name.value ||= this.host.get('model') ?? ''),
-  });
-  private readonly all = button({
-    label: t('controls.show_all_models'),
-    icon: 'chevron',
-    bare: true,
-    onclick: () => suggestAll(this.name),
-  });
-  private readonly note = h('p', { class: 'vvnb-hint' });
   private readonly limits = h('ul', { class: 'vvnb-hint vvnb-limits', 'aria-label': t('controls.model_limits') });
-  private readonly state = h('div', { class: 'vvnb-row', 'aria-live': 'polite' });
-  private readonly load = button({
-    label: t('controls.load'),
-    icon: 'chip',
-    size: 'small',
-    onclick: () => this.connect(),
-  });
-  private readonly unload = button({
-    label: t('controls.unload'),
-    size: 'small',
-    title: t('controls.unload_hint'),
-    onclick: () => this.ask('unload_model'),
-  });
-  private readonly bar = progressBar(t('controls.loading_bar'));
   private readonly tokenId = freshId('token');
   private readonly token: HTMLInputElement = h('input', {
     class: 'vvnb-input vvnb-mono',
@@ -96,46 +52,33 @@ class ModelPanel {
       class: 'vvnb-field vvnb-token',
       onsubmit: (event: Event) => {
         event.preventDefault();
-        this.connect();
+        this.field.load.click();
       },
     },
     h('label', { class: 'vvnb-label', for: this.tokenId }, t('controls.token')),
     this.token,
     h('p', { class: 'vvnb-hint' }, t('controls.token_hint')),
   );
-  private readonly failure = h('div', { class: 'vvnb-slot' });
+  private readonly field: LoadableField;
   private shown = '';
 
   constructor(private readonly host: Host) {
-    this.bar.set(null);
+    this.field = new LoadableField({
+      label: t('controls.model'),
+      help: [t('controls.model_help_nano'), t('controls.model_help_others'), t('controls.model_help_server')],
+      placeholder: t('controls.model_placeholder'),
+      showAll: t('controls.show_all_models'),
+      loading: t('controls.loading_bar'),
+      current: () => host.get('model') ?? '',
+      choose: (name) => host.set('model', name),
+      load: () => this.connect(),
+      unload: () => host.channel.call('unload_model', {}),
+      details: [this.limits, this.access],
+    });
     this.element = h(
       'section',
       { class: 'vvnb-field vvnb-model', 'aria-label': t('controls.model') },
-      h(
-        'div',
-        { class: 'vvnb-label' },
-        h('label', { for: this.id }, t('controls.model')),
-        help(
-          t('controls.model'),
-          t('controls.model_help_nano'),
-          t('controls.model_help_others'),
-          t('controls.model_help_server'),
-        ),
-      ),
-      h('div', { class: 'vvnb-combobox' }, this.name, this.all, this.suggestions),
-      this.note,
-      this.limits,
-      this.access,
-      h(
-        'div',
-        { class: 'vvnb-row', 'data-nowrap': true },
-        h('div', { class: 'vvnb-grow' }, this.state),
-        this.load,
-        this.unload,
-      ),
-      this.bar.element,
-      this.failure,
-      this.failures.element,
+      ...this.field.elements,
     );
   }
 
@@ -148,17 +91,14 @@ class ModelPanel {
     const key = JSON.stringify([model, models, state, limits, readOnly]);
     if (key === this.shown) return;
     this.shown = key;
-    if (document.activeElement !== this.name) this.name.value = model;
-    this.suggestions.replaceChildren(...models.map((known) => h('option', { value: known.id }, known.note)));
-    this.note.textContent = models.find((known) => known.id === model)?.note ?? '';
-    this.note.hidden = !this.note.textContent;
+    this.field.showName(model, models, readOnly);
     this.limits.replaceChildren(...limits.map((sentence) => h('li', null, sentence)));
     this.limits.hidden = !limits.length;
-    this.name.disabled = this.all.disabled = readOnly;
     this.showState(state);
   }
 
   private showState({ state, device, dtype, memory, message, server }: ModelState): void {
+    const { load, unload } = this.field;
     const { tone } = STATES[state];
     const label = server ? SERVER_STATES[state] : STATES[state].label;
     const queue = server?.position
@@ -168,27 +108,26 @@ class ModelPanel {
       .filter(Boolean)
       .join(' · ');
     this.access.hidden = !server || state === 'ready';
-    relabel(this.load, t(server ? 'controls.connect' : 'controls.load'), 'chip');
-    this.unload.textContent = t(server ? 'controls.disconnect' : 'controls.unload');
-    this.unload.title = t(server ? 'controls.disconnect_hint' : 'controls.unload_hint');
-    const detail = { ready: where, failed: '', loading: message, unloaded: message }[state];
-    this.state.replaceChildren(badge(t(label), tone), h('span', { class: 'vvnb-hint' }, detail));
-    this.bar.element.hidden = state !== 'loading';
-    this.load.hidden = state === 'ready';
-    this.load.disabled = state === 'loading';
-    this.unload.hidden = state !== 'ready';
-    this.failure.replaceChildren(...(state === 'failed' ? [failureNote({ got: message })] : []));
+    relabel(load, t(server ? 'controls.connect' : 'controls.load'), 'chip');
+    unload.textContent = t(server ? 'controls.disconnect' : 'controls.unload');
+    unload.title = t(server ? 'controls.disconnect_hint' : 'controls.unload_hint');
+    load.hidden = state === 'ready';
+    load.disabled = state === 'loading';
+    unload.hidden = state !== 'ready';
+    this.field.showState({
+      label: t(label),
+      tone,
+      detail: { ready: where, failed: '', loading: message, unloaded: message }[state],
+      loading: state === 'loading',
+      failure: state === 'failed' ? message : '',
+    });
   }
 
   /** Load the model; with a token in the field, connect to the server with it. */
-  private connect(): void {
+  private connect(): Promise<unknown> {
     const token = this.access.hidden ? '' : this.token.value;
     this.token.value = '';
-    if (token) void this.failures.during(() => this.host.channel.call('give_token', { token }));
-    else this.ask('load_model');
-  }
-
-  private ask(method: 'load_model' | 'unload_model'): void {
-    void this.failures.during(() => this.host.channel.call(method, {}));
+    const { channel } = this.host;
+    return token ? channel.call('give_token', { token }) : channel.call('load_model', {});
   }
 }
