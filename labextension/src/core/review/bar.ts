@@ -9,19 +9,13 @@ import { button, Failures } from '../ui/elements';
 import { icon } from '../ui/icons';
 import { watch } from '../ui/watch';
 import { ATTEMPTS, differing, listens, reviewed, unready, unreviewed } from './model';
+import { ReviewProgress } from './progress';
 
 export class ReviewBar {
   readonly failures = new Failures();
   private readonly disposers = new Disposers();
   readonly dispose = this.disposers.dispose;
-  private readonly progress = h('span', { class: 'vvnb-review-progress' });
-  private readonly cancel = button({
-    label: t('review.cancel'),
-    kind: 'link',
-    size: 'small',
-    title: t('review.cancel_hint'),
-    onclick: () => this.call('cancel_review'),
-  });
+  private readonly progress: ReviewProgress;
   private readonly failed = button({
     label: t('review.failed_short'),
     kind: 'link',
@@ -46,12 +40,12 @@ export class ReviewBar {
     private readonly bus: Bus,
     next: () => void,
   ) {
+    this.progress = new ReviewProgress(host, this.failures);
     this.differ = button({ label: '', kind: 'link', size: 'small', title: t('review.next_difference'), onclick: next });
     this.element = h(
       'div',
       { class: 'vvnb-review-bar', role: 'group', 'aria-label': t('review.title') },
-      this.progress,
-      this.cancel,
+      ...this.progress.elements,
       this.failed,
       this.right,
       this.differ,
@@ -71,16 +65,9 @@ export class ReviewBar {
     const { host } = this;
     const connected = host.channel.connected;
     const state = host.get('review_state');
-    const working = connected && (state?.state === 'listening' || state?.state === 'loading');
+    const working = this.progress.show();
     const [wrong, known, waiting] = [differing(host).length, reviewed(host).length, unreviewed(host).length];
     this.element.hidden = !listens(host) || !(known || waiting || working);
-    this.progress.hidden = this.cancel.hidden = !working;
-    if (working) {
-      const { done, total, recognizer: name } = state;
-      const now = { done: Math.min(done + 1, total), total };
-      this.progress.textContent =
-        state.state === 'loading' ? t('review.loading_named', { name }) : t('review.listening_of', now);
-    }
     this.failed.hidden = working || state?.state !== 'failed';
     this.failed.title = state?.message ?? '';
     this.right.hidden = working || !known || wrong > 0;
@@ -121,9 +108,5 @@ export class ReviewBar {
     this.bus.emit('flush', {});
     const takes = unreviewed(this.host);
     void this.failures.during(() => this.host.channel.call('review', { takes }));
-  }
-
-  private call(method: 'cancel_review'): void {
-    void this.failures.during(() => this.host.channel.call(method, {}));
   }
 }

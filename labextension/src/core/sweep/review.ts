@@ -3,6 +3,7 @@
 import type { Host } from '../host/host';
 import type { CellReview } from '../host/traits';
 import { describe } from '../review/model';
+import { ReviewProgress } from '../review/progress';
 import { detailOf } from '../review/settings';
 import { t } from '../strings';
 import { Disposers } from '../ui/disposers';
@@ -34,40 +35,34 @@ export class SweepReviewBar {
   private readonly disposers = new Disposers();
   readonly dispose = this.disposers.dispose;
   private readonly failures = new Failures();
-  private readonly progress = h('span', { class: 'vvnb-hint' });
+  private readonly progress: ReviewProgress;
   private readonly listen = button({
     label: t('review.listen'),
     icon: 'ear',
     size: 'small',
     onclick: () => this.start(),
   });
-  private readonly cancel = button({
-    label: t('review.cancel'),
-    kind: 'link',
-    size: 'small',
-    title: t('review.cancel_hint'),
-    onclick: () => this.call('cancel_review'),
-  });
   private readonly load = button({
     label: t('review.download_button'),
     size: 'small',
-    onclick: () => this.call('load_recognizer'),
+    onclick: () => void this.failures.during(() => this.host.channel.call('load_recognizer', {})),
   });
   private readonly message = h('div', { class: 'vvnb-slot', 'aria-live': 'polite' });
   /** The recognizer has to be installed or downloaded, and the person wants to listen. */
   private asked = false;
   /** Button and progress, beside the choice of the view. */
-  readonly element = h(
-    'div',
-    { class: 'vvnb-row', role: 'group', 'aria-label': t('review.title') },
-    this.progress,
-    this.cancel,
-    this.listen,
-  );
+  readonly element: HTMLElement;
   /** Messages below it. */
   readonly messages = h('div', null, this.message, this.failures.element);
 
   constructor(private readonly host: Host) {
+    this.progress = new ReviewProgress(host, this.failures);
+    this.element = h(
+      'div',
+      { class: 'vvnb-row', role: 'group', 'aria-label': t('review.title') },
+      ...this.progress.elements,
+      this.listen,
+    );
     this.disposers.add(
       watch(host, ['cells', 'review_state'], () => this.render()),
       host.channel.onConnection(() => this.render()),
@@ -78,15 +73,7 @@ export class SweepReviewBar {
     const { host } = this;
     const state = host.get('review_state');
     const count = unreviewed(host.get('cells') ?? []);
-    const working = host.channel.connected && (state?.state === 'listening' || state?.state === 'loading');
-    this.progress.hidden = this.cancel.hidden = !working;
-    if (working) {
-      const { done, total, recognizer: name } = state;
-      this.progress.textContent =
-        state.state === 'loading'
-          ? t('review.loading_named', { name })
-          : t('review.listening_of', { done: Math.min(done + 1, total), total });
-    }
+    const working = this.progress.show();
     this.listen.hidden = working || !count;
     this.listen.disabled = !host.channel.connected;
     this.listen.title = t('sweep.listen_hint', { count });
@@ -105,9 +92,5 @@ export class SweepReviewBar {
       this.asked = true;
       this.render();
     } else void this.failures.during(() => this.host.channel.call('review', { takes: null }));
-  }
-
-  private call(method: 'cancel_review' | 'load_recognizer'): void {
-    void this.failures.during(() => this.host.channel.call(method, {}));
   }
 }

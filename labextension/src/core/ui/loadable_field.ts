@@ -27,7 +27,7 @@ export interface LoadableState {
   tone: Tone | undefined;
   detail: string;
   loading: boolean;
-  /** Why it failed; empty if it did not. */
+  /** Reason of a failure; empty without one. */
   failure: string;
 }
 
