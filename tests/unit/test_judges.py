@@ -46,6 +46,16 @@ def test_a_missing_judge_is_reported_with_its_installation(
         judge()
 
 
+def test_a_judge_whose_libraries_do_not_fit_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    package = tmp_path / "distillmos"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise OSError('Could not load this library: _torchaudio.so')")
+    monkeypatch.delitem(sys.modules, "distillmos", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(OptionError, match="torchaudio was built for another torch"):
+        judges.Naturalness()
+
+
 def test_embedding_of_a_short_recording_is_a_direction(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

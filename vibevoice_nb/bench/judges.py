@@ -65,8 +65,14 @@ class Naturalness:
     def __init__(self) -> None:
         try:
             from distillmos import ConvTransformerSQAModel
-        except (ImportError, OSError) as error:  # OSError: torchaudio built for another torch
+        except ImportError as error:
             raise OptionError("distillmos is not installed", "the package distillmos", EXTRA) from error
+        except OSError as error:  # a library of torchaudio, which distillmos imports
+            raise OptionError(
+                "distillmos cannot be loaded, because torchaudio was built for another torch",
+                f"torchaudio for torch {torch.__version__}",
+                "install the torchaudio of the same release as torch",
+            ) from error
         self._model: Any = ConvTransformerSQAModel().eval()
 
     @torch.inference_mode()
