@@ -90,9 +90,14 @@ class NotebookPage:
         self.command("docmanager:save")
         return (self.server.root / self.name).read_text()
 
-    def keep_widgets(self) -> None:
-        """Switch on that the widgets' state is saved in the notebook."""
-        self.command("@jupyter-widgets/jupyterlab-manager:saveWidgetState")
+    def save_with_widgets(self) -> str:
+        """Save the notebook with the widgets' state, which is a setting of the host; return its text."""
+        switch = "@jupyter-widgets/jupyterlab-manager:saveWidgetState"
+        self.command(switch)
+        try:
+            return self.save()
+        finally:
+            self.command(switch)
 
     def restart_kernel(self) -> None:
         """Restart as a user does: the menu's command, then the button of the dialog."""

@@ -6,7 +6,6 @@ import re
 import shutil
 from pathlib import Path
 
-import nbformat
 import pytest
 from conftest import OpenLab, OpenNotebook, studio_cell
 from host_server import JupyterServer
@@ -28,11 +27,6 @@ def _save_studio(
     expect(_script(notebook)).to_be_visible()
     notebook.save()
     server.close_notebooks()
-    # Another test may have switched on that widgets are saved with their state; they would be shown instead.
-    path = server.root / notebook.name
-    saved = nbformat.read(path, nbformat.NO_CONVERT)
-    saved.metadata.pop("widgets", None)
-    nbformat.write(saved, path)
     return notebook
 
 

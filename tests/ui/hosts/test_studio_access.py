@@ -92,8 +92,7 @@ def test_saved_notebook(
     expect(studio.page.locator(".jp-Cell").nth(1).locator(".jp-OutputArea-output")).to_be_visible(
         timeout=30_000
     )
-    studio.notebook.keep_widgets()
-    text = studio.notebook.save()
+    text = studio.notebook.save_with_widgets()
     saved = nbformat.reads(text, as_version=4)
     widgets = json.dumps(saved.metadata.get("widgets", {}))
     assert "anywidget" in widgets
