@@ -211,15 +211,23 @@ def test_shows_another_take_and_its_spectrogram(player: Callable[..., Room]) -> 
     mounted = player()
     mounted.page.get_by_label("Both", exact=True).check(force=True)
     mel = mounted.mounted.until(lambda: painted(mounted), "a spectrogram")
-    mounted.page.get_by_label("Frequency scale").select_option("linear")
-    mounted.mounted.until(lambda: painted(mounted) not in ("", mel), "another scale")
     asked, receive = list[str](), mounted.mounted.receive
 
     def recorded(content: Any, buffers: list[bytes]) -> None:
         asked.append(content.get("method", ""))
         receive(content, buffers)
 
+    def all_is_shown() -> bool:
+        before = len(asked)
+        mounted.page.wait_for_timeout(500)
+        mounted.mounted.flush()
+        return "spectrogram" in asked and len(asked) == before
+
     mounted.mounted.receive = recorded
+    mounted.page.get_by_label("Frequency scale").select_option("linear")
+    mounted.mounted.until(lambda: painted(mounted) not in ("", mel), "another scale")
+    mounted.mounted.until(all_is_shown, "the whole spectrogram")  # it is asked for in parts
+    asked.clear()
     mounted.widget.take = Take.from_audio(sweep(3), name="another")
     mounted.mounted.until(lambda: "0:03.0" in mounted.page.locator(".vvnb-deck-time").inner_text())
     mounted.mounted.until(lambda: {"peaks", "spectrogram"} <= set(asked), "requests")

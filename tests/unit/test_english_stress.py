@@ -6,10 +6,11 @@ import json
 import random
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 import pytest
+from cpu_time import least_seconds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -144,14 +145,9 @@ def test_estimates_are_those_of_the_teacher() -> None:
 
 
 def test_time_is_linear() -> None:
-    def took(text: str) -> float:
-        start = time.process_time()
-        to_phones(text)
-        return time.process_time() - start
-
     for piece in ("zorb", "so ", "x-", "f b i ", "never ", "/N IY S/", "'s", "a."):
         to_phones(piece * 10)
-        short, long = (min(took(piece * count) for _ in range(2)) for count in (400, 1600))
+        short, long = (least_seconds(partial(to_phones, piece * count), rounds=2) for count in (400, 1600))
         assert long < 12 * short + 0.3, piece
 
 

@@ -13,14 +13,15 @@ import pkgutil
 import re
 import string
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from cpu_time import least_seconds
 
 import vibevoice_nb
 from vibevoice_nb.script import parse_script
@@ -175,19 +176,13 @@ def texts(pattern: re.Pattern[str]) -> set[tuple[str, str, str]]:
     return found | {("", unit, "\x01") for unit in units} | {(whole[:1], unit, "\x01") for unit in units}
 
 
-def cpu_of(action: Callable[[str], object], text: str) -> float:
-    start = time.process_time()
-    action(text)
-    return time.process_time() - start
-
-
 def grows_linearly(action: Callable[[str], object], make: Callable[[int], str], size: int = SMALL) -> bool:
     """Return true if a text 16 times as long takes less than 64 times as long (256 times: quadratic)."""
     for _ in range(3):
-        large = cpu_of(action, make(size * GROWTH))
+        large = least_seconds(partial(action, make(size * GROWTH)), rounds=1)
         if large < 0.02:  # too short to measure: 4,000 characters of a quadratic pattern take longer
             return True
-        small = min(cpu_of(action, make(size)) for _ in range(3))
+        small = least_seconds(partial(action, make(size)))
         if large < small * GROWTH * 4:
             return True
     return False
@@ -281,4 +276,4 @@ def test_a_script_of_twice_the_length_takes_twice_the_time(lead: str) -> None:
     ],
 )
 def test_the_known_slow_scripts_are_fast(text: str) -> None:
-    assert min(cpu_of(parse_script, text) for _ in range(3)) < 0.1
+    assert least_seconds(partial(parse_script, text)) < 0.1

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import pytest
+from cpu_time import least_seconds
 
 from vibevoice_nb.review import HeardWord, recordings
 
@@ -36,6 +36,6 @@ def test_turns_without_words_have_the_time_between_their_neighbors(
 
 
 def test_the_time_grows_with_the_number_of_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    start = time.process_time()
-    assert len(parts_of([], 60_000, monkeypatch)) == 60_000
-    assert time.process_time() - start < 5  # a search for neighbors from each turn takes 45 s
+    assert len(parts_of([], 600, monkeypatch)) == 600
+    # A search for neighbors from each turn takes 45 s.
+    assert least_seconds(lambda: parts_of([], 60_000, monkeypatch), rounds=2) < 5

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import pickle
 import re
-import time
 
 import pytest
+from cpu_time import least_seconds
 from hypothesis import example, given
 from hypothesis import strategies as st
 from script_helpers import CAST, indices, lost_words, spoken
@@ -52,12 +52,7 @@ def test_values_are_frozen_comparable_and_picklable() -> None:
 
 def test_a_script_of_300_turns_is_read_between_two_keystrokes() -> None:
     text = "\n".join(f"Speaker {i % 4 + 1}: {'Some words to say here. ' * 5}[pause:200]" for i in range(300))
-    times = []
-    for _ in range(5):
-        start = time.process_time()
-        parse_script(text)
-        times.append(time.process_time() - start)
-    assert min(times) < 0.1
+    assert least_seconds(lambda: parse_script(text), rounds=5) < 0.1
 
 
 @pytest.mark.parametrize(
@@ -65,10 +60,8 @@ def test_a_script_of_300_turns_is_read_between_two_keystrokes() -> None:
 )
 def test_no_input_of_a_pattern_takes_quadratic_time(unit: str) -> None:
     text = unit * (200_000 // len(unit))
-    start = time.process_time()
-    parse_script(text, cast=CAST)
-    parse_script(f"Speaker 1: {text}:")
-    assert time.process_time() - start < 10
+    assert least_seconds(lambda: parse_script(text, cast=CAST), rounds=1) < 5
+    assert least_seconds(lambda: parse_script(f"Speaker 1: {text}:"), rounds=1) < 5
 
 
 # Whatever is written

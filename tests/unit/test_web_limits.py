@@ -15,6 +15,7 @@ import httpx
 import numpy as np
 import psutil
 import pytest
+from cpu_time import least_seconds
 
 from vibevoice_nb.errors import ScriptError
 from vibevoice_nb.project import Project
@@ -357,9 +358,9 @@ def test_the_page_the_check_and_the_project_agree(script: str, tmp_path: Path) -
 
 
 def test_a_long_script_is_not_read_while_it_is_written() -> None:
-    started = time.process_time()
-    assert "Too long" in _describer(LIMITS, "nano")("[" + 100_000 * " " + "x]: hi")
-    assert time.process_time() - started < 0.5
+    describe, text = _describer(LIMITS, "nano"), "[" + 100_000 * " " + "x]: hi"
+    assert "Too long" in describe(text)
+    assert least_seconds(lambda: describe(text)) < 0.5
 
 
 def test_loading_is_a_phase_of_its_own() -> None:

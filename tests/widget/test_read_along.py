@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cpu_time import least_seconds
 
 from vibevoice_nb import Engine
 from vibevoice_nb.widgets import Studio, read_along_panel
@@ -144,7 +145,6 @@ def test_a_long_script_is_not_compared_in_the_thread_of_the_kernel(
 def test_equal_sentences_are_compared_in_linear_time() -> None:
     script = "Anna: " + 20_000 * "Yes. "
     sentences = Sentences(script)
-    began = time.process_time()
-    sentences.update(script + "It rains. ")
+    # The comparison of all with all takes minutes.
+    assert least_seconds(lambda: sentences.update(script + "It rains. "), rounds=1) < 5
     assert sentences.take() == ("Anna", "It rains.") and sentences.take() is None
-    assert time.process_time() - began < 5  # the comparison of all with all takes minutes
