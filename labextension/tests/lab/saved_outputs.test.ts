@@ -90,6 +90,18 @@ test('a saved form stands for a widget without a model at once', async () => {
   outputs.dispose();
 });
 
+test('an error while a widget loads ends the wait', async () => {
+  const { renderer, item, notebook } = notebookWith(SAVED);
+  renderer.say('Loading widget...');
+  const outputs = new SavedOutputs(notebook);
+  await vi.advanceTimersByTimeAsync(500);
+  expect(item.node.textContent).not.toContain('Anna');
+  renderer.say('Error displaying widget: model not found');
+  await vi.advanceTimersByTimeAsync(500);
+  expect(item.node.textContent).toContain('Anna');
+  outputs.dispose();
+});
+
 test('widgets of others are left alone', async () => {
   const { renderer, item, notebook } = notebookWith({ ...SAVED, 'text/html': '<b>Plot</b>' });
   renderer.say('Error displaying widget: model not found');

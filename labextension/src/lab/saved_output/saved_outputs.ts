@@ -64,7 +64,8 @@ export class SavedOutputs {
   private readonly forms = new Map<Widget, Widget>();
   private readonly loadingSince = new WeakMap<Widget, number>();
   private readonly observer = new MutationObserver(() => this.lookIn(PAUSE));
-  private timer: ReturnType<typeof setTimeout> | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private due = Infinity;
 
   constructor(private readonly notebook: OutputsOf) {
     this.observer.observe(notebook.node, { childList: true, subtree: true });
@@ -73,12 +74,17 @@ export class SavedOutputs {
 
   dispose(): void {
     this.observer.disconnect();
-    if (this.timer) clearTimeout(this.timer);
+    clearTimeout(this.timer);
   }
 
+  /** Look after a time in ms; the earliest time asked for counts. */
   private lookIn(delay: number): void {
-    this.timer ??= setTimeout(() => {
-      this.timer = null;
+    const due = performance.now() + delay;
+    if (due >= this.due) return;
+    clearTimeout(this.timer);
+    this.due = due;
+    this.timer = setTimeout(() => {
+      this.due = Infinity;
       this.look();
     }, delay);
   }
