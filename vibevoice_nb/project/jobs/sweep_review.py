@@ -67,6 +67,7 @@ class SweepReview(Job["Sweep"]):
     def work(self) -> None:
         yield_to_others()
         recognizer = loaded(self.recognizer)
+        self._count(recognizer)  # a page must not show "0 of 0"
         self._enter("speaking")
         voices = self._voices()
         failure: VibeVoiceError | None = None
@@ -125,11 +126,14 @@ class SweepReview(Job["Sweep"]):
         return cast_voices(labels, self._sweep.voices, fill=True)
 
     def _report_progress(self, recognizer: Recognizer) -> None:
+        self._count(recognizer)
+        self.reported(self.progress)
+        self._tell(self._listener)
+
+    def _count(self, recognizer: Recognizer) -> None:
         cells = [cell for cell in self._sweep.cells if cell.state == "finished" and cell.spoken]
         done = sum(cell.reviewed_by == recognizer.name for cell in cells)
         self.progress = ReviewProgress(done, len(cells))
-        self.reported(self.progress)
-        self._tell(self._listener)
 
     def outcome(self) -> Sweep:
         return self._sweep
