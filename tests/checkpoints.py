@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
+from vibevoice_nb.model.loading.checkpoint import NANO_FOLDER
 from vibevoice_nb.model.loading.config_file import parse_config
 from vibevoice_nb.model.loading.weights import weights_of
 from vibevoice_nb.model.vibevoice import VibeVoiceModel
@@ -44,6 +46,17 @@ _LANGUAGE = {
     "use_sliding_window": False,
     "vocab_size": VOCABULARY,
 }
+
+
+def nano_with(folder: Path, **generation: Any) -> Path:
+    """Write a copy of nano whose generation.json says something else; return its folder."""
+    folder.mkdir()
+    for file in NANO_FOLDER.glob("*.*"):
+        if file.suffix in (".json", ".safetensors"):
+            shutil.copy(file, folder)
+    settings = json.loads((folder / "generation.json").read_text("utf-8"))
+    (folder / "generation.json").write_text(json.dumps({**settings, **generation}), "utf-8")
+    return folder
 
 
 def original_config() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The embedded voice: it speaks, ends by itself, and sounds like four people."""
+"""The embedded model: it speaks, ends by itself, and sounds like eight people."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def test_a_frame_comes_at_a_time(engine: Engine, talk: Speech) -> None:
     assert np.array_equal(np.concatenate(first), talk.audio[: 3 * hop])
 
 
-def test_four_voices_are_four_voices(engine: Engine) -> None:
+def test_eight_voices_are_eight_voices(engine: Engine) -> None:
     names = list(builtin_voices())
-    assert len(names) == 4
+    assert len(names) == 8
     colors = {}
     for name in names:
         speech = engine.speak("Speaker 1: The weather is fine today.", {1: name}, seed=3)

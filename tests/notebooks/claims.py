@@ -35,14 +35,14 @@ assert Path("out/morning.srt").is_file(), "with subtitles beside it"
 assert read_manifest(Path("out/morning.mp3"))["content"] == "generated speech"
 """,
         "01-19": """
-assert 8e6 <= sum(p.numel() for p in engine.model.parameters()) < 9e6, "8 million parameters"
+assert 12e6 <= sum(p.numel() for p in engine.model.parameters()) < 13e6, "12 million parameters"
 assert audio.size == 3200 and abs(audio.size / 24_000 - 0.133) < 0.001, "every 133 ms of audio"
 """,
     },
     "02-voices-and-cloning-responsibly.ipynb": {
         "02-04": """
-assert len(voices) == 4, "four voices"
-assert all(0.7 < voice.seconds < 1.7 for voice in voices.values()), "a second long"
+assert len(voices) == 8, "eight voices"
+assert all(4 <= voice.seconds <= 8 for voice in voices.values()), "four to eight seconds"
 """,
         "02-08": """
 verdicts = {}
@@ -70,7 +70,9 @@ assert loaded.seconds < raw.size / 24_000 - 2, "silence is cut off both ends"
 assert inside["content"] == "generated speech" and inside["speakers"]["Anna"]["consent"] is True
 """,
         "02-23": """
-assert pitch["out"].nunique() == 1, "whatever the recording, the speech is the same"
+ratio = np.log2(pitch["out"] / pitch["in"])
+assert pitch["in"].corr(pitch["out"]) > 0.9 and ratio.abs().median() < 1 / 3, "rise with the recording"
+assert (ratio > 0).sum() >= 6, "most of them a little above the line"
 assert pitch["in"].max() > 2 * pitch["in"].min()
 
 try:
@@ -114,9 +116,9 @@ import numpy as np
 table_of = {(n, s): cell.take for cell, (n, s) in zip(sweep.cells, itertools.product(steps, scales))}
 assert [(cell.options["num_steps"], cell.options["cfg_scale"]) for cell in sweep.cells] == list(table_of)
 height = {key: float(levels(take)[48:].mean()) for key, take in table_of.items()}  # above 6 kHz
-gaps = {key: float(np.percentile(levels(take), 10)) for key, take in table_of.items()}
-assert height[1, 1.0] < height[10, 3.0], "little is left at high frequencies"
-assert gaps[1, 5.0] == max(gaps.values()), "fills the gaps with noise"
+change = {key: np.abs(np.diff(levels(take)[:48].clip(-90), axis=1)).mean() for key, take in table_of.items()}
+assert change[1, 1.0] < change[10, 3.0], "changes less from one moment to the next"
+assert height[1, 5.0] == max(height.values()), "fills the high frequencies with noise"
 means = {key: levels(take).mean(axis=1) for key, take in table_of.items()}
 for scale in scales:
     early, late = (np.abs(means[b, scale] - means[a, scale]).mean() for a, b in ((1, 2), (5, 10)))
@@ -130,7 +132,7 @@ def distances(scale):
 mild, strong = distances(1.0), distances(5.0)
 assert mild[2] < distances(3.0)[2] < strong[2], "the distance is larger the stronger the guidance"
 assert mild[0] > mild[1] > mild[2] and strong[0] > strong[1] > strong[2], "the solver settles"
-assert (engine.defaults.num_steps, engine.defaults.cfg_scale) == (5, 3.0), "nano's own default"
+assert (engine.defaults.num_steps, engine.defaults.cfg_scale) == (5, 2.0), "nano's own default"
 assert (GenerationOptions().num_steps, GenerationOptions().cfg_scale) == (10, 1.3), "the published"
 """,
         "03-16": """
@@ -188,7 +190,7 @@ assert disagreement[-1] == min(disagreement), "in the last frame the two rows ag
 """,
         "04-24": """
 codec = parts["acoustic encoder"] + parts["acoustic decoder"]
-assert 3.5e6 < codec < 4.5e6, "nano's codec has 4 million parameters"
+assert round(codec / 1e6) == 5, "nano's codec has 5 million parameters"
 """,
         "04-27": """
 head = {n: per_frame[n]["diffusion head"] for n in order}
@@ -199,15 +201,15 @@ assert torch.equal(*mute), "with no noise the seed has no effect"
 
 swapped, own = sampler(conds, unconds, noises.roll(1, 0)), path[-1]
 changed = [float(((swapped - x).norm(dim=-1) / own.norm(dim=-1)).mean()) for x in (own, own.roll(1, 0))]
-assert 0.2 < changed[0] < 0.3 and changed[1] > 1.0, "by a quarter; by more than all of it"
+assert 0.15 < changed[0] < 0.25 and changed[1] > 1.0, "by a fifth; by more than all of it"
 
 import itertools
 
-encode = type(model.semantic).forward
-type(model.semantic).forward = lambda self, audio, state: encode(self, torch.zeros_like(audio), state)
+encode = model.semantic.forward
+model.semantic.forward = lambda audio, state: encode(torch.zeros_like(audio), state)
 deaf = sum(1 for _ in itertools.islice(speak(prompt, seed=4), 100))
-type(model.semantic).forward = encode
-assert deaf <= len(frames) - 3, "several frames early"
+model.semantic.forward = encode
+assert deaf > len(frames), "it ends later"
 """,
     },
     "05-long-form-and-projects.ipynb": {
@@ -256,7 +258,7 @@ assert np.array_equal(first.audio, again.audio) and not np.array_equal(first.aud
         "06-08": """
 assert difference < 1e-3, "each comes out as it would alone"
 frames_of = [speech.audio.size // 3200 for speech in alone]
-assert frames_of == [14, 14, 16, 19]
+assert frames_of == [13, 14, 14, 21]
 passes.clear()
 hook = engine.model.language_model.norm.register_forward_hook(lambda *_: passes.append(1))
 engine.speak(lines[3], "Ada", seed=3)
@@ -267,11 +269,8 @@ assert together == len(passes) < one_by_one, "as many passes as its longest scri
 assert len(data) == 36 and len(change) == 12, "three sentences, three scales, four seeds: twelve pairs"
 """,
         "06-17": """
-from vibevoice_nb.voices import resolve_voice
-
-assert 80 < mean_pitch([resolve_voice("Kai").audio]) < 125, "Kai's recording is at about 100 Hz"
-kai = [mean_pitch([engine.speak(line, "Kai", seed=3, num_steps=10).audio]) for line in lines[:3]]
-assert min(kai) < 125 and max(kai) > 2 * min(kai), "about that, and more than twice that"
+for row in rows:
+    assert abs(np.log2(row["pitch (Hz)"] / row["its recording (Hz)"])) < 0.5, row["voice"]
 """,
         "06-22": """
 assert np.array_equal(remade.audio, episode.audio), "from the manifest alone"

@@ -15,7 +15,7 @@ from vibevoice_nb.errors import ScriptError
 __all__ = ["studio"]  # a fixture
 
 NAMES = ("Anna", "Ben", "Cleo", "Dan", "Eva", "Finn")
-BUILT_IN = ("Ada", "Ruben", "Alasdair", "Kai")
+BUILT_IN = ("Ada", "Ruben", "Mira", "Kai", "Imogen", "Alasdair", "Tess", "Felix")
 LINE = "Good morning, and welcome to our little show."
 
 

@@ -52,7 +52,7 @@ def test_the_first_line_is_generated_in_every_voice_without_takes(project: Proje
     audio = [take.audio for take in audition.takes.values()]
     assert all(sound.std() > 0.001 for sound in audio)
     assert not any(np.array_equal(audio[0], other) for other in audio[1:])
-    assert [one.voices_done for one in progress] == [1, 2, 3, 4]
+    assert [one.voices_done for one in progress] == [*range(1, len(builtin_voices()) + 1)]
 
 
 def test_lines_are_kept_while_text_voice_and_settings_are_the_same(project: Project, engine: Engine) -> None:
@@ -104,7 +104,7 @@ def test_an_audition_is_cancelled_within_a_frame(project: Project, engine: Engin
     job = project.audition(engine, "Ben", listener=stop, **QUICK)
     audition = job.result(180)
     assert audition is job and job.state == "cancelled"
-    assert list(states(job).values()) == ["finished", "cancelled", "cancelled", "cancelled"]
+    assert list(states(job).values()) == ["finished"] + (len(builtin_voices()) - 1) * ["cancelled"]
     assert list(job.takes) == ["Ada"] and seen[-1] == "cancelled"
 
 

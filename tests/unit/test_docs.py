@@ -157,7 +157,7 @@ def test_figures_of_nano_are_true() -> None:
         assert f"about {engine.defaults.passage_seconds:.0f} s" in nano[2]
         size = sum(file.stat().st_size for file in NANO_FOLDER.iterdir() if file.is_file())
         assert nano[3] == f"in the package ({size / 1e6:.0f} MB)"
-    assert len(builtin_voices()) == 4 and "four English voices" in README
+    assert len(builtin_voices()) == 8 and "eight English voices" in README
     config = engine.model.config
     assert (config.frame_rate, config.hop_length) == (7.5, 3200) and "7.5 Hz speech codec" in README
 

@@ -63,7 +63,7 @@ def test_exported_checkpoint_speaks(work_dir: Path, tmp_path: Path) -> None:
     with np.load(work_dir / "encode.npz") as data:
         assert engine.model.latent_scale.item() == pytest.approx(float(data["scale"]), rel=1e-3)
         assert engine.model.latent_bias.item() == pytest.approx(float(data["bias"]), abs=1e-3)
-    assert engine.limits.follows_voices and engine.defaults.cfg_scale == 2.5
+    assert engine.limits.follows_voices and engine.defaults.cfg_scale == 2.0
     found = voices_in(tmp_path / "voices")
     assert list(found) == ["Ada", "Bo"]
     for path in found.values():

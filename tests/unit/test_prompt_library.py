@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checkpoints import nano_with
 from realtime_helpers import REALTIME, write_realtime
 from typer.testing import CliRunner
 
@@ -170,8 +171,10 @@ def test_a_project_refuses_voices_of_another_kind(ending: Engine, tmp_path: Path
     project.close()
 
 
-def test_nano_uses_its_own_voices_instead(published: Path) -> None:
-    engine = Engine.load("nano")
+def test_other_models_refuse_a_prompt_or_use_a_built_in_voice(published: Path, tmp_path: Path) -> None:
+    with pytest.raises(VoiceError, match="Expected a recording, which nano follows"):
+        Engine.load("nano").speak("Speaker 1: Hello.", published, max_seconds=1, seed=1)
+    fixed = Engine.load(nano_with(tmp_path / "fixed", follows_voices=False))
     with pytest.warns(UserWarning, match="speaks with the built-in voice"):
-        speech = engine.speak("Speaker 1: Hello.", published, max_seconds=1, seed=1)
+        speech = fixed.speak("Speaker 1: Hello.", published, max_seconds=1, seed=1)
     assert np.isfinite(speech.audio).all()

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checkpoints import nano_with
 from cli_helpers import bench, models
 
 from vibevoice_nb import Project, ScriptError, Studio, VoiceError
@@ -108,7 +109,8 @@ def test_takes_report_their_length(project: Project, engine: Engine) -> None:
     assert odd.odd_length == "long"
 
 
-def test_a_recording_is_replaced_and_the_take_names_the_replacement(project: Project, engine: Engine) -> None:
+def test_a_recording_is_replaced_and_the_take_names_the_replacement(project: Project, tmp_path: Path) -> None:
+    engine = Engine.load(nano_with(tmp_path / "fixed", follows_voices=False), dtype="float32")
     project.set_voice("Anna", (0.1 * np.sin(np.arange(96000) / 20)).astype(np.float32))
     project.generate(engine, **QUICK).result(180)
     take = project.take(project.turns[0].chosen or "")
@@ -132,11 +134,10 @@ def test_the_studio_shows_it(tmp_path: Path) -> None:
         assert studio.job["state"] == "finished"
         for turn in (studio.turns[0], studio.turns[2]):
             studio.project.delete_take(turn["chosen"])
-        assert studio.model_limits["languages"] == ["en"] and not studio.model_limits["follows_voices"]
+        assert studio.model_limits["languages"] == ["en"] and studio.model_limits["follows_voices"]
         assert "nano speaks English only." in studio.model_limits["sentences"]
         studio.set_trait("model", "vibevoice/VibeVoice-1.5B-hf")
         assert [turn["state"] for turn in studio.turns] == ["unspoken"] * 3
-        assert studio.model_limits["follows_voices"]
         studio.set_trait("model", "nano")
         assert studio.turns[1]["state"] == "unspeakable"
     finally:
@@ -146,6 +147,8 @@ def test_the_studio_shows_it(tmp_path: Path) -> None:
 def test_the_cast_names_the_voice_that_is_used_instead(tmp_path: Path) -> None:
     studio = Studio(tmp_path / "show", script="Anna: Hello.\nBen: Hi.")
     try:
+        studio.set_trait("model", str(nano_with(tmp_path / "fixed", follows_voices=False)))
+        assert not studio.model_limits["follows_voices"]
         studio.project.set_voice("Anna", "Ada")
         studio.project.set_voice("Ben", (0.1 * np.sin(np.arange(96000) / 20)).astype(np.float32))
         assert [row["voice"]["stand_in"] for row in studio.speakers] == ["", "Ruben"]
@@ -175,9 +178,20 @@ def test_the_command_line_reports_lines_and_refuses_an_unspeakable_script(bench:
 
 
 def test_the_command_line_reports_recordings_that_are_not_followed(bench: Any) -> None:
-    result = bench.run(*NANO, bench.script, "--voice", f"1={bench.voice}", "--out", "talk.wav", "--json")
+    model = nano_with(bench.folder / "fixed", follows_voices=False)
+    result = bench.run(
+        *NANO,
+        "--model",
+        str(model),
+        bench.script,
+        "--voice",
+        f"1={bench.voice}",
+        "--out",
+        "talk.wav",
+        "--json",
+    )
     assert result.exit_code == 0
-    assert "nano cannot follow the recording 'hum': Speaker 1 speaks with the built-in voice Ada" in flat(
+    assert "fixed cannot follow the recording 'hum': Speaker 1 speaks with the built-in voice Ada" in flat(
         result
     )
     summary = json.loads(result.stdout.strip().splitlines()[-1])
@@ -200,19 +214,21 @@ def test_the_web_demo_reports_and_skips_turns() -> None:
     with tempfile.TemporaryDirectory() as folder:
         service = DemoService("nano", Limits(), Path(folder), device="cpu", dtype="float32")
         request = SpeechRequest(
-            "Anna: Hello.\nBen: 你好。", ("Ada", "Kai", "Ruben", "Alasdair"), num_steps=2, seed=1
+            "Anna: Hello.\nBen: 你好。", ("Ada", "Kai", "Ruben", "Mira"), num_steps=2, seed=1
         )
         *_, last = service.speak(request, "visitor")
         assert last.files and "1 turn skipped" in last.words
+        with pytest.raises(ScriptError, match="nano cannot speak"):
+            list(service.speak(SpeechRequest("Ben: 你好。", request.voices, num_steps=2), "visitor"))
+        fixed = nano_with(Path(folder) / "fixed", follows_voices=False)
+        service = DemoService(str(fixed), Limits(), Path(folder), device="cpu", dtype="float32")
         hum = write_audio(Path(folder) / "hum.wav", hummed())
         request = SpeechRequest(
             "Anna: Hello.", request.voices, (hum, None, None, None), True, num_steps=2, seed=1
         )
         *_, last = service.speak(request, "visitor")
-        message = "nano cannot follow the recording 'hum': Anna speaks with the built-in voice Ada"
+        message = "fixed cannot follow the recording 'hum': Anna speaks with the built-in voice Ada"
         assert message in last.words
-        with pytest.raises(ScriptError, match="nano cannot speak"):
-            list(service.speak(SpeechRequest("Ben: 你好。", request.voices, num_steps=2), "visitor"))
 
 
 def test_the_web_demo_casts_as_the_engine_does() -> None:
@@ -234,7 +250,7 @@ def test_the_web_demo_casts_as_the_engine_does() -> None:
         rest = service._cast(script, SpeechRequest("", ("Ruben",)))  # the form has four voices
         assert {label: voice.name for label, (voice, _) in rest.items()} == {
             "Ben": "Ruben",
-            "Anna": "Alasdair",
+            "Anna": "Mira",
         }
 
 

@@ -19,7 +19,7 @@ from vibevoice_nb.web.service import DemoService
 
 SHORT = "Speaker 1: Good morning."
 LONG = 6 * "Speaker 1: The sun is out and the sea is warm.\nSpeaker 2: So let us go and take a swim.\n"
-VOICES = ("Ada", "Ruben", "Alasdair", "Kai")
+VOICES = ("Ada", "Ruben", "Mira", "Kai")
 
 
 class Server:

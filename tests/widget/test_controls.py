@@ -28,7 +28,7 @@ def controls() -> GenerationControls:
 
 
 def test_begin_as_the_model_likes_it(controls: GenerationControls) -> None:
-    assert (controls.num_steps, controls.cfg_scale, controls.seed) == (5, 3.0, None)
+    assert (controls.num_steps, controls.cfg_scale, controls.seed) == (5, 2.0, None)
     controls.model = "vibevoice/VibeVoice-1.5B-hf"
     assert controls.cfg_scale == 1.3
     assert controls.model_state["state"] == "unloaded"
@@ -55,9 +55,9 @@ def test_the_suggested_models_are_described_in_sentence_case(controls: Generatio
 
 
 def test_a_chosen_value_stays_with_another_model(controls: GenerationControls) -> None:
-    controls.cfg_scale = 2.0
+    controls.cfg_scale = 2.5
     controls.model = "vibevoice/VibeVoice-1.5B-hf"
-    assert controls.cfg_scale == 2.0
+    assert controls.cfg_scale == 2.5
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_wrong_types(controls: GenerationControls) -> None:
 
 def test_options(controls: GenerationControls) -> None:
     controls.num_steps, controls.seed, controls.solver = 5, 7, "sde-dpmsolver++"
-    assert controls.options() == GenerationOptions(3.0, 5, 7, "sde-dpmsolver++")
+    assert controls.options() == GenerationOptions(2.0, 5, 7, "sde-dpmsolver++")
 
 
 def test_link_with_other_widgets(controls: GenerationControls) -> None:
@@ -106,7 +106,7 @@ def test_interactive_output(controls: GenerationControls) -> None:
     seen: list[float] = []
     ipywidgets.interactive_output(lambda cfg: seen.append(cfg), {"cfg": _Value(controls, "cfg_scale")})
     controls.cfg_scale = 1.5
-    assert seen == [3.0, 1.5]
+    assert seen == [2.0, 1.5]
 
 
 class _Value(ipywidgets.ValueWidget):

@@ -213,15 +213,15 @@ def test_a_speaker_without_a_voice_has_a_built_in_one_which_is_shown(studio: Stu
 
 
 def test_settings_are_kept_and_a_models_own_are_not_choices(studio: Studio, tmp_path: Path) -> None:
-    assert studio.cfg_scale == 3.0 and studio.project.settings["cfg_scale"] is None
+    assert studio.cfg_scale == 2.0 and studio.project.settings["cfg_scale"] is None
     studio.model = "vibevoice/VibeVoice-1.5B-hf"
     assert studio.cfg_scale == 1.3 and studio.num_steps == 2
-    studio.cfg_scale = 2.0
+    studio.cfg_scale = 1.8
     studio.model = "nano"
-    assert studio.cfg_scale == 2.0
+    assert studio.cfg_scale == 1.8
     studio.close()
     again = Studio(tmp_path / "show")
-    assert (again.model, again.cfg_scale, again.num_steps, again.seed) == ("nano", 2.0, 2, 1)
+    assert (again.model, again.cfg_scale, again.num_steps, again.seed) == ("nano", 1.8, 2, 1)
     again.close()
 
 

@@ -80,7 +80,7 @@ def model_settings(folder: Path) -> ModelSettings:
     >>> from vibevoice_nb.model.loading.checkpoint import find_checkpoint
     >>> settings = model_settings(find_checkpoint("nano"))
     >>> settings.options.cfg_scale, settings.limits.languages, settings.limits.follows_voices
-    (3.0, ('en',), False)
+    (2.0, ('en',), True)
     """
     file = folder / "generation.json"
     settings = dict(read_json(file)) if file.exists() else {}

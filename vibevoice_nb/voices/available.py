@@ -49,7 +49,7 @@ def available_voices(library: VoiceLibrary) -> list[AvailableVoice]:
     Examples
     --------
     >>> [(voice.name, voice.words) for voice in available_voices(VoiceLibrary())][:2]
-    [('Ada', 'woman, clear'), ('Ruben', 'man, deep')]
+    [('Ada', 'woman, low'), ('Ruben', 'man, deep')]
     """
     described, words = builtin_descriptions(), builtin_words()
     found = [

@@ -86,9 +86,9 @@ def default_voice(index: int, taken: Sequence[str] = ()) -> str | None:
     Examples
     --------
     >>> default_voice(0), default_voice(1, taken=["Ruben"])
-    ('Ada', 'Alasdair')
-    >>> default_voice(4, taken=["Ada", "Ada", "Ruben", "Alasdair", "Kai"])
-    'Ruben'
+    ('Ada', 'Mira')
+    >>> default_voice(0, taken=["Ada", "Ruben", "Kai"])
+    'Mira'
     """
     names = list(builtin_voices())
     first = index % max(1, len(names))
@@ -107,7 +107,7 @@ def shared_voices(cast: Mapping[str, str], defaults: Container[str]) -> list[str
     Examples
     --------
     >>> shared_voices({"Anna": "Ada", "Ben": "Kai", "Eva": "Ada"}, {"Eva"})
-    ['Anna and Eva have the same voice, Ada: there are 4 built-in voices']
+    ['Anna and Eva have the same voice, Ada: there are 8 built-in voices']
     """
     labels: dict[str, list[str]] = {}
     for label, name in cast.items():
@@ -213,7 +213,7 @@ def stand_ins(cast: Mapping[_Key, Voice]) -> dict[_Key, Voice]:
     --------
     >>> hum = Voice("hum", np.zeros(48000, np.float32), "array")
     >>> {index: voice.name for index, voice in stand_ins({0: resolve_voice("Ada"), 1: hum, 2: hum}).items()}
-    {1: 'Ruben', 2: 'Alasdair'}
+    {1: 'Ruben', 2: 'Mira'}
     """
     names = list(builtin_voices())
     own = {_built_in(name).sha256: name for name in names}

@@ -228,7 +228,7 @@ class GenerationControls(ControlTraits, VibeVoiceWidget):
     --------
     >>> controls = GenerationControls(num_steps=5, seed=7)
     >>> controls.options().num_steps, controls.options().cfg_scale
-    (5, 3.0)
+    (5, 2.0)
     >>> speech = controls.engine.speak("Speaker 1: Hello!", **controls.kwargs())  # doctest: +SKIP
     """
 

@@ -39,7 +39,7 @@ def model_defaults(model: str) -> GenerationOptions:
     """Return the default settings of a model, as far as known without loading or downloading it.
 
     >>> model_defaults("nano").cfg_scale, model_defaults("vibevoice/VibeVoice-1.5B-hf").cfg_scale
-    (3.0, 1.3)
+    (2.0, 1.3)
     """
     return known_settings(model).options
 

@@ -116,7 +116,7 @@ class Studio(
     >>> folder = tempfile.TemporaryDirectory()
     >>> studio = Studio(folder.name + "/show", script="Anna: Hello!", num_steps=5)
     >>> [turn["state"] for turn in studio.turns], studio.num_steps, studio.cfg_scale
-    (['unspoken'], 5, 3.0)
+    (['unspoken'], 5, 2.0)
     >>> studio.close(); folder.cleanup()
     """
 

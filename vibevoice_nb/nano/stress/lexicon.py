@@ -10,10 +10,15 @@ first, then ``TAG:phones``.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import gzip
-from collections.abc import Iterable, Mapping
+import io
+from array import array
+from collections.abc import Iterator, Mapping
 from importlib import resources
+
+import numpy as np
 
 FILE, NAMES = "lexicon.txt.gz", "names.txt.gz"
 
@@ -41,35 +46,63 @@ def _shared(first: str, second: str) -> int:
     return next((i for i, (one, two) in enumerate(pairs) if one != two), min(9, len(first), len(second)))
 
 
-def decode(data: bytes) -> dict[str, str]:
-    """Return the entries of a lexicon's file; the inverse of `encode`.
+class Entries(Mapping[str, str]):
+    """Entries of a lexicon's file, in the order of their words.
+
+    All words are one block of memory and all phones another: a dict of strings takes eight times as much.
+
+    Parameters
+    ----------
+    data : bytes
+        Contents of the file, from `encode`.
 
     Examples
     --------
-    >>> decode(encode({"cat": "kˈæt", "car": "kˈɑɹ"}))
+    >>> dict(Entries(encode({"cat": "kˈæt", "car": "kˈɑɹ"})))
     {'car': 'kˈɑɹ', 'cat': 'kˈæt'}
     """
-    words, phones = gzip.decompress(data).decode("utf-8").split("\n\n")
-    return dict(zip(_words(words.split("\n")), phones.split("\n"), strict=True))
 
+    def __init__(self, data: bytes) -> None:
+        words, self._phones = gzip.decompress(data).split(b"\n\n")
+        whole, begins, word = bytearray(), array("I", [0]), b""
+        for line in io.BytesIO(words):
+            word = word[: line[0] - ord("0")] + line[1:].rstrip()
+            whole += word
+            begins.append(len(whole))
+        self._words, self._begins = bytes(whole), begins
+        lines = np.flatnonzero(np.frombuffer(self._phones + b"\n", np.uint8) == ord("\n"))
+        self._lines = array("I", [0])
+        self._lines.frombytes((lines + 1).astype(np.uint32).tobytes())
+        if len(self._lines) != len(begins):
+            raise ValueError(f"{len(begins) - 1} words have {len(lines)} entries")
 
-def _words(lines: Iterable[str]) -> Iterable[str]:
-    word = ""
-    for line in lines:
-        word = word[: int(line[0])] + line[1:]
-        yield word
+    def _word(self, at: int) -> bytes:
+        return self._words[self._begins[at] : self._begins[at + 1]]
+
+    def __getitem__(self, word: str) -> str:
+        wanted = word.encode()
+        at = bisect.bisect_left(range(len(self)), wanted, key=self._word)
+        if at == len(self) or self._word(at) != wanted:
+            raise KeyError(word)
+        return self._phones[self._lines[at] : self._lines[at + 1] - 1].decode()
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._word(at).decode() for at in range(len(self)))
+
+    def __len__(self) -> int:
+        return len(self._begins) - 1
 
 
 @functools.cache
-def lexicon() -> dict[str, str]:
+def lexicon() -> Entries:
     """Return the entry of each word of misaki in lower case; cached after the first call."""
-    return decode(resources.files("vibevoice_nb.nano.stress").joinpath(FILE).read_bytes())
+    return Entries(resources.files("vibevoice_nb.nano.stress").joinpath(FILE).read_bytes())
 
 
 @functools.cache
-def names() -> dict[str, str]:
+def names() -> Entries:
     """Return the phones of each other word; cached after the first call."""
-    return decode(resources.files("vibevoice_nb.nano.stress").joinpath(NAMES).read_bytes())
+    return Entries(resources.files("vibevoice_nb.nano.stress").joinpath(NAMES).read_bytes())
 
 
 def entry_of(word: str) -> str:

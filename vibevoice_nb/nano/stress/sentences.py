@@ -43,14 +43,15 @@ _WORD = rf"[a-z'{MARKS}]"
 _PARTS = re.compile(rf"{_WORD}+(?:-{_WORD}+)*|[{PUNCTUATION}]| ")
 _PIECES = re.compile(rf"[a-z']+|[{MARKS}]+")
 _SENTENCE_END = ".?!"
+_TENS = re.compile(r"\b((?:twen|thir|for|fif|six|seven|eigh|nine)ty)-(?=[a-z])")
 
 
 def plain(text: str) -> str:
     """Return normalized words; hyphens of compounds stay, phones between slashes become marks.
 
-    A dash becomes a comma: the teacher's texts have none.
+    A dash becomes a comma: the teacher's texts have none. "Twenty-one" is read as 21 is, in two words.
     """
-    said = spoken_out(mark_phones(fold(text).text), lexicon(), "-")
+    said = _TENS.sub(r"\1 ", spoken_out(mark_phones(fold(text).text), lexicon(), "-"))
     return re.sub(r" - ", ", ", re.sub(r"(?<=[,.?!;:]) - ", " ", said))
 
 
