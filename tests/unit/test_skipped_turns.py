@@ -179,17 +179,8 @@ def test_the_command_line_reports_lines_and_refuses_an_unspeakable_script(bench:
 
 def test_the_command_line_reports_recordings_that_are_not_followed(bench: Any) -> None:
     model = nano_with(bench.folder / "fixed", follows_voices=False)
-    result = bench.run(
-        *NANO,
-        "--model",
-        str(model),
-        bench.script,
-        "--voice",
-        f"1={bench.voice}",
-        "--out",
-        "talk.wav",
-        "--json",
-    )
+    options = ("--model", str(model), "--voice", f"1={bench.voice}", "--out", "talk.wav", "--json")
+    result = bench.run(*NANO, bench.script, *options)
     assert result.exit_code == 0
     assert "fixed cannot follow the recording 'hum': Speaker 1 speaks with the built-in voice Ada" in flat(
         result

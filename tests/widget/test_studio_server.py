@@ -44,9 +44,8 @@ def test_a_studio_connects_with_a_token_and_generates(address: str, service: Wat
     page.until(lambda: studio.model_state["state"] == "ready")
     host = address.removeprefix("http://")
     assert studio.model_state["server"] == {"host": host, "model": "nano", "position": 0, "waiting": 0}
-    assert (
-        studio.cfg_scale == service.engine.defaults.cfg_scale and studio.project.settings["cfg_scale"] is None
-    ), "nano's own default"
+    assert studio.cfg_scale == service.engine.defaults.cfg_scale, "nano's own default"
+    assert studio.project.settings["cfg_scale"] is None
     assert studio.model_limits["languages"] == ["en"] and studio.model_limits["follows_voices"] is True
     places: list[Any] = []
     studio.observe(lambda change: places.append(change["new"]["server"]["position"]), "model_state")
