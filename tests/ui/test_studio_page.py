@@ -112,6 +112,26 @@ def test_the_panes_are_docked_and_remember_their_sizes(studio: Callable[..., Any
     assert page.get_by_role("button", name="Generate 3 turns").bounding_box()["y"] >= 0  # stays in sight
 
 
+def test_the_pictures_fill_their_pane_when_a_notice_comes_and_goes(studio: Callable[..., Any]) -> None:
+    mounted = studio()
+    page = mounted.page
+    page.set_viewport_size({"width": 1366, "height": 900})
+    page.get_by_label("Both", exact=True).check(force=True)
+    filled = """() => {
+      const high = (name) => document.querySelector(`.vvnb-deck-${name}`).clientHeight;
+      return high('wave') > 0 && high('wave') + high('divider') + high('spectrum') === high('area');
+    }"""
+    page.wait_for_function(filled)
+    area = page.locator(".vvnb-deck-area").bounding_box()["height"]
+    for height in ("90px", ""):
+        page.evaluate(
+            "(height) => { document.querySelector('.vvnb-deck-bar').style.minHeight = height; }", height
+        )
+        page.wait_for_timeout(100)
+        assert (page.locator(".vvnb-deck-area").bounding_box()["height"] < area) == (height != "")
+        page.wait_for_function(filled)
+
+
 def test_caret_waveform_and_takes_are_one_selection(studio: Callable[..., Any]) -> None:
     mounted = studio(speakers=consenting())
     page = mounted.page

@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
 def take_pictures(browser: Browser, server: JupyterServer, folder: Path) -> None:
     """Generate the conversation once; take screenshots during generation and afterwards."""
     name = "episode.ipynb"
-    server.write(name, studio_cell("episode", num_steps=10, seed=4))
+    server.write(name, studio_cell("episode", seed=4))
     context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
     context.add_init_script(path=Path(__file__).parent / "ear.js")
     notebook = NotebookPage(context.new_page(), server, name).open()
@@ -53,7 +53,7 @@ def take_pictures(browser: Browser, server: JupyterServer, folder: Path) -> None
     studio = StudioPage(notebook.run_all())
     studio.type_script(SCRIPT)
     studio.choose_voice("Anna", "Ada")
-    studio.choose_voice("Ben", "Alasdair")
+    studio.choose_voice("Ben", "Ruben")
     studio.load_model()
     studio.generate()
     frames = []

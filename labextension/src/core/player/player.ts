@@ -107,6 +107,7 @@ class Player implements ControlActions {
       this.retheme();
     });
     resized.observe(this.element);
+    resized.observe(this.waveform.element); // a notice above it comes and goes in a pane of one size
     const themed = new MutationObserver(() => this.retheme());
     for (const node of [document.documentElement, document.body]) themed.observe(node, { attributes: true });
     this.disposers.listen(matchMedia('(prefers-color-scheme: dark)'), 'change', () => this.retheme());
