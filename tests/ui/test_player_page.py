@@ -313,6 +313,33 @@ def drawn(mounted: Room) -> bool:
     )
 
 
+def test_the_first_audio_is_drawn_while_it_is_generated(player: Callable[..., Room]) -> None:
+    """The waveform has the room of both pictures, as there is no spectrogram yet, and shows 20 s."""
+    mounted = player(Take.from_audio(np.zeros(0, np.float32)))
+    mounted.page.get_by_label("Both", exact=True).check(force=True)
+    channel, pcm = mounted.widget.channel, to_int16(sweep(5))
+    channel.send("stream_begin", stream="s", sample_rate=SAMPLE_RATE)
+    channel.send("stream_turn", stream="s", turn="t1", start=0)
+    for at in range(0, len(pcm), FRAME):
+        made = time.time() * 1000
+        channel.send("audio", [pcm[at : at + FRAME].tobytes()], stream="s", start=at, generated_at=made)
+    drawn = """() => {
+      const canvas = document.querySelector('.vvnb-deck-wave');
+      const row = canvas.getContext('2d').getImageData(0, canvas.height * 0.4, canvas.width, 1).data;
+      const loud = new Uint32Array(row.buffer);
+      const background = loud.at(-1);
+      return loud.findLastIndex((color) => color !== background) / canvas.width;
+    }"""
+    mounted.mounted.until(lambda: 0.24 < mounted.page.evaluate(drawn) < 0.26, "5 of 20 s")
+    high = "(name) => document.querySelector(`.vvnb-deck-${name}`).clientHeight"
+    assert mounted.page.evaluate(high, "wave") == mounted.page.evaluate(high, "area")
+    assert not mounted.page.locator(".vvnb-deck-spectrum").is_visible()
+    channel.send("stream_end", stream="s", samples=len(pcm), ended="finished")
+    mounted.widget.take = Take.from_audio(sweep(3), name="another")
+    mounted.page.locator(".vvnb-deck-badge").get_by_role("button").click()
+    mounted.mounted.until(lambda: painted(mounted), "a spectrogram")
+
+
 @pytest.mark.parametrize("seconds", [4, pytest.param(60, marks=pytest.mark.speed)])
 def test_plays_a_stream_without_gaps_during_generation(
     player: Callable[..., Room], seconds: int, record_property: Any

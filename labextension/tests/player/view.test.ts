@@ -82,4 +82,14 @@ describe('a view of audio that is being generated', () => {
     seen.fit();
     expect(seen.whole).toBe(true);
   });
+
+  it('shows the same range when it appears, and in a page of another width', () => {
+    const seen = new View(1, 0); // hidden
+    seen.fix(480_000);
+    for (const width of [1000, 400]) {
+      seen.resize(width, 3200);
+      expect(seen.stop - seen.start).toBe(480_000);
+      expect(seen.xOf(240_000)).toBe(width / 2);
+    }
+  });
 });

@@ -218,7 +218,11 @@ class Player implements ControlActions {
   private changed(): void {
     this.outdated = false;
     this.refresh(this.playback.summary);
-    if (this.words.update(this.playback.turns)) this.waveform.measure();
+    const live = this.playback.showing === 'live';
+    if (this.words.update(this.playback.turns) || live !== this.shown.live) {
+      this.shown.live = live;
+      this.waveform.measure();
+    }
     this.view.resize(Math.max(1, this.waveform.width), this.playback.length);
     this.updateBar();
     this.updateNotices();

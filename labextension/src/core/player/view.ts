@@ -14,8 +14,8 @@ export class View {
   /** Samples per CSS pixel. */
   perPixel = 1;
   private fitted = true;
-  /** The scale is fixed: a source that grows is not fitted again. */
-  private fixed = false;
+  /** Visible range in samples that is kept while the source grows. */
+  private span: number | null = null;
 
   constructor(
     private width = 1,
@@ -36,7 +36,10 @@ export class View {
     const lengthened = length !== this.length;
     this.width = Math.max(1, width);
     this.length = length;
-    if (this.fixed) return;
+    if (this.span !== null) {
+      this.perPixel = this.span / this.width; // a hidden view has no width yet
+      return;
+    }
     if (this.fitted || lengthened) this.perPixel = Math.min(this.perPixel, this.widest);
     if (this.fitted) this.perPixel = this.widest;
     this.place(this.start);
@@ -44,21 +47,21 @@ export class View {
 
   /** Show a range of fixed length from the start on, for audio that is still being generated. */
   fix(samples: number): void {
-    this.fixed = true;
+    this.span = samples;
     this.perPixel = samples / this.width;
     this.start = 0;
     this.fitted = false;
   }
 
   fit(): void {
-    this.fixed = false;
+    this.span = null;
     this.perPixel = this.widest;
     this.place(0);
   }
 
   /** Show `factor` times as much, keeping the sample at `x` in place. */
   zoom(factor: number, x = this.width / 2): void {
-    this.fixed = false;
+    this.span = null;
     const anchor = this.sampleAt(x);
     const closest = Math.min(this.widest, CLOSEST / this.width);
     this.perPixel = Math.min(this.widest, Math.max(closest, this.perPixel * factor));
@@ -98,8 +101,8 @@ export class View {
 
   private place(start: number): void {
     // Audio that is still being generated has no end yet: a page may begin at its last sample.
-    const last = this.fixed ? this.length : Math.max(0, this.length - this.width * this.perPixel);
+    const last = this.span !== null ? this.length : Math.max(0, this.length - this.width * this.perPixel);
     this.start = Math.max(0, Math.min(start, last));
-    this.fitted = !this.fixed && this.perPixel >= this.widest * (1 - 1e-9);
+    this.fitted = this.span === null && this.perPixel >= this.widest * (1 - 1e-9);
   }
 }

@@ -11,7 +11,10 @@ const HIGH_ENOUGH = 760;
 const LOW = 560;
 
 export interface Shown {
+  /** What was chosen. */
   views: Views;
+  /** Audio that is being generated: it has no spectrogram yet. */
+  live: boolean;
   collapsed: boolean;
   /** Part of the height that the waveform takes beside a spectrogram. */
   share: number;
@@ -22,10 +25,14 @@ export function recallShown(): Shown {
   const collapsed = recallChoice('player-collapsed', ['yes', 'no']);
   return {
     views,
+    live: false,
     collapsed: collapsed ? collapsed === 'yes' : innerHeight < LOW,
     share: recallNumber('player-share', 0.15, 0.85) ?? 0.44,
   };
 }
+
+/** What can be seen: of live audio, the waveform only. */
+export const visibleViews = (shown: Shown): Views => (shown.live ? 'waveform' : shown.views);
 
 export const rememberViews = (views: Views): void => remember('player-views', views);
 export const rememberCollapsed = (on: boolean): void => remember('player-collapsed', on ? 'yes' : 'no');

@@ -17,7 +17,7 @@ import { TurnLane } from './turn_lane';
 import { splitter } from '../ui/splitter';
 import type { Playback } from './playback';
 import type { View } from './view';
-import type { Shown } from './views';
+import { visibleViews, type Shown } from './views';
 
 const RULER = 22;
 /** Widths of the axes left and right of the pictures; the style sheet has the same. */
@@ -114,10 +114,11 @@ export class WaveformView {
     const { shown, area } = this;
     this.width = Math.max(0, this.element.clientWidth - AXIS - BAR);
     const high = area.clientHeight;
-    const both = shown.views === 'both';
+    const views = visibleViews(shown);
+    const both = views === 'both';
     const room = Math.max(0, high - (both ? DIVIDER : 0));
     if (both) this.waveHeight = Math.round(Math.max(LEAST, Math.min(room - LEAST, room * shown.share)));
-    else this.waveHeight = shown.views === 'waveform' ? room : 0;
+    else this.waveHeight = views === 'waveform' ? room : 0;
     this.spectrumHeight = room - this.waveHeight;
     area.style.setProperty('--wave', `${this.waveHeight}px`);
     area.style.setProperty('--spectrum', `${this.spectrumHeight}px`);
@@ -132,13 +133,14 @@ export class WaveformView {
     loudest: number,
     heard: readonly HeardMark[],
   ): void {
-    const { playback, view, width, waveHeight: wave, spectrumHeight: high, shown } = this;
+    const { playback, view, width, waveHeight: wave, spectrumHeight: high } = this;
     const { palette } = colors;
+    const views = visibleViews(this.shown);
     Object.assign(this, { peaks, spectrogram });
     drawRuler(prepare(this.ruler, width, RULER), view, palette, width, RULER);
-    this.wave.hidden = this.waveAxis.hidden = shown.views === 'spectrogram';
-    this.spectrum.hidden = this.spectrumAxis.hidden = this.bar.hidden = shown.views === 'waveform';
-    this.divider.element.hidden = shown.views !== 'both';
+    this.wave.hidden = this.waveAxis.hidden = views === 'spectrogram';
+    this.spectrum.hidden = this.spectrumAxis.hidden = this.bar.hidden = views === 'waveform';
+    this.divider.element.hidden = views !== 'both';
     if (wave) {
       const context = prepare(this.wave, width, wave);
       context.fillStyle = palette.line;
@@ -219,7 +221,7 @@ export class WaveformView {
     const { view, peaks, spectrogram, playback, waveHeight: wave, spectrumHeight: high } = this;
     const sample = view.sampleAt(x);
     if (x < 0 || x > this.width || sample > playback.length) return this.readout.clear();
-    const below = y - (this.shown.views === 'both' ? wave + DIVIDER : wave);
+    const below = y - (visibleViews(this.shown) === 'both' ? wave + DIVIDER : wave);
     if (below >= 0 && high && spectrogram) {
       const hertz = hertzAt(1 - below / high, spectrogram.scale);
       this.readout.show(sample, spectrogram.levelAt(sample, hertz, view), hertz);
