@@ -11,7 +11,7 @@ const HIGH_ENOUGH = 760;
 const LOW = 560;
 
 export interface Shown {
-  /** What was chosen. */
+  /** Pictures that were chosen. */
   views: Views;
   /** Audio that is being generated: it has no spectrogram yet. */
   live: boolean;
@@ -31,7 +31,7 @@ export function recallShown(): Shown {
   };
 }
 
-/** What can be seen: of live audio, the waveform only. */
+/** Pictures that can be seen: of live audio, the waveform only. */
 export const visibleViews = (shown: Shown): Views => (shown.live ? 'waveform' : shown.views);
 
 export const rememberViews = (views: Views): void => remember('player-views', views);
