@@ -49,7 +49,7 @@ _LANGUAGE = {
 
 
 def nano_with(folder: Path, **generation: Any) -> Path:
-    """Write a copy of nano whose generation.json says something else; return its folder."""
+    """Write a copy of nano with other values in generation.json; return its folder."""
     folder.mkdir()
     for file in NANO_FOLDER.glob("*.*"):
         if file.suffix in (".json", ".safetensors"):

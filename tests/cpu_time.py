@@ -9,8 +9,8 @@ from collections.abc import Callable
 def least_seconds(work: Callable[[], object], rounds: int = 3) -> float:
     """Return the CPU time of `work` in this thread, in seconds: the least of some rounds.
 
-    What other threads do meanwhile does not count, and a garbage collection of the whole test run
-    (up to a second) falls into one round at most.
+    Other threads do not count, and a garbage collection of the whole test run (up to a second) falls
+    into one round at most.
     """
     times = []
     for _ in range(rounds):

@@ -314,7 +314,7 @@ def drawn(mounted: Room) -> bool:
 
 
 def test_the_first_audio_is_drawn_while_it_is_generated(player: Callable[..., Room]) -> None:
-    """The waveform has the room of both pictures, as there is no spectrogram yet, and shows 20 s."""
+    """The waveform takes the height of both pictures, as there is no spectrogram yet, and shows 20 s."""
     mounted = player(Take.from_audio(np.zeros(0, np.float32)))
     mounted.page.get_by_label("Both", exact=True).check(force=True)
     channel, pcm = mounted.widget.channel, to_int16(sweep(5))

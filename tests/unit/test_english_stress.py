@@ -105,9 +105,9 @@ def test_lexicon_holds_only_known_symbols() -> None:
 
 
 @settings(max_examples=30)
-@given(st.dictionaries(st.from_regex("[a-z]{1,12}", fullmatch=True), st.text(VOWELS, min_size=1)))
+@given(st.dictionaries(st.text("ab éê' \r", max_size=12), st.text(VOWELS)))
 def test_lexicon_files_are_read_as_written(entries: dict[str, str]) -> None:
-    assert not entries or dict(lexicons.Entries(lexicons.encode(entries))) == entries
+    assert dict(lexicons.Entries(lexicons.encode(entries))) == entries
 
 
 @pytest.mark.filterwarnings("ignore:left out")
@@ -147,7 +147,7 @@ def test_estimates_are_those_of_the_teacher() -> None:
 def test_time_is_linear() -> None:
     for piece in ("zorb", "so ", "x-", "f b i ", "never ", "/N IY S/", "'s", "a."):
         to_phones(piece * 10)
-        short, long = (least_seconds(partial(to_phones, piece * count), rounds=2) for count in (400, 1600))
+        short, long = (least_seconds(partial(to_phones, piece * count), rounds=1) for count in (400, 1600))
         assert long < 12 * short + 0.3, piece
 
 

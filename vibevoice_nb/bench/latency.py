@@ -178,7 +178,6 @@ def run_nano(threads: int) -> tuple[float, float, dict[str, float]]:
     ]
     length = round(VOICE_SECONDS * SAMPLE_RATE)
     builtin = [resolve_voice(name) for name in list(builtin_voices())[:VOICES]]
-    # Built-in voices, since nano does not follow other recordings.
     voices = [replace(voice, audio=np.resize(voice.audio, length)) for voice in builtin]
 
     def generation(asked: Asked) -> tuple[float, float]:

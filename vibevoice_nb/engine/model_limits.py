@@ -51,8 +51,8 @@ class ModelLimits:
 
     Examples
     --------
-    >>> ModelLimits(("en",), follows_voices=False).sentences("nano")
-    ['nano speaks English only.', 'nano cannot follow a recording; it uses its built-in voices instead.']
+    >>> ModelLimits(("en",), follows_voices=False).sentences("small")
+    ['small speaks English only.', 'small cannot follow a recording; it uses its built-in voices instead.']
     """
 
     languages: tuple[str, ...] = ()

@@ -168,9 +168,9 @@ class Speech:
 
         After a `review` they have the times of their words.
 
-        Boundaries between passages are exact (confidence 1). Others are an estimate with a confidence; nano's
-        attention follows about 14 short lines in one passage. Turns without audio are left out. After the
-        model was unloaded, the estimate is by the lengths of the texts (confidence 0).
+        Boundaries between passages are exact (confidence 1). Others are an estimate with a confidence; the
+        attention of the first nano follows about 14 short lines in one passage. Turns without audio are left
+        out. After the model was unloaded, the estimate is by the lengths of the texts (confidence 0).
         """
         offset = self.run.samples - self.samples  # of a part that was resumed into a sink
         turns = []

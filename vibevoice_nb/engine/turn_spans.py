@@ -1,7 +1,7 @@
 """Spans of turns in generated speech: the frames and the samples of each turn.
 
 Boundaries between passages are exact. Those inside a passage are estimated from the model's attention, with a
-confidence: nano's attention follows about 14 short lines in one passage.
+confidence: the attention of the first nano follows about 14 short lines in one passage.
 """
 
 from __future__ import annotations

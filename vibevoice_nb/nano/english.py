@@ -1,7 +1,8 @@
-"""English front end of nano: numbers and abbreviations become words, words become phones.
+"""English front end of the first nano: numbers and abbreviations become words, words become phones.
 
-Nano is too small to learn English spelling. A word in the lexicon becomes its phones, one character each; any
-other word is spelled in capital letters, which nano was trained to read.
+That model is too small to learn English spelling. A word in the lexicon becomes its phones, one character
+each; any other word is spelled in capital letters, which it was trained to read. The front end with stress
+(`vibevoice_nb.nano.stress`) begins with the same words.
 """
 
 from __future__ import annotations

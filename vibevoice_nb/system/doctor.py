@@ -384,6 +384,6 @@ def _programs() -> Iterator[Finding]:
         yield Finding(
             "flite",
             "note",
-            "not installed; only training nano uses it",
+            "not installed; only training the first nano uses it",
             "apt-get install flite",
         )

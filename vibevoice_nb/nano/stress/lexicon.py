@@ -3,7 +3,7 @@
 ``lexicon.txt.gz`` is misaki's us_gold and us_silver (Apache-2.0, see LICENSE.misaki.txt); ``names.txt.gz``
 holds words that it lacks, most of them names, from the CMU Pronouncing Dictionary (see LICENSE.cmudict.txt).
 
-A file holds two blocks of lines: the sorted words, each as the number of letters it shares with the one
+A file holds two blocks of lines: the sorted words, each as the number of bytes it shares with the one
 before (one digit) and the rest; and their phones. Words that are pronounced in several ways have the default
 first, then ``TAG:phones``.
 """
@@ -24,26 +24,26 @@ FILE, NAMES = "lexicon.txt.gz", "names.txt.gz"
 
 
 def encode(entries: Mapping[str, str]) -> bytes:
-    r"""Return the contents of a lexicon's file.
+    r"""Return the contents of a lexicon's file. Words and phones are without line breaks.
 
     Examples
     --------
     >>> gzip.decompress(encode({"cat": "kˈæt", "car": "kˈɑɹ"})).decode()
     '0car\n2t\n\nkˈɑɹ\nkˈæt'
     """
-    words = sorted(entries)
-    lines, previous = [], ""
-    for word in words:
-        shared = _shared(previous, word)
-        lines.append(f"{shared}{word[shared:]}")
+    ordered = sorted((word.encode(), phones.encode()) for word, phones in entries.items())
+    lines, previous = [], b""
+    for word, _ in ordered:
+        shared = _shared(previous[:9], word)
+        lines.append(b"%d%b" % (shared, word[shared:]))
         previous = word
-    text = "\n".join(lines) + "\n\n" + "\n".join(entries[word] for word in words)
-    return gzip.compress(text.encode(), 9, mtime=0)
+    text = b"\n".join(lines) + b"\n\n" + b"\n".join(phones for _, phones in ordered)
+    return gzip.compress(text, 9, mtime=0)
 
 
-def _shared(first: str, second: str) -> int:
-    pairs = zip(first[:9], second, strict=False)
-    return next((i for i, (one, two) in enumerate(pairs) if one != two), min(9, len(first), len(second)))
+def _shared(first: bytes, second: bytes) -> int:
+    pairs = zip(first, second, strict=False)
+    return next((i for i, (one, two) in enumerate(pairs) if one != two), min(len(first), len(second)))
 
 
 class Entries(Mapping[str, str]):
@@ -63,14 +63,15 @@ class Entries(Mapping[str, str]):
     """
 
     def __init__(self, data: bytes) -> None:
-        words, self._phones = gzip.decompress(data).split(b"\n\n")
+        words, self._phones = gzip.decompress(data).split(b"\n\n", 1)
         whole, begins, word = bytearray(), array("I", [0]), b""
         for line in io.BytesIO(words):
-            word = word[: line[0] - ord("0")] + line[1:].rstrip()
+            word = word[: line[0] - ord("0")] + line[1:].removesuffix(b"\n")
             whole += word
             begins.append(len(whole))
         self._words, self._begins = bytes(whole), begins
-        lines = np.flatnonzero(np.frombuffer(self._phones + b"\n", np.uint8) == ord("\n"))
+        block = self._phones + b"\n" if words else b""
+        lines = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
         self._lines = array("I", [0])
         self._lines.frombytes((lines + 1).astype(np.uint32).tobytes())
         if len(self._lines) != len(begins):
@@ -80,7 +81,7 @@ class Entries(Mapping[str, str]):
         return self._words[self._begins[at] : self._begins[at + 1]]
 
     def __getitem__(self, word: str) -> str:
-        wanted = word.encode()
+        wanted = word.encode("utf-8", "surrogatepass")
         at = bisect.bisect_left(range(len(self)), wanted, key=self._word)
         if at == len(self) or self._word(at) != wanted:
             raise KeyError(word)

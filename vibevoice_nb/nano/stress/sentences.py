@@ -43,7 +43,10 @@ _WORD = rf"[a-z'{MARKS}]"
 _PARTS = re.compile(rf"{_WORD}+(?:-{_WORD}+)*|[{PUNCTUATION}]| ")
 _PIECES = re.compile(rf"[a-z']+|[{MARKS}]+")
 _SENTENCE_END = ".?!"
-_TENS = re.compile(r"\b((?:twen|thir|for|fif|six|seven|eigh|nine)ty)-(?=[a-z])")
+_TENS = re.compile(
+    r"\b((?:twen|thir|for|fif|six|seven|eigh|nine)ty)-"
+    r"(?=(?:one|two|three|four|five|six|seven|eight|nine|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)\b)"
+)
 
 
 def plain(text: str) -> str:

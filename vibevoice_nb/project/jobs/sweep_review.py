@@ -67,7 +67,7 @@ class SweepReview(Job["Sweep"]):
     def work(self) -> None:
         yield_to_others()
         recognizer = loaded(self.recognizer)
-        self._count(recognizer)  # a page must not show "0 of 0"
+        self._count(recognizer)  # before the page shows the number of cells
         self._enter("speaking")
         voices = self._voices()
         failure: VibeVoiceError | None = None

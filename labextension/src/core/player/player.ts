@@ -211,8 +211,8 @@ class Player implements ControlActions {
 
   private updateBar(): void {
     const { follow, scale } = this;
-    const { views, collapsed } = this.shown;
-    this.bar.update({ whole: this.view.whole, follow, scale, views, collapsed });
+    const { views, live, collapsed } = this.shown;
+    this.bar.update({ whole: this.view.whole, follow, scale, views, live, collapsed });
   }
 
   private changed(): void {

@@ -17,6 +17,7 @@ export interface ControlState {
   whole: boolean;
   follow: boolean;
   views: Views;
+  live: boolean;
   collapsed: boolean;
   scale: Scale;
 }
@@ -135,7 +136,7 @@ export function controls(playback: Playback, actions: ControlActions): Controls 
       const label = state.collapsed ? t('player.expand') : t('player.collapse');
       collapse.setAttribute('aria-label', label);
       collapse.title = label;
-      scale.hidden = state.collapsed || state.views === 'waveform';
+      scale.hidden = state.collapsed || state.live || state.views === 'waveform';
       scale.value = state.scale;
       volume.update();
     },

@@ -77,7 +77,7 @@ export class SavedOutputs {
     clearTimeout(this.timer);
   }
 
-  /** Look after a time in ms; the earliest time asked for counts. */
+  /** Look after a time in ms, or earlier if an earlier look is pending. */
   private lookIn(delay: number): void {
     const due = performance.now() + delay;
     if (due >= this.due) return;

@@ -91,7 +91,7 @@ export const controls = {
   'controls.guidance': 'Guidance (CFG scale)',
   'controls.guidance_help': 'How closely the voice and the text are followed. 1.0 turns guidance off and is faster.',
   'controls.guidance_advice':
-    'The published models work best near 1.3, the embedded model nano near 3. Higher values sound clearer; very high values sound strained.',
+    'The published models work best near 1.3, the embedded model nano near 2. Higher values sound clearer; very high values sound strained.',
   'controls.seed': 'Seed',
   'controls.new_seed': 'New each time',
   'controls.new_seed_hint': 'Draw a new seed for each generation and store it with the take',

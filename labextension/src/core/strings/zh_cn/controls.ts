@@ -84,7 +84,7 @@ export const controls: Translation<typeof english> = {
   'controls.guidance': '引导强度（CFG）',
   'controls.guidance_help': '对音色和文本的遵循程度。设为 1.0 时关闭引导，速度更快。',
   'controls.guidance_advice':
-    '已发布的模型在 1.3 左右效果最佳，内置模型 nano 在 3 左右。数值越高声音越清晰，过高则会显得生硬。',
+    '已发布的模型在 1.3 左右效果最佳，内置模型 nano 在 2 左右。数值越高声音越清晰，过高则会显得生硬。',
   'controls.seed': '随机种子',
   'controls.new_seed': '每次随机',
   'controls.new_seed_hint': '每次生成时随机选取种子，并随版本一起保存',
