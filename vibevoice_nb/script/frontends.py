@@ -170,8 +170,8 @@ def _english_check(text: str) -> TextCheck:
 
 
 PLAIN_TEXT, PLAIN_QUOTES = PlainText(), PlainQuotes()
-# Fitted to 133 utterances of the first nano, from "I." to 24 words, numbers and spelled words among them: their
-# length is 0.55 to 1.41 times this, but for one that babbled (2.2 times).
+# Fitted to 133 utterances of the first nano, from "I." to 24 words, numbers and spelled words among them:
+# their length is 0.55 to 1.41 times this, but for one that babbled (2.2 times).
 _NANO_PACE = Pace(0.25, 0.067, 0.085, 0.245)
 # Fitted to the 1,752 utterances of nano 2's teacher, from one to 25 words: their length is 0.72 to 1.84 times
 # this.
