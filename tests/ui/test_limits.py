@@ -78,7 +78,7 @@ FOLLOWS = {"follows_voices": True, "languages": [], "sentences": []}
 
 
 def test_the_recorder_warns_too(studio: Callable[..., Any]) -> None:
-    page = studio(model_limits=NANO).page
+    page = studio(model_limits={**NANO, "follows_voices": False}).page
     page.get_by_role("button", name="Record").first.click()
     page.get_by_text(
         "nano does not support recorded voices: it will use a built-in voice instead."
