@@ -65,7 +65,8 @@ def test_regenerate_one_line(studio: StudioPage) -> None:
     studio.script.get_by_text("Late again").click()
     studio.page.keyboard.press("End")
     studio.type(" Really!")
-    until(lambda: studio.gutter() == ["spoken", "changed", "spoken"], "the second line marked as changed")
+    # The third line may have been generated with the second as its context: then it is marked, too.
+    until(lambda: studio.gutter()[:2] == ["spoken", "changed"], "the second line marked as changed")
     expect(studio.generate_button).to_have_text("Generate 1 turn")
     studio.generate()
     studio.wait_until_spoken()
