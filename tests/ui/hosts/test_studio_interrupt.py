@@ -12,8 +12,8 @@ from studio_page import STOPPED, StudioPage
 
 @pytest.fixture
 def speaking(open_notebook: OpenNotebook, lab: JupyterServer, request: pytest.FixtureRequest) -> StudioPage:
-    """A Studio in the middle of a long turn."""
-    studio = StudioPage(open_notebook(lab, studio_cell(request.node.name, ENDLESS, num_steps=10)).run_all())
+    """A Studio in the middle of a long turn, slow enough for a kernel's client to find silence."""
+    studio = StudioPage(open_notebook(lab, studio_cell(request.node.name, ENDLESS, num_steps=300)).run_all())
     studio.choose_voice("Anna", "Ada")
     studio.generate()
     studio.ear.wait_for_sound()
