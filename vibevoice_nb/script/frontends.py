@@ -147,7 +147,8 @@ class English:
         self.module, self.convert, self.pace = module, convert, pace
 
     def __call__(self, text: str) -> str:
-        return _english_reading(self.module, self.convert, text)
+        reading: str = getattr(import_module(self.module), self.convert)(text)
+        return reading
 
     def check(self, text: str) -> TextCheck:
         return _english_check(text)
@@ -158,12 +159,6 @@ class English:
     def words(self, text: str) -> str:
         read: str = import_module(self.module).spoken_words(text)
         return read
-
-
-@functools.lru_cache(maxsize=1024)  # progress is estimated again with every frame
-def _english_reading(module: str, convert: str, text: str) -> str:
-    reading: str = getattr(import_module(module), convert)(text)
-    return reading
 
 
 @functools.lru_cache(maxsize=4096)  # a page calls it on every keystroke
